@@ -1,0 +1,181 @@
+"""
+Events and their canonical JSON lines; not where the lines are kept.
+
+Layer 1. An event is never changed and never removed; state is the fold of all events in the order (clock, writer).
+The same event always gives the same bytes: keys sorted, defaults left out, one line.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from gitlineage.errors import CorruptEvent, Invalid, InvalidTrial
+from gitlineage.models import Task
+from gitlineage.trial import Trial
+
+MAX_CLOCK = 2**53 - 1
+MAX_LINE = 1 << 20
+"""A longer line is no event (bytes); the same bound a server's hook applies."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """
+    What every event carries.
+
+    Args:
+        clock: Lamport clock; with the writer it orders all events.
+        at: when it was recorded, UTC, ISO 8601.
+        writer: who recorded it; empty where the ref that holds it says so.
+    """
+
+    clock: int = 0
+    at: str = ""
+    writer: str = ""
+
+
+class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
+    """
+    A row on the snapshot that carries the note; a later one with the same exp id revises it.
+
+    Args:
+        row: the row's cells by column name, as text.
+        raw: the row's bytes in the file it came from, where writing the cells anew would differ.
+        saw: the session commit whose prompt the agent had read.
+    """
+
+    row: dict[str, str]
+    raw: str = ""
+    saw: str = ""
+
+    def trial(self) -> Trial:
+        """
+        Return the row as a trial.
+
+        Raises:
+            CorruptEvent: the row breaks a rule, as only a foreign writer can make it.
+        """
+        try:
+            return Trial.from_cells(self.row)
+        except InvalidTrial as error:
+            raise CorruptEvent(str(error)) from error
+
+
+class SnapshotEvent(Event, frozen=True, kw_only=True, tag="snapshot"):
+    """A snapshot without a row: the commit that carries the note is recorded."""
+
+
+class CohortEvent(Event, frozen=True, kw_only=True, tag="cohort"):
+    """
+    A cohort is opened; the commit that carries the note is its own, with the base as parents.
+
+    Args:
+        name: the cohort's name.
+        base: oids of the snapshots it starts from.
+        metadata: JSON values that were said about it.
+        allow_mixed: whether members may have other parents.
+    """
+
+    name: str
+    base: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
+    allow_mixed: bool = False
+
+
+class TaskEvent(Event, frozen=True, kw_only=True, tag="task"):
+    """The campaign's task is set; the last one holds. It sits on the writer's genesis commit."""
+
+    task: Task
+
+
+class TableEvent(Event, frozen=True, kw_only=True, tag="table"):
+    """
+    A table was imported; it sits on the writer's genesis commit.
+
+    Args:
+        shape: its columns and line ends, as ``formats.tsv.Shape`` spells them.
+        rows: how many rows it had.
+    """
+
+    shape: dict[str, Any]
+    rows: int = 0
+
+
+class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
+    """
+    An agent read a prompt; the commit that carries the note holds it as ``prompt.md``.
+
+    Args:
+        specialist: who read it.
+        prompt: the prompt's blob oid.
+        tips: the writers' refs it was rendered from.
+        parameters: the options it was rendered with.
+        seen: the clock of the last event that it shows.
+    """
+
+    specialist: str
+    prompt: str
+    tips: dict[str, str] = {}
+    parameters: dict[str, Any] = {}
+    seen: int = 0
+
+
+AnyEvent = TrialEvent | SnapshotEvent | CohortEvent | TaskEvent | TableEvent | SessionEvent
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(AnyEvent)
+
+
+def encode(event: AnyEvent) -> bytes:
+    """
+    Return an event's canonical line, without a line end.
+
+    Raises:
+        Invalid: it holds values that JSON cannot, or is longer than 1 MiB.
+    """
+    _refuse_non_json(msgspec.structs.asdict(event))
+    try:
+        line = _encoder.encode(event)
+    except (TypeError, UnicodeEncodeError, ValueError) as error:
+        raise Invalid(f"this cannot be kept as JSON: {error}") from error
+    if len(line) > MAX_LINE:
+        raise Invalid(f"an event of {len(line):,} bytes is over the limit of {MAX_LINE:,}; put large data into files")
+    return line
+
+
+def decode(line: bytes) -> AnyEvent:
+    """
+    Return the event that a line spells.
+
+    Raises:
+        CorruptEvent: it spells none.
+    """
+    if len(line) > MAX_LINE:
+        raise CorruptEvent(f"a line of {len(line):,} bytes")
+    try:
+        event: AnyEvent = _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptEvent(f"not an event: {error}") from error
+    if not 0 < event.clock <= MAX_CLOCK:
+        raise CorruptEvent(f"not an event: its clock is {event.clock}")
+    return event
+
+
+def lines(note: bytes) -> Iterator[bytes]:
+    """Return the lines of a note that are meant to be events: all but the blank ones, which git itself adds."""
+    return (line for line in note.split(b"\n") if line.strip())
+
+
+def _refuse_non_json(value: object) -> None:
+    """Refuse NaN and infinity, which the encoder would silently write as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Invalid("this cannot be kept as JSON: a number that is not finite")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise Invalid(f"this cannot be kept as JSON: the key {key!r} is not text")
+            _refuse_non_json(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_non_json(item)

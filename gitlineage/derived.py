@@ -1,0 +1,65 @@
+"""
+The local refs under ``refs/lineage/``: names for plain git, derived from the index; never pushed and never the truth.
+
+Layer 6. ``best``, ``exp/<id>`` for baselines and kept trials, ``cohorts/<name>`` (design 3). Ids are percent-encoded,
+because a ref's name cannot hold every sign and ``a`` and ``a/b`` cannot both be refs.
+"""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+
+from gitlineage.errors import LineageError
+from gitlineage.gitrepo import GitRepo
+from gitlineage.trial import FailureLabel
+from gitlineage.views import Views
+
+PREFIX = "refs/lineage/"
+_SHOWN = (FailureLabel.KEEP, FailureLabel.BASELINE)
+
+
+def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> None:
+    """Bring the refs of some exp ids and cohorts, and ``best``, up to date; a repository that is read-only keeps its."""
+    with suppress(LineageError):
+        for exp_id in exp_ids:
+            found = views.named(exp_id)
+            if len(found) > 1:
+                repo.set_ref(exp_ref(exp_id), None)
+            for view in found:
+                shown = view.trial.status in _SHOWN
+                _set(repo, exp_ref(view.label), view.oid if shown else None)
+        for name in cohorts:
+            with suppress(LineageError):
+                _set(repo, cohort_ref(name), views.cohort(name).oid)
+        best = views.best()
+        _set(repo, f"{PREFIX}best", best.oid if best else None)
+
+
+def rebuild(repo: GitRepo, views: Views) -> None:
+    """Delete every derived ref and make them anew."""
+    with suppress(LineageError):
+        for name in repo.refs(PREFIX):
+            repo.set_ref(name, None)
+    names = [name for (name,) in views.index.rows("SELECT DISTINCT name FROM cohorts")]
+    sql = "SELECT DISTINCT exp_id FROM trials WHERE status IN ('keep', 'baseline')"
+    update(repo, views, [exp_id for (exp_id,) in views.index.rows(sql)], names)
+
+
+def exp_ref(label: str) -> str:
+    """Return the ref that names a trial's snapshot."""
+    exp_id, at, writer = label.rpartition("@")
+    return f"{PREFIX}exp/{_encode(exp_id)}@{_encode(writer)}" if at and exp_id else f"{PREFIX}exp/{_encode(label)}"
+
+
+def cohort_ref(name: str) -> str:
+    """Return the ref that names a cohort's commit."""
+    return f"{PREFIX}cohorts/{_encode(name)}"
+
+
+def _encode(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), text)
+
+
+def _set(repo: GitRepo, name: str, oid: str | None) -> None:
+    if repo.ref(name) != oid:
+        repo.set_ref(name, oid)

@@ -1,0 +1,219 @@
+"""
+Every error that gitlineage raises, as one tree; no other module defines one.
+
+Layer 0. Each class carries the data a caller needs and builds its message from it, so that the command line
+only prints ``str(error)``.
+
+```
+LineageError
+├── NotFound (KeyError)          an id, cohort or ref that the store does not hold
+├── Ambiguous                    an id with several meanings; ``candidates`` has them all
+├── Invalid (ValueError)         input that breaks a rule; nothing was written
+│   ├── InvalidTrial             a trial row: status, metric, exp id
+│   ├── InvalidContent           a snapshot's files: path escapes, oversized files
+│   └── BadRows                  an import with bad rows; ``rows`` lists line and reason
+├── Duplicate                    an exp id that is taken by a different row
+├── CohortMismatch               a member whose parents are not its cohort's base
+├── RepositoryError              the repository cannot be used as asked
+│   ├── UnsupportedRepository    e.g. an object format that libgit2 cannot read
+│   └── StorageError             the disk: full, read-only, permission
+├── Conflict                     the writer's ref moved under us and retries ran out
+├── CorruptEvent                 a note line that is not an event
+└── GitFailed                    the git program ended with an error
+```
+"""
+
+from collections.abc import Sequence
+
+
+class LineageError(Exception):
+    """Root of the tree: catch this one to catch all of ours."""
+
+
+class NotFound(LineageError, KeyError):
+    """
+    Nothing in the store answers to this name.
+
+    Args:
+        kind: what was looked for, e.g. ``"trial"`` or ``"cohort"``.
+        name: the text that was given.
+        nearest: names that come close, best first.
+    """
+
+    def __init__(self, kind: str, name: str, nearest: Sequence[str] = ()) -> None:
+        self.kind = kind
+        self.name = name
+        self.nearest = tuple(nearest)
+        hint = f"; nearest: {', '.join(self.nearest)}" if self.nearest else ""
+        super().__init__(f"no {kind} {name!r} in this store{hint}")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Ambiguous(LineageError):
+    """
+    A name stands for several things.
+
+    Args:
+        name: the text that was given.
+        candidates: names that each stand for exactly one of them.
+    """
+
+    def __init__(self, name: str, candidates: Sequence[str]) -> None:
+        self.name = name
+        self.candidates = tuple(candidates)
+        super().__init__(f"{name!r} is ambiguous: it could be {', '.join(self.candidates)}; use one of these")
+
+
+class Invalid(LineageError, ValueError):
+    """Input that breaks a rule; nothing was written."""
+
+
+class InvalidTrial(Invalid):
+    """
+    A trial row that breaks a rule.
+
+    Args:
+        field: the column at fault.
+        value: what it held.
+        reason: the rule, as a half sentence.
+    """
+
+    def __init__(self, field: str, value: object, reason: str) -> None:
+        self.field = field
+        self.value = value
+        self.reason = reason
+        shown = repr(value)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        super().__init__(f"{field} {shown}: {reason}")
+
+
+class InvalidContent(Invalid):
+    """
+    Files that cannot become a snapshot.
+
+    Args:
+        path: the path at fault, as it was given.
+        reason: the rule, as a half sentence.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path!r} {reason}")
+
+
+class BadRows(Invalid):
+    """
+    An import that was refused as a whole.
+
+    Args:
+        source: the file's name.
+        rows: ``(line number, reason)`` for each bad row, in file order.
+        hint: what to do about it.
+    """
+
+    def __init__(self, source: str, rows: Sequence[tuple[int, str]], hint: str = "") -> None:
+        self.source = source
+        self.rows = tuple(rows)
+        self.hint = hint
+        listing = "\n".join(f"  line {line}: {reason}" for line, reason in self.rows)
+        many = "1 bad row" if len(self.rows) == 1 else f"{len(self.rows)} bad rows"
+        tail = f"; {hint}" if hint else ""
+        super().__init__(f"{source}: {many}, nothing was imported{tail}\n{listing}")
+
+
+class Duplicate(LineageError):
+    """
+    An exp id that already names a different row.
+
+    Args:
+        exp_id: the id.
+        reason: where it is taken and how to go on.
+    """
+
+    def __init__(self, exp_id: str, reason: str) -> None:
+        self.exp_id = exp_id
+        super().__init__(f"exp id {exp_id!r} {reason}")
+
+
+class CohortMismatch(LineageError):
+    """
+    A member whose parents are not its cohort's base.
+
+    Args:
+        cohort: the cohort's name.
+        base: the base's names.
+        parents: the member's parents' names.
+    """
+
+    def __init__(self, cohort: str, base: Sequence[str], parents: Sequence[str]) -> None:
+        self.cohort = cohort
+        self.base = tuple(base)
+        self.parents = tuple(parents)
+        super().__init__(
+            f"cohort {cohort!r} was opened on {_names(base)}, not on {_names(parents)}; "
+            "give the member those parents, or open a cohort that allows mixed parents"
+        )
+
+
+class RepositoryError(LineageError):
+    """The repository cannot be used as asked."""
+
+
+class UnsupportedRepository(RepositoryError):
+    """A repository of a kind that gitlineage does not read."""
+
+
+class StorageError(RepositoryError):
+    """The disk refused: full, read-only, or no permission."""
+
+
+class Conflict(LineageError):
+    """
+    A ref moved under a write, again and again.
+
+    Args:
+        ref: the ref's full name.
+    """
+
+    def __init__(self, ref: str) -> None:
+        self.ref = ref
+        super().__init__(f"{ref} keeps moving under this write; another program writes to it, try again")
+
+
+class CorruptEvent(LineageError):
+    """
+    A note line that is not an event of ours.
+
+    Args:
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class GitFailed(LineageError):
+    """
+    The git program ended with an error.
+
+    Args:
+        command: its arguments, without the program's name.
+        status: its exit status.
+        message: what it said on standard error.
+    """
+
+    def __init__(self, command: Sequence[str], status: int, message: str) -> None:
+        self.command = tuple(command)
+        self.status = status
+        self.message = message
+        words = " ".join(word for word in self.command if not word.startswith("-"))
+        super().__init__(f"git {words.split(' ')[0]} failed ({status}): {message.strip() or 'no message'}")
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names) if names else "no parents"

@@ -1,0 +1,386 @@
+"""
+A git repository's objects, refs and configuration; pygit2 is spoken here alone.
+
+Layer 1. Oids are ``str``, content is ``bytes``, and libgit2's errors end here as ours. Nothing here knows of lineage.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import pygit2
+
+from gitlineage.errors import Ambiguous, Conflict, RepositoryError, StorageError, UnsupportedRepository
+
+TREE = 0o040000
+FILE = 0o100644
+PROGRAM = 0o100755
+LINK = 0o120000
+SUBMODULE = 0o160000
+HEX_OID = re.compile(r"[0-9a-f]{40}")
+_LOCK_PATIENCE = 2.0
+"""Seconds after which a ref's lock file counts as left behind; git holds one for milliseconds."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of a tree: its mode and the oid it points at."""
+
+    mode: int
+    oid: str
+
+
+class CommitInfo(msgspec.Struct, frozen=True):
+    """A commit as stored; the time is its author date in UTC."""
+
+    oid: str
+    tree: str
+    parents: tuple[str, ...]
+    message: str
+    author: str
+    time: datetime
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A name and a mail address, as commits carry them."""
+
+    name: str
+    mail: str
+
+    def clean(self) -> Self:
+        """Return it without the signs that git's format has no place for."""
+        name = re.sub(r"[<>\x00-\x1f\x7f]", "", self.name).strip(" .,:;\"'")
+        mail = re.sub(r"[<>\s\x00-\x1f\x7f]", "", self.mail)
+        return type(self)(name or "gitlineage", mail or "gitlineage@localhost")
+
+
+class GitRepo:
+    """
+    An open repository: a normal one, a bare one or a linked worktree.
+
+    Raises:
+        RepositoryError: there is none at the path.
+        UnsupportedRepository: libgit2 cannot read it, e.g. because it uses SHA-256.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        found = find_repository(path)
+        if found is None:
+            raise RepositoryError(f"no git repository at {os.fspath(path)}; `gitlineage init` makes one")
+        with _foreign(f"cannot open {found}"):
+            self._repo = pygit2.Repository(found)
+        self.gitdir = Path(self._repo.path)
+        self.commondir = _common_directory(self.gitdir)
+        self.workdir = Path(self._repo.workdir) if self._repo.workdir else None
+
+    # -- objects -------------------------------------------------------------------------------------------
+
+    def exists(self, oid: str) -> bool:
+        """Whether the object is here."""
+        return pygit2.Oid(hex=oid) in self._repo
+
+    def read(self, oid: str) -> bytes:
+        """Return an object's content."""
+        with _foreign(f"cannot read {oid}"):
+            return self._repo.read(pygit2.Oid(hex=oid))[1]
+
+    def size(self, oid: str) -> int:
+        """Return a blob's size in bytes without reading it."""
+        with _foreign(f"cannot read {oid}"):
+            return int(self._repo.odb.read_header(pygit2.Oid(hex=oid))[1])
+
+    def write_blob(self, data: bytes) -> str:
+        """Write a blob and return its oid."""
+        with _writing(self.commondir):
+            return str(self._repo.write(pygit2.enums.ObjectType.BLOB, data))
+
+    def read_tree(self, oid: str) -> dict[str, Entry]:
+        """Return a tree's entries by name; names that are not UTF-8 keep their bytes as surrogates."""
+        raw = self.read(oid)
+        with _foreign(f"cannot read tree {oid}"):
+            return parse_tree(raw)
+
+    def write_tree(self, entries: Mapping[str, Entry]) -> str:
+        """Write a tree and return its oid."""
+        with _writing(self.commondir):
+            return str(self._repo.write(pygit2.enums.ObjectType.TREE, format_tree(entries)))
+
+    def empty_tree(self) -> str:
+        """Return the oid of the tree without entries; libgit2 claims to have it, so it is written without asking."""
+        return self.write_tree({})
+
+    def tree_at(self, tree: str, path: str) -> str | None:
+        """Return the oid of a folder inside a tree, or ``None``."""
+        for name in filter(None, path.split("/")):
+            entry = self.read_tree(tree).get(name)
+            if entry is None or entry.mode != TREE:
+                return None
+            tree = entry.oid
+        return tree
+
+    def walk_tree(self, tree: str) -> Iterator[tuple[str, Entry]]:
+        """Return every entry below a tree that is no folder, with its path, sorted as git sorts."""
+        stack = [("", tree)]
+        while stack:
+            prefix, oid = stack.pop()
+            folders = []
+            for name, entry in self.read_tree(oid).items():
+                if entry.mode == TREE:
+                    folders.append((f"{prefix}{name}/", entry.oid))
+                else:
+                    yield f"{prefix}{name}", entry
+            stack.extend(reversed(folders))
+
+    def commit(self, oid: str) -> CommitInfo:
+        """
+        Return a commit.
+
+        Raises:
+            RepositoryError: the object is missing or no commit.
+        """
+        with _foreign(f"cannot read commit {oid}"):
+            found: Any = self._repo[pygit2.Oid(hex=oid)]
+        if not isinstance(found, pygit2.Commit):
+            raise RepositoryError(f"{oid} is a {found.type_str}, not a commit")
+        author = found.author
+        moment = datetime.fromtimestamp(max(author.time, 0), UTC)
+        return CommitInfo(
+            oid=oid,
+            tree=str(found.tree_id),
+            parents=tuple(str(parent) for parent in found.parent_ids),
+            message=found.raw_message.decode("utf-8", "replace"),
+            author=f"{author.raw_name.decode('utf-8', 'replace')} <{author.raw_email.decode('utf-8', 'replace')}>",
+            time=moment,
+        )
+
+    def parents(self, oid: str) -> tuple[str, ...]:
+        """Return a commit's git parents in order; none where the commit is missing, as in a shallow clone."""
+        try:
+            found: Any = self._repo[pygit2.Oid(hex=oid)]
+        except (KeyError, ValueError):
+            return ()
+        return tuple(str(parent) for parent in found.parent_ids) if isinstance(found, pygit2.Commit) else ()
+
+    def write_commit(
+        self, tree: str, parents: Iterable[str], message: str, author: Identity, moment: datetime
+    ) -> str:
+        """Write a commit that nothing points at yet, author and committer alike, and return its oid."""
+        who = author.clean()
+        seconds, offset = _git_time(moment)
+        with _writing(self.commondir):
+            signature = pygit2.Signature(who.name, who.mail, seconds, offset)
+            ids = [pygit2.Oid(hex=parent) for parent in parents]
+            return str(
+                self._repo.create_commit(None, signature, signature, message, pygit2.Oid(hex=tree), ids)
+            )
+
+    # -- names ---------------------------------------------------------------------------------------------
+
+    def resolve(self, rev: str) -> str | None:
+        """
+        Return the commit that a revision names as git reads it, or ``None``.
+
+        Raises:
+            Ambiguous: it is the beginning of several oids.
+        """
+        try:
+            return str(self._repo.revparse_single(rev).peel(pygit2.Commit).id)
+        except pygit2.InvalidSpecError:
+            return None
+        except ValueError as error:
+            if "ambiguous" in str(error).lower():
+                raise Ambiguous(rev, ["a longer prefix of the oid"]) from error
+            return None
+        except (KeyError, pygit2.GitError):
+            return None
+
+    def resolve_tree(self, rev: str) -> str | None:
+        """Return the tree that a revision names, directly or through a commit, or ``None``."""
+        try:
+            return str(self._repo.revparse_single(rev).peel(pygit2.Tree).id)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+
+    def head(self) -> str | None:
+        """Return the commit that HEAD points at; ``None`` before the first commit."""
+        return self.resolve("HEAD")
+
+    # -- refs ----------------------------------------------------------------------------------------------
+
+    def ref(self, name: str) -> str | None:
+        """Return the oid that a ref points at, or ``None``."""
+        try:
+            return str(self._repo.references[name].resolve().target)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """
+        Return the refs below a prefix that ends in ``/``, sorted by name.
+
+        The folder and the packed list are read for names only: libgit2 has no listing that skips other refs, and a
+        store has many.
+        """
+        names: set[str] = set()
+        root = self.commondir / prefix
+        for folder, _, files in os.walk(root):
+            below = Path(folder).relative_to(self.commondir).as_posix()
+            names.update(f"{below}/{file}" for file in files if not file.endswith(".lock"))
+        try:
+            packed = (self.commondir / "packed-refs").read_bytes()
+        except FileNotFoundError:
+            packed = b""
+        pattern = rb"^[0-9a-f]{40} (" + re.escape(prefix).encode() + rb".+)$"
+        names.update(match.decode("utf-8", "replace") for match in re.findall(pattern, packed, re.MULTILINE))
+        found = {name: self.ref(name) for name in sorted(names)}
+        return {name: oid for name, oid in found.items() if oid is not None}
+
+    def move_ref(self, name: str, new: str, old: str | None, message: str = "") -> bool:
+        """
+        Move a ref by compare-and-swap; ``old`` is ``None`` for one that must not exist yet.
+
+        Returns:
+            Whether it was moved; not when it no longer is where the caller saw it.
+        """
+        with _writing(self.commondir):
+            if old is None:
+                try:
+                    self._repo.create_reference_direct(name, pygit2.Oid(hex=new), False, message or None)
+                except pygit2.AlreadyExistsError:
+                    return False
+                return True
+            with self._repo.transaction() as transaction:
+                self._lock(transaction, name)
+                if self.ref(name) != old:
+                    return False
+                transaction.set_target(name, pygit2.Oid(hex=new), message=message or None)
+            return True
+
+    def set_ref(self, name: str, oid: str | None) -> None:
+        """Point a ref that only this clone uses at a commit, or delete it."""
+        with _writing(self.commondir):
+            if oid is not None:
+                self._repo.references.create(name, pygit2.Oid(hex=oid), force=True)
+            elif self.ref(name) is not None:
+                self._repo.references.delete(name)
+
+    def _lock(self, transaction: "pygit2.transaction.ReferenceTransaction", name: str) -> None:
+        """Lock a ref; a lock file that stays as it is was left by a killed process and is removed."""
+        path = self.commondir / f"{name}.lock"
+        deadline = time.monotonic() + _LOCK_PATIENCE
+        seen = _mtime(path)
+        while True:
+            try:
+                transaction.lock_ref(name)
+                return
+            except (OSError, pygit2.GitError) as error:
+                if not path.exists() and "lock" not in str(error):
+                    raise
+            if time.monotonic() > deadline:
+                if (now := _mtime(path)) is None or now != seen:
+                    raise Conflict(name)
+                path.unlink(missing_ok=True)
+                deadline += _LOCK_PATIENCE
+            time.sleep(0.005)
+
+    # -- configuration -------------------------------------------------------------------------------------
+
+    def config(self, key: str) -> str | None:
+        """Return a configuration value from any of git's files, or ``None``."""
+        with _foreign("cannot read git's configuration"):
+            configuration = self._repo.config
+            return configuration[key] if key in configuration else None
+
+    def set_config(self, key: str, value: str) -> None:
+        """Set a value in the repository's own configuration."""
+        with _writing(self.commondir):
+            self._repo.config[key] = value
+
+    def identity(self) -> Identity:
+        """Return who commits here, by git's configuration; a neutral name where it has none."""
+        return Identity(self.config("user.name") or "", self.config("user.email") or "").clean()
+
+
+def find_repository(path: str | os.PathLike[str]) -> str | None:
+    """Return the git directory that a path is in, looking upwards, or ``None``."""
+    with _foreign(f"cannot look for a repository at {os.fspath(path)}"):
+        return pygit2.discover_repository(os.fspath(path)) if os.path.isdir(path) else None
+
+
+def init_repository(path: str | os.PathLike[str], *, bare: bool = False) -> None:
+    """Make a repository, and the folder where it is missing; an existing one is left as it is."""
+    with _writing(Path(path)):
+        pygit2.init_repository(os.fspath(path), bare=bare)
+
+
+def parse_tree(raw: bytes) -> dict[str, Entry]:
+    """Return a tree object's entries by name."""
+    entries = {}
+    at = 0
+    while at < len(raw):
+        space = raw.index(b" ", at)
+        end = raw.index(b"\0", space)
+        name = raw[space + 1 : end].decode("utf-8", "surrogateescape")
+        entries[name] = Entry(int(raw[at:space], 8), raw[end + 1 : end + 21].hex())
+        at = end + 21
+    return entries
+
+
+def format_tree(entries: Mapping[str, Entry]) -> bytes:
+    """Return a tree object's content, sorted as git wants it: a folder as if its name ended in ``/``."""
+    named = [(name.encode("utf-8", "surrogateescape"), entry) for name, entry in entries.items()]
+    named.sort(key=lambda item: item[0] + b"/" if item[1].mode == TREE else item[0])
+    return b"".join(b"%o %s\0" % (entry.mode, name) + bytes.fromhex(entry.oid) for name, entry in named)
+
+
+@contextmanager
+def _foreign(doing: str) -> Iterator[None]:
+    """Turn libgit2's errors while reading into ours."""
+    try:
+        yield
+    except (pygit2.GitError, OSError, KeyError, ValueError) as error:
+        text = str(error).strip("'\"")
+        if "sha256" in text or "object format" in text:
+            raise UnsupportedRepository(
+                "this repository uses SHA-256 object ids, which libgit2 cannot read; use a SHA-1 repository"
+            ) from error
+        if "not owned by" in text:
+            raise RepositoryError(f"{doing}: {text}; `git config --global --add safe.directory` allows it") from error
+        raise RepositoryError(f"{doing}: {text}") from error
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    """Turn libgit2's errors while writing into ours."""
+    try:
+        yield
+    except (pygit2.GitError, OSError, KeyError, ValueError) as error:
+        text = str(error).strip("'\"")
+        raise StorageError(f"cannot write to {place}: {text}; nothing was recorded") from error
+
+
+def _common_directory(gitdir: Path) -> Path:
+    """Return where a repository keeps what its worktrees share."""
+    try:
+        return (gitdir / (gitdir / "commondir").read_text().strip()).resolve()
+    except FileNotFoundError:
+        return gitdir
+
+
+def _git_time(moment: datetime) -> tuple[int, int]:
+    """Return a moment as git keeps it: whole seconds, and the offset from UTC in minutes."""
+    offset = moment.utcoffset() or timedelta()
+    seconds = int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp())
+    return max(seconds, 0), int(offset.total_seconds()) // 60
+
+
+def _mtime(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None

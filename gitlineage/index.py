@@ -1,0 +1,442 @@
+"""
+The index: all writers' events folded into SQLite tables; a cache, never the truth, and not the questions asked of it.
+
+Layer 4. It may be deleted at any time. Every fold is commutative (the least order gives a thing its place, the greatest
+its state), so events may arrive in any order and twice. `FORMAT_VERSION` and the writers' tips say whether it is
+current; an index in memory is the same thing without a file.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gitlineage import codec
+from gitlineage.errors import LineageError
+from gitlineage.gitrepo import GitRepo
+from gitlineage.journal import Journal, Problem, Recorded
+from gitlineage.message import read_trailers, subject
+from gitlineage.models import Order, Task
+from gitlineage.trial import Trial
+
+FORMAT_VERSION = 1
+# 1: the first one
+
+JOIN_LIMIT = 256
+"""Unrecorded commits that a walk to the nearest recorded ancestor visits at most (design 4)."""
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE tips (writer TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE snapshots (
+    id INTEGER PRIMARY KEY, oid TEXT NOT NULL UNIQUE, tree TEXT NOT NULL, subject TEXT NOT NULL, author TEXT NOT NULL,
+    time TEXT NOT NULL, exp_id TEXT NOT NULL, cohort TEXT, roles TEXT NOT NULL, clock INTEGER NOT NULL,
+    writer TEXT NOT NULL);
+CREATE INDEX snapshots_by_tree ON snapshots (tree);
+CREATE INDEX snapshots_by_cohort ON snapshots (cohort, clock, writer) WHERE cohort IS NOT NULL;
+CREATE TABLE git_parents (child INTEGER, pos INTEGER, parent TEXT NOT NULL, PRIMARY KEY (child, pos)) WITHOUT ROWID;
+CREATE INDEX git_parents_by_parent ON git_parents (parent);
+CREATE TABLE links (child INTEGER, parent INTEGER, pos INTEGER, PRIMARY KEY (child, parent)) WITHOUT ROWID;
+CREATE INDEX links_by_parent ON links (parent, child);
+CREATE TABLE joins (start TEXT, snapshot INTEGER, PRIMARY KEY (start, snapshot)) WITHOUT ROWID;
+CREATE TABLE passed (through TEXT, start TEXT, PRIMARY KEY (through, start)) WITHOUT ROWID;
+CREATE INDEX passed_by_start ON passed (start);
+CREATE TABLE trials (
+    id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL, exp_id TEXT NOT NULL, status TEXT, specialist TEXT NOT NULL,
+    parent_cell TEXT NOT NULL, rank REAL, row TEXT NOT NULL, raw TEXT NOT NULL, saw TEXT NOT NULL,
+    clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL, last_writer TEXT NOT NULL,
+    UNIQUE (snapshot, exp_id));
+CREATE INDEX trials_by_exp_id ON trials (exp_id);
+CREATE INDEX trials_by_parent_cell ON trials (parent_cell);
+CREATE INDEX trials_by_order ON trials (clock, writer);
+CREATE INDEX trials_by_status ON trials (status, clock, writer);
+CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
+CREATE INDEX trials_eligible ON trials (rank, clock, writer)
+    WHERE status IN ('keep', 'baseline') AND rank IS NOT NULL;
+CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
+CREATE TABLE cohorts (
+    oid TEXT PRIMARY KEY, name TEXT NOT NULL, base TEXT NOT NULL, metadata TEXT NOT NULL, allow_mixed INTEGER NOT NULL,
+    at TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX cohorts_by_name ON cohorts (name);
+CREATE TABLE sessions (
+    oid TEXT PRIMARY KEY, specialist TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, at TEXT NOT NULL)
+    WITHOUT ROWID;
+CREATE INDEX sessions_by_specialist ON sessions (specialist, clock);
+CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
+CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID;
+"""
+
+
+class Damaged(Exception):
+    """The index's file is not what it should be; whoever sees this rebuilds it."""
+
+
+class Index:
+    """
+    The folded events of one repository.
+
+    Args:
+        repo: where commits are read from.
+        path: the index's file, or ``None`` for one in memory.
+
+    Raises:
+        Damaged: the file is no index of this version.
+        sqlite3.OperationalError: the file cannot be opened or written.
+    """
+
+    def __init__(self, repo: GitRepo, path: Path | None) -> None:
+        self._repo = repo
+        self.path = path
+        self._fresh: list[int] = []
+        self._known_task: Task | None = None
+        self.touched: set[int] = set()
+        if path is not None and not path.exists():
+            delete(path)
+        self.connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=30)
+        try:
+            self._prepare()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        with _damage():
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute("PRAGMA synchronous = NORMAL")
+            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == FORMAT_VERSION:
+                return
+            if version or self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise Damaged(f"it has format {version}, this program writes {FORMAT_VERSION}")
+            self.connection.execute("BEGIN IMMEDIATE")
+            if self.connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in _SCHEMA.split(";\n"):
+                    self.connection.execute(statement)
+                self.connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            self.connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    # -- asking --------------------------------------------------------------------------------------------
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        """Return the rows of a query."""
+        with _damage():
+            return self.connection.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: object) -> Any:
+        """Return the first row of a query, or ``None``."""
+        with _damage():
+            return self.connection.execute(sql, values).fetchone()
+
+    def tips(self) -> dict[str, str]:
+        """Return the writers' tips that the index has folded."""
+        return dict(self.rows("SELECT writer, oid FROM tips"))
+
+    @property
+    def clock(self) -> int:
+        """The highest clock of any event."""
+        found = self.one("SELECT value FROM meta WHERE key = 'clock'")
+        return int(found[0]) if found else 0
+
+    @property
+    def task(self) -> Task | None:
+        """The campaign's task, or ``None`` while nobody has set it."""
+        found = self.one("SELECT value FROM meta WHERE key = 'task'")
+        return msgspec.json.decode(found[0], type=Task) if found else None
+
+    # -- folding -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Fold inside this, all or nothing; links are made when it ends."""
+        with _damage():
+            self.connection.execute("BEGIN IMMEDIATE")
+        self._known_task = self.task or Task()
+        try:
+            yield
+            self.link()
+            with _damage():
+                self.connection.execute("COMMIT")
+        except BaseException:
+            self._fresh.clear()
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def refresh(
+        self, journal: Journal, tips: Mapping[str, str], advance: Callable[[int], None] | None = None
+    ) -> bool:
+        """
+        Fold what is new on the writers' refs, with one transaction for all.
+
+        Args:
+            journal: the refs.
+            tips: where they stand.
+            advance: called with the number of events folded since the last call.
+
+        Returns:
+            False when a ref went away or back: only a rebuild can forget events.
+        """
+        with self.transaction():
+            known = self.tips()
+            if any(writer not in tips for writer in known):
+                return False
+            for writer, tip in tips.items():
+                since = known.get(writer)
+                if since == tip:
+                    continue
+                if since is not None and not self._is_ahead(tip, since):
+                    return False
+                count = 0
+                for found in journal.read(writer, tip, since):
+                    self.fold(found)
+                    count += 1
+                    if advance and count % 500 == 0:
+                        advance(500)
+                if advance:
+                    advance(count % 500)
+                self.set_tip(writer, tip, journal.clock(tip))
+        return True
+
+    def _is_ahead(self, tip: str, since: str) -> bool:
+        """Whether a tip follows an earlier one along first parents."""
+        at: str | None = tip
+        while at is not None and at != since:
+            parents = self._repo.parents(at)
+            at = parents[0] if parents else None
+        return at is not None
+
+    def set_tip(self, writer: str, tip: str, clock: int) -> None:
+        """Note that a writer's ref has been folded up to here."""
+        self.connection.execute("INSERT OR REPLACE INTO tips VALUES (?, ?)", (writer, tip))
+        self._raise_clock(clock)
+
+    def fold(self, found: Recorded | Problem) -> None:
+        """Fold one event, or note that a line is none."""
+        if isinstance(found, Problem):
+            self._problem(found)
+            return
+        event, oid = found.event, found.oid
+        order = Order(event.clock, found.writer)
+        self._raise_clock(event.clock)
+        try:
+            match event:
+                case codec.TrialEvent():
+                    self._trial(oid, event, order)
+                case codec.SnapshotEvent():
+                    self._snapshot(oid, order)
+                case codec.CohortEvent():
+                    self._cohort(oid, event, order)
+                case codec.TaskEvent():
+                    self._task(event, order)
+                case codec.TableEvent():
+                    shape = msgspec.json.encode(event.shape).decode()
+                    self.connection.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", (*_key(order), shape))
+                case codec.SessionEvent():
+                    values = (oid, event.specialist, *_key(order), event.at)
+                    self.connection.execute("INSERT OR IGNORE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
+        except LineageError as error:
+            self._problem(Problem(found.writer, oid, str(error)))
+
+    def _problem(self, found: Problem) -> None:
+        values = (found.writer, found.oid, found.reason)
+        self.connection.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values)
+
+    def _raise_clock(self, clock: int) -> None:
+        self.connection.execute(
+            "INSERT INTO meta VALUES ('clock', ?) ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)",
+            (clock,),
+        )
+
+    def _snapshot(self, oid: str, order: Order) -> int:
+        known = self.connection.execute("SELECT id, clock, writer FROM snapshots WHERE oid = ?", (oid,)).fetchone()
+        if known:
+            if order < Order(known[1], known[2]):
+                self.connection.execute(
+                    "UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*_key(order), known[0])
+                )
+            return int(known[0])
+        info = self._repo.commit(oid)
+        trailers = read_trailers(info.message)
+        roles = msgspec.json.encode(dict(trailers.roles)).decode()
+        time = info.time.strftime("%Y-%m-%dT%H:%M:%SZ")
+        cursor = self.connection.execute(
+            "INSERT INTO snapshots VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (oid, info.tree, subject(info.message), info.author, time, trailers.exp_id, trailers.cohort or None)
+            + (roles, *_key(order)),
+        )
+        sid = int(cursor.lastrowid or 0)
+        self.connection.executemany(
+            "INSERT INTO git_parents VALUES (?, ?, ?)", [(sid, at, parent) for at, parent in enumerate(info.parents)]
+        )
+        self._fresh.append(sid)
+        return sid
+
+    def _trial(self, oid: str, event: codec.TrialEvent, order: Order) -> None:
+        """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
+        trial = event.trial()
+        snapshot = self._snapshot(oid, order)
+        known = self.connection.execute(
+            "SELECT id, status, clock, writer, last_clock, last_writer FROM trials WHERE snapshot = ? AND exp_id = ?",
+            (snapshot, trial.exp_id),
+        ).fetchone()
+        status = trial.status.value if trial.status else None
+        place = order
+        if known:
+            was, done, was_done = Order(known[2], known[3]), status is not None, known[1] is not None
+            place = min(order, was) if done == was_done else (order if done else was)
+            if (done, order) < (was_done, Order(known[4], known[5])):
+                self.connection.execute(
+                    "UPDATE trials SET clock = ?, writer = ? WHERE id = ?", (*_key(place), known[0])
+                )
+                return
+        values = (
+            (snapshot, trial.exp_id, status, trial.specialist, trial.parent_exp, self._rank(trial))
+            + (msgspec.json.encode(event.row).decode(), event.raw, event.saw)
+            + (*_key(place), *_key(order))
+        )
+        cursor = self.connection.execute(
+            "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (known[0] if known else None, *values),
+        )
+        self.touched.add(int(cursor.lastrowid or 0))
+
+    def _cohort(self, oid: str, event: codec.CohortEvent, order: Order) -> None:
+        self.connection.execute(
+            "INSERT OR IGNORE INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (oid, event.name, msgspec.json.encode(event.base).decode(), msgspec.json.encode(event.metadata).decode())
+            + (event.allow_mixed, event.at, *_key(order)),
+        )
+
+    def _task(self, event: codec.TaskEvent, order: Order) -> None:
+        found = self.connection.execute("SELECT value FROM meta WHERE key = 'task_order'").fetchone()
+        if found and order <= msgspec.json.decode(found[0], type=Order):
+            return
+        for key, value in (("task", event.task), ("task_order", order)):
+            text = msgspec.json.encode(value).decode()
+            self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, text))
+        self._known_task = event.task
+        rows = self.connection.execute("SELECT row, id FROM trials").fetchall()
+        ranks = [(self._rank(read_row(row)), key) for row, key in rows]
+        self.connection.executemany("UPDATE trials SET rank = ? WHERE id = ?", ranks)
+
+    def _rank(self, trial: Trial) -> float | None:
+        """Return a score turned so that the lowest is the best."""
+        task = self._known_task or Task()
+        score = task.score(trial)
+        return score if score is None or task.lower_is_better else -score
+
+    # -- links ---------------------------------------------------------------------------------------------
+
+    def link(self) -> None:
+        """Join the snapshots folded since the last call to their nearest recorded ancestors and descendants."""
+        if not self._fresh:
+            return
+        fresh, self._fresh = self._fresh, []
+        waiting = dict.fromkeys(fresh)
+        for sid in fresh:
+            (oid,) = self.connection.execute("SELECT oid FROM snapshots WHERE id = ?", (sid,)).fetchone()
+            starts = self.connection.execute("SELECT start FROM passed WHERE through = ?", (oid,)).fetchall()
+            for (start,) in starts:
+                self.connection.execute("DELETE FROM passed WHERE start = ?", (start,))
+                self.connection.execute("DELETE FROM joins WHERE start = ?", (start,))
+            for start in {oid, *(start for (start,) in starts)}:
+                children = self.connection.execute("SELECT child FROM git_parents WHERE parent = ?", (start,))
+                waiting.update(dict.fromkeys(child for (child,) in children))
+        for child in waiting:
+            self._link(child)
+
+    def _link(self, child: int) -> None:
+        self.connection.execute("DELETE FROM links WHERE child = ?", (child,))
+        parents = self.connection.execute("SELECT pos, parent FROM git_parents WHERE child = ?", (child,)).fetchall()
+        for pos, oid in parents:
+            for parent in self._nearest(oid):
+                self.connection.execute("INSERT OR IGNORE INTO links VALUES (?, ?, ?)", (child, parent, pos))
+
+    def _nearest(self, oid: str) -> list[int]:
+        """Return the recorded snapshots that a commit leads up to first, and remember the way to them."""
+        if known := self._id(oid):
+            return [known]
+        if self.connection.execute("SELECT 1 FROM passed WHERE through = ? AND start = ?", (oid, oid)).fetchone():
+            joined = self.connection.execute("SELECT snapshot FROM joins WHERE start = ?", (oid,))
+            return [snapshot for (snapshot,) in joined]
+        found, seen = self._walk_up(oid)
+        self.connection.executemany("INSERT INTO passed VALUES (?, ?)", [(through, oid) for through in seen])
+        self.connection.executemany("INSERT INTO joins VALUES (?, ?)", [(oid, snapshot) for snapshot in found])
+        return found
+
+    def nearest(self, oid: str) -> list[int]:
+        """Return the numbers of the recorded snapshots that an unrecorded commit leads up to first."""
+        return self._walk_up(oid)[0]
+
+    def _walk_up(self, oid: str) -> tuple[list[int], list[str]]:
+        """Return the recorded snapshots above an unrecorded commit, and the unrecorded ones on the way."""
+        found: dict[int, None] = {}
+        seen = {oid: None}
+        queue = deque([oid])
+        while queue and len(seen) <= JOIN_LIMIT:
+            for parent in self._repo.parents(queue.popleft()):
+                if known := self._id(parent):
+                    found[known] = None
+                elif parent not in seen:
+                    seen[parent] = None
+                    queue.append(parent)
+        return list(found), list(seen)
+
+    def _id(self, oid: str) -> int | None:
+        found = self.connection.execute("SELECT id FROM snapshots WHERE oid = ?", (oid,)).fetchone()
+        return int(found[0]) if found else None
+
+
+def build(
+    repo: GitRepo, journal: Journal, tips: Mapping[str, str], until: Callable[[Recorded], bool] | None = None
+) -> Index:
+    """Return an index in memory of all events, or of those that a rule lets through."""
+    index = Index(repo, None)
+    with index.transaction():
+        for writer, tip in tips.items():
+            for found in journal.read(writer, tip):
+                if until is None or isinstance(found, Problem) or until(found):
+                    index.fold(found)
+            index.set_tip(writer, tip, 0)
+    return index
+
+
+def read_row(row: str) -> Trial:
+    """Return a trial from the index's text of its cells."""
+    return Trial.from_cells(msgspec.json.decode(row, type=dict[str, str]))
+
+
+def delete(path: Path) -> None:
+    """Delete an index with the files that SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Tell a broken file, which can be rebuilt, from one that is busy or read-only."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if any(word in str(error) for word in ("no such table", "no such column", "malformed")):
+            raise Damaged(str(error)) from error
+        raise
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise
+    except sqlite3.DatabaseError as error:
+        raise Damaged(str(error)) from error
+
+
+def _key(order: Order) -> tuple[int, str]:
+    return order.clock, order.writer
+
+
+__all__ = ["FORMAT_VERSION", "Damaged", "Index", "build", "delete", "read_row"]

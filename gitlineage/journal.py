@@ -1,0 +1,159 @@
+"""
+A writer's ref: landing events on it, and reading back what is on everybody's; not what the events mean.
+
+Layer 3. Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
+its further parents the snapshots that it keeps alive. Moving the ref by compare-and-swap is the one commit point.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from gitlineage import codec
+from gitlineage.errors import CorruptEvent, Invalid
+from gitlineage.gitrepo import GitRepo, Identity
+from gitlineage.message import compose, trailer_lines
+from gitlineage.notes import NotesTrees
+
+PREFIX = "refs/notes/lineage/"
+_MAX_PARENTS = 500
+_WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An event where it was found: who wrote it and which object its note is on."""
+
+    writer: str
+    oid: str
+    event: codec.AnyEvent
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A line that is no event: who wrote it, on which object, and what is wrong."""
+
+    writer: str
+    oid: str
+    reason: str
+
+
+class Journal:
+    """The writers' refs of one repository."""
+
+    def __init__(self, repo: GitRepo) -> None:
+        self._repo = repo
+        self._trees = NotesTrees(repo)
+        self._geneses: dict[str, str] = {}
+
+    def tips(self) -> dict[str, str]:
+        """Return where each writer's ref stands, by writer."""
+        return {name.removeprefix(PREFIX): oid for name, oid in self._repo.refs(PREFIX).items()}
+
+    def genesis(self, writer: str) -> str:
+        """
+        Return the writer's first commit, which is written where it is missing.
+
+        It follows from the writer's name alone, so that nobody has to walk to it. Notes on it hold what belongs to
+        no snapshot.
+        """
+        if writer not in self._geneses:
+            who = Identity(writer, f"{writer}@gitlineage")
+            message = compose(f"Begin the lineage of {writer}", [("Clock", "0")])
+            start = datetime.fromtimestamp(0, UTC)
+            self._geneses[writer] = self._repo.write_commit(self._repo.empty_tree(), [], message, who, start)
+        return self._geneses[writer]
+
+    def is_kept(self, tip: str | None, oid: str) -> bool:
+        """Whether a writer's ref has a note on an object already, and so keeps it alive."""
+        return tip is not None and self._trees.has(self._repo.commit(tip).tree, oid)
+
+    def land(
+        self,
+        writer: str,
+        tip: str | None,
+        events: Sequence[tuple[str, codec.AnyEvent]],
+        *,
+        subject: str,
+        identity: Identity,
+        moment: datetime,
+        keep: Sequence[str] = (),
+    ) -> str | None:
+        """
+        Append events to the notes of their objects and move the writer's ref.
+
+        Args:
+            writer: whose ref.
+            tip: where it stood when the events got their clocks; ``None`` when there was none.
+            events: annotated oid and event, clocks rising.
+            subject: what was recorded, in one line.
+            identity: who commits.
+            moment: when.
+            keep: commits to keep alive besides those annotated.
+
+        Returns:
+            The ref's new place, or ``None`` when somebody else moved it: nothing was recorded.
+        """
+        genesis = self.genesis(writer)
+        base = tip or genesis
+        tree = self._repo.commit(base).tree
+        added: dict[str, list[bytes]] = {}
+        for oid, event in events:
+            added.setdefault(oid, []).append(codec.encode(event))
+        alive = [oid for oid in (*added, *keep) if oid != genesis]
+        fresh = [oid for oid in dict.fromkeys(alive) if not self._trees.has(tree, oid)]
+        notes = {oid: _joined(self._trees.get(tree, oid), lines) for oid, lines in added.items()}
+        clock = max(event.clock for _, event in events)
+        last = base
+        while len(fresh) > _MAX_PARENTS:
+            part, fresh = fresh[:_MAX_PARENTS], fresh[_MAX_PARENTS:]
+            message = compose(f"Keep {len(part)} snapshots", [("Clock", str(self.clock(base)))])
+            last = self._repo.write_commit(tree, [last, *part], message, identity, moment)
+        message = compose(subject, [("Clock", str(clock))])
+        new = self._repo.write_commit(self._trees.put(tree, notes), [last, *fresh], message, identity, moment)
+        moved = self._repo.move_ref(PREFIX + writer, new, tip, f"lineage: {subject}")
+        return new if moved else None
+
+    def clock(self, tip: str) -> int:
+        """Return the Lamport clock that a commit of a writer's ref carries; 0 where it carries none."""
+        for key, value in trailer_lines(self._repo.commit(tip).message):
+            if key == "Clock" and value.isdecimal():
+                return int(value)
+        return 0
+
+    def read(self, writer: str, tip: str, since: str | None = None) -> Iterator[Recorded | Problem]:
+        """Return what a writer's notes say, or only the notes that changed since an earlier tip."""
+        old = self._repo.commit(since).tree if since else None
+        for oid, blob in self._trees.changed(old, self._repo.commit(tip).tree):
+            yield from decode_note(writer, oid, self._repo.read(blob))
+
+    def note(self, tip: str, oid: str) -> bytes:
+        """Return the note that a writer's ref has on an object, empty where it has none."""
+        return self._trees.get(self._repo.commit(tip).tree, oid)
+
+
+def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Problem]:
+    """Return the events of one note; a line that is none is reported and hides nothing else."""
+    for line in codec.lines(note):
+        try:
+            yield Recorded(writer, oid, codec.decode(line))
+        except CorruptEvent as error:
+            yield Problem(writer, oid, error.reason)
+
+
+def check_writer(writer: str) -> str:
+    """
+    Return a writer's name.
+
+    Raises:
+        Invalid: it cannot be part of a ref's name.
+    """
+    if not _WRITER.fullmatch(writer) or writer.endswith(".lock") or len(writer) > 100:
+        raise Invalid(f"{writer!r} cannot name a writer; use letters, digits, dots, dashes and underscores")
+    return writer
+
+
+def _joined(note: bytes, lines: Sequence[bytes]) -> bytes:
+    """Return a note with lines added; a foreign note may lack its last line end."""
+    start = note if not note or note.endswith(b"\n") else note + b"\n"
+    return start + b"".join(line + b"\n" for line in lines)

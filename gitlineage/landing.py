@@ -1,0 +1,170 @@
+"""
+One atomic landing: events collected under the writers' lock, folded as they come, published by one move of the ref.
+
+Layer 5. What is recorded is decided elsewhere; here is only that all of it lands or none.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from gitlineage import codec
+from gitlineage.errors import Conflict, StorageError
+from gitlineage.gitrepo import Identity
+from gitlineage.index import Index
+from gitlineage.journal import PREFIX, Journal, Recorded
+
+_TRIES = 10
+
+
+class WriterLock:
+    """
+    Keeps the writing processes of one repository apart; the kernel frees it when its holder dies.
+
+    It is there for fairness: what makes a write safe is the ref's compare-and-swap.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held = 0
+        self._file = -1
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """
+        Wait for the lock and hold it; one store may take it again while it holds it.
+
+        Raises:
+            StorageError: the lock file cannot be made.
+        """
+        if self._held == 0:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            except OSError as error:
+                raise StorageError(f"cannot write to {self._path}: {error.strerror}; nothing was recorded") from error
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if self._held == 0:
+                os.close(self._file)
+
+
+class Landing:
+    """
+    What one commit of a writer's ref will record.
+
+    Args:
+        index: where events are folded at once, so that what follows in the same landing sees them.
+        writer: whose ref.
+        genesis: the writer's first commit, whose notes hold what belongs to no snapshot.
+        moment: what the time is, asked once for each event.
+    """
+
+    def __init__(self, index: Index, writer: str, genesis: str, moment: Callable[[], datetime]) -> None:
+        self._index = index
+        self.writer = writer
+        self.genesis = genesis
+        self.moment = moment
+        self.events: list[tuple[str, codec.AnyEvent]] = []
+        self.keep: list[str] = []
+        self.subjects: list[str] = []
+        self.clock = index.clock
+
+    def add(self, oid: str, event: codec.AnyEvent, subject: str) -> None:
+        """Record an event on an object; the subject says so in the activity log."""
+        codec.encode(event)
+        self.clock += 1
+        stamped = msgspec.structs.replace(event, clock=self.clock, at=event.at or stamp(self.moment()))
+        self.events.append((oid, stamped))
+        self.subjects.append(subject)
+        self._index.fold(Recorded(self.writer, oid, stamped))
+        self._index.link()
+
+    def subject(self, message: str | None) -> str:
+        """Return the activity log's line: what the caller said, else what was recorded."""
+        if message:
+            return message
+        if len(self.subjects) == 1:
+            return self.subjects[0]
+        trials = sum(isinstance(event, codec.TrialEvent) for _, event in self.events)
+        if trials == 1:
+            return next(
+                said
+                for said, (_, event) in zip(self.subjects, self.events, strict=True)
+                if isinstance(event, codec.TrialEvent)
+            )
+        return f"Record {trials} trials" if trials else f"Record {len(self.events)} events"
+
+    def shift(self, clock: int) -> None:
+        """Give the events the clocks that follow a given one, because the ref had moved on."""
+        self.clock = clock
+        for at, (oid, event) in enumerate(self.events):
+            self.clock += 1
+            self.events[at] = (oid, msgspec.structs.replace(event, clock=self.clock))
+
+
+def publish(
+    landing: Landing, journal: Journal, tip: str | None, *, message: str | None, identity: Identity
+) -> str | None:
+    """Move the writer's ref to what a landing recorded; ``None`` when somebody else had moved it."""
+    return journal.land(
+        landing.writer,
+        tip,
+        landing.events,
+        subject=landing.subject(message),
+        identity=identity,
+        moment=landing.moment(),
+        keep=landing.keep,
+    )
+
+
+def publish_again(
+    landing: Landing,
+    journal: Journal,
+    index: Index,
+    refresh: Callable[[], object],
+    *,
+    message: str | None,
+    identity: Identity,
+) -> None:
+    """
+    Land what was collected on a ref that another program moved meanwhile, as ``git notes append`` would.
+
+    Raises:
+        Conflict: it kept moving.
+    """
+    for _ in range(_TRIES):
+        refresh()
+        with index.transaction():
+            landing.shift(index.clock)
+            tip = journal.tips().get(landing.writer)
+            new = publish(landing, journal, tip, message=message, identity=identity)
+            if new is not None:
+                for oid, event in landing.events:
+                    index.fold(Recorded(landing.writer, oid, event))
+                index.set_tip(landing.writer, new, landing.clock)
+                return
+    raise Conflict(PREFIX + landing.writer)
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment in UTC as ISO 8601 with ``Z``, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> datetime | None:
+    """Return the moment that an ISO 8601 text names, in UTC where it names no zone; ``None`` where it is none."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

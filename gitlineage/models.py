@@ -1,0 +1,315 @@
+"""
+The records that gitlineage hands out: snapshots, cohorts, tasks and views of trials; no behaviour beyond reading them.
+
+Layer 0. Everything is frozen and grows only by fields with defaults.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NewType
+
+import msgspec
+
+from gitlineage.trial import FailureLabel, Trial
+
+CommitOid = NewType("CommitOid", str)
+"""The id of a snapshot: how it came about (content, parents, message, dates)."""
+
+TreeOid = NewType("TreeOid", str)
+"""The id of a snapshot's content: what it is."""
+
+WriterId = NewType("WriterId", str)
+"""The name of one clone that records, and of its ref ``refs/notes/lineage/<writer>``."""
+
+ROLES = ("base", "mate", "inspiration", "contrast")
+"""What a parent was to its child; the trailer ``Lineage-Parent`` carries it."""
+
+_LABELS = {"val_bpb": "bpb", "core_metric": "core", "train_s": "time"}
+
+
+class Order(msgspec.Struct, frozen=True, order=True):
+    """
+    An event's place in the history of all writers: the Lamport clock, then the writer's name.
+
+    Design 3: every reader folds events in this order, so all agree on it.
+    """
+
+    clock: int
+    writer: str
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a campaign optimises; recorded in the store, so that a clone ranks and renders alike.
+
+    Args:
+        score_field: the column that ranks trials.
+        lower_is_better: the direction in which that column improves.
+        label: the column's short name in prompts; by default ``bpb`` for ``val_bpb``, ``core`` for
+            ``core_metric``, ``time`` for ``train_s``, else the column's own name (semantics 9).
+        epsilon: a change below this, in the score's units, counts as noise in the saturation signal
+            (semantics 49).
+    """
+
+    score_field: str = "core_metric"
+    lower_is_better: bool = True
+    label: str = ""
+    epsilon: float = 0.0005
+
+    @property
+    def short(self) -> str:
+        """The score's short name."""
+        return self.label or _LABELS.get(self.score_field, self.score_field)
+
+    def score(self, trial: Trial) -> float | None:
+        """Return a trial's score, or ``None`` where the cell is empty or no number."""
+        return trial.number(self.score_field)
+
+    def better(self, new: float, old: float) -> bool:
+        """Whether one score strictly beats another."""
+        return new < old if self.lower_is_better else new > old
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A recorded commit: its content, what it was derived from and the trials on it.
+
+    Args:
+        oid: the commit.
+        tree: the commit's tree; equal content has an equal tree.
+        parents: git parents in order, the first one primary.
+        roles: what a parent was to this snapshot, by parent oid, where known.
+        inspirations: snapshots that are named in its trailers and gave no content: no git parents.
+        cohort: the name of the cohort it is a member of.
+        subject: the commit message's first line.
+        author: the commit's author, as ``Name <mail>``.
+        time: the commit's date in UTC, ISO 8601.
+        writer: who recorded it first; empty for a commit that nobody recorded.
+        trials: rows on it, in recording order; a trial that was not run yet has no status.
+    """
+
+    oid: CommitOid
+    tree: TreeOid
+    parents: tuple[CommitOid, ...] = ()
+    roles: Mapping[str, str] = {}
+    inspirations: tuple[CommitOid, ...] = ()
+    cohort: str | None = None
+    subject: str = ""
+    author: str = ""
+    time: str = ""
+    writer: str = ""
+    trials: tuple[Trial, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash(self.oid)
+
+    @property
+    def content_id(self) -> TreeOid:
+        """The tree's oid: equal for snapshots with equal content (semantics 2)."""
+        return self.tree
+
+    @property
+    def trial(self) -> Trial | None:
+        """The first trial on this snapshot."""
+        return self.trials[0] if self.trials else None
+
+    @property
+    def exp_id(self) -> str | None:
+        """The exp id of the first trial on this snapshot."""
+        return self.trials[0].exp_id if self.trials else None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the store holds events on this commit; ordinary commits are no snapshots."""
+        return bool(self.writer)
+
+
+class Cohort(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A batch that was generated from one parent state (semantics 4).
+
+    Args:
+        name: its name; ``refs/lineage/cohorts/<name>`` points at its commit.
+        oid: its commit, whose parents are the base.
+        base: the snapshots it was generated from, in order.
+        metadata: what was said when it was opened; any JSON values.
+        allow_mixed: whether members may have other parents than the base.
+        members: its snapshots in recording order.
+        created_at: when it was opened, UTC, ISO 8601.
+        writer: who opened it.
+    """
+
+    name: str
+    oid: CommitOid
+    base: tuple[CommitOid, ...] = ()
+    metadata: Mapping[str, Any] = {}
+    allow_mixed: bool = False
+    members: tuple[CommitOid, ...] = ()
+    created_at: str = ""
+    writer: str = ""
+
+    def __hash__(self) -> int:
+        return hash(self.oid)
+
+
+class AncestryNode(msgspec.Struct, frozen=True):
+    """
+    A snapshot met in a walk of the graph (semantics 26).
+
+    Args:
+        id: its commit oid.
+        depth: the least number of edges to it from where the walk began.
+        entry: the snapshot.
+        relationship: the type of the edge by which it was first reached.
+    """
+
+    id: CommitOid
+    depth: int
+    entry: Snapshot | None = None
+    relationship: str | None = None
+
+
+class Kin(msgspec.Struct, frozen=True):
+    """Another parent of a trial's snapshot: how it is named, and the role it had (empty if unknown)."""
+
+    label: str
+    role: str = ""
+
+
+class TrialView(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A trial with its place in the graph: what renderers, listings and exports read.
+
+    Args:
+        trial: the row.
+        label: how to name it: its exp id, or ``<exp id>@<writer>`` where two writers used the id.
+        oid: its snapshot.
+        order: its place in the history.
+        parent: the label of the trial it was derived from first; ``None`` for a root.
+        others: its further parents, in order, and what inspired it.
+        cohort: the cohort its snapshot is a member of.
+        dangling: the parent cell's text where no such trial exists.
+        saw: the session commit that holds the prompt its agent had read.
+    """
+
+    trial: Trial
+    label: str
+    oid: CommitOid
+    order: Order
+    parent: str | None = None
+    others: tuple[Kin, ...] = ()
+    cohort: str | None = None
+    dangling: str | None = None
+    saw: str | None = None
+
+
+class PromptView(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The part of a store that a prompt or a board shows; a renderer is a pure function of it.
+
+    Args:
+        task: what is optimised.
+        total: how many trials the store has.
+        best: the best trial (semantics 11).
+        kept: kept trials, best first, ties in recording order, those without a score last.
+        chain: the primary chain to the best trial, root first, the best last.
+        children: direct children of the best trial, sorted by label; the first of ``children_total``.
+        recent: trials newest first, without harness aborts.
+        own: the specialist's last trials, newest first, without harness aborts.
+        cohort: the cohort of the best trial.
+        siblings: trials of that cohort but the best, in recording order; the first of ``siblings_total``.
+        insights: the text that people wrote under ``## Key Insights``; empty for the default.
+    """
+
+    task: Task
+    total: int = 0
+    best: TrialView | None = None
+    kept: tuple[TrialView, ...] = ()
+    chain: tuple[TrialView, ...] = ()
+    children: tuple[TrialView, ...] = ()
+    children_total: int = 0
+    recent: tuple[TrialView, ...] = ()
+    own: tuple[TrialView, ...] = ()
+    cohort: str | None = None
+    siblings: tuple[TrialView, ...] = ()
+    siblings_total: int = 0
+    insights: str = ""
+
+
+class LineageSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an agent was shown: the rendered prompt and the records behind it (semantics 18, 64).
+
+    Args:
+        rendered_prompt: the Markdown text.
+        current_best: the best trial; ``None`` in an empty store.
+        chain_to_best: the primary chain, root first.
+        top_k_leaderboard: kept trials, best first.
+        recent_n_activity: trials newest first, without harness aborts.
+        last_m_with_full_hypothesis: the newest of those, shown at length.
+        specialist: whom the prompt was for.
+        parameters: the options it was rendered with.
+        tips: the writers' refs it was rendered from, writer → commit oid.
+        clock: the Lamport clock of the last event that it shows.
+        session: the commit of the session event, when the prompt was recorded.
+    """
+
+    rendered_prompt: str
+    current_best: Trial | None = None
+    chain_to_best: tuple[Trial, ...] = ()
+    top_k_leaderboard: tuple[Trial, ...] = ()
+    recent_n_activity: tuple[Trial, ...] = ()
+    last_m_with_full_hypothesis: tuple[Trial, ...] = ()
+    specialist: str = ""
+    parameters: Mapping[str, Any] = {}
+    tips: Mapping[str, str] = {}
+    clock: int = 0
+    session: CommitOid | None = None
+
+
+class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How to render a prompt (semantics 43–54).
+
+    Args:
+        top_k: rows of the leaderboard.
+        recent_n: rows of the recent-activity table.
+        last_m_full: bullets with hypothesis and notes at length.
+        session_timestamp: the session's start as it is to be printed.
+        workdir: the folder the agent works in.
+        tree_path: where ``tree.tsv`` is, as it is to be printed.
+        max_chars: cut the knowledge document here and the leaderboard at half of it; 0 cuts nothing.
+        max_children: list at most this many children of the best, the newest; 0 lists all.
+        lineage: ``False`` renders the ablation without any history (semantics 51).
+        raw_parents: whether parents are taken as typed, without linking ``exp_NNN`` to ``NNN``.
+    """
+
+    top_k: int = 20
+    recent_n: int = 30
+    last_m_full: int = 10
+    session_timestamp: str = ""
+    workdir: str = ""
+    tree_path: str = ""
+    max_chars: int = 8000
+    max_children: int = 0
+    lineage: bool = True
+    raw_parents: bool = False
+
+
+__all__ = [
+    "ROLES",
+    "AncestryNode",
+    "Cohort",
+    "CommitOid",
+    "FailureLabel",
+    "Kin",
+    "LineageSnapshot",
+    "Order",
+    "PromptOptions",
+    "PromptView",
+    "Snapshot",
+    "Task",
+    "TreeOid",
+    "Trial",
+    "TrialView",
+    "WriterId",
+]

@@ -1,0 +1,101 @@
+"""
+What a text stands for: exp ids, ``best``, refs and oid prefixes to commits; moments of the past to a rule on events.
+
+Layer 6. One function resolves every id that a user types (design 7), and reports all matches where there are several.
+"""
+
+import re
+from collections.abc import Callable
+
+from gitlineage import codec
+from gitlineage.errors import Ambiguous, LineageError, NotFound
+from gitlineage.journal import Journal, Recorded
+from gitlineage.landing import parse_time
+from gitlineage.models import CommitOid, Order, Snapshot
+from gitlineage.trial import Trial
+from gitlineage.views import Views
+
+Id = str | Snapshot | Trial
+"""What the library takes for a snapshot: any text that the command line takes, a snapshot, or a trial."""
+
+_PREFIX = re.compile(r"[0-9a-f]{4,40}")
+
+
+def resolve(views: Views, name: Id) -> CommitOid:
+    """
+    Return the commit that a name stands for.
+
+    In this order: an exp id, ``exp_<id>``, ``<id>@<writer>``; ``best``; the beginning of a snapshot's oid; any
+    revision that git knows.
+
+    Raises:
+        NotFound: nothing answers to it; the error carries the nearest exp ids.
+        Ambiguous: several snapshots do.
+    """
+    if isinstance(name, Snapshot):
+        return name.oid
+    text = name.exp_id if isinstance(name, Trial) else name
+    if not isinstance(text, str):
+        raise TypeError(f"an id is text, a snapshot or a trial, not {type(text).__name__}")
+    found = views.named(text)
+    oids = list(dict.fromkeys(view.oid for view in found))
+    if len(oids) > 1:
+        raise Ambiguous(text, [view.label for view in found])
+    if oids:
+        return oids[0]
+    if text == "best" and (best := views.best()):
+        return best.oid
+    if _PREFIX.fullmatch(text):
+        rows = views.index.rows("SELECT oid FROM snapshots WHERE oid >= ? AND oid < ? LIMIT 10", text, text + "g")
+        if len(rows) > 1:
+            raise Ambiguous(text, [oid for (oid,) in rows])
+        if rows:
+            return CommitOid(rows[0][0])
+    oid = views.repo.resolve(text) if text and "\0" not in text else None
+    if oid is None:
+        raise NotFound("snapshot or trial", text, views.nearest(text))
+    return CommitOid(oid)
+
+
+def moment(views: Views, journal: Journal, at: str) -> Callable[[Recorded], bool]:
+    """
+    Return the rule that lets through the events up to a moment (design 8).
+
+    Args:
+        views: the store as it is now.
+        journal: the writers' refs.
+        at: a trial, which counts as recorded; a commit of a writer's ref; or an ISO 8601 time, which is held against
+            the rows' own timestamps.
+
+    Raises:
+        NotFound: it is none of these.
+    """
+    if views.named(at):
+        limit = views.trial(at).order
+        return lambda found: Order(found.event.clock, found.writer) <= limit
+    until = parse_time(at)
+    if until is not None and not _PREFIX.fullmatch(at):
+        latest = until.timestamp()
+        return lambda found: (told := _time(found)) is None or told <= latest
+    oid = views.repo.resolve(at)
+    try:
+        clock = journal.clock(oid) if oid else 0
+    except LineageError:
+        clock = 0
+    if not clock:
+        raise NotFound("trial, commit of a writer's ref or time", at, views.nearest(at))
+    return lambda found: found.event.clock <= clock
+
+
+def _time(found: Recorded) -> float | None:
+    """Return when an event says that it happened; settings hold at all times, so they say nothing."""
+    event = found.event
+    if isinstance(event, codec.TaskEvent | codec.TableEvent):
+        return None
+    told = event.row.get("timestamp", "") if isinstance(event, codec.TrialEvent) else ""
+    return _seconds(told) or _seconds(event.at)
+
+
+def _seconds(text: str) -> float | None:
+    parsed = parse_time(text)
+    return parsed.timestamp() if parsed else None

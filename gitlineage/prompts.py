@@ -1,0 +1,47 @@
+"""
+What a prompt shows, gathered from the index; how it looks is the renderer's.
+
+Layer 6. The cost follows what is shown, not the size of the store.
+"""
+
+from gitlineage.models import PromptOptions, PromptView
+from gitlineage.views import Views
+
+_SHOWN_CHILDREN = 300
+"""More children than any cut of the knowledge document lets through, unless it is not cut."""
+
+_SATURATION = 5
+"""The specialist's last trials that the saturation signal looks at (semantics 49)."""
+
+
+def prompt_view(views: Views, specialist: str, options: PromptOptions, insights: str = "") -> PromptView:
+    """
+    Return the part of a store that a prompt for one specialist shows.
+
+    Args:
+        views: the store, at the moment that is asked about.
+        specialist: whom it is for.
+        options: how much of each is wanted.
+        insights: what people wrote under Key Insights.
+    """
+    best = views.best()
+    shown = None if options.max_chars == 0 or options.max_children else _SHOWN_CHILDREN
+    children = views.children(best, shown) if best else []
+    siblings = []
+    if best is not None and best.cohort is not None:
+        siblings = [view for view in views.members(best.cohort) if view.oid != best.oid and view.trial.status]
+    return PromptView(
+        task=views.task,
+        total=views.total(),
+        best=best,
+        kept=tuple(views.kept(options.top_k)),
+        chain=tuple(views.chain(best)) if best else (),
+        children=tuple(children),
+        children_total=views.count_children(best) if best else 0,
+        recent=tuple(views.latest(max(options.recent_n, options.last_m_full), aborted=False)),
+        own=tuple(views.latest(_SATURATION, aborted=False, specialist=specialist)),
+        cohort=best.cohort if best else None,
+        siblings=tuple(siblings),
+        siblings_total=len(siblings),
+        insights=insights,
+    )

@@ -1,0 +1,379 @@
+"""
+The rules of recording: what a snapshot, a row or a cohort must be before it lands; not how a landing is published.
+
+Layer 7. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gitlineage import codec
+from gitlineage.errors import CohortMismatch, Duplicate, Invalid, InvalidContent, NotFound
+from gitlineage.gitrepo import GitRepo, Identity
+from gitlineage.landing import Landing, parse_time, stamp
+from gitlineage.message import compose, one_line, snapshot_trailers
+from gitlineage.models import ROLES, Task
+from gitlineage.names import Id, resolve
+from gitlineage.trial import AUTO_ID, FailureLabel, Trial, refuse_non_finite
+from gitlineage.views import Views
+from gitlineage.worktree import Content
+
+_GAVE_NOTHING = ("inspiration", "contrast")
+"""Roles that a snapshot may have without being a git parent."""
+
+_MAX_NAME = 200
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A row on its way in from a table: the trial, its bytes where they matter, and its folder's tree if it has one."""
+
+    trial: Trial
+    raw: str = ""
+    tree: str | None = None
+
+
+class Recorder:
+    """
+    Records into one landing.
+
+    Args:
+        repo: the repository.
+        views: the store, with what the landing holds so far.
+        landing: where events go.
+        identity: who commits, for snapshots that do not come from a table.
+    """
+
+    def __init__(self, repo: GitRepo, views: Views, landing: Landing, identity: Identity) -> None:
+        self._repo = repo
+        self._views = views
+        self._landing = landing
+        self._identity = identity
+        self._content = Content(repo)
+
+    # -- snapshots -----------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        content: Mapping[str, bytes] | Path | str | None,
+        parents: Sequence[Id],
+        trial: Trial | None,
+        cohort: str | None,
+        roles: Mapping[str, str],
+        message: str | None,
+    ) -> str:
+        """Write a snapshot, record it with its row, and return its oid."""
+        oids = list(dict.fromkeys(resolve(self._views, parent) for parent in parents))
+        known_roles = self._roles(oids, roles)
+        row = self._fill(trial, oids) if trial is not None else None
+        tree = self._tree(content)
+        base = self._check_cohort(cohort, oids) if cohort is not None else None
+        if row is not None and (known := self._already(row, trial, tree, oids)) is not None:
+            return known
+        moment = self._moment(row)
+        trailers = snapshot_trailers(
+            row.exp_id if row else "",
+            row.specialist if row else "",
+            cohort,
+            known_roles,
+            "" if row else f"{self._landing.writer}-{self._landing.clock + 1}",
+        )
+        said = message or (one_line(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
+        if row is not None:
+            self._encodable(row)
+        oid = self._repo.write_commit(tree, oids, compose(said, trailers), self._identity, moment)
+        if base is not None and cohort is not None:
+            self.open_cohort(cohort, base, {}, False)
+        self._landing.keep.extend(parent for parent in known_roles if parent not in oids)
+        if row is None:
+            self._landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}")
+        else:
+            self._add_trial(oid, row)
+        return oid
+
+    def record(self, rev: Id, trial: Trial, revise: bool) -> tuple[str, str]:
+        """Record a row on a commit, and return the commit's oid and the row's exp id."""
+        oid = resolve(self._views, rev)
+        if not self._repo.commit(oid):
+            raise NotFound("commit", str(rev))
+        here = self._views.on_snapshot(oid)
+        pending = [view for view in here if view.trial.status is None]
+        if trial.exp_id == AUTO_ID and len(pending) == 1:
+            trial = trial.replace(exp_id=pending[0].trial.exp_id)
+        if trial.exp_id == AUTO_ID and not here and (meant := self._trailer_id(oid)):
+            trial = trial.replace(exp_id=meant)
+        known = next((view for view in here if view.trial.exp_id == trial.exp_id), None)
+        if known is None:
+            self._refuse_taken(trial.exp_id)
+            row = self._fill(trial, self._repo.parents(oid))
+        else:
+            if known.trial.status is not None and not revise:
+                if _agrees(trial, known.trial):
+                    return oid, known.trial.exp_id
+                raise Duplicate(trial.exp_id, "has a row on this snapshot that differs; --revise records a new version")
+            row = _merged(trial, known.trial)
+            if row == known.trial:
+                return oid, row.exp_id
+            row = self._fill(row, self._repo.parents(oid))
+        self._add_trial(oid, row)
+        return oid, row.exp_id
+
+    def append(self, row: Row, parents: Sequence[str], moment: datetime | None) -> str:
+        """
+        Write a snapshot for a row alone and record it; the same row gives the same oid on every machine.
+
+        The author is the specialist and the date the row's own, or the moment given.
+        """
+        oid = self.write_row(row, parents, moment or self._moment(row.trial))
+        self.add_row(oid, row)
+        return oid
+
+    def write_row(self, row: Row, parents: Sequence[str], moment: datetime) -> str:
+        """Write the snapshot of a row, without recording it."""
+        trial = row.trial
+        tree = row.tree or (self._repo.commit(parents[0]).tree if parents else self._repo.empty_tree())
+        said = one_line(trial.hypothesis) or f"Trial {trial.exp_id}"
+        trailers = snapshot_trailers(trial.exp_id, trial.specialist, None, {}, "")
+        who = one_line(trial.specialist) or "gitlineage"
+        return self._repo.write_commit(
+            tree, parents, compose(said, trailers), Identity(who, f"{who.replace(' ', '-')}@gitlineage"), moment
+        )
+
+    def add_row(self, oid: str, row: Row) -> None:
+        """Record a row of a table on its snapshot."""
+        self._add_trial(oid, row.trial, row.raw)
+
+    def known_row(self, trial: Trial) -> str | None:
+        """
+        Return the snapshot that has exactly this row already, ``None`` where its exp id is free.
+
+        Raises:
+            Duplicate: the exp id has a different row.
+        """
+        found = self._views.named_exactly(trial.exp_id)
+        for view in found:
+            if view.trial == trial:
+                return view.oid
+        if found:
+            raise Duplicate(trial.exp_id, f"has a different row already, on {found[0].oid[:12]}")
+        return None
+
+    def parents_of(self, trial: Trial) -> list[str]:
+        """Return the snapshot that a row's parent cell names, as typed or without ``exp_``; none where it dangles."""
+        found = self._views.named(trial.parent_exp) if trial.parent_exp else []
+        oids = list(dict.fromkeys(view.oid for view in found))
+        return [str(oids[0])] if len(oids) == 1 else []
+
+    def row_tree(self, trial: Trial, root: Path | None) -> str | None:
+        """Return the tree of the folder that a row names, where it is there and inside of the root."""
+        cell = trial.snapshot_path
+        if not cell or root is None:
+            return None
+        top = root.resolve()
+        for folder in (top / cell, top / Path(cell).name):
+            folder = folder.resolve()
+            if folder != top and folder.is_relative_to(top) and folder.is_dir():
+                return self._content.from_folder(folder)
+        return None
+
+    # -- cohorts and settings ------------------------------------------------------------------------------
+
+    def open_cohort(self, name: str, base: Sequence[str], metadata: Mapping[str, Any], allow_mixed: bool) -> str:
+        """Write a cohort's commit, record it, and return its oid."""
+        event = codec.CohortEvent(
+            name=name, base=tuple(base), metadata=dict(metadata), allow_mixed=allow_mixed
+        )
+        codec.encode(event)
+        moment = self._landing.moment()
+        nonce = f"{self._landing.writer}-{self._landing.clock + 1}"
+        message = compose(f"Cohort {name}", [("Cohort-Name", name), ("Cohort-Id", nonce)])
+        oid = self._repo.write_commit(self._repo.empty_tree(), base, message, self._identity, moment)
+        self._landing.add(oid, event, f"Open cohort {name}")
+        return oid
+
+    def new_cohort(self, name: str, base: Sequence[Id], metadata: Mapping[str, Any], allow_mixed: bool) -> None:
+        """Open a cohort that must not be open yet; the same one again is no error."""
+        _check_name(name)
+        oids = tuple(dict.fromkeys(resolve(self._views, parent) for parent in base))
+        try:
+            known = self._views.cohort(name)
+        except NotFound:
+            self.open_cohort(name, oids, metadata, allow_mixed)
+            return
+        if (known.base, dict(known.metadata), known.allow_mixed) != (oids, dict(metadata), allow_mixed):
+            raise Invalid(f"cohort {name!r} is open already with another base or other metadata")
+
+    def set_task(self, task: Task) -> None:
+        """Record what the campaign optimises, where that is not so already."""
+        if not task.score_field:
+            raise Invalid("the score's column needs a name")
+        if self._views.index.task != task:
+            better = "lower" if task.lower_is_better else "higher"
+            subject = f"Set the task: {one_line(task.score_field)}, {better} is better"
+            self._landing.add(self._landing.genesis, codec.TaskEvent(task=task), subject)
+
+    def add_table(self, shape: dict[str, Any], rows: int) -> None:
+        """Record what an imported file looked like beyond its rows."""
+        subject = "Import a table of 1 row" if rows == 1 else f"Import a table of {rows} rows"
+        self._landing.add(self._landing.genesis, codec.TableEvent(shape=shape, rows=rows), subject)
+
+    def add_session(self, prompt: str, event: codec.SessionEvent) -> str:
+        """Write a commit that holds a prompt, record who read it, and return its oid."""
+        blob = self._repo.write_blob(prompt.encode())
+        tree = self._content.from_mapping({"prompt.md": prompt.encode()})
+        nonce = f"{self._landing.writer}-{self._landing.clock + 1}"
+        message = compose(f"Session of {one_line(event.specialist)}", [("Session-Id", nonce)])
+        oid = self._repo.write_commit(tree, [], message, self._identity, self._landing.moment())
+        subject = f"Record a session of {one_line(event.specialist)}"
+        self._landing.add(oid, msgspec.structs.replace(event, prompt=blob), subject)
+        return oid
+
+    # -- rules ---------------------------------------------------------------------------------------------
+
+    def _tree(self, content: Mapping[str, bytes] | Path | str | None) -> str:
+        if content is None:
+            if self._repo.workdir is None:
+                raise InvalidContent("", "is no content: a bare repository has no working tree, say what to commit")
+            return self._content.from_folder(self._repo.workdir)
+        if isinstance(content, Mapping):
+            return self._content.from_mapping(content)
+        if isinstance(content, Path):
+            return self._content.from_folder(content)
+        try:
+            rev: str = resolve(self._views, content)
+        except NotFound:
+            rev = content
+        tree = self._content.from_revision(rev)
+        if tree is not None:
+            return tree
+        if Path(content).is_dir():
+            return self._content.from_folder(Path(content))
+        raise InvalidContent(content, "is neither a folder nor a commit, tree or id of this store")
+
+    def _roles(self, parents: Sequence[str], roles: Mapping[str, str]) -> dict[str, str]:
+        """Return roles by oid, git parents first in their order."""
+        given: dict[str, str] = {}
+        for name, role in roles.items():
+            if role not in ROLES:
+                raise Invalid(f"role {role!r} of {name!r}: must be one of {', '.join(ROLES)}")
+            oid = resolve(self._views, name)
+            if oid not in parents and role not in _GAVE_NOTHING:
+                raise Invalid(f"{name!r} has the role {role!r} but is not among the parents")
+            if given.setdefault(oid, role) != role:
+                raise Invalid(f"{name!r} has two roles: {given[oid]} and {role}")
+        return {oid: given[oid] for oid in (*parents, *given) if oid in given}
+
+    def _check_cohort(self, name: str, parents: Sequence[str]) -> list[str] | None:
+        """Return the base to open a cohort with, ``None`` where it is open and takes these parents."""
+        _check_name(name)
+        try:
+            cohort = self._views.cohort(name)
+        except NotFound:
+            return list(parents)
+        if not cohort.allow_mixed and set(cohort.base) != set(parents):
+            names = self._views.name
+            raise CohortMismatch(name, [names(oid) for oid in cohort.base], [names(oid) for oid in parents])
+        return None
+
+    def _fill(self, trial: Trial, parents: Iterable[str]) -> Trial:
+        """Return the row with what the store knows in its empty cells: id, time, parent, best and delta."""
+        found: dict[str, Any] = {}
+        if trial.exp_id == AUTO_ID:
+            found["exp_id"] = self._views.next_exp_id()
+        if not trial.timestamp:
+            found["timestamp"] = stamp(self._landing.moment())
+        if not trial.parent_exp and (parent := self._parent_id(parents)):
+            found["parent_exp"] = parent
+        if trial.status is not None:
+            found |= self._against_best(trial)
+        return trial.replace(**found) if found else trial
+
+    def _parent_id(self, parents: Iterable[str]) -> str | None:
+        for oid in parents:
+            on_parent = self._views.on_snapshot(oid)
+            return on_parent[0].trial.exp_id if on_parent else None
+        return None
+
+    def _against_best(self, trial: Trial) -> dict[str, str]:
+        """Return the cells that compare a row with the best so far (semantics 16)."""
+        best = self._views.best()
+        if best is None or best.trial.exp_id == trial.exp_id:
+            return {}
+        found = {} if trial.baseline_exp else {"baseline_exp": best.trial.exp_id}
+        task = self._views.task
+        score, record = task.score(trial), task.score(best.trial)
+        scored = trial.status in (FailureLabel.KEEP, FailureLabel.DISCARD)
+        if scored and score is not None and record is not None and not trial.text("delta_vs_best"):
+            found["delta_vs_best"] = f"{score - record:+.6f}"
+        return found
+
+    def _already(self, row: Trial, given: Trial | None, tree: str, parents: Sequence[str]) -> str | None:
+        """Return the snapshot that this very commit made before, so that a retry adds nothing."""
+        found = self._views.named_exactly(row.exp_id)
+        for view in found:
+            snapshot = self._views.snapshot(view.oid)
+            alike = snapshot.tree == tree and list(snapshot.parents) == list(parents)
+            if alike and given is not None and _agrees(given, view.trial):
+                return snapshot.oid
+        self._refuse_taken(row.exp_id)
+        return None
+
+    def _refuse_taken(self, exp_id: str) -> None:
+        found = self._views.named_exactly(exp_id) if exp_id != AUTO_ID else []
+        if found:
+            raise Duplicate(
+                exp_id, f"is taken by {found[0].oid[:12]}; leave it out to get the next free number, or revise that row"
+            )
+
+    def _add_trial(self, oid: str, trial: Trial, raw: str = "") -> None:
+        self._encodable(trial)
+        saw = self._session_before(trial) if not raw else ""
+        event = codec.TrialEvent(row=trial.cells(), raw=raw, saw=saw)
+        state = trial.status.value if trial.status else "pending"
+        self._landing.add(oid, event, f"Record {trial.exp_id}: {state}")
+
+    def _encodable(self, trial: Trial) -> None:
+        """Refuse a score that cannot be ranked, whichever column the task's score is in."""
+        field = self._views.task.score_field
+        refuse_non_finite(field, trial.text(field))
+        codec.encode(codec.TrialEvent(row=trial.cells()))
+
+    def _session_before(self, trial: Trial) -> str:
+        """Return the session whose prompt a trial's agent had read: the specialist's last one here, if unused."""
+        row = self._views.index.one(
+            "SELECT oid FROM sessions WHERE specialist = ? AND writer = ? ORDER BY clock DESC LIMIT 1",
+            trial.specialist,
+            self._landing.writer,
+        )
+        if row is None:
+            return ""
+        used = self._views.index.one("SELECT 1 FROM trials WHERE saw = ? AND exp_id <> ?", row[0], trial.exp_id)
+        return "" if used else str(row[0])
+
+    def _trailer_id(self, oid: str) -> str:
+        """Return the exp id that a snapshot was made for, where nobody recorded a row with it."""
+        row = self._views.index.one("SELECT exp_id FROM snapshots WHERE oid = ?", oid)
+        return str(row[0]) if row and row[0] and not self._views.named_exactly(row[0]) else ""
+
+    def _moment(self, trial: Trial | None) -> datetime:
+        told = parse_time(trial.timestamp) if trial else None
+        return told or self._landing.moment()
+
+
+def _agrees(given: Trial, known: Trial) -> bool:
+    """Whether a row says nothing that a recorded one does not say too."""
+    cells = known.cells()
+    return all(cells.get(column, "") == text for column, text in given.cells().items() if column != "exp_id")
+
+
+def _merged(given: Trial, known: Trial) -> Trial:
+    """Return a row with its empty cells filled from an earlier version."""
+    return Trial.from_cells({**known.cells(), **{name: text for name, text in given.cells().items() if text}})
+
+
+def _check_name(name: str) -> None:
+    if not name or name != one_line(name) or len(name) > _MAX_NAME:
+        raise Invalid(f"{name!r} cannot name a cohort: a name is one line of 1 to {_MAX_NAME} characters")

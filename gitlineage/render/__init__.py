@@ -1,0 +1,1 @@
+"""Renderers: pure functions from models to text; nothing here reads a store. Layer 1."""

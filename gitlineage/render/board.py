@@ -1,0 +1,282 @@
+"""
+The board's four files: LEADERBOARD.md, KNOWLEDGE.md, tree.tsv and best.json as text; no prompt and no disk.
+
+Layer 1. Headings, table heads, line forms, order and cuts are the auto-research harness's, so that its agents and
+tools read ours; the sentences between them are our own (semantics J).
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+
+from gitlineage.models import Kin, PromptOptions, PromptView, Task, TrialView
+from gitlineage.render.text import block, cell, code, one_line, prose, shorten
+
+MISSING = "—"
+"""What stands where a cell is empty."""
+
+NO_SCORE = "n/a"
+"""What stands where the best trial has no score."""
+
+_FENCE = "```"
+_DEFAULTS = PromptOptions()
+_NONE_YET = "| *(none yet)* | | | | |"
+_MAX_INDENT = 100  # steps; a longer chain stays straight, or its spaces would grow with the square of its length
+_INSIGHTS = "## Key Insights"
+_NO_INSIGHTS = "*(Yours to write: what stands here survives every rendering.)*"
+_TREE_COLUMNS = ("exp_id", "parent_exp", "depth", "path", "specialist", "status")
+
+
+def leaderboard(view: PromptView, options: PromptOptions = _DEFAULTS) -> str:
+    """Return LEADERBOARD.md: the best trial and the ``top_k`` kept ones, uncut (semantics 45)."""
+    task = view.task
+    lines = [
+        "# Leaderboard",
+        "*Rendered from git by gitlineage; edits to this file are lost.*",
+        "",
+        "## Current Best",
+        *_best_lines(view),
+        "",
+        f"## Top {options.top_k} Kept Trials",
+        "",
+        f"| exp | {cell(task.score_field)} | Δ | specialist | hypothesis |",
+        "|-----|---------|---|------------|------------|",
+    ]
+    rows = view.kept[: options.top_k]
+    for row in rows:
+        facts = _value(row, task.score_field), _value(row, "delta_vs_best"), row.trial.specialist
+        lines.append(_row(row, *facts, limit=100))
+    return _document(lines if rows else [*lines, _NONE_YET])
+
+
+def knowledge(view: PromptView, options: PromptOptions = _DEFAULTS) -> str:
+    """
+    Return KNOWLEDGE.md: how to query the tree, the best trial's lineage, recent trials and insights, uncut.
+
+    Semantics 46 and 47. The same view gives the same bytes, however often the file was rendered before.
+    """
+    task = view.task
+    lines = [
+        "# Research Knowledge Base",
+        f"*Rendered by gitlineage; only the `{_INSIGHTS}` section at the end is yours to edit.*",
+        "",
+        "## Research Tree",
+        *_how_to_query(task, options),
+        "",
+        *_lineage(view, options),
+        "",
+        f"## Recent Activity (last {options.recent_n})",
+        "",
+        f"| exp | specialist | status | {cell(task.score_field)} | hypothesis |",
+        "|-----|------------|--------|---------|------------|",
+    ]
+    for row in view.recent[: options.recent_n]:
+        facts = row.trial.specialist, row.trial.text("status"), _value(row, task.score_field)
+        lines.append(_row(row, *facts, limit=80))
+    if not view.total:
+        lines.append(_NONE_YET)
+    return _document([*lines, "", _INSIGHTS, block(view.insights) or _NO_INSIGHTS])
+
+
+def key_insights(existing_text: str) -> str:
+    """
+    Return what people wrote under ``## Key Insights`` in an earlier KNOWLEDGE.md, for `PromptView.insights`.
+
+    Semantics 46: all that follows the first such heading, without trailing blanks; empty where there is no such
+    section, or where it holds the default only.
+    """
+    _, _, section = f"\n{block(existing_text)}".partition(f"\n{_INSIGHTS}")
+    written = section.removeprefix("\n")
+    return "" if written == _NO_INSIGHTS else written
+
+
+def tree_tsv(rows: Sequence[TrialView], task: Task) -> str:
+    """
+    Return tree.tsv: every row once, in preorder, siblings by label (semantics 52).
+
+    A row whose parent is not among the rows is a root. Where parents form a cycle, its earliest row is one.
+    """
+    roots: list[int] = []
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for index, parent in enumerate(_parents(rows)):
+        (roots if parent is None else children[parent]).append(index)
+
+    lines = ["\t".join([*_TREE_COLUMNS, one_line(task.score_field), "delta_vs_best", "hypothesis"])]
+    waiting = [(index, 0, "") for index in _last_label_first(roots, rows)]
+    while waiting:
+        index, depth, above = waiting.pop()
+        row = rows[index]
+        path = above + one_line(row.label)
+        lines.append("\t".join(_tree_cells(row, depth, path, task)))
+        waiting += [(child, depth + 1, f"{path}/") for child in _last_label_first(children[index], rows)]
+    return _document(lines)
+
+
+def best_json(view: PromptView) -> str:
+    """
+    Return best.json: the best trial as an object, ``{}`` where there is none; no newline at its end.
+
+    The score is a number under the score column's name, in the task's units, or null.
+    """
+    if view.best is None:
+        return "{}"
+    trial = view.best.trial
+    record = {
+        "exp_id": view.best.label,
+        "specialist": trial.specialist,
+        "domain": trial.domain,
+        "hypothesis": trial.hypothesis,
+        view.task.score_field: view.task.score(trial),
+        "delta_vs_prev": trial.text("delta_vs_best"),
+        "timestamp": trial.timestamp,
+        "snapshot_path": trial.snapshot_path,
+    }
+    return json.dumps(record, indent=2, ensure_ascii=False)
+
+
+def trial_line(row: TrialView, task: Task, *, width: int, always_delta: bool = False) -> str:
+    """
+    Return ``exp_<label> [<specialist>, <status>, <score>, <delta>] <hypothesis>`` (semantics 47, 48).
+
+    Args:
+        row: the trial.
+        task: names the score.
+        width: how many characters of the hypothesis to show.
+        always_delta: whether to print a mark where there is no delta.
+    """
+    trial = row.trial
+    facts = [prose(trial.specialist), trial.text("status"), f"{prose(task.short)}={_value(row, task.score_field)}"]
+    delta = _value(row, "delta_vs_best")
+    if always_delta or delta != MISSING:
+        facts.append(f"Δ={delta}")
+    return f"exp_{prose(row.label)} [{', '.join(facts)}] {prose(trial.hypothesis)[:width]}"
+
+
+def best_score(view: PromptView) -> str:
+    """Return the best trial's score as Python writes the number, or ``n/a`` (semantics 43)."""
+    score = view.task.score(view.best.trial) if view.best else None
+    return NO_SCORE if score is None else repr(score)
+
+
+def _best_lines(view: PromptView) -> list[str]:
+    if view.best is None:
+        return ["*(no ranked trial yet)*"]
+    trial = view.best.trial
+    return [
+        f"- **exp_id**: {prose(view.best.label)}",
+        f"- **{prose(view.task.score_field)}**: {best_score(view)}",
+        f"- **specialist**: {prose(trial.specialist)}",
+        f"- **hypothesis**: {prose(trial.hypothesis)[:120]}",
+        f"- **snapshot**: `{code(trial.snapshot_path)}`",
+    ]
+
+
+def _how_to_query(task: Task, options: PromptOptions) -> list[str]:
+    file = f" `{code(options.tree_path)}` lists the whole tree as TSV, in preorder." if options.tree_path else ""
+    return [
+        f"Every trial and its parents are in git.{file} Ask for the part you need from a shell, e.g.:",
+        "",
+        _FENCE,
+        "# what exp_042 led to, and its direct children",
+        "gitlineage descendants 042 --json",
+        "gitlineage children 042",
+        f"# kept trials by {prose(task.score_field)}",
+        "gitlineage leaderboard",
+        "# what the best changed since exp_000",
+        "git diff lineage/exp/000 lineage/best",
+        _FENCE,
+    ]
+
+
+def _lineage(view: PromptView, options: PromptOptions) -> list[str]:
+    """Return the fenced block with the chain to the best, its children and its cohort (semantics 47)."""
+    if not view.total:
+        return [_FENCE, "(nothing was tried yet)", _FENCE]
+    if view.best is None:
+        return [_FENCE, "(no ranked trial yet; `gitlineage log` lists what was tried)", _FENCE]
+    lines = ["**Current-best lineage** (root → best):", _FENCE]
+    for depth, row in enumerate(view.chain):
+        best = "  ← BEST" if depth == len(view.chain) - 1 else ""
+        branch = "   " * min(depth, _MAX_INDENT) + ("└─ " if depth else "")
+        lines.append(branch + trial_line(row, view.task, width=100) + _others(row.others) + best)
+    if view.children:
+        total = max(view.children_total, len(view.children))
+        shown = _newest(view.children, options.max_children)
+        lines += ["", f"**Best's direct children ({total}):**", *_bullets(shown, total, view.task)]
+    if view.cohort is not None:
+        total = max(view.siblings_total, len(view.siblings))
+        heading = f"**Best's cohort {prose(view.cohort)} ({total} siblings):**"
+        lines += ["", heading, *_bullets(view.siblings, total, view.task)]
+    return [*lines, _FENCE]
+
+
+def _others(others: Sequence[Kin]) -> str:
+    """Return a trial's further parents and their roles, as the tail of its line."""
+    if not others:
+        return ""
+    names = [f"exp_{prose(kin.label)}" + (f" as {prose(kin.role)}" if kin.role else "") for kin in others]
+    return f"  (+ {', '.join(names)})"
+
+
+def _newest(rows: Sequence[TrialView], limit: int) -> Sequence[TrialView]:
+    """Return the newest ``limit`` rows in the order they were given; 0 returns all."""
+    if not limit:
+        return rows
+    by_age = sorted(range(len(rows)), key=lambda index: rows[index].order)
+    return [rows[index] for index in sorted(by_age[-limit:])]
+
+
+def _bullets(rows: Sequence[TrialView], total: int, task: Task) -> list[str]:
+    lines = [f"  • {trial_line(row, task, width=100)}" for row in rows]
+    return lines if len(rows) == total else [*lines, f"  … and {total - len(rows)} more"]
+
+
+def _row(row: TrialView, *facts: str, limit: int) -> str:
+    """Return a table row: the label, some facts and the hypothesis of at most ``limit`` characters."""
+    cells = [cell(row.label), *map(cell, facts), shorten(cell(row.trial.hypothesis), limit)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _value(row: TrialView, column: str) -> str:
+    return prose(row.trial.text(column)) or MISSING
+
+
+def _tree_cells(row: TrialView, depth: int, path: str, task: Task) -> list[str]:
+    trial = row.trial
+    parent = row.parent or row.dangling or ""
+    columns = ("specialist", "status", task.score_field, "delta_vs_best", "hypothesis")
+    cells = [one_line(trial.text(column)) for column in columns]
+    return [one_line(row.label), one_line(parent), str(depth), path, *cells]
+
+
+def _parents(rows: Sequence[TrialView]) -> list[int | None]:
+    """Return the index of each row's parent row; ``None`` for roots, of which every row has one."""
+    first: dict[str, int] = {}
+    for index, row in enumerate(rows):
+        first.setdefault(row.label, index)
+    parents = [None if row.parent is None else first.get(row.parent) for row in rows]
+    met_from: list[int | None] = [None] * len(rows)
+    for start in range(len(rows)):
+        here: int | None = start
+        while here is not None and met_from[here] is None:
+            met_from[here] = start
+            here = parents[here]
+        if here is not None and met_from[here] == start:
+            parents[_earliest_of_cycle(here, parents)] = None
+    return parents
+
+
+def _earliest_of_cycle(member: int, parents: Sequence[int | None]) -> int:
+    earliest, here = member, parents[member]
+    while here is not None and here != member:
+        earliest, here = min(earliest, here), parents[here]
+    return earliest
+
+
+def _last_label_first(indexes: Sequence[int], rows: Sequence[TrialView]) -> list[int]:
+    """Return indexes as a stack whose top is the first label; equal labels come up in row order."""
+    return sorted(indexes, key=lambda index: rows[index].label)[::-1]
+
+
+def _document(lines: Sequence[str]) -> str:
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,106 @@
+"""
+The session prompt: what a specialist reads before its next trial; how it is recorded or who asks is not here.
+
+Layer 1. The layout is the auto-research harness's (semantics 43-51); the prompt is a pure function of a view, a name
+and options, so the same records give the same bytes.
+"""
+
+from gitlineage.models import PromptOptions, PromptView
+from gitlineage.render.board import MISSING, best_score, knowledge, leaderboard, trial_line
+from gitlineage.render.text import code, fit, prose, shorten
+
+_DEFAULTS = PromptOptions()
+_SATURATED_AFTER = 5
+_NO_LINEAGE = (
+    "This run is a control without history: earlier trials are withheld on purpose, so do not query the store for "
+    "them. Start from the current best named at the top."
+)
+
+
+def render_prompt(view: PromptView, specialist: str, options: PromptOptions = _DEFAULTS) -> str:
+    """
+    Return the prompt as Markdown that ends in one newline.
+
+    The board's two documents are cut as ``options.max_chars`` says. An empty store says so in the first line
+    (semantics 64); ``options.lineage=False`` leaves out everything but the best trial's name (semantics 51).
+
+    Args:
+        view: the records to show.
+        specialist: whom the prompt is for.
+        options: how much to show, and the texts that do not come from records.
+    """
+    limit = options.max_chars
+    sections = [_header(view, specialist, options)]
+    if options.lineage:
+        sections += [
+            _section("LEADERBOARD.md", fit(leaderboard(view, options), (limit + 1) // 2, "LEADERBOARD.md")),
+            _section("KNOWLEDGE.md", fit(knowledge(view, options), limit, "KNOWLEDGE.md")),
+            _section(f"Recent Activity (most recent {options.last_m_full})", activity(view, options)),
+        ]
+        if is_saturated(view):
+            sections.append(_section("⚠ Saturation signal", _saturation(view, specialist)))
+    sections += [
+        _section("Your workdir", f"`{code(options.workdir)}`" if options.workdir else "*(none was named)*"),
+        _section("Your task this session", _task(specialist)),
+    ]
+    if not options.lineage:
+        sections.append(_section("Lineage policy (this run)", _NO_LINEAGE))
+    return "\n".join(sections)
+
+
+def activity(view: PromptView, options: PromptOptions = _DEFAULTS) -> str:
+    """Return the newest ``last_m_full`` trials as bullets with their notes, without a final newline (semantics 48)."""
+    lines = []
+    for row in view.recent[: options.last_m_full]:
+        lines.append(f"- {trial_line(row, view.task, width=140, always_delta=True)}")
+        notes = prose(row.trial.notes)
+        if notes.strip():
+            lines.append(f"    └─ {shorten(notes, 160, '…')}")
+    return "\n".join(lines) or "*(nothing was tried yet)*"
+
+
+def is_saturated(view: PromptView) -> bool:
+    """
+    Whether the specialist's last five trials all stayed within noise (semantics 49).
+
+    Within noise is a delta that is missing, no number, or strictly smaller than the task's epsilon, in the score's
+    units. Fewer than five trials are never saturated.
+    """
+    deltas = [row.trial.number("delta_vs_best") for row in view.own[:_SATURATED_AFTER]]
+    quiet = [delta for delta in deltas if delta is None or abs(delta) < view.task.epsilon]
+    return len(quiet) == _SATURATED_AFTER
+
+
+def _header(view: PromptView, specialist: str, options: PromptOptions) -> str:
+    started = prose(options.session_timestamp) or MISSING
+    workdir = f" Your workdir is `{code(options.workdir)}`." if options.workdir else ""
+    best = prose(view.best.label) if view.best else "none"
+    return (
+        f"# Session start — {started if view.total else 'empty lineage'}\n"
+        f"You are specialist **{_name(specialist)}**.{workdir}\n"
+        f"Current best: **exp_{best}** ({prose(view.task.score_field)}={best_score(view)}).\n"
+    )
+
+
+def _saturation(view: PromptView, specialist: str) -> str:
+    return (
+        f"None of the last {_SATURATED_AFTER} trials by **{_name(specialist)}** moved {prose(view.task.score_field)} "
+        f"by {view.task.epsilon!r} or more; what they show is noise and failed runs. More of the same is unlikely to "
+        "help: try an idea of another kind, or branch from an older trial that others passed by."
+    )
+
+
+def _task(specialist: str) -> str:
+    return (
+        f"As **{_name(specialist)}**, pick a trial to start from, change one thing, and write down beforehand what you "
+        "expect and why. Run it, then record the result with its parent, whatever the outcome: a failure spares "
+        "others the same road."
+    )
+
+
+def _name(specialist: str) -> str:
+    return prose(specialist) or MISSING
+
+
+def _section(heading: str, body: str) -> str:
+    return f"## {heading}\n{body}\n"

@@ -1,0 +1,78 @@
+"""
+Recipe edits: the difference of two trees as git shows it, and of two folders; not what was edited why.
+
+Layer 3. Semantics 41. The git program draws it: libgit2's patches are the same but for the marks after names with
+spaces, its summaries but for their columns.
+"""
+
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from gitlineage import program
+from gitlineage.gitrepo import GitRepo, init_repository
+from gitlineage.trial import Trial
+from gitlineage.worktree import Content
+
+
+def diff_trees(repo: GitRepo, old: str, new: str, *, stat: bool = False) -> str:
+    """
+    Return the difference between two trees (or commits) of a repository, renames found as git finds them.
+
+    Args:
+        repo: where they are.
+        old: the tree on the left.
+        new: the tree on the right.
+        stat: the summary by file instead of the patch.
+
+    Raises:
+        GitFailed: a tree is missing or broken.
+    """
+    shown = ["--stat=80"] if stat else ["--patch"]
+    rules = ["-r", "--find-renames", "--no-color", "--no-ext-diff", "--no-textconv"]
+    prefixes = ["--src-prefix=a/", "--dst-prefix=b/"]
+    out = program.run(["--git-dir", str(repo.gitdir), "diff-tree", *shown, *rules, *prefixes, old, new, "--"])
+    return out.decode("utf-8", "replace")
+
+
+class RecipeEdit(msgspec.Struct, frozen=True):
+    """
+    A trial with its recipe and the one it was made from; `diff` says what was edited.
+
+    Args:
+        trial: the row; ``None`` for a snapshot without one.
+        snapshot_path: a folder, or a tree's oid when ``repo`` is given.
+        parent_snapshot_path: the same for the parent; ``None`` for a root, whose diff is empty.
+        repo: the repository that holds the trees.
+    """
+
+    trial: Trial | None
+    snapshot_path: Path | str
+    parent_snapshot_path: Path | str | None = None
+    repo: GitRepo | None = None
+
+    def diff(self, *, stat: bool = False) -> str:
+        """
+        Return the edit as git shows it: adds, deletes, renames, modes, binaries, missing final newlines.
+
+        Args:
+            stat: the summary by file instead of the patch.
+
+        Raises:
+            InvalidContent: a folder does not exist.
+        """
+        if self.parent_snapshot_path is None:
+            return ""
+        if self.repo is not None:
+            return diff_trees(self.repo, str(self.parent_snapshot_path), str(self.snapshot_path), stat=stat)
+        return diff_folders(Path(self.parent_snapshot_path), Path(self.snapshot_path), stat=stat)
+
+
+def diff_folders(old: Path, new: Path, *, stat: bool = False) -> str:
+    """Return the difference between two folders, through a repository that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
+        init_repository(scratch, bare=True)
+        repo = GitRepo(scratch)
+        content = Content(repo)
+        return diff_trees(repo, content.from_folder(old), content.from_folder(new), stat=stat)

@@ -1,0 +1,236 @@
+"""
+One row of a trial log: its ten statuses, its seventeen columns and the text it was given; not where it is stored.
+
+Layer 0. A trial keeps the text of every cell beside its typed value, so that a TSV goes in and comes out byte for byte.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Self
+
+import msgspec
+
+from gitlineage.errors import InvalidTrial
+
+AUTO_ID = "*"
+"""The exp id of a trial that the store numbers when it records it."""
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_NON_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_MAX_ID = 200
+
+
+class FailureLabel(str, Enum):
+    """
+    How a trial ended; the values are those of the auto-research harness's status column.
+
+    ``keep`` improved on the best; ``discard`` ran to its end and did not; ``baseline`` is the seed of a run;
+    the others say where a trial died. Only ``harness_abort`` says nothing about the recipe.
+    """
+
+    KEEP = "keep"
+    DISCARD = "discard"
+    CRASH = "crash"
+    EVAL_BUDGET_OVERRUN = "eval_budget_overrun"
+    TRAIN_BUDGET_OVERRUN = "train_budget_overrun"
+    SIZE_BLOCKED = "size_blocked"
+    PREFLIGHT_CRASH = "preflight_crash"
+    HARNESS_ABORT = "harness_abort"
+    DISQUALIFIED = "disqualified"
+    BASELINE = "baseline"
+
+    @property
+    def is_informational(self) -> bool:
+        """Whether the trial tells the next agent anything; false for ``harness_abort`` alone."""
+        return self is not FailureLabel.HARNESS_ABORT
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """
+    One row of the log: the seventeen columns of fieldkit's trial log in their published order, then the rest.
+
+    Arguments go by position or by keyword. The five numeric columns take a number or a cell's text and read as
+    ``float | None``; the text stays available from `text`. Other columns read as text. Units are those of the
+    task: seconds for ``train_s`` and ``total_s``, the task's own for the metrics.
+
+    Args:
+        exp_id: the trial's name; left out, the store gives it the next free number.
+        status: a `FailureLabel` or its value; ``None`` while the trial has not been run.
+        extra: cells of columns beyond the seventeen, by column name.
+        spelled: text of numeric cells that a float would spell differently; filled in by itself.
+
+    Raises:
+        InvalidTrial: unknown status, a number that is not finite, an empty exp id or one with control characters.
+    """
+
+    exp_id: str = AUTO_ID
+    timestamp: str = ""
+    specialist: str = ""
+    parent_exp: str = ""
+    baseline_exp: str = ""
+    domain: str = ""
+    hypothesis: str = ""
+    expected_delta: str = ""
+    status: FailureLabel | None = None
+    core_metric: float | None = None
+    val_bpb: float | None = None
+    delta_vs_best: float | None = None
+    train_s: float | None = None
+    total_s: float | None = None
+    job_name: str = ""
+    snapshot_path: str = ""
+    notes: str = ""
+    extra: Mapping[str, str] = {}
+    spelled: Mapping[str, str] = {}
+
+    def __post_init__(self) -> None:
+        put = msgspec.structs.force_setattr
+        put(self, "status", _status(self.status))
+        spelled = {}
+        for column in NUMERIC:
+            value, text = _number(column, getattr(self, column), self.spelled.get(column))
+            put(self, column, value)
+            if text is not None:
+                spelled[column] = text
+        put(self, "spelled", spelled)
+        for column in TEXT:
+            put(self, column, _text(column, getattr(self, column)))
+        put(self, "extra", {str(name): _text(str(name), value) for name, value in self.extra.items()})
+        check_exp_id(self.exp_id)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.to_row()))
+
+    @classmethod
+    def header(cls) -> tuple[str, ...]:
+        """Return the names of the seventeen columns in order."""
+        return COLUMNS
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, str | None]) -> Self:
+        """
+        Build a trial from one row, as ``csv.DictReader`` gives it; columns beyond the seventeen go to ``extra``.
+
+        Raises:
+            InvalidTrial: as the class, and when the status or the exp id is missing.
+        """
+        if not row.get("status"):
+            raise InvalidTrial("status", row.get("status"), f"a row needs one of {_STATUSES}")
+        if not row.get("exp_id"):
+            raise InvalidTrial("exp_id", row.get("exp_id"), "a row needs one")
+        return cls.from_cells({name: value or "" for name, value in row.items()})
+
+    @classmethod
+    def from_cells(cls, cells: Mapping[str, str]) -> Self:
+        """Build a trial from cells by column name; unlike `from_row`, the status may be missing."""
+        known: dict[str, Any] = {name: cells[name] for name in COLUMNS if name in cells}
+        return cls(**known, extra={name: text for name, text in cells.items() if name not in _KNOWN})
+
+    def to_row(self) -> list[str]:
+        """Return the text of the seventeen cells, as they were given; empty where nothing was."""
+        return [self.text(column) for column in COLUMNS]
+
+    def cells(self) -> dict[str, str]:
+        """Return every cell that holds text, and every extra column, by column name."""
+        texts = {column: self.text(column) for column in COLUMNS}
+        return {column: text for column, text in texts.items() if text} | dict(self.extra)
+
+    def text(self, column: str) -> str:
+        """Return the text of any column's cell as it was given; empty where there is none."""
+        if column in self.spelled:
+            return self.spelled[column]
+        if column not in _KNOWN:
+            return self.extra.get(column, "")
+        value = getattr(self, column)
+        return "" if value is None else str(value)
+
+    def number(self, column: str) -> float | None:
+        """Return any column's cell as a finite number, or ``None`` where it is not one."""
+        if column in NUMERIC:
+            return getattr(self, column)  # type: ignore[no-any-return]
+        return parse_number(self.text(column))
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some columns changed; names beyond the seventeen change ``extra``."""
+        extra = {name: changes.pop(name) for name in list(changes) if name not in self.__struct_fields__}
+        if extra:
+            changes["extra"] = {**changes.get("extra", self.extra), **extra}
+        return msgspec.structs.replace(self, **changes)
+
+
+COLUMNS: tuple[str, ...] = Trial.__struct_fields__[:17]
+NUMERIC: tuple[str, ...] = ("core_metric", "val_bpb", "delta_vs_best", "train_s", "total_s")
+TEXT: tuple[str, ...] = tuple(name for name in COLUMNS if name not in NUMERIC and name != "status")
+_KNOWN = frozenset(COLUMNS)
+_STATUSES = ", ".join(label.value for label in FailureLabel)
+
+
+def parse_number(text: str) -> float | None:
+    """Return the finite number that a cell spells, or ``None``."""
+    text = text.strip()
+    if not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def check_exp_id(exp_id: str) -> None:
+    """Refuse an exp id that cannot name a trial: empty, padded, overlong or with control characters."""
+    if not exp_id:
+        raise InvalidTrial("exp_id", exp_id, "must not be empty")
+    if _CONTROL.search(exp_id):
+        raise InvalidTrial("exp_id", exp_id, "must not hold control characters or line breaks")
+    if exp_id != exp_id.strip():
+        raise InvalidTrial("exp_id", exp_id, "must not begin or end with a space")
+    if len(exp_id) > _MAX_ID:
+        raise InvalidTrial("exp_id", exp_id, f"must not be longer than {_MAX_ID} characters")
+
+
+def refuse_non_finite(column: str, text: str) -> None:
+    """Refuse a cell that spells NaN or infinity, which no ranking can place."""
+    if _NON_FINITE.fullmatch(text.strip()):
+        raise InvalidTrial(column, text, "a metric must be a finite number; leave it empty where there is none")
+
+
+def _status(value: object) -> FailureLabel | None:
+    if value is None or value == "":
+        return None
+    try:
+        return FailureLabel(value)
+    except ValueError:
+        raise InvalidTrial("status", value, f"must be one of {_STATUSES}") from None
+
+
+def _number(column: str, value: object, spelled: str | None) -> tuple[float | None, str | None]:
+    """Return a numeric cell's value, and its text where a float would spell it differently."""
+    if isinstance(value, str):
+        refuse_non_finite(column, value)
+        number = parse_number(_text(column, value))
+        return number, (value if value and (number is None or repr(number) != value) else None)
+    if value is None:
+        return None, spelled if spelled and parse_number(spelled) is None else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidTrial(column, value, "must be a number")
+    if not math.isfinite(value):
+        raise InvalidTrial(column, value, "a metric must be a finite number; leave it out where there is none")
+    if spelled is not None and parse_number(spelled) == value:
+        return float(value), spelled
+    return float(value), (str(value) if isinstance(value, int) else None)
+
+
+def _text(column: str, value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidTrial(column, value, "must be text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidTrial(column, value, "is not valid Unicode text") from None
+    return value

@@ -1,0 +1,424 @@
+"""
+Trials, snapshots and cohorts as models, read from the index; not how they got there, and no walks over the graph.
+
+Layer 5. Every function here is one or a few queries whose cost does not grow with the store, except where it returns
+all of it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from gitlineage.errors import Ambiguous, NotFound
+from gitlineage.gitrepo import GitRepo
+from gitlineage.index import Index, read_row
+from gitlineage.message import read_trailers, subject
+from gitlineage.models import Cohort, CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
+from gitlineage.trial import Trial
+
+_VIEW = """
+SELECT t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles
+FROM trials t JOIN snapshots s ON s.id = t.snapshot
+"""
+_DONE = "t.status IS NOT NULL"
+_MANY = 500
+_UP = 10_000
+"""Snapshots without a trial that a search for the parent's trial goes past."""
+
+
+class Views:
+    """
+    Reads models from an index.
+
+    Args:
+        index: the folded events.
+        repo: where commits that nobody recorded are read from.
+        raw_parents: take parents as the rows spell them, not as the graph has them (semantics 59).
+    """
+
+    def __init__(self, index: Index, repo: GitRepo, raw_parents: bool = False) -> None:
+        self.index = index
+        self.repo = repo
+        self.raw_parents = raw_parents
+
+    @property
+    def task(self) -> Task:
+        """The campaign's task, the default one where nobody has set any."""
+        return self.index.task or Task()
+
+    # -- trials --------------------------------------------------------------------------------------------
+
+    def total(self) -> int:
+        """Return how many trials have a result."""
+        return int(self.index.one("SELECT count(*) FROM trials WHERE status IS NOT NULL")[0])
+
+    def all(self) -> list[TrialView]:
+        """Return every trial that has a result, in recording order."""
+        return self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer")
+
+    def latest(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[TrialView]:
+        """Return the newest trials with a result, newest first; without harness aborts on request."""
+        where = [_DONE]
+        values: list[object] = []
+        if not aborted:
+            where.append("t.status <> 'harness_abort'")
+        if specialist is not None:
+            where.append("t.specialist = ?")
+            values.append(specialist)
+        sql = f"{_VIEW} WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        return self._views(sql, *values, limit)
+
+    def listing(
+        self,
+        *,
+        cohort: str | None = None,
+        statuses: Sequence[str] = (),
+        specialist: str | None = None,
+        dangling: bool = False,
+        limit: int | None = None,
+    ) -> list[TrialView]:
+        """Return trials newest first, those without a result too, by what is asked of them."""
+        where = ["1"]
+        values: list[object] = []
+        if cohort is not None:
+            where.append("s.cohort = ?")
+            values.append(cohort)
+        if statuses:
+            where.append(f"coalesce(t.status, 'pending') IN ({', '.join('?' * len(statuses))})")
+            values.extend(statuses)
+        if specialist is not None:
+            where.append("t.specialist = ?")
+            values.append(specialist)
+        if dangling:
+            where.append("t.parent_cell <> '' AND NOT EXISTS (SELECT 1 FROM links l WHERE l.child = s.id)")
+        sql = f"{_VIEW} WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC"
+        if dangling:
+            return [view for view in self._views(sql, *values) if view.dangling is not None][:limit]
+        return self._views(f"{sql} LIMIT ?", *values, -1 if limit is None else limit)
+
+    def best(self, eligible: str = "kept") -> TrialView | None:
+        """
+        Return the best trial (semantics 11): the earliest with the best score among kept ones and baselines.
+
+        Args:
+            eligible: ``"kept"``, or ``"informational"`` for every trial but harness aborts.
+
+        Where none is eligible: the first baseline, else the first informational trial, else ``None``.
+        """
+        rules = {
+            "kept": "t.status IN ('keep', 'baseline') AND t.rank IS NOT NULL",
+            "informational": f"{_DONE} AND t.status <> 'harness_abort' AND t.rank IS NOT NULL",
+        }
+        if eligible not in rules:
+            raise ValueError(f"eligible is one of {', '.join(rules)}, not {eligible!r}")
+        for where, order in (
+            (rules[eligible], "t.rank, t.clock, t.writer"),
+            ("t.status = 'baseline'", "t.clock, t.writer"),
+            (f"{_DONE} AND t.status <> 'harness_abort'", "t.clock, t.writer"),
+        ):
+            found = self._views(f"{_VIEW} WHERE {where} ORDER BY {order} LIMIT 1")
+            if found:
+                return found[0]
+        return None
+
+    def kept(self, limit: int) -> list[TrialView]:
+        """Return kept trials, the best first, ties in recording order, those without a score last (semantics 45)."""
+        order = "ORDER BY t.rank, t.clock, t.writer LIMIT ?"
+        scored = self._views(f"{_VIEW} WHERE t.status = 'keep' AND t.rank IS NOT NULL {order}", limit)
+        rest = limit - len(scored)
+        return scored + self._views(f"{_VIEW} WHERE t.status = 'keep' AND t.rank IS NULL {order}", max(rest, 0))
+
+    def trial(self, name: str) -> TrialView:
+        """
+        Return the trial of an exp id, ``exp_<id>`` or ``<id>@<writer>``.
+
+        Raises:
+            NotFound: there is none.
+            Ambiguous: there are several.
+        """
+        found = self.named(name)
+        if len(found) > 1:
+            raise Ambiguous(name, [view.label for view in found])
+        if not found:
+            raise NotFound("trial", name, self.nearest(name))
+        return found[0]
+
+    def named(self, name: str) -> list[TrialView]:
+        """Return the trials that a name stands for; more than one where it is ambiguous."""
+        for exp_id in (name, name.removeprefix("exp_")):
+            if found := self.named_exactly(exp_id):
+                return found
+        exp_id, at, owner = name.rpartition("@")
+        if not at or not owner:
+            return []
+        found = self.named(exp_id) if exp_id else []
+        exact = [view for view in found if view.order.writer == owner]
+        return exact or [
+            view for view in found if view.order.writer.startswith(owner) or view.oid.startswith(owner)
+        ]
+
+    def named_exactly(self, exp_id: str) -> list[TrialView]:
+        """Return the trials with this exp id."""
+        return self._views(f"{_VIEW} WHERE t.exp_id = ? ORDER BY t.clock, t.writer", exp_id)
+
+    def nearest(self, name: str) -> list[str]:
+        """Return exp ids that look like a name, for an error to suggest."""
+        from difflib import get_close_matches
+
+        digits = name.removeprefix("exp_").lstrip("0")
+        sql = "SELECT DISTINCT exp_id FROM trials WHERE exp_id LIKE ? ESCAPE '\\' ORDER BY clock DESC LIMIT 500"
+        plain = digits.replace("\\", "").replace("%", "").replace("_", "\\_")
+        pool = [row[0] for row in self.index.rows(sql, f"%{plain}%")] if plain else []
+        pool += [row[0] for row in self.index.rows(sql, "%")]
+        close = get_close_matches(name, list(dict.fromkeys(pool)), n=3, cutoff=0.4)
+        same = [exp_id for exp_id in pool if exp_id.lstrip("0") == digits]
+        return list(dict.fromkeys(same + close))[:3]
+
+    def children(self, view: TrialView, limit: int | None = None) -> list[TrialView]:
+        """Return the trials derived from one, whichever of their parents it is, sorted by exp id."""
+        tail = f"AND {_DONE} ORDER BY t.exp_id, t.clock, t.writer LIMIT {-1 if limit is None else limit}"
+        if self.raw_parents:
+            return self._views(f"{_VIEW} WHERE t.parent_cell = ? {tail}", view.trial.exp_id)
+        where = "s.id IN (SELECT child FROM links WHERE parent = (SELECT id FROM snapshots WHERE oid = ?))"
+        found = self._views(f"{_VIEW} WHERE {where} {tail}", view.oid)
+        return [child for child in found if child.parent == view.label or self._has_other(child, view)]
+
+    def count_children(self, view: TrialView) -> int:
+        """Return how many trials were derived from one."""
+        if self.raw_parents:
+            sql = f"SELECT count(*) FROM trials t WHERE t.parent_cell = ? AND {_DONE}"
+            return int(self.index.one(sql, view.trial.exp_id)[0])
+        if len(self.on_snapshot(view.oid)) > 1:
+            return len(self.children(view))
+        sql = (
+            f"SELECT count(*) FROM links l JOIN trials t ON t.snapshot = l.child AND {_DONE} "
+            "WHERE l.parent = (SELECT id FROM snapshots WHERE oid = ?)"
+        )
+        return int(self.index.one(sql, view.oid)[0])
+
+    def chain(self, view: TrialView) -> list[TrialView]:
+        """Return the primary chain to a trial, root first; a repeat, which only raw parents can make, ends it."""
+        chain = [view]
+        seen = {(view.oid, view.trial.exp_id)}
+        while chain[-1].parent is not None:
+            parent = self.trial(chain[-1].parent)
+            if (parent.oid, parent.trial.exp_id) in seen:
+                break
+            seen.add((parent.oid, parent.trial.exp_id))
+            chain.append(parent)
+        return chain[::-1]
+
+    def on_snapshot(self, oid: str) -> list[TrialView]:
+        """Return the trials on a snapshot in recording order, those without a result too."""
+        return self._views(f"{_VIEW} WHERE s.oid = ? ORDER BY t.clock, t.writer", oid)
+
+    def members(self, cohort: str, limit: int | None = None) -> list[TrialView]:
+        """Return the trials of a cohort's members in recording order, those without a result too."""
+        sql = f"{_VIEW} WHERE s.cohort = ? ORDER BY t.clock, t.writer LIMIT ?"
+        return self._views(sql, cohort, -1 if limit is None else limit)
+
+    def next_exp_id(self) -> str:
+        """Return the highest number among the exp ids plus one, with at least three digits (semantics 13)."""
+        sql = "SELECT max(CAST(exp_id AS INTEGER)) FROM trials WHERE exp_id NOT GLOB '*[^0-9]*' AND length(exp_id) < 16"
+        (highest,) = self.index.one(sql)
+        return f"{0 if highest is None else highest + 1:03d}"
+
+    def _has_other(self, child: TrialView, view: TrialView) -> bool:
+        return any(kin.label == view.label for kin in child.others)
+
+    def _views(self, sql: str, *values: object) -> list[TrialView]:
+        return [self._view(row) for row in self.index.rows(sql, *values)]
+
+    def _view(self, row: Sequence[Any]) -> TrialView:
+        saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles = row
+        known = msgspec.json.decode(roles, type=dict[str, str])
+        links = self.index.rows(
+            "SELECT l.parent, l.pos, p.oid FROM links l JOIN snapshots p ON p.id = l.parent WHERE l.child = ? "
+            "ORDER BY l.pos, p.clock",
+            sid,
+        )
+        others = [Kin(self._name(parent), known.get(parent_oid, "")) for parent, pos, parent_oid in links[1:]]
+        linked = {parent_oid for _, _, parent_oid in links}
+        others += [
+            Kin(self.name(parent), role)
+            for parent, role in known.items()
+            if parent not in linked and not self._is_git_parent(sid, parent)
+        ]
+        parent = self._raw_parent(cell) if self.raw_parents else self._parent(links[0][0] if links else None, cell)
+        dangling = cell if cell and not links and not self._exists(cell) else None
+        return TrialView(
+            trial=read_row(text),
+            label=self._label(exp_id, writer, oid),
+            oid=CommitOid(oid),
+            order=Order(clock, writer),
+            parent=parent,
+            others=tuple(others),
+            cohort=cohort,
+            dangling=dangling,
+            saw=saw or None,
+        )
+
+    def _label(self, exp_id: str, writer: str, oid: str) -> str:
+        """Return an exp id, or a longer name where others use it too."""
+        others = self.index.rows("SELECT writer FROM trials WHERE exp_id = ? LIMIT 3", exp_id)
+        if len(others) < 2:
+            return exp_id
+        alike = self.index.one("SELECT count(*) FROM trials WHERE exp_id = ? AND writer = ?", exp_id, writer)[0]
+        return f"{exp_id}@{writer}" if alike == 1 else f"{exp_id}@{oid[:12]}"
+
+    def _parent(self, snapshot: int | None, cell: str) -> str | None:
+        """Return the label of the trial on a parent snapshot, or on the nearest above it that has one."""
+        for _ in range(_UP):
+            if snapshot is None:
+                return None
+            sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ? ORDER BY clock, writer"
+            trials = self.index.rows(sql, snapshot)
+            if trials:
+                (oid,) = self.index.one("SELECT oid FROM snapshots WHERE id = ?", snapshot)
+                meant = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))]
+                exp_id, writer = (meant or trials)[0]
+                return self._label(exp_id, writer, oid)
+            up = self.index.one("SELECT parent FROM links WHERE child = ? ORDER BY pos LIMIT 1", snapshot)
+            snapshot = up[0] if up else None
+        return None
+
+    def _raw_parent(self, cell: str) -> str | None:
+        row = self.index.one(
+            "SELECT t.exp_id, t.writer, s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?",
+            cell,
+        )
+        return self._label(*row) if row and cell else None
+
+    def _exists(self, cell: str) -> bool:
+        sql = "SELECT 1 FROM trials WHERE exp_id IN (?, ?) LIMIT 1"
+        return self.index.one(sql, cell, cell.removeprefix("exp_")) is not None
+
+    def _is_git_parent(self, sid: int, oid: str) -> bool:
+        return self.index.one("SELECT 1 FROM git_parents WHERE child = ? AND parent = ?", sid, oid) is not None
+
+    # -- snapshots -----------------------------------------------------------------------------------------
+
+    def name(self, oid: str) -> str:
+        """Return how to name a commit: by its first trial, else by the beginning of its oid."""
+        row = self.index.one("SELECT id FROM snapshots WHERE oid = ?", oid)
+        return self._name(row[0]) if row else oid[:12]
+
+    def _name(self, sid: int) -> str:
+        (oid,) = self.index.one("SELECT oid FROM snapshots WHERE id = ?", sid)
+        sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ? ORDER BY clock, writer LIMIT 1"
+        row = self.index.one(sql, sid)
+        return self._label(row[0], row[1], oid) if row else str(oid[:12])
+
+    def snapshot(self, oid: str) -> Snapshot:
+        """Return a commit as a snapshot; one that nobody recorded has no writer."""
+        found = self.snapshots([oid])
+        return found[0] if found else self._unrecorded(oid)
+
+    def snapshots(self, oids: Iterable[str]) -> list[Snapshot]:
+        """Return those of the commits that are recorded, in the order given."""
+        found: dict[str, Snapshot] = {}
+        wanted = list(dict.fromkeys(oids))
+        for part in _parts(wanted):
+            marks = ", ".join("?" * len(part))
+            rows = self.index.rows(f"SELECT * FROM snapshots WHERE oid IN ({marks})", *part)
+            ids = [row[0] for row in rows]
+            parents = self._by_snapshot("SELECT child, parent FROM git_parents WHERE child IN ({}) ORDER BY pos", ids)
+            trials = self._by_snapshot(
+                "SELECT snapshot, row FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer", ids
+            )
+            for row in rows:
+                found[row[1]] = self._snapshot(row, parents.get(row[0], []), trials.get(row[0], []))
+        return [found[oid] for oid in wanted if oid in found]
+
+    def all_snapshots(self) -> list[str]:
+        """Return the oid of every snapshot in recording order."""
+        return [oid for (oid,) in self.index.rows("SELECT oid FROM snapshots ORDER BY clock, writer, oid")]
+
+    def _by_snapshot(self, sql: str, ids: Sequence[int]) -> dict[int, list[str]]:
+        grouped: dict[int, list[str]] = {}
+        for sid, value in self.index.rows(sql.format(", ".join("?" * len(ids))), *ids):
+            grouped.setdefault(sid, []).append(value)
+        return grouped
+
+    def _snapshot(self, row: Sequence[Any], parents: Sequence[str], trials: Sequence[str]) -> Snapshot:
+        _, oid, tree, said, author, time, _, cohort, roles, _, writer = row
+        known = msgspec.json.decode(roles, type=dict[str, str])
+        return Snapshot(
+            oid=oid,
+            tree=tree,
+            parents=tuple(CommitOid(parent) for parent in parents),
+            roles={parent: role for parent, role in known.items() if parent in parents},
+            inspirations=tuple(CommitOid(parent) for parent in known if parent not in parents),
+            cohort=cohort,
+            subject=said,
+            author=author,
+            time=time,
+            writer=writer,
+            trials=tuple(read_row(text) for text in trials),
+        )
+
+    def _unrecorded(self, oid: str) -> Snapshot:
+        info = self.repo.commit(oid)
+        roles = dict(read_trailers(info.message).roles)
+        return Snapshot(
+            oid=CommitOid(oid),
+            tree=TreeOid(info.tree),
+            parents=tuple(CommitOid(parent) for parent in info.parents),
+            roles=roles,
+            subject=subject(info.message),
+            author=info.author,
+            time=info.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+
+    # -- cohorts -------------------------------------------------------------------------------------------
+
+    def cohort(self, name: str) -> Cohort:
+        """
+        Return a cohort by its name or ``<name>@<writer>``.
+
+        Raises:
+            NotFound: nobody opened one.
+            Ambiguous: two writers opened different ones.
+        """
+        found = self._cohorts("WHERE name = ?", name)
+        if not found and "@" in name:
+            plain, _, owner = name.rpartition("@")
+            found = [cohort for cohort in self._cohorts("WHERE name = ?", plain) if cohort.writer.startswith(owner)]
+        if not found:
+            names = [row[0] for row in self.index.rows("SELECT DISTINCT name FROM cohorts ORDER BY clock DESC LIMIT 3")]
+            raise NotFound("cohort", name, names)
+        if len({(cohort.base, cohort.allow_mixed) for cohort in found}) > 1:
+            raise Ambiguous(name, [f"{cohort.name}@{cohort.writer}" for cohort in found])
+        return found[0]
+
+    def cohorts(self) -> list[Cohort]:
+        """Return every cohort in the order they were opened."""
+        return self._cohorts("")
+
+    def _cohorts(self, where: str, *values: object) -> list[Cohort]:
+        rows = self.index.rows(f"SELECT * FROM cohorts {where} ORDER BY clock, writer", *values)
+        return [self._cohort(row) for row in rows]
+
+    def _cohort(self, row: Sequence[Any]) -> Cohort:
+        oid, name, base, metadata, allow_mixed, at, _, writer = row
+        members = self.index.rows("SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid", name)
+        return Cohort(
+            name=name,
+            oid=CommitOid(oid),
+            base=msgspec.json.decode(base, type=tuple[CommitOid, ...]),
+            metadata=msgspec.json.decode(metadata),
+            allow_mixed=bool(allow_mixed),
+            members=tuple(CommitOid(member) for (member,) in members),
+            created_at=at,
+            writer=writer,
+        )
+
+
+def trials(views: Iterable[TrialView]) -> tuple[Trial, ...]:
+    """Return the rows of some views."""
+    return tuple(view.trial for view in views)
+
+
+def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[at : at + _MANY] for at in range(0, len(values), _MANY))

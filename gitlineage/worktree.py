@@ -1,0 +1,226 @@
+"""
+Content on its way into a tree: a folder as ``git add -A`` sees it, a mapping, a revision; and out of it again.
+
+Layer 2. A folder goes through a temporary index, so that ignore rules, executable bits, symlinks and filters are git's
+own; the user's index, HEAD and files are never touched.
+"""
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from gitlineage import program
+from gitlineage.errors import GitFailed, Invalid, InvalidContent, RepositoryError, StorageError
+from gitlineage.gitrepo import FILE, LINK, PROGRAM, TREE, Entry, GitRepo
+
+DEFAULT_LIMIT = 50 * 1024 * 1024
+"""The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
+
+_GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
+_IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_SIZE = re.compile(r"(\d+)([kmg]?)", re.IGNORECASE)
+
+
+class Content:
+    """
+    Writes content into one repository's object database.
+
+    Args:
+        repo: the repository.
+        limit: the largest file that is taken, in bytes; from git's configuration by default.
+    """
+
+    def __init__(self, repo: GitRepo, limit: int | None = None) -> None:
+        self._repo = repo
+        self.limit = _limit(repo) if limit is None else limit
+
+    def from_mapping(self, files: Mapping[str, bytes]) -> str:
+        """
+        Write files given by path and return their tree.
+
+        Raises:
+            InvalidContent: a path that leads outside, names ``.git``, or is a file and a folder at once; a file over
+                the limit.
+        """
+        root: dict[str, object] = {}
+        for path, data in files.items():
+            if not isinstance(data, bytes):
+                raise InvalidContent(path, f"must be bytes, not {type(data).__name__}")
+            self._check_size(path, len(data))
+            *folders, name = check_path(path)
+            at = root
+            for folder in folders:
+                below = at.setdefault(folder, {})
+                if not isinstance(below, dict):
+                    raise InvalidContent(path, f"is inside {folder!r}, which is a file")
+                at = below
+            if name in at:
+                raise InvalidContent(path, "is a file and a folder at once")
+            at[name] = data
+        return self._write(root)
+
+    def _write(self, folder: Mapping[str, object]) -> str:
+        entries = {}
+        for name, item in folder.items():
+            if isinstance(item, bytes):
+                entries[name] = Entry(FILE, self._repo.write_blob(item))
+            elif isinstance(item, dict):
+                entries[name] = Entry(TREE, self._write(item))
+        return self._repo.write_tree(entries)
+
+    def from_revision(self, rev: str) -> str | None:
+        """Return the tree that a revision names, ``None`` where it names none; its paths and sizes are checked."""
+        tree = self._repo.resolve_tree(rev)
+        if tree is not None:
+            self._check_tree(tree)
+        return tree
+
+    def from_folder(self, folder: Path) -> str:
+        """
+        Write a folder as ``git add -A`` would see it and return its tree.
+
+        Inside the working tree all its ignore rules and attributes hold; elsewhere those inside the folder and the
+        user's own.
+
+        Raises:
+            InvalidContent: no such folder; a file over the limit.
+            StorageError: git could not write it.
+        """
+        if not folder.is_dir():
+            raise InvalidContent(str(folder), "is not a folder")
+        folder = folder.resolve()
+        root = self._repo.workdir.resolve() if self._repo.workdir else None
+        inside = root is not None and folder.is_relative_to(root) and not self._is_ignored(root, folder)
+        top = root if root is not None and inside else folder
+        below = folder.relative_to(top).as_posix()
+        with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
+            index = Path(scratch, "index")
+            if inside:
+                _copy_index(self._repo.gitdir / "index", index)
+            variables = {
+                "GIT_DIR": str(self._repo.gitdir),
+                "GIT_WORK_TREE": str(top),
+                "GIT_INDEX_FILE": str(index),
+            }
+            git = _Git(top, variables)
+            self._refuse_large(git, top, below)
+            try:
+                git("add", "--all", "--", below)
+                tree = git("write-tree", *([] if below == "." else [f"--prefix={below}/"])).decode().strip()
+            except GitFailed as error:
+                if "prefix" in error.message:
+                    return self._repo.empty_tree()
+                if "unable to write" in error.message or "No space" in error.message or "denied" in error.message:
+                    raise StorageError(f"{error}; nothing was recorded") from error
+                raise
+        self._check_tree(tree)
+        return tree
+
+    def _is_ignored(self, root: Path, folder: Path) -> bool:
+        """Whether the rules above a folder ignore it; asked for by name, it is taken all the same."""
+        if folder == root:
+            return False
+        git = _Git(root, {"GIT_DIR": str(self._repo.gitdir), "GIT_WORK_TREE": str(root)})
+        try:
+            return bool(git("check-ignore", "--", str(folder)))
+        except GitFailed:
+            return False
+
+    def _refuse_large(self, git: "_Git", top: Path, below: str) -> None:
+        """Refuse an oversized file before git copies it, unless a filter such as LFS will shrink it."""
+        listed = git("ls-files", "-z", "--others", "--modified", "--exclude-standard", "--", below)
+        large = {}
+        for name in filter(None, listed.split(b"\0")):
+            path = os.fsdecode(name)
+            try:
+                status = os.lstat(top / path)
+            except OSError:
+                continue
+            if stat.S_ISREG(status.st_mode) and status.st_size > self.limit:
+                large[path] = status.st_size
+        if large:
+            asked = "\0".join(large) + "\0"
+            answer = git("check-attr", "-z", "--stdin", "filter", data=os.fsencode(asked)).split(b"\0")
+            filtered = {os.fsdecode(answer[at]) for at in range(0, len(answer) - 2, 3) if answer[at + 2] != b"unspecified"}
+            for path, size in large.items():
+                if path not in filtered:
+                    self._check_size(path, size)
+
+    def _check_tree(self, tree: str) -> None:
+        for path, entry in self._repo.walk_tree(tree):
+            check_path(path)
+            if entry.mode in (FILE, PROGRAM):
+                self._check_size(path, self._repo.size(entry.oid))
+
+    def _check_size(self, path: str, size: int) -> None:
+        if size > self.limit:
+            raise InvalidContent(
+                path,
+                f"has {size:,} bytes, over the limit of {self.limit:,}; ignore it, keep it in LFS, or raise git config "
+                "lineage.maxFileSize",
+            )
+
+
+def read_files(repo: GitRepo, tree: str) -> dict[str, bytes]:
+    """Return every file below a tree by path; a symlink reads as its target, a submodule is left out."""
+    return {path: repo.read(entry.oid) for path, entry in repo.walk_tree(tree) if entry.mode in (FILE, PROGRAM, LINK)}
+
+
+def check_path(path: str) -> list[str]:
+    """
+    Return a snapshot path's parts.
+
+    Raises:
+        InvalidContent: it is absolute, climbs out, names ``.git`` as any file system would read it, or is not text.
+    """
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise InvalidContent(str(path), "is no path of a snapshot")
+    parts = path.split("/")
+    if path.startswith("/") or re.match(r"[A-Za-z]:[\\/]", path) or path.startswith("\\"):
+        raise InvalidContent(path, "is absolute; paths of a snapshot are relative")
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise InvalidContent(path, f"has the part {part!r}; paths of a snapshot stay inside it")
+        plain = _IGNORABLE.sub("", part).split(":")[0].rstrip(". ")
+        if any(_GIT_NAMES.fullmatch(name) for name in (plain, *plain.split("\\"))):
+            raise InvalidContent(path, "names git's own folder")
+        if ".." in part.split("\\"):
+            raise InvalidContent(path, "climbs out with a backslash")
+    return parts
+
+
+class _Git:
+    """The git program on one temporary index."""
+
+    def __init__(self, top: Path, variables: Mapping[str, str]) -> None:
+        self._top = top
+        self._variables = variables
+
+    def __call__(self, *words: str, data: bytes | None = None) -> bytes:
+        settings = ["-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false", "-c", "core.fsmonitor=false"]
+        return program.run([*settings, *words], cwd=self._top, variables=self._variables, data=data)
+
+
+def _copy_index(source: Path, target: Path) -> None:
+    """Start from the user's index, so that git need not read again what it has seen already."""
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RepositoryError(f"cannot read {source}: {error}") from error
+
+
+def _limit(repo: GitRepo) -> int:
+    text = repo.config("lineage.maxFileSize")
+    if text is None:
+        return DEFAULT_LIMIT
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise Invalid(f"git config lineage.maxFileSize is {text!r}; it takes bytes, or a number with k, m or g")
+    power: int = " kmg".index(match[2].lower() or " ")
+    return int(match[1]) * int(1024**power)
