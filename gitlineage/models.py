@@ -281,6 +281,9 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_children: list at most this many children of the best, the newest; 0 lists all.
         lineage: ``False`` renders the ablation without any history (semantics 51).
         raw_parents: whether parents are taken as typed, without linking ``exp_NNN`` to ``NNN``.
+
+    Raises:
+        ValueError: a negative number.
     """
 
     top_k: int = 20
@@ -293,6 +296,11 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_children: int = 0
     lineage: bool = True
     raw_parents: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("top_k", "recent_n", "last_m_full", "max_chars", "max_children"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is 0 or more, not {getattr(self, name)}")
 
 
 __all__ = [

@@ -5,15 +5,16 @@ Layer 7. Every check comes before the first event, so that a refusal leaves noth
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from gitlineage import codec
-from gitlineage.errors import CohortMismatch, Duplicate, Invalid, InvalidContent, NotFound
+from gitlineage.errors import BadRows, CohortMismatch, Duplicate, Invalid, InvalidContent, NotFound
 from gitlineage.gitrepo import GitRepo, Identity
+from gitlineage.graph import topological
 from gitlineage.landing import Landing, parse_time, stamp
 from gitlineage.message import compose, one_line, snapshot_trailers
 from gitlineage.models import ROLES, Task
@@ -29,11 +30,20 @@ _MAX_NAME = 200
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A row on its way in from a table: the trial, its bytes where they matter, and its folder's tree if it has one."""
+    """
+    A row on its way in from a table.
+
+    Args:
+        trial: its cells.
+        raw: its bytes in the file, where writing the cells anew would differ.
+        tree: the tree of its snapshot's folder, if it has one.
+        line: where it stood in the file; 0 for none.
+    """
 
     trial: Trial
     raw: str = ""
     tree: str | None = None
+    line: int = 0
 
 
 class Recorder:
@@ -91,7 +101,7 @@ class Recorder:
         if row is None:
             self._landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}")
         else:
-            self._add_trial(oid, row)
+            self._add_trial(oid, row, saw=self._session_before(row))
         return oid
 
     def record(self, rev: Id, trial: Trial, revise: bool) -> tuple[str, str]:
@@ -118,7 +128,7 @@ class Recorder:
             if row == known.trial:
                 return oid, row.exp_id
             row = self._fill(row, self._repo.parents(oid))
-        self._add_trial(oid, row)
+        self._add_trial(oid, row, saw=self._session_before(row))
         return oid, row.exp_id
 
     def append(self, row: Row, parents: Sequence[str], moment: datetime | None) -> str:
@@ -146,6 +156,46 @@ class Recorder:
         """Record a row of a table on its snapshot."""
         self._add_trial(oid, row.trial, row.raw)
 
+    def append_rows(self, rows: Sequence[Row]) -> list[bool]:
+        """
+        Record many rows at once, in the order given, and return for each whether it was new.
+
+        A row may name a later one as its parent; the snapshots are written parents first all the same.
+
+        Raises:
+            BadRows: an exp id that is taken by a different row, with the row's position counted from 1.
+        """
+        taken = []
+        fresh: dict[str, int] = {}
+        for at, row in enumerate(rows):
+            try:
+                if self.known_row(row.trial) is None:
+                    if row.trial.exp_id in fresh:
+                        raise Duplicate(row.trial.exp_id, "is there twice")
+                    fresh[row.trial.exp_id] = at
+            except Duplicate as error:
+                taken.append((row.line or at + 1, str(error)))
+        if taken:
+            raise BadRows("the table", taken)
+        parents = {at: self._parent_in(rows[at].trial, fresh) for at in fresh.values()}
+        moments = _moments(rows)
+        oids: dict[int, str] = {}
+        for at in topological(list(parents), lambda child: [p for p in parents[child] if isinstance(p, int)]):
+            above = [oids.get(parent, "") if isinstance(parent, int) else parent for parent in parents[at]]
+            oids[at] = self.write_row(rows[at], [oid for oid in above if oid], moments[at])
+        for at in fresh.values():
+            self.add_row(oids[at], rows[at])
+        return [row.trial.exp_id in fresh for row in rows]
+
+    def _parent_in(self, trial: Trial, fresh: Mapping[str, int]) -> list[int | str]:
+        """Return a row's parent: the position of another new row, or a snapshot; none where the cell dangles."""
+        for name in (trial.parent_exp, trial.parent_exp.removeprefix("exp_")):
+            if name in fresh:
+                return [fresh[name]]
+            if name and (found := self._views.named_exactly(name)):
+                return [found[0].oid]
+        return list(self.parents_of(trial))
+
     def known_row(self, trial: Trial) -> str | None:
         """
         Return the snapshot that has exactly this row already, ``None`` where its exp id is free.
@@ -166,18 +216,6 @@ class Recorder:
         found = self._views.named(trial.parent_exp) if trial.parent_exp else []
         oids = list(dict.fromkeys(view.oid for view in found))
         return [str(oids[0])] if len(oids) == 1 else []
-
-    def row_tree(self, trial: Trial, root: Path | None) -> str | None:
-        """Return the tree of the folder that a row names, where it is there and inside of the root."""
-        cell = trial.snapshot_path
-        if not cell or root is None:
-            return None
-        top = root.resolve()
-        for folder in (top / cell, top / Path(cell).name):
-            folder = folder.resolve()
-            if folder != top and folder.is_relative_to(top) and folder.is_dir():
-                return self._content.from_folder(folder)
-        return None
 
     # -- cohorts and settings ------------------------------------------------------------------------------
 
@@ -328,9 +366,8 @@ class Recorder:
                 exp_id, f"is taken by {found[0].oid[:12]}; leave it out to get the next free number, or revise that row"
             )
 
-    def _add_trial(self, oid: str, trial: Trial, raw: str = "") -> None:
+    def _add_trial(self, oid: str, trial: Trial, raw: str = "", saw: str = "") -> None:
         self._encodable(trial)
-        saw = self._session_before(trial) if not raw else ""
         event = codec.TrialEvent(row=trial.cells(), raw=raw, saw=saw)
         state = trial.status.value if trial.status else "pending"
         self._landing.add(oid, event, f"Record {trial.exp_id}: {state}")
@@ -363,6 +400,19 @@ class Recorder:
         return told or self._landing.moment()
 
 
+def folder_tree(repo: GitRepo, trial: Trial, root: Path | None) -> str | None:
+    """Write the folder that a row's ``snapshot_path`` names and return its tree; ``None`` where none is below the root."""
+    cell = trial.snapshot_path
+    if not cell or root is None or "\0" in cell:
+        return None
+    top = root.resolve()
+    for folder in (top / cell, top / Path(cell).name):
+        folder = folder.resolve()
+        if folder != top and folder.is_relative_to(top) and folder.is_dir():
+            return Content(repo).from_folder(folder)
+    return None
+
+
 def _agrees(given: Trial, known: Trial) -> bool:
     """Whether a row says nothing that a recorded one does not say too."""
     cells = known.cells()
@@ -372,6 +422,16 @@ def _agrees(given: Trial, known: Trial) -> bool:
 def _merged(given: Trial, known: Trial) -> Trial:
     """Return a row with its empty cells filled from an earlier version."""
     return Trial.from_cells({**known.cells(), **{name: text for name, text in given.cells().items() if text}})
+
+
+def _moments(rows: Sequence[Row]) -> list[datetime]:
+    """Return each row's date: its timestamp, else that of the row above, else the beginning of time."""
+    moments = []
+    last = datetime.fromtimestamp(0, UTC)
+    for row in rows:
+        last = parse_time(row.trial.timestamp) or last
+        moments.append(last)
+    return moments
 
 
 def _check_name(name: str) -> None:

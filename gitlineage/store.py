@@ -6,7 +6,7 @@ Layer 8. Each method is a line or two over the modules below; what is worth read
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
@@ -34,7 +34,7 @@ from gitlineage.models import (
 )
 from gitlineage.names import Id, moment, resolve
 from gitlineage.prompts import prompt_view
-from gitlineage.recorder import Recorder, Row
+from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
 from gitlineage.treediff import RecipeEdit
 from gitlineage.trial import AUTO_ID, Trial
@@ -142,8 +142,12 @@ class LineageStore:
     @property
     def task(self) -> Task:
         """What the campaign optimises."""
+        return self.recorded_task() or Task()
+
+    def recorded_task(self) -> Task | None:
+        """Return the task that the store holds, or that this one was opened with; ``None`` where neither is."""
         self.refresh()
-        return self._views.index.task or self._wanted or Task()
+        return self._views.index.task or self._wanted
 
     def set_task(self, task: Task) -> None:
         """Record what the campaign optimises; every clone ranks and renders by it."""
@@ -401,9 +405,50 @@ class LineageStore:
             oid = recorder.known_row(trial)
             if oid is None:
                 oids = recorder.parents_of(trial) if parents is None else [self.resolve(each) for each in parents]
-                row = Row(trial=trial, tree=recorder.row_tree(trial, self.root))
+                row = Row(trial=trial, tree=self.folder_tree(trial, self.root))
                 oid = recorder.append(row, list(dict.fromkeys(oids)), None)
             return self._views.snapshot(oid)
+
+    def folder_tree(self, trial: Trial, root: Path | None) -> str | None:
+        """Return the tree of the folder that a row's ``snapshot_path`` names below a root, where it is there."""
+        return folder_tree(self.repo, trial, root)
+
+    def append_many(self, rows: Iterable[Trial], *, message: str | None = None) -> tuple[Snapshot, ...]:
+        """
+        Record many rows alone, all of them or none, each as `append` does; a row may name a later one as its parent.
+
+        Raises:
+            BadRows: exp ids that are taken by different rows, by position counted from 1.
+            InvalidTrial: a row breaks a rule, or has no status.
+        """
+        given = list(rows)
+        with self.batch(message):
+            self.append_rows([Row(trial=trial, tree=self.folder_tree(trial, self.root)) for trial in given], message)
+            return tuple(self._views.snapshot(self._views.named_exactly(trial.exp_id)[0].oid) for trial in given)
+
+    def append_rows(
+        self, rows: Sequence[Row], message: str | None, *, task: Task | None = None, shape: dict[str, Any] | None = None
+    ) -> list[bool]:
+        """
+        Record a table: its rows, the task it is about and what its file looked like, all or nothing.
+
+        Returns:
+            For each row, whether it was new.
+
+        Raises:
+            BadRows: exp ids that are taken by different rows.
+        """
+        for row in rows:
+            if row.trial.status is None:
+                raise InvalidTrial("status", None, f"the row of {row.trial.exp_id} needs one")
+        with self.batch(message):
+            recorder = self._recorder()
+            if task is not None:
+                recorder.set_task(task)
+            added = recorder.append_rows(rows)
+            if shape is not None and any(added):
+                recorder.add_table(shape, sum(added))
+            return added
 
     def open_cohort(self, name: str, base: Sequence[Id] = (), *, allow_mixed: bool = False, **metadata: Any) -> Cohort:
         """

@@ -194,7 +194,8 @@ def check_exp_id(exp_id: str) -> None:
 
 def refuse_non_finite(column: str, text: str) -> None:
     """Refuse a cell that spells NaN or infinity, which no ranking can place."""
-    if _NON_FINITE.fullmatch(text.strip()):
+    told = text.strip()
+    if _NON_FINITE.fullmatch(told) or (_NUMBER.fullmatch(told) and not math.isfinite(float(told))):
         raise InvalidTrial(column, text, "a metric must be a finite number; leave it empty where there is none")
 
 

@@ -57,6 +57,16 @@ class Views:
         """Return every trial that has a result, in recording order."""
         return self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer")
 
+    def rows(self) -> list[tuple[Trial, str]]:
+        """Return every trial that has a result, in recording order, with its bytes in the file it came from."""
+        sql = f"SELECT t.row, t.raw FROM trials t WHERE {_DONE} ORDER BY t.clock, t.writer"
+        return [(read_row(row), raw) for row, raw in self.index.rows(sql)]
+
+    def shapes(self) -> list[dict[str, Any]]:
+        """Return what imported tables looked like, in the order they came."""
+        found = self.index.rows("SELECT shape FROM tables ORDER BY clock, writer")
+        return [msgspec.json.decode(shape) for (shape,) in found]
+
     def latest(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[TrialView]:
         """Return the newest trials with a result, newest first; without harness aborts on request."""
         where = [_DONE]

@@ -1,0 +1,85 @@
+"""
+The board: a store's state as files in a folder, for agents and people who read files; not what the files say.
+
+Layer 10.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from gitlineage.errors import StorageError
+from gitlineage.models import PromptOptions
+from gitlineage.prompts import prompt_view
+from gitlineage.render import board
+from gitlineage.store import LineageStore
+from gitlineage.tables import table_of
+
+KNOWLEDGE = "KNOWLEDGE.md"
+
+
+def write_board(
+    store: LineageStore,
+    folder: Path,
+    *,
+    tree_path: str | None = None,
+    raw_parents: bool = False,
+    at: str | None = None,
+) -> tuple[Path, ...]:
+    """
+    Write ``LEADERBOARD.md``, ``KNOWLEDGE.md``, ``tree.tsv``, ``results.tsv`` and ``best.json`` (semantics 45–52).
+
+    What people wrote under Key Insights in an earlier ``KNOWLEDGE.md`` is kept. Each file is replaced whole.
+
+    Args:
+        store: what to show.
+        folder: where to; made if it is missing.
+        tree_path: where ``tree.tsv`` is, as the knowledge document is to print it; by default in the folder.
+        raw_parents: take parents as the rows spell them (semantics 59).
+        at: as of a trial, a commit of a writer's ref, or an ISO 8601 time.
+
+    Returns:
+        The files, in the order above.
+
+    Raises:
+        StorageError: one cannot be written.
+    """
+    views = store.views(at=at, raw_parents=raw_parents)
+    options = PromptOptions(
+        tree_path=tree_path or (folder / "tree.tsv").as_posix(), max_chars=0, raw_parents=raw_parents
+    )
+    try:
+        view = prompt_view(views, "", options, board.key_insights(_earlier(folder / KNOWLEDGE)))
+        files = {
+            "LEADERBOARD.md": board.leaderboard(view, options).encode(),
+            KNOWLEDGE: board.knowledge(view, options).encode(),
+            "tree.tsv": board.tree_tsv(views.all(), views.task).encode(),
+            "results.tsv": table_of(views),
+            "best.json": board.best_json(view).encode(),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            write_whole(folder / name, data)
+    except OSError as error:
+        raise StorageError(f"cannot write the board to {folder}: {error.strerror or error}") from error
+    return tuple(folder / name for name in files)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file in one step, so that nobody ever reads half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _earlier(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,106 @@
+"""
+Drives the demo's research loop: takes the parents' files, lets an idea edit them, runs the result and records it.
+
+Layer 9. Keep and discard follow from what the runs print. Identity and clock are fixed, so that one Python version
+gives the same commit ids every time. What to show of it is the caller's business.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from gitlineage.demo import edits, harness
+from gitlineage.demo.trials import BEST, ROUNDS
+from gitlineage.errors import LineageError
+from gitlineage.models import Snapshot, Task
+from gitlineage.store import LineageStore
+from gitlineage.trial import FailureLabel, Trial
+
+TASK = Task(score_field=harness.METRIC, lower_is_better=True)
+WRITER = "demo"
+IDENTITY = ("gitlineage demo", "demo@gitlineage.invalid")
+
+
+class Clock:
+    """A clock that stands still until it is moved on."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return what time it is."""
+        return self._now
+
+    def move_on(self) -> None:
+        """Let a trial's share of the day pass."""
+        self._now += timedelta(minutes=7)
+
+
+def open_store(root: str | os.PathLike[str], clock: Clock) -> LineageStore:
+    """Open the demo's store in a folder, with everything fixed that would differ from run to run."""
+    return LineageStore(root, writer=WRITER, task=TASK, clock=clock, identity=IDENTITY)
+
+
+def run_demo(
+    store: LineageStore, clock: Clock, *, report: Callable[[Snapshot], None] | None = None
+) -> tuple[Snapshot, ...]:
+    """
+    Run every trial of the script and record it; the members of a cohort run side by side.
+
+    Args:
+        store: where to; an empty one.
+        clock: the clock that the store reads.
+        report: called with each snapshot once it is recorded.
+
+    Returns:
+        The snapshots in recording order.
+
+    Raises:
+        LineageError: the baseline itself does not run on this Python.
+    """
+    recorded: list[Snapshot] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for round_ in ROUNDS:
+            best = store.best()
+            parents = [best.exp_id if best and parent == BEST else parent for parent in round_.parents]
+            roles = dict(zip(parents, ("base", "mate"), strict=True)) if len(parents) == 2 else None
+            files = _start(store, parents)
+            contents = [edits.apply(idea.edits, files) for idea in round_.ideas]
+            if round_.cohort:
+                store.open_cohort(round_.cohort, parents, purpose=round_.purpose)
+            for idea, content, outcome in zip(round_.ideas, contents, pool.map(harness.run, contents), strict=True):
+                cells = {"exp_id": f"{len(recorded):03d}", **idea.cells(), **_judged(outcome, store.best())}
+                trial = Trial.from_cells(cells)
+                snapshot = store.commit(content, parents, trial=trial, cohort=round_.cohort, roles=roles)
+                recorded.append(snapshot)
+                clock.move_on()
+                if report:
+                    report(snapshot)
+    return tuple(recorded)
+
+
+def _start(store: LineageStore, parents: Sequence[str]) -> edits.Files:
+    """Return the files that a round's ideas edit: the recipe's, the parent's, or what two parents' merge gives."""
+    if not parents:
+        return harness.recipe()
+    if len(parents) == 1:
+        return store.files(parents[0])
+    base, mate = parents
+    ancestor = store.common_ancestor(base, mate)
+    return edits.crossover(store.files(ancestor.oid) if ancestor else {}, store.files(base), store.files(mate))
+
+
+def _judged(outcome: harness.Outcome, best: Trial | None) -> dict[str, str]:
+    """Return the cells that follow from how a run ended and from the best before it; the store adds the rest."""
+    cells = {"status": FailureLabel.BASELINE.value, "notes": outcome.notes}
+    if outcome.failure:
+        if best is None:
+            raise LineageError(f"the demo's recipe does not run on this Python: {outcome.notes}")
+        return cells | {"status": outcome.failure.value}
+    cells[TASK.score_field] = outcome.score
+    before = TASK.score(best) if best else None
+    if before is not None:
+        better = TASK.better(float(outcome.score), before)
+        cells["status"] = (FailureLabel.KEEP if better else FailureLabel.DISCARD).value
+    return cells

@@ -1,0 +1,155 @@
+"""
+Tables in and out of a store: a campaign's TSV imported whole, and given back byte for byte; not the format itself.
+
+Layer 9.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from gitlineage.errors import BadRows, Invalid
+from gitlineage.formats import tsv
+from gitlineage.models import Task
+from gitlineage.recorder import Row
+from gitlineage.store import LineageStore
+from gitlineage.trial import COLUMNS, Trial
+from gitlineage.views import Views
+
+
+class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an import did.
+
+    Args:
+        added: how many trials are new.
+        known: how many were recorded already, row for row.
+        repaired: the line numbers that were mended.
+        dangling: exp ids of rows whose parent cell names no trial.
+        task: what the campaign optimises, as recorded.
+    """
+
+    added: int
+    known: int
+    repaired: tuple[int, ...] = ()
+    dangling: tuple[str, ...] = ()
+    task: Task = Task()
+
+
+def import_tsv(
+    store: LineageStore,
+    data: bytes,
+    *,
+    source: str,
+    metric: str | None = None,
+    lower_is_better: bool | None = None,
+    label: str | None = None,
+    snapshots: Path | None = None,
+    repair: bool = False,
+) -> ImportOutcome:
+    """
+    Record every row of a table as a trial on a snapshot of its own, all of them or none; again, it adds nothing.
+
+    The snapshot ids follow from the rows and folders alone, so they are the same on every machine.
+
+    Args:
+        store: where to.
+        data: the file's bytes.
+        source: the file's name, for messages.
+        metric: the column that ranks trials; by default the store's, else the one after ``status``.
+        lower_is_better: its direction; by default the store's, else what the kept rows' deltas show.
+        label: its short name in prompts.
+        snapshots: the folder that ``snapshot_path`` cells are below; without it the trials have no content.
+        repair: mend flattened rows (semantics 60) instead of refusing the file.
+
+    Raises:
+        BadRows: every row that breaks a rule, with line number and reason.
+        Invalid: the metric is no column, or contradicts the store's task.
+    """
+    recorded = store.recorded_task()
+    table = tsv.read(data, source=source, repair=repair, metric=metric or (recorded.score_field if recorded else None))
+    task = _task(table, recorded, metric, lower_is_better, label)
+    rows = [
+        Row(trial=row.trial, raw=row.raw, line=row.line, tree=store.folder_tree(row.trial, snapshots))
+        for row in table.rows
+    ]
+    try:
+        added = store.append_rows(
+            rows, f"Import {source}", task=task, shape=msgspec.to_builtins(table.shape)
+        )
+    except BadRows as error:
+        raise BadRows(source, error.rows, error.hint) from error
+    fresh = {row.trial.exp_id for row, new in zip(rows, added, strict=True) if new}
+    dangling = [view.label for view in store.log(None, dangling=True) if view.trial.exp_id in fresh] if fresh else []
+    return ImportOutcome(
+        added=sum(added),
+        known=len(added) - sum(added),
+        repaired=table.repaired,
+        dangling=tuple(reversed(dangling)),
+        task=store.task,
+    )
+
+
+def export_tsv(store: LineageStore, *, at: str | None = None) -> bytes:
+    """
+    Return every trial with a result as a table, in recording order.
+
+    A store that was filled by one import gives that file back byte for byte; columns that came later stand at the
+    end. Without an import the columns are the seventeen, then the rest.
+
+    Args:
+        store: where from.
+        at: as of a trial, a commit of a writer's ref, or an ISO 8601 time.
+    """
+    return table_of(store.views(at=at))
+
+
+def table_of(views: Views) -> bytes:
+    """Return the trials of a store, as it is at some moment, as a table."""
+    rows = views.rows()
+    shapes = [msgspec.convert(shape, tsv.Shape) for shape in views.shapes()]
+    shape = shapes[0] if shapes else tsv.Shape(columns=COLUMNS)
+    wanted = [column for other in shapes[1:] for column in other.columns]
+    wanted += [column for trial, _ in rows for column in trial.cells()]
+    columns = tuple(dict.fromkeys([*shape.columns, *wanted]))
+    wider = columns != shape.columns
+    if wider:
+        shape = msgspec.structs.replace(shape, columns=columns, header="")
+    written = [_row(trial, columns, "" if wider else raw) for trial, raw in rows]
+    return tsv.write(shape, written)
+
+
+def _row(trial: Trial, columns: Sequence[str], raw: str) -> tsv.Row:
+    return tsv.Row(line=0, trial=trial, cells={column: trial.text(column) for column in columns}, raw=raw)
+
+
+def _task(
+    table: tsv.Table, recorded: Task | None, metric: str | None, lower_is_better: bool | None, label: str | None
+) -> Task | None:
+    """Return the task to record, ``None`` where the store has one that the import does not contradict."""
+    columns = table.shape.columns
+    if metric is not None and metric not in columns:
+        raise Invalid(f"there is no column {metric!r} to rank by; the columns are {', '.join(columns)}")
+    if recorded is not None:
+        asked = Task(
+            score_field=metric or recorded.score_field,
+            lower_is_better=recorded.lower_is_better if lower_is_better is None else lower_is_better,
+            label=recorded.label if label is None else label,
+            epsilon=recorded.epsilon,
+        )
+        if asked != recorded:
+            raise Invalid(
+                f"this store ranks by {recorded.score_field} ({_direction(recorded)}, label {recorded.short}), not by "
+                f"{asked.score_field} ({_direction(asked)}, label {asked.short}); `gitlineage init` changes its task"
+            )
+        return None
+    field = metric or tsv.detect_metric(columns)
+    if field is None:
+        raise Invalid(f"no column follows status to rank by; name it with --metric: {', '.join(columns)}")
+    shown = tsv.detect_direction(table.rows, field) if lower_is_better is None else lower_is_better
+    return Task(score_field=field, lower_is_better=True if shown is None else shown, label=label or "")
+
+
+def _direction(task: Task) -> str:
+    return "lower is better" if task.lower_is_better else "higher is better"
