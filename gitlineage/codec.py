@@ -1,7 +1,7 @@
 """
 Events and their canonical JSON lines; not where the lines are kept.
 
-Layer 1. An event is never changed and never removed; state is the fold of all events in the order (clock, writer).
+Layer 3. An event is never changed and never removed; state is the fold of all events in the order (clock, writer).
 The same event always gives the same bytes: keys sorted, defaults left out, one line.
 """
 
@@ -13,9 +13,11 @@ import msgspec
 
 from gitlineage.errors import CorruptEvent, Invalid, InvalidTrial
 from gitlineage.models import Task
-from gitlineage.trial import Trial
+from gitlineage.trial import AUTO_ID, Trial
 
-MAX_CLOCK = 2**53 - 1
+MAX_CLOCK = 2**48
+"""More events than any campaign has; a line beyond it would leave no room for those that follow."""
+
 MAX_LINE = 1 << 20
 """A longer line is no event (bytes); the same bound a server's hook applies."""
 
@@ -56,6 +58,8 @@ class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
         Raises:
             CorruptEvent: the row breaks a rule, as only a foreign writer can make it.
         """
+        if self.row.get("exp_id", AUTO_ID) == AUTO_ID:
+            raise CorruptEvent("not an event: its row has no exp id")
         try:
             return Trial.from_cells(self.row)
         except InvalidTrial as error:
@@ -134,10 +138,16 @@ def encode(event: AnyEvent) -> bytes:
     Raises:
         Invalid: it holds values that JSON cannot, or is longer than 1 MiB.
     """
-    _refuse_non_json(msgspec.structs.asdict(event))
+    if event.clock > MAX_CLOCK:
+        raise Invalid(f"the store's clock is at its end ({MAX_CLOCK}); a writer's ref carries events that set it there")
     try:
+        _refuse_non_json(msgspec.to_builtins(event))
         line = _encoder.encode(event)
+    except RecursionError as error:
+        raise Invalid("this cannot be kept as JSON: it is nested too deeply") from error
     except (TypeError, UnicodeEncodeError, ValueError) as error:
+        if isinstance(error, Invalid):
+            raise
         raise Invalid(f"this cannot be kept as JSON: {error}") from error
     if len(line) > MAX_LINE:
         raise Invalid(f"an event of {len(line):,} bytes is over the limit of {MAX_LINE:,}; put large data into files")
@@ -165,6 +175,22 @@ def decode(line: bytes) -> AnyEvent:
 def lines(note: bytes) -> Iterator[bytes]:
     """Return the lines of a note that are meant to be events: all but the blank ones, which git itself adds."""
     return (line for line in note.split(b"\n") if line.strip())
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return JSON values as they will be read back: tuples as lists and so on.
+
+    Raises:
+        Invalid: they hold what JSON cannot.
+    """
+    try:
+        _refuse_non_json(values)
+        return msgspec.json.decode(msgspec.json.encode(dict(values)), type=dict[str, Any])
+    except RecursionError as error:
+        raise Invalid("this cannot be kept as JSON: it is nested too deeply") from error
+    except (TypeError, UnicodeEncodeError) as error:
+        raise Invalid(f"this cannot be kept as JSON: {error}") from error
 
 
 def _refuse_non_json(value: object) -> None:

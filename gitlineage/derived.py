@@ -1,13 +1,14 @@
 """
 The local refs under ``refs/lineage/``: names for plain git, derived from the index; never pushed and never the truth.
 
-Layer 6. ``best``, ``exp/<id>`` for baselines and kept trials, ``cohorts/<name>`` (design 3). Ids are percent-encoded,
+Layer 7. ``best``, ``exp/<id>`` for baselines and kept trials, ``cohorts/<name>`` (design 3). Ids are percent-encoded,
 because a ref's name cannot hold every sign and ``a`` and ``a/b`` cannot both be refs.
 """
 
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from hashlib import sha256
 
 from gitlineage.errors import LineageError
 from gitlineage.gitrepo import GitRepo
@@ -15,24 +16,27 @@ from gitlineage.trial import FailureLabel
 from gitlineage.views import Views
 
 PREFIX = "refs/lineage/"
+_MAX_COMPONENT = 100
+"""File systems take 255 bytes for a name; a label has two parts."""
+
 _SHOWN = (FailureLabel.KEEP, FailureLabel.BASELINE)
 
 
 def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> None:
     """Bring the refs of some exp ids and cohorts, and ``best``, up to date; a repository that is read-only keeps its."""
+    for exp_id in exp_ids:
+        found = views.named_exactly(exp_id)
+        if len(found) > 1:
+            _set(repo, exp_ref(exp_id), None)
+        for view in found:
+            shown = view.trial.status in _SHOWN
+            _set(repo, exp_ref(view.label), view.oid if shown else None)
+    for name in cohorts:
+        with suppress(LineageError):
+            _set(repo, cohort_ref(name), views.cohort(name).oid)
     with suppress(LineageError):
-        for exp_id in exp_ids:
-            found = views.named(exp_id)
-            if len(found) > 1:
-                repo.set_ref(exp_ref(exp_id), None)
-            for view in found:
-                shown = view.trial.status in _SHOWN
-                _set(repo, exp_ref(view.label), view.oid if shown else None)
-        for name in cohorts:
-            with suppress(LineageError):
-                _set(repo, cohort_ref(name), views.cohort(name).oid)
-        best = views.best()
-        _set(repo, f"{PREFIX}best", best.oid if best else None)
+        while (best := views.best_oid()) != repo.ref(f"{PREFIX}best"):
+            repo.set_ref(f"{PREFIX}best", best)
 
 
 def rebuild(repo: GitRepo, views: Views) -> None:
@@ -57,9 +61,13 @@ def cohort_ref(name: str) -> str:
 
 
 def _encode(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), text)
+    encoded = re.sub(r"[^A-Za-z0-9_-]", lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), text)
+    if len(encoded) <= _MAX_COMPONENT:
+        return encoded
+    return f"{encoded[: _MAX_COMPONENT - 18]}-{sha256(text.encode()).hexdigest()[:17]}"
 
 
 def _set(repo: GitRepo, name: str, oid: str | None) -> None:
     if repo.ref(name) != oid:
-        repo.set_ref(name, oid)
+        with suppress(LineageError):
+            repo.set_ref(name, oid)

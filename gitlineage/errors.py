@@ -211,8 +211,18 @@ class GitFailed(LineageError):
         self.command = tuple(command)
         self.status = status
         self.message = message
-        words = " ".join(word for word in self.command if not word.startswith("-"))
-        super().__init__(f"git {words.split(' ')[0]} failed ({status}): {message.strip() or 'no message'}")
+        super().__init__(f"git {_verb(self.command)} failed ({status}): {message.strip() or 'no message'}")
+
+
+def _verb(command: Sequence[str]) -> str:
+    """Return which of git's commands was run, past the options that stand before it."""
+    words = iter(command)
+    for word in words:
+        if word in ("-c", "-C", "--git-dir"):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return "?"
 
 
 def _names(names: Sequence[str]) -> str:

@@ -24,6 +24,9 @@ PROGRAM = 0o100755
 LINK = 0o120000
 SUBMODULE = 0o160000
 HEX_OID = re.compile(r"[0-9a-f]{40}")
+_LAST_SECOND = 253_402_300_799
+"""The last second of the year 9999; a commit may claim a later one."""
+
 _LOCK_PATIENCE = 2.0
 """Seconds after which a ref's lock file counts as left behind; git holds one for milliseconds."""
 
@@ -148,7 +151,7 @@ class GitRepo:
         if not isinstance(found, pygit2.Commit):
             raise RepositoryError(f"{oid} is a {found.type_str}, not a commit")
         author = found.author
-        moment = datetime.fromtimestamp(max(author.time, 0), UTC)
+        moment = datetime.fromtimestamp(min(max(author.time, 0), _LAST_SECOND), UTC)
         return CommitInfo(
             oid=oid,
             tree=str(found.tree_id),
@@ -247,19 +250,12 @@ class GitRepo:
         Returns:
             Whether it was moved; not when it no longer is where the caller saw it.
         """
-        with _writing(self.commondir):
-            if old is None:
-                try:
-                    self._repo.create_reference_direct(name, pygit2.Oid(hex=new), False, message or None)
-                except pygit2.AlreadyExistsError:
-                    return False
-                return True
-            with self._repo.transaction() as transaction:
-                self._lock(transaction, name)
-                if self.ref(name) != old:
-                    return False
-                transaction.set_target(name, pygit2.Oid(hex=new), message=message or None)
-            return True
+        with _writing(self.commondir), self._repo.transaction() as transaction:
+            self._lock(transaction, name)
+            if self.ref(name) != old:
+                return False
+            transaction.set_target(name, pygit2.Oid(hex=new), message=message or None)
+        return True
 
     def set_ref(self, name: str, oid: str | None) -> None:
         """Point a ref that only this clone uses at a commit, or delete it."""

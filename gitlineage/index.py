@@ -1,7 +1,7 @@
 """
 The index: all writers' events folded into SQLite tables; a cache, never the truth, and not the questions asked of it.
 
-Layer 4. It may be deleted at any time. Every fold is commutative (the least order gives a thing its place, the greatest
+Layer 5. It may be deleted at any time. Every fold is commutative (the least order gives a thing its place, the greatest
 its state), so events may arrive in any order and twice. `FORMAT_VERSION` and the writers' tips say whether it is
 current; an index in memory is the same thing without a file.
 """
@@ -46,11 +46,12 @@ CREATE TABLE joins (start TEXT, snapshot INTEGER, PRIMARY KEY (start, snapshot))
 CREATE TABLE passed (through TEXT, start TEXT, PRIMARY KEY (through, start)) WITHOUT ROWID;
 CREATE INDEX passed_by_start ON passed (start);
 CREATE TABLE trials (
-    id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL, exp_id TEXT NOT NULL, status TEXT, specialist TEXT NOT NULL,
-    parent_cell TEXT NOT NULL, rank REAL, row TEXT NOT NULL, raw TEXT NOT NULL, saw TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL, exp_id TEXT NOT NULL, number INTEGER, status TEXT,
+    specialist TEXT NOT NULL, parent_cell TEXT NOT NULL, rank REAL, row TEXT NOT NULL, raw TEXT NOT NULL, saw TEXT NOT NULL,
     clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL, last_writer TEXT NOT NULL,
     UNIQUE (snapshot, exp_id));
 CREATE INDEX trials_by_exp_id ON trials (exp_id);
+CREATE INDEX trials_by_number ON trials (number) WHERE number IS NOT NULL;
 CREATE INDEX trials_by_parent_cell ON trials (parent_cell);
 CREATE INDEX trials_by_order ON trials (clock, writer);
 CREATE INDEX trials_by_status ON trials (status, clock, writer);
@@ -166,52 +167,53 @@ class Index:
                 self.connection.execute("COMMIT")
         except BaseException:
             self._fresh.clear()
+            self.touched.clear()
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
             raise
 
-    def refresh(
-        self, journal: Journal, tips: Mapping[str, str], advance: Callable[[int], None] | None = None
-    ) -> bool:
+    def refresh(self, journal: Journal, advance: Callable[[int], None] | None = None) -> bool:
         """
         Fold what is new on the writers' refs, with one transaction for all.
 
+        A writer whose ref cannot be read is reported as a problem and stops nobody else.
+
         Args:
             journal: the refs.
-            tips: where they stand.
             advance: called with the number of events folded since the last call.
 
         Returns:
             False when a ref went away or back: only a rebuild can forget events.
         """
         with self.transaction():
-            known = self.tips()
+            tips, known = journal.tips(), self.tips()
             if any(writer not in tips for writer in known):
                 return False
             for writer, tip in tips.items():
                 since = known.get(writer)
                 if since == tip:
                     continue
-                if since is not None and not self._is_ahead(tip, since):
+                if since is not None and not journal.is_ahead(tip, since):
                     return False
-                count = 0
-                for found in journal.read(writer, tip, since):
-                    self.fold(found)
-                    count += 1
-                    if advance and count % 500 == 0:
-                        advance(500)
-                if advance:
-                    advance(count % 500)
-                self.set_tip(writer, tip, journal.clock(tip))
+                try:
+                    self._fold_writer(journal, writer, tip, since, advance)
+                    self.set_tip(writer, tip, journal.clock(tip))
+                except LineageError as error:
+                    self._problem(Problem(writer, tip, str(error)))
+                    self.set_tip(writer, tip, 0)
         return True
 
-    def _is_ahead(self, tip: str, since: str) -> bool:
-        """Whether a tip follows an earlier one along first parents."""
-        at: str | None = tip
-        while at is not None and at != since:
-            parents = self._repo.parents(at)
-            at = parents[0] if parents else None
-        return at is not None
+    def _fold_writer(
+        self, journal: Journal, writer: str, tip: str, since: str | None, advance: Callable[[int], None] | None
+    ) -> None:
+        count = 0
+        for found in journal.read(writer, tip, since):
+            self.fold(found)
+            count += 1
+            if advance and count % 500 == 0:
+                advance(500)
+        if advance:
+            advance(count % 500)
 
     def set_tip(self, writer: str, tip: str, clock: int) -> None:
         """Note that a writer's ref has been folded up to here."""
@@ -298,12 +300,12 @@ class Index:
                 )
                 return
         values = (
-            (snapshot, trial.exp_id, status, trial.specialist, trial.parent_exp, self._rank(trial))
+            (snapshot, trial.exp_id, _number(trial.exp_id), status, trial.specialist, trial.parent_exp, self._rank(trial))
             + (msgspec.json.encode(event.row).decode(), event.raw, event.saw)
             + (*_key(place), *_key(order))
         )
         cursor = self.connection.execute(
-            "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (known[0] if known else None, *values),
         )
         self.touched.add(int(cursor.lastrowid or 0))
@@ -402,9 +404,10 @@ def build(
     index = Index(repo, None)
     with index.transaction():
         for writer, tip in tips.items():
-            for found in journal.read(writer, tip):
-                if until is None or isinstance(found, Problem) or until(found):
-                    index.fold(found)
+            with suppress(LineageError):
+                for found in journal.read(writer, tip):
+                    if until is None or isinstance(found, Problem) or until(found):
+                        index.fold(found)
             index.set_tip(writer, tip, 0)
     return index
 
@@ -433,6 +436,11 @@ def _damage() -> Iterator[None]:
         raise
     except sqlite3.DatabaseError as error:
         raise Damaged(str(error)) from error
+
+
+def _number(exp_id: str) -> int | None:
+    """Return the number that an exp id is, if it is one."""
+    return int(exp_id) if exp_id.isascii() and exp_id.isdecimal() and len(exp_id) < 16 else None
 
 
 def _key(order: Order) -> tuple[int, str]:

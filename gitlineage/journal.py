@@ -1,7 +1,7 @@
 """
 A writer's ref: landing events on it, and reading back what is on everybody's; not what the events mean.
 
-Layer 3. Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
+Layer 4. Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
 its further parents the snapshots that it keeps alive. Moving the ref by compare-and-swap is the one commit point.
 """
 
@@ -57,7 +57,7 @@ class Journal:
         It follows from the writer's name alone, so that nobody has to walk to it. Notes on it hold what belongs to
         no snapshot.
         """
-        if writer not in self._geneses:
+        if writer not in self._geneses or not self._repo.exists(self._geneses[writer]):
             who = Identity(writer, f"{writer}@gitlineage")
             message = compose(f"Begin the lineage of {writer}", [("Clock", "0")])
             start = datetime.fromtimestamp(0, UTC)
@@ -126,6 +126,18 @@ class Journal:
         old = self._repo.commit(since).tree if since else None
         for oid, blob in self._trees.changed(old, self._repo.commit(tip).tree):
             yield from decode_note(writer, oid, self._repo.read(blob))
+
+    def events(self, writer: str, tip: str) -> Iterator[Recorded]:
+        """Return a writer's events, without the lines that are none."""
+        return (found for found in self.read(writer, tip) if isinstance(found, Recorded))
+
+    def is_ahead(self, tip: str, since: str) -> bool:
+        """Whether a tip follows an earlier one along first parents, or is the same."""
+        at: str | None = tip
+        while at is not None and at != since:
+            parents = self._repo.parents(at)
+            at = parents[0] if parents else None
+        return at is not None
 
     def note(self, tip: str, oid: str) -> bytes:
         """Return the note that a writer's ref has on an object, empty where it has none."""

@@ -1,11 +1,12 @@
 """
 One atomic landing: events collected under the writers' lock, folded as they come, published by one move of the ref.
 
-Layer 5. What is recorded is decided elsewhere; here is only that all of it lands or none.
+Layer 6. What is recorded is decided elsewhere; here is only that all of it lands or none.
 """
 
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,12 +15,13 @@ from pathlib import Path
 import msgspec
 
 from gitlineage import codec
-from gitlineage.errors import Conflict, StorageError
+from gitlineage.errors import RepositoryError, StorageError
 from gitlineage.gitrepo import Identity
 from gitlineage.index import Index
-from gitlineage.journal import PREFIX, Journal, Recorded
+from gitlineage.journal import Journal, Recorded
 
-_TRIES = 10
+_holders: dict[str, int] = {}
+"""Which thread of this process holds which lock, so that it is not made to wait for itself."""
 
 
 class WriterLock:
@@ -41,21 +43,29 @@ class WriterLock:
 
         Raises:
             StorageError: the lock file cannot be made.
+            RepositoryError: this thread holds it already, through another store.
         """
         if self._held == 0:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            except OSError as error:
-                raise StorageError(f"cannot write to {self._path}: {error.strerror}; nothing was recorded") from error
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._take()
         self._held += 1
         try:
             yield
         finally:
             self._held -= 1
             if self._held == 0:
+                _holders.pop(str(self._path), None)
                 os.close(self._file)
+
+    def _take(self) -> None:
+        if _holders.get(str(self._path)) == threading.get_ident():
+            raise RepositoryError("another store on this repository has a batch open in this thread; use that one")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise StorageError(f"cannot write to {self._path}: {error.strerror}; nothing was recorded") from error
+        _holders[str(self._path)] = threading.get_ident()
 
 
 class Landing:
@@ -125,35 +135,6 @@ def publish(
         moment=landing.moment(),
         keep=landing.keep,
     )
-
-
-def publish_again(
-    landing: Landing,
-    journal: Journal,
-    index: Index,
-    refresh: Callable[[], object],
-    *,
-    message: str | None,
-    identity: Identity,
-) -> None:
-    """
-    Land what was collected on a ref that another program moved meanwhile, as ``git notes append`` would.
-
-    Raises:
-        Conflict: it kept moving.
-    """
-    for _ in range(_TRIES):
-        refresh()
-        with index.transaction():
-            landing.shift(index.clock)
-            tip = journal.tips().get(landing.writer)
-            new = publish(landing, journal, tip, message=message, identity=identity)
-            if new is not None:
-                for oid, event in landing.events:
-                    index.fold(Recorded(landing.writer, oid, event))
-                index.set_tip(landing.writer, new, landing.clock)
-                return
-    raise Conflict(PREFIX + landing.writer)
 
 
 def stamp(moment: datetime) -> str:

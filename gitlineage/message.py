@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from gitlineage.errors import Invalid
+
 _TRAILER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ?(.*)")
 _PARENT = re.compile(r"([0-9a-f]{40}) role=([a-z]+)")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -37,8 +39,16 @@ def one_line(text: str) -> str:
 
 
 def compose(message: str, trailers: Iterable[tuple[str, str]]) -> str:
-    """Return a commit message: what was said, a blank line, the trailers."""
-    said = message.replace("\r\n", "\n").replace("\0", "").strip()
+    """
+    Return a commit message: what was said, a blank line, the trailers.
+
+    Raises:
+        Invalid: it is not text that UTF-8 can hold.
+    """
+    try:
+        said = message.encode().decode().replace("\r\n", "\n").replace("\0", "").strip()
+    except UnicodeEncodeError as error:
+        raise Invalid(f"the message is not valid Unicode text: {error}") from error
     block = "\n".join(f"{key}: {one_line(value)}" for key, value in trailers if value)
     return f"{said}\n\n{block}\n" if block else f"{said}\n"
 

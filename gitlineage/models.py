@@ -1,7 +1,7 @@
 """
 The records that gitlineage hands out: snapshots, cohorts, tasks and views of trials; no behaviour beyond reading them.
 
-Layer 0. Everything is frozen and grows only by fields with defaults.
+Layer 2. Everything is frozen and grows only by fields with defaults.
 """
 
 from collections.abc import Mapping

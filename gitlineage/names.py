@@ -1,7 +1,7 @@
 """
 What a text stands for: exp ids, ``best``, refs and oid prefixes to commits; moments of the past to a rule on events.
 
-Layer 6. One function resolves every id that a user types (design 7), and reports all matches where there are several.
+Layer 7. One function resolves every id that a user types (design 7), and reports all matches where there are several.
 """
 
 import re
@@ -37,12 +37,15 @@ def resolve(views: Views, name: Id) -> CommitOid:
     text = name.exp_id if isinstance(name, Trial) else name
     if not isinstance(text, str):
         raise TypeError(f"an id is text, a snapshot or a trial, not {type(text).__name__}")
-    found = views.named(text)
-    oids = list(dict.fromkeys(view.oid for view in found))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise NotFound("snapshot or trial", text) from None
+    oids = views.oids_named(text)
     if len(oids) > 1:
-        raise Ambiguous(text, [view.label for view in found])
+        raise Ambiguous(text, [view.label for view in views.named(text)])
     if oids:
-        return oids[0]
+        return CommitOid(oids[0])
     if text == "best" and (best := views.best()):
         return best.oid
     if _PREFIX.fullmatch(text):

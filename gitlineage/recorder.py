@@ -1,7 +1,7 @@
 """
 The rules of recording: what a snapshot, a row or a cohort must be before it lands; not how a landing is published.
 
-Layer 7. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
+Layer 8. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -222,7 +222,7 @@ class Recorder:
     def open_cohort(self, name: str, base: Sequence[str], metadata: Mapping[str, Any], allow_mixed: bool) -> str:
         """Write a cohort's commit, record it, and return its oid."""
         event = codec.CohortEvent(
-            name=name, base=tuple(base), metadata=dict(metadata), allow_mixed=allow_mixed
+            name=name, base=tuple(base), metadata=codec.plain(metadata), allow_mixed=allow_mixed
         )
         codec.encode(event)
         moment = self._landing.moment()
@@ -241,7 +241,8 @@ class Recorder:
         except NotFound:
             self.open_cohort(name, oids, metadata, allow_mixed)
             return
-        if (known.base, dict(known.metadata), known.allow_mixed) != (oids, dict(metadata), allow_mixed):
+        said = codec.plain(metadata)
+        if (known.base, dict(known.metadata), known.allow_mixed) != (oids, said, allow_mixed):
             raise Invalid(f"cohort {name!r} is open already with another base or other metadata")
 
     def set_task(self, task: Task) -> None:
@@ -331,18 +332,17 @@ class Recorder:
 
     def _parent_id(self, parents: Iterable[str]) -> str | None:
         for oid in parents:
-            on_parent = self._views.on_snapshot(oid)
-            return on_parent[0].trial.exp_id if on_parent else None
+            return self._views.exp_id_on(oid)
         return None
 
     def _against_best(self, trial: Trial) -> dict[str, str]:
         """Return the cells that compare a row with the best so far (semantics 16)."""
-        best = self._views.best()
-        if best is None or best.trial.exp_id == trial.exp_id:
+        best = self._views.best_trial()
+        if best is None or best.exp_id == trial.exp_id:
             return {}
-        found = {} if trial.baseline_exp else {"baseline_exp": best.trial.exp_id}
+        found = {} if trial.baseline_exp else {"baseline_exp": best.exp_id}
         task = self._views.task
-        score, record = task.score(trial), task.score(best.trial)
+        score, record = task.score(trial), task.score(best)
         scored = trial.status in (FailureLabel.KEEP, FailureLabel.DISCARD)
         if scored and score is not None and record is not None and not trial.text("delta_vs_best"):
             found["delta_vs_best"] = f"{score - record:+.6f}"
@@ -350,8 +350,7 @@ class Recorder:
 
     def _already(self, row: Trial, given: Trial | None, tree: str, parents: Sequence[str]) -> str | None:
         """Return the snapshot that this very commit made before, so that a retry adds nothing."""
-        found = self._views.named_exactly(row.exp_id)
-        for view in found:
+        for view in self._views.named_exactly(row.exp_id) if self._views.is_named(row.exp_id) else ():
             snapshot = self._views.snapshot(view.oid)
             alike = snapshot.tree == tree and list(snapshot.parents) == list(parents)
             if alike and given is not None and _agrees(given, view.trial):
@@ -360,10 +359,10 @@ class Recorder:
         return None
 
     def _refuse_taken(self, exp_id: str) -> None:
-        found = self._views.named_exactly(exp_id) if exp_id != AUTO_ID else []
-        if found:
+        if exp_id != AUTO_ID and self._views.is_named(exp_id):
+            holder = self._views.named_exactly(exp_id)[0].oid[:12]
             raise Duplicate(
-                exp_id, f"is taken by {found[0].oid[:12]}; leave it out to get the next free number, or revise that row"
+                exp_id, f"is taken by {holder}; leave it out to get the next free number, or revise that row"
             )
 
     def _add_trial(self, oid: str, trial: Trial, raw: str = "", saw: str = "") -> None:
@@ -406,9 +405,13 @@ def folder_tree(repo: GitRepo, trial: Trial, root: Path | None) -> str | None:
     if not cell or root is None or "\0" in cell:
         return None
     top = root.resolve()
-    for folder in (top / cell, top / Path(cell).name):
-        folder = folder.resolve()
-        if folder != top and folder.is_relative_to(top) and folder.is_dir():
+    for path in (top / cell, top / Path(cell).name):
+        try:
+            folder = path.resolve()
+            found = folder != top and folder.is_relative_to(top) and folder.is_dir()
+        except (OSError, ValueError):
+            continue
+        if found:
             return Content(repo).from_folder(folder)
     return None
 

@@ -1,27 +1,27 @@
 """
 The facade: one object that opens a repository's lineage, keeps its index current, and reads and records in it.
 
-Layer 8. Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Layer 9. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
+import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import wraps
-from os import PathLike
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
 from gitlineage import codec, derived, index, queries
-from gitlineage.errors import Invalid, InvalidTrial, RepositoryError, StorageError
+from gitlineage.errors import Conflict, Invalid, InvalidTrial, RepositoryError, StorageError
 from gitlineage.gitrepo import GitRepo, Identity, find_repository, init_repository
 from gitlineage.index import Damaged, Index
-from gitlineage.journal import Journal, check_writer
-from gitlineage.landing import Landing, WriterLock, publish, publish_again
+from gitlineage.journal import PREFIX, Journal, Recorded, check_writer
+from gitlineage.landing import Landing, WriterLock, publish
 from gitlineage.models import (
     AncestryNode,
     Cohort,
@@ -41,6 +41,7 @@ from gitlineage.trial import AUTO_ID, Trial
 from gitlineage.views import Views, trials
 from gitlineage.worktree import read_files
 
+_TRIES = 10
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -91,7 +92,7 @@ class LineageStore:
 
     def __init__(
         self,
-        root: str | PathLike[str],
+        root: str | os.PathLike[str],
         *,
         lower_is_better: bool | None = None,
         writer: str | None = None,
@@ -113,8 +114,8 @@ class LineageStore:
         self._folder = self.repo.commondir / "lineage"
         self._lock = WriterLock(self._folder / "lock")
         self._landing: Landing | None = None
-        self._index = self._open_index()
-        self._views = Views(self._index, self.repo)
+        self._author = Identity("", "")
+        self._use(self._open_index())
         self._wanted = self._wanted_task(task, lower_is_better)
 
     def close(self) -> None:
@@ -185,10 +186,11 @@ class LineageStore:
         if self._landing is not None:
             return
         try:
-            tips = self.journal.tips()
-            if tips == self._index.tips():
+            if os.getpid() != self._process:
+                self._use(self._open_index())
+            if self.journal.tips() == self._index.tips():
                 return
-            self._fold(tips)
+            self._fold()
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
 
@@ -215,21 +217,48 @@ class LineageStore:
         except (OSError, sqlite3.OperationalError):
             return Index(self.repo, None)
 
-    def _fold(self, tips: Mapping[str, str]) -> None:
+    def _fold(self) -> None:
         before = len(self._index.rows("SELECT writer, oid, reason FROM problems"))
         cohorts = self._cohort_names()
         try:
-            folded = self._index.refresh(self.journal, tips, lambda count: self.watcher.advance("indexing", count))
+            folded = self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
         except sqlite3.OperationalError as error:
             self._use_memory(error)
             return
         if not folded:
+            self._recover_dropped()
             self._rebuild("a writer's ref went back")
             return
         self._after_folding(cohorts)
         if skipped := len(self._index.rows("SELECT writer, oid, reason FROM problems")) - before:
             writer, oid, reason = self._index.rows("SELECT writer, oid, reason FROM problems ORDER BY rowid DESC LIMIT 1")[0]
             self.watcher.note(f"skipped {skipped} malformed note lines, e.g. of {writer} on commit {oid[:12]}: {reason}")
+
+    def _recover_dropped(self) -> None:
+        """
+        Record again what another program's write dropped from this clone's ref.
+
+        Git's own notes commands move a ref without looking where it stands, so one that races with a landing can
+        undo it. A ref that was set back on purpose, to a commit of its own past, is left there.
+        """
+        writer = self._writer or self.repo.config("lineage.writer")
+        old = self._index.tips().get(writer or "")
+        with self._lock():
+            new = self.journal.tips().get(writer or "")
+            if writer is None or old is None or new is None or not self.repo.exists(old):
+                return
+            if self.journal.is_ahead(new, old) or self.journal.is_ahead(old, new):
+                return
+            kept = {(found.oid, codec.encode(found.event)) for found in self.journal.events(writer, new)}
+            had = list(self.journal.events(writer, old))
+            dropped = [found for found in had if (found.oid, codec.encode(found.event)) not in kept]
+            dropped.sort(key=lambda found: found.event.clock)
+            if dropped:
+                said = f"Record {len(dropped)} events again that another program dropped"
+                events = [(found.oid, found.event) for found in dropped]
+                moment, who = self._clock(), self._who()
+                self.journal.land(writer, new, events, subject=said, identity=who, moment=moment)
+                self.watcher.note(f"another program's write dropped {len(dropped)} events: recorded them again")
 
     def _rebuild(self, why: str | None) -> None:
         if self._landing is not None:
@@ -244,8 +273,7 @@ class LineageStore:
             with self._lock():
                 index.delete(path)
                 self._use(self._open_index())
-        tips = self.journal.tips()
-        self._index.refresh(self.journal, tips, lambda count: self.watcher.advance("indexing", count))
+        self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
         self._index.touched.clear()
         derived.rebuild(self.repo, self._views)
 
@@ -255,6 +283,7 @@ class LineageStore:
         self._use(index.build(self.repo, self.journal, self.journal.tips()))
 
     def _use(self, new: Index) -> None:
+        self._process = os.getpid()
         self._index = new
         self._views = Views(new, self.repo)
 
@@ -290,7 +319,7 @@ class LineageStore:
             writer = self.writer
             cohorts = self._cohort_names()
             landing = Landing(self._index, writer, self.journal.genesis(writer), self._clock)
-            identity = self._who()
+            identity = self._author = self._who()
             try:
                 with self._index.transaction():
                     self._landing = landing
@@ -301,9 +330,7 @@ class LineageStore:
                         self._publish(landing, message, identity)
             except _Moved:
                 self._landing = None
-                publish_again(
-                    landing, self.journal, self._index, self.refresh, message=message, identity=identity
-                )
+                self._publish_again(landing, message, identity)
             except sqlite3.OperationalError as error:
                 raise StorageError(f"cannot write the index: {error}; nothing was recorded") from error
             finally:
@@ -318,10 +345,22 @@ class LineageStore:
             raise _Moved
         self._index.set_tip(landing.writer, new, landing.clock)
 
+    def _publish_again(self, landing: Landing, message: str | None, identity: Identity) -> None:
+        """Land what was collected on a ref that another program moved meanwhile, as ``git notes append`` would."""
+        for _ in range(_TRIES):
+            self.refresh()
+            with suppress(_Moved), self._index.transaction():
+                landing.shift(self._index.clock)
+                self._publish(landing, message, identity)
+                for oid, event in landing.events:
+                    self._index.fold(Recorded(landing.writer, oid, event))
+                return
+        raise Conflict(PREFIX + landing.writer)
+
     def _recorder(self) -> Recorder:
         if self._landing is None:
             raise RepositoryError("nothing is open to record in")
-        return Recorder(self.repo, self._views, self._landing, self._who())
+        return Recorder(self.repo, self._views, self._landing, self._author)
 
     def commit(
         self,

@@ -1,7 +1,7 @@
 """
 One row of a trial log: its ten statuses, its seventeen columns and the text it was given; not where it is stored.
 
-Layer 0. A trial keeps the text of every cell beside its typed value, so that a TSV goes in and comes out byte for byte.
+Layer 1. A trial keeps the text of every cell beside its typed value, so that a TSV goes in and comes out byte for byte.
 """
 
 import math
@@ -91,16 +91,22 @@ class Trial(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         put = msgspec.structs.force_setattr
-        put(self, "status", _status(self.status))
+        if type(self.status) is not FailureLabel:
+            put(self, "status", _status(self.status))
         spelled = {}
         for column in NUMERIC:
-            value, text = _number(column, getattr(self, column), self.spelled.get(column))
+            given = getattr(self, column)
+            if given is None and column not in self.spelled:
+                continue
+            value, text = _number(column, given, self.spelled.get(column))
             put(self, column, value)
             if text is not None:
                 spelled[column] = text
         put(self, "spelled", spelled)
         for column in TEXT:
-            put(self, column, _text(column, getattr(self, column)))
+            value = getattr(self, column)
+            if type(value) is not str or not value.isascii():
+                put(self, column, _text(column, value))
         put(self, "extra", {str(name): _text(str(name), value) for name, value in self.extra.items()})
         check_exp_id(self.exp_id)
 

@@ -1,7 +1,7 @@
 """
 Trials, snapshots and cohorts as models, read from the index; not how they got there, and no walks over the graph.
 
-Layer 5. Every function here is one or a few queries whose cost does not grow with the store, except where it returns
+Layer 6. Every function here is one or a few queries whose cost does not grow with the store, except where it returns
 all of it.
 """
 
@@ -22,6 +22,15 @@ SELECT t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
 _DONE = "t.status IS NOT NULL"
+_PLACE = "t.clock, t.writer"
+_ELIGIBLE = {
+    "kept": f"t.status IN ('keep', 'baseline') AND t.rank IS NOT NULL ORDER BY t.rank, {_PLACE}",
+    "informational": f"{_DONE} AND t.status <> 'harness_abort' AND t.rank IS NOT NULL ORDER BY t.rank, {_PLACE}",
+}
+_FALLBACKS = (
+    f"t.status = 'baseline' ORDER BY {_PLACE}",
+    f"{_DONE} AND t.status <> 'harness_abort' ORDER BY {_PLACE}",
+)
 _MANY = 500
 _UP = 10_000
 """Snapshots without a trial that a search for the parent's trial goes past."""
@@ -116,20 +125,26 @@ class Views:
 
         Where none is eligible: the first baseline, else the first informational trial, else ``None``.
         """
-        rules = {
-            "kept": "t.status IN ('keep', 'baseline') AND t.rank IS NOT NULL",
-            "informational": f"{_DONE} AND t.status <> 'harness_abort' AND t.rank IS NOT NULL",
-        }
-        if eligible not in rules:
-            raise ValueError(f"eligible is one of {', '.join(rules)}, not {eligible!r}")
-        for where, order in (
-            (rules[eligible], "t.rank, t.clock, t.writer"),
-            ("t.status = 'baseline'", "t.clock, t.writer"),
-            (f"{_DONE} AND t.status <> 'harness_abort'", "t.clock, t.writer"),
-        ):
-            found = self._views(f"{_VIEW} WHERE {where} ORDER BY {order} LIMIT 1")
-            if found:
+        if eligible not in _ELIGIBLE:
+            raise ValueError(f"eligible is one of {', '.join(_ELIGIBLE)}, not {eligible!r}")
+        for where in (_ELIGIBLE[eligible], *_FALLBACKS):
+            if found := self._views(f"{_VIEW} WHERE {where} LIMIT 1"):
                 return found[0]
+        return None
+
+    def best_trial(self) -> Trial | None:
+        """Return the best trial's row, without its place in the graph."""
+        row = self._best("row")
+        return read_row(row) if row is not None else None
+
+    def best_oid(self) -> str | None:
+        """Return the best trial's snapshot."""
+        return self._best("(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)")
+
+    def _best(self, column: str) -> str | None:
+        for where in (_ELIGIBLE["kept"], *_FALLBACKS):
+            if row := self.index.one(f"SELECT {column} FROM trials t WHERE {where} LIMIT 1"):
+                return str(row[0])
         return None
 
     def kept(self, limit: int) -> list[TrialView]:
@@ -171,6 +186,18 @@ class Views:
     def named_exactly(self, exp_id: str) -> list[TrialView]:
         """Return the trials with this exp id."""
         return self._views(f"{_VIEW} WHERE t.exp_id = ? ORDER BY t.clock, t.writer", exp_id)
+
+    def oids_named(self, name: str) -> list[str]:
+        """Return the snapshots of the trials that a name stands for."""
+        sql = "SELECT DISTINCT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?"
+        for exp_id in (name, name.removeprefix("exp_")):
+            if rows := self.index.rows(sql, exp_id):
+                return [oid for (oid,) in rows]
+        return list(dict.fromkeys(view.oid for view in self.named(name))) if "@" in name else []
+
+    def is_named(self, exp_id: str) -> bool:
+        """Whether any trial has this exp id."""
+        return self.index.one("SELECT 1 FROM trials WHERE exp_id = ? LIMIT 1", exp_id) is not None
 
     def nearest(self, name: str) -> list[str]:
         """Return exp ids that look like a name, for an error to suggest."""
@@ -223,6 +250,15 @@ class Views:
         """Return the trials on a snapshot in recording order, those without a result too."""
         return self._views(f"{_VIEW} WHERE s.oid = ? ORDER BY t.clock, t.writer", oid)
 
+    def exp_id_on(self, oid: str) -> str | None:
+        """Return the exp id of the first trial on a commit."""
+        row = self.index.one(
+            "SELECT exp_id FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?) "
+            "ORDER BY clock, writer LIMIT 1",
+            oid,
+        )
+        return str(row[0]) if row else None
+
     def members(self, cohort: str, limit: int | None = None) -> list[TrialView]:
         """Return the trials of a cohort's members in recording order, those without a result too."""
         sql = f"{_VIEW} WHERE s.cohort = ? ORDER BY t.clock, t.writer LIMIT ?"
@@ -230,8 +266,7 @@ class Views:
 
     def next_exp_id(self) -> str:
         """Return the highest number among the exp ids plus one, with at least three digits (semantics 13)."""
-        sql = "SELECT max(CAST(exp_id AS INTEGER)) FROM trials WHERE exp_id NOT GLOB '*[^0-9]*' AND length(exp_id) < 16"
-        (highest,) = self.index.one(sql)
+        (highest,) = self.index.one("SELECT max(number) FROM trials WHERE number IS NOT NULL")
         return f"{0 if highest is None else highest + 1:03d}"
 
     def _has_other(self, child: TrialView, view: TrialView) -> bool:

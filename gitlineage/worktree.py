@@ -20,6 +20,9 @@ from gitlineage.gitrepo import FILE, LINK, PROGRAM, TREE, Entry, GitRepo
 DEFAULT_LIMIT = 50 * 1024 * 1024
 """The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
 
+_NEVER_LARGE = 1024
+"""Files up to this size (bytes) are taken whatever the configuration says, so that it need not be read for them."""
+
 _GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
 _IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _SIZE = re.compile(r"(\d+)([kmg]?)", re.IGNORECASE)
@@ -36,7 +39,14 @@ class Content:
 
     def __init__(self, repo: GitRepo, limit: int | None = None) -> None:
         self._repo = repo
-        self.limit = _limit(repo) if limit is None else limit
+        self._limit = limit
+
+    @property
+    def limit(self) -> int:
+        """The largest file that is taken, in bytes."""
+        if self._limit is None:
+            self._limit = _limit(self._repo)
+        return self._limit
 
     def from_mapping(self, files: Mapping[str, bytes]) -> str:
         """
@@ -110,6 +120,8 @@ class Content:
             self._refuse_large(git, top, below)
             try:
                 git("add", "--all", "--", below)
+                if below != ".":
+                    _drop_conflicts(git)
                 tree = git("write-tree", *([] if below == "." else [f"--prefix={below}/"])).decode().strip()
             except GitFailed as error:
                 if "prefix" in error.message:
@@ -157,7 +169,7 @@ class Content:
                 self._check_size(path, self._repo.size(entry.oid))
 
     def _check_size(self, path: str, size: int) -> None:
-        if size > self.limit:
+        if size > _NEVER_LARGE and size > self.limit:
             raise InvalidContent(
                 path,
                 f"has {size:,} bytes, over the limit of {self.limit:,}; ignore it, keep it in LFS, or raise git config "
@@ -202,7 +214,16 @@ class _Git:
 
     def __call__(self, *words: str, data: bytes | None = None) -> bytes:
         settings = ["-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false", "-c", "core.fsmonitor=false"]
+        settings += ["-c", f"core.hooksPath={os.devnull}"]
         return program.run([*settings, *words], cwd=self._top, variables=self._variables, data=data)
+
+
+def _drop_conflicts(git: _Git) -> None:
+    """Forget the conflicts of a merge elsewhere in the working tree, which keep git from writing any tree."""
+    listed = git("ls-files", "--unmerged", "-z").split(b"\0")
+    paths = {line.split(b"\t", 1)[1] for line in listed if b"\t" in line}
+    if paths:
+        git("update-index", "--force-remove", "-z", "--stdin", data=b"\0".join(paths) + b"\0")
 
 
 def _copy_index(source: Path, target: Path) -> None:

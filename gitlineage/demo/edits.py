@@ -1,7 +1,7 @@
 """
 Edits of a recipe's files, as the demo's specialists make them, and their crossover; no trial is run or stored here.
 
-Layer 9. An edit that does not fit the files it is given is refused, so that none silently does nothing.
+Layer 2. An edit that does not fit the files it is given is refused, so that none silently does nothing.
 """
 
 import re

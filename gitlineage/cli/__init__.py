@@ -1,0 +1,9 @@
+"""
+The command line; only its entry point is here.
+
+Layer 12.
+"""
+
+from gitlineage.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,128 @@
+"""
+The program: its global options and the table of its commands; what they do is in the modules that the table names.
+
+Layer 12.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import TyperException
+
+from gitlineage._version import __version__
+from gitlineage.cli import failing
+from gitlineage.cli.commands import Deferred, Group
+from gitlineage.cli.opening import Place
+
+HELP = """
+Keep the lineage of a research loop in git
+
+Every trial has its code as a commit and its row as a note, failures too. Wherever an ID is asked for, an exp id (015,
+exp_015, 015@writer), best, a ref, a branch or the beginning of a commit's id will do.
+"""
+
+EXAMPLE = 'Example: gitlineage init && gitlineage commit -m "the baseline" --metric 1.23 && gitlineage log'
+
+COMMANDS = {
+    "Record": {
+        "init": ("record", "Make a repository ready and say what is optimised"),
+        "commit": ("record", "Record a snapshot of the code with its trial"),
+        "record": ("record", "Record a result on a snapshot or on any commit"),
+        "cohort": ("cohort", "Open, list and show batches made from one parent state"),
+    },
+    "Look": {
+        "log": ("look", "List trials, newest first"),
+        "show": ("show", "Show all that is known about one snapshot"),
+        "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
+        "best": ("rank", "Show the best trial"),
+        "leaderboard": ("rank", "List the best kept trials, best first"),
+    },
+    "Walk": {
+        "parents": ("walk", "List what a snapshot was derived from"),
+        "children": ("walk", "List what was derived from a snapshot directly"),
+        "ancestors": ("walk", "List all that a snapshot goes back to, nearest first"),
+        "descendants": ("walk", "List all that goes back to a snapshot, nearest first"),
+        "leaves": ("walk", "List the snapshots that nothing was derived from"),
+        "common-ancestor": ("walk", "Show the latest snapshot that two others go back to"),
+        "same": ("walk", "List other snapshots with the same content"),
+    },
+    "Hand over": {
+        "prompt": ("prompt", "Print the lineage prompt for the next agent"),
+        "board": ("prompt", "Write the leaderboard and its companions into a folder"),
+        "import": ("exchange", "Bring trials in from a file"),
+        "export": ("exchange", "Write trials out to a file"),
+    },
+    "Keep up": {
+        "reindex": ("upkeep", "Build the index and the derived refs anew"),
+        "demo": ("demo", "Run a small real research loop and look at it"),
+    },
+}
+"""Every command: the panel it is shown in, its module, and the first line of its help."""
+
+
+class Program(Group):
+    """The command above all others: it knows them by name only, and has the last word on errors."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for panel, entries in COMMANDS.items():
+            for name, (module, line) in entries.items():
+                self.add_command(Deferred(name, module, line, panel))
+
+    def invoke(self, ctx: Any) -> None:
+        """Run a command and report what it raises."""
+        with failing.reported():
+            super().invoke(ctx)
+            sys.stdout.flush()
+
+    def main(self, *args: Any, **settings: Any) -> None:
+        """Run the program and leave with its exit code."""
+        try:
+            code = super().main(*args, **{**settings, "standalone_mode": False}) or 0
+        except TyperException as error:
+            code = failing.wrong_usage(error)
+        except typer.Abort:
+            code = failing.REFUSED
+        sys.exit(failing.flushed(code))
+
+
+app = typer.Typer(
+    name="gitlineage",
+    cls=Program,
+    help=HELP,
+    epilog=EXAMPLE,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gitlineage {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path | None,
+        typer.Option("-C", metavar="PATH", help="Work in this repository; other paths stay relative to where you are."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Note where to work; without a command, print the help."""
+    ctx.obj = Place(folder, os.environ)
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+        raise typer.Exit(2)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,146 @@
+"""
+Commands on cohorts: new, list and show.
+
+Layer 12.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from gitlineage.cli import listing, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened
+from gitlineage.cli.output import Cell, Column
+from gitlineage.models import Cohort
+from gitlineage.store import LineageStore
+
+app = commands()
+cohorts = commands("Open, list and show batches made from one parent state")
+app.add_typer(cohorts, name="cohort")
+
+_TAKEN = ("self", "name", "base", "allow_mixed")
+_COLUMNS = (
+    Column("name", cap=24),
+    Column("commit", drop=1),
+    Column("members", right=True),
+    Column("base", cap=16),
+    Column("opened", drop=2),
+    Column("said about it"),
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The cohort's name.", show_default=False)]
+
+
+@command(cohorts, "new", "gitlineage cohort new widths --base 012 --note 'how wide is wide enough' --size 4")
+def new(
+    ctx: typer.Context,
+    name: Name,
+    base: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--base",
+            "--parents",
+            metavar="ID...",
+            help="What every member is derived from: `A B`, or `A,B`. [default: HEAD]",
+            show_default=False,
+        ),
+    ] = None,
+    root: options.Root = False,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="What it is for.")] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", min=0, metavar="N", help="How many members are planned.")
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="NAME=VALUE", help="Anything else; JSON where it is JSON; repeatable."),
+    ] = None,
+    allow_mixed: Annotated[bool, typer.Option("--allow-mixed", help="Let members have other parents.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Open a cohort"""
+    metadata: dict[str, Any] = {key: _value(text) for key, text in options.pairs(field, "--field")}
+    metadata |= {key: value for key, value in (("note", note), ("size", size)) if value is not None}
+    if taken := [key for key in metadata if key in _TAKEN]:
+        raise typer.BadParameter(f"{taken[0]!r} is a cohort's own word; take another", param_hint="'--field'")
+    with opened(ctx) as store:
+        made = store.open_cohort(name, options.bases(store, base, root), allow_mixed=allow_mixed, **metadata)
+        if as_json:
+            output.json_line(_object(made))
+            return
+        names = ", ".join(store.views().name(oid) for oid in made.base) or "nothing"
+        output.say(output.clean(f"cohort {made.name} on {names}  {made.oid[: listing.SHORT]}"))
+        output.say(output.clean(f'  add a member: gitlineage commit {_asked(store, made)} -m "..."'))
+
+
+@command(cohorts, "list", "gitlineage cohort list")
+def list_(ctx: typer.Context, as_json: options.Json = False) -> None:
+    """List cohorts in the order they were opened"""
+    with opened(ctx) as store:
+        found = store.cohorts()
+        if as_json:
+            for each in found:
+                output.json_line(_object(each))
+        else:
+            output.table(_COLUMNS, [_cells(store, each) for each in found])
+
+
+@command(cohorts, "show", "gitlineage cohort show widths --json")
+def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
+    """Show a cohort's base, what was said about it, and its members in recording order"""
+    with opened(ctx) as store:
+        found = store.cohort(name)
+        members = store.views().snapshots(found.members)
+        if as_json:
+            output.json_line(
+                {**_object(found), "snapshots": [listing.snapshot_object(store, each) for each in members]}
+            )
+            return
+        output.facts(
+            [
+                ("cohort", output.paint(output.clean(found.name), "bold")),
+                ("commit", found.oid),
+                ("opened", output.clean(f"{found.created_at} by {found.writer}")),
+                ("base", output.clean(", ".join(store.views().name(oid) for oid in found.base)) or "nothing"),
+                *((output.clean(key), output.clean(_text(value))) for key, value in found.metadata.items()),
+                ("parents", "members may have other parents" if found.allow_mixed else ""),
+                ("members", str(len(members))),
+            ]
+        )
+        if members:
+            output.say()
+            listing.print_snapshots(store, members)
+
+
+def _asked(store: LineageStore, cohort: Cohort) -> str:
+    names = " ".join(store.views().name(oid) for oid in cohort.base)
+    return f"{f'--parents {names}' if names else '--root'} --cohort {cohort.name}"
+
+
+def _cells(store: LineageStore, cohort: Cohort) -> list[Cell]:
+    said = (f"{key}: {_text(value)}" for key, value in cohort.metadata.items())
+    return [
+        Cell(cohort.name, "bold"),
+        Cell(cohort.oid[: listing.SHORT], "dim"),
+        Cell(str(len(cohort.members))),
+        Cell(",".join(store.views().name(oid) for oid in cohort.base)),
+        Cell(cohort.created_at, "dim"),
+        Cell("; ".join(said)),
+    ]
+
+
+def _object(cohort: Cohort) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(cohort)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

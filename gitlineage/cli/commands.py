@@ -1,0 +1,113 @@
+"""
+How commands are declared: their help, their example and options that take several values; no command itself.
+
+Layer 12. Help is typer's with its panels on a terminal, and plain text elsewhere. Contexts are ``Any`` here, because
+typer keeps the class that these methods take to itself.
+"""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+from gitlineage.cli import output
+
+Function = TypeVar("Function", bound=Callable[..., None])
+
+SEVERAL = ("--parents", "--base")
+"""Options that take every value up to the next option: ``--parents A B``."""
+
+
+class _Help:
+    """How the help of commands and groups looks; mixed in before typer's class."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the parameters; a flag has no type to show."""
+        found = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in found:
+            if getattr(parameter, "is_bool_flag", False):
+                parameter.metavar = ""
+        return found
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, without panels where nobody looks at a terminal."""
+        shown: Any = self
+        shown.rich_markup_mode = "markdown" if output.is_terminal() else None
+        super().format_help(ctx, formatter)  # type: ignore[misc]
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the example as one line, to be copied."""
+        if example := getattr(self, "epilog", None):
+            formatter.write(f"\n  {example}\n")
+
+
+class Command(_Help, TyperCommand):
+    """A command whose help ends with its example, and whose options in `SEVERAL` take several values."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the values that follow an option apart, then parse as ever."""
+        own = {name for parameter in self.params for name in parameter.opts if name in SEVERAL}
+        return super().parse_args(ctx, list(_spread(ctx, own, args)) if own else args)
+
+
+class Group(_Help, TyperGroup):
+    """A command that has commands."""
+
+
+class Deferred(TyperCommand):
+    """
+    A command whose module is imported when it is called, so that ``--help`` and the rest start at once.
+
+    Args:
+        name: its name.
+        module: the module of this package that declares it.
+        help: its help's first line, which the module repeats.
+        panel: the group of commands it is shown in.
+    """
+
+    def __init__(self, name: str, module: str, help: str, panel: str) -> None:
+        super().__init__(name, help=help, rich_help_panel=panel)
+        self.module = module
+
+    def load(self) -> Any:
+        """Import the module and return the command itself."""
+        declared = get_group(import_module(f"gitlineage.cli.{self.module}").app)
+        return declared.commands[str(self.name)]
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Let the command itself parse what it was called with."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+
+def commands(help: str | None = None) -> typer.Typer:
+    """Return a new set of commands; with a help line, one that is a command of its own."""
+    return typer.Typer(cls=Group, help=help, add_completion=False)
+
+
+def command(app: typer.Typer, name: str, example: str) -> Callable[[Function], Function]:
+    """Declare a function as a command; its help ends with the example."""
+    return app.command(name, cls=Command, epilog=f"Example: {example}")
+
+
+def _spread(ctx: Any, own: set[str], args: list[str]) -> Iterator[str]:
+    """Return arguments with ``--parents A B`` as ``--parents A --parents B``."""
+    words = list(args)
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            yield from (word, *words)
+            return
+        name, given, value = word.partition("=")
+        if name not in own:
+            yield word
+            continue
+        values = [value] if given else []
+        while words and not words[0].startswith("-"):
+            values.append(words.pop(0))
+        if not values:
+            ctx.fail(f"Option '{name}' needs at least one value")
+        for each in values:
+            yield from (name, each)

@@ -1,0 +1,90 @@
+"""
+The command demo: a small research loop that really runs, and how to look at what is left of it.
+
+Layer 12.
+"""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gitlineage.cli import listing, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.output import Cell
+from gitlineage.demo.loop import WRITER, Clock, open_store, run_demo
+from gitlineage.errors import RepositoryError
+from gitlineage.gitrepo import init_repository
+from gitlineage.models import Snapshot
+from gitlineage.store import LineageStore
+
+app = commands()
+_NAME = "gitlineage-demo"
+_LOOKS = (
+    ("how the best came about, with its rows", "log --graph --oneline --notes='lineage/*' lineage/best"),
+    ("what was recorded, in order", f"log --first-parent --oneline notes/lineage/{WRITER}"),
+    ("all that changed from the baseline to the best", "diff lineage/exp/000 lineage/best"),
+    ("the row of one trial", f"notes --ref lineage/{WRITER} show lineage/exp/000"),
+)
+
+
+@command(app, "demo", "gitlineage demo")
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR", help=f"A new or empty folder. [default: {_NAME}, or the next free name]", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """
+    Run a small real research loop and look at it
+
+    Three scripted specialists edit and train a byte model on Python's own sources: offline, in seconds, the same result
+    every time.
+    """
+    root = folder or _free()
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        raise RepositoryError(f"{root} is not empty; name a new folder")
+    init_repository(root)
+    clock = Clock()
+    output.say(f"A research loop in {output.clean(str(root))}: each line below is a trial that really ran.\n")
+    with open_store(root, clock) as store:
+        run_demo(store, clock, report=lambda snapshot: _report(store, snapshot))
+        shown = store.render_prompt("smooth", session_timestamp=clock().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    output.say(f"\n{output.paint('What the next agent reads (gitlineage prompt smooth):', 'bold')}\n")
+    output.write(shown.rendered_prompt)
+    output.say(f"\n{output.paint('It is all plain git:', 'bold')}\n")
+    place = shlex.quote(str(root))
+    for why, words in _LOOKS:
+        output.say(f"  {output.paint(f'# {why}', 'dim')}\n  git -C {place} {words}")
+    output.say(f"\nThe repository is in {output.clean(str(root.resolve()))}")
+    output.say(f"Look on with: gitlineage -C {place} log --graph")
+
+
+def _report(store: LineageStore, snapshot: Snapshot) -> None:
+    """Print a trial as soon as it is recorded, in columns that fit every line that is to come."""
+    for view in store.views().on_snapshot(snapshot.oid):
+        cells = listing.trial_cells(view, store.task)
+        label, _, status, score, delta, specialist, _, came, hypothesis = cells
+        spaces = [(label, 4), (status, 21), (score, 9), (delta, 10), (specialist, 9), (came, 8)]
+        if output.is_narrow():
+            spaces = [(label, 4), (status, 13), (score, 9), (delta, 10), (came, 8)]
+        line = "".join(_padded(cell, space) for cell, space in spaces)
+        output.say(f"{line}{output.fitted(hypothesis.text, sum(space for _, space in spaces))}")
+
+
+def _padded(cell: Cell, space: int) -> str:
+    text = output.cut(output.clean(cell.text), space - 1)
+    return output.paint(text, cell.style) + " " * (space - output.width(text))
+
+
+def _free() -> Path:
+    """Return the first folder name that is free."""
+    found = Path(_NAME)
+    number = 2
+    while found.exists():
+        found = Path(f"{_NAME}-{number}")
+        number += 1
+    return found

@@ -1,0 +1,196 @@
+"""
+Trials and snapshots as lines of a table and as JSON objects; not where they come from.
+
+Layer 12.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gitlineage.cli import output
+from gitlineage.cli.output import Cell, Column
+from gitlineage.models import Snapshot, Task, TrialView
+from gitlineage.trial import COLUMNS, FailureLabel, Trial
+
+if TYPE_CHECKING:
+    from gitlineage.store import LineageStore
+
+SHORT = 8
+"""How much of a commit's id is shown in a line."""
+
+_STYLES = {
+    FailureLabel.KEEP: "green",
+    FailureLabel.BASELINE: "cyan",
+    FailureLabel.DISCARD: "yellow",
+    FailureLabel.HARNESS_ABORT: "dim",
+    FailureLabel.DISQUALIFIED: "magenta",
+}
+_TRIALS = (
+    Column("id", cap=14),
+    Column("commit", drop=2),
+    Column("status", cap=12),
+    Column("score", right=True),
+    Column("delta", right=True, drop=5),
+    Column("specialist", cap=10, drop=4),
+    Column("cohort", cap=12, drop=3),
+    Column("from", cap=11, drop=6),
+    Column("hypothesis"),
+)
+_SNAPSHOTS = (
+    Column("id", cap=14),
+    Column("commit"),
+    Column("depth", right=True),
+    Column("role", drop=1),
+    Column("status", cap=12),
+    Column("score", right=True),
+    Column("hypothesis"),
+)
+
+
+# -- words ---------------------------------------------------------------------------------------------------------
+
+
+def status_cell(status: FailureLabel | None) -> Cell:
+    """Return a status as it is shown; without one, the trial waits for its result."""
+    return Cell(status.value, _STYLES.get(status, "red")) if status else Cell("pending", "blue")
+
+
+def delta_cell(trial: Trial, task: Task) -> Cell:
+    """Return the difference to the best before, green where it is a gain."""
+    text, value = trial.text("delta_vs_best"), trial.number("delta_vs_best")
+    if not value:
+        return Cell(text)
+    return Cell(text, "green" if task.better(value, 0) else "red")
+
+
+def came_from(view: TrialView) -> str:
+    """Return the labels of a trial's parents, and of what inspired it, the primary one first."""
+    first = view.parent or (f"{view.dangling}?" if view.dangling else "")
+    others = (kin.label for kin in view.others)
+    return ",".join(filter(None, (first, *others)))
+
+
+def direction(task: Task) -> str:
+    """Return what is optimised, in words."""
+    label = f", shown as {task.short}" if task.short != task.score_field else ""
+    return f"{task.score_field}, {'lower' if task.lower_is_better else 'higher'} is better{label}"
+
+
+# -- tables --------------------------------------------------------------------------------------------------------
+
+
+def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False) -> None:
+    """Print trials, one a line; with their rank first where they are ranked."""
+    rows = [trial_cells(view, task) for view in views]
+    if ranked:
+        ranks = [[Cell(str(rank), "dim"), *row] for rank, row in enumerate(rows, 1)]
+        output.table((Column("#", right=True), *_TRIALS), ranks)
+    else:
+        output.table(_TRIALS, rows)
+
+
+def trial_cells(view: TrialView, task: Task) -> list[Cell]:
+    """Return a trial's line as cells."""
+    trial = view.trial
+    return [
+        Cell(view.label, "bold"),
+        Cell(view.oid[:SHORT], "dim"),
+        status_cell(trial.status),
+        Cell(trial.text(task.score_field)),
+        delta_cell(trial, task),
+        Cell(trial.specialist),
+        Cell(view.cohort or ""),
+        Cell(came_from(view)),
+        Cell(trial.hypothesis),
+    ]
+
+
+def print_snapshots(
+    store: "LineageStore", snapshots: Sequence[Snapshot], *, depths: Sequence[int] = (), roles: Sequence[str] = ()
+) -> None:
+    """Print snapshots, one a line, each with its first trial; more of them are counted."""
+    task = store.task
+    views = store.views()
+    rows = []
+    for at, snapshot in enumerate(snapshots):
+        trial = snapshot.trial
+        more = f" (+{len(snapshot.trials) - 1})" if len(snapshot.trials) > 1 else ""
+        name = views.name(snapshot.oid)
+        rows.append(
+            [
+                Cell(("" if snapshot.oid.startswith(name) else name) + more, "bold"),
+                Cell(snapshot.oid[:SHORT], "dim"),
+                Cell(str(depths[at]) if depths else ""),
+                Cell(roles[at] if roles else ""),
+                status_cell(trial.status) if trial else Cell("" if snapshot.recorded else "unrecorded", "dim"),
+                Cell(trial.text(task.score_field) if trial else ""),
+                Cell((trial.hypothesis if trial else "") or snapshot.subject),
+            ]
+        )
+    output.table(_SNAPSHOTS, rows)
+
+
+# -- JSON ----------------------------------------------------------------------------------------------------------
+
+
+def trial_objects(store: "LineageStore", views: Sequence[TrialView]) -> list[dict[str, Any]]:
+    """Return trials as JSON objects, each with every column of its row."""
+    task = store.task
+    snapshots = {each.oid: each for each in store.views().snapshots(view.oid for view in views)}
+    return [_trial_object(view, snapshots[view.oid], task) for view in views]
+
+
+def _trial_object(view: TrialView, snapshot: Snapshot, task: Task) -> dict[str, Any]:
+    trial = view.trial
+    return {
+        "id": view.label,
+        "exp_id": trial.exp_id,
+        "oid": view.oid,
+        "tree": snapshot.tree,
+        "parents": snapshot.parents,
+        "roles": snapshot.roles,
+        "cohort": view.cohort,
+        "status": trial.status,
+        "score": task.score(trial),
+        "parent": view.parent,
+        "dangling": view.dangling,
+        "saw": view.saw,
+        "writer": view.order.writer,
+        "clock": view.order.clock,
+        "row": row_object(trial),
+    }
+
+
+def row_object(trial: Trial) -> dict[str, str]:
+    """Return the text of every column of a row, empty ones too."""
+    return {column: trial.text(column) for column in (*COLUMNS, *trial.extra)}
+
+
+def snapshot_object(store: "LineageStore", snapshot: Snapshot, **more: Any) -> dict[str, Any]:
+    """Return a snapshot as a JSON object, with its trials."""
+    task = store.task
+    trial = snapshot.trial
+    return {
+        "id": store.views().name(snapshot.oid),
+        "exp_id": snapshot.exp_id,
+        "oid": snapshot.oid,
+        "tree": snapshot.tree,
+        "parents": snapshot.parents,
+        "roles": snapshot.roles,
+        "inspirations": snapshot.inspirations,
+        "cohort": snapshot.cohort,
+        "status": trial.status if trial else None,
+        "score": task.score(trial) if trial else None,
+        "subject": snapshot.subject,
+        "author": snapshot.author,
+        "time": snapshot.time,
+        "writer": snapshot.writer,
+        "recorded": snapshot.recorded,
+        "trials": [row_object(each) for each in snapshot.trials],
+        **more,
+    }
+
+
+def view_on(store: "LineageStore", oid: str, exp_id: str) -> TrialView:
+    """Return the trial of an exp id on a snapshot, with its place in the graph."""
+    return next(view for view in store.views().on_snapshot(oid) if view.trial.exp_id == exp_id)

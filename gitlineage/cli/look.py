@@ -1,0 +1,126 @@
+"""
+Commands that look at trials and their edits: log and diff.
+
+Layer 12.
+"""
+
+from typing import Annotated
+
+import typer
+
+from gitlineage.cli import drawing, listing, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened
+from gitlineage.models import TrialView
+from gitlineage.store import LineageStore
+from gitlineage.treediff import diff_trees
+
+app = commands()
+_PATCH = {"+++": "bold", "---": "bold", "dif": "bold", "ind": "bold", "@@ ": "cyan", "+": "green", "-": "red"}
+
+
+@command(app, "log", "gitlineage log --status keep --status baseline -n 5")
+def log(
+    ctx: typer.Context,
+    cohort: Annotated[str | None, typer.Option("--cohort", metavar="NAME", help="Only members of this cohort.")] = None,
+    status: options.Statuses = None,
+    specialist: Annotated[
+        str | None, typer.Option("--specialist", metavar="NAME", help="Only trials of this specialist.")
+    ] = None,
+    dangling: Annotated[
+        bool, typer.Option("--dangling", help="Only trials whose parent cell names no trial of the store.")
+    ] = False,
+    graph: Annotated[bool, typer.Option("--graph", help="Draw how they were derived from each other.")] = False,
+    number: Annotated[int, typer.Option("-n", min=0, metavar="N", help="How many; 0 for all.")] = 20,
+    as_json: options.Json = False,
+) -> None:
+    """
+    List trials, newest first
+
+    With --json each is an object: id, exp_id, oid, tree, parents (oids), roles, cohort, status, score, parent,
+    dangling, saw, writer, clock, and row, which has the text of every column by its name.
+    """
+    if graph and as_json:
+        raise typer.BadParameter("it excludes --json", param_hint="'--graph'")
+    with opened(ctx) as store:
+        found = store.log(
+            number or None, cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling
+        )
+        if as_json:
+            for each in listing.trial_objects(store, found):
+                output.json_line(each)
+        elif graph:
+            _print_graph(store, found)
+        else:
+            listing.print_trials(found, store.task)
+
+
+@command(app, "diff", "gitlineage diff best --parent 2")
+def diff(
+    ctx: typer.Context,
+    name: options.Id,
+    other: Annotated[
+        str | None,
+        typer.Argument(metavar="OTHER", help="Compare ID with this one, not with its parent.", show_default=False),
+    ] = None,
+    parent: Annotated[
+        int | None, typer.Option("--parent", min=1, metavar="N", help="Compare with this parent. [default: 1]")
+    ] = None,
+    stat: Annotated[bool, typer.Option("--stat", help="Summarise by file.")] = False,
+) -> None:
+    """
+    Show what a snapshot changed, or how two of them differ
+
+    What git shows, byte for byte, where standard output is no terminal. A snapshot without parents changed nothing.
+    """
+    if other is not None and parent is not None:
+        raise typer.BadParameter("it excludes a second id", param_hint="'--parent'")
+    with opened(ctx) as store:
+        if other is None:
+            edit = store.recipe_edit(name, (parent or 1) - 1)
+            if edit.parent_snapshot_path is None:
+                output.note(f"{name} has no parent; `gitlineage show {name}` lists its files")
+            patch = edit.diff(stat=stat)
+        else:
+            patch = diff_trees(store.repo, store.snapshot(name).tree, store.snapshot(other).tree, stat=stat)
+        print_patch(patch)
+
+
+def print_patch(patch: str) -> None:
+    """Print a patch as git made it; with colours, and without control characters, on a terminal."""
+    if not output.is_terminal():
+        output.write(patch)
+        return
+    for line in patch.splitlines():
+        shown = output.clean_block(line)
+        style = _PATCH.get(shown[:3]) or _PATCH.get(shown[:1], "")
+        output.say(output.paint(shown, style))
+
+
+def _print_graph(store: LineageStore, views: list[TrialView]) -> None:
+    """Print trials beside the graph of their snapshots, replicates below each other."""
+    if not views:
+        return
+    groups: dict[str, list[TrialView]] = {}
+    for view in views:
+        groups.setdefault(view.oid, []).append(view)
+    nodes = list(groups)
+    parents = {oid: [parent.oid for parent in store.parents(oid)] for oid in nodes}
+    lines = drawing.draw(nodes, parents, [len(group) for group in groups.values()], output.has_colour())
+    texts = [[_words(store, view) for view in group] for group in groups.values()]
+    for line in lines:
+        graph, place, taken = drawing.split(line)
+        if place is None:
+            output.say(graph)
+            continue
+        head, hypothesis, width = texts[place[0]][place[1]]
+        output.say(f"{graph} {head}  {output.fitted(hypothesis, taken + width + 3)}".rstrip())
+
+
+def _words(store: LineageStore, view: TrialView) -> tuple[str, str, int]:
+    """Return a trial's words beside the graph, its hypothesis, and how wide the former are."""
+    label, commit, status, score, delta, _, cohort, _, hypothesis = listing.trial_cells(view, store.task)
+    cells = [label, commit, status, score, delta, output.Cell(f"({cohort.text})" if cohort.text else "", "dim")]
+    shown = [output.Cell(output.clean(cell.text), cell.style) for cell in cells if cell.text]
+    width = sum(output.width(cell.text) for cell in shown) + 2 * (len(shown) - 1)
+    return "  ".join(output.paint(cell.text, cell.style) for cell in shown), output.clean(hypothesis.text), width

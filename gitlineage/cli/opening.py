@@ -1,0 +1,87 @@
+"""
+Opening a store for a command: which repository, who commits, who listens; nothing else reads the environment for that.
+
+Layer 12.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import typer
+
+from gitlineage.errors import RepositoryError
+
+if TYPE_CHECKING:
+    from gitlineage.store import LineageStore
+
+
+class Place(msgspec.Struct, frozen=True):
+    """
+    Where a command works.
+
+    Args:
+        folder: what ``-C`` says, if it is given.
+        environment: the variables that git reads too.
+    """
+
+    folder: Path | None
+    environment: Mapping[str, str]
+
+    @property
+    def path(self) -> Path:
+        """The repository's folder: what ``-C`` says, else ``GIT_DIR``, else the current one."""
+        return self.folder or Path(self.environment.get("GIT_DIR") or ".")
+
+    def identity(self) -> tuple[str, str] | None:
+        """Return who commits where the environment says it, as git reads it; the rest is git's configuration."""
+        found = [
+            self.environment.get(f"GIT_AUTHOR_{part}") or self.environment.get(f"GIT_COMMITTER_{part}") or ""
+            for part in ("NAME", "EMAIL")
+        ]
+        return (found[0], found[1]) if any(found) else None
+
+
+def place(ctx: typer.Context) -> Place:
+    """Return where a command works."""
+    found: Place = ctx.find_root().obj
+    return found
+
+
+@contextmanager
+def opened(ctx: typer.Context, *, create: bool = False, at: Path | None = None) -> "Iterator[LineageStore]":
+    """
+    Open the store that a command works on.
+
+    Args:
+        ctx: the command's context.
+        create: whether a folder without git becomes a repository, which is said.
+        at: another folder than the one that the command line names.
+
+    Raises:
+        RepositoryError: there is none.
+    """
+    # Imported here, because it takes most of the time that a start takes and ``--help`` needs none of it.
+    from gitlineage.cli.watching import Terminal
+    from gitlineage.gitrepo import GitRepo, find_repository, init_repository
+    from gitlineage.store import LineageStore
+
+    where = place(ctx)
+    path = (at or where.path).resolve()
+    terminal = Terminal()
+    settings: dict[str, Any] = {}
+    if create and find_repository(path) is None:
+        if not path.is_dir():
+            raise RepositoryError(f"no folder at {path}; `gitlineage init {path}` makes one")
+        init_repository(path)
+        terminal.note(f"made a git repository in {path}")
+    if (identity := where.identity()) is not None:
+        own = GitRepo(path).identity() if not all(identity) else None
+        settings["identity"] = (identity[0] or (own.name if own else ""), identity[1] or (own.mail if own else ""))
+    try:
+        with LineageStore(path, create=False, watcher=terminal, **settings) as store:
+            yield store
+    finally:
+        terminal.close()

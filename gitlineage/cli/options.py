@@ -1,0 +1,173 @@
+"""
+Options and arguments that several commands share, each declared once, and what their texts mean; no command.
+
+Layer 12.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gitlineage.trial import FailureLabel, parse_number
+
+if TYPE_CHECKING:
+    from gitlineage.store import LineageStore
+
+PENDING = "pending"
+"""What `log` calls a trial without a result."""
+
+_STATUSES = [label.value for label in FailureLabel]
+_ROW = "The row"
+
+
+def _status(value: str | None) -> str | None:
+    if value is not None and value not in _STATUSES:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(_STATUSES)}")
+    return value
+
+
+def _statuses(values: list[str] | None) -> list[str] | None:
+    known = [*_STATUSES, PENDING]
+    for value in values or ():
+        if value not in known:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}")
+    return values
+
+
+def _number(value: str | None) -> str | None:
+    if value is not None and parse_number(value) is None:
+        raise typer.BadParameter(f"{value!r} is no finite number")
+    return value
+
+
+def _complete_status(incomplete: str) -> list[str]:
+    return [status for status in _STATUSES if status.startswith(incomplete)]
+
+
+def pairs(values: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
+    """Return the values of a repeatable ``NAME=VALUE`` option; a name may hold no ``=``."""
+    found = []
+    for value in values or ():
+        name, given, text = value.partition("=")
+        if not given or not name:
+            raise typer.BadParameter(f"{value!r} is not of the form NAME=VALUE", param_hint=f"'{option}'")
+        found.append((name, text))
+    return found
+
+
+def roles(values: Sequence[str] | None) -> dict[str, str]:
+    """Return the role of each parent that ``--role`` names; an id may hold a ``=``, a role holds none."""
+    found = {}
+    for value in values or ():
+        name, given, role = value.rpartition("=")
+        if not given or not name:
+            raise typer.BadParameter(f"{value!r} is not of the form PARENT=ROLE", param_hint="'--role'")
+        found[name] = role
+    return found
+
+
+def ids(store: "LineageStore", values: Sequence[str]) -> list[str]:
+    """Return ids with ``A,B`` taken apart, except where a trial is named so."""
+    found: list[str] = []
+    for value in values:
+        whole = "," not in value or store.views().named(value)
+        found += [value] if whole else [part for part in value.split(",") if part]
+    return found
+
+
+def bases(store: "LineageStore", given: Sequence[str] | None, root: bool) -> list[str]:
+    """Return the parents that were named, or HEAD where none were and there is one."""
+    if root and given:
+        raise typer.BadParameter("it excludes --parents", param_hint="'--root'")
+    if given:
+        return ids(store, given)
+    head = None if root else store.repo.head()
+    return [head] if head else []
+
+
+Id = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="An exp id, best, a ref, or the beginning of a commit's id.", show_default=False),
+]
+Other = Annotated[str, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Depth = Annotated[int, typer.Option("--depth", min=-1, metavar="N", help="Go so many generations far; -1 for all.")]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="POINT", help="As of a trial, a commit of a writer's ref, or an ISO 8601 time."),
+]
+Parents = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parents",
+        metavar="ID...",
+        help="What it was derived from, the primary parent first: `A B`, or `A,B`. [default: HEAD]",
+        show_default=False,
+    ),
+]
+Root = Annotated[bool, typer.Option("--root", help="Derived from nothing, even where there is a HEAD.")]
+RawParents = Annotated[
+    bool, typer.Option("--raw-parents", help="Take parents as the rows spell them, not as the graph.")
+]
+TreePath = Annotated[
+    str | None, typer.Option("--tree-path", metavar="PATH", help="Where tree.tsv is, as the text is to say it.")
+]
+
+ExpId = Annotated[
+    str | None,
+    typer.Option("--exp-id", metavar="ID", help="Its exp id. [default: the next free number]", rich_help_panel=_ROW),
+]
+Status = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        metavar="STATUS",
+        callback=_status,
+        autocompletion=_complete_status,
+        help=f"How it ended: {', '.join(_STATUSES)}.",
+        rich_help_panel=_ROW,
+    ),
+]
+Statuses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        metavar="STATUS",
+        callback=_statuses,
+        autocompletion=_complete_status,
+        help=f"Only trials of this status, or {PENDING}; repeatable.",
+    ),
+]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        metavar="NUMBER",
+        callback=_number,
+        help="Its score, for the column that the task ranks by.",
+        rich_help_panel=_ROW,
+    ),
+]
+Hypothesis = Annotated[
+    str,
+    typer.Option("--hypothesis", "-m", metavar="TEXT", help="What it tries, and why.", rich_help_panel=_ROW),
+]
+Specialist = Annotated[str, typer.Option("--specialist", metavar="NAME", help="Who made it.", rich_help_panel=_ROW)]
+Domain = Annotated[str, typer.Option("--domain", metavar="TEXT", help="What it is about.", rich_help_panel=_ROW)]
+Notes = Annotated[str, typer.Option("--notes", metavar="TEXT", help="What else there is to say.", rich_help_panel=_ROW)]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--field", metavar="NAME=VALUE", help="Any other column; repeatable.", rich_help_panel=_ROW),
+]
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made if it is missing.", show_default=False)]
+TaskMetric = Annotated[
+    str | None, typer.Option("--metric", metavar="NAME", help="The column that ranks trials, e.g. val_bpb.")
+]
+Direction = Annotated[
+    bool | None,
+    typer.Option("--lower-is-better/--higher-is-better", help="In which direction it improves.", show_default=False),
+]
+Label = Annotated[str | None, typer.Option("--label", metavar="TEXT", help="Its short name in prompts.")]

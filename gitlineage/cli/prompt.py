@@ -1,0 +1,99 @@
+"""
+Commands that hand lineage to agents: prompt and board.
+
+Layer 12. The time is injected here: the library renders the same bytes for the same state.
+"""
+
+import os
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from gitlineage.boards import write_board
+from gitlineage.cli import options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened
+
+app = commands()
+
+
+@command(app, "prompt", "gitlineage prompt optimizer --workdir work --record > prompt.md")
+def prompt(
+    ctx: typer.Context,
+    specialist: Annotated[
+        str, typer.Argument(metavar="SPECIALIST", help="Whom it is for, as its trials name it.", show_default=False)
+    ],
+    timestamp: Annotated[
+        str | None,
+        typer.Option("--timestamp", metavar="TEXT", help="The session's start as it is to be printed. [default: now]"),
+    ] = None,
+    workdir: Annotated[str, typer.Option("--workdir", metavar="DIR", help="The folder that the agent works in.")] = "",
+    tree_path: options.TreePath = None,
+    top_k: Annotated[int, typer.Option("--top-k", min=0, metavar="N", help="Rows of the leaderboard.")] = 20,
+    recent: Annotated[int, typer.Option("--recent", min=0, metavar="N", help="Rows of recent activity.")] = 30,
+    full: Annotated[int, typer.Option("--full", min=0, metavar="N", help="Trials that are shown at length.")] = 10,
+    max_chars: Annotated[
+        int, typer.Option("--max-chars", min=0, metavar="N", help="Cut the knowledge document here; 0 cuts nothing.")
+    ] = 8000,
+    max_children: Annotated[
+        int, typer.Option("--max-children", min=0, metavar="N", help="Children of the best to list; 0 for all.")
+    ] = 0,
+    no_lineage: Annotated[bool, typer.Option("--no-lineage", help="Withhold the history: a control.")] = False,
+    raw_parents: options.RawParents = False,
+    at: options.At = None,
+    record: Annotated[bool, typer.Option("--record", help="Record what was seen; the next trial names it.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Print the lineage prompt for the next agent
+
+    Nothing else goes to standard output. The same state, options and timestamp give the same bytes.
+    """
+    with opened(ctx) as store:
+        shown = store.render_prompt(
+            specialist,
+            top_k=top_k,
+            recent_n=recent,
+            last_m_full=full,
+            session_timestamp=_now() if timestamp is None else timestamp,
+            at=at,
+            record=record,
+            workdir=workdir,
+            tree_path=tree_path or "",
+            max_chars=max_chars,
+            max_children=max_children,
+            lineage=not no_lineage,
+            raw_parents=raw_parents,
+        )
+        if as_json:
+            output.json_line(shown)
+        else:
+            output.write(shown.rendered_prompt)
+        if shown.session is not None:
+            output.note(f"recorded as session {shown.session}")
+
+
+@command(app, "board", "gitlineage board lineage")
+def board(
+    ctx: typer.Context,
+    folder: options.Folder,
+    tree_path: options.TreePath = None,
+    raw_parents: options.RawParents = False,
+    at: options.At = None,
+) -> None:
+    """
+    Write the leaderboard and its companions into a folder
+
+    LEADERBOARD.md, KNOWLEDGE.md, tree.tsv, results.tsv and best.json; what people wrote under Key Insights stays.
+    """
+    with opened(ctx) as store:
+        for path in write_board(store, folder, tree_path=tree_path, raw_parents=raw_parents, at=at):
+            output.say(output.clean(str(path)))
+
+
+def _now() -> str:
+    """Return what the time is, or what ``SOURCE_DATE_EPOCH`` says it is."""
+    said = os.environ.get("SOURCE_DATE_EPOCH", "")
+    now = datetime.fromtimestamp(int(said), UTC) if said.isdecimal() else datetime.now(UTC)
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,68 @@
+"""
+Commands that rank trials: best and leaderboard.
+
+Layer 12.
+"""
+
+from typing import Annotated
+
+import typer
+
+from gitlineage.cli import listing, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened
+from gitlineage.errors import LineageError
+
+app = commands()
+_ELIGIBLE = ("kept", "informational")
+
+
+def _eligible(value: str) -> str:
+    if value not in _ELIGIBLE:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(_ELIGIBLE)}")
+    return value
+
+
+@command(app, "best", "gitlineage best --json")
+def best(
+    ctx: typer.Context,
+    eligible: Annotated[
+        str,
+        typer.Option(
+            "--eligible",
+            metavar="WHICH",
+            callback=_eligible,
+            help="Rank kept trials and baselines (kept), or all but harness aborts (informational).",
+        ),
+    ] = "kept",
+    at: options.At = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show the best trial"""
+    with opened(ctx) as store:
+        found = store.views(at=at).best(eligible)
+        if found is None:
+            raise LineageError(
+                'there is no trial with a result yet; `gitlineage commit -m "..." --metric NUMBER` makes one'
+            )
+        if as_json:
+            output.json_line(listing.trial_objects(store, [found])[0])
+        else:
+            listing.print_trials([found], store.task)
+
+
+@command(app, "leaderboard", "gitlineage leaderboard -k 5")
+def leaderboard(
+    ctx: typer.Context,
+    k: Annotated[int, typer.Option("-k", min=0, metavar="N", help="How many.")] = 20,
+    at: options.At = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the best kept trials, best first"""
+    with opened(ctx) as store:
+        found = store.views(at=at).kept(k)
+        if as_json:
+            for rank, each in enumerate(listing.trial_objects(store, found), 1):
+                output.json_line({"rank": rank, **each})
+        else:
+            listing.print_trials(found, store.task, ranked=True)

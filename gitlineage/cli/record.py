@@ -1,0 +1,240 @@
+"""
+Commands that record: init, commit and record; what may be recorded is the store's business.
+
+Layer 12.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from gitlineage.cli import listing, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened, place
+from gitlineage.errors import Invalid, RepositoryError
+from gitlineage.gitrepo import GitRepo, find_repository, init_repository
+from gitlineage.journal import check_writer
+from gitlineage.models import Task, TrialView
+from gitlineage.store import LineageStore
+from gitlineage.trial import FailureLabel, Trial
+
+app = commands()
+
+
+@command(app, "init", "gitlineage init --metric val_bpb --lower-is-better")
+def init(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The folder. [default: the current one]", show_default=False)
+    ] = None,
+    writer: Annotated[
+        str | None, typer.Option("--writer", metavar="NAME", help="What this clone's records are filed under.")
+    ] = None,
+    metric: options.TaskMetric = None,
+    lower_is_better: options.Direction = None,
+    label: options.Label = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Make a repository without a working tree.")] = False,
+) -> None:
+    """
+    Make a repository ready and say what is optimised
+
+    What the task is gets recorded for everybody; left out, it is core_metric, lower is better.
+    """
+    if writer is not None:
+        check_writer(writer)
+    root, made = _repository(place(ctx).path, folder, bare)
+    with opened(ctx, at=root) as store:
+        if writer is not None:
+            store.repo.set_config("lineage.writer", writer)
+        name = store.writer
+        _set_task(store, metric, lower_is_better, label)
+        where = store.repo.workdir or store.repo.gitdir
+        output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(str(where))}")
+        output.facts([("writer", name), ("task", output.clean(listing.direction(store.task)))])
+        output.say('Next: gitlineage commit -m "the baseline" --metric NUMBER')
+
+
+@command(app, "commit", 'gitlineage commit --parents 012 014 -m "cross 012 with 014" --metric 1.071')
+def commit(
+    ctx: typer.Context,
+    parents: options.Parents = None,
+    root: options.Root = False,
+    content: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FOLDER-or-REV", help="What its files are. [default: the working tree]"),
+    ] = None,
+    cohort: Annotated[
+        str | None,
+        typer.Option(
+            "--cohort", metavar="NAME", help="The batch it belongs to; opened on these parents where it is new."
+        ),
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role", metavar="PARENT=ROLE", help="What a parent was: base, mate, inspiration, contrast; repeatable."
+        ),
+    ] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", metavar="TEXT", help="The commit message. [default: the hypothesis]")
+    ] = None,
+    hypothesis: options.Hypothesis = "",
+    exp_id: options.ExpId = None,
+    status: options.Status = None,
+    metric: options.Metric = None,
+    specialist: options.Specialist = "",
+    domain: options.Domain = "",
+    notes: options.Notes = "",
+    field: options.Fields = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Record a snapshot of the code with its trial
+
+    Without --parents it is derived from HEAD. With --metric and no --status it is the baseline, a keep or a discard,
+    by the best so far; with neither it waits for `gitlineage record`. HEAD, branches and files stay as they are.
+    """
+    row = _cells(exp_id, status, hypothesis, specialist, domain, notes, field)
+    known_roles = options.roles(role)
+    with opened(ctx, create=True) as store:
+        if content is None and store.repo.workdir is None:
+            raise Invalid("a bare repository has no working tree; say what to commit with --from FOLDER-or-REV")
+        source = Path(content) if content is not None and Path(content).is_dir() else content
+        with store.batch():
+            trial, why = _decided(store, row, metric)
+            derived = options.bases(store, parents, root)
+            made = store.commit(source, derived, trial=trial, cohort=cohort, roles=known_roles, message=message)
+        wanted = None if trial.exp_id == "*" else trial.exp_id
+        view = next(
+            each for each in reversed(store.views().on_snapshot(made.oid)) if wanted in (None, each.trial.exp_id)
+        )
+        _print_recorded(store, view, why, as_json)
+
+
+@command(app, "record", "gitlineage record 015 --status crash --notes 'out of memory in step 3'")
+def record(
+    ctx: typer.Context,
+    rev: Annotated[str, typer.Argument(metavar="REV", help="A snapshot's id, or any commit: HEAD, a branch, an oid.")],
+    revise: Annotated[
+        bool, typer.Option("--revise", help="Record a new version of a row; the old one stays in history.")
+    ] = False,
+    hypothesis: options.Hypothesis = "",
+    exp_id: options.ExpId = None,
+    status: options.Status = None,
+    metric: options.Metric = None,
+    specialist: options.Specialist = "",
+    domain: options.Domain = "",
+    notes: options.Notes = "",
+    field: options.Fields = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Record a result on a snapshot or on any commit
+
+    A trial that waits for its result there gets it. With --metric and no --status, the best so far decides what it is.
+    """
+    row = _cells(exp_id, status, hypothesis, specialist, domain, notes, field)
+    with opened(ctx) as store:
+        with store.batch():
+            trial, why = _decided(store, row, metric, judge=not revise)
+            if trial.status is None and not revise:
+                raise Invalid("a result needs --status, or --metric to be judged by")
+            recorded = store.record(rev, trial, revise=revise)
+            oid = store.resolve(rev)
+        _print_recorded(store, listing.view_on(store, oid, recorded.exp_id), why, as_json)
+
+
+def _repository(current: Path, folder: Path | None, bare: bool) -> tuple[Path, bool]:
+    """Return the repository to work in and whether it was made; a folder that is named gets one of its own."""
+    path = current if folder is None else current / folder
+    found = find_repository(path)
+    own = found is not None and (folder is None or (path / ".git").exists() or Path(found).samefile(path))
+    if not own:
+        if path.exists() and not path.is_dir():
+            raise RepositoryError(f"{path} is a file; name a folder")
+        init_repository(path, bare=bare)
+    elif bare and GitRepo(path).workdir is not None:
+        raise RepositoryError(f"there is a repository with a working tree in {path}; leave out --bare")
+    return path, not own
+
+
+def _set_task(store: LineageStore, metric: str | None, lower_is_better: bool | None, label: str | None) -> None:
+    """Record what is optimised, where that was said; what was not said stays."""
+    said = {"score_field": metric, "lower_is_better": lower_is_better, "label": label}
+    changes = {name: value for name, value in said.items() if value is not None}
+    if metric is not None and metric != store.task.score_field:
+        changes = {"label": "", **changes}
+    if changes:
+        store.set_task(msgspec.structs.replace(store.task, **changes))
+
+
+def _cells(
+    exp_id: str | None,
+    status: str | None,
+    hypothesis: str,
+    specialist: str,
+    domain: str,
+    notes: str,
+    field: list[str] | None,
+) -> dict[str, str]:
+    """Return the cells that the row options give, by column; the empty ones are left to the store."""
+    if exp_id == "":
+        raise typer.BadParameter("it must not be empty", param_hint="'--exp-id'")
+    given = {
+        "exp_id": exp_id or "",
+        "status": status or "",
+        "hypothesis": hypothesis,
+        "specialist": specialist,
+        "domain": domain,
+        "notes": notes,
+    }
+    return {column: text for column, text in {**given, **dict(options.pairs(field, "--field"))}.items() if text}
+
+
+def _decided(
+    store: LineageStore, cells: dict[str, str], metric: str | None, *, judge: bool = True
+) -> tuple[Trial, str]:
+    """Return the trial, with the status that its score deserves where none was given, and why it is that."""
+    task = store.task
+    trial = Trial.from_cells({**cells, task.score_field: metric} if metric is not None else cells)
+    score = task.score(trial)
+    if trial.status is not None or score is None or not judge:
+        return trial, ""
+    status, why = _judged(store, task, score)
+    return trial.replace(status=status), why
+
+
+def _judged(store: LineageStore, task: Task, score: float) -> tuple[FailureLabel, str]:
+    best = store.views().best()
+    record = task.score(best.trial) if best else None
+    if best is None or record is None:
+        return FailureLabel.BASELINE, "baseline: nothing to compare it with yet"
+    against = f"the best so far, {best.label} with {best.trial.text(task.score_field)}"
+    if task.better(score, record):
+        return FailureLabel.KEEP, f"keep: it beats {against}"
+    return FailureLabel.DISCARD, f"discard: it does not beat {against}"
+
+
+def _print_recorded(store: LineageStore, view: TrialView, why: str, as_json: bool) -> None:
+    if as_json:
+        output.json_line(listing.trial_objects(store, [view])[0])
+        return
+    trial, task = view.trial, store.task
+    state = listing.status_cell(trial.status)
+    score, delta = trial.text(task.score_field), listing.delta_cell(trial, task)
+    words = [
+        output.paint(output.clean(view.label), "bold"),
+        output.paint(state.text, state.style),
+        output.clean(f"{task.short} {score}") if score else "",
+        f"({output.paint(output.clean(delta.text), delta.style)})" if delta.text else "",
+        output.paint(view.oid[: listing.SHORT], "dim"),
+        output.clean(f"from {came}") if (came := listing.came_from(view)) else "",
+        output.clean(f"in cohort {view.cohort}") if view.cohort else "",
+    ]
+    output.say("  ".join(filter(None, words)))
+    if why:
+        output.say(f"  {output.clean(why)}")
+    if trial.status is None:
+        output.say(f"  record its result: gitlineage record {output.clean(view.label)} --status keep --metric NUMBER")

@@ -1,0 +1,188 @@
+"""
+The command show: everything about one snapshot, its trials, its kin, its content and its history.
+
+Layer 12.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import typer
+
+from gitlineage.cli import listing, look, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened
+from gitlineage.codec import TrialEvent
+from gitlineage.derived import exp_ref
+from gitlineage.journal import Problem, Recorded, decode_note
+from gitlineage.models import Snapshot, TrialView
+from gitlineage.store import LineageStore
+
+app = commands()
+_KIN = 8
+"""How many children, siblings and equals are named before the rest are counted."""
+
+
+@command(app, "show", "gitlineage show best")
+def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
+    """
+    Show all that is known about one snapshot
+
+    Its names, what it came from and what came from it, its cohort, every column of its trials, its files against the
+    first parent, and every version of its rows. Note lines that are no events are skipped with a warning.
+    """
+    with opened(ctx) as store:
+        snapshot = store.snapshot(name)
+        history = list(_history(store, snapshot))
+        for entry in history:
+            if isinstance(entry, Problem):
+                writer = output.clean(entry.writer)
+                output.warning(
+                    f"skipped a malformed line in the note of {writer} on commit {entry.oid}: {entry.reason}"
+                )
+        recorded = [entry for entry in history if isinstance(entry, Recorded)]
+        if as_json:
+            output.json_line(_object(store, snapshot, recorded))
+        else:
+            _print(store, snapshot, recorded)
+
+
+def _history(store: LineageStore, snapshot: Snapshot) -> Iterator[Recorded | Problem]:
+    """Return what every writer's note says about a snapshot, malformed lines first, then events in their order."""
+    found = [
+        entry
+        for writer, tip in store.journal.tips().items()
+        for entry in decode_note(writer, snapshot.oid, store.journal.note(tip, snapshot.oid))
+    ]
+    yield from (entry for entry in found if isinstance(entry, Problem))
+    events = [entry for entry in found if isinstance(entry, Recorded)]
+    yield from sorted(events, key=lambda entry: (entry.event.clock, entry.writer))
+
+
+# -- for people ----------------------------------------------------------------------------------------------------
+
+
+def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> None:
+    views = store.views().on_snapshot(snapshot.oid)
+    name = store.views().name
+    subject = output.clean(snapshot.subject)
+    output.say(f"{output.paint(output.clean(name(snapshot.oid)), 'bold')}  {subject}".rstrip())
+    output.say()
+    output.facts(
+        [
+            ("commit", snapshot.oid),
+            ("content", snapshot.tree),
+            ("names", _listed(_names(store, snapshot, views))),
+            ("author", output.clean(snapshot.author)),
+            ("date", snapshot.time),
+            ("recorded by", output.clean(snapshot.writer) or "nobody"),
+            *_parents(store, snapshot),
+            ("children", _kin(store, store.children(snapshot.oid))),
+            ("same content", _kin(store, store.same(snapshot.oid))),
+            ("cohort", output.clean(snapshot.cohort or "")),
+            ("siblings", _siblings(store, snapshot)),
+            ("saw", ", ".join(dict.fromkeys(output.clean(view.saw) for view in views if view.saw))),
+        ]
+    )
+    for view in views:
+        _print_row(view)
+    _print_content(store, snapshot)
+    _print_history(history)
+
+
+def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> list[str]:
+    found = [view.label for view in views]
+    best = store.views().best()
+    if best is not None and best.oid == snapshot.oid:
+        found.append("best")
+    return found + [ref for view in views if store.repo.ref(ref := exp_ref(view.label)) == snapshot.oid]
+
+
+def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Return a line for each parent and inspiration, with its role; ordinary commits are marked."""
+    found = [*store.parents(snapshot.oid), *(store.snapshot(oid) for oid in snapshot.inspirations)]
+    lines = []
+    for at, each in enumerate(found):
+        words = [
+            output.clean(store.views().name(each.oid)),
+            each.oid[: listing.SHORT],
+            snapshot.roles.get(each.oid, ""),
+        ]
+        words += ["inspiration"] if each.oid in snapshot.inspirations else []
+        words += [] if each.recorded else ["(unrecorded)"]
+        lines.append(("from" if at == 0 else "and", "  ".join(filter(None, words))))
+    return lines
+
+
+def _kin(store: LineageStore, snapshots: tuple[Snapshot, ...]) -> str:
+    return _listed([store.views().name(each.oid) for each in snapshots])
+
+
+def _siblings(store: LineageStore, snapshot: Snapshot) -> str:
+    if snapshot.cohort is None:
+        return ""
+    members = store.views().members(snapshot.cohort)
+    return _listed([view.label for view in members if view.oid != snapshot.oid])
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(output.clean(name) for name in names[:_KIN])
+    return f"{shown} and {len(names) - _KIN} more" if len(names) > _KIN else shown
+
+
+def _print_row(view: TrialView) -> None:
+    state = listing.status_cell(view.trial.status)
+    output.say(f"\ntrial {output.paint(output.clean(view.label), 'bold')}  {output.paint(state.text, state.style)}")
+    cells = view.trial.cells().items()
+    output.facts((f"  {output.clean(column)}", output.clean(text)) for column, text in cells if column != "exp_id")
+
+
+def _print_content(store: LineageStore, snapshot: Snapshot) -> None:
+    if snapshot.parents:
+        stat = store.recipe_edit(snapshot.oid).diff(stat=True)
+        first = output.clean(store.views().name(snapshot.parents[0]))
+        output.say(f"\nfiles against {first}" if stat else f"\nfiles as in {first}")
+        look.print_patch(stat)
+        return
+    files = store.files(snapshot.oid)
+    output.say("\nfiles" if files else "\nno files")
+    for path, data in files.items():
+        output.say(f" {output.clean(path)}  {output.paint(f'{len(data):,} bytes', 'dim')}")
+
+
+def _print_history(history: list[Recorded]) -> None:
+    rows = [_event_words(entry) for entry in history]
+    if rows:
+        output.say("\nhistory")
+        for row in rows:
+            output.say(f" {output.clean(row)}")
+
+
+def _event_words(entry: Recorded) -> str:
+    event = entry.event
+    words = f"{event.at or '—'}  {entry.writer}"
+    if not isinstance(event, TrialEvent):
+        return f"{words}  {type(event).__name__.removesuffix('Event').lower()}"
+    row = event.row
+    return f"{words}  {row.get('exp_id', '')} {row.get('status') or 'pending'}"
+
+
+# -- for programs --------------------------------------------------------------------------------------------------
+
+
+def _object(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> dict[str, Any]:
+    views = store.views().on_snapshot(snapshot.oid)
+    edit = store.recipe_edit(snapshot.oid)
+    return listing.snapshot_object(
+        store,
+        snapshot,
+        names=_names(store, snapshot, views),
+        children=[each.oid for each in store.children(snapshot.oid)],
+        same=[each.oid for each in store.same(snapshot.oid)],
+        siblings=[view.label for view in store.views().members(snapshot.cohort or "") if view.oid != snapshot.oid],
+        saw=[view.saw for view in views if view.saw],
+        files=sorted(store.files(snapshot.oid)),
+        stat=edit.diff(stat=True),
+        history=[{"writer": entry.writer, **msgspec.to_builtins(entry.event)} for entry in history],
+    )

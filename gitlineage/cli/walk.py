@@ -1,0 +1,97 @@
+"""
+Commands that walk the graph of snapshots: parents, children, ancestors, descendants, leaves, common-ancestor, same.
+
+Layer 12.
+"""
+
+from collections.abc import Sequence
+
+import typer
+
+from gitlineage.cli import listing, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened
+from gitlineage.errors import LineageError
+from gitlineage.models import AncestryNode, Snapshot
+from gitlineage.store import LineageStore
+
+app = commands()
+
+
+@command(app, "parents", "gitlineage parents 015")
+def parents(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
+    """List what a snapshot was derived from"""
+    with opened(ctx) as store:
+        known = store.snapshot(name).roles
+        found = store.parents(name)
+        _print(store, found, as_json, roles=[known.get(each.oid, "") for each in found])
+
+
+@command(app, "children", "gitlineage children best --json")
+def children(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
+    """List what was derived from a snapshot directly"""
+    with opened(ctx) as store:
+        _print(store, store.children(name), as_json)
+
+
+@command(app, "ancestors", "gitlineage ancestors best --depth 3")
+def ancestors(ctx: typer.Context, name: options.Id, depth: options.Depth = -1, as_json: options.Json = False) -> None:
+    """List all that a snapshot goes back to, nearest first"""
+    with opened(ctx) as store:
+        _print_walk(store, store.ancestors(name, depth), as_json)
+
+
+@command(app, "descendants", "gitlineage descendants 000")
+def descendants(ctx: typer.Context, name: options.Id, depth: options.Depth = -1, as_json: options.Json = False) -> None:
+    """List all that goes back to a snapshot, nearest first"""
+    with opened(ctx) as store:
+        _print_walk(store, store.descendants(name, depth), as_json)
+
+
+@command(app, "leaves", "gitlineage leaves")
+def leaves(ctx: typer.Context, as_json: options.Json = False) -> None:
+    """List the snapshots that nothing was derived from"""
+    with opened(ctx) as store:
+        _print(store, store.leaves(), as_json)
+
+
+@command(app, "common-ancestor", "gitlineage common-ancestor 012 014")
+def common_ancestor(ctx: typer.Context, name: options.Id, other: options.Other, as_json: options.Json = False) -> None:
+    """
+    Show the latest snapshot that two others go back to
+
+    A snapshot counts as its own ancestor. Two that are unrelated have none, which ends with exit code 1.
+    """
+    with opened(ctx) as store:
+        found = store.common_ancestor(name, other)
+        if found is None:
+            raise LineageError(f"{name} and {other} have no common ancestor")
+        _print(store, [found], as_json)
+
+
+@command(app, "same", "gitlineage same 015")
+def same(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
+    """List other snapshots with the same content"""
+    with opened(ctx) as store:
+        _print(store, store.same(name), as_json)
+
+
+def _print(
+    store: LineageStore,
+    found: Sequence[Snapshot],
+    as_json: bool,
+    *,
+    depths: Sequence[int] = (),
+    roles: Sequence[str] = (),
+) -> None:
+    if not as_json:
+        listing.print_snapshots(store, found, depths=depths, roles=roles)
+        return
+    for at, snapshot in enumerate(found):
+        more = {"depth": depths[at]} if depths else {}
+        output.json_line(listing.snapshot_object(store, snapshot, **more))
+
+
+def _print_walk(store: LineageStore, nodes: Sequence[AncestryNode], as_json: bool) -> None:
+    met = [(node.entry, node.depth) for node in nodes if node.entry is not None]
+    _print(store, [entry for entry, _ in met], as_json, depths=[depth for _, depth in met])

@@ -1,0 +1,28 @@
+"""
+What a store tells while it works, printed on standard error.
+
+Layer 12.
+"""
+
+from gitlineage.cli import output
+from gitlineage.store import Watcher
+
+
+class Terminal(Watcher):
+    """Prints notes at once, and progress where work takes long."""
+
+    def __init__(self) -> None:
+        self._progress = output.Progress("events")
+
+    def note(self, text: str) -> None:
+        """Print a note; what a store has to repair or skip is a warning."""
+        self._progress.close()
+        (output.warning if "skipped" in text or "damaged" in text or "cannot" in text else output.note)(text)
+
+    def advance(self, doing: str, count: int) -> None:
+        """Move the progress bar on."""
+        self._progress.advance(doing, count)
+
+    def close(self) -> None:
+        """Take the progress bar away."""
+        self._progress.close()

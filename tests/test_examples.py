@@ -1,0 +1,41 @@
+"""The examples run as a user would run them and show what they promise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(name: str, folder: Path) -> str:
+    """Run an example in a process of its own and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, folder], capture_output=True, text=True, check=False, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_quickstart(tmp_path: Path) -> None:
+    """The quickstart finds the best, its chain, its children and its edit, and prints the prompt."""
+    out = run("quickstart.py", tmp_path)
+    assert "best:     001" in out
+    assert "chain:    000 -> 001" in out
+    assert "children: ['002']" in out
+    assert "+lr = 0.02" in out
+    assert "- exp_002 [opt, crash, bpb=—, Δ=—] Again" in out
+
+
+def test_cohort_and_crossover(tmp_path: Path) -> None:
+    """One parent, a cohort of three and a child of two: batch, roles and the diff against each parent."""
+    out = run("cohort_and_crossover.py", tmp_path)
+    assert "batch:    ['001', '002', '003']" in out
+    assert "parents:  [('003', 'base'), ('001', 'mate')]" in out
+    assert "split at: 000" in out
+    assert out.count("diff --git a/world.json b/world.json") == 2
+
+
+def test_every_example_is_run_here() -> None:
+    """No example is forgotten."""
+    here = Path(__file__).read_text()
+    assert [path.name for path in EXAMPLES.glob("*.py") if f'run("{path.name}"' not in here] == []
