@@ -1,37 +1,36 @@
 """
 Git-native, content-addressed lineage for research loops: the names that are stable, and nothing else.
+
+Each is imported when it is first used, so that a command that needs no store does not load one.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from gitlineage._version import __version__
-from gitlineage.errors import (
-    Ambiguous,
-    BadRows,
-    CohortMismatch,
-    Conflict,
-    CorruptEvent,
-    Duplicate,
-    GitFailed,
-    Invalid,
-    InvalidContent,
-    InvalidTrial,
-    LineageError,
-    NotFound,
-    RepositoryError,
-    StorageError,
-    UnsupportedRepository,
-)
-from gitlineage.models import (
-    AncestryNode,
-    Cohort,
-    LineageSnapshot,
-    PromptOptions,
-    Snapshot,
-    Task,
-    TrialView,
-)
-from gitlineage.store import LineageStore, Watcher
-from gitlineage.treediff import RecipeEdit
-from gitlineage.trial import FailureLabel, Trial
+
+if TYPE_CHECKING:
+    from gitlineage.errors import (
+        Ambiguous,
+        BadRows,
+        CohortMismatch,
+        Conflict,
+        CorruptEvent,
+        Duplicate,
+        GitFailed,
+        Invalid,
+        InvalidContent,
+        InvalidTrial,
+        LineageError,
+        NotFound,
+        RepositoryError,
+        StorageError,
+        UnsupportedRepository,
+    )
+    from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
+    from gitlineage.store import LineageStore, Watcher
+    from gitlineage.treediff import RecipeEdit
+    from gitlineage.trial import FailureLabel, Trial
 
 __all__ = [
     "Ambiguous",
@@ -63,3 +62,21 @@ __all__ = [
     "Watcher",
     "__version__",
 ]
+
+_HOMES = {
+    "models": ["AncestryNode", "Cohort", "LineageSnapshot", "PromptOptions", "Snapshot", "Task", "TrialView"],
+    "store": ["LineageStore", "Watcher"],
+    "treediff": ["RecipeEdit"],
+    "trial": ["FailureLabel", "Trial"],
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'gitlineage' has no attribute {name!r}")
+    return getattr(import_module(f"gitlineage.{_HOME.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,7 +1,7 @@
 """
 A git repository's objects, refs and configuration; pygit2 is spoken here alone.
 
-Layer 1. Oids are ``str``, content is ``bytes``, and libgit2's errors end here as ours. Nothing here knows of lineage.
+Layer 2. Oids are ``str``, content is ``bytes``, and libgit2's errors end here as ours. Nothing here knows of lineage.
 """
 
 import os
@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ import msgspec
 import pygit2
 
 from gitlineage.errors import Ambiguous, Conflict, RepositoryError, StorageError, UnsupportedRepository
+from gitlineage.packs import PackWriter, Stored, object_id
 
 TREE = 0o040000
 FILE = 0o100644
@@ -24,6 +25,22 @@ PROGRAM = 0o100755
 LINK = 0o120000
 SUBMODULE = 0o160000
 HEX_OID = re.compile(r"[0-9a-f]{40}")
+_KINDS = {
+    "commit": pygit2.enums.ObjectType.COMMIT,
+    "tree": pygit2.enums.ObjectType.TREE,
+    "blob": pygit2.enums.ObjectType.BLOB,
+}
+_NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
+_SIGNATURE = re.compile(r"(.*>) (\d+) [+-]\d{4}")
+_SHORTEST = 4
+"""Signs that git takes for the beginning of an oid at the least."""
+
+_FEW = 64
+"""Objects of one landing that are written without asking whether they exist: a miss costs more than a small object."""
+
+_RECENT = 2000
+"""Objects that stay readable without a look at the disk after they were written."""
+
 _LAST_SECOND = 253_402_300_799
 """The last second of the year 9999; a commit may claim a later one."""
 
@@ -77,30 +94,50 @@ class GitRepo:
             raise RepositoryError(f"no git repository at {os.fspath(path)}; `gitlineage init` makes one")
         with _foreign(f"cannot open {found}"):
             self._repo = pygit2.Repository(found)
+        self._pack: PackWriter | None = None
+        self._recent: dict[str, Stored] = {}
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
         self.workdir = Path(self._repo.workdir) if self._repo.workdir else None
 
     # -- objects -------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def packing(self) -> Iterator[None]:
+        """
+        Collect what is written inside and put it into a pack when a ref moves; nothing is on disk before.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        if self._pack is not None:
+            yield
+            return
+        self._pack = PackWriter(self.commondir / "objects" / "pack")
+        try:
+            yield
+        finally:
+            self._pack.release()
+            self._pack = None
+
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
-        return pygit2.Oid(hex=oid) in self._repo
+        return self._near(oid) is not None or pygit2.Oid(hex=oid) in self._repo
 
     def read(self, oid: str) -> bytes:
         """Return an object's content."""
-        with _foreign(f"cannot read {oid}"):
-            return self._repo.read(pygit2.Oid(hex=oid))[1]
+        return self._load(oid).data
 
     def size(self, oid: str) -> int:
         """Return a blob's size in bytes without reading it."""
+        if near := self._near(oid):
+            return len(near.data)
         with _foreign(f"cannot read {oid}"):
             return int(self._repo.odb.read_header(pygit2.Oid(hex=oid))[1])
 
     def write_blob(self, data: bytes) -> str:
         """Write a blob and return its oid."""
-        with _writing(self.commondir):
-            return str(self._repo.write(pygit2.enums.ObjectType.BLOB, data))
+        return self._store("blob", data)
 
     def read_tree(self, oid: str) -> dict[str, Entry]:
         """Return a tree's entries by name; names that are not UTF-8 keep their bytes as surrogates."""
@@ -110,21 +147,15 @@ class GitRepo:
 
     def write_tree(self, entries: Mapping[str, Entry]) -> str:
         """Write a tree and return its oid."""
-        with _writing(self.commondir):
-            return str(self._repo.write(pygit2.enums.ObjectType.TREE, format_tree(entries)))
+        return self.write_raw_tree(format_tree(entries))
+
+    def write_raw_tree(self, raw: bytes) -> str:
+        """Write a tree given as git stores it and return its oid."""
+        return self._store("tree", raw)
 
     def empty_tree(self) -> str:
         """Return the oid of the tree without entries; libgit2 claims to have it, so it is written without asking."""
         return self.write_tree({})
-
-    def tree_at(self, tree: str, path: str) -> str | None:
-        """Return the oid of a folder inside a tree, or ``None``."""
-        for name in filter(None, path.split("/")):
-            entry = self.read_tree(tree).get(name)
-            if entry is None or entry.mode != TREE:
-                return None
-            tree = entry.oid
-        return tree
 
     def walk_tree(self, tree: str) -> Iterator[tuple[str, Entry]]:
         """Return every entry below a tree that is no folder, with its path, sorted as git sorts."""
@@ -146,41 +177,57 @@ class GitRepo:
         Raises:
             RepositoryError: the object is missing or no commit.
         """
+        found = self._load(oid)
+        if found.kind != "commit":
+            raise RepositoryError(f"{oid} is a {found.kind}, not a commit")
         with _foreign(f"cannot read commit {oid}"):
-            found: Any = self._repo[pygit2.Oid(hex=oid)]
-        if not isinstance(found, pygit2.Commit):
-            raise RepositoryError(f"{oid} is a {found.type_str}, not a commit")
-        author = found.author
-        moment = datetime.fromtimestamp(min(max(author.time, 0), _LAST_SECOND), UTC)
-        return CommitInfo(
-            oid=oid,
-            tree=str(found.tree_id),
-            parents=tuple(str(parent) for parent in found.parent_ids),
-            message=found.raw_message.decode("utf-8", "replace"),
-            author=f"{author.raw_name.decode('utf-8', 'replace')} <{author.raw_email.decode('utf-8', 'replace')}>",
-            time=moment,
-        )
+            return parse_commit(oid, found.data)
 
     def parents(self, oid: str) -> tuple[str, ...]:
         """Return a commit's git parents in order; none where the commit is missing, as in a shallow clone."""
         try:
-            found: Any = self._repo[pygit2.Oid(hex=oid)]
-        except (KeyError, ValueError):
+            return self.commit(oid).parents
+        except RepositoryError:
             return ()
-        return tuple(str(parent) for parent in found.parent_ids) if isinstance(found, pygit2.Commit) else ()
 
-    def write_commit(
-        self, tree: str, parents: Iterable[str], message: str, author: Identity, moment: datetime
-    ) -> str:
+    def write_commit(self, tree: str, parents: Iterable[str], message: str, author: Identity, moment: datetime) -> str:
         """Write a commit that nothing points at yet, author and committer alike, and return its oid."""
-        who = author.clean()
-        seconds, offset = _git_time(moment)
+        return self._store("commit", format_commit(tree, parents, message, author.clean(), moment))
+
+    def _store(self, kind: str, data: bytes) -> str:
+        if self._pack is None:
+            with _writing(self.commondir):
+                return str(self._repo.write(_KINDS[kind], data))
+        if len(self._pack) > _FEW and self.exists(oid := object_id(kind, data)):
+            return oid
         with _writing(self.commondir):
-            signature = pygit2.Signature(who.name, who.mail, seconds, offset)
-            ids = [pygit2.Oid(hex=parent) for parent in parents]
-            return str(
-                self._repo.create_commit(None, signature, signature, message, pygit2.Oid(hex=tree), ids)
-            )
+            return self._pack.add(kind, data)
+
+    def _load(self, oid: str) -> Stored:
+        if near := self._near(oid):
+            return near
+        with _foreign(f"cannot read {oid}"):
+            try:
+                kind, data = self._repo.read(pygit2.Oid(hex=oid))
+            except (pygit2.GitError, KeyError):
+                # a pack that git's own maintenance replaced may still be open here
+                self._repo = pygit2.Repository(self._repo.path)
+                kind, data = self._repo.read(pygit2.Oid(hex=oid))
+        return Stored(_NAMES[int(kind)], data)
+
+    def _near(self, oid: str) -> Stored | None:
+        """Return an object that is being written, or was a moment ago."""
+        return (self._pack.get(oid) if self._pack is not None else None) or self._recent.get(oid)
+
+    def _flush(self) -> None:
+        """Put what is being written into a pack, so that a ref may lead to it."""
+        if self._pack is not None:
+            with _writing(self.commondir):
+                written = self._pack.flush()
+            if len(self._recent) + len(written) > _RECENT:
+                self._recent.clear()
+            if len(written) <= _RECENT:
+                self._recent.update(written)
 
     # -- names ---------------------------------------------------------------------------------------------
 
@@ -196,7 +243,7 @@ class GitRepo:
         except pygit2.InvalidSpecError:
             return None
         except ValueError as error:
-            if "ambiguous" in str(error).lower():
+            if "ambiguous" in str(error).lower() and len(rev) >= _SHORTEST:
                 raise Ambiguous(rev, ["a longer prefix of the oid"]) from error
             return None
         except (KeyError, pygit2.GitError):
@@ -250,6 +297,7 @@ class GitRepo:
         Returns:
             Whether it was moved; not when it no longer is where the caller saw it.
         """
+        self._flush()
         with _writing(self.commondir), self._repo.transaction() as transaction:
             self._lock(transaction, name)
             if self.ref(name) != old:
@@ -314,6 +362,39 @@ def init_repository(path: str | os.PathLike[str], *, bare: bool = False) -> None
         pygit2.init_repository(os.fspath(path), bare=bare)
 
 
+def format_commit(tree: str, parents: Iterable[str], message: str, who: Identity, moment: datetime) -> bytes:
+    """Return a commit object's content."""
+    offset = int((moment.utcoffset() or timedelta()).total_seconds()) // 60
+    seconds = max(int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()), 0)
+    zone = f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02d}{abs(offset) % 60:02d}"
+    signature = f"{who.name} <{who.mail}> {seconds} {zone}"
+    above = "".join(f"parent {parent}\n" for parent in parents)
+    return f"tree {tree}\n{above}author {signature}\ncommitter {signature}\n\n{message}".encode()
+
+
+def parse_commit(oid: str, raw: bytes) -> CommitInfo:
+    """Return what a commit object's content says; one that is broken names no author and the beginning of time."""
+    head, _, message = raw.partition(b"\n\n")
+    tree, author, seconds = "", "", 0
+    parents = []
+    for line in head.decode("utf-8", "replace").split("\n"):
+        key, _, value = line.partition(" ")
+        if key == "tree":
+            tree = value
+        elif key == "parent":
+            parents.append(value)
+        elif key == "author" and (match := _SIGNATURE.fullmatch(value)):
+            author, seconds = match[1], int(match[2])
+    return CommitInfo(
+        oid=oid,
+        tree=tree,
+        parents=tuple(parents),
+        message=message.decode("utf-8", "replace"),
+        author=author,
+        time=datetime.fromtimestamp(min(seconds, _LAST_SECOND), UTC),
+    )
+
+
 def parse_tree(raw: bytes) -> dict[str, Entry]:
     """Return a tree object's entries by name."""
     entries = {}
@@ -366,13 +447,6 @@ def _common_directory(gitdir: Path) -> Path:
         return (gitdir / (gitdir / "commondir").read_text().strip()).resolve()
     except FileNotFoundError:
         return gitdir
-
-
-def _git_time(moment: datetime) -> tuple[int, int]:
-    """Return a moment as git keeps it: whole seconds, and the offset from UTC in minutes."""
-    offset = moment.utcoffset() or timedelta()
-    seconds = int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp())
-    return max(seconds, 0), int(offset.total_seconds()) // 60
 
 
 def _mtime(path: Path) -> int | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from typing import TypeVar
 
 
-
 Node = TypeVar("Node", bound=Hashable)
 Level = Callable[[Collection[Node]], Mapping[Node, Sequence[Node]]]
 """The next nodes of many at once, so that a walk asks its source once per level."""

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec
-from gitlineage.errors import LineageError
+from gitlineage.errors import Invalid, LineageError
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Journal, Problem, Recorded
 from gitlineage.message import read_trailers, subject
@@ -95,6 +95,7 @@ class Index:
         self._fresh: list[int] = []
         self._known_task: Task | None = None
         self.touched: set[int] = set()
+        self.skipped: list[Problem] = []
         if path is not None and not path.exists():
             delete(path)
         self.connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=30)
@@ -161,9 +162,9 @@ class Index:
             self.connection.execute("BEGIN IMMEDIATE")
         self._known_task = self.task or Task()
         try:
-            yield
-            self.link()
             with _damage():
+                yield
+                self.link()
                 self.connection.execute("COMMIT")
         except BaseException:
             self._fresh.clear()
@@ -239,17 +240,17 @@ class Index:
                 case codec.TaskEvent():
                     self._task(event, order)
                 case codec.TableEvent():
-                    shape = msgspec.json.encode(event.shape).decode()
-                    self.connection.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", (*_key(order), shape))
+                    values = (*_key(order), _json(event.shape))
+                    self.connection.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
                 case codec.SessionEvent():
-                    values = (oid, event.specialist, *_key(order), event.at)
-                    self.connection.execute("INSERT OR IGNORE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
+                    self._session(oid, event, order)
         except LineageError as error:
             self._problem(Problem(found.writer, oid, str(error)))
 
     def _problem(self, found: Problem) -> None:
         values = (found.writer, found.oid, found.reason)
-        self.connection.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values)
+        if self.connection.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values).rowcount:
+            self.skipped.append(found)
 
     def _raise_clock(self, clock: int) -> None:
         self.connection.execute(
@@ -267,7 +268,7 @@ class Index:
             return int(known[0])
         info = self._repo.commit(oid)
         trailers = read_trailers(info.message)
-        roles = msgspec.json.encode(dict(trailers.roles)).decode()
+        roles = msgspec.json.encode(dict(trailers.roles)).decode()  # in the order of the trailers
         time = info.time.strftime("%Y-%m-%dT%H:%M:%SZ")
         cursor = self.connection.execute(
             "INSERT INTO snapshots VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -300,8 +301,16 @@ class Index:
                 )
                 return
         values = (
-            (snapshot, trial.exp_id, _number(trial.exp_id), status, trial.specialist, trial.parent_exp, self._rank(trial))
-            + (msgspec.json.encode(event.row).decode(), event.raw, event.saw)
+            (
+                snapshot,
+                trial.exp_id,
+                _number(trial.exp_id),
+                status,
+                trial.specialist,
+                trial.parent_exp,
+                self._rank(trial),
+            )
+            + (_json(event.row), event.raw, event.saw)
             + (*_key(place), *_key(order))
         )
         cursor = self.connection.execute(
@@ -311,19 +320,28 @@ class Index:
         self.touched.add(int(cursor.lastrowid or 0))
 
     def _cohort(self, oid: str, event: codec.CohortEvent, order: Order) -> None:
-        self.connection.execute(
-            "INSERT OR IGNORE INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (oid, event.name, msgspec.json.encode(event.base).decode(), msgspec.json.encode(event.metadata).decode())
-            + (event.allow_mixed, event.at, *_key(order)),
-        )
+        if self._is_earliest("cohorts", oid, order):
+            self.connection.execute(
+                "INSERT OR REPLACE INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (oid, event.name, _json(event.base), _json(event.metadata), event.allow_mixed, event.at, *_key(order)),
+            )
+
+    def _session(self, oid: str, event: codec.SessionEvent, order: Order) -> None:
+        if self._is_earliest("sessions", oid, order):
+            values = (oid, event.specialist, *_key(order), event.at)
+            self.connection.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
+
+    def _is_earliest(self, table: str, oid: str, order: Order) -> bool:
+        """Whether an event comes before what a table holds of the same commit."""
+        known = self.connection.execute(f"SELECT clock, writer FROM {table} WHERE oid = ?", (oid,)).fetchone()
+        return known is None or order < Order(*known)
 
     def _task(self, event: codec.TaskEvent, order: Order) -> None:
         found = self.connection.execute("SELECT value FROM meta WHERE key = 'task_order'").fetchone()
         if found and order <= msgspec.json.decode(found[0], type=Order):
             return
         for key, value in (("task", event.task), ("task_order", order)):
-            text = msgspec.json.encode(value).decode()
-            self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, text))
+            self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _json(value)))
         self._known_task = event.task
         rows = self.connection.execute("SELECT row, id FROM trials").fetchall()
         ranks = [(self._rank(read_row(row)), key) for row, key in rows]
@@ -428,6 +446,8 @@ def _damage() -> Iterator[None]:
     """Tell a broken file, which can be rebuilt, from one that is busy or read-only."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise Invalid(f"this is not valid Unicode text: {error}") from error
     except sqlite3.OperationalError as error:
         if any(word in str(error) for word in ("no such table", "no such column", "malformed")):
             raise Damaged(str(error)) from error
@@ -436,6 +456,11 @@ def _damage() -> Iterator[None]:
         raise
     except sqlite3.DatabaseError as error:
         raise Damaged(str(error)) from error
+
+
+def _json(value: object) -> str:
+    """Return a value as JSON with sorted keys, so that equal values are equal texts."""
+    return msgspec.json.encode(value, order="sorted").decode()
 
 
 def _number(exp_id: str) -> int | None:

@@ -88,6 +88,7 @@ class Landing:
         self.keep: list[str] = []
         self.subjects: list[str] = []
         self.clock = index.clock
+        self.published = False
 
     def add(self, oid: str, event: codec.AnyEvent, subject: str) -> None:
         """Record an event on an object; the subject says so in the activity log."""

@@ -37,10 +37,6 @@ def resolve(views: Views, name: Id) -> CommitOid:
     text = name.exp_id if isinstance(name, Trial) else name
     if not isinstance(text, str):
         raise TypeError(f"an id is text, a snapshot or a trial, not {type(text).__name__}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise NotFound("snapshot or trial", text) from None
     oids = views.oids_named(text)
     if len(oids) > 1:
         raise Ambiguous(text, [view.label for view in views.named(text)])

@@ -1,16 +1,79 @@
 """
 Notes trees: which blob is the note of which object; not what a note says.
 
-Layer 2. Reading understands any fan-out, because git itself rewrites it; writing keeps a fixed one of two levels,
+Layer 3. Reading understands any fan-out, because git itself rewrites it; writing keeps a fixed one of two levels,
 ``ab/cd/<36 more>``, and touches only the trees on the way (design 3: libgit2's own writer grows with the store).
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
-from gitlineage.gitrepo import FILE, TREE, Entry, GitRepo
+from gitlineage.gitrepo import FILE, TREE, Entry, GitRepo, format_tree, parse_tree
 
 _LEVELS = 2
 _CACHE = 4096
+
+
+class Folder:
+    """
+    One tree of a notes tree.
+
+    Ours are regular: every entry has the same kind and a name of the same length, so that an entry is found and
+    replaced in the bytes themselves. Trees of other hands may be anything and are read entry by entry.
+    """
+
+    def __init__(self, raw: bytes, shape: tuple[int, int] | None = None) -> None:
+        self.raw = raw
+        self._step, self._name = _shape(raw) if shape is None else shape
+        self._parsed: dict[str, Entry] | None = None
+
+    def get(self, name: str) -> Entry | None:
+        """Return an entry by name."""
+        if not self._step:
+            return self.entries().get(name)
+        if len(name) != self._step - self._name - 21:
+            return None
+        at = self._place(name.encode()) * self._step
+        return next(iter(parse_tree(self.raw[at : at + self._step]).values())) if self._is(at, name) else None
+
+    def entries(self) -> dict[str, Entry]:
+        """Return all entries by name."""
+        if self._parsed is None:
+            self._parsed = parse_tree(self.raw)
+        return self._parsed
+
+    def put(self, changes: Mapping[str, Entry]) -> "Folder":
+        """Return the tree with some entries added or replaced."""
+        if len(changes) != 1 or not self._step:
+            return Folder(format_tree({**self.entries(), **changes}))
+        ((name, entry),) = changes.items()
+        piece = format_tree(changes)
+        if _shape(piece) != (self._step, self._name) or piece[: self._name] != self.raw[: self._name]:
+            return Folder(format_tree({**self.entries(), **changes}))
+        at = self._place(name.encode()) * self._step
+        after = at + (self._step if self._is(at, name) else 0)
+        return Folder(self.raw[:at] + piece + self.raw[after:], (self._step, self._name))
+
+    def _place(self, name: bytes) -> int:
+        return bisect_left(range(len(self.raw) // self._step), name, key=lambda at: self._at(at * self._step))
+
+    def _at(self, at: int) -> bytes:
+        return self.raw[at + self._name : at + self._step - 21]
+
+    def _is(self, at: int, name: str) -> bool:
+        return self._at(at) == name.encode()
+
+
+def _shape(raw: bytes) -> tuple[int, int]:
+    """Return how long each entry of a regular tree is and where its name begins; zeros for any other tree."""
+    end = raw.find(b"\0") + 1
+    name = raw.find(b" ") + 1
+    step = end + 20
+    if not end or len(raw) % step:
+        return 0, 0
+    head = raw[:name]
+    regular = all(raw.startswith(head, at) and raw.find(b"\0", at) == at + end - 1 for at in range(0, len(raw), step))
+    return (step, name) if regular else (0, 0)
 
 
 class NotesTrees:
@@ -22,7 +85,7 @@ class NotesTrees:
 
     def __init__(self, repo: GitRepo) -> None:
         self._repo = repo
-        self._kept: dict[str, dict[str, Entry]] = {}
+        self._kept: dict[str, Folder] = {}
 
     def get(self, tree: str, oid: str) -> bytes:
         """Return an object's note, empty where it has none."""
@@ -46,7 +109,7 @@ class NotesTrees:
         stack: list[tuple[str, str | None, str]] = [("", old, new)]
         while stack:
             prefix, before, after = stack.pop()
-            known = self._read(before) if before else {}
+            known = self._read(before).entries() if before else {}
             for name, entry in self._repo.read_tree(after).items():
                 path = prefix + name
                 was = known.get(name)
@@ -63,55 +126,66 @@ class NotesTrees:
         at = 0
         folder: str | None = tree
         while folder is not None:
-            entries = self._read(folder)
-            if (leaf := entries.get(oid[at:])) is not None and leaf.mode != TREE:
+            read = self._read(folder)
+            if (leaf := read.get(oid[at:])) is not None and leaf.mode != TREE:
                 found.append(leaf.oid)
-            branch = entries.get(oid[at : at + 2])
+            branch = read.get(oid[at : at + 2])
             folder = branch.oid if branch is not None and branch.mode == TREE else None
             at += 2
         return found
 
     def _put(self, tree: str | None, blobs: Mapping[str, Entry], level: int) -> str:
         """Write notes below one folder; keys are what is left of the oids."""
-        entries = dict(self._read(tree)) if tree else {}
-        for rest in blobs:
-            entries.pop(rest, None)
-        if level < _LEVELS:
+        folder = self._read(tree) if tree else Folder(b"")
+        if level == _LEVELS:
+            changes = {**self._without_deeper(folder, blobs), **blobs}
+        else:
             groups: dict[str, dict[str, Entry]] = {}
             for rest, blob in blobs.items():
                 groups.setdefault(rest[:2], {})[rest[2:]] = blob
+            changes = {}
             for name, group in groups.items():
-                branch = entries.get(name)
-                below = self._put(branch.oid if branch and branch.mode == TREE else None, group, level + 1)
-                entries[name] = Entry(TREE, below)
-        else:
-            self._drop_below(entries, blobs)
-            entries.update(blobs)
-        oid = self._repo.write_tree(entries)
-        self._keep(oid, entries)
+                branch = folder.get(name)
+                below = branch.oid if branch and branch.mode == TREE else None
+                changes[name] = Entry(TREE, self._put(below, group, level + 1))
+            shallow = [rest for rest in blobs if folder.get(rest) is not None]
+            if shallow:
+                folder = Folder(format_tree({k: v for k, v in folder.entries().items() if k not in shallow}))
+        new = folder.put(changes)
+        oid = self._repo.write_raw_tree(new.raw)
+        self._keep(oid, new)
         return oid
 
-    def _drop_below(self, entries: dict[str, Entry], blobs: Mapping[str, Entry]) -> None:
-        """Remove notes that a deeper fan-out holds for the same objects."""
+    def _without_deeper(self, folder: Folder, blobs: Mapping[str, Entry]) -> dict[str, Entry]:
+        """Return folders of a deeper fan-out without the notes of the same objects."""
+        changes: dict[str, Entry] = {}
         for rest in blobs:
-            branch = entries.get(rest[:2])
-            if branch is None or branch.mode != TREE:
-                continue
-            below = dict(self._read(branch.oid))
-            if below.pop(rest[2:], None) is not None:
-                entries[rest[:2]] = Entry(TREE, self._repo.write_tree(below))
+            branch = changes.get(rest[:2]) or folder.get(rest[:2])
+            if branch is not None and branch.mode == TREE and (below := self._without(branch.oid, rest[2:])):
+                changes[rest[:2]] = Entry(TREE, below)
+        return changes
 
-    def _read(self, tree: str) -> dict[str, Entry]:
+    def _without(self, tree: str, rest: str) -> str | None:
+        """Return a folder without an object's note, ``None`` where it has none."""
+        entries = dict(self._read(tree).entries())
+        found = entries.pop(rest, None) is not None
+        branch = entries.get(rest[:2])
+        if branch is not None and branch.mode == TREE and (below := self._without(branch.oid, rest[2:])):
+            entries[rest[:2]] = Entry(TREE, below)
+            found = True
+        return self._repo.write_tree(entries) if found else None
+
+    def _read(self, tree: str) -> Folder:
         kept = self._kept.get(tree)
         if kept is None:
-            kept = self._repo.read_tree(tree)
+            kept = Folder(self._repo.read(tree))
             self._keep(tree, kept)
         return kept
 
-    def _keep(self, tree: str, entries: dict[str, Entry]) -> None:
+    def _keep(self, tree: str, folder: Folder) -> None:
         if len(self._kept) >= _CACHE:
             self._kept.clear()
-        self._kept[tree] = entries
+        self._kept[tree] = folder
 
 
 def _is_hex(text: str) -> bool:

@@ -28,6 +28,12 @@ _REPOSITORY_VARIABLES = (
 )
 
 
+def environment() -> dict[str, str]:
+    """Return the caller's environment without what would lead git to another repository, and with plain messages."""
+    kept = {key: value for key, value in os.environ.items() if key not in _REPOSITORY_VARIABLES}
+    return kept | {"LC_ALL": "C"}
+
+
 def run(
     arguments: Iterable[str],
     *,
@@ -48,13 +54,11 @@ def run(
         GitFailed: it ended with an error, or is not installed.
     """
     words = list(arguments)
-    environment = {key: value for key, value in os.environ.items() if key not in _REPOSITORY_VARIABLES}
-    environment |= {"LC_ALL": "C", **(variables or {})}
     try:
         done = subprocess.run(
             ["git", *words],
             cwd=cwd,
-            env=environment,
+            env=environment() | dict(variables or {}),
             input=data if data is not None else b"",
             capture_output=True,
             check=False,

@@ -118,8 +118,7 @@ def _walk(views: Views, oid: str, max_depth: int | None, near: str, far: str) ->
     ordered = sorted(depths, key=lambda sid: (depths[sid], *places[sid][1:], places[sid][0]))
     found = views.snapshots(places[sid][0] for sid in ordered)
     return tuple(
-        AncestryNode(snapshot.oid, depths[sid], snapshot, DERIVED)
-        for sid, snapshot in zip(ordered, found, strict=True)
+        AncestryNode(snapshot.oid, depths[sid], snapshot, DERIVED) for sid, snapshot in zip(ordered, found, strict=True)
     )
 
 

@@ -4,7 +4,7 @@ The rules of recording: what a snapshot, a row or a cohort must be before it lan
 Layer 8. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ _GAVE_NOTHING = ("inspiration", "contrast")
 """Roles that a snapshot may have without being a git parent."""
 
 _MAX_NAME = 200
+_TELL = 100
+"""Rows between two words about how far a table is recorded."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,13 +133,21 @@ class Recorder:
         self._add_trial(oid, row, saw=self._session_before(row))
         return oid, row.exp_id
 
-    def append(self, row: Row, parents: Sequence[str], moment: datetime | None) -> str:
+    def append(self, trial: Trial, parents: Sequence[Id] | None, root: Path) -> str:
         """
-        Write a snapshot for a row alone and record it; the same row gives the same oid on every machine.
+        Write a snapshot for a row alone, record it, and return its oid.
 
-        The author is the specialist and the date the row's own, or the moment given.
+        The same row gives the same oid on every machine: the author is the specialist and the date the row's own.
         """
-        oid = self.write_row(row, parents, moment or self._moment(row.trial))
+        if trial.exp_id == AUTO_ID:
+            trial = trial.replace(exp_id=self._views.next_exp_id())
+        known = self.known_row(trial)
+        if known is not None:
+            return known
+        named = self.parents_of(trial) if parents is None else [resolve(self._views, each) for each in parents]
+        row = Row(trial=trial, tree=folder_tree(self._repo, trial, root))
+        self._encodable(trial)
+        oid = self.write_row(row, list(dict.fromkeys(named)), self._moment(trial))
         self.add_row(oid, row)
         return oid
 
@@ -156,11 +166,15 @@ class Recorder:
         """Record a row of a table on its snapshot."""
         self._add_trial(oid, row.trial, row.raw)
 
-    def append_rows(self, rows: Sequence[Row]) -> list[bool]:
+    def append_rows(self, rows: Sequence[Row], advance: Callable[[int], None]) -> list[bool]:
         """
         Record many rows at once, in the order given, and return for each whether it was new.
 
         A row may name a later one as its parent; the snapshots are written parents first all the same.
+
+        Args:
+            rows: what to record.
+            advance: called with the number of rows recorded since the last call.
 
         Raises:
             BadRows: an exp id that is taken by a different row, with the row's position counted from 1.
@@ -183,8 +197,10 @@ class Recorder:
         for at in topological(list(parents), lambda child: [p for p in parents[child] if isinstance(p, int)]):
             above = [oids.get(parent, "") if isinstance(parent, int) else parent for parent in parents[at]]
             oids[at] = self.write_row(rows[at], [oid for oid in above if oid], moments[at])
-        for at in fresh.values():
+        for done, at in enumerate(fresh.values(), 1):
             self.add_row(oids[at], rows[at])
+            if done % _TELL == 0:
+                advance(_TELL)
         return [row.trial.exp_id in fresh for row in rows]
 
     def _parent_in(self, trial: Trial, fresh: Mapping[str, int]) -> list[int | str]:
@@ -221,9 +237,7 @@ class Recorder:
 
     def open_cohort(self, name: str, base: Sequence[str], metadata: Mapping[str, Any], allow_mixed: bool) -> str:
         """Write a cohort's commit, record it, and return its oid."""
-        event = codec.CohortEvent(
-            name=name, base=tuple(base), metadata=codec.plain(metadata), allow_mixed=allow_mixed
-        )
+        event = codec.CohortEvent(name=name, base=tuple(base), metadata=codec.plain(metadata), allow_mixed=allow_mixed)
         codec.encode(event)
         moment = self._landing.moment()
         nonce = f"{self._landing.writer}-{self._landing.clock + 1}"
@@ -275,7 +289,7 @@ class Recorder:
     def _tree(self, content: Mapping[str, bytes] | Path | str | None) -> str:
         if content is None:
             if self._repo.workdir is None:
-                raise InvalidContent("", "is no content: a bare repository has no working tree, say what to commit")
+                raise Invalid("a bare repository has no working tree: say which content to record")
             return self._content.from_folder(self._repo.workdir)
         if isinstance(content, Mapping):
             return self._content.from_mapping(content)

@@ -37,11 +37,13 @@ from gitlineage.prompts import prompt_view
 from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
 from gitlineage.treediff import RecipeEdit
-from gitlineage.trial import AUTO_ID, Trial
+from gitlineage.trial import Trial
+from gitlineage.upkeep import repack_if_many
 from gitlineage.views import Views, trials
 from gitlineage.worktree import read_files
 
 _TRIES = 10
+_TOLD = 5
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -152,8 +154,7 @@ class LineageStore:
 
     def set_task(self, task: Task) -> None:
         """Record what the campaign optimises; every clone ranks and renders by it."""
-        with self.batch():
-            self._recorder().set_task(task)
+        self._write(lambda recorder: recorder.set_task(task))
         self._wanted = None
 
     def _new_writer(self) -> str:
@@ -218,7 +219,6 @@ class LineageStore:
             return Index(self.repo, None)
 
     def _fold(self) -> None:
-        before = len(self._index.rows("SELECT writer, oid, reason FROM problems"))
         cohorts = self._cohort_names()
         try:
             folded = self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
@@ -230,9 +230,7 @@ class LineageStore:
             self._rebuild("a writer's ref went back")
             return
         self._after_folding(cohorts)
-        if skipped := len(self._index.rows("SELECT writer, oid, reason FROM problems")) - before:
-            writer, oid, reason = self._index.rows("SELECT writer, oid, reason FROM problems ORDER BY rowid DESC LIMIT 1")[0]
-            self.watcher.note(f"skipped {skipped} malformed note lines, e.g. of {writer} on commit {oid[:12]}: {reason}")
+        self._tell_problems()
 
     def _recover_dropped(self) -> None:
         """
@@ -275,7 +273,16 @@ class LineageStore:
                 self._use(self._open_index())
         self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
         self._index.touched.clear()
+        self._tell_problems()
         derived.rebuild(self.repo, self._views)
+
+    def _tell_problems(self) -> None:
+        """Name the note lines that were skipped since the last word about them."""
+        skipped, self._index.skipped = self._index.skipped, []
+        for found in skipped[:_TOLD]:
+            self.watcher.note(f"skipped a note line of {found.writer} on {found.oid[:12]}: {found.reason}")
+        if len(skipped) > _TOLD:
+            self.watcher.note(f"skipped {len(skipped) - _TOLD} more note lines; `gitlineage show` tells where")
 
     def _use_memory(self, error: sqlite3.OperationalError) -> None:
         """Go on without a file where the index cannot be written: on a read-only or full disk."""
@@ -315,13 +322,12 @@ class LineageStore:
             yield self
             return
         with self._lock():
-            self.refresh()
             writer = self.writer
-            cohorts = self._cohort_names()
-            landing = Landing(self._index, writer, self.journal.genesis(writer), self._clock)
+            genesis = self.journal.genesis(writer)
+            cohorts, landing = self._start(writer, genesis)
             identity = self._author = self._who()
             try:
-                with self._index.transaction():
+                with self.repo.packing(), self._index.transaction():
                     self._landing = landing
                     if self._wanted is not None:
                         self._recorder().set_task(self._wanted)
@@ -331,25 +337,63 @@ class LineageStore:
             except _Moved:
                 self._landing = None
                 self._publish_again(landing, message, identity)
-            except sqlite3.OperationalError as error:
-                raise StorageError(f"cannot write the index: {error}; nothing was recorded") from error
+            except (Damaged, sqlite3.Error) as error:
+                self._landing = None
+                self._index_failed(error, landing.published)
             finally:
                 self._landing = None
             self._wanted = None
+            if landing.events:
+                self._finish(cohorts)
+
+    def _finish(self, cohorts: set[str]) -> None:
+        """Do what follows a landing and can neither undo it nor fail it."""
+        try:
             self._after_folding(cohorts)
+        except Damaged as error:
+            self._rebuild(f"the index is damaged ({error})")
+        repack_if_many(self.repo)
+
+    @_reading
+    def _start(self, writer: str, genesis: str) -> tuple[set[str], Landing]:
+        """Return the cohorts there are, and an empty landing, on an index that is up to date and sound."""
+        return self._cohort_names(), Landing(self._index, writer, genesis, self._clock)
+
+    def _index_failed(self, error: Exception, published: bool) -> None:
+        """Go on where the index failed after the ref had moved; refuse the landing where it failed before."""
+        if published:
+            self.watcher.note(f"recorded, but the index could not be written ({error}): reading the notes into memory")
+            self._use(index.build(self.repo, self.journal, self.journal.tips()))
+        elif isinstance(error, Damaged):
+            self._rebuild(f"the index is damaged ({error})")
+            raise _IndexLost("the index was damaged and has been rebuilt; nothing was recorded, try again") from error
+        else:
+            raise StorageError(f"cannot write the index: {error}; nothing was recorded") from error
+
+    def _write(self, work: Callable[[Recorder], R]) -> R:
+        """Do one piece of recording in a landing of its own, or in the batch that is open."""
+        if self._landing is not None:
+            return work(self._recorder())
+        try:
+            with self.batch():
+                return work(self._recorder())
+        except _IndexLost:
+            with self.batch():
+                return work(self._recorder())
 
     def _publish(self, landing: Landing, message: str | None, identity: Identity) -> None:
         tip = self._index.tips().get(landing.writer)
         new = publish(landing, self.journal, tip, message=message, identity=identity)
         if new is None:
             raise _Moved
+        landing.published = True
         self._index.set_tip(landing.writer, new, landing.clock)
 
     def _publish_again(self, landing: Landing, message: str | None, identity: Identity) -> None:
         """Land what was collected on a ref that another program moved meanwhile, as ``git notes append`` would."""
         for _ in range(_TRIES):
             self.refresh()
-            with suppress(_Moved), self._index.transaction():
+            with suppress(_Moved), self.repo.packing(), self._index.transaction():
                 landing.shift(self._index.clock)
                 self._publish(landing, message, identity)
                 for oid, event in landing.events:
@@ -394,9 +438,12 @@ class LineageStore:
         """
         if isinstance(parents, str | Snapshot | Trial):
             parents = (parents,)
-        with self.batch():
-            oid = self._recorder().commit(content, parents, trial, cohort, roles or {}, message)
-            return self._views.snapshot(oid)
+        ids = tuple(parents)
+
+        def work(recorder: Recorder) -> Snapshot:
+            return self._views.snapshot(recorder.commit(content, ids, trial, cohort, roles or {}, message))
+
+        return self._write(work)
 
     def record(self, rev: Id, trial: Trial, *, revise: bool = False) -> Trial:
         """
@@ -414,11 +461,14 @@ class LineageStore:
             Duplicate: the exp id has another row; an identical one is no error and adds nothing.
             InvalidTrial: the row breaks a rule, or has no status.
         """
-        with self.batch():
-            if trial.status is None and not revise:
-                raise InvalidTrial("status", None, "a recorded row needs one")
-            oid, exp_id = self._recorder().record(rev, trial, revise)
+        if trial.status is None and not revise:
+            raise InvalidTrial("status", None, "a recorded row needs one")
+
+        def work(recorder: Recorder) -> Trial:
+            oid, exp_id = recorder.record(rev, trial, revise)
             return next(view.trial for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+
+        return self._write(work)
 
     def append(self, trial: Trial, *, parents: Sequence[Id] | None = None) -> Snapshot:
         """
@@ -435,18 +485,10 @@ class LineageStore:
             Duplicate: the exp id has a different row; the identical one is no error and adds nothing.
             InvalidTrial: the row breaks a rule, or has no status.
         """
-        with self.batch():
-            recorder = self._recorder()
-            if trial.status is None:
-                raise InvalidTrial("status", None, "an appended row needs one")
-            if trial.exp_id == AUTO_ID:
-                trial = trial.replace(exp_id=self._views.next_exp_id())
-            oid = recorder.known_row(trial)
-            if oid is None:
-                oids = recorder.parents_of(trial) if parents is None else [self.resolve(each) for each in parents]
-                row = Row(trial=trial, tree=self.folder_tree(trial, self.root))
-                oid = recorder.append(row, list(dict.fromkeys(oids)), None)
-            return self._views.snapshot(oid)
+        if trial.status is None:
+            raise InvalidTrial("status", None, "an appended row needs one")
+        ids = None if parents is None else tuple(parents)
+        return self._write(lambda recorder: self._views.snapshot(recorder.append(trial, ids, self.root)))
 
     def folder_tree(self, trial: Trial, root: Path | None) -> str | None:
         """Return the tree of the folder that a row's ``snapshot_path`` names below a root, where it is there."""
@@ -484,7 +526,7 @@ class LineageStore:
             recorder = self._recorder()
             if task is not None:
                 recorder.set_task(task)
-            added = recorder.append_rows(rows)
+            added = recorder.append_rows(rows, lambda count: self.watcher.advance("recording", count))
             if shape is not None and any(added):
                 recorder.add_table(shape, sum(added))
             return added
@@ -505,9 +547,13 @@ class LineageStore:
         """
         if isinstance(base, str | Snapshot | Trial):
             base = (base,)
-        with self.batch():
-            self._recorder().new_cohort(name, base, metadata, allow_mixed)
+        ids = tuple(base)
+
+        def work(recorder: Recorder) -> Cohort:
+            recorder.new_cohort(name, ids, metadata, allow_mixed)
             return self._views.cohort(name)
+
+        return self._write(work)
 
     # -- trials --------------------------------------------------------------------------------------------
 
@@ -755,9 +801,12 @@ class LineageStore:
             parameters=dict(shown.parameters),
             seen=shown.clock,
         )
-        with self.batch():
-            session = self._recorder().add_session(shown.rendered_prompt, event)
+        session = self._write(lambda recorder: recorder.add_session(shown.rendered_prompt, event))
         return msgspec.structs.replace(shown, session=CommitOid(session))
+
+
+class _IndexLost(StorageError):
+    """The index was damaged and is whole again, but what was being recorded is not in it."""
 
 
 class _Moved(Exception):

@@ -75,9 +75,7 @@ def import_tsv(
         for row in table.rows
     ]
     try:
-        added = store.append_rows(
-            rows, f"Import {source}", task=task, shape=msgspec.to_builtins(table.shape)
-        )
+        added = store.append_rows(rows, f"Import {source}", task=task, shape=msgspec.to_builtins(table.shape))
     except BadRows as error:
         raise BadRows(source, error.rows, error.hint) from error
     fresh = {row.trial.exp_id for row, new in zip(rows, added, strict=True) if new}

@@ -1,7 +1,7 @@
 """
 Recipe edits: the difference of two trees as git shows it, and of two folders; not what was edited why.
 
-Layer 3. Semantics 41. The git program draws it: libgit2's patches are the same but for the marks after names with
+Layer 4. Semantics 41. The git program draws it: libgit2's patches are the same but for the marks after names with
 spaces, its summaries but for their columns.
 """
 
@@ -16,9 +16,11 @@ from gitlineage.trial import Trial
 from gitlineage.worktree import Content
 
 
-def diff_trees(repo: GitRepo, old: str, new: str, *, stat: bool = False) -> str:
+def diff_trees(repo: GitRepo, old: str, new: str, *, stat: bool = False) -> bytes:
     """
     Return the difference between two trees (or commits) of a repository, renames found as git finds them.
+
+    The bytes are git's own: files need not be UTF-8.
 
     Args:
         repo: where they are.
@@ -32,8 +34,7 @@ def diff_trees(repo: GitRepo, old: str, new: str, *, stat: bool = False) -> str:
     shown = ["--stat=80"] if stat else ["--patch"]
     rules = ["-r", "--find-renames", "--no-color", "--no-ext-diff", "--no-textconv"]
     prefixes = ["--src-prefix=a/", "--dst-prefix=b/"]
-    out = program.run(["--git-dir", str(repo.gitdir), "diff-tree", *shown, *rules, *prefixes, old, new, "--"])
-    return out.decode("utf-8", "replace")
+    return program.run(["--git-dir", str(repo.gitdir), "diff-tree", *shown, *rules, *prefixes, old, new, "--"])
 
 
 class RecipeEdit(msgspec.Struct, frozen=True):
@@ -56,20 +57,26 @@ class RecipeEdit(msgspec.Struct, frozen=True):
         """
         Return the edit as git shows it: adds, deletes, renames, modes, binaries, missing final newlines.
 
+        Bytes that are not UTF-8 read as the replacement sign; `diff_bytes` has them.
+
         Args:
             stat: the summary by file instead of the patch.
 
         Raises:
             InvalidContent: a folder does not exist.
         """
+        return self.diff_bytes(stat=stat).decode("utf-8", "replace")
+
+    def diff_bytes(self, *, stat: bool = False) -> bytes:
+        """Return the edit as the very bytes that git prints; otherwise as `diff`."""
         if self.parent_snapshot_path is None:
-            return ""
+            return b""
         if self.repo is not None:
             return diff_trees(self.repo, str(self.parent_snapshot_path), str(self.snapshot_path), stat=stat)
         return diff_folders(Path(self.parent_snapshot_path), Path(self.snapshot_path), stat=stat)
 
 
-def diff_folders(old: Path, new: Path, *, stat: bool = False) -> str:
+def diff_folders(old: Path, new: Path, *, stat: bool = False) -> bytes:
     """Return the difference between two folders, through a repository that is thrown away."""
     with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
         init_repository(scratch, bare=True)

@@ -171,6 +171,8 @@ class Views:
 
     def named(self, name: str) -> list[TrialView]:
         """Return the trials that a name stands for; more than one where it is ambiguous."""
+        if not _is_text(name):
+            return []
         for exp_id in (name, name.removeprefix("exp_")):
             if found := self.named_exactly(exp_id):
                 return found
@@ -179,9 +181,7 @@ class Views:
             return []
         found = self.named(exp_id) if exp_id else []
         exact = [view for view in found if view.order.writer == owner]
-        return exact or [
-            view for view in found if view.order.writer.startswith(owner) or view.oid.startswith(owner)
-        ]
+        return exact or [view for view in found if view.order.writer.startswith(owner) or view.oid.startswith(owner)]
 
     def named_exactly(self, exp_id: str) -> list[TrialView]:
         """Return the trials with this exp id."""
@@ -189,6 +189,8 @@ class Views:
 
     def oids_named(self, name: str) -> list[str]:
         """Return the snapshots of the trials that a name stands for."""
+        if not _is_text(name):
+            return []
         sql = "SELECT DISTINCT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?"
         for exp_id in (name, name.removeprefix("exp_")):
             if rows := self.index.rows(sql, exp_id):
@@ -201,8 +203,10 @@ class Views:
 
     def nearest(self, name: str) -> list[str]:
         """Return exp ids that look like a name, for an error to suggest."""
-        from difflib import get_close_matches
+        from difflib import get_close_matches  # only an error needs it
 
+        if not _is_text(name):
+            return []
         digits = name.removeprefix("exp_").lstrip("0")
         sql = "SELECT DISTINCT exp_id FROM trials WHERE exp_id LIKE ? ESCAPE '\\' ORDER BY clock DESC LIMIT 500"
         plain = digits.replace("\\", "").replace("%", "").replace("_", "\\_")
@@ -404,6 +408,8 @@ class Views:
         )
 
     def _unrecorded(self, oid: str) -> Snapshot:
+        if not self.repo.exists(oid):  # beyond the end of a shallow clone
+            return Snapshot(oid=CommitOid(oid), tree=TreeOid(""))
         info = self.repo.commit(oid)
         roles = dict(read_trailers(info.message).roles)
         return Snapshot(
@@ -458,6 +464,15 @@ class Views:
             created_at=at,
             writer=writer,
         )
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is valid Unicode; a command line may hand over bytes that are not."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def trials(views: Iterable[TrialView]) -> tuple[Trial, ...]:

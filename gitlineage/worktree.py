@@ -1,7 +1,7 @@
 """
 Content on its way into a tree: a folder as ``git add -A`` sees it, a mapping, a revision; and out of it again.
 
-Layer 2. A folder goes through a temporary index, so that ignore rules, executable bits, symlinks and filters are git's
+Layer 3. A folder goes through a temporary index, so that ignore rules, executable bits, symlinks and filters are git's
 own; the user's index, HEAD and files are never touched.
 """
 
@@ -157,7 +157,9 @@ class Content:
         if large:
             asked = "\0".join(large) + "\0"
             answer = git("check-attr", "-z", "--stdin", "filter", data=os.fsencode(asked)).split(b"\0")
-            filtered = {os.fsdecode(answer[at]) for at in range(0, len(answer) - 2, 3) if answer[at + 2] != b"unspecified"}
+            filtered = {
+                os.fsdecode(answer[at]) for at in range(0, len(answer) - 2, 3) if answer[at + 2] != b"unspecified"
+            }
             for path, size in large.items():
                 if path not in filtered:
                     self._check_size(path, size)

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitlineage import LineageStore, Task, Trial, Watcher
-from gitlineage import index as index_module
+from gitlineage import LineageError, LineageStore, Task, Trial, Watcher
 from gitlineage.codec import CohortEvent, SessionEvent, SnapshotEvent, TaskEvent, TrialEvent
 from gitlineage.gitrepo import GitRepo, Identity, init_repository
 from gitlineage.index import JOIN_LIMIT, Index, build
@@ -61,7 +60,9 @@ def fill(store: LineageStore, count: int = 40) -> None:
         parents = [f"{(at - 1) // 2:03d}"] + ([f"{at // 3:03d}"] if at % 5 == 0 else [])
         cohort = f"c{at}" if at % 7 == 0 else None
         cells = {"hypothesis": f"h{at}", "specialist": f"s{at % 3}"}
-        store.commit({"f": b"%d" % at}, parents, trial=row(f"{at:03d}", TRIALS[at % 4], 2 - at / 64, **cells), cohort=cohort)
+        store.commit(
+            {"f": b"%d" % at}, parents, trial=row(f"{at:03d}", TRIALS[at % 4], 2 - at / 64, **cells), cohort=cohort
+        )
     store.record("001", row("001", "discard", 9.0), revise=True)
     store.record("002", row("002-again", "discard", 9.0))
     store.render_prompt("s1", record=True)
@@ -189,13 +190,14 @@ def test_the_order_of_arrival_does_not_matter(tangle, data):
 # -- joining -----------------------------------------------------------------------------------------------
 
 
-def plain_line(git, count: int, parent: str = "") -> list[str]:
+def plain_line(git, count: int, name: str = "ordinary") -> list[str]:
     """A line of ordinary commits on no branch."""
+    parent = ""
     tree = git("mktree", data="")
     made = []
     for at in range(count):
         parents = ["-p", parent] if parent else []
-        parent = git("commit-tree", tree, *parents, "-m", f"ordinary {parent[:7]} {at}")
+        parent = git("commit-tree", tree, *parents, "-m", f"{name} {at}")
         made.append(parent)
     return made
 
@@ -234,7 +236,7 @@ def test_recording_a_commit_in_the_middle_joins_anew(store, git):
 
 def test_a_merge_of_ordinary_commits_joins_to_both_sides(store, git):
     """A walk through unrecorded commits finds the nearest snapshot on each line."""
-    left, right = plain_line(git, 2), plain_line(git, 2, plain_line(git, 1)[0])
+    left, right = plain_line(git, 2, "left"), plain_line(git, 2, "right")
     tree = git("mktree", data="")
     merge = git("commit-tree", tree, "-p", left[1], "-p", right[1], "-m", "merge")
     tip = git("commit-tree", tree, "-p", merge, "-m", "tip")
@@ -250,7 +252,7 @@ def test_the_walk_between_snapshots_is_bounded(store, git):
     store.record(line[0], row("near"))
     store.record(line[JOIN_LIMIT], row("joined"))
     assert [each.exp_id for each in store.children("near")] == ["joined"]
-    other = plain_line(git, JOIN_LIMIT + 3, plain_line(git, 1)[0])
+    other = plain_line(git, JOIN_LIMIT + 3, "other")
     store.record(other[0], row("far"))
     store.record(other[-1], row("apart"))
     assert store.children("far") == ()
@@ -351,6 +353,15 @@ def copy(recorded, tmp_path) -> tuple[Path, list]:
     return root, recorded[1]
 
 
+def write(store: LineageStore, trial: Trial) -> None:
+    """Append a row; damage that shows up in the middle may refuse it once, in our words, and is mended then."""
+    try:
+        store.append(trial)
+    except LineageError as error:
+        assert "nothing was recorded" in str(error)
+        store.append(trial)
+
+
 @pytest.mark.parametrize("first", ["read", "write"])
 @pytest.mark.parametrize("how", HOWS)
 def test_a_broken_index_is_rebuilt_with_a_word(open_store, copy, how, first):
@@ -360,11 +371,11 @@ def test_a_broken_index_is_rebuilt_with_a_word(open_store, copy, how, first):
     ears = Ears()
     store = open_store(root, watcher=ears)
     if first == "write":
-        store.append(row("late"))
+        write(store, row("late"))
         assert store.trial("late").exp_id == "late"
         assert len(store.all_trials()) == 42
     else:
-        assert [view.trial.exp_id for view in store.children("000")]if False else len(store.all_trials()) == 41
+        assert len(store.all_trials()) == 41
         assert dump(store._index) == said
     assert bool(ears.notes) == (how not in SILENT)
     store.close()
@@ -385,8 +396,7 @@ def test_any_broken_page_is_noticed_or_harmless(open_store, copy, tmp_path, fill
             path.unlink()
         index_file(root).write_bytes(good[: page * 4096] + junk + good[(page + 1) * 4096 :])
         store = open_store(root)
-        with store.batch():
-            store.append(row("late", parent_exp="010"))
+        write(store, row("late", parent_exp="010"))
         tip = store.journal.tips()["alice"]
         trials = {trial.exp_id for trial in store.all_trials()}
         store.children("000"), store.ancestors("039"), store.leaves(), store.best(), store.log(None), store.cohorts()
@@ -541,7 +551,10 @@ def test_fifty_thousand_ordinary_commits_are_no_lineage(open_store, git, folder)
     git("init", "-q", str(folder), cwd=folder.parent)
     stream = bytearray(b"blob\nmark :1\ndata 1\nx\n")
     for at in range(50_000):
-        stream += b"commit refs/heads/main\nmark :%d\ncommitter A <a@example.org> %d +0000\n" % (at + 2, 1_700_000_000 + at)
+        stream += b"commit refs/heads/main\nmark :%d\ncommitter A <a@example.org> %d +0000\n" % (
+            at + 2,
+            1_700_000_000 + at,
+        )
         stream += b"data 1\nm\n" + (b"from :%d\n" % (at + 1) if at else b"") + (b"M 100644 :1 f\n" if at == 0 else b"")
     git("fast-import", "--quiet", data=bytes(stream))
     git("symbolic-ref", "HEAD", "refs/heads/main")
@@ -563,11 +576,10 @@ def test_fifty_thousand_ordinary_commits_are_no_lineage(open_store, git, folder)
     assert len(set(seen)) <= JOIN_LIMIT + 2
     assert [each.exp_id for each in store.leaves()] == ["b"]
     assert [node.entry.exp_id for node in store.ancestors("b")] == ["a"]
-    assert [node.entry.exp_id for node in store.descendants(f"{head}~50000" if False else head)] == ["b"]
+    assert [node.entry.exp_id for node in store.descendants(head)] == ["b"]
     assert store.same(head) == ()
     assert len(store.all_trials()) == len(store.log(None)) == 2
     assert store._index.one("SELECT count(*) FROM snapshots")[0] == 2
     assert store.record("HEAD~40000", row("old")).exp_id == "old"
     assert store.children("old") == ()
     assert os.path.getsize(index_file(folder)) < 2_000_000
-    assert index_module.FORMAT_VERSION >= 1

@@ -9,10 +9,10 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 # A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
 LAYERS: list[list[str]] = [
     ["_version", "errors"],
-    ["trial", "message", "graph", "program", "gitrepo", "render.text", "demo.passages"],
-    ["models", "notes", "worktree", "formats.tsv", "demo.edits"],
-    ["codec", "treediff", "render.board", "demo.harness", "demo.trials"],
-    ["journal", "render.prompt"],
+    ["trial", "message", "graph", "program", "packs", "render.text", "demo.passages"],
+    ["models", "gitrepo", "formats.tsv", "demo.edits"],
+    ["codec", "notes", "worktree", "upkeep", "render.board", "demo.harness", "demo.trials"],
+    ["journal", "treediff", "render.prompt"],
     ["index"],
     ["views", "landing"],
     ["names", "queries", "derived", "prompts"],
@@ -47,7 +47,9 @@ def imports(path: Path) -> set[str]:
     names = modules()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name.removeprefix("gitlineage.") for alias in node.names if alias.name.startswith("gitlineage")}
+            found |= {
+                alias.name.removeprefix("gitlineage.") for alias in node.names if alias.name.startswith("gitlineage")
+            }
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "gitlineage":
             inside = node.module.removeprefix("gitlineage").removeprefix(".")
             for alias in node.names:
@@ -78,7 +80,11 @@ def test_nobody_inside_imports_the_shop_window() -> None:
 
 def test_the_command_line_has_no_circle() -> None:
     """The command line's own modules import each other without a circle."""
-    edges = {name: {o for o in imports(path) if o.startswith("cli")} for name, path in modules().items() if name.startswith("cli")}
+    edges = {
+        name: {o for o in imports(path) if o.startswith("cli")}
+        for name, path in modules().items()
+        if name.startswith("cli")
+    }
     done: set[str] = set()
     while ready := [name for name in edges if name not in done and edges[name] <= done | {name}]:
         done.update(ready)

@@ -20,7 +20,9 @@ def state(folder) -> tuple[str, str]:
         ["cat-file", "--batch-all-objects", "--batch-check"],
         ["for-each-ref"],
     ]
-    return tuple(subprocess.run(["git", *words], cwd=folder, capture_output=True, check=True).stdout for words in listing)
+    return tuple(
+        subprocess.run(["git", *words], cwd=folder, capture_output=True, check=True).stdout for words in listing
+    )
 
 
 # -- snapshots ---------------------------------------------------------------------------------------------
@@ -143,7 +145,9 @@ def test_a_message_that_ends_like_trailers_does_not_forge_any(store):
     assert store.snapshot(snapshot.oid).exp_id == "a"
 
 
-@pytest.mark.parametrize("hypothesis", ["", "x\n\nCohort: forged", "\n\n\nlead", "\x00\x1b[31m", "a" * 5000, "é\u2028ü"])
+@pytest.mark.parametrize(
+    "hypothesis", ["", "x\n\nCohort: forged", "\n\n\nlead", "\x00\x1b[31m", "a" * 5000, "é\u2028ü"]
+)
 def test_any_hypothesis_becomes_a_one_line_subject(store, git, hypothesis):
     """A hypothesis never breaks the commit message, and its cell keeps its text."""
     snapshot = store.commit(FILES, trial=row("a", hypothesis=hypothesis))
@@ -205,7 +209,10 @@ def test_a_pending_trial_can_be_recorded_by_its_id_among_several(store):
     snapshot = store.commit(FILES, trial=Trial(exp_id="a"))
     store.record(snapshot, row("b"))
     store.record(snapshot, row("a", "crash", None))
-    assert [(trial.exp_id, trial.status.value) for trial in store.snapshot("a").trials] == [("b", "keep"), ("a", "crash")]
+    assert [(trial.exp_id, trial.status.value) for trial in store.snapshot("a").trials] == [
+        ("b", "keep"),
+        ("a", "crash"),
+    ]
 
 
 def test_replicates_on_one_snapshot_are_trials_of_their_own(store):
@@ -400,7 +407,9 @@ def test_an_exp_id_that_cannot_name_a_trial_is_refused(exp_id):
         row(exp_id)
 
 
-@pytest.mark.parametrize("exp_id", ["a/b", "a", "é" * 60, "..", "-x", "a.lock", "HEAD", "best", "a b", "@", "x@y", "é" * 200])
+@pytest.mark.parametrize(
+    "exp_id", ["a/b", "a", "é" * 60, "..", "-x", "a.lock", "HEAD", "best", "a b", "@", "x@y", "é" * 200]
+)
 def test_any_other_exp_id_is_recorded_found_and_named_by_a_ref(store, git, exp_id):
     """Ids are opaque: what refs and paths cannot hold is encoded there, and nobody else is hurt."""
     snapshot = store.commit(FILES, trial=row(exp_id, metric=2.0))

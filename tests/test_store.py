@@ -573,7 +573,12 @@ def test_derived_refs_follow_and_can_be_rebuilt(store, git):
     store.commit({"f": b"1"}, ["000"], trial=row("001", "discard", 2.0), cohort="c")
     store.commit({"f": b"2"}, ["000"], trial=row("002", "keep", 1.25))
     refs = git("for-each-ref", "--format=%(refname) %(objectname)", "refs/lineage").split("\n")
-    assert [each.split()[0].removeprefix("refs/lineage/") for each in refs] == ["best", "cohorts/c", "exp/000", "exp/002"]
+    assert [each.split()[0].removeprefix("refs/lineage/") for each in refs] == [
+        "best",
+        "cohorts/c",
+        "exp/000",
+        "exp/002",
+    ]
     assert git("diff", "--stat", "lineage/exp/000", "lineage/best") != ""
     for each in refs:
         git("update-ref", "-d", each.split()[0])

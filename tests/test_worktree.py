@@ -124,7 +124,9 @@ def test_a_clean_filter_runs_and_line_ends_are_normalised(content, git, folder):
     git("config", "filter.fake.clean", "sed s/real/pointer/")
     git("config", "filter.fake.smudge", "sed s/pointer/real/")
     git("config", "filter.fake.required", "true")
-    fill(folder, {".gitattributes": "*.bin filter=fake\n*.txt text\n", "m.bin": "real weights\n", "t.txt": "a\r\nb\r\n"})
+    fill(
+        folder, {".gitattributes": "*.bin filter=fake\n*.txt text\n", "m.bin": "real weights\n", "t.txt": "a\r\nb\r\n"}
+    )
     tree = content.from_folder(folder)
     files = read_files(GitRepo(folder), tree)
     assert files["m.bin"] == b"pointer weights\n"
@@ -310,8 +312,8 @@ def test_the_limit_is_spelled_as_git_spells_sizes(git, store, folder, text, limi
 def test_a_limit_that_is_none_is_an_error(git, store, folder, text):
     """A typo in the configuration is not taken for no limit."""
     git("config", "lineage.maxFileSize", text)
-    fill(folder, {"f": "1"})
-    for made in (lambda: Content(GitRepo(folder)).from_folder(folder), lambda: store.commit({"f": b"1"})):
+    fill(folder, {"f": "1" * 5000})
+    for made in (lambda: Content(GitRepo(folder)).from_folder(folder), lambda: store.commit({"f": b"1" * 5000})):
         with pytest.raises(Invalid, match="maxFileSize"):
             made()
 
@@ -356,7 +358,9 @@ def test_a_path_that_leads_out_or_names_git_is_refused(store, git, path):
     assert store.leaves() == ()
 
 
-@pytest.mark.parametrize("path", ["...", "a..b", ".gitignore", ".gitx/y", "git", "a.git/x", "..a", "gîté", "a:b", "-", "~"])
+@pytest.mark.parametrize(
+    "path", ["...", "a..b", ".gitignore", ".gitx/y", "git", "a.git/x", "..a", "gîté", "a:b", "-", "~"]
+)
 def test_a_path_that_only_looks_so_is_taken(content, git, path):
     """Names that are near a forbidden one are ordinary, for us and for git."""
     tree = content.from_mapping({path: b"1"})

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gitlineage.cli import listing, options, output
+from gitlineage.cli import layout, listing, options, output
 from gitlineage.cli.commands import command, commands
+from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
-from gitlineage.cli.output import Cell, Column
 from gitlineage.models import Cohort
 from gitlineage.store import LineageStore
 
@@ -83,7 +83,7 @@ def list_(ctx: typer.Context, as_json: options.Json = False) -> None:
             for each in found:
                 output.json_line(_object(each))
         else:
-            output.table(_COLUMNS, [_cells(store, each) for each in found])
+            layout.table(_COLUMNS, [_cells(store, each) for each in found])
 
 
 @command(cohorts, "show", "gitlineage cohort show widths --json")
@@ -97,7 +97,7 @@ def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
                 {**_object(found), "snapshots": [listing.snapshot_object(store, each) for each in members]}
             )
             return
-        output.facts(
+        layout.facts(
             [
                 ("cohort", output.paint(output.clean(found.name), "bold")),
                 ("commit", found.oid),

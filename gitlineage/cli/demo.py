@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from gitlineage.cli import listing, output
+from gitlineage.cli import layout, listing, output
 from gitlineage.cli.commands import command, commands
-from gitlineage.cli.output import Cell
+from gitlineage.cli.layout import Cell
 from gitlineage.demo.loop import WRITER, Clock, open_store, run_demo
 from gitlineage.errors import RepositoryError
 from gitlineage.gitrepo import init_repository
@@ -72,12 +72,13 @@ def _report(store: LineageStore, snapshot: Snapshot) -> None:
         if output.is_narrow():
             spaces = [(label, 4), (status, 13), (score, 9), (delta, 10), (came, 8)]
         line = "".join(_padded(cell, space) for cell, space in spaces)
-        output.say(f"{line}{output.fitted(hypothesis.text, sum(space for _, space in spaces))}")
+        output.say(f"{line}{layout.fitted(hypothesis.text, sum(space for _, space in spaces))}")
+    output.flush()
 
 
 def _padded(cell: Cell, space: int) -> str:
-    text = output.cut(output.clean(cell.text), space - 1)
-    return output.paint(text, cell.style) + " " * (space - output.width(text))
+    text = layout.cut(output.clean(cell.text), space - 1)
+    return output.paint(text, cell.style) + " " * (space - layout.width(text))
 
 
 def _free() -> Path:

@@ -13,7 +13,10 @@ import typer
 from gitlineage.boards import write_whole
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
-from gitlineage.cli.opening import opened
+from gitlineage.cli.opening import opened, place
+from gitlineage.errors import StorageError
+from gitlineage.formats import tsv
+from gitlineage.gitrepo import find_repository
 from gitlineage.tables import ImportOutcome, export_tsv, import_tsv
 
 app = commands()
@@ -53,11 +56,14 @@ def import_(
     All of it or nothing; again, it adds nothing. Every column is kept, and export gives the file back byte for byte.
     """
     data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    source = "standard input" if file == "-" else Path(file).name
+    if find_repository(place(ctx).path) is None:
+        tsv.read(data, source=source, repair=repair, metric=metric)  # a file that is refused makes no repository
     with opened(ctx, create=True) as store:
         outcome = import_tsv(
             store,
             data,
-            source="standard input" if file == "-" else Path(file).name,
+            source=source,
             metric=metric,
             lower_is_better=lower_is_better,
             label=label,
@@ -83,7 +89,10 @@ def export(
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
     else:
-        write_whole(Path(file), data)
+        try:
+            write_whole(Path(file), data)
+        except OSError as error:
+            raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
         output.note(f"wrote {file}")
 
 

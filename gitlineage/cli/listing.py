@@ -7,8 +7,8 @@ Layer 12.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gitlineage.cli import output
-from gitlineage.cli.output import Cell, Column
+from gitlineage.cli import layout
+from gitlineage.cli.layout import Cell, Column
 from gitlineage.models import Snapshot, Task, TrialView
 from gitlineage.trial import COLUMNS, FailureLabel, Trial
 
@@ -84,9 +84,9 @@ def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False
     rows = [trial_cells(view, task) for view in views]
     if ranked:
         ranks = [[Cell(str(rank), "dim"), *row] for rank, row in enumerate(rows, 1)]
-        output.table((Column("#", right=True), *_TRIALS), ranks)
+        layout.table((Column("#", right=True), *_TRIALS), ranks)
     else:
-        output.table(_TRIALS, rows)
+        layout.table(_TRIALS, rows)
 
 
 def trial_cells(view: TrialView, task: Task) -> list[Cell]:
@@ -127,7 +127,7 @@ def print_snapshots(
                 Cell((trial.hypothesis if trial else "") or snapshot.subject),
             ]
         )
-    output.table(_SNAPSHOTS, rows)
+    layout.table(_SNAPSHOTS, rows)
 
 
 # -- JSON ----------------------------------------------------------------------------------------------------------

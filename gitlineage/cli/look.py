@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gitlineage.cli import drawing, listing, options, output
+from gitlineage.cli import drawing, layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.models import TrialView
@@ -67,6 +67,7 @@ def diff(
         int | None, typer.Option("--parent", min=1, metavar="N", help="Compare with this parent. [default: 1]")
     ] = None,
     stat: Annotated[bool, typer.Option("--stat", help="Summarise by file.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """
     Show what a snapshot changed, or how two of them differ
@@ -80,18 +81,24 @@ def diff(
             edit = store.recipe_edit(name, (parent or 1) - 1)
             if edit.parent_snapshot_path is None:
                 output.note(f"{name} has no parent; `gitlineage show {name}` lists its files")
-            patch = edit.diff(stat=stat)
+            old, new = edit.parent_snapshot_path, edit.snapshot_path
+            patch = edit.diff_bytes(stat=stat)
         else:
-            patch = diff_trees(store.repo, store.snapshot(name).tree, store.snapshot(other).tree, stat=stat)
-        print_patch(patch)
+            old, new = store.snapshot(name).tree, store.snapshot(other).tree
+            patch = diff_trees(store.repo, old, new, stat=stat)
+        if as_json:
+            text = patch.decode("utf-8", "replace")
+            output.json_line({"old": old, "new": new, "stat" if stat else "patch": text})
+        else:
+            print_patch(patch)
 
 
-def print_patch(patch: str) -> None:
+def print_patch(patch: bytes) -> None:
     """Print a patch as git made it; with colours, and without control characters, on a terminal."""
     if not output.is_terminal():
         output.write(patch)
         return
-    for line in patch.splitlines():
+    for line in patch.decode("utf-8", "replace").splitlines():
         shown = output.clean_block(line)
         style = _PATCH.get(shown[:3]) or _PATCH.get(shown[:1], "")
         output.say(output.paint(shown, style))
@@ -114,13 +121,13 @@ def _print_graph(store: LineageStore, views: list[TrialView]) -> None:
             output.say(graph)
             continue
         head, hypothesis, width = texts[place[0]][place[1]]
-        output.say(f"{graph} {head}  {output.fitted(hypothesis, taken + width + 3)}".rstrip())
+        output.say(f"{graph} {head}  {layout.fitted(hypothesis, taken + width + 3)}".rstrip())
 
 
 def _words(store: LineageStore, view: TrialView) -> tuple[str, str, int]:
     """Return a trial's words beside the graph, its hypothesis, and how wide the former are."""
     label, commit, status, score, delta, _, cohort, _, hypothesis = listing.trial_cells(view, store.task)
-    cells = [label, commit, status, score, delta, output.Cell(f"({cohort.text})" if cohort.text else "", "dim")]
-    shown = [output.Cell(output.clean(cell.text), cell.style) for cell in cells if cell.text]
-    width = sum(output.width(cell.text) for cell in shown) + 2 * (len(shown) - 1)
+    cells = [label, commit, status, score, delta, layout.Cell(f"({cohort.text})" if cohort.text else "", "dim")]
+    shown = [layout.Cell(output.clean(cell.text), cell.style) for cell in cells if cell.text]
+    width = sum(layout.width(cell.text) for cell in shown) + 2 * (len(shown) - 1)
     return "  ".join(output.paint(cell.text, cell.style) for cell in shown), output.clean(hypothesis.text), width

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
+from gitlineage.cli import output
 from gitlineage.errors import RepositoryError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def opened(ctx: typer.Context, *, create: bool = False, at: Path | None = None) 
         if not path.is_dir():
             raise RepositoryError(f"no folder at {path}; `gitlineage init {path}` makes one")
         init_repository(path)
-        terminal.note(f"made a git repository in {path}")
+        output.note(f"made a git repository in {path}")
     if (identity := where.identity()) is not None:
         own = GitRepo(path).identity() if not all(identity) else None
         settings["identity"] = (identity[0] or (own.name if own else ""), identity[1] or (own.mail if own else ""))

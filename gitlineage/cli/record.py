@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gitlineage.cli import listing, options, output
+from gitlineage.cli import layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Invalid, RepositoryError
@@ -52,7 +52,7 @@ def init(
         _set_task(store, metric, lower_is_better, label)
         where = store.repo.workdir or store.repo.gitdir
         output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(str(where))}")
-        output.facts([("writer", name), ("task", output.clean(listing.direction(store.task)))])
+        layout.facts([("writer", name), ("task", output.clean(listing.direction(store.task)))])
         output.say('Next: gitlineage commit -m "the baseline" --metric NUMBER')
 
 

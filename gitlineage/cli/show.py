@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import typer
 
-from gitlineage.cli import listing, look, options, output
+from gitlineage.cli import layout, listing, look, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.codec import TrialEvent
@@ -66,10 +66,11 @@ def _history(store: LineageStore, snapshot: Snapshot) -> Iterator[Recorded | Pro
 def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> None:
     views = store.views().on_snapshot(snapshot.oid)
     name = store.views().name
-    subject = output.clean(snapshot.subject)
-    output.say(f"{output.paint(output.clean(name(snapshot.oid)), 'bold')}  {subject}".rstrip())
+    title = output.clean(name(snapshot.oid))
+    subject = layout.fitted(snapshot.subject, layout.width(title) + 2)
+    output.say(f"{output.paint(title, 'bold')}  {subject}".rstrip())
     output.say()
-    output.facts(
+    layout.facts(
         [
             ("commit", snapshot.oid),
             ("content", snapshot.tree),
@@ -135,12 +136,12 @@ def _print_row(view: TrialView) -> None:
     state = listing.status_cell(view.trial.status)
     output.say(f"\ntrial {output.paint(output.clean(view.label), 'bold')}  {output.paint(state.text, state.style)}")
     cells = view.trial.cells().items()
-    output.facts((f"  {output.clean(column)}", output.clean(text)) for column, text in cells if column != "exp_id")
+    layout.facts((f"  {output.clean(column)}", output.clean(text)) for column, text in cells if column != "exp_id")
 
 
 def _print_content(store: LineageStore, snapshot: Snapshot) -> None:
     if snapshot.parents:
-        stat = store.recipe_edit(snapshot.oid).diff(stat=True)
+        stat = store.recipe_edit(snapshot.oid).diff_bytes(stat=True)
         first = output.clean(store.views().name(snapshot.parents[0]))
         output.say(f"\nfiles against {first}" if stat else f"\nfiles as in {first}")
         look.print_patch(stat)

@@ -15,9 +15,8 @@ class Terminal(Watcher):
         self._progress = output.Progress("events")
 
     def note(self, text: str) -> None:
-        """Print a note; what a store has to repair or skip is a warning."""
-        self._progress.close()
-        (output.warning if "skipped" in text or "damaged" in text or "cannot" in text else output.note)(text)
+        """Print what the store has to repair, skip or do without."""
+        output.warning(text)
 
     def advance(self, doing: str, count: int) -> None:
         """Move the progress bar on."""

@@ -17,7 +17,9 @@ from pathlib import Path
 
 from gitlineage import LineageStore, Trial
 
-HYPOTHESIS = "Lower the warmup fraction and raise the peak rate, since the last three trials stalled early in training; "
+HYPOTHESIS = (
+    "Lower the warmup fraction and raise the peak rate, since the last three trials stalled early in training; "
+)
 NOTES = "One line changed. " * 17
 
 
@@ -122,7 +124,10 @@ def main() -> None:
             figures[f"plumbing at {size:,}"] = statistics.median(by_git[size]) * 1e3
     first, last = options.sizes[0], options.sizes[-1]
     ratios = {"growth": figures[f"append at {last:,}"] / figures[f"append at {first:,}"]}
-    ratios |= {f"plumbing / append at {n:,}": figures[f"plumbing at {n:,}"] / figures[f"append at {n:,}"] for n in options.sizes}
+    ratios |= {
+        f"plumbing / append at {n:,}": figures[f"plumbing at {n:,}"] / figures[f"append at {n:,}"]
+        for n in options.sizes
+    }
     if options.json:
         print(json.dumps({"machine": platform.machine(), "milliseconds": figures, "ratios": ratios}))
         return

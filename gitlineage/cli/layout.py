@@ -1,0 +1,139 @@
+"""
+Text in columns: tables that fit the window, names beside what they stand for; not what is in them.
+
+Layer 12. On a terminal a table has a heading and is as wide as the window; elsewhere each row is one plain uncut line.
+"""
+
+import shutil
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import msgspec
+
+from gitlineage.cli.output import clean, is_terminal, paint, say
+
+_LAST_SHARE = 3 / 8
+"""How much of a window a table's last column is left with before others are cut or dropped."""
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A table's cell: its text, and the style it has on a terminal."""
+
+    text: str
+    style: str = ""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """
+    A table's column.
+
+    Args:
+        name: its heading, shown on a terminal only.
+        right: whether it is aligned to the right.
+        cap: what it is cut to (columns) where the window is narrow; 0 cuts nothing.
+        drop: the order in which columns are dropped where that is not enough; 0 is never dropped.
+    """
+
+    name: str
+    right: bool = False
+    cap: int = 0
+    drop: int = 0
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+    """
+    Print a table without its empty columns.
+
+    On a terminal it has a heading and is as wide as the window; elsewhere each row is one plain line, uncut.
+    """
+    if not rows:
+        return
+    cells = [[msgspec.structs.replace(cell, text=clean(cell.text)) for cell in row] for row in rows]
+    used = [at for at in range(len(columns)) if any(row[at].text for row in cells)]
+    widths = {at: max(width(row[at].text) for row in cells) for at in used}
+    if is_terminal():
+        widths = _fitted(columns, {at: max(widths[at], width(columns[at].name)) for at in used})
+        say(_line(columns, widths, [Cell(column.name, "dim") for column in columns]))
+    for row in cells:
+        say(_line(columns, widths, row))
+
+
+def _fitted(columns: Sequence[Column], widths: dict[int, int]) -> dict[int, int]:
+    """Return the columns that the window has room for, with their widths."""
+    *others, last = widths
+    window = shutil.get_terminal_size().columns
+
+    def room() -> int:
+        return window - sum(widths[at] + 2 for at in others)
+
+    wanted = min(widths[last], int(window * _LAST_SHARE))
+    if room() < wanted:
+        widths |= {at: min(widths[at], columns[at].cap) for at in others if columns[at].cap}
+    for at in sorted((at for at in others if columns[at].drop), key=lambda at: columns[at].drop):
+        if room() < wanted:
+            others.remove(at)
+    return {at: widths[at] for at in others} | {last: max(room(), min(wanted, 8))}
+
+
+def _line(columns: Sequence[Column], widths: dict[int, int], row: Sequence[Cell]) -> str:
+    parts = []
+    for at, space in widths.items():
+        text = cut(row[at].text, space)
+        blank = " " * (space - width(text))
+        painted = paint(text, row[at].style)
+        parts.append(blank + painted if columns[at].right else painted + blank)
+    return "  ".join(parts).rstrip()
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> None:
+    """
+    Print names with what they stand for, the names in a column of their own; empty ones are left out.
+
+    On a terminal a long text goes on below its beginning.
+    """
+    shown = [(name, text) for name, text in pairs if text]
+    space = max((width(name) for name, _ in shown), default=0)
+    room = shutil.get_terminal_size().columns - space - 2
+    for name, text in shown:
+        blank = " " * (space - width(name))
+        first, *rest = _wrapped(text, room) if is_terminal() and room > 20 else [text]
+        say(f"{paint(name, 'dim')}{blank}  {first}")
+        for line in rest:
+            say(f"{' ' * space}  {line}")
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """Return a text in lines of at most so many signs; what is painted is short and stays whole."""
+    return [text] if "\x1b" in text else textwrap.wrap(text, room, break_on_hyphens=False) or [text]
+
+
+def cut(text: str, space: int) -> str:
+    """Return text that takes no more columns of a terminal than there are."""
+    if width(text) <= space:
+        return text
+    taken = 0
+    for at, sign in enumerate(text):
+        taken += _sign_width(sign)
+        if taken > space - 1:
+            return text[:at].rstrip() + "…"
+    return text
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return len(text) if text.isascii() else sum(map(_sign_width, text))
+
+
+@cache
+def _sign_width(sign: str) -> int:
+    if unicodedata.combining(sign) or unicodedata.category(sign) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1
+
+
+def fitted(text: str, taken: int) -> str:
+    """Return text of a trial as the rest of a line that has so many columns already, cut on a terminal."""
+    line = clean(text)
+    return cut(line, max(shutil.get_terminal_size().columns - taken, 8)) if is_terminal() else line

@@ -1,0 +1,166 @@
+"""
+Git objects on their way into pack files: hashing, packing, publishing; not where they are read or what they mean.
+
+Layer 1. All objects of one landing go into one pack instead of a loose file each: two files instead of eight, and none
+that `git gc` could prune before the ref moves, because a ``.keep`` file stands beside the pack until then.
+"""
+
+import os
+import struct
+import zlib
+from contextlib import suppress
+from hashlib import sha1
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+_TYPES = {"commit": 1, "tree": 2, "blob": 3}
+_FLUSH = 32 * 1024 * 1024
+"""Packed bytes that are held in memory before they go into a pack of their own."""
+
+_KEEP = b"gitlineage: in use until the writer's ref has moved\n"
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An object as it is: its type and content."""
+
+    kind: str
+    data: bytes
+
+
+class _Entry(NamedTuple):
+    oid: bytes
+    crc: int
+    offset: int
+
+
+class PackWriter:
+    """
+    Collects objects and writes them as packs.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._objects: dict[str, Stored] = {}
+        self._pieces: list[bytes] = []
+        self._entries: list[_Entry] = []
+        self._size = 12
+        self._kept: list[Path] = []
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def add(self, kind: str, data: bytes) -> str:
+        """Take an object, unless it is here already, and return its oid."""
+        oid = object_id(kind, data)
+        if oid not in self._objects:
+            self._objects[oid] = Stored(kind, data)
+            piece = _header(_TYPES[kind], len(data)) + zlib.compress(data, 1)
+            self._entries.append(_Entry(bytes.fromhex(oid), zlib.crc32(piece), self._size))
+            self._pieces.append(piece)
+            self._size += len(piece)
+            if self._size > _FLUSH:
+                self.flush()
+        return oid
+
+    def get(self, oid: str) -> Stored | None:
+        """Return an object that was taken since the last flush."""
+        return self._objects.get(oid)
+
+    def flush(self) -> dict[str, Stored]:
+        """
+        Write what was taken as a pack that git sees and keeps, and return it.
+
+        Raises:
+            OSError: the disk refused; no half pack is left where git would see it.
+        """
+        done, self._objects = self._objects, {}
+        if not done:
+            return {}
+        body = b"".join([b"PACK", struct.pack(">II", 2, len(self._entries)), *self._pieces])
+        trailer = sha1(body).digest()
+        index = _index(self._entries, trailer)
+        self._pieces, self._entries, self._size = [], [], 12
+        stem = self._folder / f"pack-{trailer.hex()}"
+        keep, pack, final = (stem.with_suffix(suffix) for suffix in (".keep", ".pack", ".idx"))
+        scratch = self._folder / f"tmp_idx_{trailer.hex()}"
+        if final.exists():
+            return done
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _write(keep, _KEEP)
+            self._kept.append(keep)
+            _write(pack, body, trailer)
+            _write(scratch, index)
+            os.rename(scratch, final)
+        except OSError:
+            for path in (scratch, pack, keep):
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+            raise
+        return done
+
+    def release(self) -> None:
+        """Let git treat the packs as any other, now that a ref leads to them or nothing ever will."""
+        for keep in self._kept:
+            with suppress(OSError):
+                keep.unlink(missing_ok=True)
+        self._kept.clear()
+
+
+def object_id(kind: str, data: bytes) -> str:
+    """Return the oid that git gives an object."""
+    return sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
+
+
+def release_abandoned(folder: Path) -> None:
+    """Remove the ``.keep`` files of processes that died; only whoever holds the writers' lock may call this."""
+    for keep in folder.glob("pack-*.keep"):
+        with suppress(OSError):
+            if keep.read_bytes() == _KEEP:
+                keep.unlink()
+
+
+def _header(kind: int, size: int) -> bytes:
+    """Return a pack entry's head: type and size, seven bits a byte, the first byte with four of them."""
+    first = (kind << 4) | (size & 15)
+    size >>= 4
+    head = bytearray()
+    while size:
+        head.append(first | 0x80)
+        first = size & 0x7F
+        size >>= 7
+    head.append(first)
+    return bytes(head)
+
+
+def _index(entries: list[_Entry], trailer: bytes) -> bytes:
+    """Return the pack's index in git's format, version 2."""
+    ordered = sorted(entries)
+    counts = [0] * 256
+    for entry in ordered:
+        counts[entry.oid[0]] += 1
+    total = 0
+    fanout = [total := total + count for count in counts]
+    body = b"".join(
+        [
+            b"\xfftOc",
+            struct.pack(">I256I", 2, *fanout),
+            b"".join(entry.oid for entry in ordered),
+            struct.pack(f">{len(ordered)}I", *(entry.crc for entry in ordered)),
+            struct.pack(f">{len(ordered)}I", *(entry.offset for entry in ordered)),
+            trailer,
+        ]
+    )
+    return body + sha1(body).digest()
+
+
+def _write(path: Path, *pieces: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
+    with os.fdopen(handle, "wb") as file:
+        for piece in pieces:
+            file.write(piece)

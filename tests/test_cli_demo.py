@@ -1,0 +1,31 @@
+"""The command demo."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from command_line import Shell, process
+
+
+def test_the_demo_and_what_it_says_to_try(tmp_path: Path) -> None:
+    """It runs trials, prints the prompt and the place, and every git command it prints works."""
+    done = process("demo", folder=tmp_path)
+    printed = done.stdout.decode()
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(re.findall(r"^\d{3} [a-z_]+ ", printed, re.MULTILINE)) >= 20
+    assert "# Session start" in printed
+    assert f"The repository is in {tmp_path / 'gitlineage-demo'}" in printed
+    commands = re.findall(r"^  (git -C .*)$", printed, re.MULTILINE)
+    assert len(commands) == 4
+    for command in commands:
+        found = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False)
+        assert found.returncode == 0 and found.stdout, found.stderr.decode()
+    statuses = {each["status"] for each in Shell(tmp_path / "gitlineage-demo").objects("log", "-n", "0")}
+    assert {"baseline", "keep", "discard", "crash"} <= statuses
+
+
+def test_it_takes_no_folder_with_files_in_it(tmp_path: Path) -> None:
+    """A folder that is not empty is refused and left alone."""
+    (tmp_path / "mine").write_text("mine")
+    assert "is not empty" in Shell(tmp_path).fails(1, "demo", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

@@ -1,0 +1,230 @@
+"""The commands that look: log, show and diff."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Shell, campaign, process
+
+ESCAPES = "red \x1b[31m \x9b1m bell\x07 \u202eright"
+
+
+@pytest.fixture
+def shell(folder: Path) -> Shell:
+    """A shell on a small campaign."""
+    return campaign(folder)
+
+
+class TestLog:
+    """Listing trials."""
+
+    def test_one_plain_line_for_each_trial(self, shell: Shell) -> None:
+        """Newest first, without a heading, nothing cut."""
+        lines = shell("log").splitlines()
+        assert [line.split()[0] for line in lines] == ["004", "003", "002", "001", "000"]
+        assert lines[1].split() == [
+            "003",
+            *lines[1].split()[1:2],
+            "keep",
+            "1.10",
+            "-0.050000",
+            "001,002",
+            "cross",
+            "them",
+        ]
+
+    def test_one_object_for_each_trial(self, shell: Shell) -> None:
+        """--json gives ids, place and every column of the row."""
+        newest, child, *_ = shell.objects("log")
+        assert newest["status"] == "crash"
+        assert child["row"]["loss"] == "1.10"
+        assert child["score"] == 1.1
+        assert len(child["parents"]) == 2
+        assert {"writer", "clock", "saw", "dangling", "roles", "tree"} <= set(child)
+        assert "train_s" in child["row"]
+
+    @pytest.mark.parametrize(
+        ("words", "found"),
+        [
+            (["-n", "2"], ["004", "003"]),
+            (["-n", "0"], ["004", "003", "002", "001", "000"]),
+            (["--cohort", "ideas"], ["002", "001"]),
+            (["--status", "keep"], ["003", "001"]),
+            (["--status", "crash", "--status", "baseline"], ["004", "000"]),
+            (["--specialist", "bold"], ["004"]),
+            (["--status", "pending"], []),
+            (["--dangling"], []),
+        ],
+    )
+    def test_filters(self, shell: Shell, words: list[str], found: list[str]) -> None:
+        """Each filter leaves what it says."""
+        assert [each["id"] for each in shell.objects("log", *words)] == found
+
+    def test_a_trial_that_waits(self, shell: Shell) -> None:
+        """A pending trial is in the log and is found by that word."""
+        shell("commit", "-m", "later")
+        assert [each["id"] for each in shell.objects("log", "--status", "pending")] == ["005"]
+        assert "pending" in shell("log", "-n", "1")
+
+    def test_graph(self, shell: Shell) -> None:
+        """The drawing is git's, with both parents of a crossover and nothing but snapshots."""
+        drawn = shell("log", "--graph").splitlines()
+        assert drawn[0].startswith("* 004 ")
+        assert drawn[1].startswith("*   003 ")
+        assert drawn[2] == "|\\"
+        assert drawn[3].startswith("| * 002 ")
+        assert drawn[4].startswith("* | 001 ")
+        assert drawn[5] == "|/"
+        assert drawn[6].startswith("* 000 ")
+        assert len(drawn) == 7
+
+    def test_graph_of_some(self, shell: Shell) -> None:
+        """Replicates stand below each other, and parents that are not shown are left out."""
+        shell("record", "003", "--status", "discard", "--metric", "1.11")
+        drawn = shell("log", "--graph", "-n", "3", "--status", "keep", "--status", "discard").splitlines()
+        assert [line.split()[:2] for line in drawn] == [["*", "005"], ["|", "003"], ["*", "002"]]
+
+    def test_an_empty_store(self, folder: Path) -> None:
+        """Nothing is printed and nothing is wrong."""
+        shell = Shell(folder)
+        shell("init", folder)
+        assert (shell("log"), shell("log", "--json"), shell("log", "--graph")) == ("", "", "")
+
+    def test_text_of_trials_cannot_command_the_terminal(self, shell: Shell) -> None:
+        """Control characters are stripped from lines and escaped in JSON."""
+        shell("commit", "-m", ESCAPES, "--notes", ESCAPES, "--metric", "1")
+        for words in (
+            ["log"],
+            ["log", "--graph"],
+            ["show", "005"],
+            ["leaves"],
+            ["log", "--json"],
+            ["show", "005", "--json"],
+        ):
+            printed = shell(*words)
+            assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(printed), words
+        assert shell.objects("log")[0]["row"]["hypothesis"] == ESCAPES
+
+
+class TestShow:
+    """Showing one snapshot."""
+
+    def test_everything_about_a_snapshot(self, shell: Shell) -> None:
+        """Names, kin, cohort, columns, files and history are all there."""
+        shown = shell("show", "003")
+        for words in (
+            "003, best, refs/lineage/exp/003",
+            "mate",
+            "cross them",
+            "b.txt | 1 +",
+            "files against 001",
+            "history",
+        ):
+            assert words in shown
+        sibling = shell("show", "001")
+        assert re.search(r"^siblings +002$", sibling, re.MULTILINE)
+        assert re.search(r"^children +003$", sibling, re.MULTILINE)
+
+    def test_as_one_object(self, shell: Shell) -> None:
+        """--json has the same."""
+        (shown,) = shell.objects("show", "003")
+        assert shown["names"] == ["003", "best", "refs/lineage/exp/003"]
+        assert shown["files"] == ["a.txt", "b.txt"]
+        assert shown["roles"] == {shown["parents"][1]: "mate"}
+        assert [entry["type"] for entry in shown["history"]] == ["trial"]
+
+    def test_a_root_and_an_ordinary_commit(self, shell: Shell, git: Callable[..., str]) -> None:
+        """A root lists its files; a commit that nobody recorded is shown as such."""
+        assert "a.txt  4 bytes" in shell("show", "000")
+        git("commit", "--allow-empty", "-m", "mine")
+        assert "recorded by  nobody" in shell("show", "HEAD")
+        assert shell.objects("show", "HEAD")[0]["recorded"] is False
+
+    def test_malformed_lines_are_told(self, shell: Shell, git: Callable[..., str]) -> None:
+        """A foreign line in a note is skipped with a warning that names the commit, and the rest is shown."""
+        (best,) = shell.objects("best")
+        git("notes", "--ref", "lineage/alice", "append", "-m", "not an event", best["oid"])
+        for _ in range(2):
+            result = shell.run("show", "best")
+            assert result.exit_code == 0
+            assert f"skipped a malformed line in the note of alice on commit {best['oid']}" in result.stderr
+            assert "cross them" in result.stdout
+
+    def test_what_its_agent_saw(self, shell: Shell) -> None:
+        """The session that a prompt was recorded in is named by the next trial."""
+        recorded = shell.run("prompt", "bold", "--record").stderr.split()[-1]
+        shell("commit", "--specialist", "bold", "-m", "after reading", "--metric", "1")
+        assert recorded in shell("show", "005")
+
+
+class TestDiff:
+    """Showing what was edited."""
+
+    def test_piped_it_is_what_git_prints(self, shell: Shell, git: Callable[..., str]) -> None:
+        """Byte for byte, a missing final newline and binary files too."""
+        (shell.folder / "raw.bin").write_bytes(b"\0\1")
+        shell.write(a="no newline at the end", c="caf\u00e9\n")
+        made = shell.commit("--parents", "003", "-m", "odd files")
+        ours = process("diff", "005", folder=shell.folder).stdout
+        words = ["git", "diff-tree", "-r", "-p", "--find-renames", made["parents"][0], made["oid"]]
+        theirs = subprocess.run(words, cwd=shell.folder, capture_output=True, check=True).stdout
+        assert ours == theirs
+
+    def test_against_any_parent_and_between_two(self, shell: Shell) -> None:
+        """--parent counts from one; two ids are compared left to right."""
+        assert "-two" in shell("diff", "003") and "+three" in shell("diff", "003")
+        assert shell("diff", "003", "--parent", "2").count("diff --git") == 1
+        assert "-one" in shell("diff", "000", "002")
+        assert "-three" in shell("diff", "002", "000")
+        assert "a.txt | 2 +-" in shell("diff", "000", "002", "--stat")
+
+    def test_as_an_object(self, shell: Shell) -> None:
+        """--json names both trees and holds the patch."""
+        (found,) = shell.objects("diff", "000", "002")
+        assert found["patch"] == shell("diff", "000", "002")
+        assert found["old"] == shell.objects("show", "000")[0]["tree"]
+
+    def test_a_root_changed_nothing(self, shell: Shell) -> None:
+        """Nothing is printed, and a note says why."""
+        result = shell.run("diff", "000")
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "has no parent" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "reason"),
+    [
+        (1, ["show", "nope"], "'nope'"),
+        (1, ["show", ""], "''"),
+        (1, ["diff", "000", "nope"], "'nope'"),
+        (1, ["diff", "003", "--parent", "3"], "no parent 3"),
+        (1, ["log", "--cohort", "nope"], "no cohort 'nope'"),
+        (2, ["diff", "003", "--parent", "0"], "greater than or equal to 1"),
+        (2, ["diff", "000", "001", "--parent", "1"], "second id"),
+        (2, ["log", "--status", "great"], "none of keep"),
+        (2, ["log", "-n", "-1"], "greater than or equal to 0"),
+        (2, ["log", "-n", "many"], "integer"),
+        (2, ["log", "--graph", "--json"], "excludes --json"),
+    ],
+)
+def test_bad_calls(folder: Path, code: int, words: list[str], reason: str) -> None:
+    """Every bad call ends with one line that says why."""
+    assert reason in campaign(folder).fails(code, *words)
+
+
+def test_without_a_repository(tmp_path: Path) -> None:
+    """Looking never makes a repository; the error says what does."""
+    for words in (
+        ["log"],
+        ["show", "x"],
+        ["diff", "x"],
+        ["best"],
+        ["leaves"],
+        ["cohort", "list"],
+        ["prompt", "x"],
+        ["reindex"],
+    ):
+        assert "`gitlineage init` makes one" in Shell(tmp_path).fails(1, *words)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,255 @@
+"""The commands that record: init, commit and record."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Shell, campaign
+
+
+@pytest.fixture
+def shell(folder: Path) -> Shell:
+    """A shell in an empty folder."""
+    folder.mkdir()
+    return Shell(folder)
+
+
+@pytest.fixture
+def ready(shell: Shell) -> Shell:
+    """A shell in a repository without trials."""
+    shell("init", "--writer", "alice")
+    return shell
+
+
+class TestInit:
+    """Making a repository ready."""
+
+    def test_says_what_it_did_and_what_comes_next(self, shell: Shell) -> None:
+        """A fresh folder becomes a repository with a writer and a task."""
+        said = shell("init", "--writer", "ada", "--metric", "val_bpb", "--lower-is-better", "--label", "bits")
+        assert f"Made a git repository in {shell.folder}" in said
+        assert "writer  ada" in said
+        assert "val_bpb, lower is better, shown as bits" in said
+        assert "Next: gitlineage commit" in said
+
+    def test_takes_the_repository_that_is_there(self, shell: Shell) -> None:
+        """A second call keeps the writer and changes only what it is told."""
+        shell("init", "--writer", "ada", "--metric", "acc", "--higher-is-better", "--label", "a")
+        said = shell("init")
+        assert said.startswith("Using the git repository")
+        assert "ada" in said
+        assert "acc, higher is better, shown as a" in said
+        assert "acc, lower is better, shown as a" in shell("init", "--lower-is-better")
+
+    def test_makes_up_a_writer_once(self, shell: Shell) -> None:
+        """Without --writer a name is made and kept."""
+        first = shell("init").splitlines()[1]
+        assert first.startswith("writer")
+        assert shell("init").splitlines()[1] == first
+
+    def test_a_named_folder_gets_a_repository_of_its_own(self, shell: Shell) -> None:
+        """Inside another repository too."""
+        shell("init")
+        assert "Made" in shell("init", "inner")
+        assert (shell.folder / "inner" / ".git").is_dir()
+
+    def test_bare(self, shell: Shell, git: Callable[..., str]) -> None:
+        """--bare makes a repository without a working tree, which a second call takes."""
+        shell("init", "store.git", "--bare")
+        assert git("rev-parse", "--is-bare-repository", cwd=shell.folder / "store.git") == "true"
+        assert "Using" in shell("init", "store.git")
+        assert "a bare repository has no working tree" in Shell(shell.folder / "store.git").fails(1, "commit")
+
+
+class TestCommit:
+    """Recording a snapshot with its trial."""
+
+    def test_initialises_a_folder_without_git_and_says_so(self, shell: Shell) -> None:
+        """The first commit needs nothing before it."""
+        shell.write(a="one\n")
+        result = shell.run("commit", "-m", "first")
+        assert result.exit_code == 0
+        assert "made a git repository in" in result.stderr
+        assert result.stdout.startswith("000  pending")
+
+    def test_the_score_decides(self, ready: Shell) -> None:
+        """With --metric alone the first is the baseline, then it is a keep or a discard, and it is said why."""
+        assert "baseline: nothing to compare it with" in ready("commit", "-m", "a", "--metric", "2.0")
+        said = ready("commit", "-m", "b", "--metric", "1.50")
+        assert said.startswith("001  keep  core 1.50  (-0.500000)")
+        assert "keep: it beats the best so far, 000 with 2.0" in said
+        assert "discard: it does not beat the best so far, 001 with 1.50" in ready("commit", "--metric", "1.5")
+
+    def test_higher_may_be_better(self, shell: Shell) -> None:
+        """The task says in which direction."""
+        shell("init", "--metric", "acc", "--higher-is-better")
+        statuses = [shell.commit("--metric", metric)["status"] for metric in ("0.5", "0.6", "0.55")]
+        assert statuses == ["baseline", "keep", "discard"]
+
+    def test_without_a_score_it_waits(self, ready: Shell) -> None:
+        """Without --metric and --status the trial is pending, and it is said how to go on."""
+        said = ready("commit", "-m", "later")
+        assert "pending" in said
+        assert "gitlineage record 000 --status keep --metric" in said
+
+    def test_a_status_that_is_given_stands(self, ready: Shell) -> None:
+        """A better score does not overrule --status."""
+        ready.commit("--metric", "2")
+        assert ready.commit("--metric", "1", "--status", "disqualified")["status"] == "disqualified"
+
+    def test_the_score_keeps_its_text(self, ready: Shell) -> None:
+        """1.0710 stays 1.0710, and a negative number is no option."""
+        assert ready.commit("--metric", "1.0710")["row"]["core_metric"] == "1.0710"
+        assert ready.commit("--metric", "-0.5")["score"] == -0.5
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["--parents", "002", "000", "001"],
+            ["--parents", "002", "--parents", "000", "--parents", "001"],
+            ["--parents", "002,000,001"],
+            ["--parents", "002,000", "001"],
+            ["--parents", "002,000", "--parents", "001"],
+            ["--parents=002", "000,001"],
+            ["--parents", "002", "000", "002", "001"],
+        ],
+    )
+    def test_parents_in_every_spelling(self, ready: Shell, words: list[str]) -> None:
+        """All spellings of several parents keep their order; a repeated one counts once."""
+        oids = [ready.commit("-m", str(number))["oid"] for number in range(3)]
+        made = ready.commit(*words, "-m", "child")
+        assert made["parents"] == [oids[2], oids[0], oids[1]]
+        assert made["row"]["parent_exp"] == "002"
+
+    def test_an_id_may_hold_a_comma(self, ready: Shell) -> None:
+        """A trial that is named with a comma is not taken apart."""
+        odd = ready.commit("--exp-id", "a,b")["oid"]
+        assert ready.commit("--parents", "a,b")["parents"] == [odd]
+
+    def test_derived_from_head(self, ready: Shell, git: Callable[..., str]) -> None:
+        """Without --parents it is derived from HEAD where there is one; --root says from nothing."""
+        assert ready.commit()["parents"] == []
+        git("commit", "--allow-empty", "-m", "mine")
+        assert ready.commit()["parents"] == [git("rev-parse", "HEAD")]
+        assert ready.commit("--root")["parents"] == []
+
+    def test_leaves_the_users_state_alone(self, ready: Shell, git: Callable[..., str]) -> None:
+        """HEAD, branches, index and files are what they were."""
+        ready.write(a="one\n")
+        git("add", "a.txt")
+        git("commit", "-m", "mine")
+        ready.write(a="two\n", b="new\n")
+        before = [git("rev-parse", "HEAD"), git("for-each-ref", "refs/heads"), git("status", "--porcelain")]
+        made = ready.commit("--metric", "1")
+        assert git("show", f"{made['oid']}:b.txt") == "new"
+        assert [git("rev-parse", "HEAD"), git("for-each-ref", "refs/heads"), git("status", "--porcelain")] == before
+
+    def test_content_from_elsewhere(self, ready: Shell, tmp_path: Path, git: Callable[..., str]) -> None:
+        """--from takes a folder or anything that names a snapshot or a commit."""
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "c.txt").write_text("c\n")
+        first = ready.commit("--from", other)
+        assert git("ls-tree", "--name-only", first["tree"]) == "c.txt"
+        assert ready.commit("--from", "000", "-m", "again")["tree"] == first["tree"]
+        assert ready.commit("--from", first["oid"][:10], "-m", "and again")["tree"] == first["tree"]
+
+    def test_one_object_as_json(self, ready: Shell) -> None:
+        """--json prints one object with ids, and with every column of the row."""
+        first = ready.commit("--field", "seed=7", "--field", "job_name=j=1", "--domain", "d", "--notes", "n")
+        assert {"oid", "tree", "parents", "exp_id", "cohort", "status", "writer", "roles"} <= set(first)
+        assert (first["exp_id"], first["cohort"], first["status"]) == ("000", None, None)
+        assert first["row"]["seed"] == "7"
+        assert first["row"]["job_name"] == "j=1"
+        assert first["row"]["domain"] == "d"
+
+    def test_cohort_and_roles(self, ready: Shell, git: Callable[..., str]) -> None:
+        """A new cohort is opened on the parents; an inspiration is named and gives no content."""
+        oids = [ready.commit("-m", str(number))["oid"] for number in range(3)]
+        made = ready.commit(
+            "--parents", "000", "001", "--role", "001=mate", "--role", "002=inspiration", "--cohort", "pairs"
+        )
+        assert made["cohort"] == "pairs"
+        assert made["roles"] == {oids[1]: "mate"}
+        assert ready.objects("cohort", "show", "pairs")[0]["base"] == oids[:2]
+        assert f"Lineage-Parent: {oids[2]} role=inspiration" in git("show", "-s", "--format=%B", made["oid"])
+
+    def test_the_message_may_differ(self, ready: Shell, git: Callable[..., str]) -> None:
+        """The commit's subject is the hypothesis unless --message says otherwise."""
+        made = ready.commit("-m", "why", "--message", "what")
+        assert git("show", "-s", "--format=%s", made["oid"]) == "what"
+        assert made["row"]["hypothesis"] == "why"
+
+    def test_the_environment_says_who_commits(self, folder: Path, git: Callable[..., str]) -> None:
+        """Git's own variables name the author, one by one."""
+        folder.mkdir()
+        shell = Shell(folder, GIT_AUTHOR_NAME="Grace", GIT_COMMITTER_EMAIL="grace@example.org")
+        assert git("show", "-s", "--format=%an <%ae>", shell.commit()["oid"]) == "Grace <grace@example.org>"
+
+
+class TestRecord:
+    """Recording a result on what is there."""
+
+    def test_completes_a_trial_that_waits(self, ready: Shell) -> None:
+        """The result goes into the waiting row, which keeps its hypothesis."""
+        ready("commit", "-m", "later")
+        said = ready("record", "000", "--metric", "1.5")
+        assert said.startswith("000  baseline  core 1.5")
+        (only,) = ready.objects("log")
+        assert only["row"]["hypothesis"] == "later"
+
+    def test_works_on_the_users_own_commits(self, ready: Shell, git: Callable[..., str]) -> None:
+        """HEAD becomes a snapshot by being recorded."""
+        git("commit", "--allow-empty", "-m", "mine")
+        made = ready.objects("record", "HEAD", "--status", "baseline", "--metric", "3")[0]
+        assert made["oid"] == git("rev-parse", "HEAD")
+
+    def test_revising_keeps_the_old_row(self, ready: Shell) -> None:
+        """A row with a result changes only with --revise, and both versions are in its history."""
+        ready.commit("--metric", "2", "--exp-id", "x")
+        refused = ready.fails(1, "record", "x", "--exp-id", "x", "--metric", "3", "--status", "baseline")
+        assert "--revise" in refused
+        ready("record", "x", "--exp-id", "x", "--metric", "3", "--revise")
+        (shown,) = ready.objects("show", "x")
+        assert shown["score"] == 3
+        assert [entry["row"]["core_metric"] for entry in shown["history"]] == ["2", "3"]
+
+    def test_replicates(self, ready: Shell) -> None:
+        """A second result on a snapshot is a trial of its own."""
+        ready.commit("--metric", "2")
+        assert ready.objects("record", "000", "--metric", "1.9")[0]["exp_id"] == "001"
+        assert "000 (+1)" in ready("leaves")
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "reason"),
+    [
+        (1, ["commit", "--parents", "nope", "-m", "x"], "'nope'"),
+        (1, ["commit", "--exp-id", "000", "-m", "x"], "is taken"),
+        (1, ["commit", "--exp-id", "a\x1b[2J"], "control characters"),
+        (1, ["commit", "--parents", "000", "--role", "000=boss"], "must be one of"),
+        (1, ["commit", "--from", "nothing-there"], "neither a folder"),
+        (1, ["commit", "--parents", "003", "--cohort", "ideas"], "was opened on"),
+        (1, ["record", "nope", "--status", "keep"], "'nope'"),
+        (1, ["record", "000"], "--status"),
+        (1, ["init", "--writer", "a b"], "cannot name a writer"),
+        (2, ["commit", "--status", "great"], "none of keep"),
+        (2, ["commit", "--metric", "abc"], "finite number"),
+        (2, ["commit", "--metric", "nan"], "finite number"),
+        (2, ["record", "000", "--metric", "inf"], "finite number"),
+        (2, ["commit", "--parents"], "at least one value"),
+        (2, ["commit", "--parents", "-m", "x"], "at least one value"),
+        (2, ["commit", "--root", "--parents", "000"], "--parents"),
+        (2, ["commit", "--field", "seed"], "NAME=VALUE"),
+        (2, ["commit", "--role", "mate"], "PARENT=ROLE"),
+        (2, ["commit", "--exp-id", ""], "must not be empty"),
+        (2, ["record"], "missing argument"),
+        (2, ["commit", "--bogus"], "no such option"),
+    ],
+)
+def test_bad_calls_write_nothing(folder: Path, code: int, words: list[str], reason: str) -> None:
+    """Every bad call ends with one line that says why, and leaves the store as it was."""
+    shell = campaign(folder)
+    before = shell("log", "--json")
+    assert reason in shell.fails(code, *words)
+    assert shell("log", "--json") == before

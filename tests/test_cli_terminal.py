@@ -1,0 +1,215 @@
+"""What is around commands: terminals, pipes, the environment, starting up and unexpected errors."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import PACKAGE, Shell, campaign, environment, on_terminal, process
+
+import gitlineage.cli.opening
+from gitlineage.errors import StorageError
+
+START = """
+import runpy, sys, types
+root = types.ModuleType("gitlineage")
+root.__path__ = [sys.argv.pop(1)]
+sys.modules["gitlineage"] = root
+try:
+    runpy.run_module("gitlineage.cli", run_name="__main__")
+finally:
+    print(*(name for name in ("pygit2", "rich", "sqlite3") if name in sys.modules), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, blind_git: Path) -> Path:
+    """A small campaign that tests only look at."""
+    return campaign(tmp_path_factory.mktemp("campaign")).folder
+
+
+class TestTerminal:
+    """What a person sees."""
+
+    def test_colours_and_a_heading_on_a_terminal_only(self, shared: Path) -> None:
+        """A terminal gets colours and a heading, a pipe neither."""
+        shown = on_terminal("log", folder=shared)
+        assert "\x1b[32mkeep\x1b[0m" in shown
+        assert "hypothesis" in shown.splitlines()[0]
+        piped = process("log", folder=shared).stdout.decode()
+        assert "\x1b" not in piped and "hypothesis" not in piped
+
+    @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+    def test_colours_can_be_turned_off(self, shared: Path, variables: dict[str, str]) -> None:
+        """NO_COLOR and dumb terminals are respected."""
+        told = {"TERM": "xterm", **variables}
+        ours, theirs = os.openpty()
+        words = [sys.executable, "-m", "gitlineage.cli", "log"]
+        subprocess.run(words, cwd=shared, env=environment(**told), stdout=theirs, check=True)
+        os.close(theirs)
+        assert b"\x1b" not in os.read(ours, 65536)
+        os.close(ours)
+
+    @pytest.mark.parametrize("columns", [60, 80, 120])
+    def test_tables_fit_the_window(self, folder: Path, columns: int) -> None:
+        """No line of a table is wider than the window, wide signs counted as two."""
+        shell = campaign(folder)
+        shell("commit", "-m", "長い仮説 " * 40, "--metric", "1", "--specialist", "somebody-with-a-long-name")
+        for words in (["log"], ["log", "--graph"], ["leaderboard"], ["descendants", "000"]):
+            for line in on_terminal(*words, folder=folder, columns=columns, NO_COLOR="1").splitlines():
+                assert len(line) + sum("\u2e80" <= sign <= "\uffef" for sign in line) <= columns, (words, line)
+
+    def test_help_has_panels_on_a_terminal(self, shared: Path) -> None:
+        """There typer's own look is used, with the commands in groups."""
+        shown = on_terminal("--help", folder=shared)
+        assert "╭" in shown and "Walk" in shown
+
+    def test_patches_are_coloured(self, shared: Path) -> None:
+        """Added and removed lines have colours of their own."""
+        shown = on_terminal("diff", "001", folder=shared)
+        assert "\x1b[31m-one\x1b[0m" in shown and "\x1b[32m+two\x1b[0m" in shown
+
+    def test_errors_are_marked(self, shared: Path) -> None:
+        """The word error stands out."""
+        assert on_terminal("show", "nope", folder=shared).startswith("\x1b[1;31merror:\x1b[0m ")
+
+
+class TestPipes:
+    """What a program reads."""
+
+    def test_a_reader_that_goes_away(self, folder: Path) -> None:
+        """The program ends quietly when nobody reads any more."""
+        shell = campaign(folder)
+        for _ in range(6):
+            shell("commit", "-m", "x" * 40_000, "--metric", "1")
+        words = [sys.executable, "-m", "gitlineage.cli", "log", "--json"]
+        with subprocess.Popen(
+            words, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as running:
+            assert running.stdout is not None and running.stderr is not None
+            running.stdout.read(10)
+            running.stdout.close()
+            assert running.stderr.read() == b""
+        assert running.returncode in (0, 141)
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+    def test_a_full_disk(self, shared: Path) -> None:
+        """What cannot be written is told in one line."""
+        words = [sys.executable, "-m", "gitlineage.cli", "log"]
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                words, cwd=shared, env=environment(), stdout=full, stderr=subprocess.PIPE, check=False
+            )
+        assert (done.returncode, done.stderr) == (1, b"error: No space left on device\n")
+
+    def test_utf8_whatever_the_locale(self, shared: Path) -> None:
+        """Output is UTF-8 even where Python would encode otherwise."""
+        shown = process("prompt", "x", folder=shared, PYTHONIOENCODING="ascii", LC_ALL="C").stdout
+        assert "—" in shown.decode()
+
+
+class TestEnvironment:
+    """Which repository is meant."""
+
+    def test_git_dir(self, shared: Path, tmp_path: Path) -> None:
+        """GIT_DIR names the repository where -C does not."""
+        named = process("log", folder=tmp_path, GIT_DIR=str(shared / ".git"))
+        assert named.stdout == process("log", folder=shared).stdout != b""
+        assert (
+            b"no git repository" in process("-C", tmp_path, "log", folder=shared, GIT_DIR=str(shared / ".git")).stderr
+        )
+
+    def test_below_the_repository(self, shared: Path) -> None:
+        """Any folder inside a repository will do."""
+        (shared / "deep" / "down").mkdir(parents=True, exist_ok=True)
+        assert process("log", folder=shared / "deep" / "down").stdout == process("log", folder=shared).stdout
+
+    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        """Recording does not make folders out of a misspelt -C."""
+        assert "no folder at" in Shell(tmp_path / "mispelt").fails(1, "commit", "-m", "x")
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_a_read_only_repository(self, folder: Path) -> None:
+        """It can be read; writing to it is refused in one line."""
+        shell = campaign(folder)
+        subprocess.run(["chmod", "-R", "a-w", folder / ".git"], check=True)
+        try:
+            assert "000" in shell("log")
+            shell.fails(1, "commit", "-m", "x")
+        finally:
+            subprocess.run(["chmod", "-R", "u+w", folder / ".git"], check=True)
+
+
+class TestStart:
+    """Starting up."""
+
+    @pytest.mark.parametrize(("words", "loaded"), [(["--version"], ""), (["--help"], ""), (["log"], "pygit2 sqlite3")])
+    def test_only_what_is_needed_is_imported(self, shared: Path, words: list[str], loaded: str) -> None:
+        """Neither the version nor the help load libgit2, and a piped listing does not load rich."""
+        command = [sys.executable, "-c", START, str(PACKAGE / "gitlineage"), *words]
+        done = subprocess.run(command, cwd=shared, env=environment(), capture_output=True, text=True, check=True)
+        assert done.stderr.strip() == loaded
+
+    def test_completion(self, shared: Path) -> None:
+        """Commands, their options and statuses complete."""
+        for words, at, found in (
+            ("commo", 1, "common-ancestor"),
+            ("log --coh", 2, "--cohort"),
+            ("log --status cra", 3, "crash"),
+        ):
+            told = environment(
+                COMP_WORDS=f"gitlineage {words}", COMP_CWORD=str(at), _GITLINEAGE_COMPLETE="complete_bash"
+            )
+            call = "import sys; sys.argv = ['gitlineage']; from gitlineage.cli import main; main()"
+            done = subprocess.run([sys.executable, "-c", call], cwd=shared, env=told, capture_output=True, text=True)
+            assert found in done.stdout.split()
+
+
+class TestUnexpected:
+    """Errors that no command foresees."""
+
+    @pytest.fixture
+    def broken(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> "Breaking":
+        """A shell in which opening a store raises what a test says."""
+        folder.mkdir()
+        return Breaking(Shell(folder), monkeypatch)
+
+    def test_an_internal_error_is_one_line(self, broken: "Breaking") -> None:
+        """It says what it is and how to see where it happened."""
+        assert "internal: RuntimeError: odd; set GITLINEAGE_DEBUG=1" in broken(RuntimeError("odd")).fails(1, "log")
+
+    def test_the_traceback_shows_on_request(self, broken: "Breaking", monkeypatch: pytest.MonkeyPatch) -> None:
+        """With the variable set the error comes through."""
+        monkeypatch.setenv("GITLINEAGE_DEBUG", "1")
+        assert isinstance(broken(RuntimeError("odd")).run("log").exception, RuntimeError)
+
+    def test_operating_system_errors_name_the_file(self, broken: "Breaking") -> None:
+        """A refused file is named in one line."""
+        assert "x.txt: Permission denied" in broken(PermissionError(13, "Permission denied", "x.txt")).fails(1, "log")
+
+    def test_our_errors_stay_one_line(self, broken: "Breaking") -> None:
+        """Line breaks and control characters of a message do not get through."""
+        assert broken(StorageError("a\n\nb\x1b[31m")).fails(1, "log") == "error: a; b[31m"
+
+    def test_an_interrupt_is_quiet(self, broken: "Breaking") -> None:
+        """Control-C ends with 130 and no word."""
+        result = broken(KeyboardInterrupt()).run("log")
+        assert (result.exit_code, result.output) == (130, "")
+
+
+class Breaking:
+    """Makes opening a store raise."""
+
+    def __init__(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shell = shell
+        self.monkeypatch = monkeypatch
+
+    def __call__(self, error: BaseException) -> Shell:
+        """Let it raise from now on."""
+
+        def place(_: object) -> None:
+            raise error
+
+        self.monkeypatch.setattr(gitlineage.cli.opening, "place", place)
+        return self.shell
