@@ -44,7 +44,8 @@ class NotFound(LineageError, KeyError):
         self.kind = kind
         self.name = name
         self.nearest = tuple(nearest)
-        hint = f"; nearest: {', '.join(self.nearest)}" if self.nearest else ""
+        listing = "gitlineage cohort list" if kind == "cohort" else "gitlineage log"
+        hint = f"; nearest: {', '.join(self.nearest)}" if self.nearest else f"; `{listing}` lists what there is"
         super().__init__(f"no {kind} {name!r} in this store{hint}")
 
     def __str__(self) -> str:

@@ -7,7 +7,6 @@ Layer 1. Nodes are any hashable values. "Up" leads to parents, "down" to childre
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-
 Node = TypeVar("Node", bound=Hashable)
 Level = Callable[[Collection[Node]], Mapping[Node, Sequence[Node]]]
 """The next nodes of many at once, so that a walk asks its source once per level."""

@@ -20,9 +20,6 @@ from gitlineage.gitrepo import FILE, LINK, PROGRAM, TREE, Entry, GitRepo
 DEFAULT_LIMIT = 50 * 1024 * 1024
 """The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
 
-_NEVER_LARGE = 1024
-"""Files up to this size (bytes) are taken whatever the configuration says, so that it need not be read for them."""
-
 _GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
 _IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _SIZE = re.compile(r"(\d+)([kmg]?)", re.IGNORECASE)
@@ -43,7 +40,7 @@ class Content:
 
     @property
     def limit(self) -> int:
-        """The largest file that is taken, in bytes."""
+        """The largest file that is taken, in bytes; read from the configuration when it is first needed."""
         if self._limit is None:
             self._limit = _limit(self._repo)
         return self._limit
@@ -171,7 +168,7 @@ class Content:
                 self._check_size(path, self._repo.size(entry.oid))
 
     def _check_size(self, path: str, size: int) -> None:
-        if size > _NEVER_LARGE and size > self.limit:
+        if size > self.limit:
             raise InvalidContent(
                 path,
                 f"has {size:,} bytes, over the limit of {self.limit:,}; ignore it, keep it in LFS, or raise git config "

@@ -179,7 +179,7 @@ def test_a_row_that_breaks_a_rule_is_corrupt(cells):
 
 
 def test_the_lines_of_a_note_are_those_that_say_something():
-    """git puts blank lines between what it appends; they are no events and no errors."""
+    """Git puts blank lines between what it appends; they are no events and no errors."""
     note = b'\n{"a":1}\n\n  \n{"b":2}'
     assert list(codec.lines(note)) == [b'{"a":1}', b'{"b":2}']
     assert list(codec.lines(b"")) == []

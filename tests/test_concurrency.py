@@ -119,7 +119,7 @@ def test_writers_of_their_own_refs_never_meet(open_store, folder, git):
 @pytest.mark.parametrize("how", ["append", "add"])
 @pytest.mark.parametrize("recorded", [0, 1, 3])
 def test_a_competing_git_notes_command_is_not_lost(store, git, how, recorded):
-    """git's own note writer moves our ref while a batch is open: its line and all of ours are there."""
+    """Git's own note writer moves our ref while a batch is open: its line and all of ours are there."""
     before = [store.append(Trial(exp_id=f"a{at}", status="discard")) for at in range(recorded)]
     target = before[0].oid if before and how == "append" else git("commit-tree", git("mktree", data=""), "-m", "x")
     with store.batch():
@@ -177,7 +177,7 @@ def test_processes_that_open_a_fresh_folder_together(tmp_path, git):
 
 
 def test_gc_while_a_store_is_open_and_writing(open_store, folder, git):
-    """git packs and prunes between the writes of one long-lived store; nothing of it goes missing."""
+    """Git packs and prunes between the writes of one long-lived store; nothing of it goes missing."""
     store = open_store()
     parent = None
     for at in range(40):

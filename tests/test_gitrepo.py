@@ -457,7 +457,7 @@ def test_a_repository_of_another_format_is_refused(git, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away needs root")
 def test_a_repository_of_somebody_else_is_refused_with_the_remedy(repo, folder):
-    """git's owner check, and the setting that lifts it."""
+    """Git's owner check, and the setting that lifts it."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, 12345, 12345)
     with pytest.raises(RepositoryError, match=r"safe\.directory"):

@@ -138,7 +138,7 @@ def test_writing_costs_the_path_and_not_the_store(tmp_path):
 
 @pytest.mark.parametrize("count", [1, 30, 400])
 def test_we_read_and_write_on_what_git_notes_made(place, repo, count):
-    """git notes add, append and its own change of fan-out: all of it is read, and our next note keeps it."""
+    """Git notes add, append and its own change of fan-out: all of it is read, and our next note keeps it."""
     tree = repo.empty_tree()
     targets = [repo.write_commit(tree, [], f"target {at} of {count}", WHO, MOMENT) for at in range(count)]
     run(place, "update-ref", "-d", REF)
@@ -166,19 +166,19 @@ def test_we_read_and_write_on_what_git_notes_made(place, repo, count):
 
 
 def test_git_rewriting_our_fan_out_changes_no_note(place, repo):
-    """git flattens a small two-level tree when it writes; we go on from there and back to two levels."""
+    """Git flattens a small two-level tree when it writes; we go on from there and back to two levels."""
     tree = repo.empty_tree()
     targets = [repo.write_commit(tree, [], f"rewritten {at}", WHO, MOMENT) for at in range(5)]
-    ours = NotesTrees(repo).put(tree, {oid: b"note\n" for oid in targets})
+    ours = NotesTrees(repo).put(tree, dict.fromkeys(targets, b"note\n"))
     run(place, "update-ref", REF, repo.write_commit(ours, [], "x", WHO, MOMENT))
     run(place, "notes", f"--ref={REF}", "append", "-m", "git", targets[0])
     flat = repo.commit(repo.resolve(REF)).tree
-    assert our_listing(repo, flat) == {oid: b"note\n" for oid in targets} | {targets[0]: b"note\n\ngit\n"}
+    assert our_listing(repo, flat) == dict.fromkeys(targets, b"note\n") | {targets[0]: b"note\n\ngit\n"}
     assert {oid for oid, _ in NotesTrees(repo).changed(ours, flat)} >= {targets[0]}
     trees = NotesTrees(repo)
     for oid in targets:
         flat = trees.put(flat, {oid: trees.get(flat, oid) + b"ours\n"})
-    expected = {oid: b"note\nours\n" for oid in targets} | {targets[0]: b"note\n\ngit\nours\n"}
+    expected = dict.fromkeys(targets, b"note\nours\n") | {targets[0]: b"note\n\ngit\nours\n"}
     assert our_listing(repo, flat) == git_listing(place, repo, flat) == expected
     assert all(entry.mode == TREE for entry in repo.read_tree(flat).values())
 

@@ -192,7 +192,7 @@ def test_a_crash_gets_no_delta(store):
 
 
 def test_a_pending_trial_gets_its_result_and_keeps_what_was_said_before(store):
-    """commit without a status, record with one: one trial, its cells merged."""
+    """Commit without a status, record with one: one trial, its cells merged."""
     store.commit(FILES, trial=row("000", "baseline", 1.5))
     snapshot = store.commit(FILES, ["000"], trial=Trial(exp_id="001", hypothesis="wider", specialist="arch"))
     assert snapshot.trial.status is None

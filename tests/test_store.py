@@ -136,7 +136,7 @@ def test_a_score_that_is_no_number_never_wins(store, git):
 
 
 def test_an_unknown_rule_of_eligibility_is_an_error(store):
-    """eligible takes two words."""
+    """Eligible takes two words."""
     with pytest.raises(ValueError, match="eligible"):
         store.best(eligible="all")
 
@@ -297,7 +297,7 @@ def test_one_id_of_two_writers_is_ambiguous_everywhere(store, git):
 
 
 def test_a_row_whose_parent_is_ambiguous_has_no_parent(store, git):
-    """append does not guess between two writers' trials."""
+    """Append does not guess between two writers' trials."""
     mine = store.append(row("015", metric=1.5))
     theirs = git("commit-tree", mine.tree, "-m", "bob's")
     slip_in(git, "bob", theirs, 1, "015", "1.25")
@@ -408,7 +408,7 @@ def test_an_empty_batch_writes_no_commit(store, git):
 
 
 def test_the_activity_log_says_what_was_recorded(store, git):
-    """git log --first-parent of the writer's ref reads as a diary."""
+    """Git log --first-parent of the writer's ref reads as a diary."""
     store.append(row("000", "baseline"))
     store.commit(FILES, ["000"], trial=Trial(exp_id="001"), cohort="wide")
     store.record("001", row(status="discard"))
@@ -610,7 +610,7 @@ def test_the_prompt_of_an_earlier_moment_is_what_was_shown_then(store):
 
 
 def test_a_recorded_prompt_is_kept_and_named_by_the_trial_that_follows(store, git):
-    """prompt --record keeps the bytes; the specialist's next trial says that it saw them."""
+    """Prompt --record keeps the bytes; the specialist's next trial says that it saw them."""
     store.append(row("000", "baseline"))
     seen = store.render_prompt("arch", record=True)
     assert git("show", f"{seen.session}:prompt.md") == seen.rendered_prompt.removesuffix("\n")

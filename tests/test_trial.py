@@ -20,14 +20,8 @@ from gitlineage.trial import (
     refuse_non_finite,
 )
 
-HEADER = (
-    "exp_id timestamp specialist parent_exp baseline_exp domain hypothesis expected_delta status core_metric val_bpb "
-    "delta_vs_best train_s total_s job_name snapshot_path notes"
-).split()
-LABELS = (
-    "keep discard crash eval_budget_overrun train_budget_overrun size_blocked preflight_crash harness_abort "
-    "disqualified baseline"
-).split()
+HEADER = ["exp_id", "timestamp", "specialist", "parent_exp", "baseline_exp", "domain", "hypothesis", "expected_delta", "status", "core_metric", "val_bpb", "delta_vs_best", "train_s", "total_s", "job_name", "snapshot_path", "notes"]
+LABELS = ["keep", "discard", "crash", "eval_budget_overrun", "train_budget_overrun", "size_blocked", "preflight_crash", "harness_abort", "disqualified", "baseline"]
 quick = settings(max_examples=150, deadline=None, database=None)
 cell = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 number = st.one_of(
