@@ -7,7 +7,7 @@ Layer 2. Oids are ``str``, content is ``bytes``, and libgit2's errors end here a
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ import msgspec
 import pygit2
 
 from gitlineage.errors import Ambiguous, Conflict, RepositoryError, StorageError, UnsupportedRepository
-from gitlineage.packs import PackWriter, Stored, object_id
+from gitlineage.packs import PackWriter, Stored, release_abandoned
 
 TREE = 0o040000
 FILE = 0o100644
@@ -34,9 +34,6 @@ _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.
 _SIGNATURE = re.compile(r"(.*>) (\d+) [+-]\d{4}")
 _SHORTEST = 4
 """Signs that git takes for the beginning of an oid at the least."""
-
-_FEW = 64
-"""Objects of one landing that are written without asking whether they exist: a miss costs more than a small object."""
 
 _RECENT = 2000
 """Objects that stay readable without a look at the disk after they were written."""
@@ -98,6 +95,8 @@ class GitRepo:
         self._recent: dict[str, Stored] = {}
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
+        self._packs = self.commondir / "objects" / "pack"
+        self._packs_seen = _mtime(self._packs)
         self.workdir = Path(self._repo.workdir) if self._repo.workdir else None
 
     # -- objects -------------------------------------------------------------------------------------------
@@ -113,12 +112,25 @@ class GitRepo:
         if self._pack is not None:
             yield
             return
-        self._pack = PackWriter(self.commondir / "objects" / "pack")
+        if (now := _mtime(self._packs)) != self._packs_seen:
+            # libgit2 goes on reading packs that git has deleted, and would claim objects that are gone
+            self._reopen()
+            self._packs_seen = now
+        self._pack = PackWriter(self._packs)
         try:
             yield
         finally:
             self._pack.release()
             self._pack = None
+            self._packs_seen = _mtime(self._packs)
+
+    def release_abandoned(self) -> None:
+        """Let go of the packs that killed writers were holding; only under the writers' lock."""
+        release_abandoned(self._packs)
+
+    def _reopen(self) -> None:
+        self._repo = pygit2.Repository(self._repo.path)
+        self._recent.clear()
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
@@ -137,7 +149,7 @@ class GitRepo:
 
     def write_blob(self, data: bytes) -> str:
         """Write a blob and return its oid."""
-        return self._store("blob", data)
+        return self.write_object("blob", data)
 
     def read_tree(self, oid: str) -> dict[str, Entry]:
         """Return a tree's entries by name; names that are not UTF-8 keep their bytes as surrogates."""
@@ -147,11 +159,15 @@ class GitRepo:
 
     def write_tree(self, entries: Mapping[str, Entry]) -> str:
         """Write a tree and return its oid."""
-        return self.write_raw_tree(format_tree(entries))
+        return self.write_object("tree", format_tree(entries))
 
-    def write_raw_tree(self, raw: bytes) -> str:
-        """Write a tree given as git stores it and return its oid."""
-        return self._store("tree", raw)
+    def write_object(self, kind: str, data: bytes) -> str:
+        """Write a blob, tree or commit given as git stores it and return its oid."""
+        if self._pack is None:
+            with _writing(self.commondir):
+                return str(self._repo.write(_KINDS[kind], data))
+        with _writing(self.commondir):
+            return self._pack.add(kind, data)
 
     def empty_tree(self) -> str:
         """Return the oid of the tree without entries; libgit2 claims to have it, so it is written without asking."""
@@ -192,16 +208,7 @@ class GitRepo:
 
     def write_commit(self, tree: str, parents: Iterable[str], message: str, author: Identity, moment: datetime) -> str:
         """Write a commit that nothing points at yet, author and committer alike, and return its oid."""
-        return self._store("commit", format_commit(tree, parents, message, author.clean(), moment))
-
-    def _store(self, kind: str, data: bytes) -> str:
-        if self._pack is None:
-            with _writing(self.commondir):
-                return str(self._repo.write(_KINDS[kind], data))
-        if len(self._pack) > _FEW and self.exists(oid := object_id(kind, data)):
-            return oid
-        with _writing(self.commondir):
-            return self._pack.add(kind, data)
+        return self.write_object("commit", format_commit(tree, parents, message, author.clean(), moment))
 
     def _load(self, oid: str) -> Stored:
         if near := self._near(oid):
@@ -211,7 +218,7 @@ class GitRepo:
                 kind, data = self._repo.read(pygit2.Oid(hex=oid))
             except (pygit2.GitError, KeyError):
                 # a pack that git's own maintenance replaced may still be open here
-                self._repo = pygit2.Repository(self._repo.path)
+                self._reopen()
                 kind, data = self._repo.read(pygit2.Oid(hex=oid))
         return Stored(_NAMES[int(kind)], data)
 
@@ -299,7 +306,7 @@ class GitRepo:
         """
         self._flush()
         with _writing(self.commondir), self._repo.transaction() as transaction:
-            self._lock(transaction, name)
+            self._patiently(name, lambda: transaction.lock_ref(name))
             if self.ref(name) != old:
                 return False
             transaction.set_target(name, pygit2.Oid(hex=new), message=message or None)
@@ -308,27 +315,30 @@ class GitRepo:
     def set_ref(self, name: str, oid: str | None) -> None:
         """Point a ref that only this clone uses at a commit, or delete it."""
         with _writing(self.commondir):
+            references = self._repo.references
             if oid is not None:
-                self._repo.references.create(name, pygit2.Oid(hex=oid), force=True)
+                self._patiently(name, lambda: references.create(name, pygit2.Oid(hex=oid), force=True))
             elif self.ref(name) is not None:
-                self._repo.references.delete(name)
+                self._patiently(name, lambda: references.delete(name))
 
-    def _lock(self, transaction: "pygit2.transaction.ReferenceTransaction", name: str) -> None:
-        """Lock a ref; a lock file that stays as it is was left by a killed process and is removed."""
-        path = self.commondir / f"{name}.lock"
+    def _patiently(self, name: str, action: Callable[[], object]) -> None:
+        """Do something that locks a ref; a lock file that stays as it is was left by a killed process and goes."""
+        paths = [self.commondir / f"{name}.lock", self.commondir / "packed-refs.lock"]
         deadline = time.monotonic() + _LOCK_PATIENCE
-        seen = _mtime(path)
+        seen = [_mtime(path) for path in paths]
         while True:
             try:
-                transaction.lock_ref(name)
+                action()
                 return
             except (OSError, pygit2.GitError) as error:
-                if not path.exists() and "lock" not in str(error):
+                if "lock" not in str(error) and not any(path.exists() for path in paths):
                     raise
             if time.monotonic() > deadline:
-                if (now := _mtime(path)) is None or now != seen:
+                stale = [path for path, then in zip(paths, seen, strict=True) if then and _mtime(path) == then]
+                if not stale:
                     raise Conflict(name)
-                path.unlink(missing_ok=True)
+                for path in stale:
+                    path.unlink(missing_ok=True)
                 deadline += _LOCK_PATIENCE
             time.sleep(0.005)
 
@@ -358,8 +368,16 @@ def find_repository(path: str | os.PathLike[str]) -> str | None:
 
 def init_repository(path: str | os.PathLike[str], *, bare: bool = False) -> None:
     """Make a repository, and the folder where it is missing; an existing one is left as it is."""
+    deadline = time.monotonic() + _LOCK_PATIENCE
     with _writing(Path(path)):
-        pygit2.init_repository(os.fspath(path), bare=bare)
+        while True:
+            try:
+                pygit2.init_repository(os.fspath(path), bare=bare)
+                return
+            except (OSError, pygit2.GitError) as error:  # another process may be making it at this moment
+                if "lock" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.005)
 
 
 def format_commit(tree: str, parents: Iterable[str], message: str, who: Identity, moment: datetime) -> bytes:

@@ -8,7 +8,7 @@ current; an index in memory is the same thing without a file.
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -92,8 +92,9 @@ class Index:
     def __init__(self, repo: GitRepo, path: Path | None) -> None:
         self._repo = repo
         self.path = path
-        self._fresh: list[int] = []
-        self._known_task: Task | None = None
+        self._fresh: list[tuple[int, str, tuple[str, ...]]] = []
+        self._clock: int | None = None
+        self._task_now: Task | None = None
         self.touched: set[int] = set()
         self.skipped: list[Problem] = []
         if path is not None and not path.exists():
@@ -129,13 +130,17 @@ class Index:
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Return the rows of a query."""
-        with _damage():
+        try:
             return self.connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise _ours(error) from error
 
     def one(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, or ``None``."""
-        with _damage():
+        try:
             return self.connection.execute(sql, values).fetchone()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise _ours(error) from error
 
     def tips(self) -> dict[str, str]:
         """Return the writers' tips that the index has folded."""
@@ -144,12 +149,16 @@ class Index:
     @property
     def clock(self) -> int:
         """The highest clock of any event."""
+        if self._clock is not None:
+            return self._clock
         found = self.one("SELECT value FROM meta WHERE key = 'clock'")
         return int(found[0]) if found else 0
 
     @property
     def task(self) -> Task | None:
         """The campaign's task, or ``None`` while nobody has set it."""
+        if self._clock is not None:
+            return self._task_now
         found = self.one("SELECT value FROM meta WHERE key = 'task'")
         return msgspec.json.decode(found[0], type=Task) if found else None
 
@@ -160,11 +169,13 @@ class Index:
         """Fold inside this, all or nothing; links are made when it ends."""
         with _damage():
             self.connection.execute("BEGIN IMMEDIATE")
-        self._known_task = self.task or Task()
+        self._task_now = self.task
+        self._clock = self.clock
         try:
             with _damage():
                 yield
                 self.link()
+                self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('clock', ?)", (self._clock,))
                 self.connection.execute("COMMIT")
         except BaseException:
             self._fresh.clear()
@@ -172,6 +183,8 @@ class Index:
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
             raise
+        finally:
+            self._clock = None
 
     def refresh(self, journal: Journal, advance: Callable[[int], None] | None = None) -> bool:
         """
@@ -221,8 +234,14 @@ class Index:
         self.connection.execute("INSERT OR REPLACE INTO tips VALUES (?, ?)", (writer, tip))
         self._raise_clock(clock)
 
-    def fold(self, found: Recorded | Problem) -> None:
-        """Fold one event, or note that a line is none."""
+    def fold(self, found: Recorded | Problem, trial: Trial | None = None) -> None:
+        """
+        Fold one event, or note that a line is none.
+
+        Args:
+            found: what was found on a ref, or is about to land there.
+            trial: the event's row, where the caller has it as a trial already.
+        """
         if isinstance(found, Problem):
             self._problem(found)
             return
@@ -232,7 +251,7 @@ class Index:
         try:
             match event:
                 case codec.TrialEvent():
-                    self._trial(oid, event, order)
+                    self._trial(oid, event, order, trial or event.trial())
                 case codec.SnapshotEvent():
                     self._snapshot(oid, order)
                 case codec.CohortEvent():
@@ -253,10 +272,8 @@ class Index:
             self.skipped.append(found)
 
     def _raise_clock(self, clock: int) -> None:
-        self.connection.execute(
-            "INSERT INTO meta VALUES ('clock', ?) ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)",
-            (clock,),
-        )
+        if self._clock is None or clock > self._clock:
+            self._clock = clock
 
     def _snapshot(self, oid: str, order: Order) -> int:
         known = self.connection.execute("SELECT id, clock, writer FROM snapshots WHERE oid = ?", (oid,)).fetchone()
@@ -279,12 +296,11 @@ class Index:
         self.connection.executemany(
             "INSERT INTO git_parents VALUES (?, ?, ?)", [(sid, at, parent) for at, parent in enumerate(info.parents)]
         )
-        self._fresh.append(sid)
+        self._fresh.append((sid, oid, info.parents))
         return sid
 
-    def _trial(self, oid: str, event: codec.TrialEvent, order: Order) -> None:
+    def _trial(self, oid: str, event: codec.TrialEvent, order: Order, trial: Trial) -> None:
         """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
-        trial = event.trial()
         snapshot = self._snapshot(oid, order)
         known = self.connection.execute(
             "SELECT id, status, clock, writer, last_clock, last_writer FROM trials WHERE snapshot = ? AND exp_id = ?",
@@ -342,14 +358,14 @@ class Index:
             return
         for key, value in (("task", event.task), ("task_order", order)):
             self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _json(value)))
-        self._known_task = event.task
+        self._task_now = event.task
         rows = self.connection.execute("SELECT row, id FROM trials").fetchall()
         ranks = [(self._rank(read_row(row)), key) for row, key in rows]
         self.connection.executemany("UPDATE trials SET rank = ? WHERE id = ?", ranks)
 
     def _rank(self, trial: Trial) -> float | None:
         """Return a score turned so that the lowest is the best."""
-        task = self._known_task or Task()
+        task = self._task_now or Task()
         score = task.score(trial)
         return score if score is None or task.lower_is_better else -score
 
@@ -360,22 +376,23 @@ class Index:
         if not self._fresh:
             return
         fresh, self._fresh = self._fresh, []
-        waiting = dict.fromkeys(fresh)
-        for sid in fresh:
-            (oid,) = self.connection.execute("SELECT oid FROM snapshots WHERE id = ?", (sid,)).fetchone()
+        again: set[int] = set()
+        for _, oid, _ in fresh:
             starts = self.connection.execute("SELECT start FROM passed WHERE through = ?", (oid,)).fetchall()
             for (start,) in starts:
                 self.connection.execute("DELETE FROM passed WHERE start = ?", (start,))
                 self.connection.execute("DELETE FROM joins WHERE start = ?", (start,))
             for start in {oid, *(start for (start,) in starts)}:
                 children = self.connection.execute("SELECT child FROM git_parents WHERE parent = ?", (start,))
-                waiting.update(dict.fromkeys(child for (child,) in children))
-        for child in waiting:
-            self._link(child)
+                again.update(child for (child,) in children)
+        for sid, _, parents in fresh:
+            self._link(sid, enumerate(parents))
+        for child in again.difference(sid for sid, _, _ in fresh):
+            self.connection.execute("DELETE FROM links WHERE child = ?", (child,))
+            above = self.connection.execute("SELECT pos, parent FROM git_parents WHERE child = ?", (child,))
+            self._link(child, above.fetchall())
 
-    def _link(self, child: int) -> None:
-        self.connection.execute("DELETE FROM links WHERE child = ?", (child,))
-        parents = self.connection.execute("SELECT pos, parent FROM git_parents WHERE child = ?", (child,)).fetchall()
+    def _link(self, child: int, parents: Iterable[tuple[int, str]]) -> None:
         for pos, oid in parents:
             for parent in self._nearest(oid):
                 self.connection.execute("INSERT OR IGNORE INTO links VALUES (?, ?, ?)", (child, parent, pos))
@@ -443,19 +460,23 @@ def delete(path: Path) -> None:
 
 @contextmanager
 def _damage() -> Iterator[None]:
-    """Tell a broken file, which can be rebuilt, from one that is busy or read-only."""
+    """Turn SQLite's errors into ours."""
     try:
         yield
-    except UnicodeEncodeError as error:
-        raise Invalid(f"this is not valid Unicode text: {error}") from error
-    except sqlite3.OperationalError as error:
-        if any(word in str(error) for word in ("no such table", "no such column", "malformed")):
-            raise Damaged(str(error)) from error
-        raise
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
-        raise
-    except sqlite3.DatabaseError as error:
-        raise Damaged(str(error)) from error
+    except (sqlite3.Error, UnicodeEncodeError) as error:
+        raise _ours(error) from error
+
+
+def _ours(error: Exception) -> Exception:
+    """Tell a broken file, which can be rebuilt, from one that is busy, full or read-only, and from bad text."""
+    if isinstance(error, UnicodeEncodeError):
+        return Invalid(f"this is not valid Unicode text: {error}")
+    if isinstance(error, sqlite3.OperationalError):
+        broken = any(word in str(error) for word in ("no such table", "no such column", "malformed"))
+        return Damaged(str(error)) if broken else error
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
+        return error
+    return Damaged(str(error))
 
 
 def _json(value: object) -> str:

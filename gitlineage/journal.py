@@ -13,9 +13,10 @@ import msgspec
 
 from gitlineage import codec
 from gitlineage.errors import CorruptEvent, Invalid
-from gitlineage.gitrepo import GitRepo, Identity
+from gitlineage.gitrepo import GitRepo, Identity, format_commit
 from gitlineage.message import compose, trailer_lines
 from gitlineage.notes import NotesTrees
+from gitlineage.packs import object_id
 
 PREFIX = "refs/notes/lineage/"
 _MAX_PARENTS = 500
@@ -44,7 +45,6 @@ class Journal:
     def __init__(self, repo: GitRepo) -> None:
         self._repo = repo
         self._trees = NotesTrees(repo)
-        self._geneses: dict[str, str] = {}
 
     def tips(self) -> dict[str, str]:
         """Return where each writer's ref stands, by writer."""
@@ -52,28 +52,20 @@ class Journal:
 
     def genesis(self, writer: str) -> str:
         """
-        Return the writer's first commit, which is written where it is missing.
+        Return the oid of the writer's first commit, which `land` writes.
 
         It follows from the writer's name alone, so that nobody has to walk to it. Notes on it hold what belongs to
         no snapshot.
         """
-        if writer not in self._geneses or not self._repo.exists(self._geneses[writer]):
-            who = Identity(writer, f"{writer}@gitlineage")
-            message = compose(f"Begin the lineage of {writer}", [("Clock", "0")])
-            start = datetime.fromtimestamp(0, UTC)
-            self._geneses[writer] = self._repo.write_commit(self._repo.empty_tree(), [], message, who, start)
-        return self._geneses[writer]
-
-    def is_kept(self, tip: str | None, oid: str) -> bool:
-        """Whether a writer's ref has a note on an object already, and so keeps it alive."""
-        return tip is not None and self._trees.has(self._repo.commit(tip).tree, oid)
+        return object_id("commit", _genesis(writer, object_id("tree", b"")))
 
     def land(
         self,
         writer: str,
         tip: str | None,
-        events: Sequence[tuple[str, codec.AnyEvent]],
+        lines: Sequence[tuple[str, bytes]],
         *,
+        clock: int,
         subject: str,
         identity: Identity,
         moment: datetime,
@@ -85,7 +77,8 @@ class Journal:
         Args:
             writer: whose ref.
             tip: where it stood when the events got their clocks; ``None`` when there was none.
-            events: annotated oid and event, clocks rising.
+            lines: annotated oid and encoded event, clocks rising.
+            clock: the highest of their clocks.
             subject: what was recorded, in one line.
             identity: who commits.
             moment: when.
@@ -95,15 +88,16 @@ class Journal:
             The ref's new place, or ``None`` when somebody else moved it: nothing was recorded.
         """
         genesis = self.genesis(writer)
+        if tip is None:
+            self._repo.write_object("commit", _genesis(writer, self._repo.empty_tree()))
         base = tip or genesis
         tree = self._repo.commit(base).tree
         added: dict[str, list[bytes]] = {}
-        for oid, event in events:
-            added.setdefault(oid, []).append(codec.encode(event))
+        for oid, line in lines:
+            added.setdefault(oid, []).append(line)
         alive = [oid for oid in (*added, *keep) if oid != genesis]
         fresh = [oid for oid in dict.fromkeys(alive) if not self._trees.has(tree, oid)]
-        notes = {oid: _joined(self._trees.get(tree, oid), lines) for oid, lines in added.items()}
-        clock = max(event.clock for _, event in events)
+        notes = {oid: _joined(self._trees.get(tree, oid), new) for oid, new in added.items()}
         last = base
         while len(fresh) > _MAX_PARENTS:
             part, fresh = fresh[:_MAX_PARENTS], fresh[_MAX_PARENTS:]
@@ -117,7 +111,7 @@ class Journal:
     def clock(self, tip: str) -> int:
         """Return the Lamport clock that a commit of a writer's ref carries; 0 where it carries none."""
         for key, value in trailer_lines(self._repo.commit(tip).message):
-            if key == "Clock" and value.isdecimal():
+            if key == "Clock" and value.isascii() and value.isdecimal():
                 return int(value)
         return 0
 
@@ -163,6 +157,13 @@ def check_writer(writer: str) -> str:
     if not _WRITER.fullmatch(writer) or writer.endswith(".lock") or len(writer) > 100:
         raise Invalid(f"{writer!r} cannot name a writer; use letters, digits, dots, dashes and underscores")
     return writer
+
+
+def _genesis(writer: str, tree: str) -> bytes:
+    """Return a writer's first commit, as git stores it."""
+    message = compose(f"Begin the lineage of {writer}", [("Clock", "0")])
+    who = Identity(writer, f"{writer}@gitlineage")
+    return format_commit(tree, [], message, who, datetime.fromtimestamp(0, UTC))
 
 
 def _joined(note: bytes, lines: Sequence[bytes]) -> bytes:

@@ -19,6 +19,7 @@ from gitlineage.errors import RepositoryError, StorageError
 from gitlineage.gitrepo import Identity
 from gitlineage.index import Index
 from gitlineage.journal import Journal, Recorded
+from gitlineage.trial import Trial
 
 _holders: dict[str, int] = {}
 """Which thread of this process holds which lock, so that it is not made to wait for itself."""
@@ -85,19 +86,28 @@ class Landing:
         self.genesis = genesis
         self.moment = moment
         self.events: list[tuple[str, codec.AnyEvent]] = []
+        self.lines: list[tuple[str, bytes]] = []
         self.keep: list[str] = []
         self.subjects: list[str] = []
         self.clock = index.clock
         self.published = False
 
-    def add(self, oid: str, event: codec.AnyEvent, subject: str) -> None:
-        """Record an event on an object; the subject says so in the activity log."""
-        codec.encode(event)
+    def add(self, oid: str, event: codec.AnyEvent, subject: str, trial: Trial | None = None) -> None:
+        """
+        Record an event on an object.
+
+        Args:
+            oid: the object.
+            event: what happened, without a clock.
+            subject: what the activity log says.
+            trial: the event's row, where the caller has it as a trial already.
+        """
+        stamped = msgspec.structs.replace(event, clock=self.clock + 1, at=event.at or stamp(self.moment()))
+        self.lines.append((oid, codec.encode(stamped)))
         self.clock += 1
-        stamped = msgspec.structs.replace(event, clock=self.clock, at=event.at or stamp(self.moment()))
         self.events.append((oid, stamped))
         self.subjects.append(subject)
-        self._index.fold(Recorded(self.writer, oid, stamped))
+        self._index.fold(Recorded(self.writer, oid, stamped), trial)
         self._index.link()
 
     def subject(self, message: str | None) -> str:
@@ -117,10 +127,12 @@ class Landing:
 
     def shift(self, clock: int) -> None:
         """Give the events the clocks that follow a given one, because the ref had moved on."""
-        self.clock = clock
-        for at, (oid, event) in enumerate(self.events):
-            self.clock += 1
-            self.events[at] = (oid, msgspec.structs.replace(event, clock=self.clock))
+        self.clock = clock + len(self.events)
+        moved = [
+            (oid, msgspec.structs.replace(event, clock=at)) for at, (oid, event) in enumerate(self.events, clock + 1)
+        ]
+        self.events = moved
+        self.lines = [(oid, codec.encode(event)) for oid, event in moved]
 
 
 def publish(
@@ -130,7 +142,8 @@ def publish(
     return journal.land(
         landing.writer,
         tip,
-        landing.events,
+        landing.lines,
+        clock=landing.clock,
         subject=landing.subject(message),
         identity=identity,
         moment=landing.moment(),

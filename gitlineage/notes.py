@@ -152,7 +152,7 @@ class NotesTrees:
             if shallow:
                 folder = Folder(format_tree({k: v for k, v in folder.entries().items() if k not in shallow}))
         new = folder.put(changes)
-        oid = self._repo.write_raw_tree(new.raw)
+        oid = self._repo.write_object("tree", new.raw)
         self._keep(oid, new)
         return oid
 

@@ -46,6 +46,7 @@ class PackWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._objects: dict[str, Stored] = {}
+        self._done: set[bytes] = set()
         self._pieces: list[bytes] = []
         self._entries: list[_Entry] = []
         self._size = 12
@@ -56,11 +57,14 @@ class PackWriter:
 
     def add(self, kind: str, data: bytes) -> str:
         """Take an object, unless it is here already, and return its oid."""
-        oid = object_id(kind, data)
-        if oid not in self._objects:
+        head = b"%s %d\0" % (kind.encode(), len(data))
+        digest = sha1(head + data).digest()
+        oid = digest.hex()
+        if digest not in self._done:
+            self._done.add(digest)
             self._objects[oid] = Stored(kind, data)
             piece = _header(_TYPES[kind], len(data)) + zlib.compress(data, 1)
-            self._entries.append(_Entry(bytes.fromhex(oid), zlib.crc32(piece), self._size))
+            self._entries.append(_Entry(digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
             self._size += len(piece)
             if self._size > _FLUSH:
@@ -85,11 +89,11 @@ class PackWriter:
         trailer = sha1(body).digest()
         index = _index(self._entries, trailer)
         self._pieces, self._entries, self._size = [], [], 12
-        stem = self._folder / f"pack-{trailer.hex()}"
+        # a name of its own: a pack with equal content may be on its way out
+        name = sha1(trailer + os.urandom(8)).hexdigest()
+        stem = self._folder / f"pack-{name}"
         keep, pack, final = (stem.with_suffix(suffix) for suffix in (".keep", ".pack", ".idx"))
-        scratch = self._folder / f"tmp_idx_{trailer.hex()}"
-        if final.exists():
-            return done
+        scratch = self._folder / f"tmp_idx_{name}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             _write(keep, _KEEP)
@@ -110,6 +114,26 @@ class PackWriter:
             with suppress(OSError):
                 keep.unlink(missing_ok=True)
         self._kept.clear()
+
+
+class LooseObjects:
+    """
+    Reads the loose objects that git wrote into a folder of its own.
+
+    Args:
+        folder: the object directory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, oid: str) -> bytes | None:
+        """Return an object's content, ``None`` where it is not there."""
+        try:
+            raw = (self._folder / oid[:2] / oid[2:]).read_bytes()
+        except FileNotFoundError:
+            return None
+        return zlib.decompress(raw).partition(b"\0")[2]
 
 
 def object_id(kind: str, data: bytes) -> str:

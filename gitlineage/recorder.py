@@ -15,9 +15,10 @@ from gitlineage import codec
 from gitlineage.errors import BadRows, CohortMismatch, Duplicate, Invalid, InvalidContent, NotFound
 from gitlineage.gitrepo import GitRepo, Identity
 from gitlineage.graph import topological
+from gitlineage.index import read_row
 from gitlineage.landing import Landing, parse_time, stamp
-from gitlineage.message import compose, one_line, snapshot_trailers
-from gitlineage.models import ROLES, Task
+from gitlineage.message import compose, one_line, snapshot_trailers, subject
+from gitlineage.models import ROLES, CommitOid, Snapshot, Task, TreeOid
 from gitlineage.names import Id, resolve
 from gitlineage.trial import AUTO_ID, FailureLabel, Trial, refuse_non_finite
 from gitlineage.views import Views
@@ -27,6 +28,9 @@ _GAVE_NOTHING = ("inspiration", "contrast")
 """Roles that a snapshot may have without being a git parent."""
 
 _MAX_NAME = 200
+_SMALL = 10_000
+"""Characters of a row that cannot make an event too long, so that it need not be encoded to know."""
+
 _TELL = 100
 """Rows between two words about how far a table is recorded."""
 
@@ -62,9 +66,10 @@ class Recorder:
     def __init__(self, repo: GitRepo, views: Views, landing: Landing, identity: Identity) -> None:
         self._repo = repo
         self._views = views
-        self._landing = landing
+        self.landing = landing
         self._identity = identity
         self._content = Content(repo)
+        self._best: tuple[str | None, Trial | None] = (None, None)
 
     # -- snapshots -----------------------------------------------------------------------------------------
 
@@ -76,35 +81,50 @@ class Recorder:
         cohort: str | None,
         roles: Mapping[str, str],
         message: str | None,
-    ) -> str:
-        """Write a snapshot, record it with its row, and return its oid."""
+    ) -> Snapshot:
+        """Write a snapshot, record it with its row, and return it."""
         oids = list(dict.fromkeys(resolve(self._views, parent) for parent in parents))
         known_roles = self._roles(oids, roles)
         row = self._fill(trial, oids) if trial is not None else None
-        tree = self._tree(content)
+        tree = self._tree(content, [self._repo.commit(parent).tree for parent in oids])
         base = self._check_cohort(cohort, oids) if cohort is not None else None
         if row is not None and (known := self._already(row, trial, tree, oids)) is not None:
-            return known
+            return self._views.snapshot(known)
         moment = self._moment(row)
         trailers = snapshot_trailers(
             row.exp_id if row else "",
             row.specialist if row else "",
             cohort,
             known_roles,
-            "" if row else f"{self._landing.writer}-{self._landing.clock + 1}",
+            "" if row else f"{self.landing.writer}-{self.landing.clock + 1}",
         )
         said = message or (one_line(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
         if row is not None:
             self._encodable(row)
-        oid = self._repo.write_commit(tree, oids, compose(said, trailers), self._identity, moment)
+        said = compose(said, trailers)
+        oid = self._repo.write_commit(tree, oids, said, self._identity, moment)
         if base is not None and cohort is not None:
             self.open_cohort(cohort, base, {}, False)
-        self._landing.keep.extend(parent for parent in known_roles if parent not in oids)
+        others = tuple(CommitOid(parent) for parent in known_roles if parent not in oids)
+        self.landing.keep.extend(others)
         if row is None:
-            self._landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}")
+            self.landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}")
         else:
             self._add_trial(oid, row, saw=self._session_before(row))
-        return oid
+        who = self._identity.clean()
+        return Snapshot(
+            oid=CommitOid(oid),
+            tree=TreeOid(tree),
+            parents=tuple(oids),
+            roles={parent: role for parent, role in known_roles.items() if parent in oids},
+            inspirations=others,
+            cohort=cohort,
+            subject=subject(said),
+            author=f"{who.name} <{who.mail}>",
+            time=stamp(moment),
+            writer=self.landing.writer,
+            trials=(row,) if row else (),
+        )
 
     def record(self, rev: Id, trial: Trial, revise: bool) -> tuple[str, str]:
         """Record a row on a commit, and return the commit's oid and the row's exp id."""
@@ -239,11 +259,11 @@ class Recorder:
         """Write a cohort's commit, record it, and return its oid."""
         event = codec.CohortEvent(name=name, base=tuple(base), metadata=codec.plain(metadata), allow_mixed=allow_mixed)
         codec.encode(event)
-        moment = self._landing.moment()
-        nonce = f"{self._landing.writer}-{self._landing.clock + 1}"
+        moment = self.landing.moment()
+        nonce = f"{self.landing.writer}-{self.landing.clock + 1}"
         message = compose(f"Cohort {name}", [("Cohort-Name", name), ("Cohort-Id", nonce)])
         oid = self._repo.write_commit(self._repo.empty_tree(), base, message, self._identity, moment)
-        self._landing.add(oid, event, f"Open cohort {name}")
+        self.landing.add(oid, event, f"Open cohort {name}")
         return oid
 
     def new_cohort(self, name: str, base: Sequence[Id], metadata: Mapping[str, Any], allow_mixed: bool) -> None:
@@ -265,36 +285,36 @@ class Recorder:
             raise Invalid("the score's column needs a name")
         if self._views.index.task != task:
             better = "lower" if task.lower_is_better else "higher"
-            subject = f"Set the task: {one_line(task.score_field)}, {better} is better"
-            self._landing.add(self._landing.genesis, codec.TaskEvent(task=task), subject)
+            said = f"Set the task: {one_line(task.score_field)}, {better} is better"
+            self.landing.add(self.landing.genesis, codec.TaskEvent(task=task), said)
 
     def add_table(self, shape: dict[str, Any], rows: int) -> None:
         """Record what an imported file looked like beyond its rows."""
-        subject = "Import a table of 1 row" if rows == 1 else f"Import a table of {rows} rows"
-        self._landing.add(self._landing.genesis, codec.TableEvent(shape=shape, rows=rows), subject)
+        said = "Import a table of 1 row" if rows == 1 else f"Import a table of {rows} rows"
+        self.landing.add(self.landing.genesis, codec.TableEvent(shape=shape, rows=rows), said)
 
     def add_session(self, prompt: str, event: codec.SessionEvent) -> str:
         """Write a commit that holds a prompt, record who read it, and return its oid."""
         blob = self._repo.write_blob(prompt.encode())
         tree = self._content.from_mapping({"prompt.md": prompt.encode()})
-        nonce = f"{self._landing.writer}-{self._landing.clock + 1}"
+        nonce = f"{self.landing.writer}-{self.landing.clock + 1}"
         message = compose(f"Session of {one_line(event.specialist)}", [("Session-Id", nonce)])
-        oid = self._repo.write_commit(tree, [], message, self._identity, self._landing.moment())
-        subject = f"Record a session of {one_line(event.specialist)}"
-        self._landing.add(oid, msgspec.structs.replace(event, prompt=blob), subject)
+        oid = self._repo.write_commit(tree, [], message, self._identity, self.landing.moment())
+        said = f"Record a session of {one_line(event.specialist)}"
+        self.landing.add(oid, msgspec.structs.replace(event, prompt=blob), said)
         return oid
 
     # -- rules ---------------------------------------------------------------------------------------------
 
-    def _tree(self, content: Mapping[str, bytes] | Path | str | None) -> str:
+    def _tree(self, content: Mapping[str, bytes] | Path | str | None, near: Sequence[str]) -> str:
         if content is None:
             if self._repo.workdir is None:
                 raise Invalid("a bare repository has no working tree: say which content to record")
-            return self._content.from_folder(self._repo.workdir)
+            return self._content.from_folder(self._repo.workdir, near)
         if isinstance(content, Mapping):
-            return self._content.from_mapping(content)
+            return self._content.from_mapping(content, near)
         if isinstance(content, Path):
-            return self._content.from_folder(content)
+            return self._content.from_folder(content, near)
         try:
             rev: str = resolve(self._views, content)
         except NotFound:
@@ -303,7 +323,7 @@ class Recorder:
         if tree is not None:
             return tree
         if Path(content).is_dir():
-            return self._content.from_folder(Path(content))
+            return self._content.from_folder(Path(content), near)
         raise InvalidContent(content, "is neither a folder nor a commit, tree or id of this store")
 
     def _roles(self, parents: Sequence[str], roles: Mapping[str, str]) -> dict[str, str]:
@@ -323,7 +343,7 @@ class Recorder:
         """Return the base to open a cohort with, ``None`` where it is open and takes these parents."""
         _check_name(name)
         try:
-            cohort = self._views.cohort(name)
+            cohort = self._views.cohort(name, members=False)
         except NotFound:
             return list(parents)
         if not cohort.allow_mixed and set(cohort.base) != set(parents):
@@ -337,7 +357,7 @@ class Recorder:
         if trial.exp_id == AUTO_ID:
             found["exp_id"] = self._views.next_exp_id()
         if not trial.timestamp:
-            found["timestamp"] = stamp(self._landing.moment())
+            found["timestamp"] = stamp(self.landing.moment())
         if not trial.parent_exp and (parent := self._parent_id(parents)):
             found["parent_exp"] = parent
         if trial.status is not None:
@@ -351,7 +371,7 @@ class Recorder:
 
     def _against_best(self, trial: Trial) -> dict[str, str]:
         """Return the cells that compare a row with the best so far (semantics 16)."""
-        best = self._views.best_trial()
+        best = self._best_trial()
         if best is None or best.exp_id == trial.exp_id:
             return {}
         found = {} if trial.baseline_exp else {"baseline_exp": best.exp_id}
@@ -361,6 +381,13 @@ class Recorder:
         if scored and score is not None and record is not None and not trial.text("delta_vs_best"):
             found["delta_vs_best"] = f"{score - record:+.6f}"
         return found
+
+    def _best_trial(self) -> Trial | None:
+        """Return the best trial's row; read anew only where another one is the best."""
+        text = self._views.best_row()
+        if text != self._best[0]:
+            self._best = (text, read_row(text) if text is not None else None)
+        return self._best[1]
 
     def _already(self, row: Trial, given: Trial | None, tree: str, parents: Sequence[str]) -> str | None:
         """Return the snapshot that this very commit made before, so that a retry adds nothing."""
@@ -383,20 +410,21 @@ class Recorder:
         self._encodable(trial)
         event = codec.TrialEvent(row=trial.cells(), raw=raw, saw=saw)
         state = trial.status.value if trial.status else "pending"
-        self._landing.add(oid, event, f"Record {trial.exp_id}: {state}")
+        self.landing.add(oid, event, f"Record {trial.exp_id}: {state}", trial)
 
     def _encodable(self, trial: Trial) -> None:
         """Refuse a score that cannot be ranked, whichever column the task's score is in."""
         field = self._views.task.score_field
         refuse_non_finite(field, trial.text(field))
-        codec.encode(codec.TrialEvent(row=trial.cells()))
+        if sum(map(len, trial.to_row())) > _SMALL or trial.extra:
+            codec.encode(codec.TrialEvent(row=trial.cells()))
 
     def _session_before(self, trial: Trial) -> str:
         """Return the session whose prompt a trial's agent had read: the specialist's last one here, if unused."""
         row = self._views.index.one(
             "SELECT oid FROM sessions WHERE specialist = ? AND writer = ? ORDER BY clock DESC LIMIT 1",
             trial.specialist,
-            self._landing.writer,
+            self.landing.writer,
         )
         if row is None:
             return ""
@@ -410,7 +438,7 @@ class Recorder:
 
     def _moment(self, trial: Trial | None) -> datetime:
         told = parse_time(trial.timestamp) if trial else None
-        return told or self._landing.moment()
+        return told or self.landing.moment()
 
 
 def folder_tree(repo: GitRepo, trial: Trial, root: Path | None) -> str | None:

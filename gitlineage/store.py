@@ -117,6 +117,8 @@ class LineageStore:
         self._lock = WriterLock(self._folder / "lock")
         self._landing: Landing | None = None
         self._author = Identity("", "")
+        self._desk: Recorder | None = None
+        self._is_first = True
         self._use(self._open_index())
         self._wanted = self._wanted_task(task, lower_is_better)
 
@@ -241,7 +243,7 @@ class LineageStore:
         """
         writer = self._writer or self.repo.config("lineage.writer")
         old = self._index.tips().get(writer or "")
-        with self._lock():
+        with self._lock(), self.repo.packing():
             new = self.journal.tips().get(writer or "")
             if writer is None or old is None or new is None or not self.repo.exists(old):
                 return
@@ -253,9 +255,10 @@ class LineageStore:
             dropped.sort(key=lambda found: found.event.clock)
             if dropped:
                 said = f"Record {len(dropped)} events again that another program dropped"
-                events = [(found.oid, found.event) for found in dropped]
+                lines = [(found.oid, codec.encode(found.event)) for found in dropped]
+                clock = max(dropped[-1].event.clock, self.journal.clock(new))
                 moment, who = self._clock(), self._who()
-                self.journal.land(writer, new, events, subject=said, identity=who, moment=moment)
+                self.journal.land(writer, new, lines, clock=clock, subject=said, identity=who, moment=moment)
                 self.watcher.note(f"another program's write dropped {len(dropped)} events: recorded them again")
 
     def _rebuild(self, why: str | None) -> None:
@@ -296,7 +299,12 @@ class LineageStore:
 
     def _after_folding(self, cohorts: set[str]) -> None:
         touched, self._index.touched = self._index.touched, set()
-        exp_ids = {row[0] for key in touched for row in self._index.rows("SELECT exp_id FROM trials WHERE id = ?", key)}
+        # a ref is for baselines and kept trials; a revision may have made or unmade one of those
+        sql = (
+            "SELECT exp_id FROM trials WHERE id = ? "
+            "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer))"
+        )
+        exp_ids = {row[0] for key in touched for row in self._index.rows(sql, key)}
         derived.update(self.repo, self._views, sorted(exp_ids), sorted(self._cohort_names() - cohorts))
 
     def _cohort_names(self) -> set[str]:
@@ -322,26 +330,30 @@ class LineageStore:
             yield self
             return
         with self._lock():
+            if self._is_first:
+                self.repo.release_abandoned()
+                self._is_first = False
             writer = self.writer
             genesis = self.journal.genesis(writer)
             cohorts, landing = self._start(writer, genesis)
             identity = self._author = self._who()
-            try:
-                with self.repo.packing(), self._index.transaction():
-                    self._landing = landing
-                    if self._wanted is not None:
-                        self._recorder().set_task(self._wanted)
-                    yield self
-                    if landing.events:
-                        self._publish(landing, message, identity)
-            except _Moved:
-                self._landing = None
-                self._publish_again(landing, message, identity)
-            except (Damaged, sqlite3.Error) as error:
-                self._landing = None
-                self._index_failed(error, landing.published)
-            finally:
-                self._landing = None
+            with self.repo.packing():
+                try:
+                    with self._index.transaction():
+                        self._landing = landing
+                        if self._wanted is not None:
+                            self._recorder().set_task(self._wanted)
+                        yield self
+                        if landing.events:
+                            self._publish(landing, message, identity)
+                except _Moved:
+                    self._landing = None
+                    self._publish_again(landing, message, identity)
+                except (Damaged, sqlite3.Error) as error:
+                    self._landing = None
+                    self._index_failed(error, landing.published)
+                finally:
+                    self._landing = None
             self._wanted = None
             if landing.events:
                 self._finish(cohorts)
@@ -393,7 +405,7 @@ class LineageStore:
         """Land what was collected on a ref that another program moved meanwhile, as ``git notes append`` would."""
         for _ in range(_TRIES):
             self.refresh()
-            with suppress(_Moved), self.repo.packing(), self._index.transaction():
+            with suppress(_Moved), self._index.transaction():
                 landing.shift(self._index.clock)
                 self._publish(landing, message, identity)
                 for oid, event in landing.events:
@@ -404,7 +416,9 @@ class LineageStore:
     def _recorder(self) -> Recorder:
         if self._landing is None:
             raise RepositoryError("nothing is open to record in")
-        return Recorder(self.repo, self._views, self._landing, self._author)
+        if self._desk is None or self._desk.landing is not self._landing:
+            self._desk = Recorder(self.repo, self._views, self._landing, self._author)
+        return self._desk
 
     def commit(
         self,
@@ -441,7 +455,7 @@ class LineageStore:
         ids = tuple(parents)
 
         def work(recorder: Recorder) -> Snapshot:
-            return self._views.snapshot(recorder.commit(content, ids, trial, cohort, roles or {}, message))
+            return recorder.commit(content, ids, trial, cohort, roles or {}, message)
 
         return self._write(work)
 

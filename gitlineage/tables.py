@@ -70,12 +70,14 @@ def import_tsv(
     recorded = store.recorded_task()
     table = tsv.read(data, source=source, repair=repair, metric=metric or (recorded.score_field if recorded else None))
     task = _task(table, recorded, metric, lower_is_better, label)
-    rows = [
-        Row(trial=row.trial, raw=row.raw, line=row.line, tree=store.folder_tree(row.trial, snapshots))
-        for row in table.rows
-    ]
+    said = f"Import {source}"
     try:
-        added = store.append_rows(rows, f"Import {source}", task=task, shape=msgspec.to_builtins(table.shape))
+        with store.batch(said):
+            rows = [
+                Row(trial=row.trial, raw=row.raw, line=row.line, tree=store.folder_tree(row.trial, snapshots))
+                for row in table.rows
+            ]
+            added = store.append_rows(rows, said, task=task, shape=msgspec.to_builtins(table.shape))
     except BadRows as error:
         raise BadRows(source, error.rows, error.hint) from error
     fresh = {row.trial.exp_id for row, new in zip(rows, added, strict=True) if new}

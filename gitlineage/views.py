@@ -132,10 +132,9 @@ class Views:
                 return found[0]
         return None
 
-    def best_trial(self) -> Trial | None:
-        """Return the best trial's row, without its place in the graph."""
-        row = self._best("row")
-        return read_row(row) if row is not None else None
+    def best_row(self) -> str | None:
+        """Return the best trial's row as the index has it."""
+        return self._best("row")
 
     def best_oid(self) -> str | None:
         """Return the best trial's snapshot."""
@@ -424,18 +423,23 @@ class Views:
 
     # -- cohorts -------------------------------------------------------------------------------------------
 
-    def cohort(self, name: str) -> Cohort:
+    def cohort(self, name: str, *, members: bool = True) -> Cohort:
         """
         Return a cohort by its name or ``<name>@<writer>``.
+
+        Args:
+            name: the name.
+            members: whether the members are wanted too.
 
         Raises:
             NotFound: nobody opened one.
             Ambiguous: two writers opened different ones.
         """
-        found = self._cohorts("WHERE name = ?", name)
+        found = self._cohorts("WHERE name = ?", name, members=members)
         if not found and "@" in name:
             plain, _, owner = name.rpartition("@")
-            found = [cohort for cohort in self._cohorts("WHERE name = ?", plain) if cohort.writer.startswith(owner)]
+            named = self._cohorts("WHERE name = ?", plain, members=members)
+            found = [cohort for cohort in named if cohort.writer.startswith(owner)]
         if not found:
             names = [row[0] for row in self.index.rows("SELECT DISTINCT name FROM cohorts ORDER BY clock DESC LIMIT 3")]
             raise NotFound("cohort", name, names)
@@ -447,13 +451,14 @@ class Views:
         """Return every cohort in the order they were opened."""
         return self._cohorts("")
 
-    def _cohorts(self, where: str, *values: object) -> list[Cohort]:
+    def _cohorts(self, where: str, *values: object, members: bool = True) -> list[Cohort]:
         rows = self.index.rows(f"SELECT * FROM cohorts {where} ORDER BY clock, writer", *values)
-        return [self._cohort(row) for row in rows]
+        return [self._cohort(row, members) for row in rows]
 
-    def _cohort(self, row: Sequence[Any]) -> Cohort:
+    def _cohort(self, row: Sequence[Any], wanted: bool) -> Cohort:
         oid, name, base, metadata, allow_mixed, at, _, writer = row
-        members = self.index.rows("SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid", name)
+        sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
+        members = self.index.rows(sql, name) if wanted else []
         return Cohort(
             name=name,
             oid=CommitOid(oid),

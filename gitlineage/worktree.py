@@ -10,12 +10,23 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from gitlineage import program
 from gitlineage.errors import GitFailed, Invalid, InvalidContent, RepositoryError, StorageError
-from gitlineage.gitrepo import FILE, LINK, PROGRAM, TREE, Entry, GitRepo
+from gitlineage.gitrepo import (
+    FILE,
+    LINK,
+    PROGRAM,
+    SUBMODULE,
+    TREE,
+    Entry,
+    GitRepo,
+    format_tree,
+    parse_tree,
+)
+from gitlineage.packs import LooseObjects, object_id
 
 DEFAULT_LIMIT = 50 * 1024 * 1024
 """The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
@@ -45,9 +56,14 @@ class Content:
             self._limit = _limit(self._repo)
         return self._limit
 
-    def from_mapping(self, files: Mapping[str, bytes]) -> str:
+    def from_mapping(self, files: Mapping[str, bytes], near: Sequence[str] = ()) -> str:
         """
         Write files given by path and return their tree.
+
+        Args:
+            files: content by path.
+            near: trees that are sure to stay, as those of parents; what they hold at the same path is not written
+                again. Anything else is, for what merely exists may be pruned before a ref leads to it.
 
         Raises:
             InvalidContent: a path that leads outside, names ``.git``, or is a file and a folder at once; a file over
@@ -68,16 +84,23 @@ class Content:
             if name in at:
                 raise InvalidContent(path, "is a file and a folder at once")
             at[name] = data
-        return self._write(root)
+        return self._write(root, near)
 
-    def _write(self, folder: Mapping[str, object]) -> str:
+    def _write(self, folder: Mapping[str, object], near: Sequence[str]) -> str:
+        known = [self._repo.read_tree(tree) for tree in near]
         entries = {}
         for name, item in folder.items():
+            there = [at[name] for at in known if name in at]
             if isinstance(item, bytes):
-                entries[name] = Entry(FILE, self._repo.write_blob(item))
+                oid = object_id("blob", item)
+                if not any(entry.oid == oid for entry in there):
+                    self._repo.write_blob(item)
+                entries[name] = Entry(FILE, oid)
             elif isinstance(item, dict):
-                entries[name] = Entry(TREE, self._write(item))
-        return self._repo.write_tree(entries)
+                entries[name] = Entry(TREE, self._write(item, _folders(there)))
+        raw = format_tree(entries)
+        oid = object_id("tree", raw)
+        return oid if oid in near else self._repo.write_object("tree", raw)
 
     def from_revision(self, rev: str) -> str | None:
         """Return the tree that a revision names, ``None`` where it names none; its paths and sizes are checked."""
@@ -86,12 +109,16 @@ class Content:
             self._check_tree(tree)
         return tree
 
-    def from_folder(self, folder: Path) -> str:
+    def from_folder(self, folder: Path, near: Sequence[str] = ()) -> str:
         """
         Write a folder as ``git add -A`` would see it and return its tree.
 
         Inside the working tree all its ignore rules and attributes hold; elsewhere those inside the folder and the
         user's own.
+
+        Args:
+            folder: where the files are.
+            near: as for `from_mapping`.
 
         Raises:
             InvalidContent: no such folder; a file over the limit.
@@ -108,10 +135,14 @@ class Content:
             index = Path(scratch, "index")
             if inside:
                 _copy_index(self._repo.gitdir / "index", index)
+            objects = Path(scratch, "objects")
+            objects.mkdir()
             variables = {
                 "GIT_DIR": str(self._repo.gitdir),
                 "GIT_WORK_TREE": str(top),
                 "GIT_INDEX_FILE": str(index),
+                "GIT_OBJECT_DIRECTORY": str(objects),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._repo.commondir / "objects"),
             }
             git = _Git(top, variables)
             self._refuse_large(git, top, below)
@@ -126,8 +157,27 @@ class Content:
                 if "unable to write" in error.message or "No space" in error.message or "denied" in error.message:
                     raise StorageError(f"{error}; nothing was recorded") from error
                 raise
+            self._take(tree, near, LooseObjects(objects))
         self._check_tree(tree)
         return tree
+
+    def _take(self, tree: str, near: Sequence[str], loose: LooseObjects) -> None:
+        """Write what a tree has and no near one has at the same path, from git's scratch objects or from our own."""
+        if tree in near:
+            return
+        known = [self._repo.read_tree(other) for other in near]
+        raw = self._either(tree, loose)
+        for name, entry in parse_tree(raw).items():
+            there = [at[name] for at in known if name in at]
+            if entry.mode == TREE:
+                self._take(entry.oid, _folders(there), loose)
+            elif entry.mode != SUBMODULE and not any(other.oid == entry.oid for other in there):
+                self._repo.write_object("blob", self._either(entry.oid, loose))
+        self._repo.write_object("tree", raw)
+
+    def _either(self, oid: str, loose: LooseObjects) -> bytes:
+        found = loose.read(oid)
+        return self._repo.read(oid) if found is None else found
 
     def _is_ignored(self, root: Path, folder: Path) -> bool:
         """Whether the rules above a folder ignore it; asked for by name, it is taken all the same."""
@@ -215,6 +265,10 @@ class _Git:
         settings = ["-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false", "-c", "core.fsmonitor=false"]
         settings += ["-c", f"core.hooksPath={os.devnull}"]
         return program.run([*settings, *words], cwd=self._top, variables=self._variables, data=data)
+
+
+def _folders(entries: Iterable[Entry]) -> list[str]:
+    return [entry.oid for entry in entries if entry.mode == TREE]
 
 
 def _drop_conflicts(git: _Git) -> None:

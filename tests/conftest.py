@@ -23,6 +23,7 @@ class Clock:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
 
     def __call__(self) -> datetime:
+        """Return the time, which is a second later the next time."""
         now, self.now = self.now, self.now + timedelta(seconds=1)
         return now
 

@@ -26,11 +26,17 @@ EVENTS = [
 ]
 quick = settings(max_examples=200, deadline=None, database=None)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=3)
+    ),
     max_leaves=10,
-)  # fmt: skip
+)
 
 
 def test_every_kind_of_event_is_tried_here():
@@ -111,15 +117,41 @@ def test_a_line_over_the_limit_is_refused_both_ways():
 
 
 HOSTILE = [
-    b"", b" ", b"null", b"[]", b"5", b'"x"', b"{}", b"{", b'{"type":"snapshot"}', b'{"type":"snapshot","clock":0}',
-    b'{"type":"snapshot","clock":-1}', b'{"type":"snapshot","clock":1.5}', b'{"type":"snapshot","clock":"1"}',
-    b'{"type":"snapshot","clock":1e400}', b'{"type":"snapshot","clock":9007199254740992}', b'{"type":"snapshot","clock":true}',
-    b'{"type":"nope","clock":1}', b'{"clock":1}', b'{"type":"trial","clock":1}', b'{"type":"trial","clock":1,"row":null}',
-    b'{"type":"trial","clock":1,"row":{"exp_id":1}}', b'{"type":"cohort","clock":1}', b'{"type":"task","clock":1,"task":null}',
-    b'{"type":"snapshot","clock":1}x', b'{"type":"snapshot","clock":1}{"type":"snapshot","clock":1}', b"\xff\xfe", b"\0",
-    b"[" * 100_000, b'{"type":"cohort","clock":1,"name":"c","metadata":{"x":' + b"[" * 100_000, b"\xef\xbb\xbf{}",
-    b'{"type":"snapshot","clock":1,"at":"\xff"}', b'{"type":"snapshot","clock":NaN}', b"Signed-off-by: x", b"<<<<<<< HEAD",
-]  # fmt: skip
+    b"",
+    b" ",
+    b"null",
+    b"[]",
+    b"5",
+    b'"x"',
+    b"{}",
+    b"{",
+    b'{"type":"snapshot"}',
+    b'{"type":"snapshot","clock":0}',
+    b'{"type":"snapshot","clock":-1}',
+    b'{"type":"snapshot","clock":1.5}',
+    b'{"type":"snapshot","clock":"1"}',
+    b'{"type":"snapshot","clock":1e400}',
+    b'{"type":"snapshot","clock":9007199254740992}',
+    b'{"type":"snapshot","clock":true}',
+    b'{"type":"nope","clock":1}',
+    b'{"clock":1}',
+    b'{"type":"trial","clock":1}',
+    b'{"type":"trial","clock":1,"row":null}',
+    b'{"type":"trial","clock":1,"row":{"exp_id":1}}',
+    b'{"type":"cohort","clock":1}',
+    b'{"type":"task","clock":1,"task":null}',
+    b'{"type":"snapshot","clock":1}x',
+    b'{"type":"snapshot","clock":1}{"type":"snapshot","clock":1}',
+    b"\xff\xfe",
+    b"\0",
+    b"[" * 100_000,
+    b'{"type":"cohort","clock":1,"name":"c","metadata":{"x":' + b"[" * 100_000,
+    b"\xef\xbb\xbf{}",
+    b'{"type":"snapshot","clock":1,"at":"\xff"}',
+    b'{"type":"snapshot","clock":NaN}',
+    b"Signed-off-by: x",
+    b"<<<<<<< HEAD",
+]
 
 
 @pytest.mark.parametrize("line", HOSTILE, ids=range(len(HOSTILE)))
@@ -169,9 +201,16 @@ def test_fields_of_a_later_version_are_passed_over():
 
 @pytest.mark.parametrize(
     "cells",
-    [{}, {"exp_id": "a", "status": "nope"}, {"exp_id": "", "status": "keep"}, {"exp_id": "*", "status": "keep"}, {"status": "keep"},
-     {"exp_id": "a\n", "status": "keep"}, {"exp_id": "a", "core_metric": "nan"}],
-)  # fmt: skip
+    [
+        {},
+        {"exp_id": "a", "status": "nope"},
+        {"exp_id": "", "status": "keep"},
+        {"exp_id": "*", "status": "keep"},
+        {"status": "keep"},
+        {"exp_id": "a\n", "status": "keep"},
+        {"exp_id": "a", "core_metric": "nan"},
+    ],
+)
 def test_a_row_that_breaks_a_rule_is_corrupt(cells):
     """A foreign writer's row must name a trial and keep the rules of one."""
     with pytest.raises(CorruptEvent):

@@ -54,16 +54,21 @@ def run_together(script: str, calls: Sequence[Sequence[str]]) -> list[list[str]]
         )
         for call in calls
     ]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n", process.stderr.read()
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    words = []
-    for process in processes:
-        out, err = process.communicate()
-        assert process.returncode == 0, err[-3000:]
-        words.append(out.split())
+    try:
+        for process in processes:
+            assert process.stdout.readline() == "ready\n", process.stderr.read()
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        words = []
+        for process in processes:
+            out, err = process.communicate()
+            assert process.returncode == 0, err[-3000:]
+            words.append(out.split())
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
     return words
 
 
@@ -168,12 +173,12 @@ def test_processes_that_open_a_fresh_folder_together(tmp_path, git):
     script = script.replace('print("ready", flush=True)\nsys.stdin.readline()', "").replace(
         "import sys", 'import sys\nprint("ready", flush=True)\nsys.stdin.readline()', 1
     )
-    root = tmp_path / "fresh"
-    words = run_together(script, [(root, "-", f"p{at}", 10) for at in range(4)])
-    assert len({exp_id for each in words for exp_id in each[::2]}) == 40
-    refs = git("for-each-ref", "--format=%(refname)", "refs/notes", cwd=root).split("\n")
-    assert len(refs) == 1
-    assert len(git("rev-list", "--first-parent", refs[0], cwd=root).split()) == 41
+    for root in (tmp_path / f"fresh{at}" for at in range(5)):
+        words = run_together(script, [(root, "-", f"p{at}", 3) for at in range(4)])
+        assert len({exp_id for each in words for exp_id in each[::2]}) == 12
+        refs = git("for-each-ref", "--format=%(refname)", "refs/notes", cwd=root).split("\n")
+        assert len(refs) == 1
+        assert len(git("rev-list", "--first-parent", refs[0], cwd=root).split()) == 13
 
 
 def test_gc_while_a_store_is_open_and_writing(open_store, folder, git):

@@ -14,6 +14,7 @@ import pytest
 
 import gitlineage
 from gitlineage import LineageError, LineageStore, RepositoryError, StorageError, Trial
+from gitlineage.packs import _KEEP
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
 
@@ -276,9 +277,11 @@ def test_a_killed_process_loses_no_acknowledged_trial(open_store, folder, git):
     before = [(view.trial.exp_id, view.oid, view.order) for view in store.log(None)]
     store.reindex()
     assert [(view.trial.exp_id, view.oid, view.order) for view in store.log(None)] == before
+    assert store.append(row()).exp_id == f"{max(int(trial.exp_id) for trial in found) + 1:03d}"
+    assert list((folder / ".git" / "objects" / "pack").glob("*.keep")) == []
     git("gc", "--prune=now", "--quiet")
     assert set(git("rev-list", "--no-walk", *{oid for _, oid, _ in before}).split()) == {oid for _, oid, _ in before}
-    assert store.append(row()).exp_id == f"{max(int(trial.exp_id) for trial in found) + 1:03d}"
+    git("fsck", "--strict", "--no-dangling")
 
 
 @pytest.mark.parametrize("recorded", [0, 2])
@@ -295,6 +298,30 @@ def test_a_lock_file_that_a_killed_process_left_does_not_block_for_ever(open_sto
     assert git("notes", "--ref=lineage/alice", "show", str(store.resolve("after")))
 
 
+def test_what_a_killed_writer_kept_from_git_is_let_go(open_store, folder):
+    """A pack that a dead process still held back is released by the next process; the user's own keep files stay."""
+    open_store().append(row("a"))
+    packs = folder / ".git" / "objects" / "pack"
+    (pack,) = packs.glob("*.pack")
+    pack.with_suffix(".keep").write_bytes(_KEEP)
+    users = packs / f"pack-{'ab' * 20}.keep"
+    users.write_text("mine\n")
+    open_store().append(row("b"))
+    assert list(packs.glob("*.keep")) == [users]
+
+
+def test_a_lock_file_on_a_derived_ref_does_not_block_for_ever(store, folder, git):
+    """A name for plain git that a killed process left locked follows again, at the latest after a reindex."""
+    store.append(row("a", metric=2.0))
+    lock = folder / ".git" / "refs" / "lineage" / "best.lock"
+    lock.touch()
+    store.append(row("b", metric=1.0))
+    store.reindex()
+    assert git("rev-parse", "refs/lineage/best") == str(store.resolve("b"))
+    assert not lock.exists()
+    git("gc", "--prune=now", "--quiet")
+
+
 def test_gc_between_a_failed_batch_and_the_first_write(store, git):
     """Objects that a dropped landing wrote may be pruned; the same store writes them again."""
     for _ in range(2):
@@ -306,6 +333,45 @@ def test_gc_between_a_failed_batch_and_the_first_write(store, git):
     git("gc", "--prune=now", "--quiet")
     git("fsck", "--strict", "--no-dangling")
     assert exp_ids(store) == ["a"]
+
+
+def test_gc_after_the_writers_ref_was_deleted(store, git, folder):
+    """Somebody throws the ref away and prunes: an open store begins anew on sound objects."""
+    store.commit({"f": b"1"}, trial=row("a"), cohort="c")
+    for name in git("for-each-ref", "--format=%(refname)").split():
+        git("update-ref", "-d", name)
+    git("gc", "--prune=now", "--quiet")
+    assert exp_ids(store) == []
+    made = store.commit({"f": b"1"}, trial=row("b"), cohort="c")
+    assert store.files(made) == {"f": b"1"}
+    git("gc", "--prune=now", "--quiet")
+    git("fsck", "--strict", "--no-dangling")
+    assert exp_ids(store) == ["b"]
+
+
+def test_gc_after_a_large_batch_was_taken_back(open_store, git):
+    """The same batch again, after its first landing was thrown away and pruned: all its objects are written again."""
+    store = open_store()
+    store.append(row("kept"))
+
+    def land() -> None:
+        with store.batch():
+            for at in range(100):
+                stamp = "2026-01-01T00:00:00Z"
+                store.commit({"f": b"%d" % at}, trial=row(f"{at:03d}", "discard", timestamp=stamp))
+
+    land()
+    git("update-ref", "refs/notes/lineage/alice", "refs/notes/lineage/alice~1")
+    for name in git("for-each-ref", "--format=%(refname)", "refs/lineage").split():
+        git("update-ref", "-d", name)
+    git("reflog", "expire", "--expire=now", "--all")
+    git("gc", "--prune=now", "--quiet")
+    assert exp_ids(store) == ["kept"]
+    land()
+    assert len(exp_ids(store)) == 101
+    git("fsck", "--strict", "--no-dangling")
+    assert store.files("099") == {"f": b"99"}
+    assert store.reindex() == 101
 
 
 def test_an_object_that_is_missing_is_named(store, git):

@@ -111,10 +111,11 @@ def test_merge_bases_are_those_of_git(tmp_path_factory, edges):
     """A real repository with that graph: ``git merge-base --all`` says the same for every pair."""
     place = tmp_path_factory.mktemp("graph")
     stream = b"".join(
-        b"commit refs/nodes/%d\nmark :%d\ncommitter A <a@example.org> %d +0000\ndata %d\n%d\n" % (node, node + 1, 1_700_000_000 + node, len(str(node)), node)
+        b"commit refs/nodes/%d\nmark :%d\ncommitter A <a@example.org> %d +0000\ndata %d\n%d\n"
+        % (node, node + 1, 1_700_000_000 + node, len(str(node)), node)
         + b"".join(b"%s :%d\n" % (b"from" if at == 0 else b"merge", parent + 1) for at, parent in enumerate(parents))
         for node, parents in edges.items()
-    )  # fmt: skip
+    )
 
     def git(*words: str, data: bytes = b"", codes: tuple[int, ...] = (0,)) -> str:
         done = subprocess.run(["git", *words], cwd=place, env=os.environ, input=data, capture_output=True, check=False)

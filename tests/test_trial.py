@@ -20,8 +20,37 @@ from gitlineage.trial import (
     refuse_non_finite,
 )
 
-HEADER = ["exp_id", "timestamp", "specialist", "parent_exp", "baseline_exp", "domain", "hypothesis", "expected_delta", "status", "core_metric", "val_bpb", "delta_vs_best", "train_s", "total_s", "job_name", "snapshot_path", "notes"]
-LABELS = ["keep", "discard", "crash", "eval_budget_overrun", "train_budget_overrun", "size_blocked", "preflight_crash", "harness_abort", "disqualified", "baseline"]
+HEADER = [
+    "exp_id",
+    "timestamp",
+    "specialist",
+    "parent_exp",
+    "baseline_exp",
+    "domain",
+    "hypothesis",
+    "expected_delta",
+    "status",
+    "core_metric",
+    "val_bpb",
+    "delta_vs_best",
+    "train_s",
+    "total_s",
+    "job_name",
+    "snapshot_path",
+    "notes",
+]
+LABELS = [
+    "keep",
+    "discard",
+    "crash",
+    "eval_budget_overrun",
+    "train_budget_overrun",
+    "size_blocked",
+    "preflight_crash",
+    "harness_abort",
+    "disqualified",
+    "baseline",
+]
 quick = settings(max_examples=150, deadline=None, database=None)
 cell = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 number = st.one_of(
@@ -78,10 +107,18 @@ def test_every_cell_comes_back_as_it_was_given(cells, extra):
 @pytest.mark.parametrize(
     ("given_value", "value", "text"),
     [
-        ("1.080000", 1.08, "1.080000"), ("1.08", 1.08, "1.08"), (1.08, 1.08, "1.08"), (3, 3.0, "3"), ("", None, ""),
-        (None, None, ""), ("n/a", None, "n/a"), (" 1.5 ", 1.5, " 1.5 "), ("-0.000000", -0.0, "-0.000000"), (0.1, 0.1, "0.1"),
+        ("1.080000", 1.08, "1.080000"),
+        ("1.08", 1.08, "1.08"),
+        (1.08, 1.08, "1.08"),
+        (3, 3.0, "3"),
+        ("", None, ""),
+        (None, None, ""),
+        ("n/a", None, "n/a"),
+        (" 1.5 ", 1.5, " 1.5 "),
+        ("-0.000000", -0.0, "-0.000000"),
+        (0.1, 0.1, "0.1"),
     ],
-)  # fmt: skip
+)
 def test_a_number_keeps_its_spelling(given_value, value, text):
     """Numbers read as floats and print as they were written."""
     trial = Trial(exp_id="a", core_metric=given_value)
@@ -143,10 +180,23 @@ def test_text_is_text(field, value):
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("1", 1.0), ("-1.5", -1.5), ("+.5", 0.5), ("5.", 5.0), ("1e3", 1000.0), (" 2 ", 2.0), ("", None), ("1e999", None),
-        ("nan", None), ("0x10", None), ("1_000", None), ("1,5", None), ("minus_0.0003", None), ("٣", None), ("1 2", None),
+        ("1", 1.0),
+        ("-1.5", -1.5),
+        ("+.5", 0.5),
+        ("5.", 5.0),
+        ("1e3", 1000.0),
+        (" 2 ", 2.0),
+        ("", None),
+        ("1e999", None),
+        ("nan", None),
+        ("0x10", None),
+        ("1_000", None),
+        ("1,5", None),
+        ("minus_0.0003", None),
+        ("٣", None),
+        ("1 2", None),
     ],
-)  # fmt: skip
+)
 def test_which_texts_are_numbers(text, value):
     """Plain decimal notation and nothing that only Python would read."""
     assert parse_number(text) == value

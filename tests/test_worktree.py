@@ -85,9 +85,16 @@ def test_the_working_tree_is_what_git_add_would_make_of_it(content, git, folder)
     assert modes["run.sh"] == "100755"
     assert modes["link"] == modes["dangling"] == "120000"
     assert set(modes) == {
-        ".gitignore", "keep.log", "deep/.gitignore", "deep/er/file", "sp ace\ttab é", "run.sh", "empty", "link",
+        ".gitignore",
+        "keep.log",
+        "deep/.gitignore",
+        "deep/er/file",
+        "sp ace\ttab é",
+        "run.sh",
+        "empty",
+        "link",
         "dangling",
-    }  # fmt: skip
+    }
 
 
 def test_names_that_are_not_utf8_go_in_and_come_out(content, folder, git):
@@ -216,7 +223,7 @@ def test_an_environment_that_points_elsewhere_is_ignored(store, folder, monkeypa
 
 @pytest.mark.parametrize("name", ["sub", "[x]", ":(top)", "a*", "-n", "sp ace", "é", ":!x", "\\w"])
 def test_a_subfolder_is_a_tree_of_its_own_under_the_outer_rules(content, git, folder, name):
-    """Only the folder's files, its paths relative to it, the ignore rules of the top in force; names are no patterns."""
+    """Only the folder's files, paths relative to it, the ignore rules of the top in force; names are no patterns."""
     fill(folder, {".gitignore": "*.log\n", "top": "1", f"{name}/f": "1", f"{name}/x.log": "1", f"{name}/deep/g": "2"})
     fill(folder, {"abc/other": "1"})
     assert set(listing(git, content.from_folder(folder / name))) == {"f", "deep/g"}
@@ -345,12 +352,40 @@ def test_a_mapping_is_written_as_git_sorts_it(content, git):
 @pytest.mark.parametrize(
     "path",
     [
-        "", "/etc/passwd", "..", "../x", "a/../b", "a/..", "./a", "a//b", "a/", ".", "a/./b", "C:/x", "C:\\x", "\\\\host\\x",
-        "\\x", "a\0b", ".git", ".git/hooks/post-commit", "a/.git/config", ".GIT", ".Git/x", "git~1", "GIT~1/x", ".git ",
-        ".git.", ".git. .", ".g\u200cit", "\ufeff.git", ".git::$INDEX_ALLOCATION", "a\\..\\b", "x\\.git\\config",
+        "",
+        "/etc/passwd",
+        "..",
+        "../x",
+        "a/../b",
+        "a/..",
+        "./a",
+        "a//b",
+        "a/",
+        ".",
+        "a/./b",
+        "C:/x",
+        "C:\\x",
+        "\\\\host\\x",
+        "\\x",
+        "a\0b",
+        ".git",
+        ".git/hooks/post-commit",
+        "a/.git/config",
+        ".GIT",
+        ".Git/x",
+        "git~1",
+        "GIT~1/x",
+        ".git ",
+        ".git.",
+        ".git. .",
+        ".g\u200cit",
+        "\ufeff.git",
+        ".git::$INDEX_ALLOCATION",
+        "a\\..\\b",
+        "x\\.git\\config",
         "..\\..\\x",
     ],
-)  # fmt: skip
+)
 def test_a_path_that_leads_out_or_names_git_is_refused(store, git, path):
     """Escapes of every file system: absolute, dots, git's folder in any disguise, backslashes."""
     with pytest.raises(InvalidContent):

@@ -1,0 +1,126 @@
+"""
+What recording costs: one trial at a time as a store grows, and a whole campaign at once, beside the peers.
+"""
+
+import itertools
+import json
+import statistics
+import time
+from pathlib import Path
+
+from dvc import Dvc
+from figures import Figure, cost, gain, within
+from generate import exp_id, nodes
+from peers import Peers
+from stores import WRITER, Stores, fill, opened
+from timing import disk, git, in_turn, process, repeated
+
+from gitlineage import LineageStore, Trial
+
+HERE = Path(__file__).parent
+ROUNDS = 7
+EACH = 20
+LOOP = 10
+PATIENCE = 60.0
+
+
+class Appender:
+    """Goes on recording a campaign in a copy of a store, one trial at a time."""
+
+    def __init__(self, stores: Stores, size: int) -> None:
+        self.root = stores.copy(stores.of(size))
+        self.store: LineageStore = opened(self.root)
+        more = itertools.islice(nodes(size + (ROUNDS + 1) * EACH, stores.seed), size, None)
+        self._work = [(node.files, [exp_id(at) for at in node.parents], Trial(**node.row)) for node in more][::-1]
+        self.row = json.dumps(next(nodes(1, stores.seed)).row)
+
+    def __call__(self) -> float:
+        """Record some trials and return the median seconds of one."""
+        seconds = []
+        for _ in range(EACH):
+            files, parents, trial = self._work.pop()
+            start = time.perf_counter()
+            self.store.commit(files, parents, trial=trial)
+            seconds.append(time.perf_counter() - start)
+        return statistics.median(seconds)
+
+    def by_plumbing(self) -> float:
+        """Record some trials with a loop of git's own commands and return the mean seconds of one."""
+        ref, loop = "refs/notes/bench-plumbing", self.root / ".git" / "bench"
+        if not loop.exists():
+            loop.mkdir()
+            (loop / "row").write_text(self.row + "\n")
+            (loop / "recipe").write_bytes(next(nodes(1)).files["train.py"])
+            git(self.root, "update-ref", ref, f"refs/notes/lineage/{WRITER}")
+        best = git(self.root, "rev-parse", "refs/lineage/best").output.strip()
+        words = ["sh", HERE / "plumbing.sh", str(LOOP), best, loop / "row", loop / "recipe"]
+        return process(words, self.root).seconds / LOOP
+
+
+def appends(stores: Stores, peers: Peers, sizes: list[int]) -> list[Figure]:
+    """Measure one recorded trial in stores of all sizes, which take turns."""
+    appenders = {size: Appender(stores, size) for size in sizes}
+    for each in appenders.values():
+        each()
+    works = {f"ours {size}": each for size, each in appenders.items()}
+    works |= {f"plumbing {size}": each.by_plumbing for size, each in appenders.items()}
+    found = in_turn(works, ROUNDS)
+    for each in appenders.values():
+        each.store.close()
+    first, last = sizes[0], sizes[-1]
+    ours = {size: found[f"ours {size}"] for size in sizes}
+    rows = [
+        Figure("append", "append one trial", size, ours[size], "ms", "git plumbing loop", found[f"plumbing {size}"], gain(10))
+        for size in sizes
+    ]
+    for size in sizes[1:]:
+        goal = cost(1.5 if size >= 1_000_000 else 1.3)
+        rows.append(Figure("append", "append, growth", size, ours[size], "ms", f"at {first:,}", ours[first], goal))
+    runs = peers.ask("mlflow", stores.scratch(), "0", str(stores.seed)) or {}
+    rows.append(Figure("append", "append one trial", last, ours[last], "ms", "MLflow run", runs.get("run"), gain(20)))
+    against = "MLflow run, one log_batch"
+    rows.append(Figure("append", "append one trial", last, ours[last], "ms", against, runs.get("batched"), gain(20)))
+    saved = Dvc(peers, stores.scratch()).save()
+    rows.append(Figure("append", "append one trial", last, ours[last], "ms", "dvc exp save", saved, gain(500)))
+    return rows
+
+
+def bulk(stores: Stores, sizes: list[int]) -> list[Figure]:
+    """Measure campaigns recorded at once, and git importing the very same objects."""
+    rows = []
+    for size in sizes:
+        built = stores.of(size)
+        stream = stores.stream(built)
+        patience = PATIENCE if size < 1_000_000 else 0.0
+        ours = repeated(lambda size=size: fill(stores.scratch(), size, stores.seed), 3, patience)
+        floor = repeated(lambda stream=stream: fast_import(stores, stream), 3, patience)
+        goal = cost(1.5) if size >= 100_000 else None
+        rows.append(Figure("bulk", "bulk", size, ours, "s", "git fast-import", floor, goal))
+        stores.sweep()
+    return rows
+
+
+def fast_import(stores: Stores, stream: Path) -> float:
+    """Return the seconds that git takes to import a campaign's objects into an empty repository."""
+    place = stores.scratch()
+    git(stores.folder, "init", "--quiet", str(place))
+    return git(place, "fast-import", "--quiet", stdin=stream).seconds
+
+
+def sizes_on_disk(stores: Stores, sizes: list[int]) -> list[Figure]:
+    """Measure what a trial takes on disk after a bulk landing, as it is and packed by git."""
+    rows = []
+    for size in sizes:
+        built = stores.of(size)
+        root = stores.copy(built)
+        goal = within(1024) if size >= 100_000 else None
+        objects = disk(root / ".git" / "objects") / size
+        index, refs = disk(root / ".git" / "lineage") / size, disk(root / ".git" / "refs") / size
+        rows.append(Figure("disk", "objects per trial, after bulk", size, objects, "B", goal=goal))
+        git(root, "gc", "--quiet")
+        packed = disk(root / ".git" / "objects") / size
+        rows.append(Figure("disk", "objects per trial, after git gc", size, packed, "B"))
+        rows.append(Figure("disk", "index per trial", size, index, "B"))
+        rows.append(Figure("disk", "loose refs per trial", size, refs, "B"))
+        stores.sweep()
+    return rows
