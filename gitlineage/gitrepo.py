@@ -315,11 +315,19 @@ class GitRepo:
     def set_ref(self, name: str, oid: str | None) -> None:
         """Point a ref that only this clone uses at a commit, or delete it."""
         with _writing(self.commondir):
-            references = self._repo.references
             if oid is not None:
-                self._patiently(name, lambda: references.create(name, pygit2.Oid(hex=oid), force=True))
+                target = pygit2.Oid(hex=oid)
+                self._patiently(name, lambda: self._repo.references.create(name, target, force=True))
             elif self.ref(name) is not None:
-                self._patiently(name, lambda: references.delete(name))
+                self._patiently(name, lambda: self._delete(name))
+
+    def _delete(self, name: str) -> None:
+        """Delete a ref; libgit2 may say that it did while the packed list is locked."""
+        if self.ref(name) is not None:
+            self._repo.references.delete(name)
+            self._reopen()
+            if self.ref(name) is not None:
+                raise OSError(f"failed to lock the packed refs to delete {name}")
 
     def _patiently(self, name: str, action: Callable[[], object]) -> None:
         """Do something that locks a ref; a lock file that stays as it is was left by a killed process and goes."""
@@ -331,8 +339,9 @@ class GitRepo:
                 action()
                 return
             except (OSError, pygit2.GitError) as error:
-                if "lock" not in str(error) and not any(path.exists() for path in paths):
+                if "failed to lock" not in str(error) and not any(path.exists() for path in paths):
                     raise
+                self._reopen()
             if time.monotonic() > deadline:
                 stale = [path for path, then in zip(paths, seen, strict=True) if then and _mtime(path) == then]
                 if not stale:

@@ -99,8 +99,7 @@ class PackWriter:
             _write(keep, _KEEP)
             self._kept.append(keep)
             _write(pack, body, trailer)
-            _write(scratch, index)
-            os.rename(scratch, final)
+            _write_whole(final, scratch, index)
         except OSError:
             for path in (scratch, pack, keep):
                 with suppress(OSError):
@@ -181,6 +180,18 @@ def _index(entries: list[_Entry], trailer: bytes) -> bytes:
         ]
     )
     return body + sha1(body).digest()
+
+
+def _write_whole(path: Path, scratch: Path, data: bytes) -> None:
+    """Put a file in its place in one step; `git prune` may take the scratch file away in between."""
+    for last in (False, False, True):
+        _write(scratch, data)
+        try:
+            os.rename(scratch, path)
+            return
+        except FileNotFoundError:
+            if last:
+                raise
 
 
 def _write(path: Path, *pieces: bytes) -> None:

@@ -38,7 +38,7 @@ from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
 from gitlineage.treediff import RecipeEdit
 from gitlineage.trial import Trial
-from gitlineage.upkeep import repack_if_many
+from gitlineage.upkeep import tidy
 from gitlineage.views import Views, trials
 from gitlineage.worktree import read_files
 
@@ -118,7 +118,6 @@ class LineageStore:
         self._landing: Landing | None = None
         self._author = Identity("", "")
         self._desk: Recorder | None = None
-        self._is_first = True
         self._use(self._open_index())
         self._wanted = self._wanted_task(task, lower_is_better)
 
@@ -274,7 +273,10 @@ class LineageStore:
             with self._lock():
                 index.delete(path)
                 self._use(self._open_index())
-        self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+        try:
+            self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+        except sqlite3.OperationalError as error:
+            self._use_memory(error)
         self._index.touched.clear()
         self._tell_problems()
         derived.rebuild(self.repo, self._views)
@@ -330,9 +332,6 @@ class LineageStore:
             yield self
             return
         with self._lock():
-            if self._is_first:
-                self.repo.release_abandoned()
-                self._is_first = False
             writer = self.writer
             genesis = self.journal.genesis(writer)
             cohorts, landing = self._start(writer, genesis)
@@ -364,7 +363,7 @@ class LineageStore:
             self._after_folding(cohorts)
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
-        repack_if_many(self.repo)
+        tidy(self.repo)
 
     @_reading
     def _start(self, writer: str, genesis: str) -> tuple[set[str], Landing]:

@@ -34,7 +34,9 @@ def diff_trees(repo: GitRepo, old: str, new: str, *, stat: bool = False) -> byte
     shown = ["--stat=80"] if stat else ["--patch"]
     rules = ["-r", "--find-renames", "--no-color", "--no-ext-diff", "--no-textconv"]
     prefixes = ["--src-prefix=a/", "--dst-prefix=b/"]
-    return program.run(["--git-dir", str(repo.gitdir), "diff-tree", *shown, *rules, *prefixes, "--end-of-options", old, new, "--"])
+    return program.run(
+        ["--git-dir", str(repo.gitdir), "diff-tree", *shown, *rules, *prefixes, "--end-of-options", old, new, "--"]
+    )
 
 
 class RecipeEdit(msgspec.Struct, frozen=True):

@@ -19,21 +19,28 @@ MANY_PACKS = 50
 _REPACK = ["repack", "--geometric=2", "-d", "--quiet", "--no-write-bitmap-index"]
 
 
-def repack_if_many(repo: GitRepo) -> bool:
+def tidy(repo: GitRepo) -> bool:
     """
-    Let git roll small packs up into larger ones where many have come together, without waiting for it.
+    Let go of packs that killed writers were holding, and have small packs rolled up where many have come together.
 
-    Git config ``lineage.autoRepack = false`` turns it off.
+    Only under the writers' lock, after a landing: then nobody holds a pack. Git config ``lineage.autoRepack = false``
+    turns the repacking off; nobody waits for it.
 
     Returns:
-        Whether it was started; not when another one is running.
+        Whether a repacking was started; not when one is running.
     """
-    folder = repo.commondir / "objects" / "pack"
     try:
-        packs = sum(entry.name.endswith(".idx") for entry in os.scandir(folder))
+        names = [entry.name for entry in os.scandir(repo.commondir / "objects" / "pack")]
     except OSError:
         return False
-    if packs < MANY_PACKS or (repo.config("lineage.autoRepack") or "true").lower() in ("false", "no", "off", "0"):
+    if any(name.endswith(".keep") for name in names):
+        repo.release_abandoned()
+    return sum(name.endswith(".idx") for name in names) >= MANY_PACKS and repack(repo)
+
+
+def repack(repo: GitRepo) -> bool:
+    """Start rolling small packs up into larger ones, unless it is turned off or running."""
+    if (repo.config("lineage.autoRepack") or "true").lower() in ("false", "no", "off", "0"):
         return False
     with suppress(OSError):
         lock = os.open(repo.commondir / "lineage" / "repack.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

@@ -1,6 +1,4 @@
-"""
-What was measured and what is to be reached: figures, goals, and the table of them; not the measuring.
-"""
+"""What was measured and what is to be reached: figures, goals, and the table of them; not the measuring."""
 
 import json
 import os
@@ -136,11 +134,18 @@ def as_table(figures: Iterable[Figure], peers: Mapping[str, str], about: Mapping
     head = ("work", "trials", "took", "against", "that took", "ratio", "target", "reached")
     rows = [head, tuple("---" for _ in head), *(_cells(each) for each in figures)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines[1] = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     told = [f"{name}: {state}" for name, state in peers.items()]
     where = ", ".join(f"{key} {value}" for key, value in about.items())
     return "\n".join([*lines, "", where, *told])
+
+
+def as_line(each: Figure) -> str:
+    """Return one figure as it is told while the rest is still to come."""
+    return "    " + "  ".join(cell for cell in _cells(each) if cell)
 
 
 def _cells(each: Figure) -> tuple[str, ...]:

@@ -40,15 +40,17 @@ _STATUSES = {
 _SCORED = ("keep", "discard", "disqualified")
 _SPECIALISTS = ("arch", "data", "eval", "init", "loss", "opt", "reg", "sched")
 _START = datetime(2026, 1, 1, tzinfo=UTC)
-_WORDS = (
-    "lower raise the learning rate warmup fraction and cosine decay of attention heads with rotary embeddings instead "
-    "since last three trials stalled early in training while validation loss kept falling slowly muon momentum beta "
-    "weight gradient clipping at 1.0 for 0.02 0.95 512 1024 tokens per batch wider mlp narrower residual stream tied "
-    "untied output layer norm scale dropout none label smoothing z-loss seed variance within noise throughput dropped "
-    "by percent memory peak grew kernel fused compile step time improved but bits per byte did not move so next try "
-    "half depth double width same parameter budget sliding window every second global softcap logits init std smaller "
-    "larger schedule longer cooldown linear to zero value embeddings gate skip connection from first block"
-).split()
+_TEXT = (
+    "lower raise the learning rate warmup fraction and cosine decay of attention heads with rotary embeddings "
+    "instead since last three trials stalled early in training while validation loss kept falling slowly muon "
+    "momentum beta weight gradient clipping at 1.0 for 0.02 0.95 512 1024 tokens per batch wider mlp narrower "
+    "residual stream tied untied output layer norm scale dropout none label smoothing z-loss seed variance within "
+    "noise throughput dropped by percent memory peak grew kernel fused compile step time improved but bits per byte "
+    "did not move so next try half depth double width same parameter budget sliding window every second global "
+    "softcap logits init std smaller larger schedule longer cooldown linear to zero value embeddings gate skip "
+    "connection from first block"
+)
+_WORDS = _TEXT.split()
 _PREPARE = "".join(
     f"SHARD_{n:02d} = 'tokens/{n:02d}.bin'  # {_WORDS[n * 3 % len(_WORDS)]}\n" for n in range(24)
 ).encode()

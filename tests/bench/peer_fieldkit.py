@@ -1,6 +1,4 @@
-"""
-Let fieldkit's LineageStore record and read a campaign, and print the seconds; runs in fieldkit's own environment.
-"""
+"""Let fieldkit's LineageStore record and read a campaign; runs in fieldkit's own environment."""
 
 import json
 import statistics

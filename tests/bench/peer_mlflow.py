@@ -1,6 +1,4 @@
-"""
-Let MLflow with a SQLite backend record runs and search the best 20, and print the seconds; runs in its environment.
-"""
+"""Let MLflow with a SQLite backend record runs and search the best 20; runs in its own environment."""
 
 import json
 import logging

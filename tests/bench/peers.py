@@ -1,7 +1,7 @@
 """
 The programs that gitlineage is measured against: installed into environments of their own, or absent with a reason.
 
-What they are made to do is in `peer_fieldkit.py` and `peer_mlflow.py`, which run in those environments, and `dvc.py`.
+What they are made to do is in `peer_fieldkit.py` and `peer_mlflow.py`, which run there, and in `experiments.py`.
 """
 
 import json

@@ -1,6 +1,4 @@
-"""
-The stores that are measured: each size filled once, described in a file beside it, copied where a figure spoils it.
-"""
+"""The stores that are measured: each size filled once, copied where a figure spoils it."""
 
 import json
 import shutil
@@ -65,7 +63,7 @@ def land(store: LineageStore, part: Sequence[Work], oids: list[str]) -> None:
     with store.batch():
         for node, trial in part:
             if (node.number - 1) % COHORT == 0 and node.cohort:
-                store.open_cohort(node.cohort, [oids[at] for at in node.base], allow_mixed=not node.base)
+                store.open_cohort(node.cohort, [oids[at] for at in node.base], allow_mixed=True)
             cohort = node.cohort or None
             oids.append(store.commit(node.files, [oids[at] for at in node.parents], trial=trial, cohort=cohort).oid)
 

@@ -1,6 +1,4 @@
-"""
-Take times: of calls, of processes with their memory, of several contestants in turn; what is timed is elsewhere.
-"""
+"""Take times: of calls, of processes with their memory, of several contestants in turn; not what is timed."""
 
 import os
 import statistics
@@ -45,12 +43,17 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def repeated(work: Callable[[], object], runs: int, budget: float = 10.0) -> float:
-    """Return the median seconds of a call that is made so often, or until a budget of seconds is spent."""
+def sampled(measure: Callable[[], float], runs: int, budget: float = 10.0) -> float:
+    """Return the median of what is measured so often, or until a budget of seconds is spent."""
     seconds: list[float] = []
     while len(seconds) < runs and (not seconds or sum(seconds) < budget):
-        seconds.append(timed(work))
+        seconds.append(measure())
     return statistics.median(seconds)
+
+
+def repeated(work: Callable[[], object], runs: int, budget: float = 10.0) -> float:
+    """Return the median seconds of a call that is made so often, or until a budget of seconds is spent."""
+    return sampled(lambda: timed(work), runs, budget)
 
 
 def over(work: Callable[[Any], object], things: Sequence[Any], runs: int, budget: float = 10.0) -> float:

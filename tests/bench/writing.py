@@ -1,6 +1,4 @@
-"""
-What recording costs: one trial at a time as a store grows, and a whole campaign at once, beside the peers.
-"""
+"""What recording costs: one trial at a time as a store grows, and a whole campaign at once, beside the peers."""
 
 import itertools
 import json
@@ -8,12 +6,12 @@ import statistics
 import time
 from pathlib import Path
 
-from dvc import Dvc
+from experiments import Dvc
 from figures import Figure, cost, gain, within
 from generate import exp_id, nodes
 from peers import Peers
 from stores import WRITER, Stores, fill, opened
-from timing import disk, git, in_turn, process, repeated
+from timing import disk, git, in_turn, process, sampled
 
 from gitlineage import LineageStore, Trial
 
@@ -70,7 +68,16 @@ def appends(stores: Stores, peers: Peers, sizes: list[int]) -> list[Figure]:
     first, last = sizes[0], sizes[-1]
     ours = {size: found[f"ours {size}"] for size in sizes}
     rows = [
-        Figure("append", "append one trial", size, ours[size], "ms", "git plumbing loop", found[f"plumbing {size}"], gain(10))
+        Figure(
+            "append",
+            "append one trial",
+            size,
+            ours[size],
+            "ms",
+            "git plumbing loop",
+            found[f"plumbing {size}"],
+            gain(10),
+        )
         for size in sizes
     ]
     for size in sizes[1:]:
@@ -92,8 +99,8 @@ def bulk(stores: Stores, sizes: list[int]) -> list[Figure]:
         built = stores.of(size)
         stream = stores.stream(built)
         patience = PATIENCE if size < 1_000_000 else 0.0
-        ours = repeated(lambda size=size: fill(stores.scratch(), size, stores.seed), 3, patience)
-        floor = repeated(lambda stream=stream: fast_import(stores, stream), 3, patience)
+        ours = sampled(lambda size=size: fill(stores.scratch(), size, stores.seed), 3, patience)
+        floor = sampled(lambda stream=stream: fast_import(stores, stream), 3, patience)
         goal = cost(1.5) if size >= 100_000 else None
         rows.append(Figure("bulk", "bulk", size, ours, "s", "git fast-import", floor, goal))
         stores.sweep()

@@ -1,12 +1,10 @@
-"""
-Let DVC save and show experiments in a small repository, through its command line, from its own environment.
-"""
+"""Let DVC save and show experiments in a small repository, through its command line."""
 
 from pathlib import Path
 
 from generate import nodes
 from peers import Peers
-from timing import Failed, git, process, repeated
+from timing import Failed, git, process, sampled
 
 SAVED = 6
 _STAGE = "params:\n- params.yaml\nmetrics:\n- metrics.json:\n    cache: false\n"
@@ -58,7 +56,7 @@ class Dvc:
         if self._program is None:
             return None
         try:
-            return repeated(work, SAVED, 30.0)
+            return sampled(work, SAVED, 30.0)
         except Failed as error:
             self._peers.states["dvc"] = f"absent: {error}"
             self._program = None

@@ -1,0 +1,160 @@
+"""What questions cost in an open store, and what another process's trial costs to notice; beside the peers."""
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from figures import Figure, cost, gain, within
+from peers import Peers
+from stores import WRITER, Stores, opened
+from timing import git, in_turn, over, repeated, timed
+
+RUNS = 200
+REFRESHED = 15
+BIG = 100_000
+
+
+class Fieldkit:
+    """What fieldkit needs for the same campaigns, measured once for each size."""
+
+    def __init__(self, stores: Stores, peers: Peers) -> None:
+        self._stores = stores
+        self._peers = peers
+        self._found: dict[int, dict[str, float]] = {}
+
+    def of(self, size: int) -> dict[str, float]:
+        """Return its seconds for a store of a size, nothing where fieldkit is absent or a million is too many."""
+        if size not in self._found and size <= BIG:
+            asked = self._peers.ask("fieldkit", self._stores.scratch(), str(size), str(self._stores.seed))
+            self._found[size] = asked or {}
+        return self._found.get(size, {})
+
+
+def queries(stores: Stores, fieldkit: Fieldkit, sizes: list[int]) -> list[Figure]:
+    """Measure the short questions, each on many different nodes in turn."""
+    rows = []
+    for size in sizes:
+        built = stores.of(size)
+        theirs = fieldkit.of(size)
+        with opened(built.root) as store:
+            asked: dict[str, tuple[Callable[[Any], object], list[Any], str]] = {
+                "best": (lambda _, store=store: store.best(), [0], "best"),
+                "children": (store.children, built.known["busy"], "best"),
+                "chain_to": (store.chain_to, [built.known["best"], *built.known["late"]], "chain"),
+                "leaderboard(20)": (lambda _, store=store: store.leaderboard(20), [0], "best"),
+            }
+            for name, (work, nodes, peer) in asked.items():
+                ours = over(work, nodes, RUNS, 5.0)
+                if size >= BIG:
+                    rows.append(Figure("queries", name, size, ours, "ms", goal=within(1e-3)))
+                if size <= BIG:
+                    against = "fieldkit chain_to()" if peer == "chain" else "fieldkit best()"
+                    goal = gain(1000) if size == BIG else None
+                    rows.append(Figure("queries", name, size, ours, "ms", against, theirs.get(peer), goal))
+    return rows
+
+
+def ancestors(stores: Stores, sizes: list[int]) -> list[Figure]:
+    """Measure all ancestors of a deep node against git's own walk from it."""
+    rows = []
+    for size in sizes:
+        built = stores.of(size)
+        with opened(built.root) as store:
+            deep = built.known["deep"]
+            oid = store.resolve(deep)
+            found = len(store.ancestors(deep))
+            works = {
+                "ours": lambda store=store, deep=deep: timed(lambda: store.ancestors(deep)),
+                "git": lambda root=built.root, oid=oid: git(root, "rev-list", "--skip=1", oid).seconds,
+                "start": lambda root=built.root, oid=oid: git(root, "rev-list", "-n", "1", oid).seconds,
+            }
+            took = in_turn(works, 9)
+        floor = ("git rev-list", took["git"] - took["start"], cost(2.0)) if size >= BIG else ("", None, None)
+        rows.append(Figure("ancestors", f"ancestors ({found:,})", size, took["ours"], "ms", *floor))
+    return rows
+
+
+def prompts(stores: Stores, fieldkit: Fieldkit, sizes: list[int]) -> list[Figure]:
+    """Measure a prompt as a specialist's session gets it."""
+    rows = []
+    ours: dict[int, float] = {}
+    for size in sizes:
+        built = stores.of(size)
+        with opened(built.root) as store:
+            ours[size] = repeated(lambda store=store: store.render_prompt("opt"), 50)
+        theirs = fieldkit.of(size).get("prompt")
+        goal = gain(300) if size >= BIG else None
+        name = f"render_prompt (chain of {built.known['chain']:,})"
+        rows.append(Figure("prompt", name, size, ours[size], "ms", "fieldkit", theirs, goal))
+    first = sizes[0]
+    rows += [
+        Figure("prompt", "render_prompt, growth", size, ours[size], "ms", f"at {first:,}", ours[first], cost(1.3))
+        for size in sizes[1:]
+    ]
+    return rows
+
+
+def refreshes(stores: Stores, sizes: list[int]) -> list[Figure]:
+    """Measure how an open store takes in one trial that another process recorded."""
+    rows = []
+    for size in sizes:
+        root, elsewhere = stores.copy(stores.of(size)), stores.copy(stores.of(size))
+        with opened(root) as store, other_process(root) as beside:
+            best = store.best()
+            assert best is not None
+            shared = []
+            for _ in range(REFRESHED):
+                beside(best.exp_id)
+                shared.append(timed(store.refresh))
+            idle = repeated(store.refresh, 50)
+        goal = within(5e-3) if size >= BIG else None
+        name = "refresh after one trial"
+        rows.append(Figure("refresh", f"{name} of another process", size, statistics.median(shared), goal=goal))
+        rows.append(Figure("refresh", f"{name} that came with git fetch", size, fetched(root, elsewhere), goal=goal))
+        rows.append(Figure("refresh", "refresh with nothing new", size, idle))
+        stores.sweep()
+    return rows
+
+
+def fetched(root: Path, elsewhere: Path) -> float:
+    """
+    Return the median seconds of taking in one trial that nobody has folded here.
+
+    Another process records it in a copy of the whole store, and git fetches the writer's ref from there.
+    """
+    seconds = []
+    with other_process(elsewhere) as record:
+        ref = f"refs/notes/lineage/{WRITER}"
+        git(root, "update-ref", "-d", ref)
+        git(root, "fetch", "--quiet", str(elsewhere), f"{ref}:{ref}")
+        with opened(root) as store:
+            store.refresh()
+            for _ in range(REFRESHED):
+                record("000")
+                git(root, "fetch", "--quiet", str(elsewhere), f"{ref}:{ref}")
+                seconds.append(timed(store.refresh))
+    return statistics.median(seconds)
+
+
+@contextmanager
+def other_process(root: Path) -> Iterator[Callable[[str], None]]:
+    """Run another process that has the store open and records a child of what it is told."""
+    words = [sys.executable, Path(__file__).with_name("child.py"), "record", root]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None and child.stdout is not None
+
+        def record(parent: str) -> None:
+            child.stdin.write(parent + "\n")
+            child.stdin.flush()
+            if not child.stdout.readline():
+                raise RuntimeError("the other process ended")
+
+        try:
+            yield record
+        finally:
+            child.stdin.close()
+            child.wait()
