@@ -27,8 +27,9 @@ if TYPE_CHECKING:
         StorageError,
         UnsupportedRepository,
     )
+    from gitlineage.ledger import Watcher
     from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
-    from gitlineage.store import LineageStore, Watcher
+    from gitlineage.store import LineageStore
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
 
@@ -65,7 +66,8 @@ __all__ = [
 
 _HOMES = {
     "models": ["AncestryNode", "Cohort", "LineageSnapshot", "PromptOptions", "Snapshot", "Task", "TrialView"],
-    "store": ["LineageStore", "Watcher"],
+    "ledger": ["Watcher"],
+    "store": ["LineageStore"],
     "treediff": ["RecipeEdit"],
     "trial": ["FailureLabel", "Trial"],
 }

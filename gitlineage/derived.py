@@ -23,7 +23,7 @@ _SHOWN = (FailureLabel.KEEP, FailureLabel.BASELINE)
 
 
 def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> None:
-    """Bring the refs of some exp ids and cohorts, and ``best``, up to date; a repository that is read-only keeps its."""
+    """Bring the refs of some exp ids and cohorts, and ``best``, up to date; a read-only repository keeps its."""
     for exp_id in exp_ids:
         found = views.named_exactly(exp_id)
         if len(found) > 1:

@@ -357,7 +357,7 @@ class GitRepo:
         """Return a configuration value from any of git's files, or ``None``."""
         with _foreign("cannot read git's configuration"):
             configuration = self._repo.config
-            return configuration[key] if key in configuration else None
+            return configuration[key] if key in configuration else None  # noqa: SIM401 - it has no get()
 
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration."""

@@ -47,8 +47,8 @@ CREATE TABLE passed (through TEXT, start TEXT, PRIMARY KEY (through, start)) WIT
 CREATE INDEX passed_by_start ON passed (start);
 CREATE TABLE trials (
     id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL, exp_id TEXT NOT NULL, number INTEGER, status TEXT,
-    specialist TEXT NOT NULL, parent_cell TEXT NOT NULL, rank REAL, row TEXT NOT NULL, raw TEXT NOT NULL, saw TEXT NOT NULL,
-    clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL, last_writer TEXT NOT NULL,
+    specialist TEXT NOT NULL, parent_cell TEXT NOT NULL, rank REAL, row TEXT NOT NULL,
+    raw TEXT NOT NULL, saw TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL, last_writer TEXT NOT NULL,
     UNIQUE (snapshot, exp_id));
 CREATE INDEX trials_by_exp_id ON trials (exp_id);
 CREATE INDEX trials_by_number ON trials (number) WHERE number IS NOT NULL;
@@ -287,10 +287,9 @@ class Index:
         trailers = read_trailers(info.message)
         roles = msgspec.json.encode(dict(trailers.roles)).decode()  # in the order of the trailers
         time = info.time.strftime("%Y-%m-%dT%H:%M:%SZ")
+        said = (subject(info.message), info.author, time, trailers.exp_id, trailers.cohort or None, roles)
         cursor = self.connection.execute(
-            "INSERT INTO snapshots VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (oid, info.tree, subject(info.message), info.author, time, trailers.exp_id, trailers.cohort or None)
-            + (roles, *_key(order)),
+            "INSERT INTO snapshots VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (oid, info.tree, *said, *_key(order))
         )
         sid = int(cursor.lastrowid or 0)
         self.connection.executemany(
@@ -316,19 +315,8 @@ class Index:
                     "UPDATE trials SET clock = ?, writer = ? WHERE id = ?", (*_key(place), known[0])
                 )
                 return
-        values = (
-            (
-                snapshot,
-                trial.exp_id,
-                _number(trial.exp_id),
-                status,
-                trial.specialist,
-                trial.parent_exp,
-                self._rank(trial),
-            )
-            + (_json(event.row), event.raw, event.saw)
-            + (*_key(place), *_key(order))
-        )
+        cells = (trial.exp_id, _number(trial.exp_id), status, trial.specialist, trial.parent_exp, self._rank(trial))
+        values = (snapshot, *cells, _json(event.row), event.raw, event.saw, *_key(place), *_key(order))
         cursor = self.connection.execute(
             "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (known[0] if known else None, *values),

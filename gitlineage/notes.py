@@ -46,7 +46,7 @@ class Folder:
         """Return the tree with some entries added or replaced."""
         if len(changes) != 1 or not self._step:
             return Folder(format_tree({**self.entries(), **changes}))
-        ((name, entry),) = changes.items()
+        (name,) = changes
         piece = format_tree(changes)
         if _shape(piece) != (self._step, self._name) or piece[: self._name] != self.raw[: self._name]:
             return Folder(format_tree({**self.entries(), **changes}))

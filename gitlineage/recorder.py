@@ -442,7 +442,7 @@ class Recorder:
 
 
 def folder_tree(repo: GitRepo, trial: Trial, root: Path | None) -> str | None:
-    """Write the folder that a row's ``snapshot_path`` names and return its tree; ``None`` where none is below the root."""
+    """Write the folder that a row's ``snapshot_path`` names below a root and return its tree, if it is there."""
     cell = trial.snapshot_path
     if not cell or root is None or "\0" in cell:
         return None

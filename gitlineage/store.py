@@ -1,27 +1,18 @@
 """
-The facade: one object that opens a repository's lineage, keeps its index current, and reads and records in it.
+The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Layer 9. Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Layer 10. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
-import os
-import secrets
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from functools import wraps
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import msgspec
 
-from gitlineage import codec, derived, index, queries
-from gitlineage.errors import Conflict, Invalid, InvalidTrial, RepositoryError, StorageError
-from gitlineage.gitrepo import GitRepo, Identity, find_repository, init_repository
-from gitlineage.index import Damaged, Index
-from gitlineage.journal import PREFIX, Journal, Recorded, check_writer
-from gitlineage.landing import Landing, WriterLock, publish
+from gitlineage import codec, index, queries
+from gitlineage.errors import Invalid, InvalidTrial
+from gitlineage.ledger import Ledger, reading
 from gitlineage.models import (
     AncestryNode,
     Cohort,
@@ -38,42 +29,11 @@ from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
 from gitlineage.treediff import RecipeEdit
 from gitlineage.trial import Trial
-from gitlineage.upkeep import tidy
 from gitlineage.views import Views, trials
 from gitlineage.worktree import read_files
 
-_TRIES = 10
-_TOLD = 5
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-class Watcher:
-    """What a store tells while it works; this one listens to nothing, the command line's prints."""
-
-    def note(self, text: str) -> None:
-        """Hear something worth knowing, in one line."""
-
-    def advance(self, doing: str, count: int) -> None:
-        """Hear that so many more events were folded."""
-
-
-def _reading(method: "Callable[Concatenate[LineageStore, P], R]") -> "Callable[Concatenate[LineageStore, P], R]":
-    """Bring the index up to date before a question, and rebuild it where it turns out to be damaged."""
-
-    @wraps(method)
-    def wrapper(self: "LineageStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            self.refresh()
-            return method(self, *args, **kwargs)
-        except Damaged as error:
-            self._rebuild(f"the index is damaged ({error})")
-            return method(self, *args, **kwargs)
-
-    return wrapper
-
-
-class LineageStore:
+class LineageStore(Ledger):
     """
     The lineage of one repository.
 
@@ -92,332 +52,7 @@ class LineageStore:
         Invalid: the task differs from the one recorded in the store.
     """
 
-    def __init__(
-        self,
-        root: str | os.PathLike[str],
-        *,
-        lower_is_better: bool | None = None,
-        writer: str | None = None,
-        task: Task | None = None,
-        identity: tuple[str, str] | None = None,
-        clock: Callable[[], datetime] | None = None,
-        create: bool = True,
-        watcher: Watcher | None = None,
-    ) -> None:
-        self.root = Path(root)
-        if create and find_repository(self.root) is None:
-            init_repository(self.root)
-        self.repo = GitRepo(self.root)
-        self.journal = Journal(self.repo)
-        self.watcher = watcher or Watcher()
-        self._writer = check_writer(writer) if writer else None
-        self._identity = Identity(*identity) if identity else None
-        self._clock = clock or (lambda: datetime.now(UTC))
-        self._folder = self.repo.commondir / "lineage"
-        self._lock = WriterLock(self._folder / "lock")
-        self._landing: Landing | None = None
-        self._author = Identity("", "")
-        self._desk: Recorder | None = None
-        self._use(self._open_index())
-        self._wanted = self._wanted_task(task, lower_is_better)
-
-    def close(self) -> None:
-        """Close the index; the store opens it again when it is used."""
-        self._index.close()
-
-    def __enter__(self) -> "LineageStore":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    # -- settings ------------------------------------------------------------------------------------------
-
-    @property
-    def writer(self) -> str:
-        """The name of this clone's writer; made up and kept in git's configuration where there is none."""
-        if self._writer is None:
-            self._writer = self.repo.config("lineage.writer")
-        if self._writer is None:
-            with self._lock():
-                self._writer = GitRepo(self.root).config("lineage.writer") or self._new_writer()
-        return check_writer(self._writer)
-
-    @property
-    def task(self) -> Task:
-        """What the campaign optimises."""
-        return self.recorded_task() or Task()
-
-    def recorded_task(self) -> Task | None:
-        """Return the task that the store holds, or that this one was opened with; ``None`` where neither is."""
-        self.refresh()
-        return self._views.index.task or self._wanted
-
-    def set_task(self, task: Task) -> None:
-        """Record what the campaign optimises; every clone ranks and renders by it."""
-        self._write(lambda recorder: recorder.set_task(task))
-        self._wanted = None
-
-    def _new_writer(self) -> str:
-        who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self._who().name.lower())
-        name = "-".join(filter(None, who.split("-")))[:40] or "writer"
-        writer = f"{name}-{secrets.token_hex(3)}"
-        self.repo.set_config("lineage.writer", writer)
-        return writer
-
-    def _wanted_task(self, task: Task | None, lower_is_better: bool | None) -> Task | None:
-        """Return the task to record at the first write; refuse one that the store contradicts."""
-        if task is None and lower_is_better is None:
-            return None
-        self.refresh()
-        recorded = self._index.task
-        base = task or recorded or Task()
-        wanted = base if lower_is_better is None else msgspec.structs.replace(base, lower_is_better=lower_is_better)
-        if recorded is not None and recorded != wanted:
-            known, asked = (_task_text(each) for each in (recorded, wanted))
-            raise Invalid(f"this store's task is {known}, not {asked}; set_task (`gitlineage init`) changes it for all")
-        return wanted if recorded is None else None
-
-    def _who(self) -> Identity:
-        return self._identity or self.repo.identity()
-
-    # -- the index -----------------------------------------------------------------------------------------
-
-    def refresh(self) -> None:
-        """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
-        if self._landing is not None:
-            return
-        try:
-            if os.getpid() != self._process:
-                self._use(self._open_index())
-            if self.journal.tips() == self._index.tips():
-                return
-            self._fold()
-        except Damaged as error:
-            self._rebuild(f"the index is damaged ({error})")
-
-    def reindex(self) -> int:
-        """Throw the index and the derived refs away, build them anew, and return the number of trials."""
-        self._rebuild(None)
-        return self._views.total()
-
-    def problems(self) -> list[tuple[str, str, str]]:
-        """Return writer, commit and reason of every note line that is no event; they are skipped, never deleted."""
-        self.refresh()
-        return [tuple(row) for row in self._index.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")]
-
-    def _open_index(self) -> Index:
-        path = self._folder / "index.sqlite3"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            return Index(self.repo, path)
-        except Damaged as error:
-            self.watcher.note(f"the index is unusable ({error}): rebuilding it")
-            with self._lock():
-                index.delete(path)
-                return Index(self.repo, path)
-        except (OSError, sqlite3.OperationalError):
-            return Index(self.repo, None)
-
-    def _fold(self) -> None:
-        cohorts = self._cohort_names()
-        try:
-            folded = self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
-        except sqlite3.OperationalError as error:
-            self._use_memory(error)
-            return
-        if not folded:
-            self._recover_dropped()
-            self._rebuild("a writer's ref went back")
-            return
-        self._after_folding(cohorts)
-        self._tell_problems()
-
-    def _recover_dropped(self) -> None:
-        """
-        Record again what another program's write dropped from this clone's ref.
-
-        Git's own notes commands move a ref without looking where it stands, so one that races with a landing can
-        undo it. A ref that was set back on purpose, to a commit of its own past, is left there.
-        """
-        writer = self._writer or self.repo.config("lineage.writer")
-        old = self._index.tips().get(writer or "")
-        with self._lock(), self.repo.packing():
-            new = self.journal.tips().get(writer or "")
-            if writer is None or old is None or new is None or not self.repo.exists(old):
-                return
-            if self.journal.is_ahead(new, old) or self.journal.is_ahead(old, new):
-                return
-            kept = {(found.oid, codec.encode(found.event)) for found in self.journal.events(writer, new)}
-            had = list(self.journal.events(writer, old))
-            dropped = [found for found in had if (found.oid, codec.encode(found.event)) not in kept]
-            dropped.sort(key=lambda found: found.event.clock)
-            if dropped:
-                said = f"Record {len(dropped)} events again that another program dropped"
-                lines = [(found.oid, codec.encode(found.event)) for found in dropped]
-                clock = max(dropped[-1].event.clock, self.journal.clock(new))
-                moment, who = self._clock(), self._who()
-                self.journal.land(writer, new, lines, clock=clock, subject=said, identity=who, moment=moment)
-                self.watcher.note(f"another program's write dropped {len(dropped)} events: recorded them again")
-
-    def _rebuild(self, why: str | None) -> None:
-        if self._landing is not None:
-            raise StorageError(f"{why} in the middle of a write; nothing was recorded, try again")
-        if why is not None:
-            self.watcher.note(f"{why}: rebuilding it from the notes")
-        path = self._index.path
-        self._index.close()
-        if path is None:
-            self._use(Index(self.repo, None))
-        else:
-            with self._lock():
-                index.delete(path)
-                self._use(self._open_index())
-        try:
-            self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
-        except sqlite3.OperationalError as error:
-            self._use_memory(error)
-        self._index.touched.clear()
-        self._tell_problems()
-        derived.rebuild(self.repo, self._views)
-
-    def _tell_problems(self) -> None:
-        """Name the note lines that were skipped since the last word about them."""
-        skipped, self._index.skipped = self._index.skipped, []
-        for found in skipped[:_TOLD]:
-            self.watcher.note(f"skipped a note line of {found.writer} on {found.oid[:12]}: {found.reason}")
-        if len(skipped) > _TOLD:
-            self.watcher.note(f"skipped {len(skipped) - _TOLD} more note lines; `gitlineage show` tells where")
-
-    def _use_memory(self, error: sqlite3.OperationalError) -> None:
-        """Go on without a file where the index cannot be written: on a read-only or full disk."""
-        self.watcher.note(f"the index cannot be written ({error}): reading the notes into memory")
-        self._use(index.build(self.repo, self.journal, self.journal.tips()))
-
-    def _use(self, new: Index) -> None:
-        self._process = os.getpid()
-        self._index = new
-        self._views = Views(new, self.repo)
-
-    def _after_folding(self, cohorts: set[str]) -> None:
-        touched, self._index.touched = self._index.touched, set()
-        # a ref is for baselines and kept trials; a revision may have made or unmade one of those
-        sql = (
-            "SELECT exp_id FROM trials WHERE id = ? "
-            "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer))"
-        )
-        exp_ids = {row[0] for key in touched for row in self._index.rows(sql, key)}
-        derived.update(self.repo, self._views, sorted(exp_ids), sorted(self._cohort_names() - cohorts))
-
-    def _cohort_names(self) -> set[str]:
-        return {name for (name,) in self._index.rows("SELECT name FROM cohorts")}
-
-    # -- writing -------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def batch(self, message: str | None = None) -> Iterator["LineageStore"]:
-        """
-        Record everything inside as one commit of the writer's ref: all of it or none.
-
-        What is recorded inside can be read inside. Other writing processes wait until it ends.
-
-        Args:
-            message: the activity log's line; by default it says what was recorded.
-
-        Raises:
-            StorageError: the disk refused; nothing was recorded.
-            Conflict: another program kept moving the writer's ref.
-        """
-        if self._landing is not None:
-            yield self
-            return
-        with self._lock():
-            writer = self.writer
-            genesis = self.journal.genesis(writer)
-            cohorts, landing = self._start(writer, genesis)
-            identity = self._author = self._who()
-            with self.repo.packing():
-                try:
-                    with self._index.transaction():
-                        self._landing = landing
-                        if self._wanted is not None:
-                            self._recorder().set_task(self._wanted)
-                        yield self
-                        if landing.events:
-                            self._publish(landing, message, identity)
-                except _Moved:
-                    self._landing = None
-                    self._publish_again(landing, message, identity)
-                except (Damaged, sqlite3.Error) as error:
-                    self._landing = None
-                    self._index_failed(error, landing.published)
-                finally:
-                    self._landing = None
-            self._wanted = None
-            if landing.events:
-                self._finish(cohorts)
-
-    def _finish(self, cohorts: set[str]) -> None:
-        """Do what follows a landing and can neither undo it nor fail it."""
-        try:
-            self._after_folding(cohorts)
-        except Damaged as error:
-            self._rebuild(f"the index is damaged ({error})")
-        tidy(self.repo)
-
-    @_reading
-    def _start(self, writer: str, genesis: str) -> tuple[set[str], Landing]:
-        """Return the cohorts there are, and an empty landing, on an index that is up to date and sound."""
-        return self._cohort_names(), Landing(self._index, writer, genesis, self._clock)
-
-    def _index_failed(self, error: Exception, published: bool) -> None:
-        """Go on where the index failed after the ref had moved; refuse the landing where it failed before."""
-        if published:
-            self.watcher.note(f"recorded, but the index could not be written ({error}): reading the notes into memory")
-            self._use(index.build(self.repo, self.journal, self.journal.tips()))
-        elif isinstance(error, Damaged):
-            self._rebuild(f"the index is damaged ({error})")
-            raise _IndexLost("the index was damaged and has been rebuilt; nothing was recorded, try again") from error
-        else:
-            raise StorageError(f"cannot write the index: {error}; nothing was recorded") from error
-
-    def _write(self, work: Callable[[Recorder], R]) -> R:
-        """Do one piece of recording in a landing of its own, or in the batch that is open."""
-        if self._landing is not None:
-            return work(self._recorder())
-        try:
-            with self.batch():
-                return work(self._recorder())
-        except _IndexLost:
-            with self.batch():
-                return work(self._recorder())
-
-    def _publish(self, landing: Landing, message: str | None, identity: Identity) -> None:
-        tip = self._index.tips().get(landing.writer)
-        new = publish(landing, self.journal, tip, message=message, identity=identity)
-        if new is None:
-            raise _Moved
-        landing.published = True
-        self._index.set_tip(landing.writer, new, landing.clock)
-
-    def _publish_again(self, landing: Landing, message: str | None, identity: Identity) -> None:
-        """Land what was collected on a ref that another program moved meanwhile, as ``git notes append`` would."""
-        for _ in range(_TRIES):
-            self.refresh()
-            with suppress(_Moved), self._index.transaction():
-                landing.shift(self._index.clock)
-                self._publish(landing, message, identity)
-                for oid, event in landing.events:
-                    self._index.fold(Recorded(landing.writer, oid, event))
-                return
-        raise Conflict(PREFIX + landing.writer)
-
-    def _recorder(self) -> Recorder:
-        if self._landing is None:
-            raise RepositoryError("nothing is open to record in")
-        if self._desk is None or self._desk.landing is not self._landing:
-            self._desk = Recorder(self.repo, self._views, self._landing, self._author)
-        return self._desk
+    # -- recording -----------------------------------------------------------------------------------------
 
     def commit(
         self,
@@ -570,12 +205,12 @@ class LineageStore:
 
     # -- trials --------------------------------------------------------------------------------------------
 
-    @_reading
+    @reading
     def all_trials(self) -> list[Trial]:
         """Return every trial that has a result, in recording order."""
         return list(trials(self._views.all()))
 
-    @_reading
+    @reading
     def latest(self, n: int = 30) -> tuple[Trial, ...]:
         """
         Return the last ``n`` trials in recording order; all where there are fewer.
@@ -585,18 +220,18 @@ class LineageStore:
         """
         return trials(reversed(self._views.latest(_count(n))))
 
-    @_reading
+    @reading
     def best(self, *, eligible: str = "kept") -> Trial | None:
         """Return the best trial (semantics 11); ``eligible="informational"`` ranks all but harness aborts."""
         found = self._views.best(eligible)
         return found.trial if found else None
 
-    @_reading
+    @reading
     def leaderboard(self, k: int = 20) -> tuple[Trial, ...]:
         """Return the ``k`` best kept trials, best first, ties in recording order, those without a score last."""
         return trials(self._views.kept(_count(k)))
 
-    @_reading
+    @reading
     def trial(self, exp_id: str) -> Trial:
         """
         Return one trial.
@@ -607,12 +242,12 @@ class LineageStore:
         """
         return self._views.trial(exp_id).trial
 
-    @_reading
+    @reading
     def chain_to(self, exp_id: str) -> tuple[Trial, ...]:
         """Return the trials along primary parents, root first, the one asked for last (semantics 15)."""
         return trials(self._views.chain(self._views.trial(exp_id)))
 
-    @_reading
+    @reading
     def log(
         self,
         limit: int | None = 20,
@@ -640,14 +275,14 @@ class LineageStore:
             cohort=name, statuses=statuses, specialist=specialist, dangling=dangling, limit=limit
         )
 
-    @_reading
+    @reading
     def view(self, exp_id: str) -> TrialView:
         """Return one trial with its place in the graph; raises as `trial`."""
         return self._views.trial(exp_id)
 
     # -- snapshots -----------------------------------------------------------------------------------------
 
-    @_reading
+    @reading
     def resolve(self, text: Id) -> CommitOid:
         """
         Return the commit that any id stands for: exp id, ``exp_<id>``, ``<id>@<writer>``, ``best``, ref, oid prefix.
@@ -658,47 +293,47 @@ class LineageStore:
         """
         return resolve(self._views, text)
 
-    @_reading
+    @reading
     def snapshot(self, id: Id) -> Snapshot:
         """Return a snapshot; a commit that nobody recorded has no writer."""
         return self._views.snapshot(resolve(self._views, id))
 
-    @_reading
+    @reading
     def parents(self, id: Id) -> tuple[Snapshot, ...]:
         """Return what a snapshot was derived from, the primary parent first."""
         return queries.parents(self._views, resolve(self._views, id))
 
-    @_reading
+    @reading
     def children(self, id: Id) -> tuple[Snapshot, ...]:
         """Return what was derived from a snapshot directly, in recording order."""
         return queries.children(self._views, resolve(self._views, id))
 
-    @_reading
+    @reading
     def ancestors(self, id: Id, max_depth: int | None = -1) -> tuple[AncestryNode, ...]:
         """Return all that a snapshot goes back to, nearest first; ``max_depth`` limits the generations."""
         return queries.ancestors(self._views, resolve(self._views, id), max_depth)
 
-    @_reading
+    @reading
     def descendants(self, id: Id, max_depth: int | None = -1) -> tuple[AncestryNode, ...]:
         """Return all that goes back to a snapshot, nearest first; ``max_depth`` limits the generations."""
         return queries.descendants(self._views, resolve(self._views, id), max_depth)
 
-    @_reading
+    @reading
     def leaves(self) -> tuple[Snapshot, ...]:
         """Return the snapshots that nothing was derived from, in recording order."""
         return queries.leaves(self._views)
 
-    @_reading
+    @reading
     def common_ancestor(self, a: Id, b: Id) -> Snapshot | None:
         """Return the lowest snapshot that both go back to, ``None`` where they are unrelated (semantics 29)."""
         return queries.common_ancestor(self._views, resolve(self._views, a), resolve(self._views, b))
 
-    @_reading
+    @reading
     def same(self, id: Id) -> tuple[Snapshot, ...]:
         """Return the other snapshots with equal content: other derivations of one recipe."""
         return queries.same(self._views, resolve(self._views, id))
 
-    @_reading
+    @reading
     def cohort(self, name: str) -> Cohort:
         """
         Return a cohort with its members in recording order.
@@ -709,17 +344,17 @@ class LineageStore:
         """
         return self._views.cohort(name)
 
-    @_reading
+    @reading
     def cohorts(self) -> list[Cohort]:
         """Return every cohort in the order they were opened."""
         return self._views.cohorts()
 
-    @_reading
+    @reading
     def files(self, id: Id) -> dict[str, bytes]:
         """Return the files of a snapshot by path."""
         return read_files(self.repo, self._views.snapshot(resolve(self._views, id)).tree)
 
-    @_reading
+    @reading
     def recipe_edit(self, id: Id, parent: int = 0) -> RecipeEdit:
         """
         Return what a snapshot changed against one of its parents; a root changed nothing.
@@ -740,7 +375,7 @@ class LineageStore:
 
     # -- the prompt ----------------------------------------------------------------------------------------
 
-    @_reading
+    @reading
     def views(self, *, at: str | None = None, raw_parents: bool = False) -> Views:
         """
         Return the models behind everything else, now or as they were.
@@ -818,20 +453,7 @@ class LineageStore:
         return msgspec.structs.replace(shown, session=CommitOid(session))
 
 
-class _IndexLost(StorageError):
-    """The index was damaged and is whole again, but what was being recorded is not in it."""
-
-
-class _Moved(Exception):
-    """Another program moved the writer's ref between our look and our move."""
-
-
 def _count(n: int) -> int:
     if n < 0:
         raise ValueError(f"a count is 0 or more, not {n}")
     return n
-
-
-def _task_text(task: Task) -> str:
-    better = "lower" if task.lower_is_better else "higher"
-    return f"{task.score_field} ({better} is better, label {task.short})"

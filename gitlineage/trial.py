@@ -7,7 +7,7 @@ Layer 1. A trial keeps the text of every cell beside its typed value, so that a 
 import math
 import re
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Self
 
 import msgspec
@@ -23,7 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MAX_ID = 200
 
 
-class FailureLabel(str, Enum):
+class FailureLabel(StrEnum):
     """
     How a trial ended; the values are those of the auto-research harness's status column.
 
@@ -46,9 +46,6 @@ class FailureLabel(str, Enum):
     def is_informational(self) -> bool:
         """Whether the trial tells the next agent anything; false for ``harness_abort`` alone."""
         return self is not FailureLabel.HARNESS_ABORT
-
-    def __str__(self) -> str:
-        return self.value
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -209,7 +206,7 @@ def _status(value: object) -> FailureLabel | None:
     if value is None or value == "":
         return None
     try:
-        return FailureLabel(value)
+        return FailureLabel(str(value))
     except ValueError:
         raise InvalidTrial("status", value, f"must be one of {_STATUSES}") from None
 

@@ -241,7 +241,7 @@ def check_path(path: str) -> list[str]:
     if not isinstance(path, str) or not path or "\0" in path:
         raise InvalidContent(str(path), "is no path of a snapshot")
     parts = path.split("/")
-    if path.startswith("/") or re.match(r"[A-Za-z]:[\\/]", path) or path.startswith("\\"):
+    if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", path):
         raise InvalidContent(path, "is absolute; paths of a snapshot are relative")
     for part in parts:
         if part in ("", ".", ".."):

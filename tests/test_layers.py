@@ -17,6 +17,7 @@ LAYERS: list[list[str]] = [
     ["views", "landing"],
     ["names", "queries", "derived", "prompts"],
     ["recorder"],
+    ["ledger"],
     ["store"],
     ["tables", "demo.loop"],
     ["boards"],

@@ -85,7 +85,7 @@ class Victim:
         packs._FLUSH = self.chance.choice([packs._FLUSH, 10_000])
         store = self.open()
         while True:
-            size = self.chance.choice([2, 3, 5, 20, 70, 520])
+            size = self.chance.choice([2, 3, 3, 5, 5, 20, 20, 70, 520])
             token = f"batch {self.chance.getrandbits(60):x} of {size}"
             with store.batch():
                 made = [store.commit({"f": os.urandom(40)}, trial=self.row(token)) for _ in range(size - 1)]

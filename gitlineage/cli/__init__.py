@@ -1,7 +1,7 @@
 """
 The command line; only its entry point is here.
 
-Layer 12.
+Layer 13.
 """
 
 from gitlineage.cli.app import main

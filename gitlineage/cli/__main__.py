@@ -1,7 +1,7 @@
 """
 ``python -m gitlineage.cli``, and nothing else.
 
-Layer 12.
+Layer 13.
 """
 
 from gitlineage.cli.app import main

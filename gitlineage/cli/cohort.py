@@ -1,7 +1,7 @@
 """
 Commands on cohorts: new, list and show.
 
-Layer 12.
+Layer 13.
 """
 
 from typing import Annotated, Any

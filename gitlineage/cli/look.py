@@ -1,7 +1,7 @@
 """
 Commands that look at trials and their edits: log and diff.
 
-Layer 12.
+Layer 13.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """
 Commands that rank trials: best and leaderboard.
 
-Layer 12.
+Layer 13.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """
 Commands that record: init, commit and record; what may be recorded is the store's business.
 
-Layer 12.
+Layer 13.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 Commands that keep a clone in order: reindex.
 
-Layer 12.
+Layer 13.
 """
 
 import typer

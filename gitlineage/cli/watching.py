@@ -1,11 +1,11 @@
 """
 What a store tells while it works, printed on standard error.
 
-Layer 12.
+Layer 13.
 """
 
 from gitlineage.cli import output
-from gitlineage.store import Watcher
+from gitlineage.ledger import Watcher
 
 
 class Terminal(Watcher):

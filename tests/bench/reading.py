@@ -103,6 +103,7 @@ def refreshes(stores: Stores, sizes: list[int]) -> list[Figure]:
     rows = []
     for size in sizes:
         root, elsewhere = stores.copy(stores.of(size)), stores.copy(stores.of(size))
+        foreign = fetched(root, elsewhere)
         with opened(root) as store, other_process(root) as beside:
             best = store.best()
             assert best is not None
@@ -114,7 +115,7 @@ def refreshes(stores: Stores, sizes: list[int]) -> list[Figure]:
         goal = within(5e-3) if size >= BIG else None
         name = "refresh after one trial"
         rows.append(Figure("refresh", f"{name} of another process", size, statistics.median(shared), goal=goal))
-        rows.append(Figure("refresh", f"{name} that came with git fetch", size, fetched(root, elsewhere), goal=goal))
+        rows.append(Figure("refresh", f"{name} that came with git fetch", size, foreign, goal=goal))
         rows.append(Figure("refresh", "refresh with nothing new", size, idle))
         stores.sweep()
     return rows
@@ -129,8 +130,6 @@ def fetched(root: Path, elsewhere: Path) -> float:
     seconds = []
     with other_process(elsewhere) as record:
         ref = f"refs/notes/lineage/{WRITER}"
-        git(root, "update-ref", "-d", ref)
-        git(root, "fetch", "--quiet", str(elsewhere), f"{ref}:{ref}")
         with opened(root) as store:
             store.refresh()
             for _ in range(REFRESHED):

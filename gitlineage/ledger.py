@@ -1,0 +1,403 @@
+"""
+An open repository: its index kept current, its landings published or refused whole; not what is recorded or asked.
+
+Layer 9. Everything that can go wrong around a write is here: a damaged index, a full disk, a ref that another program
+moves, a process that died before us.
+"""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import msgspec
+
+from gitlineage import codec, derived, index
+from gitlineage.errors import Conflict, Invalid, RepositoryError, StorageError
+from gitlineage.gitrepo import GitRepo, Identity, find_repository, init_repository
+from gitlineage.index import Damaged, Index
+from gitlineage.journal import PREFIX, Journal, Recorded, check_writer
+from gitlineage.landing import Landing, WriterLock, publish
+from gitlineage.models import Task
+from gitlineage.recorder import Recorder
+from gitlineage.upkeep import tidy
+from gitlineage.views import Views
+
+_TRIES = 10
+_TOLD = 5
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Watcher:
+    """What a store tells while it works; this one listens to nothing, the command line's prints."""
+
+    def note(self, text: str) -> None:
+        """Hear something worth knowing, in one line."""
+
+    def advance(self, doing: str, count: int) -> None:
+        """Hear that so many more events were folded."""
+
+
+def reading(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate[Any, P], R]":
+    """Bring the index up to date before a question, and rebuild it where it turns out to be damaged."""
+
+    @wraps(method)
+    def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            self.refresh()
+            return method(self, *args, **kwargs)
+        except Damaged as error:
+            self._rebuild(f"the index is damaged ({error})")
+            return method(self, *args, **kwargs)
+
+    return wrapper
+
+
+class Ledger:
+    """One open repository; `LineageStore` says what the arguments mean."""
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        lower_is_better: bool | None = None,
+        writer: str | None = None,
+        task: Task | None = None,
+        identity: tuple[str, str] | None = None,
+        clock: Callable[[], datetime] | None = None,
+        create: bool = True,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.root = Path(root)
+        if create and find_repository(self.root) is None:
+            init_repository(self.root)
+        self.repo = GitRepo(self.root)
+        self.journal = Journal(self.repo)
+        self.watcher = watcher or Watcher()
+        self._writer = check_writer(writer) if writer else None
+        self._identity = Identity(*identity) if identity else None
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._folder = self.repo.commondir / "lineage"
+        self._lock = WriterLock(self._folder / "lock")
+        self._landing: Landing | None = None
+        self._author = Identity("", "")
+        self._desk: Recorder | None = None
+        self._use(self._open_index())
+        self._wanted = self._wanted_task(task, lower_is_better)
+
+    def close(self) -> None:
+        """Close the index; the store opens it again when it is used."""
+        self._index.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- settings ------------------------------------------------------------------------------------------
+
+    @property
+    def writer(self) -> str:
+        """The name of this clone's writer; made up and kept in git's configuration where there is none."""
+        if self._writer is None:
+            self._writer = self.repo.config("lineage.writer")
+        if self._writer is None:
+            with self._lock():
+                self._writer = GitRepo(self.root).config("lineage.writer") or self._new_writer()
+        return check_writer(self._writer)
+
+    @property
+    def task(self) -> Task:
+        """What the campaign optimises."""
+        return self.recorded_task() or Task()
+
+    def recorded_task(self) -> Task | None:
+        """Return the task that the store holds, or that this one was opened with; ``None`` where neither is."""
+        self.refresh()
+        return self._views.index.task or self._wanted
+
+    def set_task(self, task: Task) -> None:
+        """Record what the campaign optimises; every clone ranks and renders by it."""
+        self._write(lambda recorder: recorder.set_task(task))
+        self._wanted = None
+
+    def _new_writer(self) -> str:
+        who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self._who().name.lower())
+        name = "-".join(filter(None, who.split("-")))[:40] or "writer"
+        writer = f"{name}-{secrets.token_hex(3)}"
+        self.repo.set_config("lineage.writer", writer)
+        return writer
+
+    def _wanted_task(self, task: Task | None, lower_is_better: bool | None) -> Task | None:
+        """Return the task to record at the first write; refuse one that the store contradicts."""
+        if task is None and lower_is_better is None:
+            return None
+        self.refresh()
+        recorded = self._index.task
+        base = task or recorded or Task()
+        wanted = base if lower_is_better is None else msgspec.structs.replace(base, lower_is_better=lower_is_better)
+        if recorded is not None and recorded != wanted:
+            known, asked = (_task_text(each) for each in (recorded, wanted))
+            raise Invalid(f"this store's task is {known}, not {asked}; set_task (`gitlineage init`) changes it for all")
+        return wanted if recorded is None else None
+
+    def _who(self) -> Identity:
+        return self._identity or self.repo.identity()
+
+    # -- the index -----------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
+        if self._landing is not None:
+            return
+        try:
+            if os.getpid() != self._process:
+                self._use(self._open_index())
+            if self.journal.tips() == self._index.tips():
+                return
+            self._fold()
+        except Damaged as error:
+            self._rebuild(f"the index is damaged ({error})")
+
+    def reindex(self) -> int:
+        """Throw the index and the derived refs away, build them anew, and return the number of trials."""
+        self._rebuild(None)
+        return self._views.total()
+
+    def problems(self) -> list[tuple[str, str, str]]:
+        """Return writer, commit and reason of every note line that is no event; they are skipped, never deleted."""
+        self.refresh()
+        return [tuple(row) for row in self._index.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")]
+
+    def _open_index(self) -> Index:
+        path = self._folder / "index.sqlite3"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return Index(self.repo, path)
+        except Damaged as error:
+            self.watcher.note(f"the index is unusable ({error}): rebuilding it")
+            with self._lock():
+                index.delete(path)
+                return Index(self.repo, path)
+        except (OSError, sqlite3.OperationalError):
+            return Index(self.repo, None)
+
+    def _fold(self) -> None:
+        cohorts = self._cohort_names()
+        try:
+            folded = self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+        except sqlite3.OperationalError as error:
+            self._use_memory(error)
+            return
+        if not folded:
+            self._recover_dropped()
+            self._rebuild("a writer's ref went back")
+            return
+        self._after_folding(cohorts)
+        self._tell_problems()
+
+    def _recover_dropped(self) -> None:
+        """
+        Record again what another program's write dropped from this clone's ref.
+
+        Git's own notes commands move a ref without looking where it stands, so one that races with a landing can
+        undo it. A ref that was set back on purpose, to a commit of its own past, is left there.
+        """
+        writer = self._writer or self.repo.config("lineage.writer")
+        old = self._index.tips().get(writer or "")
+        with self._lock(), self.repo.packing():
+            new = self.journal.tips().get(writer or "")
+            if writer is None or old is None or new is None or not self.repo.exists(old):
+                return
+            if self.journal.is_ahead(new, old) or self.journal.is_ahead(old, new):
+                return
+            kept = {(found.oid, codec.encode(found.event)) for found in self.journal.events(writer, new)}
+            had = list(self.journal.events(writer, old))
+            dropped = [found for found in had if (found.oid, codec.encode(found.event)) not in kept]
+            dropped.sort(key=lambda found: found.event.clock)
+            if dropped:
+                said = f"Record {len(dropped)} events again that another program dropped"
+                lines = [(found.oid, codec.encode(found.event)) for found in dropped]
+                clock = max(dropped[-1].event.clock, self.journal.clock(new))
+                moment, who = self._clock(), self._who()
+                self.journal.land(writer, new, lines, clock=clock, subject=said, identity=who, moment=moment)
+                self.watcher.note(f"another program's write dropped {len(dropped)} events: recorded them again")
+
+    def _rebuild(self, why: str | None) -> None:
+        if self._landing is not None:
+            raise StorageError(f"{why} in the middle of a write; nothing was recorded, try again")
+        if why is not None:
+            self.watcher.note(f"{why}: rebuilding it from the notes")
+        path = self._index.path
+        self._index.close()
+        if path is None:
+            self._use(Index(self.repo, None))
+        else:
+            with self._lock():
+                index.delete(path)
+                self._use(self._open_index())
+        try:
+            self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+        except sqlite3.OperationalError as error:
+            self._use_memory(error)
+        self._index.touched.clear()
+        self._tell_problems()
+        derived.rebuild(self.repo, self._views)
+
+    def _tell_problems(self) -> None:
+        """Name the note lines that were skipped since the last word about them."""
+        skipped, self._index.skipped = self._index.skipped, []
+        for found in skipped[:_TOLD]:
+            self.watcher.note(f"skipped a note line of {found.writer} on {found.oid[:12]}: {found.reason}")
+        if len(skipped) > _TOLD:
+            self.watcher.note(f"skipped {len(skipped) - _TOLD} more note lines; `gitlineage show` tells where")
+
+    def _use_memory(self, error: sqlite3.OperationalError) -> None:
+        """Go on without a file where the index cannot be written: on a read-only or full disk."""
+        self.watcher.note(f"the index cannot be written ({error}): reading the notes into memory")
+        self._use(index.build(self.repo, self.journal, self.journal.tips()))
+
+    def _use(self, new: Index) -> None:
+        self._process = os.getpid()
+        self._index = new
+        self._views = Views(new, self.repo)
+
+    def _after_folding(self, cohorts: set[str]) -> None:
+        touched, self._index.touched = self._index.touched, set()
+        # a ref is for baselines and kept trials; a revision may have made or unmade one of those
+        sql = (
+            "SELECT exp_id FROM trials WHERE id = ? "
+            "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer))"
+        )
+        exp_ids = {row[0] for key in touched for row in self._index.rows(sql, key)}
+        derived.update(self.repo, self._views, sorted(exp_ids), sorted(self._cohort_names() - cohorts))
+
+    def _cohort_names(self) -> set[str]:
+        return {name for (name,) in self._index.rows("SELECT name FROM cohorts")}
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def batch(self, message: str | None = None) -> Iterator[Self]:
+        """
+        Record everything inside as one commit of the writer's ref: all of it or none.
+
+        What is recorded inside can be read inside. Other writing processes wait until it ends.
+
+        Args:
+            message: the activity log's line; by default it says what was recorded.
+
+        Raises:
+            StorageError: the disk refused; nothing was recorded.
+            Conflict: another program kept moving the writer's ref.
+        """
+        if self._landing is not None:
+            yield self
+            return
+        with self._lock():
+            writer = self.writer
+            genesis = self.journal.genesis(writer)
+            cohorts, landing = self._start(writer, genesis)
+            identity = self._author = self._who()
+            with self.repo.packing():
+                try:
+                    with self._index.transaction():
+                        self._landing = landing
+                        if self._wanted is not None:
+                            self._recorder().set_task(self._wanted)
+                        yield self
+                        if landing.events:
+                            self._publish(landing, message, identity)
+                except _Moved:
+                    self._landing = None
+                    self._publish_again(landing, message, identity)
+                except (Damaged, sqlite3.Error) as error:
+                    self._landing = None
+                    self._index_failed(error, landing.published)
+                finally:
+                    self._landing = None
+            self._wanted = None
+            if landing.events:
+                self._finish(cohorts)
+
+    def _finish(self, cohorts: set[str]) -> None:
+        """Do what follows a landing and can neither undo it nor fail it."""
+        try:
+            self._after_folding(cohorts)
+        except Damaged as error:
+            self._rebuild(f"the index is damaged ({error})")
+        tidy(self.repo)
+
+    @reading
+    def _start(self, writer: str, genesis: str) -> tuple[set[str], Landing]:
+        """Return the cohorts there are, and an empty landing, on an index that is up to date and sound."""
+        return self._cohort_names(), Landing(self._index, writer, genesis, self._clock)
+
+    def _index_failed(self, error: Exception, published: bool) -> None:
+        """Go on where the index failed after the ref had moved; refuse the landing where it failed before."""
+        if published:
+            self.watcher.note(f"recorded, but the index could not be written ({error}): reading the notes into memory")
+            self._use(index.build(self.repo, self.journal, self.journal.tips()))
+        elif isinstance(error, Damaged):
+            self._rebuild(f"the index is damaged ({error})")
+            raise _IndexLost("the index was damaged and has been rebuilt; nothing was recorded, try again") from error
+        else:
+            raise StorageError(f"cannot write the index: {error}; nothing was recorded") from error
+
+    def _write(self, work: Callable[[Recorder], R]) -> R:
+        """Do one piece of recording in a landing of its own, or in the batch that is open."""
+        if self._landing is not None:
+            return work(self._recorder())
+        try:
+            with self.batch():
+                return work(self._recorder())
+        except _IndexLost:
+            with self.batch():
+                return work(self._recorder())
+
+    def _publish(self, landing: Landing, message: str | None, identity: Identity) -> None:
+        tip = self._index.tips().get(landing.writer)
+        new = publish(landing, self.journal, tip, message=message, identity=identity)
+        if new is None:
+            raise _Moved
+        landing.published = True
+        self._index.set_tip(landing.writer, new, landing.clock)
+
+    def _publish_again(self, landing: Landing, message: str | None, identity: Identity) -> None:
+        """Land what was collected on a ref that another program moved meanwhile, as ``git notes append`` would."""
+        for _ in range(_TRIES):
+            self.refresh()
+            with suppress(_Moved), self._index.transaction():
+                landing.shift(self._index.clock)
+                self._publish(landing, message, identity)
+                for oid, event in landing.events:
+                    self._index.fold(Recorded(landing.writer, oid, event))
+                return
+        raise Conflict(PREFIX + landing.writer)
+
+    def _recorder(self) -> Recorder:
+        if self._landing is None:
+            raise RepositoryError("nothing is open to record in")
+        if self._desk is None or self._desk.landing is not self._landing:
+            self._desk = Recorder(self.repo, self._views, self._landing, self._author)
+        return self._desk
+
+
+class _IndexLost(StorageError):
+    """The index was damaged and is whole again, but what was being recorded is not in it."""
+
+
+class _Moved(Exception):
+    """Another program moved the writer's ref between our look and our move."""
+
+
+def _task_text(task: Task) -> str:
+    better = "lower" if task.lower_is_better else "higher"
+    return f"{task.score_field} ({better} is better, label {task.short})"
