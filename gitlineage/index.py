@@ -48,7 +48,8 @@ CREATE INDEX passed_by_start ON passed (start);
 CREATE TABLE trials (
     id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL, exp_id TEXT NOT NULL, number INTEGER, status TEXT,
     specialist TEXT NOT NULL, parent_cell TEXT NOT NULL, rank REAL, row TEXT NOT NULL,
-    raw TEXT NOT NULL, saw TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL, last_writer TEXT NOT NULL,
+    raw TEXT NOT NULL, saw TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL,
+    last_writer TEXT NOT NULL,
     UNIQUE (snapshot, exp_id));
 CREATE INDEX trials_by_exp_id ON trials (exp_id);
 CREATE INDEX trials_by_number ON trials (number) WHERE number IS NOT NULL;
