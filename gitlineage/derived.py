@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from gitlineage.errors import LineageError
 from gitlineage.gitrepo import GitRepo
+from gitlineage.journal import PREFIX as JOURNALS
 from gitlineage.trial import FailureLabel
 from gitlineage.views import Views
 
@@ -41,6 +42,8 @@ def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterabl
 
 def rebuild(repo: GitRepo, views: Views) -> None:
     """Delete every derived ref and make them anew."""
+    for prefix in (PREFIX, JOURNALS):
+        repo.break_old_locks(prefix)
     with suppress(LineageError):
         for name in repo.refs(PREFIX):
             repo.set_ref(name, None)

@@ -17,7 +17,7 @@ import msgspec
 import pygit2
 
 from gitlineage.errors import Ambiguous, Conflict, RepositoryError, StorageError, UnsupportedRepository
-from gitlineage.packs import PackWriter, Stored, release_abandoned
+from gitlineage.packs import PackWriter, Stored, release_abandoned, sync
 
 TREE = 0o040000
 FILE = 0o100644
@@ -40,6 +40,9 @@ _RECENT = 2000
 
 _LAST_SECOND = 253_402_300_799
 """The last second of the year 9999; a commit may claim a later one."""
+
+_LOCK_AGE = 60.0
+"""Seconds after which a lock file that others may hold for long counts as left behind."""
 
 _LOCK_PATIENCE = 2.0
 """Seconds after which a ref's lock file counts as left behind; git holds one for milliseconds."""
@@ -226,9 +229,10 @@ class GitRepo:
         """Return an object that is being written, or was a moment ago."""
         return (self._pack.get(oid) if self._pack is not None else None) or self._recent.get(oid)
 
-    def _flush(self) -> None:
+    def _flush(self, durable: bool) -> None:
         """Put what is being written into a pack, so that a ref may lead to it."""
         if self._pack is not None:
+            self._pack.durable = durable
             with _writing(self.commondir):
                 written = self._pack.flush()
             if len(self._recent) + len(written) > _RECENT:
@@ -297,19 +301,30 @@ class GitRepo:
         found = {name: self.ref(name) for name in sorted(names)}
         return {name: oid for name, oid in found.items() if oid is not None}
 
-    def move_ref(self, name: str, new: str, old: str | None, message: str = "") -> bool:
+    def move_ref(self, name: str, new: str, old: str | None, message: str = "", *, durable: bool = False) -> bool:
         """
         Move a ref by compare-and-swap; ``old`` is ``None`` for one that must not exist yet.
+
+        Args:
+            name: the ref.
+            new: where to.
+            old: where it must stand.
+            message: for the reflog.
+            durable: have the disk confirm the objects, then the ref, before this returns.
 
         Returns:
             Whether it was moved; not when it no longer is where the caller saw it.
         """
-        self._flush()
+        self._flush(durable)
         with _writing(self.commondir), self._repo.transaction() as transaction:
             self._patiently(name, lambda: transaction.lock_ref(name))
             if self.ref(name) != old:
                 return False
             transaction.set_target(name, pygit2.Oid(hex=new), message=message or None)
+        if durable:
+            with _writing(self.commondir):
+                sync(self.commondir / name)
+                sync((self.commondir / name).parent)
         return True
 
     def set_ref(self, name: str, oid: str | None) -> None:
@@ -331,25 +346,35 @@ class GitRepo:
 
     def _patiently(self, name: str, action: Callable[[], object]) -> None:
         """Do something that locks a ref; a lock file that stays as it is was left by a killed process and goes."""
-        paths = [self.commondir / f"{name}.lock", self.commondir / "packed-refs.lock"]
+        if not pygit2.reference_is_valid_name(name):
+            raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
+        path = self.commondir / f"{name}.lock"
         deadline = time.monotonic() + _LOCK_PATIENCE
-        seen = [_mtime(path) for path in paths]
+        seen = _mtime(path)
         while True:
             try:
                 action()
                 return
             except (OSError, pygit2.GitError) as error:
-                if "failed to lock" not in str(error) and not any(path.exists() for path in paths):
+                if "lock" not in str(error) or self._is_packing_refs():
                     raise
                 self._reopen()
             if time.monotonic() > deadline:
-                stale = [path for path, then in zip(paths, seen, strict=True) if then and _mtime(path) == then]
-                if not stale:
+                if (now := _mtime(path)) is None or now != seen:
                     raise Conflict(name)
-                for path in stale:
-                    path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
                 deadline += _LOCK_PATIENCE
             time.sleep(0.005)
+
+    def _is_packing_refs(self) -> bool:
+        """Whether git rewrites its list of packed refs, which may take it long; a lock of a minute's age is broken."""
+        path = self.commondir / "packed-refs.lock"
+        return _mtime(path) is not None and not _unlink_old(path)
+
+    def break_old_locks(self, prefix: str) -> None:
+        """Remove the lock files of a minute's age below a prefix of refs, which killed processes left behind."""
+        for path in (self.commondir / prefix).rglob("*.lock"):
+            _unlink_old(path)
 
     # -- configuration -------------------------------------------------------------------------------------
 
@@ -474,6 +499,17 @@ def _common_directory(gitdir: Path) -> Path:
         return (gitdir / (gitdir / "commondir").read_text().strip()).resolve()
     except FileNotFoundError:
         return gitdir
+
+
+def _unlink_old(path: Path) -> bool:
+    """Remove a lock file that nobody can be holding any more, and return whether it was one."""
+    try:
+        old = time.time() - path.stat().st_mtime > _LOCK_AGE
+        if old:
+            path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return old
 
 
 def _mtime(path: Path) -> int | None:

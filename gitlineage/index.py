@@ -6,6 +6,8 @@ its state), so events may arrive in any order and twice. `FORMAT_VERSION` and th
 current; an index in memory is the same thing without a file.
 """
 
+import os
+import secrets
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,8 +25,9 @@ from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.trial import Trial
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 # 1: the first one
+# 2: numbers of exp ids, how many trials have a result, which rows were revised
 
 JOIN_LIMIT = 256
 """Unrecorded commits that a walk to the nearest recorded ancestor visits at most (design 4)."""
@@ -60,6 +63,7 @@ CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
 CREATE INDEX trials_eligible ON trials (rank, clock, writer)
     WHERE status IN ('keep', 'baseline') AND rank IS NOT NULL;
 CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
+CREATE TABLE revised (id INTEGER PRIMARY KEY);
 CREATE TABLE cohorts (
     oid TEXT PRIMARY KEY, name TEXT NOT NULL, base TEXT NOT NULL, metadata TEXT NOT NULL, allow_mixed INTEGER NOT NULL,
     at TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL) WITHOUT ROWID;
@@ -95,12 +99,12 @@ class Index:
         self.path = path
         self._fresh: list[tuple[int, str, tuple[str, ...]]] = []
         self._clock: int | None = None
+        self._done = 0
         self._task_now: Task | None = None
         self.touched: set[int] = set()
         self.skipped: list[Problem] = []
-        if path is not None and not path.exists():
-            delete(path)
-        self.connection = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=30)
+        self._file = _file_behind(path) if path is not None else None
+        self.connection = sqlite3.connect(self._file or ":memory:", isolation_level=None, timeout=30)
         try:
             self._prepare()
         except BaseException:
@@ -122,6 +126,10 @@ class Index:
                     self.connection.execute(statement)
                 self.connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
             self.connection.execute("COMMIT")
+
+    def is_replaced(self) -> bool:
+        """Whether another file stands at the index's place by now, because it was deleted or rebuilt."""
+        return self.path is not None and _target(self.path) != self._file
 
     def close(self) -> None:
         """Close the file."""
@@ -156,6 +164,14 @@ class Index:
         return int(found[0]) if found else 0
 
     @property
+    def done(self) -> int:
+        """How many trials have a result."""
+        if self._clock is not None:
+            return self._done
+        found = self.one("SELECT value FROM meta WHERE key = 'done'")
+        return int(found[0]) if found else 0
+
+    @property
     def task(self) -> Task | None:
         """The campaign's task, or ``None`` while nobody has set it."""
         if self._clock is not None:
@@ -170,13 +186,15 @@ class Index:
         """Fold inside this, all or nothing; links are made when it ends."""
         with _damage():
             self.connection.execute("BEGIN IMMEDIATE")
-        self._task_now = self.task
+        self._task_now, self._done = self.task, self.done
         self._clock = self.clock
         try:
             with _damage():
                 yield
                 self.link()
-                self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('clock', ?)", (self._clock,))
+                self.connection.executemany(
+                    "INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self._clock), ("done", self._done)]
+                )
                 self.connection.execute("COMMIT")
         except BaseException:
             self._fresh.clear()
@@ -309,6 +327,7 @@ class Index:
         status = trial.status.value if trial.status else None
         place = order
         if known:
+            self.connection.execute("INSERT OR IGNORE INTO revised VALUES (?)", (known[0],))
             was, done, was_done = Order(known[2], known[3]), status is not None, known[1] is not None
             place = min(order, was) if done == was_done else (order if done else was)
             if (done, order) < (was_done, Order(known[4], known[5])):
@@ -323,6 +342,8 @@ class Index:
             (known[0] if known else None, *values),
         )
         self.touched.add(int(cursor.lastrowid or 0))
+        if status is not None and (not known or known[1] is None):
+            self._done += 1
 
     def _cohort(self, oid: str, event: codec.CohortEvent, order: Order) -> None:
         if self._is_earliest("cohorts", oid, order):
@@ -442,9 +463,36 @@ def read_row(row: str) -> Trial:
 
 
 def delete(path: Path) -> None:
-    """Delete an index with the files that SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    """Delete an index; whoever has it open keeps what it has until its next look."""
+    path.unlink(missing_ok=True)
+    for old in path.parent.glob(f"{path.stem}-*{path.suffix}*"):
+        old.unlink(missing_ok=True)
+
+
+def _file_behind(path: Path) -> Path:
+    """
+    Return the file that an index's name stands for, a new one where it stands for none.
+
+    The name is a symbolic link to a file that is never used twice: SQLite finds its write-ahead log by name, and two
+    generations of an index under one name would read each other's.
+    """
+    found = _target(path)
+    if found is not None and found.exists():
+        return found
+    if path.exists() and not path.is_symlink():
+        raise Damaged("another file stands at its place")
+    new = path.with_name(f"{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+    link = path.with_name(f".{new.name}.link")
+    link.symlink_to(new.name)
+    link.replace(path)
+    return new
+
+
+def _target(path: Path) -> Path | None:
+    try:
+        return path.with_name(os.readlink(path))
+    except OSError:
+        return None
 
 
 @contextmanager

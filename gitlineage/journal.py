@@ -70,6 +70,7 @@ class Journal:
         identity: Identity,
         moment: datetime,
         keep: Sequence[str] = (),
+        durable: bool = False,
     ) -> str | None:
         """
         Append events to the notes of their objects and move the writer's ref.
@@ -83,6 +84,7 @@ class Journal:
             identity: who commits.
             moment: when.
             keep: commits to keep alive besides those annotated.
+            durable: have the disk confirm it before this returns.
 
         Returns:
             The ref's new place, or ``None`` when somebody else moved it: nothing was recorded.
@@ -105,7 +107,7 @@ class Journal:
             last = self._repo.write_commit(tree, [last, *part], message, identity, moment)
         message = compose(subject, [("Clock", str(clock))])
         new = self._repo.write_commit(self._trees.put(tree, notes), [last, *fresh], message, identity, moment)
-        moved = self._repo.move_ref(PREFIX + writer, new, tip, f"lineage: {subject}")
+        moved = self._repo.move_ref(PREFIX + writer, new, tip, f"lineage: {subject}", durable=durable)
         return new if moved else None
 
     def clock(self, tip: str) -> int:

@@ -136,7 +136,7 @@ class Landing:
 
 
 def publish(
-    landing: Landing, journal: Journal, tip: str | None, *, message: str | None, identity: Identity
+    landing: Landing, journal: Journal, tip: str | None, *, message: str | None, identity: Identity, durable: bool
 ) -> str | None:
     """Move the writer's ref to what a landing recorded; ``None`` when somebody else had moved it."""
     return journal.land(
@@ -148,6 +148,7 @@ def publish(
         identity=identity,
         moment=landing.moment(),
         keep=landing.keep,
+        durable=durable,
     )
 
 

@@ -158,7 +158,7 @@ class Ledger:
         if self._landing is not None:
             return
         try:
-            if os.getpid() != self._process:
+            if os.getpid() != self._process or self._index.is_replaced():
                 self._use(self._open_index())
             if self.journal.tips() == self._index.tips():
                 return
@@ -245,11 +245,12 @@ class Ledger:
                 self._use(self._open_index())
         try:
             self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
-        except sqlite3.OperationalError as error:
+            derived.rebuild(self.repo, self._views)
+        except (Damaged, sqlite3.OperationalError) as error:
             self._use_memory(error)
+            derived.rebuild(self.repo, self._views)
         self._index.touched.clear()
         self._tell_problems()
-        derived.rebuild(self.repo, self._views)
 
     def _tell_problems(self) -> None:
         """Name the note lines that were skipped since the last word about them."""
@@ -259,7 +260,7 @@ class Ledger:
         if len(skipped) > _TOLD:
             self.watcher.note(f"skipped {len(skipped) - _TOLD} more note lines; `gitlineage show` tells where")
 
-    def _use_memory(self, error: sqlite3.OperationalError) -> None:
+    def _use_memory(self, error: Exception) -> None:
         """Go on without a file where the index cannot be written: on a read-only or full disk."""
         self.watcher.note(f"the index cannot be written ({error}): reading the notes into memory")
         self._use(index.build(self.repo, self.journal, self.journal.tips()))
@@ -364,11 +365,23 @@ class Ledger:
 
     def _publish(self, landing: Landing, message: str | None, identity: Identity) -> None:
         tip = self._index.tips().get(landing.writer)
-        new = publish(landing, self.journal, tip, message=message, identity=identity)
+        new = publish(landing, self.journal, tip, message=message, identity=identity, durable=self._is_durable(landing))
         if new is None:
             raise _Moved
         landing.published = True
         self._index.set_tip(landing.writer, new, landing.clock)
+
+    def _is_durable(self, landing: Landing) -> bool:
+        """
+        Whether the disk has to confirm a landing before it counts, by git config ``lineage.fsync``.
+
+        ``none``: never; everything survives a killed process, the last seconds may not survive a power cut.
+        ``batch``, the default: landings of more than one event, such as imports. ``always``: every landing.
+        """
+        mode = (self.repo.config("lineage.fsync") or "batch").lower()
+        if mode not in ("none", "batch", "always"):
+            raise Invalid(f"git config lineage.fsync is {mode!r}; it takes none, batch or always")
+        return mode == "always" or (mode == "batch" and len(landing.events) > 1)
 
     def _publish_again(self, landing: Landing, message: str | None, identity: Identity) -> None:
         """Land what was collected on a ref that another program moved meanwhile, as ``git notes append`` would."""

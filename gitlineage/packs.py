@@ -8,6 +8,7 @@ that `git gc` could prune before the ref moves, because a ``.keep`` file stands 
 import os
 import struct
 import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
@@ -45,6 +46,7 @@ class PackWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.durable = False
         self._objects: dict[str, Stored] = {}
         self._done: set[bytes] = set()
         self._pieces: list[bytes] = []
@@ -79,6 +81,8 @@ class PackWriter:
         """
         Write what was taken as a pack that git sees and keeps, and return it.
 
+        Where ``durable`` is set, the disk has confirmed it before this returns.
+
         Raises:
             OSError: the disk refused; no half pack is left where git would see it.
         """
@@ -96,10 +100,12 @@ class PackWriter:
         scratch = self._folder / f"tmp_idx_{name}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            _write(keep, _KEEP)
+            _write(keep, [_KEEP])
             self._kept.append(keep)
-            _write(pack, body, trailer)
-            _write_whole(final, scratch, index)
+            _write(pack, [body, trailer], self.durable)
+            _write_whole(final, scratch, index, self.durable)
+            if self.durable:
+                sync(self._folder)
         except OSError:
             for path in (scratch, pack, keep):
                 with suppress(OSError):
@@ -138,6 +144,15 @@ class LooseObjects:
 def object_id(kind: str, data: bytes) -> str:
     """Return the oid that git gives an object."""
     return sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Have the disk confirm a file or a folder."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def release_abandoned(folder: Path) -> None:
@@ -182,10 +197,10 @@ def _index(entries: list[_Entry], trailer: bytes) -> bytes:
     return body + sha1(body).digest()
 
 
-def _write_whole(path: Path, scratch: Path, data: bytes) -> None:
+def _write_whole(path: Path, scratch: Path, data: bytes, durable: bool) -> None:
     """Put a file in its place in one step; `git prune` may take the scratch file away in between."""
     for last in (False, False, True):
-        _write(scratch, data)
+        _write(scratch, [data], durable)
         try:
             os.rename(scratch, path)
             return
@@ -194,8 +209,10 @@ def _write_whole(path: Path, scratch: Path, data: bytes) -> None:
                 raise
 
 
-def _write(path: Path, *pieces: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes], durable: bool = False) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
     with os.fdopen(handle, "wb") as file:
-        for piece in pieces:
-            file.write(piece)
+        file.writelines(pieces)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())

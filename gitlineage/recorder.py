@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec
-from gitlineage.errors import BadRows, CohortMismatch, Duplicate, Invalid, InvalidContent, NotFound
+from gitlineage.errors import Ambiguous, BadRows, CohortMismatch, Duplicate, Invalid, InvalidContent, NotFound
 from gitlineage.gitrepo import GitRepo, Identity
 from gitlineage.graph import topological
 from gitlineage.index import read_row
@@ -135,6 +135,11 @@ class Recorder:
         pending = [view for view in here if view.trial.status is None]
         if trial.exp_id == AUTO_ID and len(pending) == 1:
             trial = trial.replace(exp_id=pending[0].trial.exp_id)
+        if trial.exp_id == AUTO_ID and revise and here:
+            named = [view for view in here if view.label == rev or view.trial.exp_id == rev]
+            if len(named or here) > 1:
+                raise Ambiguous(str(rev), [view.label for view in here])
+            trial = trial.replace(exp_id=(named or here)[0].trial.exp_id)
         if trial.exp_id == AUTO_ID and not here and (meant := self._trailer_id(oid)):
             trial = trial.replace(exp_id=meant)
         known = next((view for view in here if view.trial.exp_id == trial.exp_id), None)

@@ -27,6 +27,7 @@ from gitlineage.names import Id, moment, resolve
 from gitlineage.prompts import prompt_view
 from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
+from gitlineage.search import search
 from gitlineage.treediff import RecipeEdit
 from gitlineage.trial import Trial
 from gitlineage.views import Views, trials
@@ -102,7 +103,8 @@ class LineageStore(Ledger):
         Args:
             rev: the commit.
             trial: the row; empty cells are filled as by `commit`.
-            revise: record a new version of a row that has a result; the old one stays in history.
+            revise: record a new version of the row that is meant, of the only one where no exp id says which; the old
+                version stays in history, and cells that are left empty keep what they held.
 
         Raises:
             NotFound: no such commit.
@@ -274,6 +276,20 @@ class LineageStore(Ledger):
         return self._views.listing(
             cohort=name, statuses=statuses, specialist=specialist, dangling=dangling, limit=limit
         )
+
+    @reading
+    def search(self, text: str, limit: int = 20) -> list[TrialView]:
+        """
+        Return the trials whose exp id, specialist, hypothesis and notes hold all words of a text, best match first.
+
+        Args:
+            text: the words; one that ends in ``*`` stands for all that begin so.
+            limit: how many trials at the most.
+
+        Raises:
+            ValueError: a negative limit.
+        """
+        return search(self._views, text, limit, lambda count: self.watcher.advance("indexing texts", count))
 
     @reading
     def view(self, exp_id: str) -> TrialView:

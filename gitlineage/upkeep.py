@@ -10,8 +10,10 @@ import shlex
 import subprocess
 from contextlib import suppress
 
+import msgspec
+
+from gitlineage import program
 from gitlineage.gitrepo import GitRepo
-from gitlineage.program import environment
 
 MANY_PACKS = 50
 """Packs that may lie side by side; `git gc --auto` uses the same number."""
@@ -53,13 +55,58 @@ def repack(repo: GitRepo) -> bool:
     return False
 
 
+class Saving(msgspec.Struct, frozen=True, kw_only=True):
+    """What maintenance changed: objects in files of their own, packs, and bytes on disk, before and after."""
+
+    loose_before: int
+    loose_after: int
+    packs_before: int
+    packs_after: int
+    bytes_before: int
+    bytes_after: int
+
+
+def maintain(repo: GitRepo) -> Saving:
+    """
+    Repack everything with git, write its commit graph and pack its refs; nothing that exists is thrown away.
+
+    Writers may go on meanwhile.
+
+    Raises:
+        GitFailed: git could not.
+    """
+    before = _counts(repo)
+    for words in (
+        ["repack", "-a", "-d", "--keep-unreachable", "--quiet"],
+        ["commit-graph", "write", "--reachable", "--no-progress"],
+        ["pack-refs", "--all"],
+    ):
+        program.run(["--git-dir", str(repo.commondir), *words])
+    after = _counts(repo)
+    return Saving(
+        loose_before=before["count"],
+        loose_after=after["count"],
+        packs_before=before["packs"],
+        packs_after=after["packs"],
+        bytes_before=1024 * (before["size"] + before["size-pack"]),
+        bytes_after=1024 * (after["size"] + after["size-pack"]),
+    )
+
+
+def _counts(repo: GitRepo) -> dict[str, int]:
+    """Return what git says of its objects: how many, in how many packs, in how many KiB."""
+    out = program.run(["--git-dir", str(repo.commondir), "count-objects", "-v"]).decode()
+    pairs = (line.split(": ", 1) for line in out.splitlines() if ": " in line)
+    return {key: int(value) for key, value in pairs if value.isdecimal()}
+
+
 def _start(repo: GitRepo, lock: int) -> None:
     """Start git in a session of its own; it inherits the lock and holds it until it is done."""
     command = shlex.join(["git", "--git-dir", str(repo.commondir), *_REPACK])
     subprocess.run(
         ["/bin/sh", "-c", f"exec {command} >/dev/null 2>&1 &"],
         stdin=subprocess.DEVNULL,
-        env=environment(),
+        env=program.environment(),
         pass_fds=[lock],
         start_new_session=True,
         check=False,

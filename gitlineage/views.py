@@ -60,7 +60,7 @@ class Views:
 
     def total(self) -> int:
         """Return how many trials have a result."""
-        return int(self.index.one("SELECT count(*) FROM trials WHERE status IS NOT NULL")[0])
+        return self.index.done
 
     def all(self) -> list[TrialView]:
         """Return every trial that has a result, in recording order."""
@@ -115,6 +115,10 @@ class Views:
         if dangling:
             return [view for view in self._views(sql, *values) if view.dangling is not None][:limit]
         return self._views(f"{sql} LIMIT ?", *values, -1 if limit is None else limit)
+
+    def by_number(self, numbers: Iterable[int]) -> list[TrialView]:
+        """Return trials by their numbers in the index, in the order given."""
+        return [view for number in numbers for view in self._views(f"{_VIEW} WHERE t.id = ?", number)]
 
     def best(self, eligible: str = "kept") -> TrialView | None:
         """

@@ -117,8 +117,11 @@ def nursery() -> Iterator[Nursery]:
 
 def kill(pid: int, *, group: bool) -> None:
     """Kill a victim, alone or with the git processes that it started."""
+    if group:
+        with contextlib.suppress(ProcessLookupError):  # it may not lead its group yet
+            os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL) if group else os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
 
 class Campaign:
@@ -371,7 +374,7 @@ def test_kills(campaign, work, longest):
             campaign.heal()
     campaign.settle()
     assert campaign.kills.total() == KILLS
-    assert work == "rebuild" or len(campaign.acknowledged) > 2 * KILLS
+    assert work == "rebuild" or len(campaign.acknowledged) > KILLS + 1, "no victim was told anything"
 
 
 @pytest.mark.soak

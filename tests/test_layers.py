@@ -15,7 +15,7 @@ LAYERS: list[list[str]] = [
     ["journal", "treediff", "render.prompt"],
     ["index"],
     ["views", "landing"],
-    ["names", "queries", "derived", "prompts"],
+    ["names", "queries", "derived", "prompts", "search"],
     ["recorder"],
     ["ledger"],
     ["store"],

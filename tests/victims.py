@@ -118,11 +118,19 @@ class Victim:
         """Delete the index and let a reader build it again, and rebuild it by name."""
         while True:
             if self.chance.random() < 0.7:
-                index.delete(self.root / ".git" / "lineage" / "index.sqlite3")
+                path = self.root / ".git" / "lineage" / "index.sqlite3"
+                index.delete(path) if self.chance.random() < 0.5 else path.unlink(missing_ok=True)
                 with self.open() as store:
                     store.log(None)
             else:
                 with self.open() as store:
+                    store.reindex()
+
+    def reindex(self) -> None:
+        """Rebuild the index by name, in stores that live for a while."""
+        while True:
+            with self.open() as store:
+                for _ in range(3):
                     store.reindex()
 
     def upkeep(self) -> None:
@@ -191,17 +199,22 @@ def live(order: dict) -> None:
 
 
 def nursery() -> None:
-    """Fork victims by order until the input ends."""
+    """Fork victims by order until the input ends, and leave none alive."""
+    alive = set()
     for line in sys.stdin:
         word, _, rest = line.partition(" ")
         if word == "start":
             pid = os.fork()
             if pid == 0:
                 live(json.loads(rest))
+            alive.add(pid)
             answer = pid
         else:
             answer = os.waitstatus_to_exitcode(os.waitpid(int(rest), 0)[1])
+            alive.remove(int(rest))
         print(answer, flush=True)
+    for pid in alive:
+        os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ COMMANDS = {
     "Look": {
         "log": ("look", "List trials, newest first"),
         "show": ("show", "Show all that is known about one snapshot"),
+        "search": ("find", "Find trials by the words of their hypotheses and notes"),
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
         "best": ("rank", "Show the best trial"),
         "leaderboard": ("rank", "List the best kept trials, best first"),
@@ -57,6 +58,7 @@ COMMANDS = {
     },
     "Keep up": {
         "reindex": ("upkeep", "Build the index and the derived refs anew"),
+        "maintain": ("upkeep", "Repack the repository with git and say what that saved"),
         "demo": ("demo", "Run a small real research loop and look at it"),
     },
 }

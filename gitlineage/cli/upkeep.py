@@ -1,12 +1,13 @@
 """
-Commands that keep a clone in order: reindex.
+Commands that keep a clone in order: reindex and maintain.
 
 Layer 13.
 """
 
 import typer
 
-from gitlineage.cli import output
+from gitlineage import upkeep
+from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 
@@ -25,3 +26,25 @@ def reindex(ctx: typer.Context) -> None:
         output.say(f"indexed {count} {'trial' if count == 1 else 'trials'}")
         for writer, oid, reason in store.problems():
             output.warning(f"skipped a malformed line in the note of {writer} on commit {oid}: {reason}")
+
+
+@command(app, "maintain", "gitlineage maintain")
+def maintain(ctx: typer.Context, as_json: options.Json = False) -> None:
+    """
+    Repack the repository with git and say what that saved
+
+    Small packs are rolled up in the background as they come (git config lineage.autoRepack = false turns that off);
+    this does it thoroughly. Nothing is thrown away, and writers may go on meanwhile.
+    """
+    with opened(ctx) as store:
+        saving = upkeep.maintain(store.repo)
+        if as_json:
+            output.json_line(saving)
+            return
+        layout.facts(
+            [
+                ("loose objects", f"{saving.loose_before:,} before, {saving.loose_after:,} now"),
+                ("packs", f"{saving.packs_before:,} before, {saving.packs_after:,} now"),
+                ("on disk", f"{saving.bytes_before:,} bytes before, {saving.bytes_after:,} now"),
+            ]
+        )

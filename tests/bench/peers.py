@@ -5,6 +5,7 @@ What they are made to do is in `peer_fieldkit.py` and `peer_mlflow.py`, which ru
 """
 
 import json
+import sys
 import venv
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ TRIED = {
     "mlflow": "import mlflow.tracking, mlflow.store.tracking.sqlalchemy_store",
     "dvc": "import dvc.repo",
 }
+
+_QUIETLY = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-warn-script-location")
 
 
 class Peers:
@@ -68,9 +71,8 @@ class Peers:
         reason = ""
         for packages in WAYS[name]:
             try:
-                venv.create(folder, clear=True, with_pip=True)
-                quiet = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-warn-script-location"]
-                process([python, "-m", "pip", "install", *quiet, *packages])
+                venv.create(folder, clear=True, with_pip=False)
+                process([sys.executable, "-m", "pip", "--python", python, "install", *_QUIETLY, *packages])
                 version = process([python, "-W", "ignore", "-c", _version_of(name, packages)]).output.split()[-1]
             except (Failed, OSError, IndexError) as error:
                 reason = str(error).replace(str(self._folder), "")

@@ -11,7 +11,7 @@ from typing import Any
 from figures import Figure, cost, gain, within
 from peers import Peers
 from stores import WRITER, Stores, opened
-from timing import git, in_turn, over, repeated, timed
+from timing import Rounds, git, in_turn, over, repeated, timed
 
 RUNS = 200
 REFRESHED = 15
@@ -108,7 +108,7 @@ def refreshes(stores: Stores, sizes: list[int]) -> list[Figure]:
             best = store.best()
             assert best is not None
             shared = []
-            for _ in range(REFRESHED):
+            for _ in range(min(REFRESHED, Rounds.limit)):
                 beside(best.exp_id)
                 shared.append(timed(store.refresh))
             idle = repeated(store.refresh, 50)
@@ -132,7 +132,7 @@ def fetched(root: Path, elsewhere: Path) -> float:
         ref = f"refs/notes/lineage/{WRITER}"
         with opened(root) as store:
             store.refresh()
-            for _ in range(REFRESHED):
+            for _ in range(min(REFRESHED, Rounds.limit)):
                 record("000")
                 git(root, "fetch", "--quiet", str(elsewhere), f"{ref}:{ref}")
                 seconds.append(timed(store.refresh))

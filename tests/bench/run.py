@@ -21,7 +21,7 @@ from figures import Figure
 from generate import SEED
 from peers import WAYS, Peers
 from stores import Stores
-from timing import ENVIRONMENT, say
+from timing import ENVIRONMENT, Rounds, say
 
 MILLION = 1_000_000
 
@@ -35,6 +35,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--million", action="store_true", help="a store of a million trials too; takes long")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON instead of the table")
+    parser.add_argument("--rounds", type=int, metavar="N", help="measure everything N times at most, for a quick look")
     parser.add_argument("--seed", type=int, default=SEED, help="of the campaign")
     parser.add_argument("--peers", type=Path, metavar="DIR", help="where the peers' environments are kept")
     parser.add_argument("--no-peers", action="store_true", help="measure without them; they are reported as absent")
@@ -77,6 +78,7 @@ def main() -> None:
     """Measure and print."""
     options = arguments()
     os.environ.update(ENVIRONMENT)
+    Rounds.limit = options.rounds or Rounds.limit
     with tempfile.TemporaryDirectory(prefix="gitlineage-bench-") as scratch:
         stores = Stores(options.keep or Path(scratch, "stores"), options.seed)
         peers = Peers(options.peers or Path(scratch, "peers"), () if options.no_peers else tuple(WAYS))

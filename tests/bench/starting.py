@@ -88,7 +88,7 @@ def shows(stores: Stores, peers: Peers, sizes: list[int]) -> list[Figure]:
     built = stores.of(size)
     with opened(built.root) as store:
         top = over(lambda _: store.leaderboard(20), [0], 50)
-    count = min(size, 10_000)
+    count = min(size, 1000)
     runs = peers.ask("mlflow", stores.scratch(), str(count), str(stores.seed)) or {}
     rows = [Figure("shows", "leaderboard(20)", size, top, "ms", f"MLflow search, {count:,} runs", runs.get("search"))]
     log = repeated(lambda: process([sys.executable, "-m", "gitlineage.cli", "log", "-n", "20"], built.root), 9)

@@ -19,6 +19,12 @@ ENVIRONMENT = {**PEOPLE, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM":
 """What every process of the bench sees, so that nobody's own git configuration counts."""
 
 
+class Rounds:
+    """How often things are measured at most; the command line may lower it."""
+
+    limit = 1000
+
+
 class Failed(Exception):
     """A process of the bench went wrong; its message is the last line of what it said."""
 
@@ -46,7 +52,7 @@ def timed(work: Callable[[], object]) -> float:
 def sampled(measure: Callable[[], float], runs: int, budget: float = 10.0) -> float:
     """Return the median of what is measured so often, or until a budget of seconds is spent."""
     seconds: list[float] = []
-    while len(seconds) < runs and (not seconds or sum(seconds) < budget):
+    while len(seconds) < min(runs, Rounds.limit) and (not seconds or sum(seconds) < budget):
         seconds.append(measure())
     return statistics.median(seconds)
 
@@ -65,7 +71,7 @@ def over(work: Callable[[Any], object], things: Sequence[Any], runs: int, budget
 def in_turn(works: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """Return the median of what each contestant measures, one round of all after the other."""
     found: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
+    for _ in range(min(rounds, Rounds.limit)):
         for name, work in works.items():
             found[name].append(work())
     return {name: statistics.median(values) for name, values in found.items()}

@@ -1,0 +1,88 @@
+"""
+Full-text search over hypotheses and notes; nothing here is kept in git.
+
+Layer 7. The text index is a table beside the others, made at the first search and brought up to date at each: a store
+that nobody searches pays nothing for it.
+"""
+
+from collections.abc import Callable
+
+from gitlineage.index import Index, read_row
+from gitlineage.message import one_line
+from gitlineage.models import TrialView
+from gitlineage.views import Views
+
+_PART = 2000
+_SCHEMA = """
+CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (exp_id, specialist, hypothesis, notes, tokenize = 'unicode61')
+"""
+
+
+def search(views: Views, text: str, limit: int = 20, advance: Callable[[int], None] | None = None) -> list[TrialView]:
+    """
+    Return the trials whose texts hold all words of a text, the most telling first.
+
+    A word that ends in ``*`` stands for all that begin so. Hits are ranked by BM25; the hypothesis counts twice.
+
+    Args:
+        views: the store.
+        text: the words.
+        limit: how many trials at the most.
+        advance: called with the number of trials that were made searchable since the last call.
+
+    Raises:
+        ValueError: a negative limit.
+    """
+    if limit < 0:
+        raise ValueError(f"a count is 0 or more, not {limit}")
+    words = [_quoted(word) for word in one_line(text).split()]
+    _update(views.index, advance)
+    if not words or not limit:
+        return []
+    rows = views.index.rows(
+        "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY bm25(texts, 1, 1, 2, 1), rowid DESC LIMIT ?",
+        " ".join(words),
+        limit,
+    )
+    return views.by_number(number for (number,) in rows)
+
+
+def _update(index: Index, advance: Callable[[int], None] | None) -> None:
+    """Make searchable what was recorded or revised since the last search."""
+    have = index.one("SELECT 1 FROM sqlite_master WHERE name = 'texts'")
+    (newest,) = index.one("SELECT coalesce(max(id), 0) FROM trials")
+    done = index.one("SELECT value FROM meta WHERE key = 'searchable'")
+    since = int(done[0]) if have and done else 0
+    stale = [number for (number,) in index.rows("SELECT id FROM revised WHERE id <= ?", since)]
+    if have and since == newest and not stale:
+        return
+    with index.transaction():
+        index.connection.execute(_SCHEMA)
+        for number in stale:
+            index.connection.execute("DELETE FROM texts WHERE rowid = ?", (number,))
+            _add(index, "id = ?", number)
+        index.connection.execute("DELETE FROM revised")
+        while since < newest:
+            upto = min(since + _PART, newest)
+            count = _add(index, "id > ? AND id <= ?", since, upto)
+            since = upto
+            if advance is not None:
+                advance(count)
+        index.connection.execute("INSERT OR REPLACE INTO meta VALUES ('searchable', ?)", (newest,))
+
+
+def _add(index: Index, where: str, *values: int) -> int:
+    rows = index.rows(f"SELECT id, row FROM trials WHERE {where}", *values)
+    trials = [(number, read_row(row)) for number, row in rows]
+    index.connection.executemany(
+        "INSERT INTO texts (rowid, exp_id, specialist, hypothesis, notes) VALUES (?, ?, ?, ?, ?)",
+        [(number, each.exp_id, each.specialist, each.hypothesis, each.notes) for number, each in trials],
+    )
+    return len(trials)
+
+
+def _quoted(word: str) -> str:
+    """Return a word so that no sign in it is taken for the query language's."""
+    plain = word.rstrip("*") or word
+    quoted = '"' + plain.replace('"', '""') + '"'
+    return f"{quoted}*" if word != plain else quoted
