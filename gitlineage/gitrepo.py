@@ -339,6 +339,8 @@ class GitRepo:
     def _delete(self, name: str) -> None:
         """Delete a ref; libgit2 may say that it did while the packed list is locked."""
         if self.ref(name) is not None:
+            if self._is_packing_refs():
+                raise StorageError(f"git is packing refs; {name} stays for now")
             self._repo.references.delete(name)
             self._reopen()
             if self.ref(name) is not None:
@@ -356,7 +358,7 @@ class GitRepo:
                 action()
                 return
             except (OSError, pygit2.GitError) as error:
-                if "lock" not in str(error) or self._is_packing_refs():
+                if "lock" not in str(error):
                     raise
                 self._reopen()
             if time.monotonic() > deadline:

@@ -7,6 +7,7 @@ current; an index in memory is the same thing without a file.
 """
 
 import os
+import re
 import secrets
 import sqlite3
 from collections import deque
@@ -28,6 +29,9 @@ from gitlineage.trial import Trial
 FORMAT_VERSION = 2
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
+
+_CACHE = 64 * 1024
+"""Pages that SQLite may hold in memory (KiB), so that a large landing is not read back while it is written."""
 
 JOIN_LIMIT = 256
 """Unrecorded commits that a walk to the nearest recorded ancestor visits at most (design 4)."""
@@ -77,6 +81,10 @@ CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, 
 """
 
 
+_TABLES = frozenset(re.findall(r"CREATE TABLE (\w+)", _SCHEMA))
+_row_decoder = msgspec.json.Decoder(dict[str, str])
+
+
 class Damaged(Exception):
     """The index's file is not what it should be; whoever sees this rebuilds it."""
 
@@ -102,6 +110,7 @@ class Index:
         self._done = 0
         self._task_now: Task | None = None
         self.touched: set[int] = set()
+        self.opened: set[str] = set()
         self.skipped: list[Problem] = []
         self._file = _file_behind(path) if path is not None else None
         self.connection = sqlite3.connect(self._file or ":memory:", isolation_level=None, timeout=30)
@@ -115,7 +124,14 @@ class Index:
         with _damage():
             self.connection.execute("PRAGMA journal_mode = WAL")
             self.connection.execute("PRAGMA synchronous = NORMAL")
+            self.connection.execute("PRAGMA temp_store = MEMORY")
+            self.connection.execute(f"PRAGMA cache_size = -{_CACHE}")
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = {
+                name for (name,) in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
+            if version == FORMAT_VERSION and (missing := _TABLES - tables):
+                raise Damaged(f"no such table: {', '.join(sorted(missing))}")
             if version == FORMAT_VERSION:
                 return
             if version or self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
@@ -199,6 +215,7 @@ class Index:
         except BaseException:
             self._fresh.clear()
             self.touched.clear()
+            self.opened.clear()
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
             raise
@@ -347,6 +364,7 @@ class Index:
 
     def _cohort(self, oid: str, event: codec.CohortEvent, order: Order) -> None:
         if self._is_earliest("cohorts", oid, order):
+            self.opened.add(event.name)
             self.connection.execute(
                 "INSERT OR REPLACE INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (oid, event.name, _json(event.base), _json(event.metadata), event.allow_mixed, event.at, *_key(order)),
@@ -459,7 +477,7 @@ def build(
 
 def read_row(row: str) -> Trial:
     """Return a trial from the index's text of its cells."""
-    return Trial.from_cells(msgspec.json.decode(row, type=dict[str, str]))
+    return Trial.trusted(_row_decoder.decode(row))
 
 
 def delete(path: Path) -> None:

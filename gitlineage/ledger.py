@@ -190,7 +190,6 @@ class Ledger:
             return Index(self.repo, None)
 
     def _fold(self) -> None:
-        cohorts = self._cohort_names()
         try:
             folded = self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
         except sqlite3.OperationalError as error:
@@ -200,7 +199,7 @@ class Ledger:
             self._recover_dropped()
             self._rebuild("a writer's ref went back")
             return
-        self._after_folding(cohorts)
+        self._after_folding()
         self._tell_problems()
 
     def _recover_dropped(self) -> None:
@@ -250,6 +249,7 @@ class Ledger:
             self._use_memory(error)
             derived.rebuild(self.repo, self._views)
         self._index.touched.clear()
+        self._index.opened.clear()
         self._tell_problems()
 
     def _tell_problems(self) -> None:
@@ -270,18 +270,16 @@ class Ledger:
         self._index = new
         self._views = Views(new, self.repo)
 
-    def _after_folding(self, cohorts: set[str]) -> None:
+    def _after_folding(self) -> None:
         touched, self._index.touched = self._index.touched, set()
+        opened, self._index.opened = self._index.opened, set()
         # a ref is for baselines and kept trials; a revision may have made or unmade one of those
         sql = (
             "SELECT exp_id FROM trials WHERE id = ? "
             "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer))"
         )
         exp_ids = {row[0] for key in touched for row in self._index.rows(sql, key)}
-        derived.update(self.repo, self._views, sorted(exp_ids), sorted(self._cohort_names() - cohorts))
-
-    def _cohort_names(self) -> set[str]:
-        return {name for (name,) in self._index.rows("SELECT name FROM cohorts")}
+        derived.update(self.repo, self._views, sorted(exp_ids), sorted(opened))
 
     # -- writing -------------------------------------------------------------------------------------------
 
@@ -305,7 +303,7 @@ class Ledger:
         with self._lock():
             writer = self.writer
             genesis = self.journal.genesis(writer)
-            cohorts, landing = self._start(writer, genesis)
+            landing = self._start(writer, genesis)
             identity = self._author = self._who()
             with self.repo.packing():
                 try:
@@ -326,20 +324,20 @@ class Ledger:
                     self._landing = None
             self._wanted = None
             if landing.events:
-                self._finish(cohorts)
+                self._finish()
 
-    def _finish(self, cohorts: set[str]) -> None:
+    def _finish(self) -> None:
         """Do what follows a landing and can neither undo it nor fail it."""
         try:
-            self._after_folding(cohorts)
+            self._after_folding()
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
         tidy(self.repo)
 
     @reading
-    def _start(self, writer: str, genesis: str) -> tuple[set[str], Landing]:
-        """Return the cohorts there are, and an empty landing, on an index that is up to date and sound."""
-        return self._cohort_names(), Landing(self._index, writer, genesis, self._clock)
+    def _start(self, writer: str, genesis: str) -> Landing:
+        """Return an empty landing on an index that is up to date and sound."""
+        return Landing(self._index, writer, genesis, self._clock)
 
     def _index_failed(self, error: Exception, published: bool) -> None:
         """Go on where the index failed after the ref had moved; refuse the landing where it failed before."""

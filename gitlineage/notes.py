@@ -5,6 +5,7 @@ Layer 3. Reading understands any fan-out, because git itself rewrites it; writin
 ``ab/cd/<36 more>``, and touches only the trees on the way (design 3: libgit2's own writer grows with the store).
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
@@ -188,5 +189,4 @@ class NotesTrees:
         self._kept[tree] = folder
 
 
-def _is_hex(text: str) -> bool:
-    return all(sign in "0123456789abcdef" for sign in text)
+_is_hex = re.compile(r"[0-9a-f]*").fullmatch

@@ -20,6 +20,9 @@ _TYPES = {"commit": 1, "tree": 2, "blob": 3}
 _FLUSH = 32 * 1024 * 1024
 """Packed bytes that are held in memory before they go into a pack of their own."""
 
+_SHORT = 4096
+"""Bytes below which an object is packed tightly; larger ones are folders of notes, and oids do not shrink."""
+
 _KEEP = b"gitlineage: in use until the writer's ref has moved\n"
 
 
@@ -65,7 +68,7 @@ class PackWriter:
         if digest not in self._done:
             self._done.add(digest)
             self._objects[oid] = Stored(kind, data)
-            piece = _header(_TYPES[kind], len(data)) + zlib.compress(data, 1)
+            piece = _header(_TYPES[kind], len(data)) + zlib.compress(data, 6 if len(data) < _SHORT else 1)
             self._entries.append(_Entry(digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
             self._size += len(piece)
@@ -159,7 +162,9 @@ def release_abandoned(folder: Path) -> None:
     """Remove the ``.keep`` files of processes that died; only whoever holds the writers' lock may call this."""
     for keep in folder.glob("pack-*.keep"):
         with suppress(OSError):
-            if keep.read_bytes() == _KEEP:
+            found = keep.read_bytes()
+            # it is written before its pack is, so one that is cut short has none; a user's own stands beside a pack
+            if found == _KEEP or (_KEEP.startswith(found) and not keep.with_suffix(".pack").exists()):
                 keep.unlink()
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from gitlineage import codec, index, queries
 from gitlineage.errors import Invalid, InvalidTrial
+from gitlineage.index import read_row
 from gitlineage.ledger import Ledger, reading
 from gitlineage.models import (
     AncestryNode,
@@ -210,7 +211,7 @@ class LineageStore(Ledger):
     @reading
     def all_trials(self) -> list[Trial]:
         """Return every trial that has a result, in recording order."""
-        return list(trials(self._views.all()))
+        return [trial for trial, _ in self._views.rows()]
 
     @reading
     def latest(self, n: int = 30) -> tuple[Trial, ...]:
@@ -220,18 +221,18 @@ class LineageStore(Ledger):
         Raises:
             ValueError: ``n`` is negative.
         """
-        return trials(reversed(self._views.latest(_count(n))))
+        return tuple(reversed(self._views.latest_rows(_count(n))))
 
     @reading
     def best(self, *, eligible: str = "kept") -> Trial | None:
         """Return the best trial (semantics 11); ``eligible="informational"`` ranks all but harness aborts."""
-        found = self._views.best(eligible)
-        return found.trial if found else None
+        row = self._views.best_row(eligible)
+        return read_row(row) if row is not None else None
 
     @reading
     def leaderboard(self, k: int = 20) -> tuple[Trial, ...]:
         """Return the ``k`` best kept trials, best first, ties in recording order, those without a score last."""
-        return trials(self._views.kept(_count(k)))
+        return tuple(self._views.kept_rows(_count(k)))
 
     @reading
     def trial(self, exp_id: str) -> Trial:

@@ -21,15 +21,23 @@ _VIEW = """
 SELECT t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
-_DONE = "t.status IS NOT NULL"
+_DONE = "+t.status IS NOT NULL"
 _PLACE = "t.clock, t.writer"
 _ELIGIBLE = {
-    "kept": f"t.status IN ('keep', 'baseline') AND t.rank IS NOT NULL ORDER BY t.rank, {_PLACE}",
-    "informational": f"{_DONE} AND t.status <> 'harness_abort' AND t.rank IS NOT NULL ORDER BY t.rank, {_PLACE}",
+    "kept": (
+        "INDEXED BY trials_eligible WHERE t.status IN ('keep', 'baseline') AND t.rank IS NOT NULL "
+        f"ORDER BY t.rank, {_PLACE} LIMIT 1"
+    ),
+    "informational": (
+        f"WHERE {_DONE} AND +t.status <> 'harness_abort' AND t.rank IS NOT NULL ORDER BY t.rank, {_PLACE} LIMIT 1"
+    ),
 }
 _FALLBACKS = (
-    f"t.status = 'baseline' ORDER BY {_PLACE}",
-    f"{_DONE} AND t.status <> 'harness_abort' ORDER BY {_PLACE}",
+    f"WHERE t.status = 'baseline' ORDER BY {_PLACE} LIMIT 1",
+    f"INDEXED BY trials_by_order WHERE {_DONE} AND +t.status <> 'harness_abort' ORDER BY {_PLACE} LIMIT 1",
+)
+_KEPT = (
+    "INDEXED BY trials_kept WHERE t.status = 'keep' AND t.rank IS {} NULL ORDER BY t.rank, t.clock, t.writer LIMIT ?"
 )
 _MANY = 500
 _UP = 10_000
@@ -81,12 +89,17 @@ class Views:
         where = [_DONE]
         values: list[object] = []
         if not aborted:
-            where.append("t.status <> 'harness_abort'")
+            where.append("+t.status <> 'harness_abort'")
         if specialist is not None:
             where.append("t.specialist = ?")
             values.append(specialist)
         sql = f"{_VIEW} WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
         return self._views(sql, *values, limit)
+
+    def latest_rows(self, limit: int) -> list[Trial]:
+        """Return the rows of the newest trials with a result, newest first."""
+        sql = f"SELECT t.row FROM trials t WHERE {_DONE} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        return [read_row(row) for (row,) in self.index.rows(sql, limit)]
 
     def listing(
         self,
@@ -131,31 +144,39 @@ class Views:
         """
         if eligible not in _ELIGIBLE:
             raise ValueError(f"eligible is one of {', '.join(_ELIGIBLE)}, not {eligible!r}")
-        for where in (_ELIGIBLE[eligible], *_FALLBACKS):
-            if found := self._views(f"{_VIEW} WHERE {where} LIMIT 1"):
-                return found[0]
-        return None
+        number = self._best("t.id", eligible)
+        return next(iter(self.by_number([number])), None) if number is not None else None
 
-    def best_row(self) -> str | None:
-        """Return the best trial's row as the index has it."""
-        return self._best("row")
+    def best_row(self, eligible: str = "kept") -> str | None:
+        """Return the best trial's row as the index has it; the rule is that of `best`."""
+        if eligible not in _ELIGIBLE:
+            raise ValueError(f"eligible is one of {', '.join(_ELIGIBLE)}, not {eligible!r}")
+        row: str | None = self._best("t.row", eligible)
+        return row
 
     def best_oid(self) -> str | None:
         """Return the best trial's snapshot."""
-        return self._best("(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)")
+        oid: str | None = self._best("(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)", "kept")
+        return oid
 
-    def _best(self, column: str) -> str | None:
-        for where in (_ELIGIBLE["kept"], *_FALLBACKS):
-            if row := self.index.one(f"SELECT {column} FROM trials t WHERE {where} LIMIT 1"):
-                return str(row[0])
+    def _best(self, column: str, eligible: str) -> Any:
+        for rule in (_ELIGIBLE[eligible], *_FALLBACKS):
+            if row := self.index.one(f"SELECT {column} FROM trials t {rule}"):
+                return row[0]
         return None
 
     def kept(self, limit: int) -> list[TrialView]:
         """Return kept trials, the best first, ties in recording order, those without a score last (semantics 45)."""
-        order = "ORDER BY t.rank, t.clock, t.writer LIMIT ?"
-        scored = self._views(f"{_VIEW} WHERE t.status = 'keep' AND t.rank IS NOT NULL {order}", limit)
+        return list(self.by_number(number for (number,) in self._kept("t.id", limit)))
+
+    def kept_rows(self, limit: int) -> list[Trial]:
+        """Return the rows of kept trials, in the order of `kept`."""
+        return [read_row(row) for (row,) in self._kept("t.row", limit)]
+
+    def _kept(self, column: str, limit: int) -> list[Any]:
+        scored = self.index.rows(f"SELECT {column} FROM trials t {_KEPT.format('NOT')}", limit)
         rest = limit - len(scored)
-        return scored + self._views(f"{_VIEW} WHERE t.status = 'keep' AND t.rank IS NULL {order}", max(rest, 0))
+        return scored + (self.index.rows(f"SELECT {column} FROM trials t {_KEPT.format('')}", rest) if rest > 0 else [])
 
     def trial(self, name: str) -> TrialView:
         """
