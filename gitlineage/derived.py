@@ -6,7 +6,7 @@ because a ref's name cannot hold every sign and ``a`` and ``a/b`` cannot both be
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 
@@ -20,24 +20,40 @@ PREFIX = "refs/lineage/"
 _MAX_COMPONENT = 100
 """File systems take 255 bytes for a name; a label has two parts."""
 
+_MANY = 50
 _SHOWN = (FailureLabel.KEEP, FailureLabel.BASELINE)
 
 
 def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> None:
     """Bring the refs of some exp ids and cohorts, and ``best``, up to date; a read-only repository keeps its."""
+    wanted: dict[str, str | None] = {}
     for exp_id in exp_ids:
         found = views.named_exactly(exp_id)
         if len(found) > 1:
-            _set(repo, exp_ref(exp_id), None)
+            wanted[exp_ref(exp_id)] = None
         for view in found:
             shown = view.trial.status in _SHOWN
-            _set(repo, exp_ref(view.label), view.oid if shown else None)
+            wanted[exp_ref(view.label)] = view.oid if shown else None
     for name in cohorts:
         with suppress(LineageError):
-            _set(repo, cohort_ref(name), views.cohort(name).oid)
+            wanted[cohort_ref(name)] = views.cohort(name, members=False).oid
+    _set_all(repo, wanted)
     with suppress(LineageError):
         while (best := views.best_oid()) != repo.ref(f"{PREFIX}best"):
             repo.set_ref(f"{PREFIX}best", best)
+
+
+def _set_all(repo: GitRepo, wanted: Mapping[str, str | None]) -> None:
+    """Set refs one by one, or, where there are many new ones, in git's packed list: a file each would cost 4 KB."""
+    changed = {name: oid for name, oid in wanted.items() if repo.ref(name) != oid}
+    new = {name: oid for name, oid in changed.items() if oid is not None and not repo.has_loose_ref(name)}
+    if len(new) >= _MANY:
+        with suppress(LineageError):
+            repo.add_refs(new)
+            changed = {name: oid for name, oid in changed.items() if name not in new}
+    for name, oid in changed.items():
+        with suppress(LineageError):
+            repo.set_ref(name, oid)
 
 
 def rebuild(repo: GitRepo, views: Views) -> None:
@@ -68,9 +84,3 @@ def _encode(text: str) -> str:
     if len(encoded) <= _MAX_COMPONENT:
         return encoded
     return f"{encoded[: _MAX_COMPONENT - 18]}-{sha256(text.encode()).hexdigest()[:17]}"
-
-
-def _set(repo: GitRepo, name: str, oid: str | None) -> None:
-    if repo.ref(name) != oid:
-        with suppress(LineageError):
-            repo.set_ref(name, oid)

@@ -336,6 +336,29 @@ class GitRepo:
             elif self.ref(name) is not None:
                 self._patiently(name, lambda: self._delete(name))
 
+    def add_refs(self, refs: Mapping[str, str]) -> None:
+        """
+        Add many refs at once, as git's packed list keeps them; those that exist as files are left to `set_ref`.
+
+        Raises:
+            StorageError: the list cannot be written, or git is writing it.
+        """
+        path = self.commondir / "packed-refs"
+        lock = path.with_name("packed-refs.lock")
+        with _writing(self.commondir):
+            handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(_merged_refs(path.read_bytes() if path.exists() else b"", refs))
+                lock.replace(path)
+            except BaseException:
+                lock.unlink(missing_ok=True)
+                raise
+
+    def has_loose_ref(self, name: str) -> bool:
+        """Whether a ref has a file of its own, which hides the packed list's entry."""
+        return (self.commondir / name).exists()
+
     def _delete(self, name: str) -> None:
         """Delete a ref; libgit2 may say that it did while the packed list is locked."""
         if self.ref(name) is not None:
@@ -493,6 +516,21 @@ def _writing(place: Path) -> Iterator[None]:
     except (pygit2.GitError, OSError, KeyError, ValueError) as error:
         text = str(error).strip("'\"")
         raise StorageError(f"cannot write to {place}: {text}; nothing was recorded") from error
+
+
+def _merged_refs(packed: bytes, refs: Mapping[str, str]) -> bytes:
+    """Return git's packed list of refs with some added or replaced, sorted, each with its peeled line if it has one."""
+    entries: dict[bytes, bytes] = {}
+    name = b""
+    for line in packed.splitlines(keepends=True):
+        if line.startswith(b"^"):
+            entries[name] += line
+        elif not line.startswith(b"#"):
+            name = line.rstrip(b"\n").partition(b" ")[2]
+            entries[name] = line
+    for added, oid in refs.items():
+        entries[added.encode()] = f"{oid} {added}\n".encode()
+    return b"# pack-refs with: peeled fully-peeled sorted \n" + b"".join(entries[name] for name in sorted(entries))
 
 
 def _common_directory(gitdir: Path) -> Path:

@@ -13,6 +13,8 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +22,16 @@ import msgspec
 
 from gitlineage import codec
 from gitlineage.errors import Invalid, LineageError
-from gitlineage.gitrepo import GitRepo
+from gitlineage.gitrepo import CommitInfo, GitRepo
 from gitlineage.journal import Journal, Problem, Recorded
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.trial import Trial
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
+# 3: fewer indexes on trials, cohorts by clock
 
 _CACHE = 64 * 1024
 """Pages that SQLite may hold in memory (KiB), so that a large landing is not read back while it is written."""
@@ -60,9 +63,8 @@ CREATE TABLE trials (
     UNIQUE (snapshot, exp_id));
 CREATE INDEX trials_by_exp_id ON trials (exp_id);
 CREATE INDEX trials_by_number ON trials (number) WHERE number IS NOT NULL;
-CREATE INDEX trials_by_parent_cell ON trials (parent_cell);
 CREATE INDEX trials_by_order ON trials (clock, writer);
-CREATE INDEX trials_by_status ON trials (status, clock, writer);
+CREATE INDEX trials_baseline ON trials (clock, writer) WHERE status = 'baseline';
 CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
 CREATE INDEX trials_eligible ON trials (rank, clock, writer)
     WHERE status IN ('keep', 'baseline') AND rank IS NOT NULL;
@@ -72,6 +74,7 @@ CREATE TABLE cohorts (
     oid TEXT PRIMARY KEY, name TEXT NOT NULL, base TEXT NOT NULL, metadata TEXT NOT NULL, allow_mixed INTEGER NOT NULL,
     at TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX cohorts_by_name ON cohorts (name);
+CREATE INDEX cohorts_by_clock ON cohorts (clock);
 CREATE TABLE sessions (
     oid TEXT PRIMARY KEY, specialist TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, at TEXT NOT NULL)
     WITHOUT ROWID;
@@ -105,7 +108,7 @@ class Index:
     def __init__(self, repo: GitRepo, path: Path | None) -> None:
         self._repo = repo
         self.path = path
-        self._fresh: list[tuple[int, str, tuple[str, ...]]] = []
+        self._fresh: list[tuple[int, str, tuple[str, ...], bool]] = []
         self._clock: int | None = None
         self._done = 0
         self._task_now: Task | None = None
@@ -270,13 +273,14 @@ class Index:
         self.connection.execute("INSERT OR REPLACE INTO tips VALUES (?, ?)", (writer, tip))
         self._raise_clock(clock)
 
-    def fold(self, found: Recorded | Problem, trial: Trial | None = None) -> None:
+    def fold(self, found: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
         """
         Fold one event, or note that a line is none.
 
         Args:
             found: what was found on a ref, or is about to land there.
             trial: the event's row, where the caller has it as a trial already.
+            made: the commit, where the caller has just made it.
         """
         if isinstance(found, Problem):
             self._problem(found)
@@ -287,9 +291,9 @@ class Index:
         try:
             match event:
                 case codec.TrialEvent():
-                    self._trial(oid, event, order, trial or event.trial())
+                    self._trial(oid, event, order, trial or event.trial(), made)
                 case codec.SnapshotEvent():
-                    self._snapshot(oid, order)
+                    self._snapshot(oid, order, made)
                 case codec.CohortEvent():
                     self._cohort(oid, event, order)
                 case codec.TaskEvent():
@@ -311,7 +315,7 @@ class Index:
         if self._clock is None or clock > self._clock:
             self._clock = clock
 
-    def _snapshot(self, oid: str, order: Order) -> int:
+    def _snapshot(self, oid: str, order: Order, made: CommitInfo | None) -> int:
         known = self.connection.execute("SELECT id, clock, writer FROM snapshots WHERE oid = ?", (oid,)).fetchone()
         if known:
             if order < Order(known[1], known[2]):
@@ -319,10 +323,10 @@ class Index:
                     "UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*_key(order), known[0])
                 )
             return int(known[0])
-        info = self._repo.commit(oid)
+        info = made or self._repo.commit(oid)
         trailers = read_trailers(info.message)
         roles = msgspec.json.encode(dict(trailers.roles)).decode()  # in the order of the trailers
-        time = info.time.strftime("%Y-%m-%dT%H:%M:%SZ")
+        time = _utc(info.time)
         said = (subject(info.message), info.author, time, trailers.exp_id, trailers.cohort or None, roles)
         cursor = self.connection.execute(
             "INSERT INTO snapshots VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (oid, info.tree, *said, *_key(order))
@@ -331,12 +335,12 @@ class Index:
         self.connection.executemany(
             "INSERT INTO git_parents VALUES (?, ?, ?)", [(sid, at, parent) for at, parent in enumerate(info.parents)]
         )
-        self._fresh.append((sid, oid, info.parents))
+        self._fresh.append((sid, oid, info.parents, made is not None))
         return sid
 
-    def _trial(self, oid: str, event: codec.TrialEvent, order: Order, trial: Trial) -> None:
+    def _trial(self, oid: str, event: codec.TrialEvent, order: Order, trial: Trial, made: CommitInfo | None) -> None:
         """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
-        snapshot = self._snapshot(oid, order)
+        snapshot = self._snapshot(oid, order, made)
         known = self.connection.execute(
             "SELECT id, status, clock, writer, last_clock, last_writer FROM trials WHERE snapshot = ? AND exp_id = ?",
             (snapshot, trial.exp_id),
@@ -405,7 +409,9 @@ class Index:
             return
         fresh, self._fresh = self._fresh, []
         again: set[int] = set()
-        for _, oid, _ in fresh:
+        for _, oid, _, is_new in fresh:
+            if is_new:
+                continue
             starts = self.connection.execute("SELECT start FROM passed WHERE through = ?", (oid,)).fetchall()
             for (start,) in starts:
                 self.connection.execute("DELETE FROM passed WHERE start = ?", (start,))
@@ -413,9 +419,9 @@ class Index:
             for start in {oid, *(start for (start,) in starts)}:
                 children = self.connection.execute("SELECT child FROM git_parents WHERE parent = ?", (start,))
                 again.update(child for (child,) in children)
-        for sid, _, parents in fresh:
+        for sid, _, parents, _ in fresh:
             self._link(sid, enumerate(parents))
-        for child in again.difference(sid for sid, _, _ in fresh):
+        for child in again.difference(sid for sid, *_ in fresh):
             self.connection.execute("DELETE FROM links WHERE child = ?", (child,))
             above = self.connection.execute("SELECT pos, parent FROM git_parents WHERE child = ?", (child,))
             self._link(child, above.fetchall())
@@ -497,9 +503,9 @@ def _file_behind(path: Path) -> Path:
     found = _target(path)
     if found is not None and found.exists():
         return found
-    if path.exists() and not path.is_symlink():
-        raise Damaged("another file stands at its place")
     new = path.with_name(f"{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+    if path.exists() and not path.is_symlink():
+        path.rename(new)  # a copy of the repository that followed the link
     link = path.with_name(f".{new.name}.link")
     link.symlink_to(new.name)
     link.replace(path)
@@ -532,6 +538,11 @@ def _ours(error: Exception) -> Exception:
     if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
         return error
     return Damaged(str(error))
+
+
+@lru_cache(maxsize=16)
+def _utc(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _json(value: object) -> str:

@@ -10,13 +10,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from gitlineage import codec
 from gitlineage.errors import RepositoryError, StorageError
-from gitlineage.gitrepo import Identity
+from gitlineage.gitrepo import CommitInfo, Identity
 from gitlineage.index import Index
 from gitlineage.journal import Journal, Recorded
 from gitlineage.trial import Trial
@@ -92,7 +93,14 @@ class Landing:
         self.clock = index.clock
         self.published = False
 
-    def add(self, oid: str, event: codec.AnyEvent, subject: str, trial: Trial | None = None) -> None:
+    def add(
+        self,
+        oid: str,
+        event: codec.AnyEvent,
+        subject: str,
+        trial: Trial | None = None,
+        made: CommitInfo | None = None,
+    ) -> None:
         """
         Record an event on an object.
 
@@ -101,13 +109,14 @@ class Landing:
             event: what happened, without a clock.
             subject: what the activity log says.
             trial: the event's row, where the caller has it as a trial already.
+            made: the commit, where the caller has just made it.
         """
         stamped = msgspec.structs.replace(event, clock=self.clock + 1, at=event.at or stamp(self.moment()))
         self.lines.append((oid, codec.encode(stamped)))
         self.clock += 1
         self.events.append((oid, stamped))
         self.subjects.append(subject)
-        self._index.fold(Recorded(self.writer, oid, stamped), trial)
+        self._index.fold(Recorded(self.writer, oid, stamped), trial, made)
         self._index.link()
 
     def subject(self, message: str | None) -> str:
@@ -154,7 +163,12 @@ def publish(
 
 def stamp(moment: datetime) -> str:
     """Return a moment in UTC as ISO 8601 with ``Z``, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _stamp(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=16)
+def _stamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_time(text: str) -> datetime | None:

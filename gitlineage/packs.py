@@ -68,7 +68,7 @@ class PackWriter:
         if digest not in self._done:
             self._done.add(digest)
             self._objects[oid] = Stored(kind, data)
-            piece = _header(_TYPES[kind], len(data)) + zlib.compress(data, 6 if len(data) < _SHORT else 1)
+            piece = _header(_TYPES[kind], len(data)) + _deflate(data)
             self._entries.append(_Entry(digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
             self._size += len(piece)
@@ -166,6 +166,14 @@ def release_abandoned(folder: Path) -> None:
             # it is written before its pack is, so one that is cut short has none; a user's own stands beside a pack
             if found == _KEEP or (_KEEP.startswith(found) and not keep.with_suffix(".pack").exists()):
                 keep.unlink()
+
+
+def _deflate(data: bytes) -> bytes:
+    """Compress an object; a small one with a small window, since setting up a large one costs more than the work."""
+    if len(data) >= _SHORT:
+        return zlib.compress(data, 1)
+    packer = zlib.compressobj(6, zlib.DEFLATED, 12, 4)
+    return packer.compress(data) + packer.flush()
 
 
 def _header(kind: int, size: int) -> bytes:

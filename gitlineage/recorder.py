@@ -13,7 +13,7 @@ import msgspec
 
 from gitlineage import codec
 from gitlineage.errors import Ambiguous, BadRows, CohortMismatch, Duplicate, Invalid, InvalidContent, NotFound
-from gitlineage.gitrepo import GitRepo, Identity
+from gitlineage.gitrepo import CommitInfo, GitRepo, Identity
 from gitlineage.graph import topological
 from gitlineage.index import read_row
 from gitlineage.landing import Landing, parse_time, stamp
@@ -29,7 +29,7 @@ _GAVE_NOTHING = ("inspiration", "contrast")
 
 _MAX_NAME = 200
 _SMALL = 10_000
-"""Characters of a row that cannot make an event too long, so that it need not be encoded to know."""
+"""Characters of hypothesis and notes that cannot make an event too long; the other cells are short where they are."""
 
 _TELL = 100
 """Rows between two words about how far a table is recorded."""
@@ -67,9 +67,11 @@ class Recorder:
         self._repo = repo
         self._views = views
         self.landing = landing
-        self._identity = identity
+        self._identity = identity.clean()
         self._content = Content(repo)
         self._best: tuple[str | None, Trial | None] = (None, None)
+        self._trees: dict[str, str] = {}
+        self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
 
     # -- snapshots -----------------------------------------------------------------------------------------
 
@@ -86,10 +88,14 @@ class Recorder:
         oids = list(dict.fromkeys(resolve(self._views, parent) for parent in parents))
         known_roles = self._roles(oids, roles)
         row = self._fill(trial, oids) if trial is not None else None
-        tree = self._tree(content, [self._repo.commit(parent).tree for parent in oids])
+        if row is not None:
+            self._encodable(row)
+        tree = self._tree(content, [self._tree_of(parent) for parent in oids])
         base = self._check_cohort(cohort, oids) if cohort is not None else None
-        if row is not None and (known := self._already(row, trial, tree, oids)) is not None:
-            return self._views.snapshot(known)
+        if row is not None and trial is not None and trial.exp_id != AUTO_ID:
+            known = self._already(row, trial, tree, oids)
+            if known is not None:
+                return self._views.snapshot(known)
         moment = self._moment(row)
         trailers = snapshot_trailers(
             row.exp_id if row else "",
@@ -99,19 +105,19 @@ class Recorder:
             "" if row else f"{self.landing.writer}-{self.landing.clock + 1}",
         )
         said = message or (one_line(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
-        if row is not None:
-            self._encodable(row)
         said = compose(said, trailers)
         oid = self._repo.write_commit(tree, oids, said, self._identity, moment)
         if base is not None and cohort is not None:
             self.open_cohort(cohort, base, {}, False)
         others = tuple(CommitOid(parent) for parent in known_roles if parent not in oids)
         self.landing.keep.extend(others)
+        author = f"{self._identity.name} <{self._identity.mail}>"
+        made = CommitInfo(oid, tree, tuple(oids), said, author, moment.astimezone(UTC))
+        self._trees[oid] = tree
         if row is None:
-            self.landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}")
+            self.landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}", None, made)
         else:
-            self._add_trial(oid, row, saw=self._session_before(row))
-        who = self._identity.clean()
+            self._add_trial(oid, row, saw=self._session_before(row), made=made)
         return Snapshot(
             oid=CommitOid(oid),
             tree=TreeOid(tree),
@@ -120,7 +126,7 @@ class Recorder:
             inspirations=others,
             cohort=cohort,
             subject=subject(said),
-            author=f"{who.name} <{who.mail}>",
+            author=author,
             time=stamp(moment),
             writer=self.landing.writer,
             trials=(row,) if row else (),
@@ -305,6 +311,7 @@ class Recorder:
         nonce = f"{self.landing.writer}-{self.landing.clock + 1}"
         message = compose(f"Session of {one_line(event.specialist)}", [("Session-Id", nonce)])
         oid = self._repo.write_commit(tree, [], message, self._identity, self.landing.moment())
+        self._has_sessions = True
         said = f"Record a session of {one_line(event.specialist)}"
         self.landing.add(oid, msgspec.structs.replace(event, prompt=blob), said)
         return oid
@@ -358,7 +365,7 @@ class Recorder:
 
     def _fill(self, trial: Trial, parents: Iterable[str]) -> Trial:
         """Return the row with what the store knows in its empty cells: id, time, parent, best and delta."""
-        found: dict[str, Any] = {}
+        found: dict[str, str] = {}
         if trial.exp_id == AUTO_ID:
             found["exp_id"] = self._views.next_exp_id()
         if not trial.timestamp:
@@ -367,7 +374,11 @@ class Recorder:
             found["parent_exp"] = parent
         if trial.status is not None:
             found |= self._against_best(trial)
-        return trial.replace(**found) if found else trial
+        return Trial.trusted({**trial.cells(), **found}) if found else trial
+
+    def _tree_of(self, oid: str) -> str:
+        """Return a commit's tree; those that this landing made are known."""
+        return self._trees.get(oid) or self._repo.commit(oid).tree
 
     def _parent_id(self, parents: Iterable[str]) -> str | None:
         for oid in parents:
@@ -394,12 +405,14 @@ class Recorder:
             self._best = (text, read_row(text) if text is not None else None)
         return self._best[1]
 
-    def _already(self, row: Trial, given: Trial | None, tree: str, parents: Sequence[str]) -> str | None:
+    def _already(self, row: Trial, given: Trial, tree: str, parents: Sequence[str]) -> str | None:
         """Return the snapshot that this very commit made before, so that a retry adds nothing."""
-        for view in self._views.named_exactly(row.exp_id) if self._views.is_named(row.exp_id) else ():
+        if not self._views.is_named(row.exp_id):
+            return None
+        for view in self._views.named_exactly(row.exp_id):
             snapshot = self._views.snapshot(view.oid)
             alike = snapshot.tree == tree and list(snapshot.parents) == list(parents)
-            if alike and given is not None and _agrees(given, view.trial):
+            if alike and _agrees(given, view.trial):
                 return snapshot.oid
         self._refuse_taken(row.exp_id)
         return None
@@ -411,21 +424,24 @@ class Recorder:
                 exp_id, f"is taken by {holder}; leave it out to get the next free number, or revise that row"
             )
 
-    def _add_trial(self, oid: str, trial: Trial, raw: str = "", saw: str = "") -> None:
-        self._encodable(trial)
+    def _add_trial(self, oid: str, trial: Trial, raw: str = "", saw: str = "", made: CommitInfo | None = None) -> None:
+        if made is None:
+            self._encodable(trial)
         event = codec.TrialEvent(row=trial.cells(), raw=raw, saw=saw)
         state = trial.status.value if trial.status else "pending"
-        self.landing.add(oid, event, f"Record {trial.exp_id}: {state}", trial)
+        self.landing.add(oid, event, f"Record {trial.exp_id}: {state}", trial, made)
 
     def _encodable(self, trial: Trial) -> None:
         """Refuse a score that cannot be ranked, whichever column the task's score is in."""
         field = self._views.task.score_field
         refuse_non_finite(field, trial.text(field))
-        if sum(map(len, trial.to_row())) > _SMALL or trial.extra:
+        if len(trial.hypothesis) + len(trial.notes) > _SMALL or trial.extra or trial.spelled:
             codec.encode(codec.TrialEvent(row=trial.cells()))
 
     def _session_before(self, trial: Trial) -> str:
         """Return the session whose prompt a trial's agent had read: the specialist's last one here, if unused."""
+        if not self._has_sessions:
+            return ""
         row = self._views.index.one(
             "SELECT oid FROM sessions WHERE specialist = ? AND writer = ? ORDER BY clock DESC LIMIT 1",
             trial.specialist,

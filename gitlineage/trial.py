@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from copy import copy
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Self
 
 import msgspec
@@ -165,8 +166,11 @@ class Trial(msgspec.Struct, frozen=True):
 
     def cells(self) -> dict[str, str]:
         """Return every cell that holds text, and every extra column, by column name."""
-        texts = {column: self.text(column) for column in COLUMNS}
-        return {column: text for column, text in texts.items() if text} | dict(self.extra)
+        texts = {column: str(value) for column, value in zip(COLUMNS, _columns(self), strict=True) if value}
+        for column in NUMERIC:  # zero is a number too, and text may spell none
+            if column in self.spelled or getattr(self, column) is not None:
+                texts[column] = self.text(column)
+        return texts | dict(self.extra)
 
     def text(self, column: str) -> str:
         """Return the text of any column's cell as it was given; empty where there is none."""
@@ -194,6 +198,7 @@ class Trial(msgspec.Struct, frozen=True):
 COLUMNS: tuple[str, ...] = Trial.__struct_fields__[:17]
 NUMERIC: tuple[str, ...] = ("core_metric", "val_bpb", "delta_vs_best", "train_s", "total_s")
 TEXT: tuple[str, ...] = tuple(name for name in COLUMNS if name not in NUMERIC and name != "status")
+_columns = attrgetter(*COLUMNS)
 _KNOWN = frozenset(COLUMNS)
 _TEXTS = frozenset(TEXT)
 _NUMBERS = frozenset(NUMERIC)

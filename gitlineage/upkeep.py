@@ -18,7 +18,8 @@ from gitlineage.gitrepo import GitRepo
 MANY_PACKS = 50
 """Packs that may lie side by side; `git gc --auto` uses the same number."""
 
-_REPACK = ["repack", "--geometric=2", "-d", "--quiet", "--no-write-bitmap-index"]
+_REPACK = ["repack", "--geometric=2", "-d", "--window=0", "--quiet", "--no-write-bitmap-index"]
+"""Rolling up joins packs without looking for deltas, so that it takes moments; `maintain` looks for them."""
 
 
 def tidy(repo: GitRepo) -> bool:

@@ -466,8 +466,8 @@ class Views:
             named = self._cohorts("WHERE name = ?", plain, members=members)
             found = [cohort for cohort in named if cohort.writer.startswith(owner)]
         if not found:
-            names = [row[0] for row in self.index.rows("SELECT DISTINCT name FROM cohorts ORDER BY clock DESC LIMIT 3")]
-            raise NotFound("cohort", name, names)
+            rows = self.index.rows("SELECT name FROM cohorts ORDER BY clock DESC LIMIT 3")
+            raise NotFound("cohort", name, list(dict.fromkeys(row[0] for row in rows)))
         if len({(cohort.base, cohort.allow_mixed) for cohort in found}) > 1:
             raise Ambiguous(name, [f"{cohort.name}@{cohort.writer}" for cohort in found])
         return found[0]

@@ -57,9 +57,24 @@ def test_a_campaign_looks_like_one(generate) -> None:
         assert [path for path in node.files if node.files[path] != before[path]] == ["train.py"]
 
 
+def test_a_figure_says_whether_it_is_reached(monkeypatch) -> None:
+    """A cost is ours by theirs, a gain is theirs by ours, a value stands alone; without a peer nothing is said."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    figures = importlib.import_module("figures")
+    cheap = figures.Figure("s", "append", 10, 0.001, "ms", "peer", 0.02, figures.gain(10))
+    assert (cheap.ratio, cheap.reached, cheap.target) == (20, True, ">= 10x")
+    assert cheap._replace(goal=figures.gain(30)).reached is False
+    assert cheap._replace(goal=figures.cost(1.5)).ratio == 0.05
+    assert cheap._replace(goal=figures.cost(0.01)).reached is False
+    assert cheap._replace(other=None).reached is None and cheap._replace(other=None).ratio is None
+    assert cheap._replace(goal=figures.within(0.002)).target == "<= 2.00 ms"
+    assert cheap._replace(goal=figures.within(0.0005)).reached is False
+    assert (cheap._replace(goal=figures.gain()).ratio, cheap._replace(goal=figures.gain()).reached) == (20, None)
+
+
 def test_the_whole_command_runs(tmp_path: Path) -> None:
     """At a tiny size every part gives figures, the peers are reported as absent, and the stores are used again."""
-    words = ("--sizes", "60", "200", "--no-peers", "--json", "--keep", str(tmp_path / "kept"), "--rounds", "1")
+    words = ("--sizes", "40", "100", "--no-peers", "--json", "--keep", str(tmp_path / "kept"), "--rounds", "1")
     done = run(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -73,9 +88,9 @@ def test_the_whole_command_runs(tmp_path: Path) -> None:
     missing = {figure["against"] for figure in told["figures"] if figure["against"] and figure["other"] is None}
     assert missing == {
         *("MLflow run", "MLflow run, one log_batch", "dvc exp save", "fieldkit best()", "fieldkit chain_to()"),
-        *("fieldkit", "MLflow search, 200 runs", "dvc exp show, 6 of them"),
+        *("fieldkit", "MLflow search, 100 runs", "dvc exp show, 6 of them"),
     }
-    assert "filling 200 trials" in done.stderr
+    assert "filling 100 trials" in done.stderr
     again = run(*words[:3], "--no-peers", "--keep", str(tmp_path / "kept"), "--only", "queries", cwd=tmp_path)
     assert again.returncode == 0 and "filling" not in again.stderr
     assert again.stdout.startswith("| work ") and "mlflow: not asked" in again.stdout

@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 import gitlineage
-from gitlineage import LineageError, LineageStore, StorageError, Trial, packs
+from gitlineage import LineageError, LineageStore, StorageError, Trial, gitrepo, packs
 from gitlineage.derived import cohort_ref, exp_ref
 from gitlineage.index import Index, build, delete
 from gitlineage.queries import children, leaves, parents
@@ -173,8 +173,8 @@ class Campaign:
             kill(pid, group=self.chance.random() < 0.5)
             how = "by the clock"
         else:
-            pid, out = self.start(work, lines=int(10 ** self.chance.uniform(2, 4.3)))
-            deadline = threading.Timer(10 * longest, kill, [pid], {"group": True})
+            pid, out = self.start(work, lines=int(10 ** self.chance.uniform(2.5, 4.7)))
+            deadline = threading.Timer(5 * longest, kill, [pid], {"group": True})
             deadline.start()
             how = "between two lines"
         status = self.nursery.wait(pid)
@@ -308,6 +308,7 @@ class Campaign:
             assert store.reindex() == len([view for view in store.log(None) if view.trial.status is not None])
             self._check_names(store)
         assert self.locks() == []
+        assert len(list((self.root / ".git" / "lineage").glob("*index*"))) <= 4, "old indexes pile up"
         git(self.root, "gc", "--prune=now", "--quiet")
         for pattern in ("*.keep", "tmp_*", "*.lock"):
             assert self.leftovers(pattern) == []
@@ -353,7 +354,7 @@ def campaign(tmp_path: Path, nursery: Nursery, request: pytest.FixtureRequest) -
 
 # -- kills -------------------------------------------------------------------------------------------------
 
-WORKS = [("append", 0.12), ("batch", 0.4), ("folder", 0.3), ("rebuild", 0.12), ("upkeep", 0.2)]
+WORKS = [("append", 0.3), ("batch", 0.4), ("folder", 0.4), ("rebuild", 0.12), ("upkeep", 0.3)]
 KILLS = 60 if SOAK else 5
 
 
@@ -364,9 +365,7 @@ def test_kills(campaign, work, longest):
     if work == "rebuild":
         with campaign.open() as store, store.batch():
             for at in range(60):
-                store.commit(
-                    {"f": b"%d" % at}, ["best"] if at else ["base"], trial=row(metric=9 - at / 10), cohort=None
-                )
+                store.commit({"f": b"%d" % at}, ["best"], trial=row(metric=9 - at / 10))
     with campaign.reader():
         for _ in range(KILLS):
             campaign.kill_one(work, longest)
@@ -450,12 +449,12 @@ def a_retry(store: LineageStore, folder: Path) -> None:
         git(store.root, *people, "notes", f"--ref={REF}", "append", "-m", "a remark", base)
 
 
-@pytest.mark.parametrize("begun", [False, True])
-@pytest.mark.parametrize("write", [single, files, a_folder, a_batch, several_packs, a_retry])
+WRITES = [single, files, a_folder, a_batch, several_packs]
+
+
+@pytest.mark.parametrize(("write", "begun"), [*((write, begun) for write in WRITES for begun in (0, 1)), (a_retry, 1)])
 def test_git_prunes_between_the_objects_and_the_ref(open_store, folder, tmp_path, monkeypatch, write, begun):
     """`git gc --prune=now` right before the ref moves, and before each retry, takes nothing of the landing."""
-    if write is a_retry and not begun:
-        pytest.skip("a ref that is not there yet is not moved by a notes command")
     store = open_store()
     if begun:
         store.append(row("before"))
@@ -504,8 +503,9 @@ def test_an_object_of_a_pack_that_git_deleted_is_written_again(store, folder):
 
 
 @pytest.mark.parametrize("lock", ["refs/lineage/best", "refs/lineage/exp/new", "refs/lineage/cohorts/c", "packed-refs"])
-def test_a_stale_lock_of_a_derived_ref_is_broken(store, folder, lock):
+def test_a_stale_lock_of_a_derived_ref_is_broken(store, folder, monkeypatch, lock):
     """A lock file that a killed process left beside a derived ref keeps nobody from healing it."""
+    monkeypatch.setattr(gitrepo, "_LOCK_PATIENCE", 0.2)
     store.append(row("old"))
     git(folder, "pack-refs", "--all")
     path = folder / ".git" / f"{lock}.lock"
@@ -587,20 +587,19 @@ PAGES = [*range(0, 51, 1 if SOAK else 4), *range(51, 160, 6 if SOAK else 36)]
 
 @pytest.mark.soak
 @pytest.mark.parametrize("write", [write_one, write_files, write_batch, write_packs, write_folder])
-@pytest.mark.parametrize("fresh", [False, True], ids=["open", "fresh"])
-def test_a_write_on_a_disk_that_fills(disk, write, fresh):
+def test_a_write_on_a_disk_that_fills(disk, write):
     """
     However much room is left, a write is recorded or refused as it says, and afterwards all is well.
 
-    The room goes from none to enough, so that each step of a write is the one that fails.
+    The room goes from none to enough, so that each step of a write is the one that fails; the store has been open for
+    a while or is opened for that write.
     """
     root = disk / "repo"
     store = LineageStore(root, writer="alice", identity=("A", "a@example.org"))
     store.append(row("base", metric=1.0))
     expected, outcomes = {"base"}, Counter()
-    for pages in PAGES:
-        before = set(expected)
-        if fresh:
+    for step, pages in enumerate(PAGES):
+        if step % 3 == 2:
             store.close()
             store = LineageStore(root, writer="alice", identity=("A", "a@example.org"))
         with room(disk, pages * PAGE):
@@ -624,7 +623,6 @@ def test_a_write_on_a_disk_that_fills(disk, write, fresh):
                 Views(build(other.repo, other.journal, other.journal.tips()), other.repo)
             )
         fsck(root)
-        assert recorded or before == expected
     assert outcomes[True] and outcomes[False]
     assert store.append(row("last")).exp_id == "last"
     assert store.reindex() == len(expected) + 1

@@ -7,7 +7,7 @@ from peers import Peers
 from timing import Failed, git, process, sampled
 
 SAVED = 6
-_STAGE = "params:\n- params.yaml\nmetrics:\n- metrics.json:\n    cache: false\n"
+_STAGE = "params:\n- params.yaml\nmetrics:\n- metrics.json\n"
 
 
 class Dvc:

@@ -17,11 +17,11 @@ class Goal(NamedTuple):
     Args:
         kind: ``cost``, ours divided by theirs is at most the limit; ``gain``, theirs divided by ours is at least the
             limit; ``value``, ours is at most the limit in seconds or bytes.
-        limit: see above.
+        limit: see above; ``None`` where only the ratio is of interest.
     """
 
     kind: str
-    limit: float
+    limit: float | None = None
 
 
 class Figure(NamedTuple):
@@ -59,7 +59,7 @@ class Figure(NamedTuple):
     @property
     def reached(self) -> bool | None:
         """Whether the goal is reached; ``None`` where there is none, or nothing to compare with."""
-        if self.goal is None:
+        if self.goal is None or self.goal.limit is None:
             return None
         if self.goal.kind == "value":
             return self.value <= self.goal.limit
@@ -70,19 +70,19 @@ class Figure(NamedTuple):
     @property
     def target(self) -> str:
         """The goal in words."""
-        if self.goal is None:
+        if self.goal is None or self.goal.limit is None:
             return ""
         if self.goal.kind == "value":
             return f"<= {quantity(self.goal.limit, self.unit)}"
         return f"{'>=' if self.goal.kind == 'gain' else '<='} {self.goal.limit:g}x"
 
 
-def cost(limit: float) -> Goal:
+def cost(limit: float | None = None) -> Goal:
     """Ours takes at most so many times theirs."""
     return Goal("cost", limit)
 
 
-def gain(limit: float) -> Goal:
+def gain(limit: float | None = None) -> Goal:
     """Theirs takes at least so many times ours."""
     return Goal("gain", limit)
 

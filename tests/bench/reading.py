@@ -53,7 +53,7 @@ def queries(stores: Stores, fieldkit: Fieldkit, sizes: list[int]) -> list[Figure
                     rows.append(Figure("queries", name, size, ours, "ms", goal=within(1e-3)))
                 if size <= BIG:
                     against = "fieldkit chain_to()" if peer == "chain" else "fieldkit best()"
-                    goal = gain(1000) if size == BIG else None
+                    goal = gain(1000 if size == BIG else None)
                     rows.append(Figure("queries", name, size, ours, "ms", against, theirs.get(peer), goal))
     return rows
 
@@ -87,7 +87,7 @@ def prompts(stores: Stores, fieldkit: Fieldkit, sizes: list[int]) -> list[Figure
         with opened(built.root) as store:
             ours[size] = repeated(lambda store=store: store.render_prompt("opt"), 50)
         theirs = fieldkit.of(size).get("prompt")
-        goal = gain(300) if size >= BIG else None
+        goal = gain(300 if size >= BIG else None)
         name = f"render_prompt (chain of {built.known['chain']:,})"
         rows.append(Figure("prompt", name, size, ours[size], "ms", "fieldkit", theirs, goal))
     first = sizes[0]

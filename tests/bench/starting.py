@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from experiments import Dvc
-from figures import Figure, cost, within
+from figures import Figure, cost, gain, within
 from peers import Peers
 from stores import WRITER, Stores, opened
 from timing import Ended, git, in_turn, over, process, repeated, sampled
@@ -90,7 +90,11 @@ def shows(stores: Stores, peers: Peers, sizes: list[int]) -> list[Figure]:
         top = over(lambda _: store.leaderboard(20), [0], 50)
     count = min(size, 1000)
     runs = peers.ask("mlflow", stores.scratch(), str(count), str(stores.seed)) or {}
-    rows = [Figure("shows", "leaderboard(20)", size, top, "ms", f"MLflow search, {count:,} runs", runs.get("search"))]
+    rows = [
+        Figure(
+            "shows", "leaderboard(20)", size, top, "ms", f"MLflow search, {count:,} runs", runs.get("search"), gain()
+        )
+    ]
     log = repeated(lambda: process([sys.executable, "-m", "gitlineage.cli", "log", "-n", "20"], built.root), 9)
     shown = Dvc(peers, stores.scratch()).show()
-    return [*rows, Figure("shows", "gitlineage log -n 20", size, log, "ms", "dvc exp show, 6 of them", shown)]
+    return [*rows, Figure("shows", "gitlineage log -n 20", size, log, "ms", "dvc exp show, 6 of them", shown, gain())]
