@@ -4,7 +4,7 @@ The records that gitlineage hands out: snapshots, cohorts, tasks and views of tr
 Layer 2. Everything is frozen and grows only by fields with defaults.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NewType
 
 import msgspec
@@ -158,14 +158,27 @@ class AncestryNode(msgspec.Struct, frozen=True):
     Args:
         id: its commit oid.
         depth: the least number of edges to it from where the walk began.
-        entry: the snapshot.
+        source: the snapshot, or what returns it when it is asked for: a walk may meet very many.
         relationship: the type of the edge by which it was first reached.
     """
 
     id: CommitOid
     depth: int
-    entry: Snapshot | None = None
+    source: Snapshot | Callable[[CommitOid], Snapshot | None] | None = None
     relationship: str | None = None
+
+    @property
+    def entry(self) -> Snapshot | None:
+        """The snapshot."""
+        return self.source(self.id) if callable(self.source) else self.source
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AncestryNode):
+            return NotImplemented
+        return (self.id, self.depth, self.relationship) == (other.id, other.depth, other.relationship)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.depth))
 
 
 class Kin(msgspec.Struct, frozen=True):

@@ -116,10 +116,22 @@ def _walk(views: Views, oid: str, max_depth: int | None, near: str, far: str) ->
     del depths[start]
     places = _places(views, depths)
     ordered = sorted(depths, key=lambda sid: (depths[sid], *places[sid][1:], places[sid][0]))
-    found = views.snapshots(places[sid][0] for sid in ordered)
-    return tuple(
-        AncestryNode(snapshot.oid, depths[sid], snapshot, DERIVED) for sid, snapshot in zip(ordered, found, strict=True)
-    )
+    entries = _Entries(views, [places[sid][0] for sid in ordered])
+    return tuple(AncestryNode(CommitOid(places[sid][0]), depths[sid], entries, DERIVED) for sid in ordered)
+
+
+class _Entries:
+    """The snapshots of a walk; all are read when the first one is asked for."""
+
+    def __init__(self, views: Views, oids: Sequence[str]) -> None:
+        self._views = views
+        self._oids = oids
+        self._found: dict[str, Snapshot] = {}
+
+    def __call__(self, oid: CommitOid) -> Snapshot | None:
+        if not self._found:
+            self._found = {snapshot.oid: snapshot for snapshot in self._views.snapshots(self._oids)}
+        return self._found.get(oid)
 
 
 def _neighbours(

@@ -248,7 +248,7 @@ class LineageStore(Ledger):
     @reading
     def chain_to(self, exp_id: str) -> tuple[Trial, ...]:
         """Return the trials along primary parents, root first, the one asked for last (semantics 15)."""
-        return trials(self._views.chain(self._views.trial(exp_id)))
+        return tuple(self._views.chain_rows(self._views.trial(exp_id)))
 
     @reading
     def log(

@@ -5,8 +5,8 @@ Layer 6. Every function here is one or a few queries whose cost does not grow wi
 all of it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,6 +22,16 @@ SELECT t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
 _DONE = "+t.status IS NOT NULL"
+_LINE = """
+WITH RECURSIVE line (id, step) AS (
+    SELECT id, 0 FROM snapshots WHERE oid = ?
+    UNION ALL
+    SELECT (SELECT parent FROM links WHERE child = line.id ORDER BY pos LIMIT 1), step + 1 FROM line
+    WHERE line.id IS NOT NULL)
+SELECT id FROM line WHERE id IS NOT NULL ORDER BY step
+"""
+"""A snapshot and its primary parents, up to the root."""
+
 _PLACE = "t.clock, t.writer"
 _ELIGIBLE = {
     "kept": (
@@ -39,6 +49,7 @@ _FALLBACKS = (
 _KEPT = (
     "INDEXED BY trials_kept WHERE t.status = 'keep' AND t.rank IS {} NULL ORDER BY t.rank, t.clock, t.writer LIMIT ?"
 )
+T = TypeVar("T")
 _MANY = 500
 _UP = 10_000
 """Snapshots without a trial that a search for the parent's trial goes past."""
@@ -131,7 +142,10 @@ class Views:
 
     def by_number(self, numbers: Iterable[int]) -> list[TrialView]:
         """Return trials by their numbers in the index, in the order given."""
-        return [view for number in numbers for view in self._views(f"{_VIEW} WHERE t.id = ?", number)]
+        wanted = list(numbers)
+        rows = self._many(f"SELECT t.id, {_VIEW.split('SELECT', 1)[1]} WHERE t.id IN ({{}})", wanted)
+        found = [rows[number][0] for number in wanted if number in rows]
+        return [view for part in _parts(found) for view in self._together(part)]
 
     def best(self, eligible: str = "kept") -> TrialView | None:
         """
@@ -264,14 +278,34 @@ class Views:
 
     def chain(self, view: TrialView) -> list[TrialView]:
         """Return the primary chain to a trial, root first; a repeat, which only raw parents can make, ends it."""
+        if not self.raw_parents:
+            return self.by_number(number for number, _ in self._chain(view))
         chain = [view]
-        seen = {(view.oid, view.trial.exp_id)}
-        while chain[-1].parent is not None:
-            parent = self.trial(chain[-1].parent)
-            if (parent.oid, parent.trial.exp_id) in seen:
-                break
-            seen.add((parent.oid, parent.trial.exp_id))
-            chain.append(parent)
+        seen = {view.trial.exp_id}
+        while chain[-1].parent is not None and chain[-1].parent not in seen:
+            chain.append(self.trial(chain[-1].parent))
+            seen.add(chain[-1].trial.exp_id)
+        return chain[::-1]
+
+    def chain_rows(self, view: TrialView) -> list[Trial]:
+        """Return the rows of the primary chain to a trial, root first."""
+        return [read_row(row) for _, row in self._chain(view)]
+
+    def _chain(self, view: TrialView) -> list[tuple[int, str]]:
+        """Return number and row of the trials along primary parents, root first."""
+        line = self.index.rows(_LINE, view.oid)
+        on = self._many(
+            "SELECT snapshot, id, exp_id, parent_cell, row FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer",
+            [sid for (sid,) in line],
+        )
+        chain: list[tuple[int, str]] = []
+        cell = view.trial.exp_id
+        for (sid,) in line:
+            trials = on.get(sid)
+            if trials:
+                meant = [row for row in trials if row[1] in (cell, cell.removeprefix("exp_"))]
+                number, _, cell, row = (meant or trials)[0]
+                chain.append((number, row))
         return chain[::-1]
 
     def on_snapshot(self, oid: str) -> list[TrialView]:
@@ -301,36 +335,87 @@ class Views:
         return any(kin.label == view.label for kin in child.others)
 
     def _views(self, sql: str, *values: object) -> list[TrialView]:
-        return [self._view(row) for row in self.index.rows(sql, *values)]
+        rows = self.index.rows(sql, *values)
+        return [view for part in _parts(rows) for view in self._together(part)]
 
-    def _view(self, row: Sequence[Any]) -> TrialView:
-        saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles = row
-        known = msgspec.json.decode(roles, type=dict[str, str])
-        links = self.index.rows(
-            "SELECT l.parent, l.pos, p.oid FROM links l JOIN snapshots p ON p.id = l.parent WHERE l.child = ? "
-            "ORDER BY l.pos, p.clock",
-            sid,
+    def _together(self, rows: Sequence[Sequence[Any]]) -> Iterator[TrialView]:
+        """Return the views of many rows, asking once for what is around all of them."""
+        links = self._many(
+            "SELECT l.child, l.parent, p.oid FROM links l JOIN snapshots p ON p.id = l.parent "
+            "WHERE l.child IN ({}) ORDER BY l.pos, p.clock",
+            {row[6] for row in rows},
         )
-        others = [Kin(self._name(parent), known.get(parent_oid, "")) for parent, pos, parent_oid in links[1:]]
-        linked = {parent_oid for _, _, parent_oid in links}
+        near = self._many(
+            "SELECT snapshot, exp_id, writer FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer",
+            {parent for above in links.values() for parent, _ in above},
+        )
+        used = {row[1] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}
+        shared = self._many("SELECT exp_id, count(*) FROM trials WHERE exp_id IN ({}) GROUP BY exp_id", used)
+        alone = {exp_id for exp_id, ((count,),) in shared.items() if count == 1}
+        for row in rows:
+            yield self._view(row, links.get(row[6], []), near, alone)
+
+    def _many(self, sql: str, keys: Collection[Any]) -> dict[Any, list[tuple[Any, ...]]]:
+        """Return the rows of a query for many keys, grouped by their first column, without it."""
+        found: dict[Any, list[tuple[Any, ...]]] = {}
+        for part in _parts(list(keys)):
+            for key, *rest in self.index.rows(sql.format(", ".join("?" * len(part))), *part):
+                found.setdefault(key, []).append(tuple(rest))
+        return found
+
+    def _view(
+        self,
+        row: Sequence[Any],
+        links: Sequence[tuple[Any, ...]],
+        near: Mapping[int, Sequence[tuple[Any, ...]]],
+        alone: Collection[str],
+    ) -> TrialView:
+        """
+        Return one row's view.
+
+        Args:
+            row: what `_VIEW` selects.
+            links: number and oid of its snapshot's parents, in order.
+            near: exp id and writer of the trials on them.
+            alone: exp ids that only one trial has.
+        """
+        saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles = row
+        known = msgspec.json.decode(roles, type=dict[str, str]) if roles != "{}" else {}
+        others = [Kin(self._name(parent), known.get(parent_oid, "")) for parent, parent_oid in links[1:]]
+        linked = {parent_oid for _, parent_oid in links}
         others += [
             Kin(self.name(parent), role)
             for parent, role in known.items()
             if parent not in linked and not self._is_git_parent(sid, parent)
         ]
-        parent = self._raw_parent(cell) if self.raw_parents else self._parent(links[0][0] if links else None, cell)
-        dangling = cell if cell and not links and not self._exists(cell) else None
         return TrialView(
             trial=read_row(text),
-            label=self._label(exp_id, writer, oid),
+            label=exp_id if exp_id in alone else self._label(exp_id, writer, oid),
             oid=CommitOid(oid),
             order=Order(clock, writer),
-            parent=parent,
+            parent=self._raw_parent(cell) if self.raw_parents else self._parent_near(links, near, alone, cell),
             others=tuple(others),
             cohort=cohort,
-            dangling=dangling,
+            dangling=cell if cell and not links and not self._exists(cell) else None,
             saw=saw or None,
         )
+
+    def _parent_near(
+        self,
+        links: Sequence[tuple[Any, ...]],
+        near: Mapping[int, Sequence[tuple[Any, ...]]],
+        alone: Collection[str],
+        cell: str,
+    ) -> str | None:
+        """Return the label of the primary parent's trial: the one that the cell means, else its first."""
+        if not links:
+            return None
+        first, oid = links[0]
+        trials = near.get(first)
+        if not trials:
+            return self._parent(first, cell)
+        exp_id, writer = _meant(trials, cell)
+        return exp_id if exp_id in alone else self._label(exp_id, writer, oid)
 
     def _label(self, exp_id: str, writer: str, oid: str) -> str:
         """Return an exp id, or a longer name where others use it too."""
@@ -349,8 +434,7 @@ class Views:
             trials = self.index.rows(sql, snapshot)
             if trials:
                 (oid,) = self.index.one("SELECT oid FROM snapshots WHERE id = ?", snapshot)
-                meant = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))]
-                exp_id, writer = (meant or trials)[0]
+                exp_id, writer = _meant(trials, cell)
                 return self._label(exp_id, writer, oid)
             up = self.index.one("SELECT parent FROM links WHERE child = ? ORDER BY pos LIMIT 1", snapshot)
             snapshot = up[0] if up else None
@@ -496,6 +580,13 @@ class Views:
         )
 
 
+def _meant(trials: Sequence[tuple[Any, ...]], cell: str) -> tuple[str, str]:
+    """Return exp id and writer of the trial that a parent cell means, of those on the parent; else of the first."""
+    meant = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))]
+    exp_id, writer = (meant or trials)[0]
+    return exp_id, writer
+
+
 def _is_text(name: str) -> bool:
     """Whether a name is valid Unicode; a command line may hand over bytes that are not."""
     try:
@@ -510,5 +601,5 @@ def trials(views: Iterable[TrialView]) -> tuple[Trial, ...]:
     return tuple(view.trial for view in views)
 
 
-def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
     return (values[at : at + _MANY] for at in range(0, len(values), _MANY))
