@@ -95,6 +95,7 @@ class GitRepo:
         with _foreign(f"cannot open {found}"):
             self._repo = pygit2.Repository(found)
         self._pack: PackWriter | None = None
+        self.unconfirmed = ""
         self._recent: dict[str, Stored] = {}
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
@@ -322,10 +323,21 @@ class GitRepo:
                 return False
             transaction.set_target(name, pygit2.Oid(hex=new), message=message or None)
         if durable:
-            with _writing(self.commondir):
-                sync(self.commondir / name)
-                sync((self.commondir / name).parent)
+            self._confirm(name)
         return True
+
+    def _confirm(self, name: str) -> None:
+        """Have the disk confirm a ref that has moved; what fails here is told, for nothing can undo the move."""
+        path = self.commondir / name
+        try:
+            try:
+                sync(path)
+                sync(path.parent)
+            except FileNotFoundError:  # git has packed it in the meantime
+                sync(self.commondir / "packed-refs")
+                sync(self.commondir)
+        except OSError as error:
+            self.unconfirmed = f"{name}: {error.strerror}"
 
     def set_ref(self, name: str, oid: str | None) -> None:
         """Point a ref that only this clone uses at a commit, or delete it."""

@@ -489,8 +489,9 @@ def read_row(row: str) -> Trial:
 def delete(path: Path) -> None:
     """Delete an index; whoever has it open keeps what it has until its next look."""
     path.unlink(missing_ok=True)
-    for old in path.parent.glob(f"{path.stem}-*{path.suffix}*"):
-        old.unlink(missing_ok=True)
+    for pattern in (f"{path.stem}-*{path.suffix}*", f".{path.stem}-*.link"):
+        for old in path.parent.glob(pattern):
+            old.unlink(missing_ok=True)
 
 
 def _file_behind(path: Path) -> Path:

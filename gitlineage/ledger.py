@@ -367,6 +367,9 @@ class Ledger:
         if new is None:
             raise _Moved
         landing.published = True
+        if self.repo.unconfirmed:
+            self.watcher.note(f"recorded, but the disk did not confirm it: {self.repo.unconfirmed}")
+            self.repo.unconfirmed = ""
         self._index.set_tip(landing.writer, new, landing.clock)
 
     def _is_durable(self, landing: Landing) -> bool:
