@@ -7,7 +7,7 @@ Layer 2. Oids are ``str``, content is ``bytes``, and libgit2's errors end here a
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ import msgspec
 import pygit2
 
 from gitlineage.errors import Ambiguous, Conflict, RepositoryError, StorageError, UnsupportedRepository
-from gitlineage.packs import PackWriter, Stored, release_abandoned, sync
+from gitlineage.packs import PackWriter, Stored, merge, release_abandoned, sync
 
 TREE = 0o040000
 FILE = 0o100644
@@ -96,6 +96,7 @@ class GitRepo:
             self._repo = pygit2.Repository(found)
         self._pack: PackWriter | None = None
         self.unconfirmed = ""
+        self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
         self._recent: dict[str, Stored] = {}
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
@@ -131,6 +132,14 @@ class GitRepo:
     def release_abandoned(self) -> None:
         """Let go of the packs that killed writers were holding; only under the writers' lock."""
         release_abandoned(self._packs)
+
+    def join_packs(self, names: Sequence[str]) -> bool:
+        """Join small packs into one; only under the writers' lock. Returns whether it was done."""
+        try:
+            return merge(self._packs, names)
+        finally:
+            self._reopen()
+            self._packs_seen = _mtime(self._packs)
 
     def _reopen(self) -> None:
         self._repo = pygit2.Repository(self._repo.path)
@@ -293,14 +302,23 @@ class GitRepo:
         for folder, _, files in os.walk(root):
             below = Path(folder).relative_to(self.commondir).as_posix()
             names.update(f"{below}/{file}" for file in files if not file.endswith(".lock"))
-        try:
-            packed = (self.commondir / "packed-refs").read_bytes()
-        except FileNotFoundError:
-            packed = b""
-        pattern = rb"^[0-9a-f]{40} (" + re.escape(prefix).encode() + rb".+)$"
-        names.update(match.decode("utf-8", "replace") for match in re.findall(pattern, packed, re.MULTILINE))
+        names.update(self._packed_refs(prefix))
         found = {name: self.ref(name) for name in sorted(names)}
         return {name: oid for name, oid in found.items() if oid is not None}
+
+    def _packed_refs(self, prefix: str) -> Sequence[str]:
+        """Return the names in git's packed list below a prefix; the list is read anew only when its file is another."""
+        path = self.commondir / "packed-refs"
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return ()
+        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if self._packed_seen.get(prefix, (None, ()))[0] != stamp:
+            pattern = rb"^[0-9a-f]{40} (" + re.escape(prefix).encode() + rb".+)$"
+            names = re.findall(pattern, path.read_bytes(), re.MULTILINE)
+            self._packed_seen[prefix] = (stamp, [name.decode("utf-8", "replace") for name in names])
+        return self._packed_seen[prefix][1]
 
     def move_ref(self, name: str, new: str, old: str | None, message: str = "", *, durable: bool = False) -> bool:
         """

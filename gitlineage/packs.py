@@ -8,9 +8,10 @@ that `git gc` could prune before the ref moves, because a ``.keep`` file stands 
 import os
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha1
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ import msgspec
 _TYPES = {"commit": 1, "tree": 2, "blob": 3}
 _FLUSH = 32 * 1024 * 1024
 """Packed bytes that are held in memory before they go into a pack of their own."""
+
+_PLAIN = frozenset(_TYPES.values()) | {4}
+"""The types of pack entries that stand for themselves: commits, trees, blobs and tags."""
 
 _SHORT = 4096
 """Bytes below which an object is packed tightly; larger ones are folders of notes, and oids do not shrink."""
@@ -76,6 +80,23 @@ class PackWriter:
                 self.flush()
         return oid
 
+    def take(self, stem: Path) -> bool:
+        """Take the entries of a pack as they are; not of one that has deltas or cannot be read."""
+        try:
+            data, index = stem.with_suffix(".pack").read_bytes(), stem.with_suffix(".idx").read_bytes()
+            entries = _entries(index, len(data))
+        except (OSError, ValueError, struct.error):
+            return False
+        if any((data[start] >> 4) & 7 not in _PLAIN for _, _, start, _ in entries):
+            return False
+        for digest, crc, start, end in entries:
+            if digest not in self._done:
+                self._done.add(digest)
+                self._entries.append(_Entry(digest, crc, self._size))
+                self._pieces.append(data[start:end])
+                self._size += end - start
+        return True
+
     def get(self, oid: str) -> Stored | None:
         """Return an object that was taken since the last flush."""
         return self._objects.get(oid)
@@ -90,7 +111,7 @@ class PackWriter:
             OSError: the disk refused; no half pack is left where git would see it.
         """
         done, self._objects = self._objects, {}
-        if not done:
+        if not self._entries:
             return {}
         body = b"".join([b"PACK", struct.pack(">II", 2, len(self._entries)), *self._pieces])
         trailer = sha1(body).digest()
@@ -122,6 +143,34 @@ class PackWriter:
             with suppress(OSError):
                 keep.unlink(missing_ok=True)
         self._kept.clear()
+
+
+def merge(folder: Path, names: Sequence[str]) -> bool:
+    """
+    Join small packs into one by putting their entries one behind the other, and delete them.
+
+    Only packs without deltas are taken, as `PackWriter` writes them. Nothing is unpacked, so the cost is that of
+    copying. Only under the writers' lock.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+        names: the packs, without their endings.
+
+    Returns:
+        Whether two or more were joined.
+
+    Raises:
+        OSError: the disk refused; the packs are as they were.
+    """
+    merged = PackWriter(folder)
+    done = [name for name in names if merged.take(folder / name)]
+    if len(done) > 1:
+        merged.flush()
+        for name in done:
+            for suffix in (".idx", ".pack"):
+                (folder / f"{name}{suffix}").unlink(missing_ok=True)
+        merged.release()
+    return len(done) > 1
 
 
 class LooseObjects:
@@ -187,6 +236,22 @@ def _header(kind: int, size: int) -> bytes:
         size >>= 7
     head.append(first)
     return bytes(head)
+
+
+def _entries(index: bytes, size: int) -> list[tuple[bytes, int, int, int]]:
+    """Return oid, checksum, start and end of every entry that a pack's index (version 2) lists."""
+    if index[:8] != b"\xfftOc\0\0\0\2":
+        raise ValueError("not an index of version 2")
+    (count,) = struct.unpack_from(">I", index, 8 + 255 * 4)
+    oids = 8 + 256 * 4
+    crcs = struct.unpack_from(f">{count}I", index, oids + 20 * count)
+    starts = struct.unpack_from(f">{count}I", index, oids + 24 * count)
+    if any(start & 0x80000000 for start in starts):
+        raise ValueError("a pack of over 2 GiB")
+    ends = dict(pairwise([*sorted(starts), size - 20]))
+    return [
+        (index[oids + 20 * at : oids + 20 * at + 20], crcs[at], start, ends[start]) for at, start in enumerate(starts)
+    ]
 
 
 def _index(entries: list[_Entry], trailer: bytes) -> bytes:

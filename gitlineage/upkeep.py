@@ -9,41 +9,70 @@ import os
 import shlex
 import subprocess
 from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 
 from gitlineage import program
 from gitlineage.gitrepo import GitRepo
 
-MANY_PACKS = 50
-"""Packs that may lie side by side; `git gc --auto` uses the same number."""
+MANY_PACKS = 80
+"""Packs that may lie side by side before git is asked to roll them up, which takes it long in a large store."""
 
-_REPACK = ["repack", "--geometric=2", "-d", "--window=0", "--quiet", "--no-write-bitmap-index"]
-"""Rolling up joins packs without looking for deltas, so that it takes moments; `maintain` looks for them."""
+MANY_SMALL = 24
+"""Packs of one size that may lie side by side before they are joined."""
+
+_SIZES = (0, 1 << 18, 1 << 23)
+"""Bounds of the sizes (bytes) within which packs are joined: single landings, then what comes of joining them."""
+
+_REPACK = ["repack", "--geometric=2", "-d", "--quiet", "--no-write-bitmap-index"]
 
 
-def tidy(repo: GitRepo) -> bool:
+def tidy(repo: GitRepo) -> None:
     """
-    Let go of packs that killed writers were holding, and have small packs rolled up where many have come together.
+    Let go of packs that killed writers were holding, and keep the number of packs small.
 
-    Only under the writers' lock, after a landing: then nobody holds a pack. Git config ``lineage.autoRepack = false``
-    turns the repacking off; nobody waits for it.
+    A landing leaves a pack. When `MANY_SMALL` of a size have come together they are joined, which costs what copying
+    them costs, however large the store is. When `MANY_PACKS` larger ones have, git repacks in the background.
 
-    Returns:
-        Whether a repacking was started; not when one is running.
+    Only under the writers' lock, after a landing: then nobody holds a pack.
     """
+    folder = repo.commondir / "objects" / "pack"
     try:
-        names = [entry.name for entry in os.scandir(repo.commondir / "objects" / "pack")]
+        names = [entry.name for entry in os.scandir(folder)]
     except OSError:
-        return False
+        return
     if any(name.endswith(".keep") for name in names):
         repo.release_abandoned()
-    return sum(name.endswith(".idx") for name in names) >= MANY_PACKS and repack(repo)
+    packs = [name.removesuffix(".idx") for name in names if name.endswith(".idx")]
+    if len(packs) < MANY_SMALL or not _is_wanted(repo):
+        return
+    beside = {name.partition(".")[0] for name in names if not name.endswith((".idx", ".pack", ".rev"))}
+    for least, most in pairwise(_SIZES):
+        with suppress(OSError):
+            small = [name for name in packs if name not in beside and least <= _size(folder, name) < most]
+            if len(small) >= MANY_SMALL and repo.join_packs(small):
+                return
+    if len(packs) >= MANY_PACKS:
+        repack(repo)
+
+
+def _size(folder: Path, name: str) -> int:
+    return (folder / f"{name}.pack").stat().st_size
+
+
+def _is_wanted(repo: GitRepo) -> bool:
+    return (repo.config("lineage.autoRepack") or "true").lower() not in ("false", "no", "off", "0")
 
 
 def repack(repo: GitRepo) -> bool:
-    """Start rolling small packs up into larger ones, unless it is turned off or running."""
-    if (repo.config("lineage.autoRepack") or "true").lower() in ("false", "no", "off", "0"):
+    """
+    Start git rolling packs up into larger ones with deltas, unless it is turned off or running; nobody waits for it.
+
+    Git config ``lineage.autoRepack = false`` turns it off.
+    """
+    if not _is_wanted(repo):
         return False
     with suppress(OSError):
         lock = os.open(repo.commondir / "lineage" / "repack.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -78,7 +107,7 @@ def maintain(repo: GitRepo) -> Saving:
     """
     before = _counts(repo)
     for words in (
-        ["repack", "-a", "-d", "--keep-unreachable", "--quiet"],
+        ["repack", "-a", "-d", "-f", "--keep-unreachable", "--quiet"],
         ["commit-graph", "write", "--reachable", "--no-progress"],
         ["pack-refs", "--all"],
     ):

@@ -1,6 +1,7 @@
 """What the bench does in a process of its own: record beside an open store, or build an index cold."""
 
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -22,11 +23,20 @@ def record(root: Path) -> None:
 
 
 def rebuild(root: Path) -> None:
-    """Open a store that has no index, ask for its best trial, and print the seconds."""
+    """Open a store that has no index, ask for its best trial, and print what it took."""
     start = time.perf_counter()
     with opened(root) as store:
         best = store.best()
-    print(json.dumps({"seconds": time.perf_counter() - start, "best": best.exp_id if best else ""}))
+    told = {"seconds": time.perf_counter() - start, "memory": peak_memory(), "best": best.exp_id if best else ""}
+    print(json.dumps(told))
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process had in memory; Linux counts the parent's in `getrusage`, so ask anew."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 {"record": record, "rebuild": rebuild}[sys.argv[1]](Path(sys.argv[2]))

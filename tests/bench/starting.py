@@ -9,7 +9,7 @@ from experiments import Dvc
 from figures import Figure, cost, gain, within
 from peers import Peers
 from stores import WRITER, Stores, opened
-from timing import Ended, git, in_turn, over, process, repeated, sampled
+from timing import git, in_turn, over, process, repeated, sampled
 
 BIG = 100_000
 MILLION = 1_000_000
@@ -45,26 +45,27 @@ def cold(stores: Stores, sizes: list[int]) -> list[Figure]:
     for size in sizes:
         built = stores.of(size)
         root = stores.copy(built)
-        built_up: list[Ended] = []
+        memory: list[int] = []
         patience = 60.0 if size < MILLION else 0.0
-        ours = sampled(lambda root=root, ended=built_up: rebuilt(root, ended), 3, patience)
+        ours = sampled(lambda root=root, memory=memory: rebuilt(root, memory), 3, patience)
         wanted = root / ".git" / "notes-blobs"
         git(root, "ls-tree", "-r", "--format=%(objectname)", f"refs/notes/lineage/{WRITER}", into=wanted)
         floor = sampled(lambda root=root, wanted=wanted: read_by_git(root, wanted), 3, patience)
         goal = cost(5.0) if size == BIG else None
         rows.append(Figure("cold", "index, cold build", size, ours, "s", "rev-list + cat-file", floor, goal))
-        memory = max(each.memory for each in built_up)
         goal = within(1.5e9) if size == MILLION else None
-        rows.append(Figure("cold", "index, cold build: peak memory", size, memory, "MB", goal=goal))
+        rows.append(Figure("cold", "index, cold build: peak memory", size, max(memory), "MB", goal=goal))
         stores.sweep()
     return rows
 
 
-def rebuilt(root: Path, ended: list[Ended]) -> float:
+def rebuilt(root: Path, memory: list[int]) -> float:
     """Return the seconds that a process takes to open a store without its index, its own start excluded."""
     shutil.rmtree(root / ".git" / "lineage")
-    ended.append(process([sys.executable, Path(__file__).with_name("child.py"), "rebuild", root]))
-    return json.loads(ended[-1].output.splitlines()[-1])["seconds"]
+    ended = process([sys.executable, Path(__file__).with_name("child.py"), "rebuild", root])
+    told = json.loads(ended.output.splitlines()[-1])
+    memory.append(told["memory"])
+    return told["seconds"]
 
 
 def read_by_git(root: Path, wanted: Path) -> float:

@@ -127,8 +127,7 @@ class Stores:
         if not path.exists():
             say(f"exporting {built.size:,} trials for git fast-import")
             half = path.with_suffix(".half")
-            git(built.root, "fast-export", f"--export-marks={half}.marks", f"refs/notes/lineage/{WRITER}", into=half)
-            Path(f"{half}.marks").unlink()
+            git(built.root, "fast-export", f"refs/notes/lineage/{WRITER}", into=half)
             half.rename(path)
         return path
 

@@ -1,4 +1,4 @@
-"""Take times: of calls, of processes with their memory, of several contestants in turn; not what is timed."""
+"""Take times: of calls, of processes, of several contestants in turn; not what is timed."""
 
 import os
 import statistics
@@ -30,10 +30,9 @@ class Failed(Exception):
 
 
 class Ended(NamedTuple):
-    """How a process ended: the seconds it took, its peak memory in bytes, and what it printed."""
+    """How a process ended: the seconds it took and what it printed."""
 
     seconds: float
-    memory: int
     output: str
 
 
@@ -109,16 +108,14 @@ def process(
             stdout=sink if into else said,
             stderr=said,
         )
-        _, status, usage = os.wait4(child.pid, 0)
+        code = child.wait()
         seconds = time.perf_counter() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         text = said.read().decode(errors="replace")
-    if child.returncode:
-        last = (text.strip().splitlines() or [f"exit {child.returncode}"])[-1]
+    if code:
+        last = (text.strip().splitlines() or [f"exit {code}"])[-1]
         raise Failed(f"{Path(words[0]).name} {' '.join(words[1:3])}: {last}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Ended(seconds, usage.ru_maxrss * unit, text)
+    return Ended(seconds, text)
 
 
 def git(folder: Path, *words: str, stdin: Path | None = None, into: Path | None = None) -> Ended:

@@ -100,16 +100,15 @@ def bulk(stores: Stores, sizes: list[int]) -> list[Figure]:
         stream = stores.stream(built)
         patience = PATIENCE if size < 1_000_000 else 0.0
         ours = sampled(lambda size=size: fill(stores.scratch(), size, stores.seed), 3, patience)
-        floor = sampled(lambda stream=stream: fast_import(stores, stream), 3, patience)
+        floor = sampled(lambda stream=stream: fast_import(stores, stream, stores.scratch()), 3, patience)
         goal = cost(1.5) if size >= 100_000 else None
         rows.append(Figure("bulk", "bulk", size, ours, "s", "git fast-import", floor, goal))
         stores.sweep()
     return rows
 
 
-def fast_import(stores: Stores, stream: Path) -> float:
+def fast_import(stores: Stores, stream: Path, place: Path) -> float:
     """Return the seconds that git takes to import a campaign's objects into an empty repository."""
-    place = stores.scratch()
     git(stores.folder, "init", "--quiet", str(place))
     return git(place, "fast-import", "--quiet", stdin=stream).seconds
 
@@ -124,6 +123,10 @@ def sizes_on_disk(stores: Stores, sizes: list[int]) -> list[Figure]:
         objects = disk(root / ".git" / "objects") / size
         index, refs = disk(root / ".git" / "lineage") / size, disk(root / ".git" / "refs") / size
         rows.append(Figure("disk", "objects per trial, after bulk", size, objects, "B", goal=goal))
+        imported = stores.scratch()
+        fast_import(stores, stores.stream(built), imported)
+        floor = disk(imported / ".git" / "objects") / size
+        rows.append(Figure("disk", "objects per trial, after bulk", size, objects, "B", "git fast-import", floor))
         git(root, "gc", "--quiet")
         packed = disk(root / ".git" / "objects") / size
         rows.append(Figure("disk", "objects per trial, after git gc", size, packed, "B"))

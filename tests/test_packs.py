@@ -1,0 +1,125 @@
+"""Packs: what git makes of those that are written here, and the joining of small ones."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitlineage import packs
+from gitlineage.packs import PackWriter, merge, object_id, release_abandoned
+
+BLOBS = st.lists(st.binary(max_size=300) | st.integers(4000, 70_000).map(lambda size: b"x%d" % size * 9), max_size=12)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A bare repository without objects."""
+    subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "r")], check=True)
+    return tmp_path / "r"
+
+
+def git(repo: Path, *words: str, data: bytes = b"") -> bytes:
+    """Run git in the repository."""
+    return subprocess.run(["git", "-C", str(repo), *words], input=data, capture_output=True, check=True).stdout
+
+
+def write(repo: Path, *contents: bytes) -> str:
+    """Write blobs as a pack and return its name."""
+    folder = repo / "objects" / "pack"
+    before = set(folder.glob("*.pack"))
+    writer = PackWriter(folder)
+    for data in contents:
+        assert writer.add("blob", data) == object_id("blob", data)
+    writer.flush()
+    writer.release()
+    (made,) = set(folder.glob("*.pack")) - before
+    return made.stem
+
+
+@settings(max_examples=30, deadline=None)
+@given(contents=BLOBS)
+def test_git_reads_what_was_written(tmp_path_factory, contents):
+    """Every object is there with its content, the pack verifies, and writing one twice stores it once."""
+    repo = tmp_path_factory.mktemp("r")
+    subprocess.run(["git", "init", "--quiet", "--bare", str(repo)], check=True)
+    if not contents:
+        assert PackWriter(repo / "objects" / "pack").flush() == {}
+        return
+    name = write(repo, *contents, *contents)
+    git(repo, "verify-pack", f"objects/pack/{name}.pack")
+    for data in contents:
+        assert git(repo, "cat-file", "blob", object_id("blob", data)) == data
+    assert int(git(repo, "count-objects", "-v").split(b"in-pack: ")[1].split()[0]) == len(set(contents))
+
+
+def test_a_pack_is_kept_until_it_is_released(repo):
+    """Git's own pruning leaves a pack alone until a ref leads to it or the writer lets go."""
+    writer = PackWriter(repo / "objects" / "pack")
+    oid = writer.add("blob", b"nothing points here")
+    writer.flush()
+    git(repo, "gc", "--prune=now", "--quiet")
+    assert git(repo, "cat-file", "-t", oid) == b"blob\n"
+    writer.release()
+    git(repo, "gc", "--prune=now", "--quiet")
+    assert subprocess.run(
+        ["git", "-C", str(repo), "cat-file", "-e", oid], check=False, stderr=subprocess.DEVNULL
+    ).returncode
+
+
+def test_a_large_landing_becomes_several_packs(repo, monkeypatch):
+    """What is held in memory is bounded; each pack is kept, and all are released together."""
+    monkeypatch.setattr(packs, "_FLUSH", 2000)
+    folder = repo / "objects" / "pack"
+    writer = PackWriter(folder)
+    oids = [writer.add("blob", b"%d" % number * 400) for number in range(200)]
+    writer.flush()
+    assert len(list(folder.glob("*.keep"))) == len(list(folder.glob("*.pack"))) > 1
+    writer.release()
+    assert list(folder.glob("*.keep")) == []
+    assert git(repo, "cat-file", "--batch-check", data="\n".join(oids).encode()).count(b" blob ") == 200
+
+
+def test_joining_keeps_every_object_and_one_pack(repo):
+    """Joined packs are gone, their objects are in the new one, and what two of them had is there once."""
+    names = [write(repo, b"shared", b"%d" % number, b"%d" % number * 5000) for number in range(5)]
+    assert merge(repo / "objects" / "pack", names)
+    (pack,) = (repo / "objects" / "pack").glob("*.pack")
+    git(repo, "verify-pack", str(pack))
+    git(repo, "fsck", "--strict")
+    for number in range(5):
+        assert git(repo, "cat-file", "blob", object_id("blob", b"%d" % number * 5000)) == b"%d" % number * 5000
+    assert int(git(repo, "count-objects", "-v").split(b"in-pack: ")[1].split()[0]) == 11
+
+
+def test_a_pack_with_deltas_or_damage_is_left_alone(repo):
+    """A pack of git's own with deltas, one that is cut short and one that is missing stay as they are."""
+    lines = [b"line %d of a text that git packs as a delta\n" % number for number in range(300)]
+    for number in range(6):
+        text = b"".join([*lines[:number], b"another\n", *lines[number:]])
+        git(repo, "hash-object", "-w", "--stdin", data=text)
+    listed = git(repo, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)")
+    name = git(repo, "pack-objects", "--quiet", "objects/pack/pack", data=listed).decode().strip()
+    assert b"chain length" in git(repo, "verify-pack", "-v", f"objects/pack/pack-{name}.pack")
+    plain = write(repo, b"plain")
+    broken = write(repo, b"broken")
+    index = repo / "objects" / "pack" / f"{broken}.idx"
+    whole = index.read_bytes()
+    index.chmod(0o644)
+    index.write_bytes(whole[:100])
+    assert not merge(repo / "objects" / "pack", [f"pack-{name}", plain, broken, "pack-missing"])
+    assert {path.stem for path in (repo / "objects" / "pack").glob("*.pack")} == {f"pack-{name}", plain, broken}
+
+
+def test_only_our_own_abandoned_keeps_are_released(repo):
+    """The keep file of a killed writer goes; one that a person made stays."""
+    folder = repo / "objects" / "pack"
+    writer = PackWriter(folder)
+    writer.add("blob", b"ours")
+    writer.flush()
+    theirs = folder / f"{write(repo, b'theirs')}.keep"
+    theirs.write_text("mine, hands off\n")
+    assert len(list(folder.glob("*.keep"))) == 2
+    release_abandoned(folder)
+    assert list(folder.glob("*.keep")) == [theirs]
