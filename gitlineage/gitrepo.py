@@ -56,7 +56,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class CommitInfo(msgspec.Struct, frozen=True):
-    """A commit as stored; the time is its author date in UTC."""
+    """
+    A commit as stored.
+
+    The time is its author date in UTC. A novel one has just been made, so that nothing can be derived from it yet.
+    """
 
     oid: str
     tree: str
@@ -64,6 +68,7 @@ class CommitInfo(msgspec.Struct, frozen=True):
     message: str
     author: str
     time: datetime
+    novel: bool = False
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -335,7 +335,7 @@ class Index:
         self.connection.executemany(
             "INSERT INTO git_parents VALUES (?, ?, ?)", [(sid, at, parent) for at, parent in enumerate(info.parents)]
         )
-        self._fresh.append((sid, oid, info.parents, made is not None))
+        self._fresh.append((sid, oid, info.parents, info.novel))
         return sid
 
     def _trial(self, oid: str, event: codec.TrialEvent, order: Order, trial: Trial, made: CommitInfo | None) -> None:

@@ -6,7 +6,7 @@ its further parents the snapshots that it keeps alive. Moving the ref by compare
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -70,6 +70,7 @@ class Journal:
         identity: Identity,
         moment: datetime,
         keep: Sequence[str] = (),
+        reached: Collection[str] = (),
         durable: bool = False,
     ) -> str | None:
         """
@@ -84,6 +85,7 @@ class Journal:
             identity: who commits.
             moment: when.
             keep: commits to keep alive besides those annotated.
+            reached: commits that others of the landing have as parents, so that they stay alive through them.
             durable: have the disk confirm it before this returns.
 
         Returns:
@@ -98,11 +100,12 @@ class Journal:
         for oid, line in lines:
             added.setdefault(oid, []).append(line)
         alive = [oid for oid in (*added, *keep) if oid != genesis]
-        fresh = [oid for oid in dict.fromkeys(alive) if not self._trees.has(tree, oid)]
+        fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and not self._trees.has(tree, oid)]
         notes = {oid: _joined(self._trees.get(tree, oid), new) for oid, new in added.items()}
         last = base
         while len(fresh) > _MAX_PARENTS:
-            part, fresh = fresh[:_MAX_PARENTS], fresh[_MAX_PARENTS:]
+            # the newest go deepest: git walks in order of date, and takes long where old and new come mixed
+            part, fresh = fresh[-_MAX_PARENTS:], fresh[:-_MAX_PARENTS]
             message = compose(f"Keep {len(part)} snapshots", [("Clock", str(self.clock(base)))])
             last = self._repo.write_commit(tree, [last, *part], message, identity, moment)
         message = compose(subject, [("Clock", str(clock))])

@@ -89,6 +89,7 @@ class Landing:
         self.events: list[tuple[str, codec.AnyEvent]] = []
         self.lines: list[tuple[str, bytes]] = []
         self.keep: list[str] = []
+        self.reached: set[str] = set()
         self.subjects: list[str] = []
         self.clock = index.clock
         self.published = False
@@ -115,6 +116,8 @@ class Landing:
         self.lines.append((oid, codec.encode(stamped)))
         self.clock += 1
         self.events.append((oid, stamped))
+        if made is not None:
+            self.reached.update(made.parents)
         self.subjects.append(subject)
         self._index.fold(Recorded(self.writer, oid, stamped), trial, made)
         self._index.link()
@@ -157,6 +160,7 @@ def publish(
         identity=identity,
         moment=landing.moment(),
         keep=landing.keep,
+        reached=landing.reached,
         durable=durable,
     )
 

@@ -71,6 +71,7 @@ class Recorder:
         self._content = Content(repo)
         self._best: tuple[str | None, Trial | None] = (None, None)
         self._trees: dict[str, str] = {}
+        self._made: dict[str, CommitInfo] = {}
         self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
 
     # -- snapshots -----------------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ class Recorder:
         others = tuple(CommitOid(parent) for parent in known_roles if parent not in oids)
         self.landing.keep.extend(others)
         author = f"{self._identity.name} <{self._identity.mail}>"
-        made = CommitInfo(oid, tree, tuple(oids), said, author, moment.astimezone(UTC))
+        made = CommitInfo(oid, tree, tuple(oids), said, author, moment.astimezone(UTC), novel=True)
         self._trees[oid] = tree
         if row is None:
             self.landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}", None, made)
@@ -185,17 +186,22 @@ class Recorder:
     def write_row(self, row: Row, parents: Sequence[str], moment: datetime) -> str:
         """Write the snapshot of a row, without recording it."""
         trial = row.trial
-        tree = row.tree or (self._repo.commit(parents[0]).tree if parents else self._repo.empty_tree())
+        tree = row.tree or (self._tree_of(parents[0]) if parents else self._repo.empty_tree())
         said = one_line(trial.hypothesis) or f"Trial {trial.exp_id}"
         trailers = snapshot_trailers(trial.exp_id, trial.specialist, None, {}, "")
-        who = one_line(trial.specialist) or "gitlineage"
-        return self._repo.write_commit(
-            tree, parents, compose(said, trailers), Identity(who, f"{who.replace(' ', '-')}@gitlineage"), moment
-        )
+        name = one_line(trial.specialist) or "gitlineage"
+        who = Identity(name, f"{name.replace(' ', '-')}@gitlineage").clean()
+        message = compose(said, trailers)
+        oid = self._repo.write_commit(tree, parents, message, who, moment)
+        self._trees[oid] = tree
+        author = f"{who.name} <{who.mail}>"
+        self._made[oid] = CommitInfo(oid, tree, tuple(parents), message, author, moment.astimezone(UTC))
+        return oid
 
     def add_row(self, oid: str, row: Row) -> None:
         """Record a row of a table on its snapshot."""
-        self._add_trial(oid, row.trial, row.raw)
+        self._encodable(row.trial)
+        self._add_trial(oid, row.trial, row.raw, made=self._made.pop(oid, None))
 
     def append_rows(self, rows: Sequence[Row], advance: Callable[[int], None]) -> list[bool]:
         """

@@ -10,7 +10,7 @@ from typing import Any
 
 from figures import Figure, cost, gain, within
 from peers import Peers
-from stores import WRITER, Stores, opened
+from stores import REF, Stores, opened
 from timing import Rounds, git, in_turn, over, repeated, timed
 
 RUNS = 200
@@ -128,14 +128,12 @@ def fetched(root: Path, elsewhere: Path) -> float:
     Another process records it in a copy of the whole store, and git fetches the writer's ref from there.
     """
     seconds = []
-    with other_process(elsewhere) as record:
-        ref = f"refs/notes/lineage/{WRITER}"
-        with opened(root) as store:
-            store.refresh()
-            for _ in range(min(REFRESHED, Rounds.limit)):
-                record("000")
-                git(root, "fetch", "--quiet", str(elsewhere), f"{ref}:{ref}")
-                seconds.append(timed(store.refresh))
+    with other_process(elsewhere) as record, opened(root) as store:
+        store.refresh()
+        for _ in range(min(REFRESHED, Rounds.limit)):
+            record("000")
+            git(root, "fetch", "--quiet", str(elsewhere), f"{REF}:{REF}")
+            seconds.append(timed(store.refresh))
     return statistics.median(seconds)
 
 

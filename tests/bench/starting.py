@@ -8,7 +8,7 @@ from pathlib import Path
 from experiments import Dvc
 from figures import Figure, cost, gain, within
 from peers import Peers
-from stores import WRITER, Stores, opened
+from stores import REF, Stores, opened
 from timing import git, in_turn, over, process, repeated, sampled
 
 BIG = 100_000
@@ -49,7 +49,7 @@ def cold(stores: Stores, sizes: list[int]) -> list[Figure]:
         patience = 60.0 if size < MILLION else 0.0
         ours = sampled(lambda root=root, memory=memory: rebuilt(root, memory), 3, patience)
         wanted = root / ".git" / "notes-blobs"
-        git(root, "ls-tree", "-r", "--format=%(objectname)", f"refs/notes/lineage/{WRITER}", into=wanted)
+        git(root, "ls-tree", "-r", "--format=%(objectname)", REF, into=wanted)
         floor = sampled(lambda root=root, wanted=wanted: read_by_git(root, wanted), 3, patience)
         goal = cost(5.0) if size == BIG else None
         rows.append(Figure("cold", "index, cold build", size, ours, "s", "rev-list + cat-file", floor, goal))

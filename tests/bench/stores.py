@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from generate import COHORT, Node, exp_id, nodes
-from timing import git, say
+from stream import Exporter
+from timing import say
 
 from gitlineage import LineageStore, Task, Trial
 
@@ -19,6 +20,7 @@ BATCH = 100_000
 
 TASK = Task(score_field="core_metric", lower_is_better=True)
 WRITER = "bench"
+REF = f"refs/notes/lineage/{WRITER}"
 
 
 class Built(NamedTuple):
@@ -127,7 +129,8 @@ class Stores:
         if not path.exists():
             say(f"exporting {built.size:,} trials for git fast-import")
             half = path.with_suffix(".half")
-            git(built.root, "fast-export", f"refs/notes/lineage/{WRITER}", into=half)
+            with half.open("wb") as out:
+                Exporter(built.root, out).export(REF)
             half.rename(path)
         return path
 

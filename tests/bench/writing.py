@@ -10,8 +10,8 @@ from experiments import Dvc
 from figures import Figure, cost, gain, within
 from generate import exp_id, nodes
 from peers import Peers
-from stores import WRITER, Stores, fill, opened
-from timing import disk, git, in_turn, process, sampled
+from stores import REF, Built, Stores, fill, opened
+from timing import Failed, disk, git, in_turn, process, sampled
 
 from gitlineage import LineageStore, Trial
 
@@ -49,7 +49,7 @@ class Appender:
             loop.mkdir()
             (loop / "row").write_text(self.row + "\n")
             (loop / "recipe").write_bytes(next(nodes(1)).files["train.py"])
-            git(self.root, "update-ref", ref, f"refs/notes/lineage/{WRITER}")
+            git(self.root, "update-ref", ref, REF)
         best = git(self.root, "rev-parse", "refs/lineage/best").output.strip()
         words = ["sh", HERE / "plumbing.sh", str(LOOP), best, loop / "row", loop / "recipe"]
         return process(words, self.root).seconds / LOOP
@@ -97,20 +97,23 @@ def bulk(stores: Stores, sizes: list[int]) -> list[Figure]:
     rows = []
     for size in sizes:
         built = stores.of(size)
-        stream = stores.stream(built)
+        stores.stream(built)
         patience = PATIENCE if size < 1_000_000 else 0.0
         ours = sampled(lambda size=size: fill(stores.scratch(), size, stores.seed), 3, patience)
-        floor = sampled(lambda stream=stream: fast_import(stores, stream, stores.scratch()), 3, patience)
+        floor = sampled(lambda built=built: fast_import(stores, built, stores.scratch()), 3, patience)
         goal = cost(1.5) if size >= 100_000 else None
         rows.append(Figure("bulk", "bulk", size, ours, "s", "git fast-import", floor, goal))
         stores.sweep()
     return rows
 
 
-def fast_import(stores: Stores, stream: Path, place: Path) -> float:
+def fast_import(stores: Stores, built: Built, place: Path) -> float:
     """Return the seconds that git takes to import a campaign's objects into an empty repository."""
     git(stores.folder, "init", "--quiet", str(place))
-    return git(place, "fast-import", "--quiet", stdin=stream).seconds
+    took = git(place, "fast-import", "--quiet", stdin=stores.stream(built)).seconds
+    if git(place, "rev-parse", REF).output != git(built.root, "rev-parse", REF).output:
+        raise Failed("git fast-import made other objects than the store has")
+    return took
 
 
 def sizes_on_disk(stores: Stores, sizes: list[int]) -> list[Figure]:
@@ -122,11 +125,10 @@ def sizes_on_disk(stores: Stores, sizes: list[int]) -> list[Figure]:
         goal = within(1024) if size >= 100_000 else None
         objects = disk(root / ".git" / "objects") / size
         index, refs = disk(root / ".git" / "lineage") / size, disk(root / ".git" / "refs") / size
-        rows.append(Figure("disk", "objects per trial, after bulk", size, objects, "B", goal=goal))
         imported = stores.scratch()
-        fast_import(stores, stores.stream(built), imported)
+        fast_import(stores, built, imported)
         floor = disk(imported / ".git" / "objects") / size
-        rows.append(Figure("disk", "objects per trial, after bulk", size, objects, "B", "git fast-import", floor))
+        rows.append(Figure("disk", "objects per trial, after bulk", size, objects, "B", "git fast-import", floor, goal))
         git(root, "gc", "--quiet")
         packed = disk(root / ".git" / "objects") / size
         rows.append(Figure("disk", "objects per trial, after git gc", size, packed, "B"))
