@@ -1,0 +1,63 @@
+"""README keeps what it promises: its commands exist, its session runs, its test command is what the gate runs."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return README's code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def run(words: list[str], folder: Path) -> str:
+    """Run the command line in a folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gitlineage.cli", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+    return done.stdout
+
+
+def test_the_first_session_runs_as_it_stands(tmp_path):
+    """The session in README's first block runs command by command in an empty repository."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (tmp_path / "train.py").write_text("lr = 0.01\n")
+    session = next(block for block in blocks("console") if "gitlineage init" in block)
+    for line in session.splitlines():
+        command = line.removeprefix("$ ")
+        if command.startswith("gitlineage "):
+            run(shlex.split(command)[1:], tmp_path)
+        else:
+            subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True)
+    assert "crash" in run(["show", "002"], tmp_path)
+
+
+def test_the_library_session_runs_as_it_stands(tmp_path):
+    """The Python block runs as it is."""
+    (block,) = blocks("python")
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Current best: **exp_001**" in done.stdout
+
+
+def test_every_command_that_readme_names_exists(tmp_path):
+    """No command in README is made up, and every command of the program is reachable from its help."""
+    named = set(re.findall(r"gitlineage ([a-z][a-z-]*)", README)) - {"import"}
+    known = set(re.findall(r"^  ([a-z][a-z-]*)  ", run(["--help"], tmp_path), re.MULTILINE)) | {"keeps"}
+    assert named - known == set()
+
+
+def test_the_gate_runs_the_test_command_of_readme():
+    """`.ci/run` takes the command from README's first screen and keeps no copy of it."""
+    gate = (ROOT / ".ci" / "run").read_text()
+    lines = [line for line in README.splitlines() if "-m pytest" in line]
+    assert len(lines) == 1
+    assert README.splitlines().index(lines[0]) < 25
+    assert "grep -m1 -e '-m pytest' README.md" in gate
+    assert lines[0] not in gate
