@@ -24,7 +24,6 @@ FILE = 0o100644
 PROGRAM = 0o100755
 LINK = 0o120000
 SUBMODULE = 0o160000
-HEX_OID = re.compile(r"[0-9a-f]{40}")
 _KINDS = {
     "commit": pygit2.enums.ObjectType.COMMIT,
     "tree": pygit2.enums.ObjectType.TREE,

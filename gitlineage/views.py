@@ -12,6 +12,7 @@ import msgspec
 
 from gitlineage.errors import Ambiguous, NotFound
 from gitlineage.gitrepo import GitRepo
+from gitlineage.graph import first_parent_chain
 from gitlineage.index import Index, read_row
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import Cohort, CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
@@ -280,12 +281,15 @@ class Views:
         """Return the primary chain to a trial, root first; a repeat, which only raw parents can make, ends it."""
         if not self.raw_parents:
             return self.by_number(number for number, _ in self._chain(view))
-        chain = [view]
-        seen = {view.trial.exp_id}
-        while chain[-1].parent is not None and chain[-1].parent not in seen:
-            chain.append(self.trial(chain[-1].parent))
-            seen.add(chain[-1].trial.exp_id)
-        return chain[::-1]
+        found = {view.label: view}
+
+        def up(label: str) -> str | None:
+            parent = found[label].parent
+            if parent is not None and parent not in found:
+                found[parent] = self.trial(parent)
+            return parent
+
+        return [found[label] for label in first_parent_chain(view.label, up)]
 
     def chain_rows(self, view: TrialView) -> list[Trial]:
         """Return the rows of the primary chain to a trial, root first."""
@@ -487,10 +491,6 @@ class Views:
             for row in rows:
                 found[row[1]] = self._snapshot(row, parents.get(row[0], []), trials.get(row[0], []))
         return [found[oid] for oid in wanted if oid in found]
-
-    def all_snapshots(self) -> list[str]:
-        """Return the oid of every snapshot in recording order."""
-        return [oid for (oid,) in self.index.rows("SELECT oid FROM snapshots ORDER BY clock, writer, oid")]
 
     def _by_snapshot(self, sql: str, ids: Sequence[int]) -> dict[int, list[str]]:
         grouped: dict[int, list[str]] = {}
