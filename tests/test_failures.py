@@ -388,3 +388,20 @@ def test_an_object_that_is_missing_is_named(store, git):
     with pytest.raises(RepositoryError):
         store.commit(broken, trial=row("c"))
     assert store.commit({"f": b"2"}, ["b"], trial=row("c")).parents == (broken,)
+
+
+def test_a_landing_that_a_notes_command_dropped_is_landed_again(store, git):
+    """Git's notes commands move a ref without looking where it stands; what one undid comes back beside its line."""
+    first = store.commit({"f": b"1"}, trial=row("a"))
+    old = git("rev-parse", "refs/notes/lineage/alice").strip()
+    second = store.commit({"f": b"2"}, [first], trial=row("b"))
+    git("update-ref", "refs/notes/other", old)
+    git("notes", "--ref=other", "append", "-m", "a word from a person", first.oid)
+    git("update-ref", "refs/notes/lineage/alice", "refs/notes/other")
+    assert exp_ids(store) == ["a", "b"]
+    assert "a word from a person" in git("notes", "--ref=lineage/alice", "show", first.oid)
+    git("update-ref", "-d", "refs/notes/other")
+    git("gc", "--prune=now", "--quiet")
+    assert store.files(second) == {"f": b"2"}
+    git("fsck", "--strict", "--no-dangling")
+    assert len(git("log", "--first-parent", "--format=%h", "refs/notes/lineage/alice").split()) == 4
