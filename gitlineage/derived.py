@@ -1,7 +1,7 @@
 """
 The local refs under ``refs/lineage/``: names for plain git, derived from the index; never pushed and never the truth.
 
-Layer 7. ``best``, ``exp/<id>`` for baselines and kept trials, ``cohorts/<name>`` (design 3). Ids are percent-encoded,
+Layer 10. ``best``, ``exp/<id>`` for baselines and kept trials, ``cohorts/<name>`` (design 3). Ids are percent-encoded,
 because a ref's name cannot hold every sign and ``a`` and ``a/b`` cannot both be refs.
 """
 
@@ -27,13 +27,10 @@ _SHOWN = (FailureLabel.KEEP, FailureLabel.BASELINE)
 def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> None:
     """Bring the refs of some exp ids and cohorts, and ``best``, up to date; a read-only repository keeps its."""
     wanted: dict[str, str | None] = {}
-    for exp_id in exp_ids:
-        found = views.named_exactly(exp_id)
-        if len(found) > 1:
+    for exp_id, label, oid, status in views.labels(list(exp_ids)):
+        if label != exp_id:
             wanted[exp_ref(exp_id)] = None
-        for view in found:
-            shown = view.trial.status in _SHOWN
-            wanted[exp_ref(view.label)] = view.oid if shown else None
+        wanted[exp_ref(label)] = oid if status in _SHOWN else None
     for name in cohorts:
         with suppress(LineageError):
             wanted[cohort_ref(name)] = views.cohort(name, members=False).oid

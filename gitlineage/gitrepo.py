@@ -1,7 +1,7 @@
 """
 A git repository's objects, refs and configuration; pygit2 is spoken here alone.
 
-Layer 2. Oids are ``str``, content is ``bytes``, and libgit2's errors end here as ours. Nothing here knows of lineage.
+Layer 3. Oids are ``str``, content is ``bytes``, and libgit2's errors end here as ours. Nothing here knows of lineage.
 """
 
 import os
@@ -10,14 +10,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import Self
 
 import msgspec
 import pygit2
 
 from gitlineage.errors import Ambiguous, Conflict, RepositoryError, StorageError, UnsupportedRepository
-from gitlineage.packs import PackWriter, Stored, merge, release_abandoned, sync
+from gitlineage.packer import Packer
+from gitlineage.packs import Stored, merge, release_abandoned, sync
 
 TREE = 0o040000
 FILE = 0o100644
@@ -76,11 +77,9 @@ class Identity(msgspec.Struct, frozen=True):
     name: str
     mail: str
 
-    def clean(self) -> Self:
+    def clean(self) -> "Identity":
         """Return it without the signs that git's format has no place for."""
-        name = re.sub(r"[<>\x00-\x1f\x7f]", "", self.name).strip(" .,:;\"'")
-        mail = re.sub(r"[<>\s\x00-\x1f\x7f]", "", self.mail)
-        return type(self)(name or "gitlineage", mail or "gitlineage@localhost")
+        return _clean(self.name, self.mail)
 
 
 class GitRepo:
@@ -98,7 +97,7 @@ class GitRepo:
             raise RepositoryError(f"no git repository at {os.fspath(path)}; `gitlineage init` makes one")
         with _foreign(f"cannot open {found}"):
             self._repo = pygit2.Repository(found)
-        self._pack: PackWriter | None = None
+        self._pack: Packer | None = None
         self.unconfirmed = ""
         self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
         self._recent: dict[str, Stored] = {}
@@ -125,7 +124,7 @@ class GitRepo:
             # libgit2 goes on reading packs that git has deleted, and would claim objects that are gone
             self._reopen()
             self._packs_seen = now
-        self._pack = PackWriter(self._packs)
+        self._pack = Packer(self._packs)
         try:
             yield
         finally:
@@ -171,8 +170,10 @@ class GitRepo:
     def read_tree(self, oid: str) -> dict[str, Entry]:
         """Return a tree's entries by name; names that are not UTF-8 keep their bytes as surrogates."""
         raw = self.read(oid)
-        with _foreign(f"cannot read tree {oid}"):
+        try:
             return parse_tree(raw)
+        except ValueError as error:
+            raise RepositoryError(f"cannot read tree {oid}: {error}") from error
 
     def write_tree(self, entries: Mapping[str, Entry]) -> str:
         """Write a tree and return its oid."""
@@ -183,8 +184,11 @@ class GitRepo:
         if self._pack is None:
             with _writing(self.commondir):
                 return str(self._repo.write(_KINDS[kind], data))
-        with _writing(self.commondir):
+        try:
             return self._pack.add(kind, data)
+        except OSError:  # a context manager costs more than packing does
+            with _writing(self.commondir):
+                raise
 
     def empty_tree(self) -> str:
         """Return the oid of the tree without entries; libgit2 claims to have it, so it is written without asking."""
@@ -213,8 +217,7 @@ class GitRepo:
         found = self._load(oid)
         if found.kind != "commit":
             raise RepositoryError(f"{oid} is a {found.kind}, not a commit")
-        with _foreign(f"cannot read commit {oid}"):
-            return parse_commit(oid, found.data)
+        return parse_commit(oid, found.data)
 
     def parents(self, oid: str) -> tuple[str, ...]:
         """Return a commit's git parents in order; none where the commit is missing, as in a shallow clone."""
@@ -230,11 +233,11 @@ class GitRepo:
     def _load(self, oid: str) -> Stored:
         if near := self._near(oid):
             return near
-        with _foreign(f"cannot read {oid}"):
-            try:
-                kind, data = self._repo.read(pygit2.Oid(hex=oid))
-            except (pygit2.GitError, KeyError):
-                # a pack that git's own maintenance replaced may still be open here
+        try:
+            kind, data = self._repo.read(pygit2.Oid(hex=oid))
+        except (pygit2.GitError, KeyError, OSError, ValueError):
+            # a pack that git's own maintenance replaced may still be open here
+            with _foreign(f"cannot read {oid}"):
                 self._reopen()
                 kind, data = self._repo.read(pygit2.Oid(hex=oid))
         return Stored(_NAMES[int(kind)], data)
@@ -451,6 +454,13 @@ class GitRepo:
     def identity(self) -> Identity:
         """Return who commits here, by git's configuration; a neutral name where it has none."""
         return Identity(self.config("user.name") or "", self.config("user.email") or "").clean()
+
+
+@lru_cache(maxsize=64)
+def _clean(name: str, mail: str) -> Identity:
+    name = re.sub(r"[<>\x00-\x1f\x7f]", "", name).strip(" .,:;\"'")
+    mail = re.sub(r"[<>\s\x00-\x1f\x7f]", "", mail)
+    return Identity(name or "gitlineage", mail or "gitlineage@localhost")
 
 
 def find_repository(path: str | os.PathLike[str]) -> str | None:

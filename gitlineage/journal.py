@@ -1,7 +1,7 @@
 """
 A writer's ref: landing events on it, and reading back what is on everybody's; not what the events mean.
 
-Layer 4. Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
+Layer 5. Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
 its further parents the snapshots that it keeps alive. Moving the ref by compare-and-swap is the one commit point.
 """
 
@@ -122,9 +122,13 @@ class Journal:
 
     def read(self, writer: str, tip: str, since: str | None = None) -> Iterator[Recorded | Problem]:
         """Return what a writer's notes say, or only the notes that changed since an earlier tip."""
-        old = self._repo.commit(since).tree if since else None
-        for oid, blob in self._trees.changed(old, self._repo.commit(tip).tree):
-            yield from decode_note(writer, oid, self._repo.read(blob))
+        old, new = (self._repo.commit(since).tree if since else None), self._repo.commit(tip).tree
+        genesis = self.genesis(writer)
+        if old is None:  # settings first: they say how to read the rest
+            yield from decode_note(writer, genesis, self._trees.get(new, genesis))
+        for oid, blob in self._trees.changed(old, new):
+            if old is not None or oid != genesis:
+                yield from decode_note(writer, oid, self._repo.read(blob))
 
     def events(self, writer: str, tip: str) -> Iterator[Recorded]:
         """Return a writer's events, without the lines that are none."""

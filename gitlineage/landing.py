@@ -1,7 +1,7 @@
 """
 One atomic landing: events collected under the writers' lock, folded as they come, published by one move of the ref.
 
-Layer 6. What is recorded is decided elsewhere; here is only that all of it lands or none.
+Layer 9. What is recorded is decided elsewhere; here is only that all of it lands or none.
 """
 
 import fcntl
@@ -10,14 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from gitlineage import codec
 from gitlineage.errors import RepositoryError, StorageError
-from gitlineage.gitrepo import CommitInfo, Identity
+from gitlineage.gitrepo import CommitInfo, GitRepo, Identity
 from gitlineage.index import Index
 from gitlineage.journal import Journal, Recorded
 from gitlineage.trial import Trial
@@ -120,7 +119,10 @@ class Landing:
             self.reached.update(made.parents)
         self.subjects.append(subject)
         self._index.fold(Recorded(self.writer, oid, stamped), trial, made)
-        self._index.link()
+
+    def write_ahead(self, repo: GitRepo) -> None:
+        """Write the last event's line as the note that it most likely becomes, while others go on recording."""
+        repo.write_blob(self.lines[-1][1] + b"\n")
 
     def subject(self, message: str | None) -> str:
         """Return the activity log's line: what the caller said, else what was recorded."""
@@ -167,18 +169,15 @@ def publish(
 
 def stamp(moment: datetime) -> str:
     """Return a moment in UTC as ISO 8601 with ``Z``, whole seconds."""
-    return _stamp(int(moment.timestamp()))
-
-
-@lru_cache(maxsize=16)
-def _stamp(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
 
 
 def parse_time(text: str) -> datetime | None:
     """Return the moment that an ISO 8601 text names, in UTC where it names no zone; ``None`` where it is none."""
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # a zone can lead out of the years 1 to 9999
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment

@@ -1,7 +1,7 @@
 """
 An open repository: its index kept current, its landings published or refused whole; not what is recorded or asked.
 
-Layer 9. Everything that can go wrong around a write is here: a damaged index, a full disk, a ref that another program
+Layer 12. Everything that can go wrong around a write is here: a damaged index, a full disk, a ref that another program
 moves, a process that died before us.
 """
 
@@ -248,8 +248,7 @@ class Ledger:
         except (Damaged, sqlite3.OperationalError) as error:
             self._use_memory(error)
             derived.rebuild(self.repo, self._views)
-        self._index.touched.clear()
-        self._index.opened.clear()
+        self._forget_changes()
         self._tell_problems()
 
     def _tell_problems(self) -> None:
@@ -270,16 +269,18 @@ class Ledger:
         self._index = new
         self._views = Views(new, self.repo)
 
+    def _forget_changes(self) -> tuple[set[int], set[str], bool]:
+        """Return which trials and cohorts changed and whether all of them did, and begin anew."""
+        found = self._index.touched, self._index.opened, self._index.built
+        self._index.touched, self._index.opened, self._index.built = set(), set(), False
+        return found
+
     def _after_folding(self) -> None:
-        touched, self._index.touched = self._index.touched, set()
-        opened, self._index.opened = self._index.opened, set()
-        # a ref is for baselines and kept trials; a revision may have made or unmade one of those
-        sql = (
-            "SELECT exp_id FROM trials WHERE id = ? "
-            "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer))"
-        )
-        exp_ids = {row[0] for key in touched for row in self._index.rows(sql, key)}
-        derived.update(self.repo, self._views, sorted(exp_ids), sorted(opened))
+        touched, opened, built = self._forget_changes()
+        if built:
+            derived.rebuild(self.repo, self._views)
+            return
+        derived.update(self.repo, self._views, sorted(self._views.shown(touched)), sorted(opened))
 
     # -- writing -------------------------------------------------------------------------------------------
 

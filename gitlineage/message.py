@@ -35,7 +35,7 @@ class Trailers(msgspec.Struct, frozen=True, kw_only=True):
 
 def one_line(text: str) -> str:
     """Return the text with every run of control characters and line breaks as one space, without outer spaces."""
-    return _BREAKS.sub(" ", text).strip()
+    return (text if text.isprintable() else _BREAKS.sub(" ", text)).strip()
 
 
 def compose(message: str, trailers: Iterable[tuple[str, str]]) -> str:

@@ -17,11 +17,13 @@ from typing import NamedTuple
 
 import msgspec
 
-_TYPES = {"commit": 1, "tree": 2, "blob": 3}
+KINDS = {"commit": 1, "tree": 2, "blob": 3}
+"""The types of pack entries."""
+
 _FLUSH = 32 * 1024 * 1024
 """Packed bytes that are held in memory before they go into a pack of their own."""
 
-_PLAIN = frozenset(_TYPES.values()) | {4}
+_PLAIN = frozenset(KINDS.values()) | {4}
 """The types of pack entries that stand for themselves: commits, trees, blobs and tags."""
 
 _SHORT = 4096
@@ -59,10 +61,14 @@ class PackWriter:
         self._pieces: list[bytes] = []
         self._entries: list[_Entry] = []
         self._size = 12
-        self._kept: list[Path] = []
+        self.kept: list[Path] = []
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return len(self._entries)
+
+    def holds(self, digest: bytes) -> bool:
+        """Whether an object was taken, now or before an earlier flush."""
+        return digest in self._done
 
     def add(self, kind: str, data: bytes) -> str:
         """Take an object, unless it is here already, and return its oid."""
@@ -72,7 +78,7 @@ class PackWriter:
         if digest not in self._done:
             self._done.add(digest)
             self._objects[oid] = Stored(kind, data)
-            piece = _header(_TYPES[kind], len(data)) + _deflate(data)
+            piece = _header(KINDS[kind], len(data)) + _deflate(data)
             self._entries.append(_Entry(digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
             self._size += len(piece)
@@ -125,7 +131,7 @@ class PackWriter:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             _write(keep, [_KEEP])
-            self._kept.append(keep)
+            self.kept.append(keep)
             _write(pack, [body, trailer], self.durable)
             _write_whole(final, scratch, index, self.durable)
             if self.durable:
@@ -139,10 +145,10 @@ class PackWriter:
 
     def release(self) -> None:
         """Let git treat the packs as any other, now that a ref leads to them or nothing ever will."""
-        for keep in self._kept:
+        for keep in self.kept:
             with suppress(OSError):
                 keep.unlink(missing_ok=True)
-        self._kept.clear()
+        self.kept.clear()
 
 
 def merge(folder: Path, names: Sequence[str]) -> bool:

@@ -1,7 +1,7 @@
 """
 The rules of recording: what a snapshot, a row or a cohort must be before it lands; not how a landing is published.
 
-Layer 8. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
+Layer 11. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from gitlineage.graph import topological
 from gitlineage.index import read_row
 from gitlineage.landing import Landing, parse_time, stamp
 from gitlineage.message import compose, one_line, snapshot_trailers, subject
-from gitlineage.models import ROLES, CommitOid, Snapshot, Task, TreeOid
+from gitlineage.models import ROLES, Cohort, CommitOid, Snapshot, Task, TreeOid
 from gitlineage.names import Id, resolve
 from gitlineage.trial import AUTO_ID, FailureLabel, Trial, refuse_non_finite
 from gitlineage.views import Views
@@ -27,6 +27,7 @@ from gitlineage.worktree import Content
 _GAVE_NOTHING = ("inspiration", "contrast")
 """Roles that a snapshot may have without being a git parent."""
 
+_ELIGIBLE = (FailureLabel.KEEP, FailureLabel.BASELINE)
 _MAX_NAME = 200
 _SMALL = 10_000
 """Characters of hypothesis and notes that cannot make an event too long; the other cells are short where they are."""
@@ -69,8 +70,11 @@ class Recorder:
         self.landing = landing
         self._identity = identity.clean()
         self._content = Content(repo)
-        self._best: tuple[str | None, Trial | None] = (None, None)
+        self._best: Trial | None = None
+        self._best_is_known = False
+        self._bases: dict[str, Cohort] = {}
         self._trees: dict[str, str] = {}
+        self._exp_ids: dict[str, str] = {}
         self._made: dict[str, CommitInfo] = {}
         self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
 
@@ -86,7 +90,7 @@ class Recorder:
         message: str | None,
     ) -> Snapshot:
         """Write a snapshot, record it with its row, and return it."""
-        oids = list(dict.fromkeys(resolve(self._views, parent) for parent in parents))
+        oids = list(dict.fromkeys(self._resolve(parent) for parent in parents))
         known_roles = self._roles(oids, roles)
         row = self._fill(trial, oids) if trial is not None else None
         if row is not None:
@@ -122,7 +126,7 @@ class Recorder:
         return Snapshot(
             oid=CommitOid(oid),
             tree=TreeOid(tree),
-            parents=tuple(oids),
+            parents=tuple(CommitOid(oid) for oid in oids),
             roles={parent: role for parent, role in known_roles.items() if parent in oids},
             inspirations=others,
             cohort=cohort,
@@ -278,6 +282,7 @@ class Recorder:
         nonce = f"{self.landing.writer}-{self.landing.clock + 1}"
         message = compose(f"Cohort {name}", [("Cohort-Name", name), ("Cohort-Id", nonce)])
         oid = self._repo.write_commit(self._repo.empty_tree(), base, message, self._identity, moment)
+        self._bases.pop(name, None)
         self.landing.add(oid, event, f"Open cohort {name}")
         return oid
 
@@ -302,6 +307,7 @@ class Recorder:
             better = "lower" if task.lower_is_better else "higher"
             said = f"Set the task: {one_line(task.score_field)}, {better} is better"
             self.landing.add(self.landing.genesis, codec.TaskEvent(task=task), said)
+            self._best_is_known = False
 
     def add_table(self, shape: dict[str, Any], rows: int) -> None:
         """Record what an imported file looked like beyond its rows."""
@@ -357,11 +363,13 @@ class Recorder:
 
     def _check_cohort(self, name: str, parents: Sequence[str]) -> list[str] | None:
         """Return the base to open a cohort with, ``None`` where it is open and takes these parents."""
-        _check_name(name)
-        try:
-            cohort = self._views.cohort(name, members=False)
-        except NotFound:
-            return list(parents)
+        cohort = self._bases.get(name)
+        if cohort is None:
+            _check_name(name)
+            try:
+                cohort = self._bases[name] = self._views.cohort(name, members=False)
+            except NotFound:
+                return list(parents)
         if not cohort.allow_mixed and set(cohort.base) != set(parents):
             names = self._views.name
             raise CohortMismatch(name, [names(oid) for oid in cohort.base], [names(oid) for oid in parents])
@@ -386,7 +394,7 @@ class Recorder:
 
     def _parent_id(self, parents: Iterable[str]) -> str | None:
         for oid in parents:
-            return self._views.exp_id_on(oid)
+            return self._exp_ids.get(oid) or self._views.exp_id_on(oid)
         return None
 
     def _against_best(self, trial: Trial) -> dict[str, str]:
@@ -403,11 +411,27 @@ class Recorder:
         return found
 
     def _best_trial(self) -> Trial | None:
-        """Return the best trial's row; read anew only where another one is the best."""
-        text = self._views.best_row()
-        if text != self._best[0]:
-            self._best = (text, read_row(text) if text is not None else None)
-        return self._best[1]
+        """Return the best trial; the index is asked again only after a row that may be another one."""
+        if not self._best_is_known:
+            text = self._views.best_row()
+            self._best = read_row(text) if text is not None else None
+            self._best_is_known = True
+        return self._best
+
+    def _may_be_best(self, trial: Trial, known: bool) -> bool:
+        """Whether a row that was just recorded may have made another trial the best one."""
+        best, task = self._best, self._views.task
+        record = task.score(best) if best is not None and best.status in _ELIGIBLE else None
+        if known or record is None:
+            return True
+        score = task.score(trial) if trial.status in _ELIGIBLE else None
+        return score is not None and task.better(score, record)
+
+    def _resolve(self, name: Id) -> str:
+        """Return the commit that a name stands for; one that this landing made needs no search."""
+        if isinstance(name, str) and name in self._trees and not self._views.is_named(name):
+            return name
+        return resolve(self._views, name)
 
     def _already(self, row: Trial, given: Trial, tree: str, parents: Sequence[str]) -> str | None:
         """Return the snapshot that this very commit made before, so that a retry adds nothing."""
@@ -434,6 +458,11 @@ class Recorder:
         event = codec.TrialEvent(row=trial.cells(), raw=raw, saw=saw)
         state = trial.status.value if trial.status else "pending"
         self.landing.add(oid, event, f"Record {trial.exp_id}: {state}", trial, made)
+        if made is not None:
+            self._exp_ids.setdefault(oid, trial.exp_id)
+            self.landing.write_ahead(self._repo)
+        if self._best_is_known and self._may_be_best(trial, made is None):
+            self._best_is_known = False
 
     def _encodable(self, trial: Trial) -> None:
         """Refuse a score that cannot be ranked, whichever column the task's score is in."""

@@ -209,7 +209,7 @@ _STATUSES = ", ".join(label.value for label in FailureLabel)
 def parse_number(text: str) -> float | None:
     """Return the finite number that a cell spells, or ``None``."""
     text = text.strip()
-    if not _NUMBER.fullmatch(text):
+    if not text or not _NUMBER.fullmatch(text):
         return None
     value = float(text)
     return value if math.isfinite(value) else None
@@ -246,9 +246,11 @@ def _status(value: object) -> FailureLabel | None:
 def _number(column: str, value: object, spelled: str | None) -> tuple[float | None, str | None]:
     """Return a numeric cell's value, and its text where a float would spell it differently."""
     if isinstance(value, str):
-        refuse_non_finite(column, value)
-        number = parse_number(_text(column, value))
-        return number, (value if value and (number is None or repr(number) != value) else None)
+        number = parse_number(value)
+        if number is None:
+            refuse_non_finite(column, value)
+            return None, _text(column, value) or None
+        return number, (value if repr(number) != value else None)
     if value is None:
         return None, spelled if spelled and parse_number(spelled) is None else None
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,7 +1,7 @@
 """
 Trials, snapshots and cohorts as models, read from the index; not how they got there, and no walks over the graph.
 
-Layer 6. Every function here is one or a few queries whose cost does not grow with the store, except where it returns
+Layer 9. Every function here is one or a few queries whose cost does not grow with the store, except where it returns
 all of it.
 """
 
@@ -230,15 +230,37 @@ class Views:
         """Return the snapshots of the trials that a name stands for."""
         if not _is_text(name):
             return []
-        sql = "SELECT DISTINCT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?"
-        for exp_id in (name, name.removeprefix("exp_")):
-            if rows := self.index.rows(sql, exp_id):
-                return [oid for (oid,) in rows]
+        for exp_id in dict.fromkeys((name, name.removeprefix("exp_"))):
+            if oids := self.index.snapshots_of(exp_id):
+                return oids
         return list(dict.fromkeys(view.oid for view in self.named(name))) if "@" in name else []
 
     def is_named(self, exp_id: str) -> bool:
         """Whether any trial has this exp id."""
-        return self.index.one("SELECT 1 FROM trials WHERE exp_id = ? LIMIT 1", exp_id) is not None
+        return self.index.has_exp_id(exp_id)
+
+    def shown(self, numbers: Collection[int]) -> set[str]:
+        """
+        Return the exp ids of those trials, by their numbers in the index, that refs are for.
+
+        Those are baselines and kept trials; a revision may have made or unmade one of them.
+        """
+        found = self._many(
+            "SELECT exp_id, 0 FROM trials WHERE id IN ({}) "
+            "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer))",
+            numbers,
+        )
+        return set(found)
+
+    def labels(self, exp_ids: Collection[str]) -> Iterator[tuple[str, str, str, str | None]]:
+        """Return exp id, label, snapshot and status of every trial with one of these exp ids."""
+        sql = (
+            "SELECT t.exp_id, t.writer, s.oid, t.status FROM trials t JOIN snapshots s ON s.id = t.snapshot "
+            "WHERE t.exp_id IN ({})"
+        )
+        for exp_id, trials in self._many(sql, exp_ids).items():
+            for writer, oid, status in trials:
+                yield exp_id, (exp_id if len(trials) == 1 else self._label(exp_id, writer, oid)), oid, status
 
     def nearest(self, name: str) -> list[str]:
         """Return exp ids that look like a name, for an error to suggest."""
@@ -332,8 +354,7 @@ class Views:
 
     def next_exp_id(self) -> str:
         """Return the highest number among the exp ids plus one, with at least three digits (semantics 13)."""
-        (highest,) = self.index.one("SELECT max(number) FROM trials WHERE number IS NOT NULL")
-        return f"{0 if highest is None else highest + 1:03d}"
+        return f"{self.index.highest_number() + 1:03d}"
 
     def _has_other(self, child: TrialView, view: TrialView) -> bool:
         return any(kin.label == view.label for kin in child.others)

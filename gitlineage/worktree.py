@@ -1,7 +1,7 @@
 """
 Content on its way into a tree: a folder as ``git add -A`` sees it, a mapping, a revision; and out of it again.
 
-Layer 3. A folder goes through a temporary index, so that ignore rules, executable bits, symlinks and filters are git's
+Layer 4. A folder goes through a temporary index, so that ignore rules, executable bits, symlinks and filters are git's
 own; the user's index, HEAD and files are never touched.
 """
 
@@ -11,6 +11,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from gitlineage import program
@@ -31,6 +32,7 @@ from gitlineage.packs import LooseObjects, object_id
 DEFAULT_LIMIT = 50 * 1024 * 1024
 """The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
 
+_KEPT = 4096
 _GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
 _IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _SIZE = re.compile(r"(\d+)([kmg]?)", re.IGNORECASE)
@@ -48,6 +50,7 @@ class Content:
     def __init__(self, repo: GitRepo, limit: int | None = None) -> None:
         self._repo = repo
         self._limit = limit
+        self._seen: dict[str, Mapping[str, Entry]] = {}
 
     @property
     def limit(self) -> int:
@@ -87,7 +90,7 @@ class Content:
         return self._write(root, near)
 
     def _write(self, folder: Mapping[str, object], near: Sequence[str]) -> str:
-        known = [self._repo.read_tree(tree) for tree in near]
+        known = [self._entries(tree) for tree in near]
         entries = {}
         for name, item in folder.items():
             there = [at[name] for at in known if name in at]
@@ -100,7 +103,21 @@ class Content:
                 entries[name] = Entry(TREE, self._write(item, _folders(there)))
         raw = format_tree(entries)
         oid = object_id("tree", raw)
+        self._remember(oid, entries)
         return oid if oid in near else self._repo.write_object("tree", raw)
+
+    def _entries(self, tree: str) -> Mapping[str, Entry]:
+        """Return a tree's entries; trees never change, so those that were read or written lately are kept."""
+        found = self._seen.get(tree)
+        if found is None:
+            found = self._repo.read_tree(tree)
+            self._remember(tree, found)
+        return found
+
+    def _remember(self, tree: str, entries: Mapping[str, Entry]) -> None:
+        if len(self._seen) >= _KEPT:
+            self._seen.clear()
+        self._seen[tree] = entries
 
     def from_revision(self, rev: str) -> str | None:
         """Return the tree that a revision names, ``None`` where it names none; its paths and sizes are checked."""
@@ -231,7 +248,8 @@ def read_files(repo: GitRepo, tree: str) -> dict[str, bytes]:
     return {path: repo.read(entry.oid) for path, entry in repo.walk_tree(tree) if entry.mode in (FILE, PROGRAM, LINK)}
 
 
-def check_path(path: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def check_path(path: str) -> tuple[str, ...]:
     """
     Return a snapshot path's parts.
 
@@ -251,7 +269,7 @@ def check_path(path: str) -> list[str]:
             raise InvalidContent(path, "names git's own folder")
         if ".." in part.split("\\"):
             raise InvalidContent(path, "climbs out with a backslash")
-    return parts
+    return tuple(parts)
 
 
 class _Git:

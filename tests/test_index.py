@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from gitlineage import LineageError, LineageStore, Task, Trial, Watcher
 from gitlineage.codec import CohortEvent, SessionEvent, SnapshotEvent, TaskEvent, TrialEvent
 from gitlineage.gitrepo import GitRepo, Identity, init_repository
-from gitlineage.index import JOIN_LIMIT, Index, build
+from gitlineage.index import Index, build
 from gitlineage.journal import Problem, Recorded
+from gitlineage.links import JOIN_LIMIT
 
 TABLES = (
     "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots ORDER BY 1",

@@ -9,10 +9,13 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 # A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
 LAYERS: list[list[str]] = [
     ["_version", "errors"],
-    ["trial", "message", "graph", "program", "packs", "render.text", "demo.passages"],
-    ["models", "gitrepo", "formats.tsv", "demo.edits"],
+    ["trial", "message", "graph", "program", "packs", "schema", "render.text", "demo.passages"],
+    ["models", "packer", "formats.tsv", "demo.edits"],
+    ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "render.prompt"],
+    ["links"],
+    ["fold"],
     ["index"],
     ["views", "landing"],
     ["names", "queries", "derived", "prompts", "search"],

@@ -1,7 +1,7 @@
 """
 The command line; only its entry point is here.
 
-Layer 13.
+Layer 16.
 """
 
 from gitlineage.cli.app import main

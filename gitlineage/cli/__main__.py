@@ -1,7 +1,7 @@
 """
 ``python -m gitlineage.cli``, and nothing else.
 
-Layer 13.
+Layer 16.
 """
 
 from gitlineage.cli.app import main

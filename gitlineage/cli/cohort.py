@@ -1,7 +1,7 @@
 """
 Commands on cohorts: new, list and show.
 
-Layer 13.
+Layer 16.
 """
 
 from typing import Annotated, Any

@@ -1,7 +1,7 @@
 """
 The command that searches texts.
 
-Layer 13.
+Layer 16.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """
 Commands that look at trials and their edits: log and diff.
 
-Layer 13.
+Layer 16.
 """
 
 from typing import Annotated

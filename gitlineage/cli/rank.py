@@ -1,7 +1,7 @@
 """
 Commands that rank trials: best and leaderboard.
 
-Layer 13.
+Layer 16.
 """
 
 from typing import Annotated

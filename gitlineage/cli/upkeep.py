@@ -1,7 +1,7 @@
 """
 Commands that keep a clone in order: reindex and maintain.
 
-Layer 13.
+Layer 16.
 """
 
 import typer

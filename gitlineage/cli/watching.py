@@ -1,7 +1,7 @@
 """
 What a store tells while it works, printed on standard error.
 
-Layer 13.
+Layer 16.
 """
 
 from gitlineage.cli import output

@@ -1,0 +1,293 @@
+"""
+How events become rows of the index's tables; not where events are read from or what is asked of the tables.
+
+Layer 7. Every fold is commutative (the least order gives a thing its place, the greatest its state), so events may
+arrive in any order and twice. New rows wait in memory and are written many at a time.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from gitlineage import codec
+from gitlineage.errors import LineageError
+from gitlineage.gitrepo import CommitInfo, GitRepo
+from gitlineage.journal import Problem, Recorded
+from gitlineage.links import Fresh, Links
+from gitlineage.message import read_trailers, subject
+from gitlineage.models import Order, Task
+from gitlineage.trial import Trial
+
+_WAITING = 5000
+"""Snapshots and trials that wait at most before they are written."""
+
+_REMEMBERED = 200_000
+"""Snapshots whose numbers are kept in memory while a landing is folded."""
+
+_PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
+_row_decoder = msgspec.json.Decoder(dict[str, str])
+
+
+class Fold:
+    """
+    Folds events inside one transaction on an index.
+
+    Args:
+        connection: the index, in a transaction until `finish`.
+        repo: where commits are read from.
+        task: what the campaign optimises so far.
+        clock: the highest clock so far.
+        done: how many trials have a result so far.
+        whole: whether the index is empty and without its indexes; they are then made, and links joined, at the end.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, repo: GitRepo, task: Task | None, clock: int, done: int, whole: bool
+    ) -> None:
+        self._db = connection
+        self._repo = repo
+        self.task = task
+        self.clock = clock
+        self.done = done
+        self.whole = whole
+        self.touched: set[int] = set()
+        self.opened: set[str] = set()
+        self.skipped: list[Problem] = []
+        self._links = Links(connection, repo)
+        self._numbers: dict[str, int] = {}
+        self._next_snapshot = self._free("snapshots")
+        self._next_trial = self._free("trials")
+        self._written = self._next_snapshot
+        self._snapshots: dict[str, list[Any]] = {}
+        self._parents: list[tuple[int, int, str]] = []
+        self._fresh: list[Fresh] = []
+        self._trials: dict[tuple[int, str], list[Any]] = {}
+        self._revised: set[int] = set()
+        self._names: dict[str, list[str]] = {}
+        self._highest = -1
+
+    def _free(self, table: str) -> int:
+        return int(self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def add(self, found: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
+        """
+        Fold one event, or note that a line is none.
+
+        Args:
+            found: what was found on a ref, or is about to land there.
+            trial: the event's row, where the caller has it as a trial already.
+            made: the commit, where the caller has just made it.
+        """
+        if isinstance(found, Problem):
+            self.problem(found)
+            return
+        event, oid = found.event, found.oid
+        order = Order(event.clock, found.writer)
+        self.raise_clock(event.clock)
+        try:
+            match event:
+                case codec.TrialEvent():
+                    self._trial(oid, event, order, trial or event.trial(), made)
+                case codec.SnapshotEvent():
+                    self._snapshot(oid, order, made)
+                case codec.CohortEvent():
+                    self._cohort(oid, event, order)
+                case codec.TaskEvent():
+                    self._task(event, order)
+                case codec.TableEvent():
+                    values = (*_key(order), _json(event.shape))
+                    self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
+                case codec.SessionEvent():
+                    self._session(oid, event, order)
+        except LineageError as error:
+            self.problem(Problem(found.writer, oid, str(error)))
+        if len(self._trials) + len(self._snapshots) >= _WAITING:
+            self.flush()
+
+    def problem(self, found: Problem) -> None:
+        """Note a line that is no event, once."""
+        values = (found.writer, found.oid, found.reason)
+        if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values).rowcount:
+            self.skipped.append(found)
+
+    def raise_clock(self, clock: int) -> None:
+        """Take note of a clock."""
+        self.clock = max(self.clock, clock)
+
+    def _snapshot(self, oid: str, order: Order, made: CommitInfo | None) -> int:
+        waiting = self._snapshots.get(oid)
+        if waiting is not None:
+            if order < Order(*waiting[9:]):
+                waiting[9:] = _key(order)
+            return int(waiting[0])
+        known = None if made is not None and made.novel else self._number(oid)
+        if known is not None:
+            (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
+            if order < Order(*place):
+                self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*_key(order), known))
+            return known
+        info = made or self._repo.commit(oid)
+        trailers = read_trailers(info.message)
+        roles = msgspec.json.encode(dict(trailers.roles)).decode() if trailers.roles else "{}"  # in the trailers' order
+        number = self._next_snapshot
+        self._next_snapshot += 1
+        cohort = trailers.cohort or None
+        said = (subject(info.message), info.author, _utc(info.time), trailers.exp_id, cohort, roles)
+        self._snapshots[oid] = [number, oid, info.tree, *said, *_key(order)]
+        self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
+        if not self.whole:
+            self._fresh.append(Fresh(number, oid, info.parents, info.novel))
+            if len(self._numbers) >= _REMEMBERED:
+                self._numbers.clear()
+        self._numbers[oid] = number
+        return number
+
+    def _number(self, oid: str) -> int | None:
+        """Return a snapshot's number; while everything is folded from nothing, all of them are in memory."""
+        known = self._numbers.get(oid)
+        if known is None and not self.whole:
+            row = self._db.execute("SELECT id FROM snapshots WHERE oid = ?", (oid,)).fetchone()
+            known = int(row[0]) if row else None
+        return known
+
+    def _trial(self, oid: str, event: codec.TrialEvent, order: Order, trial: Trial, made: CommitInfo | None) -> None:
+        """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
+        snapshot = self._snapshot(oid, order, made)
+        exp_id = trial.exp_id
+        known = self._known(snapshot, exp_id)
+        status = trial.status.value if trial.status else None
+        done = status is not None
+        if known is None:
+            number, place = self._next_trial, order
+            self._next_trial += 1
+            self._names.setdefault(exp_id, []).append(oid)
+            self.done += done
+        else:
+            number, was_done, was = known[0], known[4] is not None, Order(known[11], known[12])
+            place = min(order, was) if done == was_done else (order if done else was)
+            self._revised.add(number)
+            if (done, order) < (was_done, Order(known[13], known[14])):
+                self._trials[snapshot, exp_id] = [*known[:11], *_key(place), *known[13:]]
+                return
+            self.done += done and not was_done
+        exp_number = _number(exp_id)
+        if exp_number is not None and exp_number > self._highest:
+            self._highest = exp_number
+        cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), _json(event.row))
+        orders = (*_key(place), *_key(order))
+        self._trials[snapshot, exp_id] = [number, snapshot, exp_id, *cells, event.raw, event.saw, *orders]
+        if not self.whole:
+            self.touched.add(number)
+
+    def _known(self, snapshot: int, exp_id: str) -> list[Any] | None:
+        """Return the row of a trial that was folded before."""
+        waiting = self._trials.get((snapshot, exp_id))
+        if waiting is not None or snapshot >= self._written:
+            return waiting
+        sql = "SELECT * FROM trials WHERE snapshot = ? AND exp_id = ?"
+        row = self._db.execute(sql, (snapshot, exp_id)).fetchone()
+        return list(row) if row else None
+
+    def _cohort(self, oid: str, event: codec.CohortEvent, order: Order) -> None:
+        if self._is_earliest("cohorts", oid, order):
+            self.opened.add(event.name)
+            self._db.execute(
+                "INSERT OR REPLACE INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (oid, event.name, _json(event.base), _json(event.metadata), event.allow_mixed, event.at, *_key(order)),
+            )
+
+    def _session(self, oid: str, event: codec.SessionEvent, order: Order) -> None:
+        if self._is_earliest("sessions", oid, order):
+            values = (oid, event.specialist, *_key(order), event.at)
+            self._db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
+
+    def _is_earliest(self, table: str, oid: str, order: Order) -> bool:
+        """Whether an event comes before what a table holds of the same commit."""
+        known = self._db.execute(f"SELECT clock, writer FROM {table} WHERE oid = ?", (oid,)).fetchone()
+        return known is None or order < Order(*known)
+
+    def _task(self, event: codec.TaskEvent, order: Order) -> None:
+        found = self._db.execute("SELECT value FROM meta WHERE key = 'task_order'").fetchone()
+        if found and order <= msgspec.json.decode(found[0], type=Order):
+            return
+        for key, value in (("task", event.task), ("task_order", order)):
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _json(value)))
+        self.task = event.task
+        self.flush()
+        upto = 0
+        while rows := self._db.execute(_PAGE, (upto, _WAITING)).fetchall():
+            upto = rows[-1][0]
+            ranks = [(self._rank(read_row(row)), number) for number, row in rows]
+            self._db.executemany("UPDATE trials SET rank = ? WHERE id = ?", ranks)
+
+    def _rank(self, trial: Trial) -> float | None:
+        """Return a score turned so that the lowest is the best."""
+        task = self.task or Task()
+        score = task.score(trial)
+        return score if score is None or task.lower_is_better else -score
+
+    # -- what waits ----------------------------------------------------------------------------------------
+
+    def waiting(self, exp_id: str) -> list[str]:
+        """Return the snapshots of trials with an exp id that wait to be written."""
+        return self._names.get(exp_id, [])
+
+    @property
+    def highest(self) -> int:
+        """The highest number of an exp id that this transaction folded; -1 for none."""
+        return self._highest
+
+    def flush(self) -> None:
+        """Write what waits, so that the tables can be asked."""
+        if self._snapshots:
+            _insert(self._db, "INSERT INTO snapshots", 11, self._snapshots.values())
+            _insert(self._db, "INSERT INTO git_parents", 3, self._parents)
+            fresh, self._fresh = self._fresh, []
+            self._snapshots.clear()
+            self._parents.clear()
+            self._written = self._next_snapshot
+            if not self.whole:
+                self._links.add(fresh, self._numbers)
+        if self._trials:
+            _insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
+            _insert(self._db, "INSERT OR IGNORE INTO revised", 1, [(number,) for number in self._revised])
+            self._trials.clear()
+            self._revised.clear()
+            self._names.clear()
+
+    def finish(self) -> None:
+        """Write what waits and what the tables as a whole say."""
+        self.flush()
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
+
+
+def read_row(row: str) -> Trial:
+    """Return a trial from the index's text of its cells."""
+    return Trial.trusted(_row_decoder.decode(row))
+
+
+def _insert(connection: sqlite3.Connection, into: str, columns: int, rows: Iterable[Any]) -> None:
+    connection.executemany(f"{into} VALUES ({', '.join('?' * columns)})", rows)
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.isoformat()[:19]}Z"
+
+
+def _json(value: object) -> str:
+    """Return a value as JSON with sorted keys, so that equal values are equal texts."""
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def _number(exp_id: str) -> int | None:
+    """Return the number that an exp id is, if it is one."""
+    return int(exp_id) if exp_id.isascii() and exp_id.isdecimal() and len(exp_id) < 16 else None
+
+
+def _key(order: Order) -> tuple[int, str]:
+    return order.clock, order.writer

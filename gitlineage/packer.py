@@ -1,0 +1,240 @@
+"""
+Packs of one landing, a large one's by a second process, so that recording and compressing use two cores.
+
+Layer 2. What a pack is, is in ``packs``. The second process ends with the first: without its last word it writes nothing.
+"""
+
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha1
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from gitlineage.packs import KINDS, PackWriter, Stored
+
+_ALONE = 2000
+"""Objects that a landing packs by itself; starting a process costs as much as packing some thousand."""
+
+_HELD = 64 * 1024 * 1024
+"""Bytes of objects between two packs; up to twice as many stay in memory, to be read again."""
+
+_BUFFER = 1 << 15
+_PIPE = 1 << 20
+_FRAME = struct.Struct(">BI")
+_FLUSH = 0
+_NAMES = {number: kind for kind, number in KINDS.items()}
+
+
+class Done(msgspec.Struct):
+    """What the second process answers when its objects are packed, or why they are not."""
+
+    kept: list[str] = []
+    errno: int = 0
+    reason: str = ""
+
+
+class Packer:
+    """
+    Collects the objects of one landing and writes them as packs.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._near = PackWriter(folder)
+        self._helper: Helper | None = None
+        self._kept: list[Path] = []
+        self.durable = False
+
+    def add(self, kind: str, data: bytes) -> str:
+        """
+        Take an object, unless it is here already, and return its oid.
+
+        Raises:
+            OSError: the disk refused an earlier one.
+        """
+        if self._helper is None:
+            oid = self._near.add(kind, data)
+            if len(self._near) >= _ALONE:
+                with suppress(OSError):  # no second process can be had: go on alone
+                    self._helper = Helper(self._folder, self._kept)
+            return oid
+        return self._helper.add(kind, data, self._near.holds)
+
+    def get(self, oid: str) -> Stored | None:
+        """Return an object that was taken lately and may not be in a pack yet."""
+        return self._near.get(oid) or (self._helper.get(oid) if self._helper is not None else None)
+
+    def flush(self) -> dict[str, Stored]:
+        """
+        Write what was taken as packs that git sees and keeps, and return it; of a large landing only its beginning.
+
+        Raises:
+            OSError: the disk refused; no half pack is left where git would see it.
+        """
+        self._near.durable = self.durable
+        done = self._near.flush()
+        if self._helper is not None:
+            helper, self._helper = self._helper, None
+            helper.finish(self.durable)
+        return done
+
+    def release(self) -> None:
+        """Let git treat the packs as any other, now that a ref leads to them or nothing ever will."""
+        if self._helper is not None:
+            self._helper.stop()
+            self._helper = None
+        self._near.release()
+        for keep in self._kept:
+            with suppress(OSError):
+                keep.unlink(missing_ok=True)
+        self._kept.clear()
+
+
+class Helper:
+    """
+    The second process, seen from the first.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+        kept: gets the ``.keep`` files of the packs it has written.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(self, folder: Path, kept: list[Path]) -> None:
+        self._kept = kept
+        self._objects: dict[str, Stored] = {}
+        self._older: dict[str, Stored] = {}
+        self._asked = False
+        self._seen: set[bytes] = set()
+        self._size = 0
+        if not sys.executable:
+            raise OSError("no interpreter to start")
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "gitlineage.packer", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=_BUFFER,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,
+        )
+        with suppress(OSError, AttributeError):  # a longer pipe keeps both at work; not every system can have one
+            fcntl.fcntl(self._pipe(self._process.stdin), fcntl.F_SETPIPE_SZ, _PIPE)
+
+    def add(self, kind: str, data: bytes, known: Callable[[bytes], bool]) -> str:
+        """Hand an object over, unless it is known, and return its oid."""
+        digest = sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).digest()
+        oid = digest.hex()
+        if digest not in self._seen and not known(digest):
+            self._seen.add(digest)
+            self._objects[oid] = Stored(kind, data)
+            self._send(KINDS[kind], data)
+            self._size += len(data)
+            if self._size > _HELD:
+                self._flush(durable=False)
+        return oid
+
+    def get(self, oid: str) -> Stored | None:
+        """Return an object that may not be in a pack yet."""
+        return self._objects.get(oid) or self._older.get(oid)
+
+    def finish(self, durable: bool) -> None:
+        """
+        Wait until all is packed.
+
+        Raises:
+            OSError: the disk refused, or the process died.
+        """
+        try:
+            self._flush(durable)
+            self._answer()
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the process; what it has not packed is lost."""
+        with suppress(OSError):
+            self._pipe(self._process.stdin).close()
+        self._process.wait()
+        self._pipe(self._process.stdout).close()
+
+    def _flush(self, durable: bool) -> None:
+        """Ask for a pack; its objects stay readable here until the next one is asked for, when it is there."""
+        if self._asked:
+            self._answer()
+        self._send(_FLUSH, b"d" if durable else b"")
+        try:
+            self._pipe(self._process.stdin).flush()
+        except BrokenPipeError:
+            self._answer()
+        self._asked = True
+        self._older, self._objects, self._size = self._objects, {}, 0
+
+    def _send(self, kind: int, data: bytes) -> None:
+        pipe = self._pipe(self._process.stdin)
+        try:
+            pipe.write(_FRAME.pack(kind, len(data)))
+            pipe.write(data)
+        except BrokenPipeError:
+            self._answer()  # it has told why
+
+    def _answer(self) -> None:
+        line = self._pipe(self._process.stdout).readline()
+        self._asked = False
+        if not line:
+            raise OSError("the process that packs objects died")
+        done = msgspec.json.decode(line, type=Done)
+        self._kept += [Path(name) for name in done.kept]
+        if done.reason:
+            raise OSError(done.errno, done.reason)
+
+    @staticmethod
+    def _pipe(pipe: object) -> BinaryIO:
+        return pipe  # type: ignore[return-value]
+
+
+def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
+    """
+    Be the second process: pack what comes, one pack whenever asked to, until the source ends.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+        source: frames of a type, a length and an object's content.
+        answers: gets a line for each pack.
+    """
+    writer = PackWriter(folder)
+    while len(frame := source.read(_FRAME.size)) == _FRAME.size:
+        kind, size = _FRAME.unpack(frame)
+        data = source.read(size)
+        if len(data) < size:
+            return
+        done = Done()
+        try:
+            if kind != _FLUSH:
+                writer.add(_NAMES[kind], data)
+                continue
+            writer.durable = data == b"d"
+            writer.flush()
+        except OSError as error:
+            done = Done(errno=error.errno or 0, reason=error.strerror or str(error))
+        done.kept = [str(keep) for keep in writer.kept]
+        writer.kept.clear()
+        answers.write(msgspec.json.encode(done) + b"\n")
+        answers.flush()
+        if done.reason:
+            return
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,65 @@
+"""
+The index's tables and indexes as SQL; not how events get into them or what is asked of them.
+
+Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of another format is built anew.
+"""
+
+import re
+
+FORMAT_VERSION = 4
+# 1: the first one
+# 2: numbers of exp ids, how many trials have a result, which rows were revised
+# 3: fewer indexes on trials, cohorts by clock
+# 4: all indexes have names, so that a build from nothing can make them last
+
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE tips (writer TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE snapshots (
+    id INTEGER PRIMARY KEY, oid TEXT NOT NULL, tree TEXT NOT NULL, subject TEXT NOT NULL, author TEXT NOT NULL,
+    time TEXT NOT NULL, exp_id TEXT NOT NULL, cohort TEXT, roles TEXT NOT NULL, clock INTEGER NOT NULL,
+    writer TEXT NOT NULL);
+CREATE TABLE git_parents (child INTEGER, pos INTEGER, parent TEXT NOT NULL, PRIMARY KEY (child, pos)) WITHOUT ROWID;
+CREATE TABLE links (child INTEGER, parent INTEGER, pos INTEGER, PRIMARY KEY (child, parent)) WITHOUT ROWID;
+CREATE TABLE joins (start TEXT, snapshot INTEGER, PRIMARY KEY (start, snapshot)) WITHOUT ROWID;
+CREATE TABLE passed (through TEXT, start TEXT, PRIMARY KEY (through, start)) WITHOUT ROWID;
+CREATE TABLE trials (
+    id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL, exp_id TEXT NOT NULL, number INTEGER, status TEXT,
+    specialist TEXT NOT NULL, parent_cell TEXT NOT NULL, rank REAL, row TEXT NOT NULL,
+    raw TEXT NOT NULL, saw TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL,
+    last_writer TEXT NOT NULL);
+CREATE UNIQUE INDEX trials_by_snapshot ON trials (snapshot, exp_id);
+CREATE TABLE revised (id INTEGER PRIMARY KEY);
+CREATE TABLE cohorts (
+    oid TEXT PRIMARY KEY, name TEXT NOT NULL, base TEXT NOT NULL, metadata TEXT NOT NULL, allow_mixed INTEGER NOT NULL,
+    at TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sessions (
+    oid TEXT PRIMARY KEY, specialist TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, at TEXT NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
+CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID
+""".strip().split(";\n")
+
+INDEXES = """
+CREATE UNIQUE INDEX snapshots_by_oid ON snapshots (oid);
+CREATE INDEX snapshots_by_tree ON snapshots (tree);
+CREATE INDEX snapshots_by_cohort ON snapshots (cohort, clock, writer) WHERE cohort IS NOT NULL;
+CREATE INDEX git_parents_by_parent ON git_parents (parent);
+CREATE INDEX links_by_parent ON links (parent, child);
+CREATE INDEX passed_by_start ON passed (start);
+CREATE INDEX trials_by_exp_id ON trials (exp_id);
+CREATE INDEX trials_by_number ON trials (number) WHERE number IS NOT NULL;
+CREATE INDEX trials_by_order ON trials (clock, writer);
+CREATE INDEX trials_baseline ON trials (clock, writer) WHERE status = 'baseline';
+CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
+CREATE INDEX trials_eligible ON trials (rank, clock, writer)
+    WHERE status IN ('keep', 'baseline') AND rank IS NOT NULL;
+CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
+CREATE INDEX cohorts_by_name ON cohorts (name);
+CREATE INDEX cohorts_by_clock ON cohorts (clock);
+CREATE INDEX sessions_by_specialist ON sessions (specialist, clock)
+""".strip().split(";\n")
+"""What a build from nothing makes at its end; ``trials_by_snapshot`` is not here, because the build itself needs it."""
+
+TABLE_NAMES = frozenset(re.findall(r"CREATE TABLE (\w+)", ";".join(TABLES)))
+INDEX_NAMES = tuple(re.findall(r"INDEX (\w+)", ";".join(INDEXES)))
