@@ -8,6 +8,7 @@ arrive in any order and twice. New rows wait in memory and are written many at a
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -266,8 +267,9 @@ class Fold:
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
 
 
+@lru_cache(maxsize=4096)
 def read_row(row: str) -> Trial:
-    """Return a trial from the index's text of its cells."""
+    """Return a trial from the index's text of its cells; those read lately are kept, for trials never change."""
     return Trial.trusted(_row_decoder.decode(row))
 
 

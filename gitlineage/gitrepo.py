@@ -304,12 +304,7 @@ class GitRepo:
         The folder and the packed list are read for names only: libgit2 has no listing that skips other refs, and a
         store has many.
         """
-        names: set[str] = set()
-        root = self.commondir / prefix
-        for folder, _, files in os.walk(root):
-            below = Path(folder).relative_to(self.commondir).as_posix()
-            names.update(f"{below}/{file}" for file in files if not file.endswith(".lock"))
-        names.update(self._packed_refs(prefix))
+        names = {*_loose_refs(str(self.commondir), prefix), *self._packed_refs(prefix)}
         found = {name: self.ref(name) for name in sorted(names)}
         return {name: oid for name, oid in found.items() if oid is not None}
 
@@ -412,7 +407,7 @@ class GitRepo:
             raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
         path = self.commondir / f"{name}.lock"
         deadline = time.monotonic() + _LOCK_PATIENCE
-        seen = _mtime(path)
+        seen: int | None = None
         while True:
             try:
                 action()
@@ -421,6 +416,7 @@ class GitRepo:
                 if "lock" not in str(error):
                     raise
                 self._reopen()
+                seen = seen or _mtime(path)
             if time.monotonic() > deadline:
                 if (now := _mtime(path)) is None or now != seen:
                     raise Conflict(name)
@@ -560,6 +556,20 @@ def _writing(place: Path) -> Iterator[None]:
     except (pygit2.GitError, OSError, KeyError, ValueError) as error:
         text = str(error).strip("'\"")
         raise StorageError(f"cannot write to {place}: {text}; nothing was recorded") from error
+
+
+def _loose_refs(root: str, prefix: str) -> Iterator[str]:
+    """Return the names of the refs below a prefix that have a file of their own."""
+    try:
+        with os.scandir(f"{root}/{prefix}") as found:
+            entries = list(found)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _loose_refs(root, f"{prefix}{entry.name}/")
+        elif not entry.name.endswith(".lock"):
+            yield prefix + entry.name
 
 
 def _merged_refs(packed: bytes, refs: Mapping[str, str]) -> bytes:

@@ -8,6 +8,7 @@ its further parents the snapshots that it keeps alive. Moving the ref by compare
 import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -57,7 +58,7 @@ class Journal:
         It follows from the writer's name alone, so that nobody has to walk to it. Notes on it hold what belongs to
         no snapshot.
         """
-        return object_id("commit", _genesis(writer, object_id("tree", b"")))
+        return _genesis_oid(writer)
 
     def land(
         self,
@@ -166,6 +167,11 @@ def check_writer(writer: str) -> str:
     if not _WRITER.fullmatch(writer) or writer.endswith(".lock") or len(writer) > 100:
         raise Invalid(f"{writer!r} cannot name a writer; use letters, digits, dots, dashes and underscores")
     return writer
+
+
+@lru_cache(maxsize=256)
+def _genesis_oid(writer: str) -> str:
+    return object_id("commit", _genesis(writer, object_id("tree", b"")))
 
 
 def _genesis(writer: str, tree: str) -> bytes:

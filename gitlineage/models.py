@@ -224,7 +224,8 @@ class PromptView(msgspec.Struct, frozen=True, kw_only=True):
         total: how many trials the store has.
         best: the best trial (semantics 11).
         kept: kept trials, best first, ties in recording order, those without a score last.
-        chain: the primary chain to the best trial, root first, the best last.
+        line: the rows of the primary chain to the best trial, root first, the best last.
+        chain: the same as views; what a cut will hide may be missing at the end.
         children: direct children of the best trial, sorted by label; the first of ``children_total``.
         recent: trials newest first, without harness aborts.
         own: the specialist's last trials, newest first, without harness aborts.
@@ -237,6 +238,7 @@ class PromptView(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     best: TrialView | None = None
     kept: tuple[TrialView, ...] = ()
+    line: tuple[Trial, ...] = ()
     chain: tuple[TrialView, ...] = ()
     children: tuple[TrialView, ...] = ()
     children_total: int = 0

@@ -1,7 +1,7 @@
 """
 Packs of one landing, a large one's by a second process, so that recording and compressing use two cores.
 
-Layer 2. What a pack is, is in ``packs``. The second process ends with the first: without its last word it writes nothing.
+Layer 2. What a pack is, is in ``packs``. The second process ends with the first and writes nothing without its word.
 """
 
 import fcntl

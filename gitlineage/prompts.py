@@ -5,6 +5,7 @@ Layer 10. The cost follows what is shown, not the size of the store.
 """
 
 from gitlineage.models import PromptOptions, PromptView
+from gitlineage.render.board import lines_shown
 from gitlineage.views import Views
 
 _SHOWN_CHILDREN = 300
@@ -30,12 +31,16 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
     siblings = []
     if best is not None and best.cohort is not None:
         siblings = [view for view in views.members(best.cohort) if view.oid != best.oid and view.trial.status]
+    line = views.line(best.oid, best.trial.exp_id) if best and not views.raw_parents else []
+    shown_numbers = [number for number, _ in line[: lines_shown((trial for _, trial in line), options.max_chars)]]
+    chain = views.by_number(shown_numbers) if line or best is None else views.chain(best)
     return PromptView(
         task=views.task,
         total=views.total(),
         best=best,
         kept=tuple(views.kept(options.top_k)),
-        chain=tuple(views.chain(best)) if best else (),
+        line=tuple(trial for _, trial in line) or tuple(view.trial for view in chain),
+        chain=tuple(chain),
         children=tuple(children),
         children_total=views.count_children(best) if best else 0,
         recent=tuple(views.latest(max(options.recent_n, options.last_m_full), aborted=False)),

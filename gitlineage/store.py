@@ -248,7 +248,11 @@ class LineageStore(Ledger):
     @reading
     def chain_to(self, exp_id: str) -> tuple[Trial, ...]:
         """Return the trials along primary parents, root first, the one asked for last (semantics 15)."""
-        return tuple(self._views.chain_rows(self._views.trial(exp_id)))
+        oids = self._views.oids_named(exp_id)
+        if len(oids) != 1 or "@" in exp_id:
+            view = self._views.trial(exp_id)
+            return tuple(trial for _, trial in self._views.line(view.oid, view.trial.exp_id))
+        return tuple(trial for _, trial in self._views.line(oids[0], exp_id))
 
     @reading
     def log(
@@ -447,7 +451,7 @@ class LineageStore(Ledger):
         shown = LineageSnapshot(
             rendered_prompt=render_prompt(view, for_specialist, chosen),
             current_best=view.best.trial if view.best else None,
-            chain_to_best=trials(view.chain),
+            chain_to_best=view.line,
             top_k_leaderboard=trials(view.kept),
             recent_n_activity=trials(view.recent[:recent_n]),
             last_m_with_full_hypothesis=trials(view.recent[:last_m_full]),

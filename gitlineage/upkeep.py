@@ -23,6 +23,9 @@ MANY_PACKS = 80
 MANY_SMALL = 24
 """Packs of one size that may lie side by side before they are joined."""
 
+_EACH = 4
+"""Landings between two looks at the packs' sizes."""
+
 _SIZES = (0, 1 << 18, 1 << 23)
 """Bounds of the sizes (bytes) within which packs are joined: single landings, then what comes of joining them."""
 
@@ -46,12 +49,13 @@ def tidy(repo: GitRepo) -> None:
     if any(name.endswith(".keep") for name in names):
         repo.release_abandoned()
     packs = [name.removesuffix(".idx") for name in names if name.endswith(".idx")]
-    if len(packs) < MANY_SMALL or not _is_wanted(repo):
+    if len(packs) < MANY_SMALL or len(packs) % _EACH or not _is_wanted(repo):
         return
     beside = {name.partition(".")[0] for name in names if not name.endswith((".idx", ".pack", ".rev"))}
+    sizes = {name: _size(folder, name) for name in packs if name not in beside}
     for least, most in pairwise(_SIZES):
         with suppress(OSError):
-            small = [name for name in packs if name not in beside and least <= _size(folder, name) < most]
+            small = [name for name, size in sizes.items() if least <= size < most]
             if len(small) >= MANY_SMALL and repo.join_packs(small):
                 return
     if len(packs) >= MANY_PACKS:
@@ -59,7 +63,11 @@ def tidy(repo: GitRepo) -> None:
 
 
 def _size(folder: Path, name: str) -> int:
-    return (folder / f"{name}.pack").stat().st_size
+    """Return a pack's size; one that git has taken away meanwhile is none of ours to join."""
+    try:
+        return os.stat(f"{folder}/{name}.pack").st_size
+    except OSError:
+        return -1
 
 
 def _is_wanted(repo: GitRepo) -> bool:

@@ -6,6 +6,8 @@ all of it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,11 +29,12 @@ _LINE = """
 WITH RECURSIVE line (id, step) AS (
     SELECT id, 0 FROM snapshots WHERE oid = ?
     UNION ALL
-    SELECT (SELECT parent FROM links WHERE child = line.id ORDER BY pos LIMIT 1), step + 1 FROM line
+    SELECT (SELECT parent FROM (SELECT parent, min(pos) FROM links WHERE child = line.id)), step + 1 FROM line
     WHERE line.id IS NOT NULL)
-SELECT id FROM line WHERE id IS NOT NULL ORDER BY step
+SELECT line.step, t.clock, t.writer, t.id, t.exp_id, t.parent_cell, t.row
+FROM line CROSS JOIN trials t ON t.snapshot = line.id
 """
-"""A snapshot and its primary parents, up to the root."""
+"""The trials on a snapshot and on its primary parents, up to the root."""
 
 _PLACE = "t.clock, t.writer"
 _ELIGIBLE = {
@@ -302,7 +305,7 @@ class Views:
     def chain(self, view: TrialView) -> list[TrialView]:
         """Return the primary chain to a trial, root first; a repeat, which only raw parents can make, ends it."""
         if not self.raw_parents:
-            return self.by_number(number for number, _ in self._chain(view))
+            return self.by_number(number for number, _ in self.line(view.oid, view.trial.exp_id))
         found = {view.label: view}
 
         def up(label: str) -> str | None:
@@ -313,25 +316,16 @@ class Views:
 
         return [found[label] for label in first_parent_chain(view.label, up)]
 
-    def chain_rows(self, view: TrialView) -> list[Trial]:
-        """Return the rows of the primary chain to a trial, root first."""
-        return [read_row(row) for _, row in self._chain(view)]
-
-    def _chain(self, view: TrialView) -> list[tuple[int, str]]:
-        """Return number and row of the trials along primary parents, root first."""
-        line = self.index.rows(_LINE, view.oid)
-        on = self._many(
-            "SELECT snapshot, id, exp_id, parent_cell, row FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer",
-            [sid for (sid,) in line],
-        )
-        chain: list[tuple[int, str]] = []
-        cell = view.trial.exp_id
-        for (sid,) in line:
-            trials = on.get(sid)
-            if trials:
-                meant = [row for row in trials if row[1] in (cell, cell.removeprefix("exp_"))]
-                number, _, cell, row = (meant or trials)[0]
-                chain.append((number, row))
+    def line(self, oid: str, exp_id: str) -> list[tuple[int, Trial]]:
+        """Return the primary chain to a trial on a snapshot, root first, as numbers in the index and rows."""
+        chain: list[tuple[int, Trial]] = []
+        cell = exp_id
+        found = sorted(self.index.rows(_LINE, oid))
+        for _, here in groupby(found, key=itemgetter(0)):
+            trials = list(here)
+            meant = [row for row in trials if row[4] in (cell, cell.removeprefix("exp_"))]
+            *_, number, _, cell, row = (meant or trials)[0]
+            chain.append((number, read_row(row)))
         return chain[::-1]
 
     def on_snapshot(self, oid: str) -> list[TrialView]:

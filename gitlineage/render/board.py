@@ -7,10 +7,11 @@ tools read ours; the sentences between them are our own (semantics J).
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gitlineage.models import Kin, PromptOptions, PromptView, Task, TrialView
 from gitlineage.render.text import block, cell, code, one_line, prose, shorten
+from gitlineage.trial import Trial
 
 MISSING = "—"
 """What stands where a cell is empty."""
@@ -76,6 +77,20 @@ def knowledge(view: PromptView, options: PromptOptions = _DEFAULTS) -> str:
     if not view.total:
         lines.append(_NONE_YET)
     return _document([*lines, "", _INSIGHTS, block(view.insights) or _NO_INSIGHTS])
+
+
+def lines_shown(chain: Iterable[Trial], limit: int) -> int | None:
+    """
+    Return how many rows of a chain a document can show that is cut after ``limit`` characters; ``None`` for all.
+
+    Never fewer than the cut lets through, so that leaving out the others changes nothing.
+    """
+    length = 0
+    for depth, trial in enumerate(chain):
+        if limit and length > limit:
+            return depth
+        length += 3 * min(depth, _MAX_INDENT) + len(prose(trial.hypothesis)[:100])
+    return None
 
 
 def key_insights(existing_text: str) -> str:
