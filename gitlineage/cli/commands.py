@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from gitlineage.cli import output
+from gitlineage.cli.parameters import make_plain
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -21,13 +22,14 @@ SEVERAL = ("--parents", "--base")
 """Options that take every value up to the next option: ``--parents A B``."""
 
 
-class _Help:
-    """How the help of commands and groups looks; mixed in before typer's class."""
+class _Ours:
+    """How commands and groups read values, and how their help looks; mixed in before typer's class."""
 
     def get_params(self, ctx: Any) -> Any:
-        """Return the parameters; a flag has no type to show."""
+        """Return the parameters; plain values need no typer, and a flag has no type to show."""
         found = super().get_params(ctx)  # type: ignore[misc]
         for parameter in found:
+            make_plain(parameter)
             if getattr(parameter, "is_bool_flag", False):
                 parameter.metavar = ""
         return found
@@ -44,7 +46,7 @@ class _Help:
             formatter.write(f"\n  {example}\n")
 
 
-class Command(_Help, TyperCommand):
+class Command(_Ours, TyperCommand):
     """A command whose help ends with its example, and whose options in `SEVERAL` take several values."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -53,7 +55,7 @@ class Command(_Help, TyperCommand):
         return super().parse_args(ctx, list(_spread(ctx, own, args)) if own else args)
 
 
-class Group(_Help, TyperGroup):
+class Group(_Ours, TyperGroup):
     """A command that has commands."""
 
 

@@ -1,0 +1,67 @@
+"""
+Parameters whose text is what the command gets, or spells a number; whatever else there is to convert is typer's.
+
+Layer 13. Typer converts with pydantic, and loading that takes as long as all else that a reading command does.
+"""
+
+from collections.abc import Callable
+from typing import Any, get_args, get_origin
+
+from typer.core import TyperArgument, TyperOption
+
+
+class Option(TyperOption):
+    """An option that takes a plain value without typer's conversion."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        """Return what the command gets."""
+        return _processed(self, ctx, value, super().process_value)
+
+
+class Argument(TyperArgument):
+    """An argument that takes a plain value without typer's conversion."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        """Return what the command gets."""
+        return _processed(self, ctx, value, super().process_value)
+
+
+_PLAIN: dict[Any, Any] = {TyperOption: Option, TyperArgument: Argument}
+
+
+def make_plain(parameter: Any) -> None:
+    """Let a parameter that typer has made take plain values as they are; typer cannot be told to make one of ours."""
+    parameter.__class__ = _PLAIN.get(type(parameter), type(parameter))
+
+
+def _processed(parameter: Any, ctx: Any, value: Any, by_typer: Callable[[Any, Any], Any]) -> Any:
+    """Return what the command gets; what is not plain is for typer, and so is all where typer has changed inside."""
+    try:
+        plain = _read(parameter, value)
+    except (AttributeError, ValueError):
+        return by_typer(ctx, value)
+    return parameter.callback(ctx, parameter, plain) if parameter.callback else plain
+
+
+def _read(parameter: Any, value: Any) -> Any:
+    declared = parameter.type_descriptor
+    wanted, several = declared.annotation, get_origin(declared.annotation) is list
+    if value is None and not parameter.required:
+        return () if several else None
+    if (not value and several) or declared.is_path or declared.parameter_info.parser:
+        raise ValueError("for typer")
+    if several:
+        return [_read_one(parameter, get_args(wanted)[0], each) for each in value]
+    return _read_one(parameter, wanted, value)
+
+
+def _read_one(parameter: Any, wanted: Any, value: Any) -> Any:
+    if wanted is int and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        value = int(value)
+    if wanted not in (int, str) or type(value) is not wanted:
+        raise ValueError("for typer")
+    if wanted is int:
+        low, high = parameter.min, parameter.max
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ValueError("for typer")
+    return value

@@ -1,0 +1,55 @@
+"""How a command starts: what it loads, and that values which typer need not convert come out as typer's would."""
+
+import subprocess
+import sys
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import campaign
+from test_cli_help import every
+from typer import Context, TyperException
+from typer.core import TyperArgument, TyperOption
+
+from gitlineage.cli.parameters import Argument, Option
+
+LOADED = "import sys; from gitlineage.cli import main\ntry: main()\nexcept SystemExit: print(*sorted(sys.modules))"
+VALUES = [None, "", "x", "0", "7", "007", "-1", "-2", " 3 ", "3.0", "1_0", "٣", "9" * 10, "日本", "\udcff"]
+PARAMETERS = [
+    pytest.param(command, parameter, id=f"{name} {parameter.opts[0]}")
+    for name, command in every()
+    for parameter in command.params
+]
+
+
+@pytest.mark.parametrize("words", ["log -n 5", "best", "children 000", "-C . show best --json", "search baseline -n 3"])
+def test_what_reading_loads(words: str, tmp_path: Path) -> None:
+    """A reading command loads neither what only typer's conversion needs nor what only terminals and help do."""
+    campaign(tmp_path)
+    command = [sys.executable, "-c", LOADED, *words.split()]
+    loaded = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.split()
+    assert "gitlineage.store" in loaded
+    assert [name for name in loaded if name.split(".")[0] in ("pydantic", "rich")] == []
+
+
+@pytest.mark.parametrize(("command", "parameter"), PARAMETERS)
+def test_values(command: Any, parameter: Any) -> None:
+    """Whatever is given to a parameter, the command gets what it would get of typer, or the same refusal."""
+    ours, typers = copy(parameter), copy(parameter)
+    ours.__class__ = Option if isinstance(parameter, TyperOption) else Argument
+    typers.__class__ = TyperOption if isinstance(parameter, TyperOption) else TyperArgument
+    given: list[Any] = [*VALUES, parameter.default]
+    if parameter.multiple or parameter.nargs == -1:
+        given = [None, (), *((value,) for value in VALUES[1:]), ("a", "7")]
+    for value in given:
+        assert outcome(command, ours, value) == outcome(command, typers, value)
+
+
+def outcome(command: Any, parameter: Any, value: Any) -> Any:
+    """Return what a parameter makes of a value, with its type, or how it is refused."""
+    try:
+        found = parameter.process_value(Context(command), value)
+    except TyperException as error:
+        return error.format_message()
+    return type(found), found
