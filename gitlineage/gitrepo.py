@@ -432,8 +432,10 @@ class GitRepo:
 
     def break_old_locks(self, prefix: str) -> None:
         """Remove the lock files of a minute's age below a prefix of refs, which killed processes left behind."""
-        for path in (self.commondir / prefix).rglob("*.lock"):
-            _unlink_old(path)
+        for folder, _, files in os.walk(self.commondir / prefix):  # git may remove empty folders meanwhile
+            for name in files:
+                if name.endswith(".lock"):
+                    _unlink_old(Path(folder, name))
 
     # -- configuration -------------------------------------------------------------------------------------
 
