@@ -40,8 +40,8 @@ class Watcher:
     def note(self, text: str) -> None:
         """Hear something worth knowing, in one line."""
 
-    def advance(self, doing: str, count: int) -> None:
-        """Hear that so many more events were folded."""
+    def advance(self, doing: str, count: int, total: int = 0) -> None:
+        """Hear that so many more are done, of how many where that is known."""
 
 
 def reading(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate[Any, P], R]":

@@ -177,7 +177,7 @@ class LineageStore(Ledger):
             recorder = self._recorder()
             if task is not None:
                 recorder.set_task(task)
-            added = recorder.append_rows(rows, lambda count: self.watcher.advance("recording", count))
+            added = recorder.append_rows(rows, lambda count: self.watcher.advance("recording", count, len(rows)))
             if shape is not None and any(added):
                 recorder.add_table(shape, sum(added))
             return added

@@ -1,6 +1,8 @@
 """gitlineage.store: reading the lineage back, batches, two writers, and repositories of every kind."""
 
 import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from gitlineage import (
     RepositoryError,
     Task,
     Trial,
+    packer,
 )
 
 FILES = {"train.py": b"print(1)\n"}
@@ -642,3 +645,29 @@ def test_reading_writes_nothing_but_the_cache(open_store, git, folder):
     again.recipe_edit("a").diff()
     again.views(at="a")
     assert seen() == before
+
+
+def test_a_batch_gives_the_ids_that_one_by_one_gives(tmp_path, monkeypatch):
+    """Snapshots have the same oids however they were recorded, also where a second process packs them."""
+    monkeypatch.setattr(packer, "_ALONE", 20)
+
+    def recorded(store: LineageStore) -> Iterator[str]:
+        oids: list[str] = []
+        for at in range(40):
+            parents = oids[max(at - 3, 0) : at : 2]
+            if at % 8 == 1:
+                store.open_cohort(f"c{at}", parents, allow_mixed=True)
+            trial = Trial(exp_id=f"{at:03d}", status="keep", core_metric=1.0 / (at + 1), hypothesis=f"try {at}")
+            cohort = f"c{at - (at - 1) % 8}" if at else None
+            oids.append(store.commit({"a.py": b"%d" % at}, parents, trial=trial, cohort=cohort).oid)
+        yield from oids
+
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    single, batched = (
+        LineageStore(tmp_path / name, writer="ann", identity=("Ann", "ann@example.org"), clock=lambda: moment)
+        for name in ("single", "batched")
+    )
+    with batched.batch():
+        together = list(recorded(batched))
+    assert list(recorded(single)) == together
+    assert batched.all_trials() == single.all_trials()

@@ -120,6 +120,8 @@ class Progress:
     """
     Shows on a terminal's standard error how far a piece of work has come, once it has taken a second.
 
+    How many a second and, where the total is known, how long it will still take.
+
     Args:
         unit: what is counted.
     """
@@ -133,13 +135,14 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
 
-    def advance(self, doing: str, count: int) -> None:
-        """Hear that so much more is done."""
+    def advance(self, doing: str, count: int, total: int = 0) -> None:
+        """Hear that so much more is done, of how much where that is known."""
         self._count += count
-        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._began > 1:
-            self._open(doing)
+        took = time.monotonic() - self._began
+        if self._bar is None and sys.stderr.isatty() and took > 1:
+            self._open(doing, total)
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._count)
+            self._bar.update(self._task, completed=self._count, rate=f"{self._count / took:,.0f}/s")
 
     def close(self) -> None:
         """Take the bar away."""
@@ -154,16 +157,17 @@ class Progress:
         for each in list(cls._shown):
             each.close()
 
-    def _open(self, doing: str) -> None:
+    def _open(self, doing: str, total: int) -> None:
         # Imported where it is used: rich takes longer to load than most commands take to run.
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        words = TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} " + self._unit)
-        self._bar = Bar(
-            words[0], BarColumn(), words[1], TimeElapsedColumn(), console=Console(stderr=True), transient=True
-        )
-        self._task = self._bar.add_task(doing, total=None)
+        of = f" of {total:,}" if total else ""
+        said = TextColumn("{task.completed:,.0f}" + of + f" {self._unit}"), TextColumn("{task.fields[rate]}")
+        left = [TextColumn("left"), TimeRemainingColumn()] if total else [TimeElapsedColumn()]
+        columns = [TextColumn("{task.description}"), BarColumn(), *said, *left]
+        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(doing, total=total or None, rate="")
         self._bar.start()
         self._shown.append(self)

@@ -18,9 +18,9 @@ class Terminal(Watcher):
         """Print what the store has to repair, skip or do without."""
         output.warning(text)
 
-    def advance(self, doing: str, count: int) -> None:
+    def advance(self, doing: str, count: int, total: int = 0) -> None:
         """Move the progress bar on."""
-        self._progress.advance(doing, count)
+        self._progress.advance(doing, count, total)
 
     def close(self) -> None:
         """Take the progress bar away."""

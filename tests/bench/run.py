@@ -78,6 +78,7 @@ def main() -> None:
     """Measure and print."""
     options = arguments()
     os.environ.update(ENVIRONMENT)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
     Rounds.limit = options.rounds or Rounds.limit
     with tempfile.TemporaryDirectory(prefix="gitlineage-bench-") as scratch:
         stores = Stores(options.keep or Path(scratch, "stores"), options.seed)

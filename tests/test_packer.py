@@ -1,0 +1,126 @@
+"""The second process that packs a large landing: what it writes, and how its end is taken."""
+
+import io
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gitlineage import LineageStore, Trial, packer
+from gitlineage.errors import StorageError
+from gitlineage.packer import Helper, Packer, serve
+from gitlineage.packs import KINDS, object_id
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The pack folder of a bare repository without objects."""
+    subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "r")], check=True)
+    return tmp_path / "r" / "objects" / "pack"
+
+
+@pytest.fixture
+def early(monkeypatch):
+    """Start the second process after three objects, and pack whenever 10,000 bytes have come together."""
+    monkeypatch.setattr(packer, "_ALONE", 3)
+    monkeypatch.setattr(packer, "_HELD", 10_000)
+
+
+def git(folder: Path, *words: str, data: bytes = b"") -> bytes:
+    """Run git in the repository that a pack folder belongs to."""
+    return subprocess.run(
+        ["git", "-C", str(folder.parent.parent), *words], input=data, capture_output=True, check=True
+    ).stdout
+
+
+def helper_of(packing: Packer) -> Helper:
+    """Return the second process, which must have been started."""
+    assert packing._helper is not None
+    return packing._helper
+
+
+def test_git_reads_what_both_processes_packed(folder, early):
+    """Every object is there once, whichever process packed it, and the packs are kept until they are released."""
+    packing = Packer(folder)
+    contents = [b"%d " % at * 400 for at in range(60)]
+    oids = [packing.add("blob", data) for data in contents]
+    assert helper_of(packing).get(oids[-1]).data == contents[-1]
+    assert [packing.add("blob", data) for data in contents] == oids == [object_id("blob", data) for data in contents]
+    packing.flush()
+    assert len(list(folder.glob("*.keep"))) == len(list(folder.glob("*.pack"))) > 2
+    packing.release()
+    assert not list(folder.glob("*.keep"))
+    asked = "\n".join(oids).encode() + b"\n"
+    assert git(folder, "cat-file", "--batch-check=%(objectname)", data=asked).split() == [o.encode() for o in oids]
+    assert b"in-pack: 60\n" in git(folder, "count-objects", "-v")
+    git(folder, "fsck", "--strict")
+
+
+def test_a_landing_that_is_given_up_leaves_the_rest_unpacked(folder, early):
+    """What was not packed when the landing failed is packed by nobody, and no process stays behind."""
+    packing = Packer(folder)
+    for at in range(5):
+        packing.add("blob", b"%d" % at)
+    process = helper_of(packing)._process
+    packing.release()
+    assert process.returncode == 0
+    assert list(folder.iterdir()) == []
+
+
+def test_a_second_process_that_dies_fails_the_landing(folder, early):
+    """The loss is told at the latest when the packs are wanted."""
+    packing = Packer(folder)
+    for at in range(5):
+        packing.add("blob", b"%d" % at)
+    os.kill(helper_of(packing)._process.pid, signal.SIGKILL)
+    with pytest.raises(OSError, match="died"):
+        packing.flush()
+    packing.release()
+    assert not list(folder.glob("*.keep"))
+
+
+def test_why_the_disk_refused_reaches_the_first_process(tmp_path, early):
+    """The error that the second process met is raised in the first."""
+    (tmp_path / "file").write_text("")
+    packing = Packer(tmp_path / "file" / "pack")
+    packing._helper = Helper(tmp_path / "file" / "pack", [])
+    packing.add("blob", b"anything")
+    with pytest.raises(NotADirectoryError):
+        packing.flush()
+
+
+def test_a_source_that_ends_early_gives_no_pack(folder):
+    """Where the first process is gone, in the middle of an object or between two, nothing is written."""
+    frame = packer._FRAME.pack(KINDS["blob"], 5) + b"hello"
+    for source in (frame, frame[:-2], frame[:3], b""):
+        answers = io.BytesIO()
+        serve(folder, io.BytesIO(source), answers)
+        assert answers.getvalue() == b""
+    assert list(folder.iterdir()) == []
+
+
+def test_no_interpreter_means_no_second_process(folder, early, monkeypatch):
+    """A program without a Python of its own packs alone."""
+    monkeypatch.setattr(packer.sys, "executable", "")
+    packing = Packer(folder)
+    oids = [packing.add("blob", b"%d" % at) for at in range(20)]
+    packing.flush()
+    packing.release()
+    assert git(folder, "cat-file", "blob", oids[-1]) == b"19"
+
+
+def test_a_store_refuses_the_batch_whose_packing_died(tmp_path, early):
+    """The error is one of ours, nothing is recorded, and the next batch is."""
+    store = LineageStore(tmp_path, writer="ann")
+    with pytest.raises(StorageError, match="died"), store.batch():
+        store.commit({"a": b"1"}, [], trial=Trial(status="keep", core_metric=1.0))
+        os.kill(helper_of(store.repo._pack)._process.pid, signal.SIGKILL)
+        store.commit({"a": b"2"}, [], trial=Trial(status="keep", core_metric=2.0))
+    assert store.all_trials() == []
+    with store.batch():
+        for at in range(5):
+            store.commit({"a": b"%d" % at}, [], trial=Trial(status="keep", core_metric=float(at)))
+    assert len(store.all_trials()) == 5
+    subprocess.run(["git", "-C", str(tmp_path), "fsck", "--strict"], check=True, capture_output=True)
