@@ -66,9 +66,9 @@ class Packer:
             oid = self._near.add(kind, data)
             if len(self._near) >= _ALONE:
                 with suppress(OSError):  # no second process can be had: go on alone
-                    self._helper = Helper(self._folder, self._kept)
+                    self._helper = Helper(self._folder, self._kept, self._near.holds)
             return oid
-        return self._helper.add(kind, data, self._near.holds)
+        return self._helper.add(kind, data)
 
     def get(self, oid: str) -> Stored | None:
         """Return an object that was taken lately and may not be in a pack yet."""
@@ -107,13 +107,15 @@ class Helper:
     Args:
         folder: the repository's ``objects/pack``.
         kept: gets the ``.keep`` files of the packs it has written.
+        known: whether an object was packed otherwise, by its digest.
 
     Raises:
         OSError: it cannot be started.
     """
 
-    def __init__(self, folder: Path, kept: list[Path]) -> None:
+    def __init__(self, folder: Path, kept: list[Path], known: Callable[[bytes], bool]) -> None:
         self._kept = kept
+        self._known = known
         self._objects: dict[str, Stored] = {}
         self._older: dict[str, Stored] = {}
         self._asked = False
@@ -129,18 +131,20 @@ class Helper:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,
         )
+        self._input = self._pipe(self._process.stdin)
         with suppress(OSError, AttributeError):  # a longer pipe keeps both at work; not every system can have one
-            fcntl.fcntl(self._pipe(self._process.stdin), fcntl.F_SETPIPE_SZ, _PIPE)
+            fcntl.fcntl(self._input, fcntl.F_SETPIPE_SZ, _PIPE)
 
-    def add(self, kind: str, data: bytes, known: Callable[[bytes], bool]) -> str:
+    def add(self, kind: str, data: bytes) -> str:
         """Hand an object over, unless it is known, and return its oid."""
-        digest = sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).digest()
+        size = len(data)
+        digest = sha1(b"%s %d\0" % (kind.encode(), size) + data).digest()
         oid = digest.hex()
-        if digest not in self._seen and not known(digest):
+        if digest not in self._seen and not self._known(digest):
             self._seen.add(digest)
             self._objects[oid] = Stored(kind, data)
-            self._send(KINDS[kind], data)
-            self._size += len(data)
+            self._send(_FRAME.pack(KINDS[kind], size) + data)
+            self._size += size
             if self._size > _HELD:
                 self._flush(durable=False)
         return oid
@@ -165,7 +169,7 @@ class Helper:
     def stop(self) -> None:
         """End the process; what it has not packed is lost."""
         with suppress(OSError):
-            self._pipe(self._process.stdin).close()
+            self._input.close()
         self._process.wait()
         self._pipe(self._process.stdout).close()
 
@@ -173,19 +177,17 @@ class Helper:
         """Ask for a pack; its objects stay readable here until the next one is asked for, when it is there."""
         if self._asked:
             self._answer()
-        self._send(_FLUSH, b"d" if durable else b"")
+        self._send(_FRAME.pack(_FLUSH, 1) + b"d" if durable else _FRAME.pack(_FLUSH, 0))
         try:
-            self._pipe(self._process.stdin).flush()
+            self._input.flush()
         except BrokenPipeError:
             self._answer()
         self._asked = True
         self._older, self._objects, self._size = self._objects, {}, 0
 
-    def _send(self, kind: int, data: bytes) -> None:
-        pipe = self._pipe(self._process.stdin)
+    def _send(self, frame: bytes) -> None:
         try:
-            pipe.write(_FRAME.pack(kind, len(data)))
-            pipe.write(data)
+            self._input.write(frame)
         except BrokenPipeError:
             self._answer()  # it has told why
 

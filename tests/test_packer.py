@@ -85,7 +85,7 @@ def test_why_the_disk_refused_reaches_the_first_process(tmp_path, early):
     """The error that the second process met is raised in the first."""
     (tmp_path / "file").write_text("")
     packing = Packer(tmp_path / "file" / "pack")
-    packing._helper = Helper(tmp_path / "file" / "pack", [])
+    packing._helper = Helper(tmp_path / "file" / "pack", [], lambda digest: False)
     packing.add("blob", b"anything")
     with pytest.raises(NotADirectoryError):
         packing.flush()
