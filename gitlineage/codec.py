@@ -125,7 +125,53 @@ class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
     seen: int = 0
 
 
-AnyEvent = TrialEvent | SnapshotEvent | CohortEvent | TaskEvent | TableEvent | SessionEvent
+class RelationAdded(Event, frozen=True, kw_only=True, tag="relation_added"):
+    """
+    The commit that carries the note is related to another one (semantics 23).
+
+    Args:
+        target: the other commit.
+        relation: the type of the relation.
+        actor: who or what says so.
+        context: JSON values that were said about it.
+    """
+
+    target: str
+    relation: str
+    actor: str = ""
+    context: dict[str, Any] = {}
+
+
+class RelationDeprecated(Event, frozen=True, kw_only=True, tag="relation_deprecated"):
+    """
+    A relation of the commit that carries the note no longer holds (semantics 24).
+
+    It ends the relations of this type to this target that come before it in the order of events; a later
+    ``relation_added`` makes a new one.
+
+    Args:
+        target: the other commit.
+        relation: the type of the relation.
+        actor: who or what says so.
+        reason: why.
+    """
+
+    target: str
+    relation: str
+    actor: str = ""
+    reason: str = ""
+
+
+AnyEvent = (
+    TrialEvent
+    | SnapshotEvent
+    | CohortEvent
+    | TaskEvent
+    | TableEvent
+    | SessionEvent
+    | RelationAdded
+    | RelationDeprecated
+)
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AnyEvent)

@@ -6,11 +6,12 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
 # 4: all indexes have names, so that a build from nothing can make them last
+# 5: relations
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -36,6 +37,13 @@ CREATE TABLE cohorts (
 CREATE TABLE sessions (
     oid TEXT PRIMARY KEY, specialist TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, at TEXT NOT NULL)
     WITHOUT ROWID;
+CREATE TABLE relation_events (
+    source TEXT, target TEXT, type TEXT, clock INTEGER, writer TEXT, added INTEGER NOT NULL, at TEXT NOT NULL,
+    actor TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (source, target, type, clock, writer)) WITHOUT ROWID;
+CREATE TABLE relations (
+    source TEXT, type TEXT, target TEXT, clock INTEGER, writer TEXT, at TEXT NOT NULL, actor TEXT NOT NULL,
+    context TEXT NOT NULL, ended_at TEXT, ended_by TEXT, reason TEXT,
+    PRIMARY KEY (source, type, target, clock, writer)) WITHOUT ROWID;
 CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
 CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID
 """.strip().split(";\n")
@@ -55,6 +63,8 @@ CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
 CREATE INDEX trials_eligible ON trials (rank, clock, writer)
     WHERE status IN ('keep', 'baseline') AND rank IS NOT NULL;
 CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
+CREATE INDEX relations_by_target ON relations (target, type);
+CREATE INDEX relations_by_order ON relations (clock, writer);
 CREATE INDEX cohorts_by_name ON cohorts (name);
 CREATE INDEX cohorts_by_clock ON cohorts (clock);
 CREATE INDEX sessions_by_specialist ON sessions (specialist, clock)
