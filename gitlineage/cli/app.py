@@ -51,6 +51,14 @@ COMMANDS = {
         "common-ancestor": ("walk", "Show the latest snapshot that two others go back to"),
         "same": ("walk", "List other snapshots with the same content"),
     },
+    "Relate": {
+        "relate": ("relations", "Record that one snapshot is related to another, or no longer is"),
+        "relations": ("relations", "List typed relations in recording order"),
+        "evolve": ("relations", "Record that one snapshot evolved from another, and whether it worked"),
+        "history": ("relations", "Show every step of a snapshot's evolution in the order of time"),
+        "dependents": ("relations", "List what depends on a snapshot, nearest first"),
+        "path": ("relations", "Show the shortest path from an ancestor to a descendant"),
+    },
     "Hand over": {
         "prompt": ("prompt", "Print the lineage prompt for the next agent"),
         "board": ("prompt", "Write the leaderboard and its companions into a folder"),
