@@ -52,10 +52,10 @@ COMMANDS = {
         "same": ("walk", "List other snapshots with the same content"),
     },
     "Relate": {
-        "relate": ("relations", "Record that one snapshot is related to another, or no longer is"),
+        "relate": ("relations", "Record how one snapshot relates to another"),
         "relations": ("relations", "List typed relations in recording order"),
-        "evolve": ("relations", "Record that one snapshot evolved from another, and whether it worked"),
-        "history": ("relations", "Show every step of a snapshot's evolution in the order of time"),
+        "evolve": ("relations", "Record what was tried from one to another"),
+        "history": ("relations", "List the steps of a snapshot's evolution"),
         "dependents": ("relations", "List what depends on a snapshot, nearest first"),
         "path": ("relations", "Show the shortest path from an ancestor to a descendant"),
     },

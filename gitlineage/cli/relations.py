@@ -62,7 +62,7 @@ def relate(
     as_json: options.Json = False,
 ) -> None:
     """
-    Record that one snapshot is related to another, or no longer is
+    Record how one snapshot relates to another
 
     It leads from child to parent: `relate v2 successor_to v1`, `relate app depends_on lib`. What would close a cycle
     is refused. The same relation again changes nothing.
@@ -124,7 +124,7 @@ def evolve(
     by: By = None,
     as_json: options.Json = False,
 ) -> None:
-    """Record that one snapshot evolved from another, and whether it worked"""
+    """Record what was tried from one to another"""
     metrics = {name: options.number(text, "--metric") for name, text in options.pairs(metric, "--metric")}
     with opened(ctx) as store:
         _print(store, [store.record_evolution(parent, child, kind, by, not failed, metrics)], as_json)
@@ -138,7 +138,7 @@ def history(
     successful: Annotated[bool, typer.Option("--successful", help="Only what worked.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show every step of a snapshot's evolution in the order of time"""
+    """List the steps of a snapshot's evolution"""
     with opened(ctx) as store:
         steps = store.get_evolution_history(name, include_siblings=siblings, only_successful=successful)
         views = store.views()
