@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec
+from gitlineage.catalogue import checked_fields
 from gitlineage.errors import LineageError
 from gitlineage.gitrepo import CommitInfo, GitRepo
 from gitlineage.journal import Problem, Recorded
@@ -21,6 +22,7 @@ from gitlineage.links import Fresh, Links
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.relation import relation_type
+from gitlineage.similarity import tokens
 from gitlineage.trial import Trial
 
 _WAITING = 5000
@@ -111,6 +113,12 @@ class Fold:
                     self._session(oid, event, order)
                 case codec.RelationAdded() | codec.RelationDeprecated():
                     self._relation(oid, event, order)
+                case codec.EntryEvent():
+                    self._entry(oid, event, order)
+                case codec.UsageEvent():
+                    self._usage(oid, event, order)
+                case codec.ForgeEvent():
+                    self._forge(oid, event, order)
         except LineageError as error:
             self.problem(Problem(found.writer, oid, str(error)))
         if len(self._trials) + len(self._snapshots) >= _WAITING:
@@ -238,6 +246,30 @@ class Fold:
                 rows[-1][8:] = [at, actor, text]
         _insert(self._db, "INSERT INTO relations", 11, rows)
         self._related.append((oid, event.target))
+
+    def _entry(self, oid: str, event: codec.EntryEvent, order: Order) -> None:
+        for field, value in checked_fields(event.fields).items():
+            self._db.execute(
+                "INSERT INTO entries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, "
+                "clock = excluded.clock, writer = excluded.writer "
+                "WHERE (excluded.clock, excluded.writer) > (clock, writer)",
+                (oid, field, _json(value), *_key(order)),
+            )
+
+    def _usage(self, oid: str, event: codec.UsageEvent, order: Order) -> None:
+        self._db.execute(
+            "INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET total = max(total, excluded.total), "
+            "last_used = max(last_used, excluded.last_used)",
+            (oid, order.writer, event.total, event.last_used),
+        )
+
+    def _forge(self, oid: str, event: codec.ForgeEvent, order: Order) -> None:
+        if self._is_earliest("forges", oid, order):
+            said = (event.intent, " ".join(tokens(event.intent)), _json(event.phases), event.result, event.success)
+            self._db.execute(
+                "INSERT OR REPLACE INTO forges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (oid, *said, event.at, event.actor, *_key(order)),
+            )
 
     def _is_earliest(self, table: str, oid: str, order: Order) -> bool:
         """Whether an event comes before what a table holds of the same commit."""

@@ -52,7 +52,7 @@ def add(
     if cycle_scope not in SCOPES:
         raise Invalid(f"cycles are looked for over {' or '.join(SCOPES)}, not {cycle_scope!r}")
     said = codec.plain(context or {})
-    child, parent = _recorded(views, "source", source), _recorded(views, "target", target)
+    child, parent = _recorded(views, "source", source, kind), _recorded(views, "target", target, kind)
     there = find(views, child, parent, kind)
     if there is not None:
         if context is not None and dict(there.context) != said:
@@ -105,12 +105,16 @@ def _scope(kind: RelationType, cycle_scope: str) -> list[RelationType]:
     return list(FAMILY) if kind in FAMILY else [kind]
 
 
-def _recorded(views: Views, end: str, name: Id) -> str:
+def _recorded(views: Views, end: str, name: Id, kind: RelationType) -> str:
     """Return a recorded commit; what a relation is about must be in the lineage itself."""
     try:
         oid = resolve(views, name)
     except NotFound as error:
         raise NotFound(end, str(getattr(name, "exp_id", name)), error.nearest) from error
-    if views.index.one("SELECT 1 FROM snapshots WHERE oid = ?", oid) is None:
+    if views.index.one("SELECT 1 FROM snapshots WHERE oid = ?", oid) is not None:
+        return oid
+    if views.index.one("SELECT 1 FROM forges WHERE oid = ?", oid) is None:
         raise NotFound(end, str(getattr(name, "oid", name)))
+    if (end, kind) != ("target", RelationType.FORGED_FROM):
+        raise Invalid(f"{oid[:12]} is a forge attempt: it can only be the target of {RelationType.FORGED_FROM}")
     return oid

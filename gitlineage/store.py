@@ -1,7 +1,7 @@
 """
 The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Layer 15. Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Layer 17. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec, index, queries
+from gitlineage.catalogues import Catalogues
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.index import read_row
 from gitlineage.ledger import reading
@@ -27,7 +28,6 @@ from gitlineage.models import (
 from gitlineage.names import Id, moment, resolve
 from gitlineage.prompts import prompt_view
 from gitlineage.recorder import Recorder, Row, folder_tree
-from gitlineage.relations import Relations
 from gitlineage.render.prompt import render_prompt
 from gitlineage.search import search
 from gitlineage.treediff import RecipeEdit
@@ -36,7 +36,7 @@ from gitlineage.views import Views, trials
 from gitlineage.worktree import read_files
 
 
-class LineageStore(Relations):
+class LineageStore(Catalogues):
     """
     The lineage of one repository.
 

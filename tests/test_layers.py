@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 # A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
 LAYERS: list[list[str]] = [
     ["_version", "errors"],
-    ["trial", "message", "graph", "program", "packs", "schema", "render.text", "demo.passages"],
-    ["models", "relation", "packer", "formats.tsv", "demo.edits"],
+    ["trial", "message", "graph", "program", "packs", "schema", "similarity", "usage", "render.text", "demo.passages"],
+    ["models", "relation", "catalogue", "packer", "formats.tsv", "demo.edits"],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "render.prompt"],
@@ -21,8 +21,10 @@ LAYERS: list[list[str]] = [
     ["names", "queries", "derived", "prompts", "search"],
     ["recorder", "kinship"],
     ["relating"],
-    ["ledger"],
+    ["forging"],
+    ["ledger", "impact"],
     ["relations"],
+    ["catalogues"],
     ["store"],
     ["tables", "demo.loop"],
     ["boards"],

@@ -1,7 +1,7 @@
 """
 The program: its global options and the table of its commands; what they do is in the modules that the table names.
 
-Layer 18.
+Layer 20.
 """
 
 import gc
@@ -57,6 +57,9 @@ COMMANDS = {
         "evolve": ("relations", "Record what was tried from one to another"),
         "history": ("relations", "List the steps of a snapshot's evolution"),
         "dependents": ("relations", "List what depends on a snapshot, nearest first"),
+        "entry": ("catalogue", "Describe artifacts, list them and count their use"),
+        "forge": ("catalogue", "Record forge attempts and find similar ones"),
+        "impact": ("catalogue", "Show what breaks if an artifact is deprecated"),
         "path": ("relations", "Show the shortest path from an ancestor to a descendant"),
     },
     "Hand over": {

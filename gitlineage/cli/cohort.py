@@ -1,7 +1,7 @@
 """
 Commands on cohorts: new, list and show.
 
-Layer 18.
+Layer 20.
 """
 
 from typing import Annotated, Any

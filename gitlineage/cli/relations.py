@@ -1,7 +1,7 @@
 """
 Commands on typed relations: relate, relations, evolve, history, dependents, path.
 
-Layer 18.
+Layer 20.
 """
 
 from typing import Annotated, Any

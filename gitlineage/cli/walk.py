@@ -1,7 +1,7 @@
 """
 Commands that walk the graph of snapshots: parents, children, ancestors, descendants, leaves, common-ancestor, same.
 
-Layer 18.
+Layer 20.
 """
 
 from collections.abc import Sequence
