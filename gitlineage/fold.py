@@ -73,7 +73,7 @@ class Fold:
         self._names: dict[str, list[str]] = {}
         self._highest = -1
         self._related: list[tuple[str, str]] = []
-        found = connection.execute("SELECT value FROM meta WHERE key = 'backward'").fetchone()
+        found = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
         self._backward = bool(found and found[0])
 
     def _free(self, table: str) -> int:
@@ -333,8 +333,9 @@ class Fold:
             self._links.add_all()
             self._backward = self._backward or self._links_lead_back(0)
         self._backward = self._backward or any(self._relation_leads_back(*pair) for pair in self._related)
-        said = [("clock", self.clock), ("done", self.done), ("backward", self._backward)]
-        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", said)
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
+        if self._backward:
+            self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
 
     def _links_lead_back(self, first: int) -> bool:
         """Whether a snapshot, from a number on, was recorded before one that it was derived from."""

@@ -148,7 +148,7 @@ class Index:
     @property
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
-        found = self.one("SELECT value FROM meta WHERE key = 'backward'")
+        found = self.one("SELECT value FROM hints WHERE key = 'backward'")
         return bool(found and found[0]) or self._fold is not None
 
     @property

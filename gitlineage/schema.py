@@ -12,10 +12,11 @@ FORMAT_VERSION = 6
 # 3: fewer indexes on trials, cohorts by clock
 # 4: all indexes have names, so that a build from nothing can make them last
 # 5: relations
-# 6: catalogue entries, usage, forge attempts
+# 6: catalogue entries, usage, forge attempts, hints: what may err on the careful side and depends on the order read
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE hints (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE tips (writer TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE snapshots (
     id INTEGER PRIMARY KEY, oid TEXT NOT NULL, tree TEXT NOT NULL, subject TEXT NOT NULL, author TEXT NOT NULL,

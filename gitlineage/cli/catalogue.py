@@ -1,7 +1,7 @@
 """
 Commands on the catalogue of artifacts: entry, forge, impact.
 
-Layer 18.
+Layer 20.
 """
 
 from collections.abc import Sequence
