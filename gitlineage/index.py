@@ -222,12 +222,15 @@ class Index:
             advance: called with the number of events folded since the last call.
 
         Returns:
-            False when a ref went away or back: only a rebuild can forget events.
+            False when a ref went away or back: only a rebuild can forget events. One that went into an archive,
+            which says so, has only moved.
         """
         with self.building() as fold:
             tips, known = journal.tips(), self.tips()
-            if any(writer not in tips for writer in known):
+            gone = {writer: tip for writer, tip in known.items() if writer not in tips}
+            if gone and not _is_archived(journal, tips, gone):
                 return False
+            self.connection.executemany("DELETE FROM tips WHERE writer = ?", [(writer,) for writer in gone])
             for writer, tip in tips.items():
                 since = known.get(writer)
                 if since == tip:
@@ -280,6 +283,12 @@ class Index:
     def nearest(self, oid: str) -> list[int]:
         """Return the numbers of the recorded snapshots that an unrecorded commit leads up to first."""
         return Links(self.connection, self._repo).nearest(oid)
+
+
+def _is_archived(journal: Journal, tips: Mapping[str, str], gone: Mapping[str, str]) -> bool:
+    """Whether archives hold what was folded of refs that are gone."""
+    archived = journal.archived(tips)
+    return all(any(journal.is_ahead(tip, since) for tip in archived.get(writer, ())) for writer, since in gone.items())
 
 
 def build(

@@ -335,6 +335,26 @@ class Ledger:
             self._rebuild(f"the index is damaged ({error})")
         tidy(self.repo)
 
+    def now(self) -> datetime:
+        """Return what the time is, by the clock that the store was opened with."""
+        return self._clock()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[tuple[Identity, datetime]]:
+        """
+        Keep other writing processes out, for work on refs that records no event; objects are collected in a pack.
+
+        Yields:
+            Who commits, and when.
+
+        Raises:
+            RepositoryError: a batch is open.
+        """
+        if self._landing is not None:
+            raise RepositoryError("a batch is open; end it first")
+        with self._lock(), self.repo.packing():
+            yield self._who(), self._clock()
+
     @reading
     def _start(self, writer: str, genesis: str) -> Landing:
         """Return an empty landing on an index that is up to date and sound."""

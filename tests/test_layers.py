@@ -21,7 +21,7 @@ LAYERS: list[list[str]] = [
     ["names", "queries", "derived", "prompts", "search"],
     ["recorder"],
     ["ledger"],
-    ["store"],
+    ["store", "consolidation"],
     ["tables", "demo.loop"],
     ["boards"],
     ["cli.*"],

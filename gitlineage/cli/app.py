@@ -57,6 +57,9 @@ COMMANDS = {
         "import": ("exchange", "Bring trials in from a file"),
         "export": ("exchange", "Write trials out to a file"),
     },
+    "Share": {
+        "consolidate": ("bundles", "Fold the refs of writers who are done into one archive ref"),
+    },
     "Keep up": {
         "reindex": ("upkeep", "Build the index and the derived refs anew"),
         "maintain": ("upkeep", "Repack the repository with git and say what that saved"),
