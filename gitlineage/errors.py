@@ -11,7 +11,8 @@ LineageError
 ├── Invalid (ValueError)         input that breaks a rule; nothing was written
 │   ├── InvalidTrial             a trial row: status, metric, exp id
 │   ├── InvalidContent           a snapshot's files: path escapes, oversized files
-│   └── BadRows                  an import with bad rows; ``rows`` lists line and reason
+│   ├── BadRows                  an import with bad rows; ``rows`` lists line and reason
+│   └── BadBundle                a bundle that is damaged, foreign or incomplete
 ├── Duplicate                    an exp id that is taken by a different row
 ├── CohortMismatch               a member whose parents are not its cohort's base
 ├── RepositoryError              the repository cannot be used as asked
@@ -124,6 +125,21 @@ class BadRows(Invalid):
         many = "1 bad row" if len(self.rows) == 1 else f"{len(self.rows)} bad rows"
         tail = f"; {hint}" if hint else ""
         super().__init__(f"{source}: {many}, nothing was imported{tail}\n{listing}")
+
+
+class BadBundle(Invalid):
+    """
+    A bundle that was refused as a whole.
+
+    Args:
+        file: its name.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        self.file = file
+        self.reason = reason
+        super().__init__(f"{file}: {reason}; nothing was taken")
 
 
 class Duplicate(LineageError):

@@ -23,7 +23,7 @@ LAYERS: list[list[str]] = [
     ["ledger"],
     ["store", "consolidation"],
     ["tables", "demo.loop"],
-    ["boards"],
+    ["boards", "bundles"],
     ["cli.*"],
 ]
 EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}

@@ -58,6 +58,8 @@ COMMANDS = {
         "export": ("exchange", "Write trials out to a file"),
     },
     "Share": {
+        "bundle": ("bundles", "Write lineage into a file for a machine without a network"),
+        "unbundle": ("bundles", "Take in the lineage that a bundle holds"),
         "consolidate": ("bundles", "Fold the refs of writers who are done into one archive ref"),
     },
     "Keep up": {

@@ -4,12 +4,13 @@ Commands that share lineage without a network, and keep the number of refs small
 Layer 16.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gitlineage import consolidation
-from gitlineage.cli import options, output
+from gitlineage import bundles, consolidation
+from gitlineage.cli import failing, layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 
@@ -61,6 +62,78 @@ def consolidate(
             output.say(f"deleted there: {_named(handed.removed)}")
         for left in handed.left:
             output.warning(output.clean(f"{left.writer} stays there: {left.reason}"))
+
+
+@command(app, "bundle", "gitlineage bundle lineage.bundle --cohort sweep-1")
+def bundle(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to.", show_default=False)],
+    cohort: Annotated[
+        str | None, typer.Option("--cohort", metavar="NAME", help="Only the members of a cohort, and what they need.")
+    ] = None,
+    ancestors: Annotated[
+        str | None, typer.Option("--ancestors", metavar="ID", help="Only a snapshot and all that it goes back to.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="WHEN",
+            help="Only what came after a trial, a commit of a writer's ref, or an ISO 8601 time, and what it needs.",
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Write lineage into a file for a machine without a network
+
+    Without a choice it holds all writers' refs. It is a git bundle and needs nothing that is not in it.
+    """
+    if sum(each is not None for each in (cohort, ancestors, since)) > 1:
+        raise typer.BadParameter("choose by one of --cohort, --ancestors and --since")
+    with opened(ctx) as store:
+        made = bundles.bundle(store, file, cohort=cohort, ancestors=ancestors, since=since)
+    if as_json:
+        output.json_line(made)
+        return
+    refs = "1 ref" if len(made.refs) == 1 else f"{len(made.refs)} refs"
+    output.say(output.clean(f"wrote {made.file}: {_counted(made.trials, made.snapshots)}, {refs}, {made.size:,} bytes"))
+
+
+@command(app, "unbundle", "gitlineage unbundle lineage.bundle")
+def unbundle(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.", show_default=False)],
+    as_json: options.Json = False,
+) -> None:
+    """
+    Take in the lineage that a bundle holds
+
+    Refs that are new or go on from what is here are taken; one that was rewritten is refused, with exit code 1.
+    """
+    with opened(ctx, create=True) as store:
+        done = bundles.unbundle(store, file)
+    if as_json:
+        output.json_line(done)
+    else:
+        output.say(output.clean(f"took in {done.file}: {_counted(done.trials, done.snapshots)} new"))
+        layout.facts((output.clean(each.writer), each.outcome) for each in done.refs)
+        news = ""
+        if done.changed:
+            was = f", before: {listing.direction(done.before)}" if done.before is not None else ""
+            news = f" (new with this bundle{was})"
+        output.say(output.clean(f"rules in force: ranked by {listing.direction(done.task)}{news}"))
+        for each in done.refused:
+            output.warning(output.clean(f"{each.writer} was refused: {each.reason}"))
+    if done.refused:
+        raise typer.Exit(failing.REFUSED)
+
+
+def _counted(trials: int, snapshots: int) -> str:
+    """Return how many trials and snapshots."""
+    return (
+        f"{trials} {'trial' if trials == 1 else 'trials'}, {snapshots} {'snapshot' if snapshots == 1 else 'snapshots'}"
+    )
 
 
 def _named(writers: "list[str] | tuple[str, ...]") -> str:
