@@ -340,7 +340,7 @@ def _heads(repo: GitRepo, source: str, file: Path) -> dict[str, str]:
     Raises:
         BadBundle: git cannot read it, or it holds none.
     """
-    _git(repo, file, ["bundle", "verify", "--quiet", source])
+    _git(repo, file, ["bundle", "verify", source])
     listed = _git(repo, file, ["bundle", "list-heads", source]).decode("utf-8", "replace")
     refs = {name: oid for oid, _, name in (line.partition(" ") for line in listed.splitlines())}
     heads = {name.removeprefix(PREFIX): oid for name, oid in refs.items() if name.startswith(PREFIX)}
