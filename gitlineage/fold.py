@@ -20,7 +20,7 @@ from gitlineage.journal import Problem, Recorded
 from gitlineage.links import Fresh, Links
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
-from gitlineage.trial import Trial
+from gitlineage.trial import Trial, split_number
 
 _WAITING = 5000
 """Snapshots and trials that wait at most before they are written."""
@@ -29,6 +29,7 @@ _REMEMBERED = 200_000
 """Snapshots whose numbers are kept in memory while a landing is folded."""
 
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
+_NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _row_decoder = msgspec.json.Decoder(dict[str, str])
 
 
@@ -69,6 +70,7 @@ class Fold:
         self._revised: set[int] = set()
         self._names: dict[str, list[str]] = {}
         self._highest = -1
+        self._numbered: dict[str, int] = {}
 
     def _free(self, table: str) -> int:
         return int(self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
@@ -177,8 +179,11 @@ class Fold:
                 return
             self.done += done and not was_done
         exp_number = _number(exp_id)
-        if exp_number is not None and exp_number > self._highest:
-            self._highest = exp_number
+        if exp_number is not None:
+            if exp_number > self._highest:
+                self._highest = exp_number
+        elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
+            self._numbered[numbered[0]] = numbered[1]
         cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), _json(event.row))
         orders = (*_key(place), *_key(order))
         self._trials[snapshot, exp_id] = [number, snapshot, exp_id, *cells, event.raw, event.saw, *orders]
@@ -243,6 +248,10 @@ class Fold:
         """The highest number of an exp id that this transaction folded; -1 for none."""
         return self._highest
 
+    def highest_after(self, prefix: str) -> int:
+        """Return the highest number after a prefix in an exp id that this transaction folded; -1 for none."""
+        return self._numbered.get(prefix, -1)
+
     def flush(self) -> None:
         """Write what waits, so that the tables can be asked."""
         if self._snapshots:
@@ -264,6 +273,7 @@ class Fold:
     def finish(self) -> None:
         """Write what waits and what the tables as a whole say."""
         self.flush()
+        self._db.executemany(_NUMBERED, self._numbered.items())
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
 
 

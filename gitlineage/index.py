@@ -137,13 +137,27 @@ class Index:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise _ours(error) from error
 
-    def highest_number(self) -> int:
-        """Return the highest number that an exp id is, -1 for none; what waits to be written is left waiting."""
+    def highest_number(self, prefix: str = "") -> int:
+        """
+        Return the highest number that an exp id is, -1 for none; what waits to be written is left waiting.
+
+        Args:
+            prefix: what is before the number; one that ends in a digit is before none.
+        """
+        if prefix:
+            return self._highest_after(prefix)
         try:
             (found,) = self.connection.execute("SELECT max(number) FROM trials WHERE number IS NOT NULL").fetchone()
         except sqlite3.Error as error:
             raise _ours(error) from error
         return max(-1 if found is None else int(found), self._fold.highest if self._fold is not None else -1)
+
+    def _highest_after(self, prefix: str) -> int:
+        try:
+            row = self.connection.execute("SELECT highest FROM numbered WHERE prefix = ?", (prefix,)).fetchone()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise _ours(error) from error
+        return max(int(row[0]) if row else -1, self._fold.highest_after(prefix) if self._fold is not None else -1)
 
     @property
     def clock(self) -> int:
