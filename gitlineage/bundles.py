@@ -177,6 +177,7 @@ def unbundle(store: LineageStore, file: Path) -> Unbundled:
             {name: oid for kind in ("heads/", "notes/") for name, oid in store.repo.refs(f"refs/{kind}").items()}
         )
         heads = _heads(repo, source, file)
+        _git(repo, file, ["bundle", "unbundle", source])  # all of it is read, even where it brings nothing new
         _git(repo, file, ["fetch", *_PLAIN, source, f"+{PREFIX}*:{_INCOMING}*"])
         arrivals = tuple(_judged(store.journal, Journal(repo), heads))
         taken = [each.writer for each in arrivals if each.outcome in ("new", "fast-forwarded")]
@@ -314,7 +315,7 @@ class _Chosen:
         tree = trees.put(repo.empty_tree(), notes)
         clock = max((order.clock for lines in events.values() for order in lines.values()), default=0)
         heads = sorted(self.snapshots - self._parents | self._cohorts)
-        last = journal.begin(name)
+        last = journal.write_genesis(name)
         said = compose(f"Bundle {len(self.snapshots)} snapshots", [("Clock", str(clock))])
         for part in _parts(heads):
             last = repo.write_commit(

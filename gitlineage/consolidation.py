@@ -251,7 +251,7 @@ class _Folding:
 
     def _write(self, folded: Sequence[Folded], who: Identity, moment: datetime) -> str:
         """Write the archive's commits and return the last one."""
-        last = self._base or self._journal.begin(self._archive)
+        last = self._base or self._journal.write_genesis(self._archive)
         clock = max(self._journal.clock(oid) for oid in (last, *(each.tip for each in folded)))
         notes = {}
         for oid, lines in self._added.items():

@@ -66,7 +66,7 @@ class Journal:
         """
         return _genesis_oid(writer)
 
-    def begin(self, writer: str) -> str:
+    def write_genesis(self, writer: str) -> str:
         """Write the writer's first commit, which nothing points at yet, and return its oid."""
         self._repo.write_object("commit", _genesis(writer, self._repo.empty_tree()))
         return self.genesis(writer)
@@ -104,7 +104,7 @@ class Journal:
             The ref's new place, or ``None`` when somebody else moved it: nothing was recorded.
         """
         genesis = self.genesis(writer)
-        base = tip or self._resumed(writer) or self.begin(writer)
+        base = tip or self._resumed(writer) or self.write_genesis(writer)
         tree = self._repo.commit(base).tree
         added: dict[str, list[bytes]] = {}
         for oid, line in lines:
