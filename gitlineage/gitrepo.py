@@ -369,14 +369,19 @@ class GitRepo:
             elif self.ref(name) is not None:
                 self._patiently(name, lambda: self._delete(name))
 
-    def add_refs(self, refs: Mapping[str, str]) -> None:
+    def add_refs(self, refs: Mapping[str, str], *, replace: bool = True) -> None:
         """
         Add many refs at once, as git's packed list keeps them; those that exist as files are left to `set_ref`.
+
+        Args:
+            refs: where each of them points.
+            replace: whether those that are in the list already change.
 
         Raises:
             StorageError: the list cannot be written, or git is writing it.
         """
-        self._rewrite_packed(lambda packed: {**packed, **_packed_lines(refs)})
+        new = _packed_lines(refs)
+        self._rewrite_packed(lambda packed: {**packed, **new} if replace else {**new, **packed})
 
     def drop_refs(self, names: Collection[str]) -> None:
         """
@@ -457,6 +462,25 @@ class GitRepo:
                 if name.endswith(".lock"):
                     _unlink_old(Path(folder, name))
 
+    def break_still_locks(self, prefix: str) -> bool:
+        """
+        Remove the lock files below a prefix of refs that stay as they are for longer than git holds one.
+
+        Returns:
+            Whether one was removed.
+        """
+        before = self._locks(prefix)
+        time.sleep(_LOCK_PATIENCE if before else 0)
+        after = self._locks(prefix)
+        still = [path for path, seen in before.items() if after.get(path) == seen]
+        for path in still:
+            path.unlink(missing_ok=True)
+        return bool(still)
+
+    def _locks(self, prefix: str) -> dict[Path, int | None]:
+        found = (Path(folder, name) for folder, _, files in os.walk(self.commondir / prefix) for name in files)
+        return {path: _mtime(path) for path in found if path.suffix == ".lock"}
+
     # -- configuration -------------------------------------------------------------------------------------
 
     def config(self, key: str) -> str | None:
@@ -469,6 +493,39 @@ class GitRepo:
         """Set a value in the repository's own configuration."""
         with _writing(self.commondir):
             self._repo.config[key] = value
+
+    def config_values(self, key: str) -> list[str]:
+        """Return all values of a key that may have several, in order."""
+        with _foreign("cannot read git's configuration"):
+            return [value or "" for value in self._repo.config.get_multivar(key)]
+
+    def add_config(self, key: str, value: str) -> None:
+        """Give a key of the repository's own configuration one more value, unless it has it."""
+        if value not in self.config_values(key):
+            with _writing(self.commondir):
+                self._repo.config.set_multivar(key, "^$", value)
+
+    def replace_config(self, key: str, old: str, new: str) -> None:
+        """Put another value in the place of one, where a key of the repository's own configuration has it."""
+        if old in self.config_values(key):
+            with _writing(self.commondir):
+                self._repo.config.set_multivar(key, f"^{re.escape(old)}$", new)
+
+    def remove_config(self, key: str, value: str) -> None:
+        """Take a value from a key of the repository's own configuration, where it has it."""
+        if value in self.config_values(key):
+            with _writing(self.commondir):
+                self._repo.config.delete_multivar(key, f"^{re.escape(value)}$")
+
+    def remotes(self) -> list[str]:
+        """Return the names of the remotes, sorted."""
+        with _foreign("cannot read git's configuration"):
+            return sorted(name for name in self._repo.remotes.names() if name)
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the history is cut off somewhere."""
+        return (self.commondir / "shallow").exists()
 
     def identity(self) -> Identity:
         """Return who commits here, by git's configuration; a neutral name where it has none."""

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 LAYERS: list[list[str]] = [
     ["_version", "errors"],
     ["trial", "message", "graph", "program", "packs", "schema", "render.text", "demo.passages"],
-    ["models", "packer", "formats.tsv", "demo.edits"],
+    ["models", "packer", "transport", "formats.tsv", "demo.edits"],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "render.prompt"],
@@ -21,6 +21,8 @@ LAYERS: list[list[str]] = [
     ["names", "queries", "derived", "prompts", "search"],
     ["recorder"],
     ["ledger"],
+    ["rehome"],
+    ["sync"],
     ["store"],
     ["tables", "demo.loop"],
     ["boards"],
