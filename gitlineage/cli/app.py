@@ -57,6 +57,13 @@ COMMANDS = {
         "import": ("exchange", "Bring trials in from a file"),
         "export": ("exchange", "Write trials out to a file"),
     },
+    "Share": {
+        "push": ("share", "Push what this clone recorded to a remote"),
+        "pull": ("share", "Take what others pushed to a remote into this clone"),
+        "sync": ("share", "Pull from a remote, then push to it"),
+        "clone": ("share", "Clone a repository with its branches and its lineage"),
+        "status": ("share", "Show who records here, and what is not pushed yet or behind"),
+    },
     "Keep up": {
         "reindex": ("upkeep", "Build the index and the derived refs anew"),
         "maintain": ("upkeep", "Repack the repository with git and say what that saved"),

@@ -36,6 +36,12 @@ def init(
     lower_is_better: options.Direction = None,
     label: options.Label = None,
     bare: Annotated[bool, typer.Option("--bare", help="Make a repository without a working tree.")] = False,
+    remote: Annotated[
+        str | None,
+        typer.Option(
+            "--remote", metavar="NAME", help="Have a plain git fetch and git push with this remote carry lineage."
+        ),
+    ] = None,
 ) -> None:
     """
     Make a repository ready and say what is optimised
@@ -49,10 +55,13 @@ def init(
         if writer is not None:
             store.repo.set_config("lineage.writer", writer)
         name = store.writer
+        if remote is not None:
+            store.attach(remote)
         _set_task(store, metric, lower_is_better, label)
         where = store.repo.workdir or store.repo.gitdir
         output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(str(where))}")
-        layout.facts([("writer", name), ("task", output.clean(listing.direction(store.task)))])
+        task = output.clean(listing.direction(store.task))
+        layout.facts([("writer", name), ("task", task), ("remote", output.clean(remote or ""))])
         output.say('Next: gitlineage commit -m "the baseline" --metric NUMBER')
 
 
