@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         InvalidTrial,
         LineageError,
         NotFound,
+        RemoteError,
         RepositoryError,
         StorageError,
         UnsupportedRepository,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gitlineage.ledger import Watcher
     from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
     from gitlineage.store import LineageStore
+    from gitlineage.sync import Exchange, RefOutcome
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
 
@@ -42,6 +44,7 @@ __all__ = [
     "Conflict",
     "CorruptEvent",
     "Duplicate",
+    "Exchange",
     "FailureLabel",
     "GitFailed",
     "Invalid",
@@ -53,6 +56,8 @@ __all__ = [
     "NotFound",
     "PromptOptions",
     "RecipeEdit",
+    "RefOutcome",
+    "RemoteError",
     "RepositoryError",
     "Snapshot",
     "StorageError",
@@ -68,6 +73,7 @@ _HOMES = {
     "models": ["AncestryNode", "Cohort", "LineageSnapshot", "PromptOptions", "Snapshot", "Task", "TrialView"],
     "ledger": ["Watcher"],
     "store": ["LineageStore"],
+    "sync": ["Exchange", "RefOutcome"],
     "treediff": ["RecipeEdit"],
     "trial": ["FailureLabel", "Trial"],
 }

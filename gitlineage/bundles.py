@@ -1,7 +1,7 @@
 """
 Bundles: lineage as one file for machines without a network, written and taken in; the file's format is git's own.
 
-Layer 15. What goes out and what comes in passes through a bare repository of its own, which borrows this one's objects:
+Layer 17. What goes out and what comes in passes through a bare repository of its own, which borrows this one's objects:
 nothing of a file reaches this one before all of it was read and judged.
 """
 
@@ -19,7 +19,7 @@ from gitlineage import codec, program
 from gitlineage.consolidation import covered, join, signed_lines
 from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageError, StorageError
 from gitlineage.gitrepo import GitRepo, Identity, init_repository
-from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_writer
+from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name
 from gitlineage.landing import parse_time
 from gitlineage.message import compose
 from gitlineage.models import Order, Task
@@ -357,7 +357,7 @@ def _judged(ours: Journal, theirs: Journal, heads: Mapping[str, str]) -> Iterato
         outcome, reason = "refused", ""
         old = tips.get(name)
         try:
-            check_writer(name.removeprefix(ARCHIVE))
+            check_name(name)
             theirs.clock(tip)
             if old is None and name in archived and theirs.is_ahead(archived[name], tip):
                 outcome = "up to date"

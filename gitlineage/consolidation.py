@@ -6,7 +6,7 @@ old tips as parents, which keeps all that these kept alive. Folding is idempoten
 counts once, so nothing is lost or doubled wherever it is interrupted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -102,6 +102,43 @@ def covered(journal: Journal) -> dict[str, str]:
             best = tip if journal.is_ahead(tip, best) else best
         furthest[writer] = best
     return furthest
+
+
+def holds(journal: Journal, archives: Iterable[str], writer: str, tip: str) -> bool:
+    """
+    Whether one of some archives names a writer's ref and has every event of it, so that the ref may go.
+
+    An archive is what another clone says: that it names a ref is not enough.
+
+    Args:
+        journal: the writers' refs.
+        archives: where the archives stand.
+        writer: whose ref.
+        tip: where it stands.
+    """
+    return any(
+        journal.is_ahead(old, tip) and _has_all(journal, archive, writer, tip)
+        for archive in archives
+        for old in dict.fromkeys(old for name, old in journal.folded(archive) if name == writer)
+    )
+
+
+def _has_all(journal: Journal, archive: str, writer: str, tip: str) -> bool:
+    """Whether an archive has every event of a writer's ref; those of no snapshot are on the archive's own genesis."""
+    genesis = journal.genesis(writer)
+    settings: list[bytes] = []
+    for oid, _, lines in journal.added(tip, None):
+        try:
+            signed = [_with_writer(line, writer) for line in lines]
+        except LineageError:
+            return False
+        missing = set(signed) - set(codec.lines(journal.note(archive, oid)))
+        if missing and oid != genesis:
+            return False
+        settings += missing
+    if not settings:
+        return True
+    return not set(settings) - set(codec.lines(journal.note(archive, journal.first(archive))))
 
 
 def idle(ledger: Ledger, days: float = IDLE, *, now: datetime | None = None) -> list[str]:

@@ -20,7 +20,8 @@ LineageError
 │   └── StorageError             the disk: full, read-only, permission
 ├── Conflict                     the writer's ref moved under us and retries ran out
 ├── CorruptEvent                 a note line that is not an event
-└── GitFailed                    the git program ended with an error
+├── GitFailed                    the git program ended with an error
+└── RemoteError                  a remote could not be reached, or refused; nothing here was changed
 ```
 """
 
@@ -222,13 +223,32 @@ class GitFailed(LineageError):
         command: its arguments, without the program's name.
         status: its exit status.
         message: what it said on standard error.
+        output: what it had printed by then.
     """
 
-    def __init__(self, command: Sequence[str], status: int, message: str) -> None:
+    def __init__(self, command: Sequence[str], status: int, message: str, output: bytes = b"") -> None:
         self.command = tuple(command)
         self.status = status
         self.message = message
+        self.output = output
         super().__init__(f"git {_verb(self.command)} failed ({status}): {message.strip() or 'no message'}")
+
+
+class RemoteError(LineageError):
+    """
+    A remote could not be reached, or refused; the store here is as it was, and trying again is safe.
+
+    Args:
+        remote: its name or address, without a password.
+        message: git's own last words.
+        hint: what to do, as a half sentence.
+    """
+
+    def __init__(self, remote: str, message: str, hint: str) -> None:
+        self.remote = remote
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{remote}: {message}; {hint}")
 
 
 def _verb(command: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ Layer 3. Oids are ``str``, content is ``bytes``, and libgit2's errors end here a
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -407,20 +407,45 @@ class GitRepo:
             elif self.ref(name) is not None:
                 self._patiently(name, lambda: self._delete(name))
 
-    def add_refs(self, refs: Mapping[str, str]) -> None:
+    def add_refs(self, refs: Mapping[str, str], *, replace: bool = True) -> None:
         """
         Add many refs at once, as git's packed list keeps them; those that exist as files are left to `set_ref`.
+
+        Args:
+            refs: where each of them points.
+            replace: whether those that are in the list already change.
 
         Raises:
             StorageError: the list cannot be written, or git is writing it.
         """
+        new = _packed_lines(refs)
+        self._rewrite_packed(lambda packed: {**packed, **new} if replace else {**new, **packed})
+
+    def drop_refs(self, names: Collection[str]) -> None:
+        """
+        Delete refs that only this clone uses, many at once.
+
+        Raises:
+            StorageError: one cannot be deleted, or git is writing its list.
+        """
+        gone = {name.encode() for name in names}
+        if gone:
+            self._rewrite_packed(lambda packed: {name: line for name, line in packed.items() if name not in gone})
+        for name in names:
+            if self.has_loose_ref(name):
+                self.set_ref(name, None)
+
+    def _rewrite_packed(self, change: Callable[[dict[bytes, bytes]], Mapping[bytes, bytes]]) -> None:
+        """Put another packed list of refs in the place of the one there is, under git's own lock."""
         path = self.commondir / "packed-refs"
         lock = path.with_name("packed-refs.lock")
         with _writing(self.commondir):
             handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(_merged_refs(path.read_bytes() if path.exists() else b"", refs))
+                    lines = change(_packed_refs(path.read_bytes() if path.exists() else b""))
+                    file.write(b"# pack-refs with: peeled fully-peeled sorted \n")
+                    file.writelines(lines[name] for name in sorted(lines))
                 lock.replace(path)
             except BaseException:
                 lock.unlink(missing_ok=True)
@@ -475,6 +500,25 @@ class GitRepo:
                 if name.endswith(".lock"):
                     _unlink_old(Path(folder, name))
 
+    def break_still_locks(self, prefix: str) -> bool:
+        """
+        Remove the lock files below a prefix of refs that stay as they are for longer than git holds one.
+
+        Returns:
+            Whether one was removed.
+        """
+        before = self._locks(prefix)
+        time.sleep(_LOCK_PATIENCE if before else 0)
+        after = self._locks(prefix)
+        still = [path for path, seen in before.items() if after.get(path) == seen]
+        for path in still:
+            path.unlink(missing_ok=True)
+        return bool(still)
+
+    def _locks(self, prefix: str) -> dict[Path, int | None]:
+        found = (Path(folder, name) for folder, _, files in os.walk(self.commondir / prefix) for name in files)
+        return {path: _mtime(path) for path in found if path.suffix == ".lock"}
+
     # -- configuration -------------------------------------------------------------------------------------
 
     def config(self, key: str) -> str | None:
@@ -487,6 +531,39 @@ class GitRepo:
         """Set a value in the repository's own configuration."""
         with _writing(self.commondir):
             self._repo.config[key] = value
+
+    def config_values(self, key: str) -> list[str]:
+        """Return all values of a key that may have several, in order."""
+        with _foreign("cannot read git's configuration"):
+            return [value or "" for value in self._repo.config.get_multivar(key)]
+
+    def add_config(self, key: str, value: str) -> None:
+        """Give a key of the repository's own configuration one more value, unless it has it."""
+        if value not in self.config_values(key):
+            with _writing(self.commondir):
+                self._repo.config.set_multivar(key, "^$", value)
+
+    def replace_config(self, key: str, old: str, new: str) -> None:
+        """Put another value in the place of one, where a key of the repository's own configuration has it."""
+        if old in self.config_values(key):
+            with _writing(self.commondir):
+                self._repo.config.set_multivar(key, f"^{re.escape(old)}$", new)
+
+    def remove_config(self, key: str, value: str) -> None:
+        """Take a value from a key of the repository's own configuration, where it has it."""
+        if value in self.config_values(key):
+            with _writing(self.commondir):
+                self._repo.config.delete_multivar(key, f"^{re.escape(value)}$")
+
+    def remotes(self) -> list[str]:
+        """Return the names of the remotes, sorted."""
+        with _foreign("cannot read git's configuration"):
+            return sorted(name for name in self._repo.remotes.names() if name)
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the history is cut off somewhere."""
+        return (self.commondir / "shallow").exists()
 
     def identity(self) -> Identity:
         """Return who commits here, by git's configuration; a neutral name where it has none."""
@@ -613,19 +690,21 @@ def _loose_refs(root: str, prefix: str) -> Iterator[str]:
             yield prefix + entry.name
 
 
-def _merged_refs(packed: bytes, refs: Mapping[str, str]) -> bytes:
-    """Return git's packed list of refs with some added or replaced, sorted, each with its peeled line if it has one."""
-    entries: dict[bytes, bytes] = {}
+def _packed_refs(packed: bytes) -> dict[bytes, bytes]:
+    """Return the lines of git's packed list of refs by name, each with its peeled line if it has one."""
+    lines: dict[bytes, bytes] = {}
     name = b""
     for line in packed.splitlines(keepends=True):
         if line.startswith(b"^"):
-            entries[name] += line
+            lines[name] += line
         elif not line.startswith(b"#"):
             name = line.rstrip(b"\n").partition(b" ")[2]
-            entries[name] = line
-    for added, oid in refs.items():
-        entries[added.encode()] = f"{oid} {added}\n".encode()
-    return b"# pack-refs with: peeled fully-peeled sorted \n" + b"".join(entries[name] for name in sorted(entries))
+            lines[name] = line
+    return lines
+
+
+def _packed_lines(refs: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {name.encode(): f"{oid} {name}\n".encode() for name, oid in refs.items()}
 
 
 def _common_directory(gitdir: Path) -> Path:

@@ -152,6 +152,12 @@ class Journal:
             at = parents[0] if parents else None
         return at is not None
 
+    def first(self, tip: str) -> str:
+        """Return the first commit of the line that a tip is on."""
+        while parents := self._repo.parents(tip):
+            tip = parents[0]
+        return tip
+
     def archived(self, tips: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]]:
         """
         Return the tips of the refs that archives hold instead, by writer; they say so in trailers ``Archived:``.
@@ -184,6 +190,50 @@ class Journal:
         found = self.archived().get(writer, ())
         return next((tip for tip in reversed(found) if self._repo.exists(tip)), None)
 
+    def begin(self, writer: str) -> str:
+        """Give a writer a ref where it has none, with nothing recorded on it, and return where it stands."""
+        genesis = self.write_genesis(writer)
+        self._repo.move_ref(PREFIX + writer, genesis, None, "lineage: begin")
+        return self._repo.ref(PREFIX + writer) or genesis
+
+    def fork(self, one: str, other: str) -> str | None:
+        """
+        Return the last commit that two tips have in common along first parents, ``None`` where there is none.
+
+        Both are walked in turn, so that it takes as long as they are apart, not as long as their history is.
+        """
+        seen: tuple[set[str], set[str]] = (set(), set())
+        ends: list[str | None] = [one, other]
+        while any(ends):
+            for side, at in enumerate(ends):
+                if at is None:
+                    continue
+                seen[side].add(at)
+                if at in seen[1 - side]:
+                    return at
+                parents = self._repo.parents(at)
+                ends[side] = parents[0] if parents else None
+        return None
+
+    def kept(self, tip: str, since: str | None) -> list[str]:
+        """Return the commits that a tip keeps alive as further parents, and an earlier one on its line did not."""
+        found: list[str] = []
+        at: str | None = tip
+        while at is not None and at != since:
+            first, *further = self._repo.parents(at) or (None,)
+            found += [oid for oid in further if oid is not None]
+            at = first
+        return found
+
+    def added(self, tip: str, since: str | None) -> "Iterator[tuple[str, list[bytes], list[bytes]]]":
+        """Return the objects whose notes an earlier state lacks lines of, with the lines it has and those it lacks."""
+        old, new = (self._repo.commit(since).tree if since else None), self._repo.commit(tip).tree
+        for oid, blob in self._trees.changed(old, new):
+            had = list(codec.lines(self._trees.get(old, oid))) if old else []
+            known = set(had)
+            if lines := [line for line in codec.lines(self._repo.read(blob)) if line not in known]:
+                yield oid, had, lines
+
     def note(self, tip: str, oid: str) -> bytes:
         """Return the note that a writer's ref has on an object, empty where it has none."""
         return self._trees.get(self._repo.commit(tip).tree, oid)
@@ -204,6 +254,17 @@ def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Probl
 def is_archive(name: str) -> bool:
     """Whether a writer's ref of this name holds events of several writers."""
     return name.startswith(ARCHIVE)
+
+
+def check_name(name: str) -> str:
+    """
+    Return the name of a writer's ref or of an archive.
+
+    Raises:
+        Invalid: it is neither.
+    """
+    check_writer(name.removeprefix(ARCHIVE))
+    return name
 
 
 def _owner(ref: str, writer: str) -> str:

@@ -393,3 +393,71 @@ class TestPush:
             consolidate(store, ["bob"])
             with pytest.raises(GitFailed):
                 push(store, str(remote.with_name("nowhere")))
+
+
+class TestPull:
+    """Other clones, which pull from a remote where refs went into an archive."""
+
+    @pytest.fixture
+    def clones(self, folder: Path, tmp_path: Path, git) -> tuple[Path, Path, Path]:
+        """Two clones that both have what bob and carol recorded, and their remote."""
+        remote, other = tmp_path / "remote.git", tmp_path / "other"
+        for name in ("bob", "carol"):
+            record(folder, name, name)
+        git("init", "-q", "--bare", str(remote), cwd=tmp_path)
+        git("push", "-q", str(remote), f"{PREFIX}*:{PREFIX}*")
+        git("init", "-q", str(other), cwd=tmp_path)
+        for path in (folder, other):
+            git("remote", "add", "origin", str(remote), cwd=path)
+        with opened(other, "dave") as store:
+            assert {each.state for each in store.pull().outcomes} == {"new"}
+        return folder, other, remote
+
+    def test_an_archive_takes_the_place_of_refs(self, clones: tuple[Path, Path, Path]) -> None:
+        """The other clone gets the archive and lets the refs go, with no answer changed and nothing refused."""
+        here, other, _ = clones
+        with opened(here, "own") as store, opened(other, "dave") as theirs:
+            before = answers(theirs)
+            consolidate(store, ["bob", "carol"])
+            push(store, "origin")
+            done = theirs.pull()
+            assert {each.writer: each.state for each in done.outcomes} == {
+                "archive-own": "new",
+                "bob": "deleted",
+                "carol": "deleted",
+            }
+            assert [each.trials for each in done.outcomes] == [2, 0, 0]
+            assert lineage_refs(theirs) == ["archive-own"]
+            assert answers(theirs) == before == rebuilt(theirs)
+            assert {each.state for each in theirs.pull().outcomes} == {"up to date"}
+
+    def test_what_is_archived_here_does_not_come_back(self, clones: tuple[Path, Path, Path]) -> None:
+        """Refs that the remote still has stay folded; one that goes on there comes."""
+        here, other, _ = clones
+        with opened(here, "own") as store:
+            consolidate(store, ["bob", "carol"])
+            before = answers(store)
+            assert {each.state for each in store.pull().outcomes} == {"up to date"}
+            assert lineage_refs(store) == ["archive-own"]
+            assert answers(store) == before
+            record(other, "bob", "later")
+            with opened(other, "bob") as bob:
+                bob.push()
+            states = {each.writer: each.state for each in store.pull().outcomes}
+            assert states == {"bob": "new", "carol": "up to date"}
+            assert "later" in answers(store)["labels"]
+
+    def test_an_archive_that_only_says_so(self, clones: tuple[Path, Path, Path], git) -> None:
+        """One that names a ref and lacks its events covers nothing: the deletion is tampering, and all stays here."""
+        here, other, _ = clones
+        with opened(here, "own") as store, opened(other, "dave") as theirs:
+            tips, before = store.journal.tips(), answers(theirs)
+            consolidate(store, ["carol"])
+            tip = store.journal.tips()["archive-own"]
+            message = f"Archive\n\nArchived: bob {tips['bob']}\nClock: 9"
+            forged = git("commit-tree", "-p", tip, "-p", tips["bob"], "-m", message, f"{tip}^{{tree}}")
+            git("push", "-q", "origin", f"{forged}:{PREFIX}archive-own", f":{PREFIX}bob", f":{PREFIX}carol")
+            states = {each.writer: each.state for each in theirs.pull().outcomes}
+            assert states == {"archive-own": "new", "bob": "refused", "carol": "deleted"}
+            assert lineage_refs(theirs) == ["archive-own", "bob"]
+            assert answers(theirs) == before == rebuilt(theirs)

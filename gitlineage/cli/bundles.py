@@ -1,7 +1,7 @@
 """
 Commands that share lineage without a network, and keep the number of refs small: consolidate, bundle and unbundle.
 
-Layer 16.
+Layer 18.
 """
 
 from pathlib import Path

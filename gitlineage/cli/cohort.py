@@ -1,7 +1,7 @@
 """
 Commands on cohorts: new, list and show.
 
-Layer 16.
+Layer 18.
 """
 
 from typing import Annotated, Any

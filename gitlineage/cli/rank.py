@@ -1,7 +1,7 @@
 """
 Commands that rank trials: best and leaderboard.
 
-Layer 16.
+Layer 18.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """
 Commands that record: init, commit and record; what may be recorded is the store's business.
 
-Layer 16.
+Layer 18.
 """
 
 from pathlib import Path
@@ -42,6 +42,12 @@ def init(
     lower_is_better: options.Direction = None,
     label: options.Label = None,
     bare: Annotated[bool, typer.Option("--bare", help="Make a repository without a working tree.")] = False,
+    remote: Annotated[
+        str | None,
+        typer.Option(
+            "--remote", metavar="NAME", help="Have a plain git fetch and git push with this remote carry lineage."
+        ),
+    ] = None,
 ) -> None:
     """
     Make a repository ready and say what is optimised
@@ -59,12 +65,15 @@ def init(
         if id_prefix is not None:
             store.repo.set_config("lineage.idPrefix", id_prefix)
         name = store.writer
+        if remote is not None:
+            store.attach(remote)
         _set_task(store, metric, lower_is_better, label)
         where = store.repo.workdir or store.repo.gitdir
         output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(str(where))}")
         prefix = store.repo.config("lineage.idPrefix")
         ids = output.clean(f"{prefix}000, {prefix}001, …") if prefix else ""
-        layout.facts([("writer", name), ("new ids", ids), ("task", output.clean(listing.direction(store.task)))])
+        task = output.clean(listing.direction(store.task))
+        layout.facts([("writer", name), ("new ids", ids), ("task", task), ("remote", output.clean(remote or ""))])
         output.say('Next: gitlineage commit -m "the baseline" --metric NUMBER')
 
 
