@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from gitlineage import codec, program
-from gitlineage.consolidation import covered, join, signed_lines
+from gitlineage.consolidation import holds, join, signed_lines
 from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageError, StorageError
 from gitlineage.gitrepo import GitRepo, Identity, init_repository
-from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name
+from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name, is_archive
 from gitlineage.landing import parse_time
 from gitlineage.message import compose
 from gitlineage.models import Order, Task
@@ -352,14 +352,15 @@ def _heads(repo: GitRepo, source: str, file: Path) -> dict[str, str]:
 
 def _judged(ours: Journal, theirs: Journal, heads: Mapping[str, str]) -> Iterator[Arrival]:
     """Return what is to become of each ref of a bundle."""
-    tips, archived = ours.tips(), covered(ours)
+    tips = ours.tips()
+    archives = [oid for name, oid in tips.items() if is_archive(name)]
     for name, tip in sorted(heads.items()):
         outcome, reason = "refused", ""
         old = tips.get(name)
         try:
             check_name(name)
             theirs.clock(tip)
-            if old is None and name in archived and theirs.is_ahead(archived[name], tip):
+            if old is None and holds(theirs, archives, name, tip):
                 outcome = "up to date"
             elif old is None:
                 outcome = "new"
