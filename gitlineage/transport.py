@@ -41,7 +41,7 @@ _HINTS = (
     (r"authentication|permission denied|access denied|could not read (username|password)|\b40[13]\b", "credentials"),
     (r"dubious ownership", "ownership"),
     (r"resolve host|connection|timed out|unable to access|unreachable|hung up|network", "network"),
-    (r"not appear to be a git|does not exist|not found|no such|unable to find|repository", "address"),
+    (r"not appear to be a git|does not exist|not found|no such|unable to find|pathname|repository", "address"),
     (r"no space|disk|read-only", "disk"),
     (r"shallow", "shallow"),
 )
