@@ -200,6 +200,7 @@ class Ledger:
         try:
             if os.getpid() != self._process or self._index.is_replaced():
                 self._use(self._open_index())
+                self.own_writer()
             if self.journal.tips() == self._index.tips():
                 return
             self._fold()

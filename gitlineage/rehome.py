@@ -55,8 +55,7 @@ def rehome(ledger: Ledger, writer: str, there: str, *, dry_run: bool = False) ->
         _go_by(ledger, writer, fresh)
         if not ledger.repo.move_ref(PREFIX + writer, there, here, f"lineage: goes on as {fresh}"):
             raise Conflict(PREFIX + writer)
-    if went_back:
-        ledger.reindex()  # what it says is the same, under other names
+        ledger.reindex()  # a new file also tells other processes to look up the writer's name
     return fresh
 
 

@@ -6,6 +6,7 @@ others pushed is fetched beside the store, under ``refs/lineage/remotes/``, and 
 from what is here; whatever else happened to a ref on the remote is refused and told.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -473,7 +474,7 @@ def _fetch(ledger: Ledger, way: _Way, refspecs: Sequence[str], *, prune: bool = 
             way.transport.fetch(refspecs, prune=prune, dry_run=dry_run)
             return
         except RemoteError as error:
-            if tries == 1 or not any(text in error.message for text in ("cannot lock ref", "File exists", ".lock")):
+            if tries == 1 or not re.search(transport.LOCKED, error.message):
                 raise
             ledger.repo.break_still_locks(way.prefix)
 

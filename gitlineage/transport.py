@@ -24,6 +24,9 @@ _PUSH = ["--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules
 _WORDS = 3
 """Lines of what git said that an error repeats."""
 
+LOCKED = r"cannot lock ref|File exists|unable to update local ref"
+"""What git says where another git is at work on the same refs, or a killed one was."""
+
 _NOISE = re.compile(
     r"hint:|remote: (Enumerating|Counting|Compressing|Resolving|Total)|.*: +\d+% |Cloning into|Everything up-to-date"
     r"|To \S|From \S|Please make sure you have the correct access|and the repository exists|warning: redirecting"
@@ -32,15 +35,18 @@ _BOILERPLATE = re.compile(
     r"fatal: Could not read from remote repository|fatal: the remote end hung up|error: failed to"
 )
 _SECRET = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s']*@")
+_TELLING = re.compile(r"(fatal|error|ssh|remote|git|usage): |.*: (Permission denied|Connection)| ! ")
 _HINTS = (
+    (LOCKED, "busy"),
     (r"authentication|permission denied|access denied|could not read (username|password)|\b40[13]\b", "credentials"),
     (r"dubious ownership", "ownership"),
     (r"resolve host|connection|timed out|unable to access|unreachable|hung up|network", "network"),
-    (r"not appear to be a git|does not exist|not found|no such|unable to find|repository", "address"),
+    (r"not appear to be a git|does not exist|not found|no such|unable to find|pathname|repository", "address"),
     (r"no space|disk|read-only", "disk"),
     (r"shallow", "shallow"),
 )
 _ADVICE = {
+    "busy": "another git is at work in this repository, try again",
     "credentials": "check your access and git's credentials for it, then try again",
     "ownership": "`git config --global --add safe.directory PATH` allows it",
     "network": "check the network and the address (`git remote -v`), then try again",
@@ -194,7 +200,9 @@ def last_words(said: str) -> str:
     """Return the lines of what git said that tell what went wrong, as one line without control characters."""
     lines = [anonymous(line).strip() for line in re.split(r"[\r\n]+", said)]
     lines = [line for line in dict.fromkeys(lines) if line and not _NOISE.match(line)]
+    lines = re.sub(r":\n(?!fatal|error)", ": ", "\n".join(lines)).split("\n") if lines else []
     telling = [line for line in lines if not _BOILERPLATE.match(line)] or lines
+    telling = [line for line in telling if _TELLING.match(line)] or telling
     return "; ".join(re.sub(r"^(fatal|error): ", "", line).rstrip(".") for line in telling[-_WORDS:])
 
 
