@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         InvalidTrial,
         LineageError,
         NotFound,
+        RemoteError,
         RepositoryError,
         StorageError,
         UnsupportedRepository,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
     from gitlineage.relation import EvolutionStep, Relationship, RelationType
     from gitlineage.store import LineageStore
+    from gitlineage.sync import Exchange, RefOutcome
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
 
@@ -46,6 +48,7 @@ __all__ = [
     "Cycle",
     "Duplicate",
     "EvolutionStep",
+    "Exchange",
     "FailureLabel",
     "GitFailed",
     "Invalid",
@@ -57,8 +60,10 @@ __all__ = [
     "NotFound",
     "PromptOptions",
     "RecipeEdit",
+    "RefOutcome",
     "RelationType",
     "Relationship",
+    "RemoteError",
     "RepositoryError",
     "Snapshot",
     "StorageError",
@@ -75,6 +80,7 @@ _HOMES = {
     "ledger": ["Watcher"],
     "relation": ["EvolutionStep", "RelationType", "Relationship"],
     "store": ["LineageStore"],
+    "sync": ["Exchange", "RefOutcome"],
     "treediff": ["RecipeEdit"],
     "trial": ["FailureLabel", "Trial"],
 }

@@ -11,7 +11,8 @@ LineageError
 ├── Invalid (ValueError)         input that breaks a rule; nothing was written
 │   ├── InvalidTrial             a trial row: status, metric, exp id
 │   ├── InvalidContent           a snapshot's files: path escapes, oversized files
-│   └── BadRows                  an import with bad rows; ``rows`` lists line and reason
+│   ├── BadRows                  an import with bad rows; ``rows`` lists line and reason
+│   └── BadBundle                a bundle that is damaged, foreign or incomplete
 ├── Duplicate                    an exp id that is taken by a different row
 ├── Cycle                        a relation whose target goes back to its source already
 ├── CohortMismatch               a member whose parents are not its cohort's base
@@ -20,7 +21,8 @@ LineageError
 │   └── StorageError             the disk: full, read-only, permission
 ├── Conflict                     the writer's ref moved under us and retries ran out
 ├── CorruptEvent                 a note line that is not an event
-└── GitFailed                    the git program ended with an error
+├── GitFailed                    the git program ended with an error
+└── RemoteError                  a remote could not be reached, or refused; nothing here was changed
 ```
 """
 
@@ -127,6 +129,21 @@ class BadRows(Invalid):
         super().__init__(f"{source}: {many}, nothing was imported{tail}\n{listing}")
 
 
+class BadBundle(Invalid):
+    """
+    A bundle that was refused as a whole.
+
+    Args:
+        file: its name.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        self.file = file
+        self.reason = reason
+        super().__init__(f"{file}: {reason}; nothing was taken")
+
+
 class Duplicate(LineageError):
     """
     An exp id that already names a different row.
@@ -227,13 +244,32 @@ class GitFailed(LineageError):
         command: its arguments, without the program's name.
         status: its exit status.
         message: what it said on standard error.
+        output: what it had printed by then.
     """
 
-    def __init__(self, command: Sequence[str], status: int, message: str) -> None:
+    def __init__(self, command: Sequence[str], status: int, message: str, output: bytes = b"") -> None:
         self.command = tuple(command)
         self.status = status
         self.message = message
+        self.output = output
         super().__init__(f"git {_verb(self.command)} failed ({status}): {message.strip() or 'no message'}")
+
+
+class RemoteError(LineageError):
+    """
+    A remote could not be reached, or refused; the store here is as it was, and trying again is safe.
+
+    Args:
+        remote: its name or address, without a password.
+        message: git's own last words.
+        hint: what to do, as a half sentence.
+    """
+
+    def __init__(self, remote: str, message: str, hint: str) -> None:
+        self.remote = remote
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{remote}: {message}; {hint}")
 
 
 def _verb(command: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.relation import relation_type
 from gitlineage.similarity import tokens
-from gitlineage.trial import Trial
+from gitlineage.trial import Trial, split_number
 
 _WAITING = 5000
 """Snapshots and trials that wait at most before they are written."""
@@ -32,6 +32,7 @@ _REMEMBERED = 200_000
 """Snapshots whose numbers are kept in memory while a landing is folded."""
 
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
+_NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _row_decoder = msgspec.json.Decoder(dict[str, str])
 
 
@@ -75,6 +76,7 @@ class Fold:
         self._related: list[tuple[str, str]] = []
         found = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
         self._backward = bool(found and found[0])
+        self._numbered: dict[str, int] = {}
 
     def _free(self, table: str) -> int:
         return int(self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
@@ -192,8 +194,11 @@ class Fold:
                 return
             self.done += done and not was_done
         exp_number = _number(exp_id)
-        if exp_number is not None and exp_number > self._highest:
-            self._highest = exp_number
+        if exp_number is not None:
+            if exp_number > self._highest:
+                self._highest = exp_number
+        elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
+            self._numbered[numbered[0]] = numbered[1]
         cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), _json(event.row))
         orders = (*_key(place), *_key(order))
         self._trials[snapshot, exp_id] = [number, snapshot, exp_id, *cells, event.raw, event.saw, *orders]
@@ -307,6 +312,10 @@ class Fold:
         """The highest number of an exp id that this transaction folded; -1 for none."""
         return self._highest
 
+    def highest_after(self, prefix: str) -> int:
+        """Return the highest number after a prefix in an exp id that this transaction folded; -1 for none."""
+        return self._numbered.get(prefix, -1)
+
     def flush(self) -> None:
         """Write what waits, so that the tables can be asked."""
         if self._snapshots:
@@ -333,6 +342,7 @@ class Fold:
             self._links.add_all()
             self._backward = self._backward or self._links_lead_back(0)
         self._backward = self._backward or any(self._relation_leads_back(*pair) for pair in self._related)
+        self._db.executemany(_NUMBERED, self._numbered.items())
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
         if self._backward:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")

@@ -6,13 +6,14 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
 # 4: all indexes have names, so that a build from nothing can make them last
 # 5: relations
 # 6: catalogue entries, usage, forge attempts, hints: what may err on the careful side and depends on the order read
+# 7: the highest number of exp ids by what is before it
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -33,6 +34,7 @@ CREATE TABLE trials (
     last_writer TEXT NOT NULL);
 CREATE UNIQUE INDEX trials_by_snapshot ON trials (snapshot, exp_id);
 CREATE TABLE revised (id INTEGER PRIMARY KEY);
+CREATE TABLE numbered (prefix TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cohorts (
     oid TEXT PRIMARY KEY, name TEXT NOT NULL, base TEXT NOT NULL, metadata TEXT NOT NULL, allow_mixed INTEGER NOT NULL,
     at TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL) WITHOUT ROWID;

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 LAYERS: list[list[str]] = [
     ["_version", "errors"],
     ["trial", "message", "graph", "program", "packs", "schema", "similarity", "usage", "render.text", "demo.passages"],
-    ["models", "relation", "catalogue", "packer", "formats.tsv", "demo.edits"],
+    ["models", "relation", "catalogue", "packer", "transport", "formats.tsv", "demo.edits"],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "render.prompt"],
@@ -23,11 +23,13 @@ LAYERS: list[list[str]] = [
     ["relating"],
     ["forging"],
     ["ledger", "impact"],
+    ["rehome", "consolidation"],
+    ["sync"],
     ["relations"],
     ["catalogues"],
     ["store"],
     ["tables", "demo.loop"],
-    ["boards"],
+    ["boards", "bundles"],
     ["cli.*"],
 ]
 EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}

@@ -1,7 +1,7 @@
 """
 The program: its global options and the table of its commands; what they do is in the modules that the table names.
 
-Layer 20.
+Layer 22.
 """
 
 import gc
@@ -67,6 +67,16 @@ COMMANDS = {
         "board": ("prompt", "Write the leaderboard and its companions into a folder"),
         "import": ("exchange", "Bring trials in from a file"),
         "export": ("exchange", "Write trials out to a file"),
+    },
+    "Share": {
+        "push": ("share", "Push what this clone recorded to a remote"),
+        "pull": ("share", "Take what others pushed to a remote into this clone"),
+        "sync": ("share", "Pull from a remote, then push to it"),
+        "clone": ("share", "Clone a repository with its branches and its lineage"),
+        "status": ("share", "Show who records here, and what is not pushed yet or behind"),
+        "bundle": ("bundles", "Write lineage into a file for a machine without a network"),
+        "unbundle": ("bundles", "Take in the lineage that a bundle holds"),
+        "consolidate": ("bundles", "Fold the refs of writers who are done into one archive ref"),
     },
     "Keep up": {
         "reindex": ("upkeep", "Build the index and the derived refs anew"),

@@ -1,7 +1,7 @@
 """
 Commands on the catalogue of artifacts: entry, forge, impact.
 
-Layer 20.
+Layer 22.
 """
 
 from collections.abc import Sequence

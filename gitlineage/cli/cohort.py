@@ -1,7 +1,7 @@
 """
 Commands on cohorts: new, list and show.
 
-Layer 20.
+Layer 22.
 """
 
 from typing import Annotated, Any

@@ -1,7 +1,7 @@
 """
 Commands on typed relations: relate, relations, evolve, history, dependents, path.
 
-Layer 20.
+Layer 22.
 """
 
 from typing import Annotated, Any
