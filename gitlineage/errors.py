@@ -19,6 +19,7 @@ LineageError
 │   └── StorageError             the disk: full, read-only, permission
 ├── Conflict                     the writer's ref moved under us and retries ran out
 ├── CorruptEvent                 a note line that is not an event
+├── SigningError                 a signature that cannot be made or checked: key, program, configuration
 └── GitFailed                    the git program ended with an error
 ```
 """
@@ -196,6 +197,10 @@ class CorruptEvent(LineageError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class SigningError(LineageError):
+    """A signature cannot be made or checked: the key, the program or the configuration does not work."""
 
 
 class GitFailed(LineageError):

@@ -226,9 +226,18 @@ class GitRepo:
         except RepositoryError:
             return ()
 
-    def write_commit(self, tree: str, parents: Iterable[str], message: str, author: Identity, moment: datetime) -> str:
+    def write_commit(
+        self,
+        tree: str,
+        parents: Iterable[str],
+        message: str,
+        author: Identity,
+        moment: datetime,
+        sign: Callable[[bytes], bytes] | None = None,
+    ) -> str:
         """Write a commit that nothing points at yet, author and committer alike, and return its oid."""
-        return self.write_object("commit", format_commit(tree, parents, message, author.clean(), moment))
+        raw = format_commit(tree, parents, message, author.clean(), moment)
+        return self.write_object("commit", raw if sign is None else sign(raw))
 
     def _load(self, oid: str) -> Stored:
         if near := self._near(oid):

@@ -12,7 +12,7 @@ LAYERS: list[list[str]] = [
     ["trial", "message", "graph", "program", "packs", "schema", "render.text", "demo.passages"],
     ["models", "packer", "formats.tsv", "demo.edits"],
     ["gitrepo"],
-    ["codec", "notes", "worktree", "upkeep", "render.board", "demo.harness", "demo.trials"],
+    ["codec", "notes", "worktree", "upkeep", "signing", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "render.prompt"],
     ["links"],
     ["fold"],
