@@ -454,6 +454,12 @@ class GitRepo:
             configuration = self._repo.config
             return configuration[key] if key in configuration else None  # noqa: SIM401 - it has no get()
 
+    def flag(self, key: str) -> bool:
+        """Whether a configuration value is true as git reads it; one that is missing is not."""
+        with _foreign(f"git config {key}"):
+            configuration = self._repo.config
+            return key in configuration and bool(configuration.get_bool(key))
+
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration."""
         with _writing(self.commondir):

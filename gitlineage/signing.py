@@ -30,8 +30,6 @@ _MAX_SIGNATURE = 64 * 1024
 _PATIENCE = 60
 """Seconds that a check may take; checking asks nobody."""
 
-_TRUE = ("true", "yes", "on", "1", "")
-_FALSE = ("false", "no", "off", "0")
 _SIGNED = b"gpgsig "
 
 
@@ -78,8 +76,9 @@ def from_config(repo: GitRepo) -> Signer | None:
 
     Raises:
         SigningError: signing is on and cannot work as configured.
+        RepositoryError: ``lineage.sign`` is neither true nor false.
     """
-    if not is_wanted(repo):
+    if not repo.flag("lineage.sign"):
         return None
     form = (repo.config("gpg.format") or "openpgp").lower()
     if form != "ssh":
@@ -94,20 +93,6 @@ def from_config(repo: GitRepo) -> Signer | None:
             "key::<public key> for one that an agent holds"
         )
     return Signer(key, repo.config("gpg.ssh.program") or "ssh-keygen", _folder(repo))
-
-
-def is_wanted(repo: GitRepo) -> bool:
-    """
-    Whether git config ``lineage.sign`` is on.
-
-    Raises:
-        SigningError: it is neither true nor false.
-    """
-    found = repo.config("lineage.sign")
-    said = "false" if found is None else found.strip().lower()
-    if said not in (*_TRUE, *_FALSE):
-        raise SigningError(f"git config lineage.sign is {said!r}; it takes true or false")
-    return said in _TRUE
 
 
 class Verifier(msgspec.Struct, frozen=True):
