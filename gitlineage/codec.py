@@ -125,7 +125,20 @@ class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
     seen: int = 0
 
 
-AnyEvent = TrialEvent | SnapshotEvent | CohortEvent | TaskEvent | TableEvent | SessionEvent
+class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
+    """
+    A commit was made from another one by an amend or a rebase; the commit that carries the note is the new one.
+
+    Args:
+        old: the commit it was made from, whose trials stay there.
+        how: what git calls it: ``amend`` or ``rebase``.
+    """
+
+    old: str
+    how: str = ""
+
+
+AnyEvent = TrialEvent | SnapshotEvent | CohortEvent | TaskEvent | TableEvent | SessionEvent | RewriteEvent
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AnyEvent)

@@ -5,6 +5,7 @@ Layer 7. Every fold is commutative (the least order gives a thing its place, the
 arrive in any order and twice. New rows wait in memory and are written many at a time.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec
-from gitlineage.errors import LineageError
+from gitlineage.errors import CorruptEvent, LineageError
 from gitlineage.gitrepo import CommitInfo, GitRepo
 from gitlineage.journal import Problem, Recorded
 from gitlineage.links import Fresh, Links
@@ -28,6 +29,7 @@ _WAITING = 5000
 _REMEMBERED = 200_000
 """Snapshots whose numbers are kept in memory while a landing is folded."""
 
+_OID = re.compile(r"[0-9a-f]{40}")
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _row_decoder = msgspec.json.Decoder(dict[str, str])
 
@@ -105,6 +107,8 @@ class Fold:
                     self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
                 case codec.SessionEvent():
                     self._session(oid, event, order)
+                case codec.RewriteEvent():
+                    self._rewrite(oid, event, order)
         except LineageError as error:
             self.problem(Problem(found.writer, oid, str(error)))
         if len(self._trials) + len(self._snapshots) >= _WAITING:
@@ -206,6 +210,12 @@ class Fold:
         if self._is_earliest("sessions", oid, order):
             values = (oid, event.specialist, *_key(order), event.at)
             self._db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
+
+    def _rewrite(self, oid: str, event: codec.RewriteEvent, order: Order) -> None:
+        if not _OID.fullmatch(event.old) or event.old == oid:
+            raise CorruptEvent(f"not an event: nothing can be rewritten from {event.old[:50]!r}")
+        self._snapshot(oid, order, None)
+        self._db.execute("INSERT OR IGNORE INTO rewrites VALUES (?, ?)", (oid, event.old))
 
     def _is_earliest(self, table: str, oid: str, order: Order) -> bool:
         """Whether an event comes before what a table holds of the same commit."""
