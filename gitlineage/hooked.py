@@ -118,7 +118,7 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
         program.run(words, cwd=where, variables={"GIT_DIR": str(store.repo.gitdir)})
     except GitFailed as error:
         why = _reason(error.message.splitlines()) or f"git ended with {error.status}"
-        return f"{remote} did not take the lineage ({why}); the branch goes all the same, `git push {remote} {ref}` retries"
+        return f"{remote} did not take the lineage: {why}; the branch goes all the same, `git push {remote} {ref}` retries"
     return ""
 
 
@@ -147,7 +147,7 @@ def _busy(what: str) -> str:
 def _reason(said: Sequence[str]) -> str:
     """Return the line that tells most of what git said about a push."""
     lines = [one_line(line) for line in said if line.strip()]
-    telling = [line for line in lines if line.startswith("remote: gitlineage:")]
+    telling = [line for line in lines if line.startswith(("remote: gitlineage:", "remote: error:"))]
     telling += [line for line in lines if "rejected]" in line]
     telling += [line for line in lines if line.startswith("fatal:")]
     return (telling or lines or [""])[0]

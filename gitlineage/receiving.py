@@ -194,8 +194,9 @@ class Rules:
         """Return the files of new snapshots that are over the limit."""
         refs = {update.new: update.ref for update in updates}
         where = self._repo.gitdir
-        asked = "\n".join([*refs, "--not", "--all", ""]).encode()
-        found = program.run(["rev-list", "--objects", "--stdin"], cwd=where, variables=self._variables, data=asked)
+        asked = "".join(f"{oid}\n" for oid in refs).encode()
+        words = ["rev-list", "--objects", "--stdin", "--not", "--all"]
+        found = program.run(words, cwd=where, variables=self._variables, data=asked)
         form = "--batch-check=%(objecttype) %(objectsize) %(objectname) %(rest)"
         sizes = program.run(["cat-file", form], cwd=where, variables=self._variables, data=found)
         name = next(iter(refs.values())) if len(refs) == 1 else PREFIX + "*"
