@@ -118,7 +118,9 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
         program.run(words, cwd=where, variables={"GIT_DIR": str(store.repo.gitdir)})
     except GitFailed as error:
         why = _reason(error.message.splitlines()) or f"git ended with {error.status}"
-        return f"{remote} did not take the lineage: {why}; the branch goes all the same, `git push {remote} {ref}` retries"
+        return (
+            f"{remote} did not take the lineage: {why}; the branch goes all the same, `git push {remote} {ref}` retries"
+        )
     return ""
 
 

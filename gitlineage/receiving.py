@@ -14,8 +14,8 @@ import msgspec
 from gitlineage import codec, program, signing
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.gitrepo import FILE, TREE, CommitInfo, Entry, GitRepo
-from gitlineage.journal import PREFIX, Journal, check_writer
-from gitlineage.message import one_line
+from gitlineage.journal import PREFIX, Journal, Problem, Recorded, check_writer, decode_note
+from gitlineage.message import one_line, trailer_lines
 from gitlineage.worktree import size_limit
 
 MAX_NOTE = 16 << 20
@@ -23,6 +23,9 @@ MAX_NOTE = 16 << 20
 
 QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
 """The variables by which git shows a hook the objects that are being pushed."""
+
+ARCHIVE = "archive-"
+"""How the refs begin that hold what writers who are done recorded."""
 
 _MAX_COMMIT = 1 << 20
 _MAX_TREE = 64 << 20
@@ -62,13 +65,13 @@ class Rules:
         wanted = listed or repo.config("gpg.ssh.allowedSignersFile")
         self._verifier = signing.verifier(repo, listed) if wanted else None
         self._notes: set[str] = set()
+        self._came: dict[str, str] = {}
 
     def breaches(self, updates: Iterable[Update]) -> Iterator[str]:
         """Return what a push does that is not allowed, one line each; nothing where all of it may come in."""
         sound: list[Update] = []
-        for update in updates:
-            if not f"{update.ref}/".startswith(PREFIX):
-                continue
+        ours = (update for update in updates if f"{update.ref}/".startswith(PREFIX))
+        for update in sorted(ours, key=lambda update: update.new == _ZERO):  # an archive may come with what it replaces
             told = 0
             for breach in self._of(update):
                 yield f"{one_line(update.ref)}: {one_line(breach)}"
@@ -78,6 +81,7 @@ class Rules:
                     break
             if not told and update.new != _ZERO:
                 sound.append(update)
+                self._came[update.ref] = update.new
         if sound:
             yield from self._large(sound)
 
@@ -101,8 +105,9 @@ class Rules:
                 before = info.tree
             if checked is not None:
                 commits = ((info.oid, self._repo.read(info.oid)) for info in chain)
-                for oid in signing.not_signed_by(checked, writer, commits):
-                    yield f"commit {oid[:12]} is not signed by {writer}; `git config lineage.sign true` signs"
+                owner = writer.removeprefix(ARCHIVE)
+                for oid in signing.not_signed_by(checked, owner, commits):
+                    yield f"commit {oid[:12]} is not signed by {owner}; `git config lineage.sign true` signs"
         except RepositoryError as error:
             yield str(error)
 
@@ -110,7 +115,14 @@ class Rules:
 
     def _may_go(self, writer: str, tip: str) -> bool:
         patterns = [pattern for value in self._repo.configs("lineage.allowDelete") for pattern in value.split()]
-        return any(fnmatchcase(writer, pattern) for pattern in patterns) or is_archived(self._repo, writer, tip)
+        if any(fnmatchcase(writer, pattern) for pattern in patterns):
+            return True
+        archives = {**self._repo.refs(PREFIX), **self._came}
+        return any(
+            is_archived(self._repo, writer, tip, ref.removeprefix(PREFIX), archive)
+            for ref, archive in archives.items()
+            if ref.startswith(PREFIX + ARCHIVE)
+        )
 
     def _chain(self, update: Update, genesis: str) -> list[CommitInfo]:
         """
@@ -213,9 +225,45 @@ class Rules:
                 )
 
 
-def is_archived(repo: GitRepo, writer: str, tip: str) -> bool:
-    """Whether an archive of writers who are done has taken in all that a writer's ref leads to."""
-    return False
+def is_archived(repo: GitRepo, writer: str, tip: str, name: str, archive: str) -> bool:
+    """
+    Whether an archive holds all that a writer's ref says and keeps alive all that this keeps.
+
+    Args:
+        repo: the repository.
+        writer: whose ref.
+        tip: where it stands.
+        name: the archive's own name, whose first commit carries the writers' settings.
+        archive: where the archive stands.
+    """
+    journal = Journal(repo)
+    at: str | None = archive
+    kept = False
+    while at is not None and not kept:
+        info = repo.commit(at)
+        for key, value in trailer_lines(info.message):
+            told, _, end = value.partition(" ")
+            kept = kept or (
+                (key, told) == ("Archived", writer) and end in info.parents[1:] and journal.is_ahead(end, tip)
+            )
+        at = info.parents[0] if info.parents else None
+    if not kept:
+        return False
+    own, settings = journal.genesis(writer), journal.genesis(name)
+    for found in journal.read(writer, tip):
+        if isinstance(found, Problem):
+            return False
+        place = settings if found.oid == own else found.oid
+        event = msgspec.structs.replace(found.event, writer=found.event.writer or writer)
+        if codec.encode(event) not in _events_in(journal.note(archive, place)):
+            return False
+    return True
+
+
+def _events_in(note: bytes) -> set[bytes]:
+    """Return a note's events as canonical lines."""
+    found = (entry for entry in decode_note("", "", note) if isinstance(entry, Recorded))
+    return {codec.encode(entry.event) for entry in found}
 
 
 def read_updates(lines: Iterable[str]) -> list[Update]:

@@ -75,7 +75,7 @@ def rows(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def test_a_commit_becomes_a_pending_trial(folder: Path, here: GitRepo, call: Git) -> None:
-    """A plain commit is a snapshot whose parents are git's, with its subject as hypothesis; record brings the result."""
+    """A plain commit is a snapshot with its subject as hypothesis; record brings the result."""
     one, two = change(folder, call, "one"), change(folder, call, "two")
     assert rows(folder) == [("000", "one", one), ("001", "two", two)]
     with LineageStore(folder, create=False) as store:
@@ -190,7 +190,7 @@ def test_a_chained_hook_runs_first(folder: Path, here: GitRepo, call: Git) -> No
 
 
 def test_an_amend_strands_no_trial(folder: Path, here: GitRepo, call: Git) -> None:
-    """The trial stays on the commit it was recorded on, which outlives gc; the new commit is linked to it, both ways."""
+    """The trial stays on its commit, which outlives gc; the new commit is linked to it, both ways."""
     change(folder, call, "one")
     old = change(folder, call, "two")
     with LineageStore(folder, create=False) as store:
