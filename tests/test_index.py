@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlineage import LineageError, LineageStore, Task, Trial, Watcher
-from gitlineage.codec import CohortEvent, SessionEvent, SnapshotEvent, TaskEvent, TrialEvent
+from gitlineage.codec import CohortEvent, RewriteEvent, SessionEvent, SnapshotEvent, TaskEvent, TrialEvent
 from gitlineage.gitrepo import GitRepo, Identity, init_repository
 from gitlineage.index import Index, build
 from gitlineage.journal import Problem, Recorded
@@ -141,6 +141,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("cohort"), st.sampled_from(["c0", "c1"])),
     st.tuples(st.just("session"), st.sampled_from(["s0", "s1"])),
     st.tuples(st.just("task"), st.sampled_from(["val_bpb", "core_metric"]), st.booleans()),
+    st.tuples(st.just("rewrite"), st.sampled_from([0, 1, 23, "nothing"])),
     st.tuples(st.just("broken")),
 )
 
@@ -160,6 +161,8 @@ def make(tangle, kind, at: int, clock: int, writer: str) -> Recorded | Problem:
             event = CohortEvent(name=name, base=(oids[0],), **stamp)
         case ("session", who):
             event = SessionEvent(specialist=who, prompt="0" * 40, **stamp)
+        case ("rewrite", old):
+            event = RewriteEvent(old=oids[old] if isinstance(old, int) else old, **stamp)
         case ("task", field, lower):
             event = TaskEvent(task=Task(score_field=field, lower_is_better=lower), **stamp)
         case _:
