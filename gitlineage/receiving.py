@@ -249,20 +249,23 @@ def is_archived(repo: GitRepo, writer: str, tip: str, name: str, archive: str) -
         at = info.parents[0] if info.parents else None
     if not kept:
         return False
+    there: dict[str, set[bytes]] = {}
     own, settings = journal.genesis(writer), journal.genesis(name)
     for found in journal.read(writer, tip):
         if isinstance(found, Problem):
             return False
         place = settings if found.oid == own else found.oid
         event = msgspec.structs.replace(found.event, writer=found.event.writer or writer)
-        if codec.encode(event) not in _events_in(journal.note(archive, place)):
+        if place not in there:
+            there[place] = _events_in(name, journal.note(archive, place))
+        if codec.encode(event) not in there[place]:
             return False
     return True
 
 
-def _events_in(note: bytes) -> set[bytes]:
-    """Return a note's events as canonical lines."""
-    found = (entry for entry in decode_note("", "", note) if isinstance(entry, Recorded))
+def _events_in(archive: str, note: bytes) -> set[bytes]:
+    """Return the events of an archive's note as canonical lines."""
+    found = (entry for entry in decode_note(archive, "", note) if isinstance(entry, Recorded))
     return {codec.encode(entry.event) for entry in found}
 
 

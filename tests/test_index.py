@@ -28,6 +28,7 @@ TABLES = (
     "SELECT * FROM sessions ORDER BY 1",
     "SELECT * FROM tables ORDER BY 1, 2",
     "SELECT * FROM problems ORDER BY 1, 2, 3",
+    "SELECT * FROM rewrites ORDER BY 1, 2",
     "SELECT * FROM meta ORDER BY 1",
 )
 TRIALS = ("keep", "discard", "baseline", "crash")
