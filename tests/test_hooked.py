@@ -282,7 +282,7 @@ def test_a_merge_says_which_trials_came(folder: Path, here: GitRepo, call: Git) 
     assert call("merge", "--quiet", "topic", ok=False).returncode == 1
     (folder / "a.txt").write_text("both\n")
     call("commit", "--quiet", "-a", "--no-edit")
-    assert [row[1] for row in rows(folder)] == ["base", "idea", "another", "mine", "clash", "crash"]
+    assert [row[1] for row in rows(folder)] == ["base", "another", "idea", "mine", "clash", "crash"]
 
 
 # -- pre-push ----------------------------------------------------------------------------------------------
