@@ -20,12 +20,34 @@ PREFIX = "refs/lineage/"
 _MAX_COMPONENT = 100
 """File systems take 255 bytes for a name; a label has two parts."""
 
+_KINDS = ("exp", "cohorts")
 _MANY = 50
 _SHOWN = (FailureLabel.KEEP, FailureLabel.BASELINE)
 
 
 def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> None:
     """Bring the refs of some exp ids and cohorts, and ``best``, up to date; a read-only repository keeps its."""
+    wanted = _wanted(views, exp_ids, cohorts)
+    _set_all(repo, {name: oid for name, oid in wanted.items() if repo.ref(name) != oid})
+    _set_best(repo, views)
+
+
+def rebuild(repo: GitRepo, views: Views) -> None:
+    """Make every derived ref what it should be, and delete those that should not be there."""
+    for prefix in (PREFIX, JOURNALS):
+        repo.break_old_locks(prefix)
+    names = [name for (name,) in views.index.rows("SELECT DISTINCT name FROM cohorts")]
+    sql = "SELECT DISTINCT exp_id FROM trials WHERE status IN ('keep', 'baseline')"
+    wanted = _wanted(views, [exp_id for (exp_id,) in views.index.rows(sql)], names)
+    there = {name: oid for kind in _KINDS for name, oid in repo.refs(f"{PREFIX}{kind}/").items()}
+    with suppress(LineageError):
+        repo.drop_refs([name for name in there if wanted.get(name) is None])
+    _set_all(repo, {name: oid for name, oid in wanted.items() if oid is not None and there.get(name) != oid})
+    _set_best(repo, views)
+
+
+def _wanted(views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> dict[str, str | None]:
+    """Return what the refs of some exp ids and cohorts should point at, ``None`` where there should be none."""
     wanted: dict[str, str | None] = {}
     for exp_id, label, oid, status in views.labels(list(exp_ids)):
         if label != exp_id:
@@ -34,15 +56,17 @@ def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterabl
     for name in cohorts:
         with suppress(LineageError):
             wanted[cohort_ref(name)] = views.cohort(name, members=False).oid
-    _set_all(repo, wanted)
+    return wanted
+
+
+def _set_best(repo: GitRepo, views: Views) -> None:
     with suppress(LineageError):
         while (best := views.best_oid()) != repo.ref(f"{PREFIX}best"):
             repo.set_ref(f"{PREFIX}best", best)
 
 
-def _set_all(repo: GitRepo, wanted: Mapping[str, str | None]) -> None:
+def _set_all(repo: GitRepo, changed: Mapping[str, str | None]) -> None:
     """Set refs one by one, or, where there are many new ones, in git's packed list: a file each would cost 4 KB."""
-    changed = {name: oid for name, oid in wanted.items() if repo.ref(name) != oid}
     new = {name: oid for name, oid in changed.items() if oid is not None and not repo.has_loose_ref(name)}
     if len(new) >= _MANY:
         with suppress(LineageError):
@@ -51,18 +75,6 @@ def _set_all(repo: GitRepo, wanted: Mapping[str, str | None]) -> None:
     for name, oid in changed.items():
         with suppress(LineageError):
             repo.set_ref(name, oid)
-
-
-def rebuild(repo: GitRepo, views: Views) -> None:
-    """Delete every derived ref and make them anew."""
-    for prefix in (PREFIX, JOURNALS):
-        repo.break_old_locks(prefix)
-    with suppress(LineageError):
-        for name in repo.refs(PREFIX):
-            repo.set_ref(name, None)
-    names = [name for (name,) in views.index.rows("SELECT DISTINCT name FROM cohorts")]
-    sql = "SELECT DISTINCT exp_id FROM trials WHERE status IN ('keep', 'baseline')"
-    update(repo, views, [exp_id for (exp_id,) in views.index.rows(sql)], names)
 
 
 def exp_ref(label: str) -> str:

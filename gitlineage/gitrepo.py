@@ -7,7 +7,7 @@ Layer 3. Oids are ``str``, content is ``bytes``, and libgit2's errors end here a
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -420,13 +420,33 @@ class GitRepo:
         Raises:
             StorageError: the list cannot be written, or git is writing it.
         """
+        self._rewrite_packed(lambda packed: {**packed, **_packed_lines(refs)})
+
+    def drop_refs(self, names: Collection[str]) -> None:
+        """
+        Delete refs that only this clone uses, many at once.
+
+        Raises:
+            StorageError: one cannot be deleted, or git is writing its list.
+        """
+        gone = {name.encode() for name in names}
+        if gone:
+            self._rewrite_packed(lambda packed: {name: line for name, line in packed.items() if name not in gone})
+        for name in names:
+            if self.has_loose_ref(name):
+                self.set_ref(name, None)
+
+    def _rewrite_packed(self, change: Callable[[dict[bytes, bytes]], Mapping[bytes, bytes]]) -> None:
+        """Put another packed list of refs in the place of the one there is, under git's own lock."""
         path = self.commondir / "packed-refs"
         lock = path.with_name("packed-refs.lock")
         with _writing(self.commondir):
             handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(_merged_refs(path.read_bytes() if path.exists() else b"", refs))
+                    lines = change(_packed_refs(path.read_bytes() if path.exists() else b""))
+                    file.write(b"# pack-refs with: peeled fully-peeled sorted \n")
+                    file.writelines(lines[name] for name in sorted(lines))
                 lock.replace(path)
             except BaseException:
                 lock.unlink(missing_ok=True)
@@ -632,19 +652,21 @@ def _loose_refs(root: str, prefix: str) -> Iterator[str]:
             yield prefix + entry.name
 
 
-def _merged_refs(packed: bytes, refs: Mapping[str, str]) -> bytes:
-    """Return git's packed list of refs with some added or replaced, sorted, each with its peeled line if it has one."""
-    entries: dict[bytes, bytes] = {}
+def _packed_refs(packed: bytes) -> dict[bytes, bytes]:
+    """Return the lines of git's packed list of refs by name, each with its peeled line if it has one."""
+    lines: dict[bytes, bytes] = {}
     name = b""
     for line in packed.splitlines(keepends=True):
         if line.startswith(b"^"):
-            entries[name] += line
+            lines[name] += line
         elif not line.startswith(b"#"):
             name = line.rstrip(b"\n").partition(b" ")[2]
-            entries[name] = line
-    for added, oid in refs.items():
-        entries[added.encode()] = f"{oid} {added}\n".encode()
-    return b"# pack-refs with: peeled fully-peeled sorted \n" + b"".join(entries[name] for name in sorted(entries))
+            lines[name] = line
+    return lines
+
+
+def _packed_lines(refs: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {name.encode(): f"{oid} {name}\n".encode() for name, oid in refs.items()}
 
 
 def _common_directory(gitdir: Path) -> Path:

@@ -6,12 +6,14 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 7
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
 # 4: all indexes have names, so that a build from nothing can make them last
-# 5: what was rewritten into what
+# 5: relations
+# 6: catalogue entries, usage, forge attempts
+# 7: what was rewritten into what
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -37,6 +39,22 @@ CREATE TABLE cohorts (
 CREATE TABLE sessions (
     oid TEXT PRIMARY KEY, specialist TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, at TEXT NOT NULL)
     WITHOUT ROWID;
+CREATE TABLE relation_events (
+    source TEXT, target TEXT, type TEXT, clock INTEGER, writer TEXT, added INTEGER NOT NULL, at TEXT NOT NULL,
+    actor TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (source, target, type, clock, writer)) WITHOUT ROWID;
+CREATE TABLE relations (
+    source TEXT, type TEXT, target TEXT, clock INTEGER, writer TEXT, at TEXT NOT NULL, actor TEXT NOT NULL,
+    context TEXT NOT NULL, ended_at TEXT, ended_by TEXT, reason TEXT,
+    PRIMARY KEY (source, type, target, clock, writer)) WITHOUT ROWID;
+CREATE TABLE entries (
+    oid TEXT, field TEXT, value TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (oid, field))
+    WITHOUT ROWID;
+CREATE TABLE usage (
+    oid TEXT, writer TEXT, total INTEGER NOT NULL, last_used TEXT NOT NULL, PRIMARY KEY (oid, writer)) WITHOUT ROWID;
+CREATE TABLE forges (
+    oid TEXT PRIMARY KEY, intent TEXT NOT NULL, words TEXT NOT NULL, phases TEXT NOT NULL, result TEXT NOT NULL,
+    success INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
 CREATE TABLE rewrites (new TEXT, old TEXT, PRIMARY KEY (new, old)) WITHOUT ROWID;
 CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID
@@ -57,6 +75,11 @@ CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
 CREATE INDEX trials_eligible ON trials (rank, clock, writer)
     WHERE status IN ('keep', 'baseline') AND rank IS NOT NULL;
 CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
+CREATE INDEX relations_by_target ON relations (target, type);
+CREATE INDEX relations_by_order ON relations (clock, writer);
+CREATE INDEX entries_by_field ON entries (field, value);
+CREATE INDEX forges_by_words ON forges (words);
+CREATE INDEX forges_by_order ON forges (clock, writer);
 CREATE INDEX cohorts_by_name ON cohorts (name);
 CREATE INDEX cohorts_by_clock ON cohorts (clock);
 CREATE INDEX rewrites_by_old ON rewrites (old);
