@@ -126,6 +126,19 @@ class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
     seen: int = 0
 
 
+class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
+    """
+    A commit was made from another one by an amend or a rebase; the commit that carries the note is the new one.
+
+    Args:
+        old: the commit it was made from, whose trials stay there.
+        how: what git calls it: ``amend`` or ``rebase``.
+    """
+
+    old: str
+    how: str = ""
+
+
 class RelationAdded(Event, frozen=True, kw_only=True, tag="relation_added"):
     """
     The commit that carries the note is related to another one (semantics 23).
@@ -220,6 +233,7 @@ AnyEvent = (
     | EntryEvent
     | UsageEvent
     | ForgeEvent
+    | RewriteEvent
 )
 
 _encoder = msgspec.json.Encoder(order="sorted")

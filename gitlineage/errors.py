@@ -19,10 +19,12 @@ LineageError
 ├── RepositoryError              the repository cannot be used as asked
 │   ├── UnsupportedRepository    e.g. an object format that libgit2 cannot read
 │   └── StorageError             the disk: full, read-only, permission
+├── HookTaken                    a user's own git hook is where ours would go
 ├── Conflict                     the writer's ref moved under us and retries ran out
 ├── CorruptEvent                 a note line that is not an event
-├── GitFailed                    the git program ended with an error
-└── RemoteError                  a remote could not be reached, or refused; nothing here was changed
+├── RemoteError                  a remote could not be reached, or refused; nothing here was changed
+├── SigningError                 a signature that cannot be made or checked: key, program, configuration
+└── GitFailed                    the git program ended with an error
 ```
 """
 
@@ -210,6 +212,33 @@ class StorageError(RepositoryError):
     """The disk refused: full, read-only, or no permission."""
 
 
+class HookTaken(LineageError):
+    """
+    A git hook that is not ours.
+
+    Args:
+        hook: its name.
+        path: where it is.
+        aside: the place it would be moved to, where something is already.
+        removing: whether it was to be removed.
+    """
+
+    def __init__(self, hook: str, path: str, aside: str | None = None, *, removing: bool = False) -> None:
+        self.hook = hook
+        self.path = path
+        self.aside = aside
+        if removing:
+            said = f"{path} is not a hook of gitlineage; nothing was removed, delete it yourself if you mean it"
+        elif aside is not None:
+            said = f"{path} is a hook of your own, and {aside} is there already; move one of them out of the way"
+        else:
+            said = (
+                f"{path} is a hook of your own; --chain keeps it as {hook}.user and calls it first, --force puts it "
+                f"aside as {hook}.replaced"
+            )
+        super().__init__(said)
+
+
 class Conflict(LineageError):
     """
     A ref moved under a write, again and again.
@@ -234,6 +263,10 @@ class CorruptEvent(LineageError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class SigningError(LineageError):
+    """A signature cannot be made or checked: the key, the program or the configuration does not work."""
 
 
 class GitFailed(LineageError):

@@ -5,6 +5,7 @@ Layer 7. Every fold is commutative (the least order gives a thing its place, the
 arrive in any order and twice. New rows wait in memory and are written many at a time.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,7 +16,7 @@ import msgspec
 
 from gitlineage import codec
 from gitlineage.catalogue import checked_fields
-from gitlineage.errors import LineageError
+from gitlineage.errors import CorruptEvent, LineageError
 from gitlineage.gitrepo import CommitInfo, GitRepo
 from gitlineage.journal import Problem, Recorded
 from gitlineage.links import Fresh, Links
@@ -31,6 +32,7 @@ _WAITING = 5000
 _REMEMBERED = 200_000
 """Snapshots whose numbers are kept in memory while a landing is folded."""
 
+_OID = re.compile(r"[0-9a-f]{40}")
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _row_decoder = msgspec.json.Decoder(dict[str, str])
@@ -113,6 +115,8 @@ class Fold:
                     self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
                 case codec.SessionEvent():
                     self._session(oid, event, order)
+                case codec.RewriteEvent():
+                    self._rewrite(oid, event, order)
                 case codec.RelationAdded() | codec.RelationDeprecated():
                     self._relation(oid, event, order)
                 case codec.EntryEvent():
@@ -226,6 +230,12 @@ class Fold:
         if self._is_earliest("sessions", oid, order):
             values = (oid, event.specialist, *_key(order), event.at)
             self._db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
+
+    def _rewrite(self, oid: str, event: codec.RewriteEvent, order: Order) -> None:
+        if not _OID.fullmatch(event.old) or event.old == oid:
+            raise CorruptEvent(f"not an event: nothing can be rewritten from {event.old[:50]!r}")
+        self._snapshot(oid, order, None)
+        self._db.execute("INSERT OR IGNORE INTO rewrites VALUES (?, ?)", (oid, event.old))
 
     def _relation(self, oid: str, event: codec.RelationAdded | codec.RelationDeprecated, order: Order) -> None:
         """Fold one word about a relation: each ends or begins what stands at its place in the order of all of them."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -87,17 +88,23 @@ class GitRepo:
     """
     An open repository: a normal one, a bare one or a linked worktree.
 
+    Args:
+        path: the repository or a folder inside.
+        borrowed: further object directories to read from, as git's own quarantine of what is being pushed.
+
     Raises:
         RepositoryError: there is none at the path.
         UnsupportedRepository: libgit2 cannot read it, e.g. because it uses SHA-256.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], borrowed: Sequence[str] = ()) -> None:
         found = find_repository(path)
         if found is None:
             raise RepositoryError(f"no git repository at {os.fspath(path)}; `gitlineage init` makes one")
         with _foreign(f"cannot open {found}"):
             self._repo = pygit2.Repository(found)
+        self._borrowed = tuple(borrowed)
+        self._borrow()
         self._pack: Packer | None = None
         self.unconfirmed = ""
         self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
@@ -147,7 +154,12 @@ class GitRepo:
 
     def _reopen(self) -> None:
         self._repo = pygit2.Repository(self._repo.path)
+        self._borrow()
         self._recent.clear()
+
+    def _borrow(self) -> None:
+        for folder in self._borrowed:
+            self._repo.odb.add_disk_alternate(folder)
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
@@ -227,9 +239,18 @@ class GitRepo:
         except RepositoryError:
             return ()
 
-    def write_commit(self, tree: str, parents: Iterable[str], message: str, author: Identity, moment: datetime) -> str:
+    def write_commit(
+        self,
+        tree: str,
+        parents: Iterable[str],
+        message: str,
+        author: Identity,
+        moment: datetime,
+        sign: Callable[[bytes], bytes] | None = None,
+    ) -> str:
         """Write a commit that nothing points at yet, author and committer alike, and return its oid."""
-        return self.write_object("commit", format_commit(tree, parents, message, author.clean(), moment))
+        raw = format_commit(tree, parents, message, author.clean(), moment)
+        return self.write_object("commit", raw if sign is None else sign(raw))
 
     def _load(self, oid: str) -> Stored:
         if near := self._near(oid):
@@ -288,6 +309,29 @@ class GitRepo:
     def head(self) -> str | None:
         """Return the commit that HEAD points at; ``None`` before the first commit."""
         return self.resolve("HEAD")
+
+    def branch(self) -> str | None:
+        """Return the branch that HEAD is on, without ``refs/heads/``; ``None`` where it is on none."""
+        with _foreign("cannot read HEAD"):
+            target = self._repo.lookup_reference("HEAD").raw_target
+        name = os.fsdecode(target) if isinstance(target, bytes) else target
+        return name.removeprefix("refs/heads/") if isinstance(name, str) else None
+
+    def last_move(self) -> str:
+        """Return what the reflog says about HEAD's last move; empty where none is kept."""
+        with _foreign("cannot read HEAD's reflog"):
+            return next((entry.message for entry in self._repo.lookup_reference("HEAD").log()), "")
+
+    def is_replaying(self) -> bool:
+        """Whether git is in the middle of a rebase or of applying mails."""
+        return any((self.gitdir / name).exists() for name in ("rebase-merge", "rebase-apply"))
+
+    def between(self, new: str, old: str, limit: int) -> list[str]:
+        """Return the commits that one goes back to and another does not, newest first, up to a number of them."""
+        with _foreign(f"cannot walk from {new}"):
+            walker = self._repo.walk(pygit2.Oid(hex=new))
+            walker.hide(pygit2.Oid(hex=old))
+            return [str(commit.id) for commit in islice(walker, limit)]
 
     # -- refs ----------------------------------------------------------------------------------------------
 
@@ -526,6 +570,19 @@ class GitRepo:
         with _foreign("cannot read git's configuration"):
             configuration = self._repo.config
             return configuration[key] if key in configuration else None  # noqa: SIM401 - it has no get()
+
+    def configs(self, key: str) -> list[str]:
+        """Return all the values of a configuration key that may be given several times."""
+        with _foreign("cannot read git's configuration"):
+            configuration = self._repo.config
+            found = configuration.get_multivar(key) if key in configuration else ()
+            return [value for value in found if value is not None]
+
+    def flag(self, key: str) -> bool:
+        """Whether a configuration value is true as git reads it; one that is missing is not."""
+        with _foreign(f"git config {key}"):
+            configuration = self._repo.config
+            return key in configuration and bool(configuration.get_bool(key))
 
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
-from gitlineage import codec
+from gitlineage import codec, signing
 from gitlineage.errors import CorruptEvent, Invalid
 from gitlineage.gitrepo import GitRepo, Identity, format_commit
 from gitlineage.message import compose, trailer_lines
@@ -102,7 +102,12 @@ class Journal:
 
         Returns:
             The ref's new place, or ``None`` when somebody else moved it: nothing was recorded.
+
+        Raises:
+            SigningError: git config ``lineage.sign`` is on and the key does not work: nothing was recorded.
         """
+        signer = signing.from_config(self._repo)
+        sign = signer.sign if signer is not None else None
         genesis = self.genesis(writer)
         base = tip or self._resumed(writer) or self.write_genesis(writer)
         tree = self._repo.commit(base).tree
@@ -117,9 +122,10 @@ class Journal:
             # the newest go deepest: git walks in order of date, and takes long where old and new come mixed
             part, fresh = fresh[-_MAX_PARENTS:], fresh[:-_MAX_PARENTS]
             message = compose(f"Keep {len(part)} snapshots", [("Clock", str(self.clock(base)))])
-            last = self._repo.write_commit(tree, [last, *part], message, identity, moment)
+            last = self._repo.write_commit(tree, [last, *part], message, identity, moment, sign)
         message = compose(subject, [("Clock", str(clock))])
-        new = self._repo.write_commit(self._trees.put(tree, notes), [last, *fresh], message, identity, moment)
+        after = self._trees.put(tree, notes)
+        new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
         moved = self._repo.move_ref(PREFIX + writer, new, tip, f"lineage: {subject}", durable=durable)
         return new if moved else None
 

@@ -323,6 +323,10 @@ class Ledger:
             return
         derived.update(self.repo, self._views, sorted(self._views.shown(touched)), sorted(opened))
 
+    def lock_is_free_within(self, seconds: float) -> bool:
+        """Whether no other process is recording, or ends in time; for those who would rather not than wait."""
+        return self._landing is not None or self._lock.is_free_within(seconds)
+
     # -- writing -------------------------------------------------------------------------------------------
 
     @contextmanager

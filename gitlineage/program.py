@@ -30,10 +30,14 @@ _REPOSITORY_VARIABLES = (
 )
 
 
+INSIDE = "GITLINEAGE_INSIDE"
+"""The variable that keeps our own client hooks from running for git calls of ours; a server's hook heeds it not."""
+
+
 def environment() -> dict[str, str]:
     """Return the caller's environment without what would lead git to another repository, and with plain messages."""
     kept = {key: value for key, value in os.environ.items() if key not in _REPOSITORY_VARIABLES}
-    return kept | {"LC_ALL": "C"}
+    return kept | {"LC_ALL": "C", INSIDE: "1"}
 
 
 def run(

@@ -6,7 +6,7 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -14,6 +14,7 @@ FORMAT_VERSION = 7
 # 5: relations
 # 6: catalogue entries, usage, forge attempts, hints: what may err on the careful side and depends on the order read
 # 7: the highest number of exp ids by what is before it
+# 8: what was rewritten into what
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -58,6 +59,7 @@ CREATE TABLE forges (
     success INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
+CREATE TABLE rewrites (new TEXT, old TEXT, PRIMARY KEY (new, old)) WITHOUT ROWID;
 CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID
 """.strip().split(";\n")
 
@@ -83,6 +85,7 @@ CREATE INDEX forges_by_words ON forges (words);
 CREATE INDEX forges_by_order ON forges (clock, writer);
 CREATE INDEX cohorts_by_name ON cohorts (name);
 CREATE INDEX cohorts_by_clock ON cohorts (clock);
+CREATE INDEX rewrites_by_old ON rewrites (old);
 CREATE INDEX sessions_by_specialist ON sessions (specialist, clock)
 """.strip().split(";\n")
 """What a build from nothing makes at its end; ``trials_by_snapshot`` is not here, because the build itself needs it."""

@@ -125,6 +125,47 @@ class LineageStore(Catalogues):
 
         return self._write(work)
 
+    def announce(self, rev: Id, trial: Trial) -> Trial:
+        """
+        Record on any commit that a trial is made with it, and return it as recorded; `record` brings the result.
+
+        Args:
+            rev: the commit.
+            trial: the row; its status is left out.
+
+        Raises:
+            NotFound: no such commit.
+            Duplicate: the exp id has another row.
+        """
+
+        def work(recorder: Recorder) -> Trial:
+            oid, exp_id = recorder.record(rev, trial.replace(status=None), False)
+            return next(view.trial for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+
+        return self._write(work)
+
+    def link_rewrite(self, new: Id, old: Id, how: str = "") -> None:
+        """
+        Record that an amend or a rebase made a commit from another one; trials stay where they are.
+
+        Args:
+            new: the commit that was made.
+            old: what it was made from.
+            how: what git calls it.
+
+        Raises:
+            NotFound: one of them is not there.
+            Invalid: they are the same.
+        """
+
+        def work(recorder: Recorder) -> None:
+            made, origin = resolve(self._views, new), resolve(self._views, old)
+            if made == origin:
+                raise Invalid(f"{made[:12]} cannot be rewritten from itself")
+            recorder.rewrite(made, origin, how)
+
+        self._write(work)
+
     def append(self, trial: Trial, *, parents: Sequence[Id] | None = None) -> Snapshot:
         """
         Record a row alone; the same row gives the same snapshot id on every machine.
@@ -352,6 +393,16 @@ class LineageStore(Catalogues):
     def common_ancestor(self, a: Id, b: Id) -> Snapshot | None:
         """Return the lowest snapshot that both go back to, ``None`` where they are unrelated (semantics 29)."""
         return queries.common_ancestor(self._views, resolve(self._views, a), resolve(self._views, b))
+
+    @reading
+    def rewritten_from(self, id: Id) -> tuple[Snapshot, ...]:
+        """Return the commits that an amend or a rebase made this one from; their trials stayed on them."""
+        return tuple(self._views.snapshots(queries.rewritten_from(self._views, resolve(self._views, id))))
+
+    @reading
+    def rewritten_as(self, id: Id) -> tuple[Snapshot, ...]:
+        """Return what amends and rebases made of a commit."""
+        return tuple(self._views.snapshots(queries.rewritten_as(self._views, resolve(self._views, id))))
 
     @reading
     def same(self, id: Id) -> tuple[Snapshot, ...]:

@@ -17,6 +17,7 @@ from gitlineage.codec import (
     ForgeEvent,
     RelationAdded,
     RelationDeprecated,
+    RewriteEvent,
     SessionEvent,
     SnapshotEvent,
     TaskEvent,
@@ -44,6 +45,7 @@ TABLES = (
     "SELECT * FROM usage ORDER BY 1, 2",
     "SELECT * FROM forges ORDER BY 1",
     "SELECT * FROM problems ORDER BY 1, 2, 3",
+    "SELECT * FROM rewrites ORDER BY 1, 2",
     "SELECT * FROM meta ORDER BY 1",
 )
 TRIALS = ("keep", "discard", "baseline", "crash")
@@ -161,6 +163,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("entry"), st.sampled_from(["name", "version"]), st.sampled_from(["x", "y"])),
     st.tuples(st.just("usage"), st.integers(1, 3)),
     st.tuples(st.just("forge"), st.sampled_from(["x y", "z"])),
+    st.tuples(st.just("rewrite"), st.sampled_from([0, 1, 23, "nothing"])),
     st.tuples(st.just("broken")),
 )
 
@@ -190,6 +193,8 @@ def make(tangle, kind, at: int, clock: int, writer: str) -> Recorded | Problem:
             event = UsageEvent(total=total, last_used=f"2026-01-0{total}T00:00:00Z", **stamp)
         case ("forge", intent):
             event = ForgeEvent(intent=intent, **stamp)
+        case ("rewrite", old):
+            event = RewriteEvent(old=oids[old] if isinstance(old, int) else old, **stamp)
         case ("task", field, lower):
             event = TaskEvent(task=Task(score_field=field, lower_is_better=lower), **stamp)
         case _:

@@ -79,6 +79,8 @@ COMMANDS = {
         "consolidate": ("bundles", "Fold the refs of writers who are done into one archive ref"),
     },
     "Keep up": {
+        "hooks": ("hooks", "Install, remove and list git hooks that keep lineage"),
+        "hook": ("hooks", "Do what a git hook does; the installed scripts call it"),
         "reindex": ("upkeep", "Build the index and the derived refs anew"),
         "maintain": ("upkeep", "Repack the repository with git and say what that saved"),
         "demo": ("demo", "Run a small real research loop and look at it"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gitlineage.cli import layout
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.models import Snapshot, Task, TrialView
-from gitlineage.queries import DERIVED
+from gitlineage.queries import DERIVED, originals
 from gitlineage.trial import COLUMNS, FailureLabel, Trial
 
 if TYPE_CHECKING:
@@ -206,4 +206,6 @@ def snapshot_object(store: "LineageStore", snapshot: Snapshot, **more: Any) -> d
 
 def view_on(store: "LineageStore", oid: str, exp_id: str) -> TrialView:
     """Return the trial of an exp id on a snapshot, with its place in the graph."""
-    return next(view for view in store.views().on_snapshot(oid) if view.trial.exp_id == exp_id)
+    views = store.views()
+    places = (oid, *originals(views, oid))  # a result may have gone to the commit that this one was rewritten from
+    return next(view for place in places for view in views.on_snapshot(place) if view.trial.exp_id == exp_id)
