@@ -32,6 +32,7 @@ _KINDS = {
 }
 _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
 _SIGNATURE = re.compile(r"(.*>) ([0-9]{1,18}) [+-][0-9]{4}")
+_OID = re.compile(r"[0-9a-f]{40}").fullmatch
 _SHORTEST = 4
 """Signs that git takes for the beginning of an oid at the least."""
 
@@ -242,7 +243,10 @@ class GitRepo:
         found = self._load(oid, MAX_COMMIT)
         if found.kind != "commit":
             raise RepositoryError(f"{oid} is a {found.kind}, not a commit")
-        return parse_commit(oid, found.data)
+        info = parse_commit(oid, found.data)
+        if not _OID(info.tree) or not all(map(_OID, info.parents)):
+            raise RepositoryError(f"{oid} is a broken commit: its tree or a parent is no oid")
+        return info
 
     def parents(self, oid: str) -> tuple[str, ...]:
         """Return a commit's git parents in order; none where the commit is missing, as in a shallow clone."""
@@ -562,18 +566,31 @@ def parse_commit(oid: str, raw: bytes) -> CommitInfo:
 
 
 def parse_tree(raw: bytes) -> dict[str, Entry]:
-    """Return a tree object's entries by name."""
-    entries = {}
+    """
+    Return a tree object's entries by name.
+
+    Raises:
+        ValueError: it is broken.
+    """
+    return dict(tree_entries(raw))
+
+
+def tree_entries(raw: bytes) -> Iterator[tuple[str, Entry]]:
+    """
+    Return a tree object's entries in order; a hostile tree may have a name twice.
+
+    Raises:
+        ValueError: it is broken.
+    """
     at = 0
     while at < len(raw):
         space = raw.index(b" ", at)
         end = raw.index(b"\0", space)
         name = raw[space + 1 : end].decode("utf-8", "surrogateescape")
-        entries[name] = Entry(int(raw[at:space], 8), raw[end + 1 : end + 21].hex())
+        yield name, Entry(int(raw[at:space], 8), raw[end + 1 : end + 21].hex())
         at = end + 21
     if at != len(raw):
         raise ValueError("it ends in the middle of an entry")
-    return entries
 
 
 def format_tree(entries: Mapping[str, Entry]) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec, index, queries
+from gitlineage.checkout import Written, checkout
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.index import read_row
 from gitlineage.ledger import Ledger, reading
@@ -393,6 +394,17 @@ class LineageStore(Ledger):
             raise Invalid(f"there is no parent {parent + 1}: {self._views.name(snapshot.oid)} has {count}")
         before = self.repo.commit(snapshot.parents[parent]).tree if snapshot.parents else None
         return RecipeEdit(snapshot.trial, snapshot.tree, before, self.repo)
+
+    @reading
+    def checkout(self, id: Id, folder: Path) -> Written:
+        """
+        Write a snapshot's files into a new or empty folder, all of them or none.
+
+        Raises:
+            NotFound: there is no such snapshot.
+            InvalidContent: it holds what is not safe to write, such as names that lead outside; nothing was written.
+        """
+        return checkout(self.repo, self._views.snapshot(resolve(self._views, id)).tree, folder)
 
     # -- the prompt ----------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ LAYERS: list[list[str]] = [
     ["models", "packer", "formats.tsv", "demo.edits"],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "signing", "render.board", "demo.harness", "demo.trials"],
-    ["journal", "treediff", "render.prompt"],
+    ["journal", "treediff", "checkout", "render.prompt"],
     ["links"],
     ["fold"],
     ["index"],

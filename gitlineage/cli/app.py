@@ -37,6 +37,7 @@ COMMANDS = {
     "Look": {
         "log": ("look", "List trials, newest first"),
         "show": ("show", "Show all that is known about one snapshot"),
+        "checkout": ("trust", "Write a snapshot's files into a new or empty folder"),
         "search": ("find", "Find trials by the words of their hypotheses and notes"),
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
         "best": ("rank", "Show the best trial"),
