@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         LineageError,
         NotFound,
         RepositoryError,
+        SigningError,
         StorageError,
         UnsupportedRepository,
     )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gitlineage.store import LineageStore
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
+    from gitlineage.verify import Finding
 
 __all__ = [
     "Ambiguous",
@@ -43,6 +45,7 @@ __all__ = [
     "CorruptEvent",
     "Duplicate",
     "FailureLabel",
+    "Finding",
     "GitFailed",
     "Invalid",
     "InvalidContent",
@@ -54,6 +57,7 @@ __all__ = [
     "PromptOptions",
     "RecipeEdit",
     "RepositoryError",
+    "SigningError",
     "Snapshot",
     "StorageError",
     "Task",
@@ -69,6 +73,7 @@ _HOMES = {
     "ledger": ["Watcher"],
     "store": ["LineageStore"],
     "treediff": ["RecipeEdit"],
+    "verify": ["Finding"],
     "trial": ["FailureLabel", "Trial"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -20,12 +20,37 @@ PREFIX = "refs/lineage/"
 _MAX_COMPONENT = 100
 """File systems take 255 bytes for a name; a label has two parts."""
 
+BEST = f"{PREFIX}best"
+_KINDS = ("exp", "cohorts")
 _MANY = 50
 _SHOWN = (FailureLabel.KEEP, FailureLabel.BASELINE)
 
 
 def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> None:
     """Bring the refs of some exp ids and cohorts, and ``best``, up to date; a read-only repository keeps its."""
+    _set_all(repo, _wanted(views, exp_ids, cohorts))
+    with suppress(LineageError):
+        while (best := views.best_oid()) != repo.ref(f"{PREFIX}best"):
+            repo.set_ref(f"{PREFIX}best", best)
+
+
+def expected(views: Views) -> dict[str, str]:
+    """Return every derived ref that a store should have, and where it should point."""
+    names = [name for (name,) in views.index.rows("SELECT DISTINCT name FROM cohorts")]
+    sql = "SELECT DISTINCT exp_id FROM trials WHERE status IN ('keep', 'baseline')"
+    found = _wanted(views, [exp_id for (exp_id,) in views.index.rows(sql)], names) | {BEST: views.best_oid()}
+    return {name: oid for name, oid in found.items() if oid is not None}
+
+
+def present(repo: GitRepo) -> dict[str, str]:
+    """Return every derived ref that there is."""
+    found = {name: oid for kind in _KINDS for name, oid in repo.refs(f"{PREFIX}{kind}/").items()}
+    best = repo.ref(BEST)
+    return found if best is None else {BEST: best, **found}
+
+
+def _wanted(views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> dict[str, str | None]:
+    """Return what the refs of some exp ids and cohorts should point at, ``None`` where there should be none."""
     wanted: dict[str, str | None] = {}
     for exp_id, label, oid, status in views.labels(list(exp_ids)):
         if label != exp_id:
@@ -34,10 +59,7 @@ def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterabl
     for name in cohorts:
         with suppress(LineageError):
             wanted[cohort_ref(name)] = views.cohort(name, members=False).oid
-    _set_all(repo, wanted)
-    with suppress(LineageError):
-        while (best := views.best_oid()) != repo.ref(f"{PREFIX}best"):
-            repo.set_ref(f"{PREFIX}best", best)
+    return wanted
 
 
 def _set_all(repo: GitRepo, wanted: Mapping[str, str | None]) -> None:

@@ -211,12 +211,14 @@ class GitFailed(LineageError):
         command: its arguments, without the program's name.
         status: its exit status.
         message: what it said on standard error.
+        output: what it had printed by then.
     """
 
-    def __init__(self, command: Sequence[str], status: int, message: str) -> None:
+    def __init__(self, command: Sequence[str], status: int, message: str, output: bytes = b"") -> None:
         self.command = tuple(command)
         self.status = status
         self.message = message
+        self.output = output
         super().__init__(f"git {_verb(self.command)} failed ({status}): {message.strip() or 'no message'}")
 
 

@@ -66,5 +66,5 @@ def run(
     except FileNotFoundError as error:
         raise GitFailed(words, 127, "the git program is not installed or the folder is gone") from error
     if done.returncode:
-        raise GitFailed(words, done.returncode, done.stderr.decode("utf-8", "replace"))
+        raise GitFailed(words, done.returncode, done.stderr.decode("utf-8", "replace"), done.stdout)
     return done.stdout

@@ -60,6 +60,7 @@ COMMANDS = {
     },
     "Keep up": {
         "reindex": ("upkeep", "Build the index and the derived refs anew"),
+        "verify": ("trust", "Check everything there is to check and print what is wrong"),
         "maintain": ("upkeep", "Repack the repository with git and say what that saved"),
         "demo": ("demo", "Run a small real research loop and look at it"),
     },

@@ -16,6 +16,41 @@ from gitlineage.cli.opening import opened
 app = commands()
 
 
+@command(app, "verify", "gitlineage verify --all")
+def verify(
+    ctx: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Have git look at every object; takes longer.")] = False,
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option(
+            "--allowed-signers",
+            metavar="FILE",
+            help="Check signatures against this file. [default: gpg.ssh.allowedSignersFile where lineage.sign is on]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Check everything there is to check and print what is wrong
+
+    Objects, refs, notes, events, clocks, trailers, signatures, the index and the derived refs; each finding is a line
+    of its writer, object and what is wrong. Exit code 1 when there are any. Nothing is mended.
+    """
+    with opened(ctx) as store:
+        findings = store.verify(everything=everything, allowed_signers=allowed_signers)
+        for found in findings:
+            if as_json:
+                output.json_line(found)
+            else:
+                output.say(output.clean(f"{found.writer or '-'}  {found.oid or '-'}  {found.what}"))
+        if findings:
+            raise typer.Exit(1)
+        if not as_json:
+            writers = len(store.journal.tips())
+            output.note(f"nothing found: {writers} {'writer' if writers == 1 else 'writers'} checked")
+
+
 @command(app, "checkout", "gitlineage checkout best work/best")
 def checkout(
     ctx: typer.Context,
