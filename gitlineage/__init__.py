@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         NotFound,
         RemoteError,
         RepositoryError,
+        SigningError,
         StorageError,
         UnsupportedRepository,
     )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from gitlineage.sync import Exchange, RefOutcome
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
+    from gitlineage.verify import Finding
 
 __all__ = [
     "Ambiguous",
@@ -50,6 +52,7 @@ __all__ = [
     "EvolutionStep",
     "Exchange",
     "FailureLabel",
+    "Finding",
     "GitFailed",
     "Invalid",
     "InvalidContent",
@@ -65,6 +68,7 @@ __all__ = [
     "Relationship",
     "RemoteError",
     "RepositoryError",
+    "SigningError",
     "Snapshot",
     "StorageError",
     "Task",
@@ -82,6 +86,7 @@ _HOMES = {
     "store": ["LineageStore"],
     "sync": ["Exchange", "RefOutcome"],
     "treediff": ["RecipeEdit"],
+    "verify": ["Finding"],
     "trial": ["FailureLabel", "Trial"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -25,6 +25,7 @@ def write_board(
     tree_path: str | None = None,
     raw_parents: bool = False,
     at: str | None = None,
+    trusted_only: bool = False,
 ) -> tuple[Path, ...]:
     """
     Write ``LEADERBOARD.md``, ``KNOWLEDGE.md``, ``tree.tsv``, ``results.tsv`` and ``best.json`` (semantics 45–52).
@@ -37,6 +38,7 @@ def write_board(
         tree_path: where ``tree.tsv`` is, as the knowledge document is to print it; by default in the folder.
         raw_parents: take parents as the rows spell them (semantics 59).
         at: as of a trial, a commit of a writer's ref, or an ISO 8601 time.
+        trusted_only: leave out the writers whose refs are not signed by their owners.
 
     Returns:
         The files, in the order above.
@@ -44,7 +46,7 @@ def write_board(
     Raises:
         StorageError: one cannot be written.
     """
-    views = store.views(at=at, raw_parents=raw_parents)
+    views = store.views(at=at, raw_parents=raw_parents, trusted_only=trusted_only)
     options = PromptOptions(
         tree_path=tree_path or (folder / "tree.tsv").as_posix(), max_chars=0, raw_parents=raw_parents
     )

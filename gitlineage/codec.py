@@ -19,6 +19,9 @@ from gitlineage.trial import AUTO_ID, Trial
 MAX_CLOCK = 2**48
 """More events than any campaign has; a line beyond it would leave no room for those that follow."""
 
+PLAUSIBLE_CLOCK = 2**40
+"""A higher clock of another writer orders that writer's event, and nobody else's clock follows it."""
+
 MAX_LINE = 1 << 20
 """A longer line is no event (bytes); the same bound a server's hook applies."""
 
@@ -248,7 +251,10 @@ def encode(event: AnyEvent) -> bytes:
         Invalid: it holds values that JSON cannot, or is longer than 1 MiB.
     """
     if event.clock > MAX_CLOCK:
-        raise Invalid(f"the store's clock is at its end ({MAX_CLOCK}); a writer's ref carries events that set it there")
+        raise Invalid(
+            f"this writer's clock is at its end ({MAX_CLOCK}), because its own ref carries events that set it there; "
+            "go on under another name: git config lineage.writer NAME"
+        )
     try:
         if not isinstance(event, TrialEvent | SnapshotEvent):  # these hold nothing but text
             _refuse_non_json(msgspec.to_builtins(event))

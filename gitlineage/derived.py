@@ -20,6 +20,7 @@ PREFIX = "refs/lineage/"
 _MAX_COMPONENT = 100
 """File systems take 255 bytes for a name; a label has two parts."""
 
+BEST = f"{PREFIX}best"
 _KINDS = ("exp", "cohorts")
 _MANY = 50
 _SHOWN = (FailureLabel.KEEP, FailureLabel.BASELINE)
@@ -36,14 +37,26 @@ def rebuild(repo: GitRepo, views: Views) -> None:
     """Make every derived ref what it should be, and delete those that should not be there."""
     for prefix in (PREFIX, JOURNALS):
         repo.break_old_locks(prefix)
+    wanted, there = expected(views), present(repo)
+    with suppress(LineageError):
+        repo.drop_refs([name for name in there if name not in wanted])
+    _set_all(repo, {name: oid for name, oid in wanted.items() if there.get(name) != oid})
+    _set_best(repo, views)
+
+
+def expected(views: Views) -> dict[str, str]:
+    """Return every derived ref that a store should have, and where it should point."""
     names = [name for (name,) in views.index.rows("SELECT DISTINCT name FROM cohorts")]
     sql = "SELECT DISTINCT exp_id FROM trials WHERE status IN ('keep', 'baseline')"
-    wanted = _wanted(views, [exp_id for (exp_id,) in views.index.rows(sql)], names)
-    there = {name: oid for kind in _KINDS for name, oid in repo.refs(f"{PREFIX}{kind}/").items()}
-    with suppress(LineageError):
-        repo.drop_refs([name for name in there if wanted.get(name) is None])
-    _set_all(repo, {name: oid for name, oid in wanted.items() if oid is not None and there.get(name) != oid})
-    _set_best(repo, views)
+    found = _wanted(views, [exp_id for (exp_id,) in views.index.rows(sql)], names) | {BEST: views.best_oid()}
+    return {name: oid for name, oid in found.items() if oid is not None}
+
+
+def present(repo: GitRepo) -> dict[str, str]:
+    """Return every derived ref that there is."""
+    found = {name: oid for kind in _KINDS for name, oid in repo.refs(f"{PREFIX}{kind}/").items()}
+    best = repo.ref(BEST)
+    return found if best is None else {BEST: best, **found}
 
 
 def _wanted(views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> dict[str, str | None]:
@@ -61,8 +74,8 @@ def _wanted(views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> dic
 
 def _set_best(repo: GitRepo, views: Views) -> None:
     with suppress(LineageError):
-        while (best := views.best_oid()) != repo.ref(f"{PREFIX}best"):
-            repo.set_ref(f"{PREFIX}best", best)
+        while (best := views.best_oid()) != repo.ref(BEST):
+            repo.set_ref(BEST, best)
 
 
 def _set_all(repo: GitRepo, changed: Mapping[str, str | None]) -> None:

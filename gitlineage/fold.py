@@ -46,7 +46,7 @@ class Fold:
         connection: the index, in a transaction until `finish`.
         repo: where commits are read from.
         task: what the campaign optimises so far.
-        clock: the highest clock so far.
+        clock: the highest plausible clock so far.
         done: how many trials have a result so far.
         whole: whether the index is empty and without its indexes; they are then made, and links joined, at the end.
     """
@@ -137,8 +137,9 @@ class Fold:
             self.skipped.append(found)
 
     def raise_clock(self, clock: int) -> None:
-        """Take note of a clock."""
-        self.clock = max(self.clock, clock)
+        """Take note of a clock that others go on from; one that is not plausible counts for its own writer only."""
+        if self.clock < clock <= codec.PLAUSIBLE_CLOCK:
+            self.clock = clock
 
     def _snapshot(self, oid: str, order: Order, made: CommitInfo | None) -> int:
         waiting = self._snapshots.get(oid)

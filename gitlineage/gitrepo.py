@@ -33,9 +33,16 @@ _KINDS = {
     "blob": pygit2.enums.ObjectType.BLOB,
 }
 _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
-_SIGNATURE = re.compile(r"(.*>) (\d+) [+-]\d{4}")
+_SIGNATURE = re.compile(r"(.*>) ([0-9]{1,18}) [+-][0-9]{4}")
+_OID = re.compile(r"[0-9a-f]{40}").fullmatch
 _SHORTEST = 4
 """Signs that git takes for the beginning of an oid at the least."""
+
+MAX_COMMIT = 16 * 1024 * 1024
+"""A larger commit is not read into memory (bytes); it may come from anybody."""
+
+MAX_TREE = 64 * 1024 * 1024
+"""A larger tree object is not read into memory (bytes)."""
 
 _RECENT = 2000
 """Objects that stay readable without a look at the disk after they were written."""
@@ -105,6 +112,7 @@ class GitRepo:
             self._repo = pygit2.Repository(found)
         self._borrowed = tuple(borrowed)
         self._borrow()
+        self._odb = self._repo.odb
         self._pack: Packer | None = None
         self.unconfirmed = ""
         self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
@@ -154,6 +162,7 @@ class GitRepo:
 
     def _reopen(self) -> None:
         self._repo = pygit2.Repository(self._repo.path)
+        self._odb = self._repo.odb
         self._borrow()
         self._recent.clear()
 
@@ -165,16 +174,33 @@ class GitRepo:
         """Whether the object is here."""
         return self._near(oid) is not None or pygit2.Oid(hex=oid) in self._repo
 
-    def read(self, oid: str) -> bytes:
-        """Return an object's content."""
-        return self._load(oid).data
+    def read(self, oid: str, limit: int = 0) -> bytes:
+        """
+        Return an object's content.
+
+        Args:
+            oid: the object.
+            limit: how many bytes it may have, which is found out before it is read; 0 for any number.
+
+        Raises:
+            RepositoryError: it is missing, broken or over the limit.
+        """
+        return self._load(oid, limit).data
 
     def size(self, oid: str) -> int:
-        """Return a blob's size in bytes without reading it."""
+        """Return an object's size in bytes without reading it."""
+        return self._header(oid)[1]
+
+    def kind(self, oid: str) -> str:
+        """Return what an object is, ``commit``, ``tree``, ``blob`` or ``tag``, without reading it."""
+        return self._header(oid)[0]
+
+    def _header(self, oid: str) -> tuple[str, int]:
         if near := self._near(oid):
-            return len(near.data)
+            return near.kind, len(near.data)
         with _foreign(f"cannot read {oid}"):
-            return int(self._repo.odb.read_header(pygit2.Oid(hex=oid))[1])
+            kind, size = self._odb.read_header(pygit2.Oid(hex=oid))
+            return _NAMES[int(kind)], int(size)
 
     def write_blob(self, data: bytes) -> str:
         """Write a blob and return its oid."""
@@ -182,7 +208,7 @@ class GitRepo:
 
     def read_tree(self, oid: str) -> dict[str, Entry]:
         """Return a tree's entries by name; names that are not UTF-8 keep their bytes as surrogates."""
-        raw = self.read(oid)
+        raw = self.read(oid, MAX_TREE)
         try:
             return parse_tree(raw)
         except ValueError as error:
@@ -227,10 +253,13 @@ class GitRepo:
         Raises:
             RepositoryError: the object is missing or no commit.
         """
-        found = self._load(oid)
+        found = self._load(oid, MAX_COMMIT)
         if found.kind != "commit":
             raise RepositoryError(f"{oid} is a {found.kind}, not a commit")
-        return parse_commit(oid, found.data)
+        info = parse_commit(oid, found.data)
+        if not _OID(info.tree) or not all(map(_OID, info.parents)):
+            raise RepositoryError(f"{oid} is a broken commit: its tree or a parent is no oid")
+        return info
 
     def parents(self, oid: str) -> tuple[str, ...]:
         """Return a commit's git parents in order; none where the commit is missing, as in a shallow clone."""
@@ -252,17 +281,23 @@ class GitRepo:
         raw = format_commit(tree, parents, message, author.clean(), moment)
         return self.write_object("commit", raw if sign is None else sign(raw))
 
-    def _load(self, oid: str) -> Stored:
+    def _load(self, oid: str, limit: int = 0) -> Stored:
         if near := self._near(oid):
             return near
         try:
-            kind, data = self._repo.read(pygit2.Oid(hex=oid))
+            kind, data = self._fetch(oid, limit)
         except (pygit2.GitError, KeyError, OSError, ValueError):
             # a pack that git's own maintenance replaced may still be open here
             with _foreign(f"cannot read {oid}"):
                 self._reopen()
-                kind, data = self._repo.read(pygit2.Oid(hex=oid))
+                kind, data = self._fetch(oid, limit)
         return Stored(_NAMES[int(kind)], data)
+
+    def _fetch(self, oid: str, limit: int) -> tuple[int, bytes]:
+        key = pygit2.Oid(hex=oid)
+        if limit and (size := self._odb.read_header(key)[1]) > limit:
+            raise RepositoryError(f"{oid} has {size:,} bytes, over the limit of {limit:,}; it is not read")
+        return self._repo.read(key)
 
     def _near(self, oid: str) -> Stored | None:
         """Return an object that is being written, or was a moment ago."""
@@ -688,16 +723,31 @@ def parse_commit(oid: str, raw: bytes) -> CommitInfo:
 
 
 def parse_tree(raw: bytes) -> dict[str, Entry]:
-    """Return a tree object's entries by name."""
-    entries = {}
+    """
+    Return a tree object's entries by name.
+
+    Raises:
+        ValueError: it is broken.
+    """
+    return dict(tree_entries(raw))
+
+
+def tree_entries(raw: bytes) -> Iterator[tuple[str, Entry]]:
+    """
+    Return a tree object's entries in order; a hostile tree may have a name twice.
+
+    Raises:
+        ValueError: it is broken.
+    """
     at = 0
     while at < len(raw):
         space = raw.index(b" ", at)
         end = raw.index(b"\0", space)
         name = raw[space + 1 : end].decode("utf-8", "surrogateescape")
-        entries[name] = Entry(int(raw[at:space], 8), raw[end + 1 : end + 21].hex())
+        yield name, Entry(int(raw[at:space], 8), raw[end + 1 : end + 21].hex())
         at = end + 21
-    return entries
+    if at != len(raw):
+        raise ValueError("it ends in the middle of an entry")
 
 
 def format_tree(entries: Mapping[str, Entry]) -> bytes:

@@ -167,7 +167,7 @@ class Index:
 
     @property
     def clock(self) -> int:
-        """The highest clock of any event."""
+        """The highest plausible clock of any event, which what is recorded next goes on from."""
         if self._fold is not None:
             return self._fold.clock
         found = self.one("SELECT value FROM meta WHERE key = 'clock'")

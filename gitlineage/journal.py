@@ -14,10 +14,10 @@ from functools import lru_cache
 import msgspec
 
 from gitlineage import codec, signing
-from gitlineage.errors import CorruptEvent, Invalid
+from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.gitrepo import GitRepo, Identity, format_commit
 from gitlineage.message import compose, trailer_lines
-from gitlineage.notes import NotesTrees
+from gitlineage.notes import MAX_NOTE, NotesTrees
 from gitlineage.packs import object_id
 
 PREFIX = "refs/notes/lineage/"
@@ -25,6 +25,18 @@ ARCHIVE = "archive-"
 """How the refs begin that hold events of several writers; no writer's name does."""
 
 _MAX_PARENTS = 500
+_WITHOUT_CLOCK = 1000
+"""Commits without a clock that a search for a ref's last clock goes past."""
+
+_DIGITS = 20
+"""Digits of a number that is no clock any more."""
+
+_REPEATED = 1 << 20
+"""Bytes that are read of a note again and again, because it stands on several objects."""
+
+_BAD_LINES = 100
+"""Lines of one note that are told apart when they are no events; the rest are counted."""
+
 _WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _ARCHIVED = re.compile(r"(\S+) ([0-9a-f]{40})")
 
@@ -104,6 +116,7 @@ class Journal:
             The ref's new place, or ``None`` when somebody else moved it: nothing was recorded.
 
         Raises:
+            Invalid: an object has more events than a note may hold.
             SigningError: git config ``lineage.sign`` is on and the key does not work: nothing was recorded.
         """
         signer = signing.from_config(self._repo)
@@ -117,6 +130,9 @@ class Journal:
         alive = [oid for oid in (*added, *keep) if oid != genesis]
         fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and not self._trees.has(tree, oid)]
         notes = {oid: _joined(self._trees.get(tree, oid), new) for oid, new in added.items()}
+        for oid, note in notes.items():
+            if len(note) > MAX_NOTE:
+                raise Invalid(f"the events on {oid} would take {len(note):,} bytes, over the limit of {MAX_NOTE:,}")
         last = base
         while len(fresh) > _MAX_PARENTS:
             # the newest go deepest: git walks in order of date, and takes long where old and new come mixed
@@ -132,8 +148,18 @@ class Journal:
     def clock(self, tip: str) -> int:
         """Return the Lamport clock that a commit of a writer's ref carries; 0 where it carries none."""
         for key, value in trailer_lines(self._repo.commit(tip).message):
-            if key == "Clock" and value.isascii() and value.isdecimal():
+            if key == "Clock" and value.isascii() and value.isdecimal() and len(value) < _DIGITS:
                 return int(value)
+        return 0
+
+    def last_clock(self, tip: str) -> int:
+        """Return the clock of a ref's last commit that carries one; git's own notes commands add some that do not."""
+        at = tip
+        for _ in range(_WITHOUT_CLOCK):
+            parents = self._repo.parents(at)
+            if (clock := self.clock(at)) or not parents:
+                return clock
+            at = parents[0]
         return 0
 
     def read(self, writer: str, tip: str, since: str | None = None) -> Iterator[Recorded | Problem]:
@@ -141,10 +167,25 @@ class Journal:
         old, new = (self._repo.commit(since).tree if since else None), self._repo.commit(tip).tree
         genesis = self.genesis(writer)
         if old is None:  # settings first: they say how to read the rest
-            yield from decode_note(writer, genesis, self._trees.get(new, genesis))
-        for oid, blob in self._trees.changed(old, new):
-            if old is not None or oid != genesis:
-                yield from decode_note(writer, oid, self._repo.read(blob))
+            try:
+                yield from decode_note(writer, genesis, self._trees.get(new, genesis))
+            except RepositoryError as error:
+                yield Problem(writer, genesis, str(error))
+        odd: dict[str, str] = {}
+        repeats = _Repeats()
+        for oid, blob in self._trees.changed(old, new, odd):
+            if old is None and oid == genesis:
+                continue
+            try:
+                note = self._repo.read(blob, MAX_NOTE) if repeats.allow(blob) else None
+            except RepositoryError as error:
+                yield Problem(writer, oid, str(error))
+                continue
+            if note is not None:
+                repeats.count(blob, len(note))
+                yield from decode_note(writer, oid, note)
+        yield from (Problem(writer, tree, reason) for tree, reason in odd.items())
+        yield from (Problem(writer, blob, "this note stands on too many objects") for blob in repeats.refused)
 
     def events(self, writer: str, tip: str) -> Iterator[Recorded]:
         """Return a writer's events, without the lines that are none."""
@@ -248,13 +289,41 @@ class Journal:
 def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Problem]:
     """Return the events of one note; a line that is none is reported and hides nothing else."""
     archive = is_archive(writer)
+    bad = 0
     for line in codec.lines(note):
         try:
             event = codec.decode(line)
             owner = _owner(writer, event.writer) if archive or event.writer else writer
             yield Recorded(owner, oid, event)
         except CorruptEvent as error:
-            yield Problem(writer, oid, error.reason)
+            bad += 1
+            if bad <= _BAD_LINES:
+                yield Problem(writer, oid, error.reason)
+    if bad > _BAD_LINES:
+        yield Problem(writer, oid, f"{bad - _BAD_LINES:,} more lines are no events")
+
+
+class _Repeats:
+    """Bounds what a note costs that one tree puts on very many objects."""
+
+    def __init__(self) -> None:
+        self._once: set[str] = set()
+        self._bytes: dict[str, int] = {}
+        self.refused: set[str] = set()
+
+    def allow(self, blob: str) -> bool:
+        """Whether a blob is to be read, again or for the first time."""
+        if self._bytes.get(blob, 0) > _REPEATED:
+            self.refused.add(blob)
+            return False
+        return True
+
+    def count(self, blob: str, size: int) -> None:
+        """Take note of a blob that was read."""
+        if blob in self._once:
+            self._bytes[blob] = self._bytes.get(blob, size) + size
+        else:
+            self._once.add(blob)
 
 
 def is_archive(name: str) -> bool:

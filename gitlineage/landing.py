@@ -99,9 +99,10 @@ class Landing:
         writer: whose ref.
         genesis: the writer's first commit, whose notes hold what belongs to no snapshot.
         moment: what the time is, asked once for each event.
+        clock: the clock of the writer's own ref, which its next events are above, however high it is.
     """
 
-    def __init__(self, index: Index, writer: str, genesis: str, moment: Callable[[], datetime]) -> None:
+    def __init__(self, index: Index, writer: str, genesis: str, moment: Callable[[], datetime], clock: int = 0) -> None:
         self._index = index
         self.writer = writer
         self.genesis = genesis
@@ -111,7 +112,7 @@ class Landing:
         self.keep: list[str] = []
         self.reached: set[str] = set()
         self.subjects: list[str] = []
-        self.clock = index.clock
+        self.clock = max(index.clock, clock)
         self.published = False
 
     def add(

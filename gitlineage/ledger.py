@@ -402,7 +402,12 @@ class Ledger:
     def _start(self) -> Landing:
         """Return an empty landing on an index that is up to date and sound."""
         writer = self.writer
-        return Landing(self._index, writer, self.journal.genesis(writer), self._clock)
+        return Landing(self._index, writer, self.journal.genesis(writer), self._clock, self._own_clock(writer))
+
+    def _own_clock(self, writer: str) -> int:
+        """Return the clock of a writer's own ref; 0 where there is none."""
+        tip = self._index.tips().get(writer)
+        return self.journal.last_clock(tip) if tip is not None else 0
 
     def _index_failed(self, error: Exception, published: bool) -> None:
         """Go on where the index failed after the ref had moved; refuse the landing where it failed before."""
@@ -454,7 +459,7 @@ class Ledger:
         for _ in range(_TRIES):
             self.refresh()
             with suppress(_Moved), self._index.transaction():
-                landing.shift(self._index.clock)
+                landing.shift(max(self._index.clock, self._own_clock(landing.writer)))
                 self._publish(landing, message, identity)
                 for oid, event in landing.events:
                     self._index.fold(Recorded(landing.writer, oid, event))

@@ -9,10 +9,16 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
-from gitlineage.gitrepo import FILE, TREE, Entry, GitRepo, format_tree, parse_tree
+from gitlineage.errors import RepositoryError
+from gitlineage.gitrepo import FILE, MAX_TREE, TREE, Entry, GitRepo, format_tree, parse_tree
+
+MAX_NOTE = 16 * 1024 * 1024
+"""A longer note is not read into memory (bytes)."""
 
 _LEVELS = 2
 _CACHE = 4096
+_KEPT = 1 << 20
+"""A larger tree is not kept in memory (bytes); ours never come near."""
 
 
 class Folder:
@@ -40,7 +46,10 @@ class Folder:
     def entries(self) -> dict[str, Entry]:
         """Return all entries by name."""
         if self._parsed is None:
-            self._parsed = parse_tree(self.raw)
+            try:
+                self._parsed = parse_tree(self.raw)
+            except ValueError as error:
+                raise RepositoryError(f"cannot read a tree of notes: {error}") from error
         return self._parsed
 
     def put(self, changes: Mapping[str, Entry]) -> "Folder":
@@ -90,7 +99,7 @@ class NotesTrees:
 
     def get(self, tree: str, oid: str) -> bytes:
         """Return an object's note, empty where it has none."""
-        return b"".join(self._repo.read(blob) for blob in self._find(tree, oid))
+        return b"".join(self._repo.read(blob, MAX_NOTE) for blob in self._find(tree, oid))
 
     def has(self, tree: str, oid: str) -> bool:
         """Whether an object has a note."""
@@ -105,21 +114,50 @@ class NotesTrees:
         """Return the annotated oid and the blob of every note in a tree."""
         return self.changed(None, tree)
 
-    def changed(self, old: str | None, new: str) -> Iterator[tuple[str, str]]:
-        """Return the annotated oid and the blob of every note in ``new`` that is not so in ``old``."""
+    def changed(self, old: str | None, new: str, odd: dict[str, str] | None = None) -> Iterator[tuple[str, str]]:
+        """
+        Return the annotated oid and the blob of every note in ``new`` that is not so in ``old``.
+
+        A tree of notes stands in one place, for names of objects differ; a few trees that stand in each other's
+        places many times would make notes without end.
+
+        Args:
+            old: the earlier tree.
+            new: the tree.
+            odd: gets the trees that are passed over, with the reason: broken ones, and the second place of one.
+        """
+        met: set[str] = set()
         stack: list[tuple[str, str | None, str]] = [("", old, new)]
         while stack:
             prefix, before, after = stack.pop()
-            known = self._read(before).entries() if before else {}
-            for name, entry in self._repo.read_tree(after).items():
+            known = self._known(before)
+            try:
+                found = self._repo.read_tree(after)
+            except RepositoryError as error:
+                if odd is None:
+                    raise
+                odd[after] = str(error)
+                continue
+            for name, entry in found.items():
                 path = prefix + name
                 was = known.get(name)
                 if was == entry or not _is_hex(path) or len(path) > 40:
                     continue
-                if entry.mode == TREE:
+                if entry.mode == TREE and entry.oid in met:
+                    if odd is not None:
+                        odd.setdefault(entry.oid, "this tree stands in several places of the notes")
+                elif entry.mode == TREE:
+                    met.add(entry.oid)
                     stack.append((path, was.oid if was and was.mode == TREE else None, entry.oid))
                 elif len(path) == 40:
                     yield path, entry.oid
+
+    def _known(self, tree: str | None) -> Mapping[str, Entry]:
+        """Return an earlier tree's entries; what it held where it is broken is told again."""
+        try:
+            return self._read(tree).entries() if tree else {}
+        except RepositoryError:
+            return {}
 
     def _find(self, tree: str, oid: str) -> list[str]:
         """Return the blobs of an object's note; more than one only where two fan-outs met."""
@@ -179,11 +217,13 @@ class NotesTrees:
     def _read(self, tree: str) -> Folder:
         kept = self._kept.get(tree)
         if kept is None:
-            kept = Folder(self._repo.read(tree))
+            kept = Folder(self._repo.read(tree, MAX_TREE))
             self._keep(tree, kept)
         return kept
 
     def _keep(self, tree: str, folder: Folder) -> None:
+        if len(folder.raw) > _KEPT:
+            return
         if len(self._kept) >= _CACHE:
             self._kept.clear()
         self._kept[tree] = folder

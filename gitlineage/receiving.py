@@ -16,7 +16,7 @@ from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.gitrepo import FILE, TREE, CommitInfo, Entry, GitRepo
 from gitlineage.journal import PREFIX, Journal, Problem, Recorded, check_writer, decode_note
 from gitlineage.message import one_line, trailer_lines
-from gitlineage.worktree import size_limit
+from gitlineage.worktree import DEFAULT_LIMIT, size_setting
 
 MAX_NOTE = 16 << 20
 """The largest note that is taken (bytes)."""
@@ -60,7 +60,7 @@ class Rules:
         self._repo = repo
         self._journal = Journal(repo)
         self._variables = {**variables, "GIT_DIR": str(repo.gitdir)}
-        self._limit = size_limit(repo)
+        self._limit = size_setting(repo, "lineage.maxFileSize", DEFAULT_LIMIT)
         listed = repo.config("lineage.allowedSigners")
         wanted = listed or repo.config("gpg.ssh.allowedSignersFile")
         self._verifier = signing.verifier(repo, listed) if wanted else None

@@ -10,16 +10,19 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gitlineage.errors import SigningError
 from gitlineage.gitrepo import GitRepo
 from gitlineage.program import environment
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 NAMESPACE = "git"
 """What git's signatures are for; one made for anything else is none."""
@@ -31,6 +34,7 @@ _PATIENCE = 60
 """Seconds that a check may take; checking asks nobody."""
 
 _SIGNED = b"gpgsig "
+_TOGETHER = 256
 
 
 class Signer(msgspec.Struct, frozen=True):
@@ -194,18 +198,21 @@ def not_signed_by(check: Verifier, principal: str, commits: Iterable[tuple[str, 
         principal: who is to have signed them.
         commits: oid and the commit as git stores it.
     """
+    from concurrent.futures import ThreadPoolExecutor  # checking is rare, and starting must be quick
+
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         some: list[tuple[str, bytes]] = []
+        most = 1  # the first alone: most refs that are not signed are not signed there
         for each in commits:
             some.append(each)
-            if len(some) >= 256:
+            if len(some) >= most:
                 yield from _failing(check, principal, some, pool)
-                some = []
+                some, most = [], _TOGETHER
         yield from _failing(check, principal, some, pool)
 
 
 def _failing(
-    check: Verifier, principal: str, commits: Sequence[tuple[str, bytes]], pool: ThreadPoolExecutor
+    check: Verifier, principal: str, commits: Sequence[tuple[str, bytes]], pool: "ThreadPoolExecutor"
 ) -> Iterator[str]:
     def holds(each: tuple[str, bytes]) -> bool:
         return check.is_signed_by(each[1], principal)

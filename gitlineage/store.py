@@ -4,16 +4,17 @@ The facade: what a store can record and what it can be asked; how a landing is k
 Layer 19. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gitlineage import codec, index, queries
+from gitlineage import codec, index, queries, signing
 from gitlineage.catalogues import Catalogues
 from gitlineage.errors import Invalid, InvalidTrial
-from gitlineage.index import read_row
+from gitlineage.index import Index, read_row
 from gitlineage.ledger import reading
 from gitlineage.models import (
     AncestryNode,
@@ -36,7 +37,15 @@ from gitlineage.views import Views, trials
 from gitlineage.worktree import read_files
 
 if TYPE_CHECKING:
+    from gitlineage.checkout import Written
     from gitlineage.sync import Exchange
+    from gitlineage.verify import Finding
+
+_LOOKS = 3
+"""Times that a store is looked at as a whole, because others record meanwhile."""
+
+_NAMED = 5
+"""Writers that are named when some are left out; the rest are counted."""
 
 
 class LineageStore(Catalogues):
@@ -57,6 +66,8 @@ class LineageStore(Catalogues):
         RepositoryError: there is no usable repository.
         Invalid: the task differs from the one recorded in the store.
     """
+
+    _trusted: Index | None = None
 
     # -- recording -----------------------------------------------------------------------------------------
 
@@ -269,9 +280,13 @@ class LineageStore(Catalogues):
         return tuple(reversed(self._views.latest_rows(_count(n))))
 
     @reading
-    def best(self, *, eligible: str = "kept") -> Trial | None:
-        """Return the best trial (semantics 11); ``eligible="informational"`` ranks all but harness aborts."""
-        row = self._views.best_row(eligible)
+    def best(self, *, eligible: str = "kept", trusted_only: bool = False) -> Trial | None:
+        """
+        Return the best trial (semantics 11); ``eligible="informational"`` ranks all but harness aborts.
+
+        ``trusted_only`` leaves out what `views` says.
+        """
+        row = (self.views(trusted_only=True) if trusted_only else self._views).best_row(eligible)
         return read_row(row) if row is not None else None
 
     @reading
@@ -449,21 +464,83 @@ class LineageStore(Catalogues):
         before = self.repo.commit(snapshot.parents[parent]).tree if snapshot.parents else None
         return RecipeEdit(snapshot.trial, snapshot.tree, before, self.repo)
 
+    def verify(
+        self, *, everything: bool = False, allowed_signers: str | os.PathLike[str] | None = None
+    ) -> "list[Finding]":
+        """
+        Check everything there is to check and return what is not as it should be; nothing is mended.
+
+        Args:
+            everything: have git look at every object, not only at whether all that the refs reach is there.
+            allowed_signers: check signatures against this file; by default against the one in git config
+                ``gpg.ssh.allowedSignersFile`` where ``lineage.sign`` is on, else none.
+
+        Raises:
+            SigningError: there is no such file.
+        """
+        from gitlineage.verify import Verification, verifier_for
+
+        check = verifier_for(self.repo, allowed_signers)
+        for _ in range(_LOOKS):
+            self.refresh()
+            checks = Verification(self.repo, self.journal, self._index, everything=everything, check=check)
+            found = checks.findings()
+            if not found or self.journal.tips() == self._index.tips():
+                break
+        return found
+
+    @reading
+    def checkout(self, id: Id, folder: Path) -> "Written":
+        """
+        Write a snapshot's files into a new or empty folder, all of them or none.
+
+        Raises:
+            NotFound: there is no such snapshot.
+            InvalidContent: it holds what is not safe to write, such as names that lead outside; nothing was written.
+        """
+        from gitlineage.checkout import checkout
+
+        return checkout(self.repo, self._views.snapshot(resolve(self._views, id)).tree, folder)
+
     # -- the prompt ----------------------------------------------------------------------------------------
 
     @reading
-    def views(self, *, at: str | None = None, raw_parents: bool = False) -> Views:
+    def views(self, *, at: str | None = None, raw_parents: bool = False, trusted_only: bool = False) -> Views:
         """
         Return the models behind everything else, now or as they were.
 
         Args:
             at: a trial, a commit of a writer's ref, or an ISO 8601 time (design 8).
             raw_parents: take parents as the rows spell them (semantics 59).
+            trusted_only: leave out every writer whose ref is not signed by its owner, every commit, by the file in git
+                config ``gpg.ssh.allowedSignersFile``.
+
+        Raises:
+            SigningError: only trusted writers are wanted, and nothing says who they are.
         """
+        if trusted_only:
+            shown = self._trusted_index()
+            if at is not None:
+                until = moment(Views(shown, self.repo), self.journal, at)
+                shown = index.build(self.repo, self.journal, shown.tips(), until)
+            return Views(shown, self.repo, raw_parents)
         if at is None:
             return Views(self._index, self.repo, raw_parents)
         until = moment(self._views, self.journal, at)
         return Views(index.build(self.repo, self.journal, self.journal.tips(), until), self.repo, raw_parents)
+
+    def _trusted_index(self) -> Index:
+        """Return an index of the trusted writers' events alone; kept for as long as their refs stay where they are."""
+        from gitlineage.trust import trusted
+
+        tips = self._index.tips()
+        found = trusted(self.repo, self.journal, signing.verifier(self.repo), tips)
+        if self._trusted is None or self._trusted.tips() != found:
+            self._trusted = index.build(self.repo, self.journal, found)
+        if left := sorted(tips.keys() - found.keys()):
+            more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+            self.watcher.note(f"left out, because not signed by their owners: {', '.join(left[:_NAMED])}{more}")
+        return self._trusted
 
     def render_prompt(
         self,
@@ -475,6 +552,7 @@ class LineageStore(Catalogues):
         session_timestamp: str = "",
         at: str | None = None,
         record: bool = False,
+        trusted_only: bool = False,
         **options: Any,
     ) -> LineageSnapshot:
         """
@@ -488,6 +566,7 @@ class LineageStore(Catalogues):
             session_timestamp: the session's start as it is to be printed.
             at: render as of a trial, a commit of a writer's ref, or an ISO 8601 time.
             record: record what the agent saw; the specialist's next trial names it.
+            trusted_only: leave out what `views` says.
             options: the further fields of `PromptOptions`.
 
         Raises:
@@ -501,7 +580,8 @@ class LineageStore(Catalogues):
             session_timestamp=session_timestamp,
             **options,
         )
-        views = self.views(at=at, raw_parents=chosen.raw_parents)
+        views = self.views(at=at, raw_parents=chosen.raw_parents, trusted_only=trusted_only)
+        more = {**({"at": at} if at else {}), **({"trusted_only": True} if trusted_only else {})}
         view = prompt_view(views, for_specialist, chosen)
         shown = LineageSnapshot(
             rendered_prompt=render_prompt(view, for_specialist, chosen),
@@ -511,8 +591,8 @@ class LineageStore(Catalogues):
             recent_n_activity=trials(view.recent[:recent_n]),
             last_m_with_full_hypothesis=trials(view.recent[:last_m_full]),
             specialist=for_specialist,
-            parameters={**msgspec.to_builtins(chosen), **({"at": at} if at else {})},
-            tips=self.journal.tips(),
+            parameters={**msgspec.to_builtins(chosen), **more},
+            tips=views.index.tips() if trusted_only else self.journal.tips(),
             clock=views.index.clock,
         )
         return self._record_session(shown) if record else shown

@@ -56,7 +56,7 @@ class Content:
     def limit(self) -> int:
         """The largest file that is taken, in bytes; read from the configuration when it is first needed."""
         if self._limit is None:
-            self._limit = size_limit(self._repo)
+            self._limit = size_setting(self._repo, "lineage.maxFileSize", DEFAULT_LIMIT)
         return self._limit
 
     def from_mapping(self, files: Mapping[str, bytes], near: Sequence[str] = ()) -> str:
@@ -307,13 +307,18 @@ def _copy_index(source: Path, target: Path) -> None:
         raise RepositoryError(f"cannot read {source}: {error}") from error
 
 
-def size_limit(repo: GitRepo) -> int:
-    """Return the largest file that a snapshot takes in a repository, in bytes, by its configuration."""
-    text = repo.config("lineage.maxFileSize")
+def size_setting(repo: GitRepo, key: str, default: int) -> int:
+    """
+    Return a number of bytes from git's configuration.
+
+    Raises:
+        Invalid: it is none.
+    """
+    text = repo.config(key)
     if text is None:
-        return DEFAULT_LIMIT
+        return default
     match = _SIZE.fullmatch(text.strip())
     if not match:
-        raise Invalid(f"git config lineage.maxFileSize is {text!r}; it takes bytes, or a number with k, m or g")
+        raise Invalid(f"git config {key} is {text!r}; it takes bytes, or a number with k, m or g")
     power: int = " kmg".index(match[2].lower() or " ")
     return int(match[1]) * int(1024**power)

@@ -619,3 +619,124 @@ def test_fifty_thousand_ordinary_commits_are_no_lineage(open_store, git, folder)
     assert store.record("HEAD~40000", row("old")).exp_id == "old"
     assert store.children("old") == ()
     assert os.path.getsize(index_file(folder)) < 2_000_000
+
+
+# -- hostile writers ---------------------------------------------------------------------------------------
+
+
+def plant(git, tree: str, writer: str = "mallory") -> None:
+    """Point a writer's ref at a commit of a notes tree that was made by hand."""
+    git("update-ref", f"refs/notes/lineage/{writer}", git("commit-tree", tree, "-m", "foreign"))
+
+
+def blob_tree(git, entries: dict[str, str]) -> str:
+    """Write a flat tree of blobs."""
+    return git("mktree", data="".join(f"100644 blob {blob}\t{name}\n" for name, blob in entries.items()))
+
+
+@pytest.mark.parametrize("clock", [2**48, 2**48 - 1, 2**47, 2**40 + 1])
+def test_an_implausible_clock_stops_nobody(store, git, clock):
+    """A foreign event near the end of all clocks is read, and no writer's clock follows it."""
+    snapshot = store.append(row("000"))
+    line = f'{{"clock":{clock},"row":{{"exp_id":"odd","status":"discard"}},"type":"trial"}}'
+    git("notes", "--ref=lineage/mallory", "add", "-m", line, snapshot.oid)
+    for number in range(1, 5):
+        store.append(row(f"00{number}"))
+    assert {trial.exp_id for trial in store.all_trials()} == {"odd", *(f"00{number}" for number in range(5))}
+    assert store.all_trials()[-1].exp_id == "odd"
+    assert store.journal.clock(store.journal.tips()["alice"]) == 5
+    store.reindex()
+    store.append(row("005"))
+    assert store.journal.clock(store.journal.tips()["alice"]) == 6
+
+
+def test_a_clock_on_a_foreign_commit_is_no_more_trusted(store, git):
+    """The ``Clock:`` trailer of a foreign commit may say anything."""
+    store.append(row("000"))
+    tree = git("rev-parse", "refs/notes/lineage/alice^{tree}")
+    for number, said in enumerate((2**60, 2**48, "9" * 5000)):
+        oid = git("commit-tree", tree, "-m", f"x\n\nClock: {said}")
+        git("update-ref", f"refs/notes/lineage/mallory{number}", oid)
+    store.append(row("001"))
+    assert store.journal.clock(store.journal.tips()["alice"]) == 2
+
+
+def test_a_writers_own_clock_rises_however_high_it_is(store, git):
+    """An event on the own ref with an implausible clock is followed, for a writer's clock never falls."""
+    snapshot = store.append(row("000"))
+    line = f'{{"clock":{2**41},"row":{{"exp_id":"odd","status":"discard"}},"type":"trial"}}'
+    git("notes", "--ref=lineage/alice", "append", "-m", line, snapshot.oid)
+    tree = git("rev-parse", "refs/notes/lineage/alice^{tree}")
+    oid = git("commit-tree", tree, "-p", "refs/notes/lineage/alice", "-m", f"by hand\n\nClock: {2**41}")
+    git("update-ref", "refs/notes/lineage/alice", oid)
+    git("notes", "--ref=lineage/alice", "append", "-m", "a word", snapshot.oid)
+    store.append(row("001"))
+    assert store.journal.clock(store.journal.tips()["alice"]) == 2**41 + 1
+    assert [trial.exp_id for trial in store.all_trials()] == ["000", "odd", "001"]
+
+
+def test_a_note_over_the_limit_is_reported_and_not_read(store, git):
+    """A note of 17 MiB is a problem; the other notes of its writer and of others are read."""
+    snapshot = store.append(row("000"))
+    good = '{"clock":5,"row":{"exp_id":"good","status":"keep"},"type":"trial"}'
+    huge = git("hash-object", "-w", "--stdin", data=b"\n" * (17 * 1024 * 1024))
+    small = git("hash-object", "-w", "--stdin", data=good)
+    other = store.append(row("001"))
+    plant(git, blob_tree(git, {snapshot.oid: huge, other.oid: small}))
+    assert {trial.exp_id for trial in store.all_trials()} == {"000", "001", "good"}
+    assert [(writer, oid) for writer, oid, _ in store.problems()] == [("mallory", snapshot.oid)]
+    assert "over the limit" in store.problems()[0][2]
+
+
+def test_a_note_on_very_many_objects_is_bounded(store, git):
+    """A note of 1 MiB that a tree puts on 300 objects is read twice and then told once."""
+    store.append(row("000"))
+    blob = git("hash-object", "-w", "--stdin", data=b"{}\n" * 30_000 + b"\n" * 1_000_000)
+    plant(git, blob_tree(git, {f"{number:040x}": blob for number in range(300)}))
+    assert [trial.exp_id for trial in store.all_trials()] == ["000"]
+    problems = store.problems()
+    assert (blob, "this note stands on too many objects") in [(oid, reason) for _, oid, reason in problems]
+    assert len({oid for _, oid, _ in problems}) < 5
+
+
+def test_trees_in_each_others_places_end(store, git):
+    """Twenty trees of 256 places each would make 2**160 notes; they are walked once."""
+    store.append(row("000"))
+    line = '{"clock":5,"row":{"exp_id":"odd","status":"keep"},"type":"trial"}'
+    blob = git("hash-object", "-w", "--stdin", data=line)
+    names = [f"{number:02x}" for number in range(256)]
+    tree = git("mktree", data="".join(f"100644 blob {blob}\t{name}\n" for name in names))
+    for _ in range(19):
+        tree = git("mktree", data="".join(f"040000 tree {tree}\t{name}\n" for name in names))
+    plant(git, tree)
+    assert "000" in [trial.exp_id for trial in store.all_trials()]
+    assert any("several places" in reason for _, _, reason in store.problems())
+
+
+def test_a_broken_tree_hides_no_other_note(store, git):
+    """A subtree that is no tree is reported; the writer's other notes are read, and later ones too."""
+    first, second = store.append(row("000")), store.append(row("001"))
+    lines = [f'{{"clock":5,"row":{{"exp_id":"{name}","status":"keep"}},"type":"trial"}}' for name in ("a", "b")]
+    blobs = [git("hash-object", "-w", "--stdin", data=line) for line in lines]
+    broken = git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", data=b"100644 x\0short")
+    inner = blob_tree(git, {first.oid[2:]: blobs[0]})
+    folders = {first.oid[:2]: inner, ("ff" if first.oid[:2] != "ff" else "fe"): broken}
+    raw = b"".join(b"40000 %s\0" % name.encode() + bytes.fromhex(oid) for name, oid in sorted(folders.items()))
+    tree = git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", data=raw)
+    plant(git, tree)
+    assert {trial.exp_id for trial in store.all_trials()} == {"000", "001", "a"}
+    assert any(oid == broken for _, oid, _ in store.problems())
+    plain = blob_tree(git, {first.oid: blobs[0], second.oid: blobs[1]})
+    oid = git("commit-tree", plain, "-p", "refs/notes/lineage/mallory", "-m", "repaired")
+    git("update-ref", "refs/notes/lineage/mallory", oid)
+    assert {trial.exp_id for trial in store.all_trials()} == {"000", "001", "a", "b"}
+
+
+def test_very_many_bad_lines_are_counted(store, git):
+    """A note of 20,000 lines that are no events is told in a hundred words and one that counts the rest."""
+    snapshot = store.append(row("000"))
+    good = b'{"clock":5,"row":{"exp_id":"good","status":"keep"},"type":"trial"}'
+    bad = b"".join(b'{"clock":%d}\n' % number for number in range(20_000))
+    plant(git, blob_tree(git, {snapshot.oid: git("hash-object", "-w", "--stdin", data=bad + good)}))
+    assert [trial.exp_id for trial in store.all_trials()] == ["000", "good"]
+    assert "19,900 more lines are no events" in [reason for _, _, reason in store.problems()]

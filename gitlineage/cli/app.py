@@ -37,6 +37,7 @@ COMMANDS = {
     "Look": {
         "log": ("look", "List trials, newest first"),
         "show": ("show", "Show all that is known about one snapshot"),
+        "checkout": ("trust", "Write a snapshot's files into a new or empty folder"),
         "search": ("find", "Find trials by the words of their hypotheses and notes"),
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
         "best": ("rank", "Show the best trial"),
@@ -82,6 +83,7 @@ COMMANDS = {
         "hooks": ("hooks", "Install, remove and list git hooks that keep lineage"),
         "hook": ("hooks", "Do what a git hook does; the installed scripts call it"),
         "reindex": ("upkeep", "Build the index and the derived refs anew"),
+        "verify": ("trust", "Check everything there is to check and print what is wrong"),
         "maintain": ("upkeep", "Repack the repository with git and say what that saved"),
         "demo": ("demo", "Run a small real research loop and look at it"),
     },

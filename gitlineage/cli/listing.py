@@ -146,9 +146,9 @@ def _told(relationship: str | None) -> str:
 # -- JSON ----------------------------------------------------------------------------------------------------------
 
 
-def trial_objects(store: "LineageStore", views: Sequence[TrialView]) -> list[dict[str, Any]]:
-    """Return trials as JSON objects, each with every column of its row."""
-    task = store.task
+def trial_objects(store: "LineageStore", views: Sequence[TrialView], task: Task | None = None) -> list[dict[str, Any]]:
+    """Return trials as JSON objects, each with every column of its row, scored by the store's task or by another."""
+    task = task or store.task
     snapshots = {each.oid: each for each in store.views().snapshots(view.oid for view in views)}
     return [_trial_object(view, snapshots[view.oid], task) for view in views]
 

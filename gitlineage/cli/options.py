@@ -131,6 +131,10 @@ At = Annotated[
     str | None,
     typer.Option("--at", metavar="POINT", help="As of a trial, a commit of a writer's ref, or an ISO 8601 time."),
 ]
+TrustedOnly = Annotated[
+    bool,
+    typer.Option("--trusted-only", help="Leave out writers whose refs are not signed by their owners."),
+]
 Parents = Annotated[
     list[str] | None,
     typer.Option(

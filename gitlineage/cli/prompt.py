@@ -42,6 +42,7 @@ def prompt(
     no_lineage: Annotated[bool, typer.Option("--no-lineage", help="Withhold the history: a control.")] = False,
     raw_parents: options.RawParents = False,
     at: options.At = None,
+    trusted_only: options.TrustedOnly = False,
     record: Annotated[bool, typer.Option("--record", help="Record what was seen; the next trial names it.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -59,6 +60,7 @@ def prompt(
             session_timestamp=_now() if timestamp is None else timestamp,
             at=at,
             record=record,
+            trusted_only=trusted_only,
             workdir=workdir,
             tree_path=tree_path or "",
             max_chars=max_chars,
@@ -81,6 +83,7 @@ def board(
     tree_path: options.TreePath = None,
     raw_parents: options.RawParents = False,
     at: options.At = None,
+    trusted_only: options.TrustedOnly = False,
 ) -> None:
     """
     Write the leaderboard and its companions into a folder
@@ -88,7 +91,10 @@ def board(
     LEADERBOARD.md, KNOWLEDGE.md, tree.tsv, results.tsv and best.json; what people wrote under Key Insights stays.
     """
     with opened(ctx) as store:
-        for path in write_board(store, folder, tree_path=tree_path, raw_parents=raw_parents, at=at):
+        written = write_board(
+            store, folder, tree_path=tree_path, raw_parents=raw_parents, at=at, trusted_only=trusted_only
+        )
+        for path in written:
             output.say(output.clean(str(path)))
 
 

@@ -36,19 +36,21 @@ def best(
         ),
     ] = "kept",
     at: options.At = None,
+    trusted_only: options.TrustedOnly = False,
     as_json: options.Json = False,
 ) -> None:
     """Show the best trial"""
     with opened(ctx) as store:
-        found = store.views(at=at).best(eligible)
+        views = store.views(at=at, trusted_only=trusted_only)
+        found = views.best(eligible)
         if found is None:
             raise LineageError(
                 'there is no trial with a result yet; `gitlineage commit -m "..." --metric NUMBER` makes one'
             )
         if as_json:
-            output.json_line(listing.trial_objects(store, [found])[0])
+            output.json_line(listing.trial_objects(store, [found], views.task)[0])
         else:
-            listing.print_trials([found], store.task)
+            listing.print_trials([found], views.task)
 
 
 @command(app, "leaderboard", "gitlineage leaderboard -k 5")
