@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         CohortMismatch,
         Conflict,
         CorruptEvent,
+        Cycle,
         Duplicate,
         GitFailed,
         Invalid,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     )
     from gitlineage.ledger import Watcher
     from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
+    from gitlineage.relation import EvolutionStep, Relationship, RelationType
     from gitlineage.store import LineageStore
     from gitlineage.sync import Exchange, RefOutcome
     from gitlineage.treediff import RecipeEdit
@@ -43,7 +45,9 @@ __all__ = [
     "CohortMismatch",
     "Conflict",
     "CorruptEvent",
+    "Cycle",
     "Duplicate",
+    "EvolutionStep",
     "Exchange",
     "FailureLabel",
     "GitFailed",
@@ -57,6 +61,8 @@ __all__ = [
     "PromptOptions",
     "RecipeEdit",
     "RefOutcome",
+    "RelationType",
+    "Relationship",
     "RemoteError",
     "RepositoryError",
     "Snapshot",
@@ -72,6 +78,7 @@ __all__ = [
 _HOMES = {
     "models": ["AncestryNode", "Cohort", "LineageSnapshot", "PromptOptions", "Snapshot", "Task", "TrialView"],
     "ledger": ["Watcher"],
+    "relation": ["EvolutionStep", "RelationType", "Relationship"],
     "store": ["LineageStore"],
     "sync": ["Exchange", "RefOutcome"],
     "treediff": ["RecipeEdit"],

@@ -11,8 +11,10 @@ LineageError
 ├── Invalid (ValueError)         input that breaks a rule; nothing was written
 │   ├── InvalidTrial             a trial row: status, metric, exp id
 │   ├── InvalidContent           a snapshot's files: path escapes, oversized files
-│   └── BadRows                  an import with bad rows; ``rows`` lists line and reason
+│   ├── BadRows                  an import with bad rows; ``rows`` lists line and reason
+│   └── BadBundle                a bundle that is damaged, foreign or incomplete
 ├── Duplicate                    an exp id that is taken by a different row
+├── Cycle                        a relation whose target goes back to its source already
 ├── CohortMismatch               a member whose parents are not its cohort's base
 ├── RepositoryError              the repository cannot be used as asked
 │   ├── UnsupportedRepository    e.g. an object format that libgit2 cannot read
@@ -127,6 +129,21 @@ class BadRows(Invalid):
         super().__init__(f"{source}: {many}, nothing was imported{tail}\n{listing}")
 
 
+class BadBundle(Invalid):
+    """
+    A bundle that was refused as a whole.
+
+    Args:
+        file: its name.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        self.file = file
+        self.reason = reason
+        super().__init__(f"{file}: {reason}; nothing was taken")
+
+
 class Duplicate(LineageError):
     """
     An exp id that already names a different row.
@@ -139,6 +156,26 @@ class Duplicate(LineageError):
     def __init__(self, exp_id: str, reason: str) -> None:
         self.exp_id = exp_id
         super().__init__(f"exp id {exp_id!r} {reason}")
+
+
+class Cycle(LineageError):
+    """
+    A relation that would make something its own ancestor.
+
+    Args:
+        source: the name of what it would lead from.
+        target: the name of what it would lead to.
+        relationship_type: its type.
+    """
+
+    def __init__(self, source: str, target: str, relationship_type: str) -> None:
+        self.source = source
+        self.target = target
+        self.relationship_type = relationship_type
+        why = (
+            "a snapshot cannot be related to itself" if source == target else f"{target} goes back to {source} already"
+        )
+        super().__init__(f"{source} {relationship_type} {target} would create a cycle: {why}")
 
 
 class CohortMismatch(LineageError):

@@ -16,7 +16,8 @@ from pathlib import Path
 import msgspec
 import pygit2
 
-from gitlineage.errors import Ambiguous, Conflict, RepositoryError, StorageError, UnsupportedRepository
+from gitlineage import program
+from gitlineage.errors import Ambiguous, Conflict, GitFailed, RepositoryError, StorageError, UnsupportedRepository
 from gitlineage.packer import Packer
 from gitlineage.packs import Stored, merge, release_abandoned, sync
 
@@ -304,9 +305,12 @@ class GitRepo:
         The folder and the packed list are read for names only: libgit2 has no listing that skips other refs, and a
         store has many.
         """
-        names = {*_loose_refs(str(self.commondir), prefix), *self._packed_refs(prefix)}
-        found = {name: self.ref(name) for name in sorted(names)}
-        return {name: oid for name, oid in found.items() if oid is not None}
+        names: set[str] = set()
+        while True:
+            before, names = names, {*_loose_refs(str(self.commondir), prefix), *self._packed_refs(prefix)}
+            found = {name: self.ref(name) for name in sorted(names)}
+            if names == before or None not in found.values():  # or others came for those that went meanwhile
+                return {name: oid for name, oid in found.items() if oid is not None}
 
     def _packed_refs(self, prefix: str) -> Sequence[str]:
         """Return the names in git's packed list below a prefix; the list is read anew only when its file is another."""
@@ -345,6 +349,40 @@ class GitRepo:
             transaction.set_target(name, pygit2.Oid(hex=new), message=message or None)
         if durable:
             self._confirm(name)
+        return True
+
+    def move_refs(self, moves: Mapping[str, tuple[str | None, str | None]], message: str) -> bool:
+        """
+        Make, move and delete several refs, all or none; those that stay are in place before any is deleted.
+
+        Args:
+            moves: by name, where each must stand and where it goes; ``None`` for nowhere.
+            message: for the reflog.
+
+        Returns:
+            Whether it was done; not when one is elsewhere or another program holds it.
+
+        Raises:
+            GitFailed: git could not do it for another reason.
+        """
+        self._flush(durable=True)
+        lines = []
+        for name, (old, new) in moves.items():
+            if new is None:
+                lines.append(f"delete {name} {old}\n")
+            else:
+                lines.append(f"update {name} {new} {old or '0' * 40}\n")
+        who = self.identity()
+        variables = {"GIT_COMMITTER_NAME": who.name, "GIT_COMMITTER_EMAIL": who.mail}
+        words = ["--git-dir", str(self.gitdir), "update-ref", "-m", message, "--stdin"]
+        try:
+            program.run(words, variables=variables, data="".join(lines).encode())
+        except GitFailed as error:
+            if "cannot lock ref" in error.message or "Unable to create" in error.message:
+                return False
+            raise
+        finally:
+            self._reopen()
         return True
 
     def _confirm(self, name: str) -> None:

@@ -1,7 +1,7 @@
 """
 An open repository: its index kept current, its landings published or refused whole; not what is recorded or asked.
 
-Layer 12. Everything that can go wrong around a write is here: a damaged index, a full disk, a ref that another program
+Layer 14. Everything that can go wrong around a write is here: a damaged index, a full disk, a ref that another program
 moves, a process that died before us.
 """
 
@@ -21,7 +21,7 @@ from gitlineage import codec, derived, index
 from gitlineage.errors import Conflict, Invalid, RepositoryError, StorageError
 from gitlineage.gitrepo import GitRepo, Identity, find_repository, init_repository
 from gitlineage.index import Damaged, Index
-from gitlineage.journal import PREFIX, Journal, Recorded, check_writer
+from gitlineage.journal import PREFIX, Journal, Recorded, check_writer, is_archive
 from gitlineage.landing import Landing, WriterLock, publish
 from gitlineage.models import Task
 from gitlineage.recorder import Recorder
@@ -148,7 +148,7 @@ class Ledger:
 
     def recorded_by(self, writer: str, tip: str) -> tuple[int, int] | None:
         """Return how many trials and snapshots a writer recorded; ``None`` where the index stands elsewhere."""
-        if self._index.tips().get(writer) != tip:
+        if is_archive(writer) or self._index.tips().get(writer) != tip:
             return None
         counts = [self._index.one(f"SELECT count(*) FROM {name} WHERE writer = ?", writer) for name in _COUNTED]
         return int(counts[0][0]), int(counts[1][0])
@@ -373,6 +373,26 @@ class Ledger:
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
         tidy(self.repo)
+
+    def now(self) -> datetime:
+        """Return what the time is, by the clock that the store was opened with."""
+        return self._clock()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[tuple[Identity, datetime]]:
+        """
+        Keep other writing processes out, for work on refs that records no event; objects are collected in a pack.
+
+        Yields:
+            Who commits, and when.
+
+        Raises:
+            RepositoryError: a batch is open.
+        """
+        if self._landing is not None:
+            raise RepositoryError("a batch is open; end it first")
+        with self._lock(), self.repo.packing():
+            yield self._who(), self._clock()
 
     @reading
     def _start(self) -> Landing:

@@ -20,7 +20,7 @@ from gitlineage.landing import Landing, parse_time, stamp
 from gitlineage.message import compose, one_line, snapshot_trailers, subject
 from gitlineage.models import ROLES, Cohort, CommitOid, Snapshot, Task, TreeOid
 from gitlineage.names import Id, resolve
-from gitlineage.trial import AUTO_ID, FailureLabel, Trial, refuse_non_finite
+from gitlineage.trial import AUTO_ID, FailureLabel, Trial, check_id_prefix, refuse_non_finite
 from gitlineage.views import Views
 from gitlineage.worktree import Content
 
@@ -76,6 +76,8 @@ class Recorder:
         self._trees: dict[str, str] = {}
         self._exp_ids: dict[str, str] = {}
         self._made: dict[str, CommitInfo] = {}
+        prefix = repo.config("lineage.idPrefix")
+        self._prefix = check_id_prefix(prefix) if prefix else ""
         self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
 
     # -- snapshots -----------------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ class Recorder:
         The same row gives the same oid on every machine: the author is the specialist and the date the row's own.
         """
         if trial.exp_id == AUTO_ID:
-            trial = trial.replace(exp_id=self._views.next_exp_id())
+            trial = trial.replace(exp_id=self._next_exp_id())
         known = self.known_row(trial)
         if known is not None:
             return known
@@ -379,7 +381,7 @@ class Recorder:
         """Return the row with what the store knows in its empty cells: id, time, parent, best and delta."""
         found: dict[str, str] = {}
         if trial.exp_id == AUTO_ID:
-            found["exp_id"] = self._views.next_exp_id()
+            found["exp_id"] = self._next_exp_id()
         if not trial.timestamp:
             found["timestamp"] = stamp(self.landing.moment())
         if not trial.parent_exp and (parent := self._parent_id(parents)):
@@ -387,6 +389,10 @@ class Recorder:
         if trial.status is not None:
             found |= self._against_best(trial)
         return Trial.trusted({**trial.cells(), **found}) if found else trial
+
+    def _next_exp_id(self) -> str:
+        """Return the next automatic exp id, numbered on its own where this clone has a prefix for them."""
+        return self._views.next_exp_id(self._prefix)
 
     def _tree_of(self, oid: str) -> str:
         """Return a commit's tree; those that this landing made are known."""

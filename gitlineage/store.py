@@ -1,7 +1,7 @@
 """
 The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Layer 15. Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Layer 19. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gitlineage import codec, index, queries
+from gitlineage.catalogues import Catalogues
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.index import read_row
-from gitlineage.ledger import Ledger, reading
+from gitlineage.ledger import reading
 from gitlineage.models import (
     AncestryNode,
     Cohort,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from gitlineage.sync import Exchange
 
 
-class LineageStore(Ledger):
+class LineageStore(Catalogues):
     """
     The lineage of one repository.
 

@@ -1,7 +1,7 @@
 """
 Lineage between this clone and a remote: what is pushed, what is taken into place, what is refused; not the transfer.
 
-Layer 14. Design 3: a clone pushes the ref of its own writer and nothing else, so that a push is a fast-forward. What
+Layer 16. Design 3: a clone pushes the ref of its own writer and nothing else, so that a push is a fast-forward. What
 others pushed is fetched beside the store, under ``refs/lineage/remotes/``, and taken into place only where it goes on
 from what is here; whatever else happened to a ref on the remote is refused and told.
 """
@@ -16,8 +16,9 @@ from typing import NamedTuple
 import msgspec
 
 from gitlineage import codec, transport
+from gitlineage.consolidation import holds
 from gitlineage.errors import Conflict, CorruptEvent, Invalid, LineageError, RemoteError, RepositoryError
-from gitlineage.journal import PREFIX, check_writer
+from gitlineage.journal import PREFIX, check_name, is_archive
 from gitlineage.ledger import Ledger
 from gitlineage.rehome import rehome
 from gitlineage.transport import Pushed, Transport
@@ -270,6 +271,7 @@ class _Puller:
         self._here = ledger.journal.tips()
         self._own = ledger.own_writer()
         self._fresh: dict[str, str] = {}
+        self._archived: dict[str, str] = {}
         self._went_back = False
         self._moved = False
 
@@ -278,6 +280,7 @@ class _Puller:
         names = sorted({*self._there, *(name for name in self._before if name in self._here)})
         found = [self._decide(name) for name in names]
         self._set_fresh()
+        self._remove_archived()
         if self._went_back:
             self._ledger.reindex()
         elif self._moved or self._fresh:
@@ -296,6 +299,8 @@ class _Puller:
             return self._outcome(writer, "up to date", here, there)
         if (wrong := self._wrong(writer, there)) is not None:
             return _refusal(writer, "pull", here, there, wrong)
+        if here is None and self._is_archived(writer, there):
+            return self._outcome(writer, "up to date", there, there, "it is archived here")
         if here is None:
             self._fresh[writer] = there
             return self._outcome(writer, "new", None, there)
@@ -320,7 +325,7 @@ class _Puller:
     def _wrong(self, writer: str, there: str) -> str | None:
         """Return why a remote's ref can be nobody's, or ``None``."""
         try:
-            check_writer(writer)
+            check_name(writer)
             if self._repo.exists(there):
                 self._repo.commit(there)
             elif not self._dry:
@@ -340,7 +345,26 @@ class _Puller:
                 self._repo.set_ref(PREFIX + writer, None)
                 self._went_back = True
             return self._outcome(writer, "deleted", here, None, "as on the remote, as you asked")
+        if here is not None and self._is_archived(writer, here):
+            self._archived[writer] = here
+            return self._outcome(writer, "deleted", here, None, "it is archived")
         return _refusal(writer, "pull", here, None, self._tampered(writer, "was deleted"))
+
+    def _is_archived(self, writer: str, tip: str) -> bool:
+        """Whether an archive, here or on the remote, has all that a ref holds."""
+        archives = [oid for name, oid in (*self._here.items(), *self._there.items()) if is_archive(name)]
+        return not is_archive(writer) and holds(self._ledger.journal, dict.fromkeys(archives), writer, tip)
+
+    def _remove_archived(self) -> None:
+        """Delete the refs that archives hold instead, now that these are in place."""
+        archives = [oid for name, oid in self._ledger.journal.tips().items() if is_archive(name)]
+        moves: dict[str, tuple[str | None, str | None]] = {
+            PREFIX + writer: (tip, None)
+            for writer, tip in self._archived.items()
+            if holds(self._ledger.journal, archives, writer, tip)
+        }
+        if moves and not self._dry and self._repo.move_refs(moves, f"lineage: pull {self._way.shown}"):
+            self._moved = True
 
     def _tampered(self, writer: str, what: str) -> str:
         shallow = " (or this shallow clone cannot tell: git fetch --unshallow)" if self._repo.is_shallow else ""

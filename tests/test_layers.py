@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 # A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
 LAYERS: list[list[str]] = [
     ["_version", "errors"],
-    ["trial", "message", "graph", "program", "packs", "schema", "render.text", "demo.passages"],
-    ["models", "packer", "transport", "formats.tsv", "demo.edits"],
+    ["trial", "message", "graph", "program", "packs", "schema", "similarity", "usage", "render.text", "demo.passages"],
+    ["models", "relation", "catalogue", "packer", "transport", "formats.tsv", "demo.edits"],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "render.prompt"],
@@ -19,13 +19,17 @@ LAYERS: list[list[str]] = [
     ["index"],
     ["views", "landing"],
     ["names", "queries", "derived", "prompts", "search"],
-    ["recorder"],
-    ["ledger"],
-    ["rehome"],
+    ["recorder", "kinship"],
+    ["relating"],
+    ["forging"],
+    ["ledger", "impact"],
+    ["rehome", "consolidation"],
     ["sync"],
+    ["relations"],
+    ["catalogues"],
     ["store"],
     ["tables", "demo.loop"],
-    ["boards"],
+    ["boards", "bundles"],
     ["cli.*"],
 ]
 EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}

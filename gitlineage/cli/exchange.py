@@ -1,7 +1,7 @@
 """
 Commands that bring tables in and out: import tsv and export tsv.
 
-Layer 18.
+Layer 22.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """
 Commands that look at trials and their edits: log and diff.
 
-Layer 18.
+Layer 22.
 """
 
 from typing import Annotated
