@@ -31,6 +31,7 @@ _MANY = 50
 """New refs that are put into git's packed list at once instead of a file each."""
 
 _TRIES = 3
+_TRUE = ("true", "yes", "on", "1")
 
 
 class RefOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -582,10 +583,15 @@ def attach(ledger: Ledger, remote: str) -> None:
     if repo.ref(own) is None:
         ledger.journal.begin(ledger.writer)
     repo.set_config("lineage.remote", remote)
-    if (repo.config(f"remote.{remote}.mirror") or "").lower() in ("true", "yes", "on", "1"):
+    if (repo.config(f"remote.{remote}.mirror") or "").lower() in _TRUE:
         return  # it carries everything anyhow
     repo.add_config(f"remote.{remote}.fetch", f"{PREFIX}*:{PREFIX}*")
     repo.add_config(f"remote.{remote}.fetch", f"^{own}")
+    if any((repo.config(key) or "").lower() in _TRUE for key in ("fetch.prune", f"remote.{remote}.prune")):
+        ledger.watcher.note(
+            f"git is configured to prune: a plain git fetch drops other writers' refs here that {remote} has not; "
+            "`gitlineage pull` never does"
+        )
     if not repo.config_values(f"remote.{remote}.push") and repo.workdir is not None:
         repo.add_config(f"remote.{remote}.push", "HEAD")
     repo.add_config(f"remote.{remote}.push", f"{own}:{own}")

@@ -595,6 +595,16 @@ def test_attaching_keeps_what_is_there(folder: Path, remote: Path, git: Git, ope
         store.attach("hub")
 
 
+def test_pruning_leaves_the_own_ref(alice: LineageStore, git: Git) -> None:
+    """A plain fetch that prunes does not take what was never pushed; that it may take others' is told."""
+    git("config", "fetch.prune", "true")
+    alice.watcher = listener = Listener()
+    alice.attach("origin")
+    git("fetch", "--quiet", "--prune", "origin")
+    assert texts(alice) == ["first"]
+    assert any("prune" in said for said in listener.notes)
+
+
 def test_plain_git_follows_the_fresh_name(
     alice: LineageStore, remote: Path, tmp_path: Path, open_store: Opening, git: Git
 ) -> None:

@@ -223,8 +223,10 @@ def _standing(found: "Exchange") -> str:
 
 
 def _amount(refs: "list[RefOutcome]") -> str:
-    trials = sum(each.trials for each in refs)
-    return f"{_number(trials, 'trial')} and {_number(sum(each.snapshots for each in refs), 'snapshot')}"
+    trials, snapshots = sum(each.trials for each in refs), sum(each.snapshots for each in refs)
+    if not trials and not snapshots:
+        return "events other than trials"
+    return f"{_number(trials, 'trial')} and {_number(snapshots, 'snapshot')}"
 
 
 def _number(count: int, noun: str) -> str:
