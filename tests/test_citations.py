@@ -79,6 +79,17 @@ def test_two_ids_of_one_value_need_their_spelling() -> None:
     assert cited("exp 7, exp 007", {"7", "007"}) == ["7", "007"]
 
 
+def test_hostile_text_takes_no_time() -> None:
+    """Text that is made to be ambiguous is read through once."""
+    for text in (
+        "exps 015" + ", " * 50_000,
+        "exp_" + "a-" * 50_000,
+        "#1," * 30_000 + "#015",
+        "PR " + "#1, and " * 10_000,
+    ):
+        assert set(cited(text, KNOWN)) <= {"015"}
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=300), st.sets(st.text(min_size=1, max_size=8), max_size=10))
 def test_any_text(text: str, known: set[str]) -> None:
