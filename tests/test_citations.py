@@ -84,10 +84,10 @@ def test_hostile_text_takes_no_time() -> None:
     for text in (
         "exps 015" + ", " * 50_000,
         "exp_" + "a-" * 50_000,
-        "#1," * 30_000 + "#015",
+        "#100," * 30_000 + "#015",
         "PR " + "#1, and " * 10_000,
     ):
-        assert set(cited(text, KNOWN)) <= {"015"}
+        assert set(cited(text, KNOWN)) <= {"015", "100"}
 
 
 @settings(max_examples=200, deadline=None)

@@ -19,8 +19,6 @@ _HASH = re.compile(r"(?<![\w.#/+-])(?P<name>[0-9a-f]{7,40}(?:\.\d+)?)(?![\w/-]|\
 _MANY = re.compile(r"\s*(?:(?:,|/|&|\band\b|\bor\b|-|–)\s*)+(?:exp_|#)?(\d{2,})(?![\w%]|\.\d)")
 _SOME = re.compile(r"(?:/(?:exp_|#)?(\d{3,})|(?:,|,? and|,? or) (?:exp_|#)?(?=0)(\d{3,}))(?![\w%]|\.\d)")
 _ELSEWHERE = re.compile(r"\b(?:PRs?|pulls?|issues?|GH|arxiv|MR)[ /:]*(?:#\d+[ ,/&]*(?:and )?)*\Z", re.IGNORECASE)
-    r"(?:\bPRs?|\bpulls?|\bissues?|\bGH|\barxiv|\bMR)[ /:]*(?:#\d+[ ,/&]*(?:and )*)*\Z", re.IGNORECASE
-)
 _LOOK_BACK = 60
 _SURE_WIDTH = 3
 _SHORTEST_HASH = 7
@@ -31,9 +29,10 @@ def cited(text: str, known: Collection[str]) -> list[str]:
     Return the ids of the trials that a text cites, in the order of their first mention.
 
     ``exp_015``, ``exp 015``, ``exp015``, ``trial 015``, ``experiment 015``, ``exps 105, 106 and 107``,
-    ``exp_105/106``, ``exp_014, 015``, ``#015`` and hashes of at least seven hex digits count, where a known
-    id answers to them. A number after ``exp`` may leave out leading zeros; after ``trial`` and ``experiment`` it needs to be spelled like
-    the id, for ``trial 2 of 3`` cites nothing; after ``#`` it needs three digits, and ``PR #1758`` is none.
+    ``exp_105/106``, ``exp_014, 015``, ``#015`` and hashes of at least seven hex digits count, where a known id
+    answers to them. A number after ``exp`` may leave out leading zeros; after ``trial`` and ``experiment`` it needs to
+    be spelled like the id, for ``trial 2 of 3`` cites nothing; after ``#`` it needs three digits, and ``PR #1758`` is
+    none.
 
     Args:
         text: a hypothesis or notes.
