@@ -4,9 +4,9 @@ The facade: what a store can record and what it can be asked; how a landing is k
 Layer 13. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,6 +33,8 @@ from gitlineage.treediff import RecipeEdit
 from gitlineage.trial import Trial
 from gitlineage.views import Views, trials
 from gitlineage.worktree import read_files
+
+R = TypeVar("R")
 
 
 class LineageStore(Ledger):
@@ -181,6 +183,17 @@ class LineageStore(Ledger):
             if shape is not None and any(added):
                 recorder.add_table(shape, sum(added))
             return added
+
+    def record_with(self, work: Callable[[Recorder], R], message: str | None = None) -> R:
+        """
+        Do several pieces of recording as one atomic landing, for importers above the store.
+
+        Args:
+            work: what is done; it is handed the recorder. What it raises leaves nothing behind.
+            message: the activity log's line.
+        """
+        with self.batch(message):
+            return self._write(work)
 
     def open_cohort(self, name: str, base: Sequence[Id] = (), *, allow_mixed: bool = False, **metadata: Any) -> Cohort:
         """

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 LAYERS: list[list[str]] = [
     ["_version", "errors", "formats.citations"],
     ["trial", "message", "graph", "program", "packs", "schema", "render.text", "demo.passages"],
-    ["models", "packer", "formats.tsv", "demo.edits"],
+    ["models", "packer", "formats.autoresearch", "formats.tsv", "demo.edits"],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "render.prompt"],
@@ -23,7 +23,7 @@ LAYERS: list[list[str]] = [
     ["ledger"],
     ["store"],
     ["tables", "demo.loop"],
-    ["boards"],
+    ["boards", "loops"],
     ["cli.*"],
 ]
 EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}
