@@ -169,12 +169,13 @@ def _watch(
                     outcome = look(data, False)
                     _report(store, outcome, as_json, first=not begun)
                     begun = True
-                told = ""
+                seen, told = stamp, ""
             except LineageError as error:
                 if str(error) != told:
                     output.warning(str(error).replace("\n", ";"))
                 told = str(error)
-            seen = stamp
+                if isinstance(error, Invalid):  # nothing but another file makes that good; the rest is tried again
+                    seen = stamp
         time.sleep(interval)
 
 
