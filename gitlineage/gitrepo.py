@@ -281,7 +281,7 @@ class GitRepo:
         """Return the commits whose oids begin with a prefix of at least four hex digits, sorted; refs do not count."""
         try:
             found = self._repo[prefix]
-        except (KeyError, pygit2.GitError):
+        except KeyError:
             return []
         except ValueError:  # several objects begin so; which of them are commits only a look at each can tell
             near = [oid for oid in self._repo if str(oid).startswith(prefix)]
