@@ -5,8 +5,9 @@ Layer 15. What the file looks like is `formats.autoresearch`'s. Nothing of the u
 is moved or rewritten: commits that exist get notes, and what is written anew hangs on the writer's ref alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 
 import msgspec
 
@@ -14,11 +15,12 @@ from gitlineage.errors import BadRows, Invalid
 from gitlineage.formats import autoresearch, tsv
 from gitlineage.formats.autoresearch import LoopRow, Results
 from gitlineage.landing import parse_time, stamp
-from gitlineage.models import Task
+from gitlineage.models import Task, TrialView
 from gitlineage.recorder import Recorder, Row
 from gitlineage.store import LineageStore
 from gitlineage.tables import check_task
 from gitlineage.trial import FailureLabel, Trial
+from gitlineage.views import Views
 
 CODE_LOST = "code lost"
 """What the notes of a trial say whose commit is not in the repository any more (semantics 70)."""
@@ -59,11 +61,11 @@ class LoopOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Placed(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A row with its exp id and where it belongs.
+    A row and where it belongs.
 
     Args:
         row: the row.
-        exp_id: its trial's name.
+        stem: what its trial's name begins with.
         oid: its commit; empty where that is gone or was never named.
         stub: what a stub is shared by: the hash that is gone, or the row alone.
         parent: the latest earlier commit that exists; empty where there is none.
@@ -71,11 +73,26 @@ class _Placed(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     row: LoopRow
-    exp_id: str
+    stem: str
     oid: str
     stub: str
     parent: str
     moment: datetime | None
+
+
+class _Named(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The trial that a row is.
+
+    Args:
+        exp_id: its name.
+        known: what is recorded by that name.
+        same: whether it is recorded as the row says.
+    """
+
+    exp_id: str
+    known: Sequence[TrialView] = ()
+    same: bool = False
 
 
 def import_autoresearch(
@@ -95,7 +112,8 @@ def import_autoresearch(
     Record every row of a loop's results on the commit that it names, all of them or none; again, it adds nothing.
 
     Rows that were appended since are added. A row of which a cell changed becomes a new version of its trial, the old
-    one stays in history; a row that is gone from the file stays recorded. Rows on one commit are replicates. A commit
+    one stays in history; a row that is gone from the file stays recorded. Rows on one commit are replicates; so is a
+    row of another file on a commit that has one (`_named` tells when). A commit
     that is gone gets a stub with the content of the latest earlier row's commit, which is its parent. Exp ids, stubs
     and cells follow from the file and the repository alone, so two machines that import one loop agree.
 
@@ -127,42 +145,102 @@ def import_autoresearch(
     )
     task, assumed = _task(results, recorded, metric, lower_is_better, label)
     placed = _placed(store, results.rows, source, branch)
-    trials = _trials(placed, task or Task())
 
     def work(recorder: Recorder) -> LoopOutcome:
         if task is not None:
             recorder.set_task(task)
-        return _record(store, recorder, placed, trials)
+        named = _named(store.views(), placed, results.metric)
+        trials = _trials(placed, named, task or Task())
+        return _record(store, recorder, placed, named, trials)
 
     done = store.record_with(work, f"Import {source}")
     return msgspec.structs.replace(done, repaired=results.repaired, task=store.task, assumed=assumed)
 
 
-def _record(store: LineageStore, recorder: Recorder, placed: Sequence[_Placed], trials: Sequence[Trial]) -> LoopOutcome:
+def _named(views: Views, placed: Sequence[_Placed], metric: str | None) -> list[_Named]:
+    """
+    Return which trial each row is.
+
+    It is one that says the same; else one with its stem and its score, of which another cell has changed. A row with
+    another score is that trial too where the file is known by other rows and the hypothesis is the same: a score that
+    was mended. In a file of which nothing is known it is another run of that code: so runs that begin at one commit
+    have a baseline each.
+    """
+    free: dict[str, list[tuple[str, list[TrialView]]]] = {}
+    found: dict[int, _Named] = {}
+
+    def claim(at: int, fits: Callable[[Trial, LoopRow], bool], same: bool = False) -> None:
+        """Give a row the first trial that fits and that no other row is."""
+        if at in found:
+            return
+        row, left = placed[at].row, free[placed[at].stem]
+        for place, (exp_id, known) in enumerate(left):
+            if any(fits(view.trial, row) for view in known):
+                found[at] = _Named(exp_id=exp_id, known=known, same=same)
+                del left[place]
+                return
+
+    def scored_alike(trial: Trial, row: LoopRow) -> bool:
+        crashed = trial.status is not None and trial.status in autoresearch.CRASHED
+        return crashed if not row.is_scored else metric is not None and trial.text(metric) == row.cells[metric]
+
+    for each in placed:
+        if each.stem not in free:
+            free[each.stem] = list(_recorded(views, each.stem))
+    counts = {stem: len(known) for stem, known in free.items()}
+    for at in range(len(placed)):
+        claim(at, _says, same=True)
+    known_file = bool(found)
+    for at, each in enumerate(placed):
+        claim(at, scored_alike)
+        if known_file:
+            claim(at, lambda trial, row: trial.hypothesis == row.cells.get("hypothesis", ""))
+        if at not in found:
+            counts[each.stem] += 1
+            found[at] = _Named(exp_id=autoresearch.numbered(each.stem, counts[each.stem]))
+    return [found[at] for at in range(len(placed))]
+
+
+def _recorded(views: Views, stem: str) -> Iterator[tuple[str, list[TrialView]]]:
+    """Return the trials with a stem, by their numbers."""
+    for number in count(1):
+        exp_id = autoresearch.numbered(stem, number)
+        known = views.named_exactly(exp_id)
+        if not known:
+            return
+        yield exp_id, known
+
+
+def _record(
+    store: LineageStore,
+    recorder: Recorder,
+    placed: Sequence[_Placed],
+    named: Sequence[_Named],
+    trials: Sequence[Trial],
+) -> LoopOutcome:
     """Record what is new and what changed."""
-    views = store.views()
     stubs: dict[str, str] = {}
     added: list[str] = []
     lost: list[str] = []
     told: list[str] = []
-    for each, trial in zip(placed, trials, strict=True):
-        known = views.named_exactly(each.exp_id)
+    for each, name, trial in zip(placed, named, trials, strict=True):
+        known = name.known
         if known and not each.oid:
             stubs.setdefault(each.stub, known[0].oid)
-        if any(_says(view.trial, each.row) for view in known):
+        if name.same:
             continue
         if known:
             here = next((view for view in known if view.oid == each.oid), known[0])
             mark = next((mark for mark in (CODE_LOST, NO_COMMIT) if _unmarked(here.trial.notes, mark) is not None), "")
-            oid, trial = str(here.oid), _marked(trial.replace(notes=each.row.cells.get("notes", "")), mark)
+            oid, row = str(here.oid), _marked(trial.replace(notes=each.row.cells.get("notes", "")), mark)
         else:
-            oid = each.oid or stubs.get(each.stub) or _stub(recorder, each, trial)
-            added.append(each.exp_id)
+            oid, row = each.oid or stubs.get(each.stub) or _stub(recorder, each, trial), trial
+            added.append(name.exp_id)
             if not each.oid:
                 stubs[each.stub] = oid
-                lost.append(each.exp_id)
-        recorder.add_row(oid, Row(trial=trial))
-        told.append(each.exp_id)
+                lost.append(name.exp_id)
+        recorder.add_row(oid, Row(trial=row))
+        told.append(name.exp_id)
         store.watcher.advance("recording", 1, len(placed))
     return LoopOutcome(
         added=len(added),
@@ -194,15 +272,15 @@ def _placed(store: LineageStore, rows: Sequence[LoopRow], source: str, branch: s
             commits[row.commit.lower()] = found[0] if found else ""
     if bad:
         raise BadRows(source, bad, "write longer hashes, or name the loop's branch with --branch")
-    exp_ids = autoresearch.names(rows, lambda row: commits.get(row.commit.lower()) or f"? {row.commit.lower()}")
+    stems = autoresearch.stems(rows, lambda row: commits.get(row.commit.lower()) or f"? {row.commit.lower()}")
     placed = []
     parent, before = "", None
-    for row, exp_id in zip(rows, exp_ids, strict=True):
+    for row, stem in zip(rows, stems, strict=True):
         oid = commits.get(row.commit.lower(), "") if row.is_hash else ""
         own = store.repo.commit(oid).time if oid else None
         moment = parse_time(row.cells.get("timestamp", "")) or own or before
         stub = row.commit.lower() if row.is_hash else f"line {row.line}"
-        placed.append(_Placed(row=row, exp_id=exp_id, oid=oid, stub=stub, parent=parent, moment=moment))
+        placed.append(_Placed(row=row, stem=stem, oid=oid, stub=stub, parent=parent, moment=moment))
         if oid:
             parent, before = oid, own
     return placed
@@ -218,7 +296,7 @@ def _meant(store: LineageStore, found: list[str], tip: str | None) -> list[str]:
     return found
 
 
-def _trials(placed: Sequence[_Placed], task: Task) -> list[Trial]:
+def _trials(placed: Sequence[_Placed], named: Sequence[_Named], task: Task) -> list[Trial]:
     """
     Return each row as a trial, with what follows from the rows before it in the cells that the file does not have.
 
@@ -227,8 +305,8 @@ def _trials(placed: Sequence[_Placed], task: Task) -> list[Trial]:
     """
     trials = []
     best: Trial | None = None
-    for each in placed:
-        cells = {**each.row.cells, "exp_id": each.exp_id}
+    for each, name in zip(placed, named, strict=True):
+        cells = {**each.row.cells, "exp_id": name.exp_id}
         if not cells.get("timestamp") and each.moment is not None:
             cells["timestamp"] = stamp(each.moment)
         trial = Trial.from_row(cells)

@@ -208,19 +208,19 @@ class TestFormat:
         cells = ["abc1234", "abc1234", "ABC1234d", "1234567", "best", "the baseline!", "", "", "f" * 40]
         text = "".join(f"{cell}\t1\tkeep\n" for cell in cells)
         rows = autoresearch.read(f"commit\tloss\tstatus\n{text}".encode(), source="r").rows
-        found = autoresearch.names(rows, lambda row: row.commit.lower()[:7])
-        assert found == [
-            "abc1234",
-            "abc1234.2",
-            "abc1234.3",
-            "1234567.1",
-            "best.1",
-            "the-baseline",
-            "row",
-            "row.2",
-            "f" * 12,
+        found = autoresearch.stems(rows, lambda row: row.commit.lower()[:7])
+        assert found == [*["abc1234"] * 3, "1234567", "best", "the-baseline", "row", "row", "f" * 12]
+        assert autoresearch.stems(rows[:4], lambda row: row.commit.lower()[:7]) == found[:4]
+        numbered = [
+            autoresearch.numbered(*each) for each in (("abc1234", 1), ("abc1234", 2), ("1234567", 1), ("best", 1))
         ]
-        assert autoresearch.names(rows[:4], lambda row: row.commit.lower()[:7]) == found[:4]
+        assert numbered == ["abc1234", "abc1234.2", "1234567.1", "best.1"]
+
+    def test_two_hashes_that_are_cut_alike(self) -> None:
+        """Two long hashes with the same beginning keep their whole length, the second one at least."""
+        text = "".join(f"{'a' * 20}{end * 20}\t1\tkeep\n" for end in "bc")
+        rows = autoresearch.read(f"commit\tloss\tstatus\n{text}".encode(), source="r").rows
+        assert autoresearch.stems(rows, lambda row: row.commit) == ["a" * 12, "a" * 20 + "c" * 20]
 
 
 class TestImport:
@@ -331,6 +331,22 @@ class TestImport:
         assert store.trial(hashes[1]).val_bpb == 0.994
         assert store.views(at=first).trial(hashes[2]).trial.hypothesis == "switch to GeLU"
         assert take(store, loop).known == 4
+
+    def test_the_next_run_from_the_same_commit(self, loop: Loop, store: LineageStore) -> None:
+        """A new file whose baseline is on the same commit adds a replicate; both files stay known as they are."""
+        start = loop.run()[0]
+        take(store, loop)
+        first = loop.results.read_bytes()
+        loop.results.write_text(HEADER)
+        loop.row(start, "0.998800", "44.0", "keep", "baseline")
+        assert take(store, loop).trials == (f"{start}.2",)
+        loop.row(loop.edit("another way"), "0.990000", "44.0", "keep", "another way")
+        assert (take(store, loop).added, take(store, loop).known) == (1, 2)
+        assert import_autoresearch(store, first, source="first").known == 4
+        assert [trial.text("val_bpb") for trial in store.snapshot(start).trials] == ["0.997900", "0.998800"]
+        loop.results.write_text(loop.results.read_text().replace("baseline", "the start again"))
+        assert take(store, loop).trials == (f"{start}.2",)
+        assert store.trial(f"{start}.2").hypothesis == "the start again"
 
     def test_two_machines_agree(self, loop: Loop, open_store: Callable[..., LineageStore], tmp_path: Path) -> None:
         """Two machines that import one loop have the same snapshots and rows, and no name is ambiguous together."""

@@ -18,11 +18,13 @@ from gitlineage.trial import FailureLabel, Trial, parse_number, refuse_non_finit
 SURPLUS = "surplus"
 """The column that keeps the cells which a mended row has beyond the header's."""
 
+CRASHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNESS_ABORT)
+"""Statuses that come without a score, whatever the metric's cell says."""
+
 _COMMIT = ("commit", "commit_hash", "hash", "sha")
 _STATUS = ("status", "decision", "outcome", "verdict", "result")
 _TEXT = ("hypothesis", "description")
 _LABELS = [label.value for label in FailureLabel]
-_CRASHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNESS_ABORT)
 _KEPT = (FailureLabel.KEEP, FailureLabel.BASELINE)
 _HASH = re.compile(r"[0-9a-f]{4,40}", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
@@ -56,7 +58,7 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_scored(self) -> bool:
         """Whether its status is one that comes with a score: any but a crash."""
-        return self.cells["status"] not in _CRASHED
+        return self.cells["status"] not in CRASHED
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,40 +151,39 @@ def read(
     return Results(columns=columns, metric=field, rows=tuple(rows), repaired=tuple(repaired))
 
 
-def names(rows: Sequence[LoopRow], identity: Callable[[LoopRow], str]) -> list[str]:
+def stems(rows: Sequence[LoopRow], identity: Callable[[LoopRow], str]) -> list[str]:
     """
-    Return an exp id for each row: the hash as the file spells it, ``<hash>.2`` for the second row on that commit.
+    Return what the exp id of each row begins with: the hash as the file spells it first, or the word in its place.
 
     They follow from the rows alone, so they are the same on every machine and stay as rows are appended. A long hash
-    is cut to twelve digits. A number alone and ``best`` would mean something else to the store, so they get ``.1``.
+    is cut to twelve digits.
 
     Args:
         rows: the rows in file order.
         identity: what a row's first cell stands for, equal where two spell one commit.
     """
-    stems: dict[str, str] = {}
-    counts: Counter[str] = Counter()
+    known: dict[str, str] = {}
     found: list[str] = []
-    used: set[str] = set()
     for row in rows:
         what = row.name or identity(row)
-        stem = stems.get(what)
+        stem = known.get(what)
         if stem is None:
             stem = row.name or (row.commit.lower()[:_SHORT] if row.is_hash else _word(row.commit))
-            if row.is_hash and not row.name and stem in stems.values():
+            if row.is_hash and not row.name and stem in known.values():
                 stem = row.commit.lower()
-            stems[what] = stem
-        name = stem
-        while True:
-            counts[stem] += 1
-            number = counts[stem]
-            plain = number == 1 and not (stem.isdecimal() and not row.name) and stem not in _RESERVED
-            name = stem if plain else f"{stem}.{number}"
-            if name not in used:
-                break
-        used.add(name)
-        found.append(name)
+            known[what] = stem
+        found.append(stem)
     return found
+
+
+def numbered(stem: str, number: int) -> str:
+    """
+    Return the exp id of the first, second, … trial with a stem: ``abc1234``, ``abc1234.2``, …
+
+    A hash of digits alone and ``best`` mean something else to the store, so already their first one has a number.
+    """
+    plain = number == 1 and stem not in _RESERVED and not (stem.isdecimal() and _HASH.fullmatch(stem))
+    return stem if plain else f"{stem}.{number}"
 
 
 def _word(cell: str) -> str:
@@ -235,7 +236,7 @@ def _columns(cells: Sequence[str], source: str) -> tuple[str, ...]:
 def _first_number(columns: Sequence[str], records: Sequence[Mapping[str, str]]) -> str | None:
     """Return the first column after the commit whose cells are numbers; what crashes hold there tells nothing."""
     for column in columns[1:]:
-        told = (each.get(column, "").strip() for each in records if each["status"] not in _CRASHED)
+        told = (each.get(column, "").strip() for each in records if each["status"] not in CRASHED)
         cells = list(filter(None, told))
         if cells and all(_is_number(cell) for cell in cells):
             return column
@@ -265,7 +266,7 @@ def _row(line: int, record: dict[str, str], commit: str, text: str | None, metri
             if status in _KEPT:
                 raise
             cells[metric] = ""
-        if status in _CRASHED:
+        if status in CRASHED:
             cells[metric] = ""
     Trial.from_row({**cells, "exp_id": name or "row"})
     return LoopRow(line=line, commit=cell, name=name, cells=cells)
