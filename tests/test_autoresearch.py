@@ -196,6 +196,7 @@ class TestFormat:
             (b"commit\tstatus\t\n", "has no name"),
             (b"commit\tstatus\tloss\nabc1234\tkeep\t\xff\n", "line 2: byte 0xff"),
             (b"commit\tstatus\tloss\nabc1234\tkeep\t1\0\n", "line 2: holds a NUL"),
+            (b"commit\tstatus\tloss\nabc1234\tkeep\t" + b"1" * 600_000, "line 2: a line of 600013 bytes"),
         ],
     )
     def test_what_is_refused(self, data: bytes, reason: str) -> None:

@@ -18,6 +18,9 @@ from gitlineage.trial import FailureLabel, Trial, parse_number, refuse_non_finit
 SURPLUS = "surplus"
 """The column that keeps the cells which a mended row has beyond the header's."""
 
+MAX_LINE = 1 << 19
+"""The longest line that `read` takes, in bytes."""
+
 CRASHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNESS_ABORT)
 """Statuses that come without a score, whatever the metric's cell says."""
 
@@ -198,6 +201,9 @@ def _lines(data: bytes, source: str, whole: bool) -> Iterator[tuple[int, list[st
         parts.pop()
     bad = []
     for number, part in enumerate(parts, 1):
+        if len(part) > MAX_LINE:
+            bad.append((number, f"a line of {len(part)} bytes; the limit is {MAX_LINE}"))
+            continue
         try:
             line = part.removesuffix(b"\r").decode()
         except UnicodeDecodeError as error:
