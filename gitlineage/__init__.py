@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         CohortMismatch,
         Conflict,
         CorruptEvent,
+        Cycle,
         Duplicate,
         GitFailed,
         Invalid,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from gitlineage.ledger import Watcher
     from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
+    from gitlineage.relation import EvolutionStep, Relationship, RelationType
     from gitlineage.store import LineageStore
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
@@ -41,7 +43,9 @@ __all__ = [
     "CohortMismatch",
     "Conflict",
     "CorruptEvent",
+    "Cycle",
     "Duplicate",
+    "EvolutionStep",
     "FailureLabel",
     "GitFailed",
     "Invalid",
@@ -53,6 +57,8 @@ __all__ = [
     "NotFound",
     "PromptOptions",
     "RecipeEdit",
+    "RelationType",
+    "Relationship",
     "RepositoryError",
     "Snapshot",
     "StorageError",
@@ -67,6 +73,7 @@ __all__ = [
 _HOMES = {
     "models": ["AncestryNode", "Cohort", "LineageSnapshot", "PromptOptions", "Snapshot", "Task", "TrialView"],
     "ledger": ["Watcher"],
+    "relation": ["EvolutionStep", "RelationType", "Relationship"],
     "store": ["LineageStore"],
     "treediff": ["RecipeEdit"],
     "trial": ["FailureLabel", "Trial"],

@@ -13,6 +13,7 @@ LineageError
 │   ├── InvalidContent           a snapshot's files: path escapes, oversized files
 │   └── BadRows                  an import with bad rows; ``rows`` lists line and reason
 ├── Duplicate                    an exp id that is taken by a different row
+├── Cycle                        a relation whose target goes back to its source already
 ├── CohortMismatch               a member whose parents are not its cohort's base
 ├── RepositoryError              the repository cannot be used as asked
 │   ├── UnsupportedRepository    e.g. an object format that libgit2 cannot read
@@ -138,6 +139,26 @@ class Duplicate(LineageError):
     def __init__(self, exp_id: str, reason: str) -> None:
         self.exp_id = exp_id
         super().__init__(f"exp id {exp_id!r} {reason}")
+
+
+class Cycle(LineageError):
+    """
+    A relation that would make something its own ancestor.
+
+    Args:
+        source: the name of what it would lead from.
+        target: the name of what it would lead to.
+        relationship_type: its type.
+    """
+
+    def __init__(self, source: str, target: str, relationship_type: str) -> None:
+        self.source = source
+        self.target = target
+        self.relationship_type = relationship_type
+        why = (
+            "a snapshot cannot be related to itself" if source == target else f"{target} goes back to {source} already"
+        )
+        super().__init__(f"{source} {relationship_type} {target} would create a cycle: {why}")
 
 
 class CohortMismatch(LineageError):

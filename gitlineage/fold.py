@@ -14,12 +14,15 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec
+from gitlineage.catalogue import checked_fields
 from gitlineage.errors import LineageError
 from gitlineage.gitrepo import CommitInfo, GitRepo
 from gitlineage.journal import Problem, Recorded
 from gitlineage.links import Fresh, Links
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
+from gitlineage.relation import relation_type
+from gitlineage.similarity import tokens
 from gitlineage.trial import Trial
 
 _WAITING = 5000
@@ -69,6 +72,9 @@ class Fold:
         self._revised: set[int] = set()
         self._names: dict[str, list[str]] = {}
         self._highest = -1
+        self._related: list[tuple[str, str]] = []
+        found = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
+        self._backward = bool(found and found[0])
 
     def _free(self, table: str) -> int:
         return int(self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
@@ -105,6 +111,14 @@ class Fold:
                     self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
                 case codec.SessionEvent():
                     self._session(oid, event, order)
+                case codec.RelationAdded() | codec.RelationDeprecated():
+                    self._relation(oid, event, order)
+                case codec.EntryEvent():
+                    self._entry(oid, event, order)
+                case codec.UsageEvent():
+                    self._usage(oid, event, order)
+                case codec.ForgeEvent():
+                    self._forge(oid, event, order)
         except LineageError as error:
             self.problem(Problem(found.writer, oid, str(error)))
         if len(self._trials) + len(self._snapshots) >= _WAITING:
@@ -131,6 +145,7 @@ class Fold:
             (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
             if order < Order(*place):
                 self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*_key(order), known))
+                self._backward = True
             return known
         info = made or self._repo.commit(oid)
         trailers = read_trailers(info.message)
@@ -207,6 +222,55 @@ class Fold:
             values = (oid, event.specialist, *_key(order), event.at)
             self._db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
 
+    def _relation(self, oid: str, event: codec.RelationAdded | codec.RelationDeprecated, order: Order) -> None:
+        """Fold one word about a relation: each ends or begins what stands at its place in the order of all of them."""
+        added = isinstance(event, codec.RelationAdded)
+        detail = _json(event.context) if isinstance(event, codec.RelationAdded) else event.reason
+        triple = (oid, event.target, relation_type(event.relation).value)
+        self._db.execute(
+            "INSERT OR IGNORE INTO relation_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*triple, *_key(order), added, event.at, event.actor, detail),
+        )
+        said = self._db.execute(
+            "SELECT clock, writer, added, at, actor, detail FROM relation_events "
+            "WHERE source = ? AND target = ? AND type = ? ORDER BY clock, writer",
+            triple,
+        ).fetchall()
+        self._db.execute("DELETE FROM relations WHERE source = ? AND target = ? AND type = ?", triple)
+        rows: list[list[Any]] = []
+        for clock, writer, begins, at, actor, text in said:
+            is_open = bool(rows) and rows[-1][8] is None
+            if begins and not is_open:
+                rows.append([oid, triple[2], event.target, clock, writer, at, actor, text, None, None, None])
+            elif not begins and is_open:
+                rows[-1][8:] = [at, actor, text]
+        _insert(self._db, "INSERT INTO relations", 11, rows)
+        self._related.append((oid, event.target))
+
+    def _entry(self, oid: str, event: codec.EntryEvent, order: Order) -> None:
+        for field, value in checked_fields(event.fields).items():
+            self._db.execute(
+                "INSERT INTO entries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, "
+                "clock = excluded.clock, writer = excluded.writer "
+                "WHERE (excluded.clock, excluded.writer) > (clock, writer)",
+                (oid, field, _json(value), *_key(order)),
+            )
+
+    def _usage(self, oid: str, event: codec.UsageEvent, order: Order) -> None:
+        self._db.execute(
+            "INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET total = max(total, excluded.total), "
+            "last_used = max(last_used, excluded.last_used)",
+            (oid, order.writer, event.total, event.last_used),
+        )
+
+    def _forge(self, oid: str, event: codec.ForgeEvent, order: Order) -> None:
+        if self._is_earliest("forges", oid, order):
+            said = (event.intent, " ".join(tokens(event.intent)), _json(event.phases), event.result, event.success)
+            self._db.execute(
+                "INSERT OR REPLACE INTO forges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (oid, *said, event.at, event.actor, *_key(order)),
+            )
+
     def _is_earliest(self, table: str, oid: str, order: Order) -> bool:
         """Whether an event comes before what a table holds of the same commit."""
         known = self._db.execute(f"SELECT clock, writer FROM {table} WHERE oid = ?", (oid,)).fetchone()
@@ -249,11 +313,12 @@ class Fold:
             _insert(self._db, "INSERT INTO snapshots", 11, self._snapshots.values())
             _insert(self._db, "INSERT INTO git_parents", 3, self._parents)
             fresh, self._fresh = self._fresh, []
+            first, self._written = self._written, self._next_snapshot
             self._snapshots.clear()
             self._parents.clear()
-            self._written = self._next_snapshot
             if not self.whole:
-                self._links.add(fresh, self._numbers)
+                between = self._links.add(fresh, self._numbers)
+                self._backward = self._backward or between or self._links_lead_back(first)
         if self._trials:
             _insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
             _insert(self._db, "INSERT OR IGNORE INTO revised", 1, [(number,) for number in self._revised])
@@ -262,9 +327,32 @@ class Fold:
             self._names.clear()
 
     def finish(self) -> None:
-        """Write what waits and what the tables as a whole say."""
+        """Write what waits and what the tables as a whole say; of a whole build, after its indexes are made."""
         self.flush()
+        if self.whole:
+            self._links.add_all()
+            self._backward = self._backward or self._links_lead_back(0)
+        self._backward = self._backward or any(self._relation_leads_back(*pair) for pair in self._related)
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
+        if self._backward:
+            self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
+
+    def _links_lead_back(self, first: int) -> bool:
+        """Whether a snapshot, from a number on, was recorded before one that it was derived from."""
+        sql = (
+            "SELECT 1 FROM links l JOIN snapshots s ON s.id = l.child JOIN snapshots t ON t.id = l.parent "
+            "WHERE l.child >= ? AND (t.clock, t.writer) > (s.clock, s.writer) LIMIT 1"
+        )
+        return self._db.execute(sql, (first,)).fetchone() is not None
+
+    def _relation_leads_back(self, source: str, target: str) -> bool:
+        """Whether a snapshot was recorded before one that it is related to, or one of the two is not recorded yet."""
+        sql = (
+            "SELECT (s.clock, s.writer) > (t.clock, t.writer) FROM snapshots s, snapshots t "
+            "WHERE s.oid = ? AND t.oid = ?"
+        )
+        found = self._db.execute(sql, (source, target)).fetchone()
+        return not (found and found[0])
 
 
 @lru_cache(maxsize=4096)

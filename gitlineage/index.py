@@ -146,6 +146,12 @@ class Index:
         return max(-1 if found is None else int(found), self._fold.highest if self._fold is not None else -1)
 
     @property
+    def leads_back(self) -> bool:
+        """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
+        found = self.one("SELECT value FROM hints WHERE key = 'backward'")
+        return bool(found and found[0]) or self._fold is not None
+
+    @property
     def clock(self) -> int:
         """The highest clock of any event."""
         if self._fold is not None:
@@ -194,11 +200,11 @@ class Index:
                         self.connection.execute(f"DROP INDEX IF EXISTS {name}")
                 self._fold = Fold(self.connection, self._repo, self.task, self.clock, self.done, whole)
                 yield self._fold
-                self._fold.finish()
+                self._fold.flush()
                 if whole:
                     for statement in INDEXES:
                         self.connection.execute(statement)
-                    Links(self.connection, self._repo).add_all()
+                self._fold.finish()
                 self.connection.execute("COMMIT")
             self.touched |= self._fold.touched
             self.opened |= self._fold.opened

@@ -18,6 +18,8 @@ from gitlineage.views import Views
 Id = str | Snapshot | Trial
 """What the library takes for a snapshot: any text that the command line takes, a snapshot, or a trial."""
 
+_OF_SNAPSHOT = "SELECT oid FROM snapshots WHERE oid >= ? AND oid < ?"
+_OF_FORGE = "SELECT oid FROM forges WHERE oid >= ? AND oid < ?"
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
 
 
@@ -25,8 +27,8 @@ def resolve(views: Views, name: Id) -> CommitOid:
     """
     Return the commit that a name stands for.
 
-    In this order: an exp id, ``exp_<id>``, ``<id>@<writer>``; ``best``; the beginning of a snapshot's oid; any
-    revision that git knows.
+    In this order: an exp id, ``exp_<id>``, ``<id>@<writer>``; ``best``; the beginning of the oid of a snapshot or a
+    forge attempt; any revision that git knows.
 
     Raises:
         NotFound: nothing answers to it; the error carries the nearest exp ids.
@@ -45,7 +47,8 @@ def resolve(views: Views, name: Id) -> CommitOid:
     if text == "best" and (best := views.best()):
         return best.oid
     if _PREFIX.fullmatch(text):
-        rows = views.index.rows("SELECT oid FROM snapshots WHERE oid >= ? AND oid < ? LIMIT 10", text, text + "g")
+        ends = text, text + "g"
+        rows = views.index.rows(f"{_OF_SNAPSHOT} UNION {_OF_FORGE} LIMIT 10", *ends, *ends)
         if len(rows) > 1:
             raise Ambiguous(text, [oid for (oid,) in rows])
         if rows:

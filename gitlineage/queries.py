@@ -116,11 +116,11 @@ def _walk(views: Views, oid: str, max_depth: int | None, near: str, far: str) ->
     del depths[start]
     places = _places(views, depths)
     ordered = sorted(depths, key=lambda sid: (depths[sid], *places[sid][1:], places[sid][0]))
-    entries = _Entries(views, [places[sid][0] for sid in ordered])
+    entries = Entries(views, [places[sid][0] for sid in ordered])
     return tuple(AncestryNode(CommitOid(places[sid][0]), depths[sid], entries, DERIVED) for sid in ordered)
 
 
-class _Entries:
+class Entries:
     """The snapshots of a walk; all are read when the first one is asked for."""
 
     def __init__(self, views: Views, oids: Sequence[str]) -> None:

@@ -6,14 +6,17 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 6
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
 # 4: all indexes have names, so that a build from nothing can make them last
+# 5: relations
+# 6: catalogue entries, usage, forge attempts, hints: what may err on the careful side and depends on the order read
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE hints (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE tips (writer TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE snapshots (
     id INTEGER PRIMARY KEY, oid TEXT NOT NULL, tree TEXT NOT NULL, subject TEXT NOT NULL, author TEXT NOT NULL,
@@ -36,6 +39,22 @@ CREATE TABLE cohorts (
 CREATE TABLE sessions (
     oid TEXT PRIMARY KEY, specialist TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, at TEXT NOT NULL)
     WITHOUT ROWID;
+CREATE TABLE relation_events (
+    source TEXT, target TEXT, type TEXT, clock INTEGER, writer TEXT, added INTEGER NOT NULL, at TEXT NOT NULL,
+    actor TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (source, target, type, clock, writer)) WITHOUT ROWID;
+CREATE TABLE relations (
+    source TEXT, type TEXT, target TEXT, clock INTEGER, writer TEXT, at TEXT NOT NULL, actor TEXT NOT NULL,
+    context TEXT NOT NULL, ended_at TEXT, ended_by TEXT, reason TEXT,
+    PRIMARY KEY (source, type, target, clock, writer)) WITHOUT ROWID;
+CREATE TABLE entries (
+    oid TEXT, field TEXT, value TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (oid, field))
+    WITHOUT ROWID;
+CREATE TABLE usage (
+    oid TEXT, writer TEXT, total INTEGER NOT NULL, last_used TEXT NOT NULL, PRIMARY KEY (oid, writer)) WITHOUT ROWID;
+CREATE TABLE forges (
+    oid TEXT PRIMARY KEY, intent TEXT NOT NULL, words TEXT NOT NULL, phases TEXT NOT NULL, result TEXT NOT NULL,
+    success INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
 CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID
 """.strip().split(";\n")
@@ -55,6 +74,11 @@ CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
 CREATE INDEX trials_eligible ON trials (rank, clock, writer)
     WHERE status IN ('keep', 'baseline') AND rank IS NOT NULL;
 CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
+CREATE INDEX relations_by_target ON relations (target, type);
+CREATE INDEX relations_by_order ON relations (clock, writer);
+CREATE INDEX entries_by_field ON entries (field, value);
+CREATE INDEX forges_by_words ON forges (words);
+CREATE INDEX forges_by_order ON forges (clock, writer);
 CREATE INDEX cohorts_by_name ON cohorts (name);
 CREATE INDEX cohorts_by_clock ON cohorts (clock);
 CREATE INDEX sessions_by_specialist ON sessions (specialist, clock)

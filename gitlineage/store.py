@@ -1,7 +1,7 @@
 """
 The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Layer 13. Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Layer 17. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from gitlineage import codec, index, queries
+from gitlineage.catalogues import Catalogues
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.index import read_row
-from gitlineage.ledger import Ledger, reading
+from gitlineage.ledger import reading
 from gitlineage.models import (
     AncestryNode,
     Cohort,
@@ -37,7 +38,7 @@ from gitlineage.worktree import read_files
 R = TypeVar("R")
 
 
-class LineageStore(Ledger):
+class LineageStore(Catalogues):
     """
     The lineage of one repository.
 

@@ -1,7 +1,7 @@
 """
 The program: its global options and the table of its commands; what they do is in the modules that the table names.
 
-Layer 16.
+Layer 20.
 """
 
 import gc
@@ -50,6 +50,17 @@ COMMANDS = {
         "leaves": ("walk", "List the snapshots that nothing was derived from"),
         "common-ancestor": ("walk", "Show the latest snapshot that two others go back to"),
         "same": ("walk", "List other snapshots with the same content"),
+    },
+    "Relate": {
+        "relate": ("relations", "Record how one snapshot relates to another"),
+        "relations": ("relations", "List typed relations in recording order"),
+        "evolve": ("relations", "Record what was tried from one to another"),
+        "history": ("relations", "List the steps of a snapshot's evolution"),
+        "dependents": ("relations", "List what depends on a snapshot, nearest first"),
+        "entry": ("catalogue", "Describe artifacts, list them and count their use"),
+        "forge": ("catalogue", "Record forge attempts and find similar ones"),
+        "impact": ("catalogue", "Show what breaks if an artifact is deprecated"),
+        "path": ("relations", "Show the shortest path from an ancestor to a descendant"),
     },
     "Hand over": {
         "prompt": ("prompt", "Print the lineage prompt for the next agent"),

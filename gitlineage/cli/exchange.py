@@ -1,7 +1,7 @@
 """
 Commands that bring tables in and out: import tsv, import autoresearch and export tsv.
 
-Layer 16.
+Layer 20.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """
 Commands that rank trials: best and leaderboard.
 
-Layer 16.
+Layer 20.
 """
 
 from typing import Annotated

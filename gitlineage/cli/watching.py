@@ -1,7 +1,7 @@
 """
 What a store tells while it works, printed on standard error.
 
-Layer 16.
+Layer 20.
 """
 
 from gitlineage.cli import output
