@@ -334,6 +334,21 @@ class GitRepo:
         except (KeyError, pygit2.GitError):
             return None
 
+    def commits_beginning(self, prefix: str) -> list[str]:
+        """Return the commits whose oids begin with a prefix of at least four hex digits, sorted; refs do not count."""
+        try:
+            found = self._repo[prefix]
+        except KeyError:
+            return []
+        except ValueError:  # several objects begin so; which of them are commits only a look at each can tell
+            near = [oid for oid in self._repo if str(oid).startswith(prefix)]
+            return sorted(str(oid) for oid in near if self._repo[oid].type == pygit2.enums.ObjectType.COMMIT)
+        return [str(found.id)] if found.type == pygit2.enums.ObjectType.COMMIT else []
+
+    def has_ancestor(self, oid: str, ancestor: str) -> bool:
+        """Whether one commit goes back to another one, or is it."""
+        return oid == ancestor or self._repo.descendant_of(pygit2.Oid(hex=oid), pygit2.Oid(hex=ancestor))
+
     def resolve_tree(self, rev: str) -> str | None:
         """Return the tree that a revision names, directly or through a commit, or ``None``."""
         try:

@@ -132,23 +132,28 @@ def _task(
     if metric is not None and metric not in columns:
         raise Invalid(f"there is no column {metric!r} to rank by; the columns are {', '.join(columns)}")
     if recorded is not None:
-        asked = Task(
-            score_field=metric or recorded.score_field,
-            lower_is_better=recorded.lower_is_better if lower_is_better is None else lower_is_better,
-            label=recorded.label if label is None else label,
-            epsilon=recorded.epsilon,
-        )
-        if asked != recorded:
-            raise Invalid(
-                f"this store ranks by {recorded.score_field} ({_direction(recorded)}, label {recorded.short}), not by "
-                f"{asked.score_field} ({_direction(asked)}, label {asked.short}); `gitlineage init` changes its task"
-            )
+        check_task(recorded, metric, lower_is_better, label)
         return None
     field = metric or tsv.detect_metric(columns)
     if field is None:
         raise Invalid(f"no column follows status to rank by; name it with --metric: {', '.join(columns)}")
     shown = tsv.detect_direction(table.rows, field) if lower_is_better is None else lower_is_better
     return Task(score_field=field, lower_is_better=True if shown is None else shown, label=label or "")
+
+
+def check_task(recorded: Task, metric: str | None, lower_is_better: bool | None, label: str | None) -> None:
+    """Refuse an import that says otherwise than the store's task; what is ``None`` was not said."""
+    asked = Task(
+        score_field=metric or recorded.score_field,
+        lower_is_better=recorded.lower_is_better if lower_is_better is None else lower_is_better,
+        label=recorded.label if label is None else label,
+        epsilon=recorded.epsilon,
+    )
+    if asked != recorded:
+        raise Invalid(
+            f"this store ranks by {recorded.score_field} ({_direction(recorded)}, label {recorded.short}), not by "
+            f"{asked.score_field} ({_direction(asked)}, label {asked.short}); `gitlineage init` changes its task"
+        )
 
 
 def _direction(task: Task) -> str:

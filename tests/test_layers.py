@@ -8,9 +8,19 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 
 # A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
 LAYERS: list[list[str]] = [
-    ["_version", "errors"],
+    ["_version", "errors", "formats.citations"],
     ["trial", "message", "graph", "program", "packs", "schema", "similarity", "usage", "render.text", "demo.passages"],
-    ["models", "relation", "catalogue", "packer", "transport", "formats.tsv", "demo.edits"],
+    [
+        "models",
+        "relation",
+        "catalogue",
+        "packer",
+        "transport",
+        "formats.autoresearch",
+        "formats.openrange",
+        "formats.tsv",
+        "demo.edits",
+    ],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "signing", "hooks", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "checkout", "render.prompt"],
@@ -29,7 +39,7 @@ LAYERS: list[list[str]] = [
     ["catalogues"],
     ["store"],
     ["tables", "hooked", "demo.loop"],
-    ["boards", "bundles"],
+    ["boards", "bundles", "loops"],
     ["cli.*"],
 ]
 EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}

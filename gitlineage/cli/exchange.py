@@ -1,5 +1,5 @@
 """
-Commands that bring tables in and out: import tsv and export tsv.
+Commands that bring tables in and out: import tsv, import autoresearch and export tsv.
 
 Layer 22.
 """
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gitlineage.boards import write_whole
-from gitlineage.cli import listing, options, output
+from gitlineage.cli import autoresearch, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import StorageError
@@ -24,6 +24,7 @@ importing = commands("Bring trials in from a file")
 exporting = commands("Write trials out to a file")
 app.add_typer(importing, name="import")
 app.add_typer(exporting, name="export")
+command(importing, "autoresearch", autoresearch.EXAMPLE)(autoresearch.import_loop)
 
 _SHOWN = 10
 
