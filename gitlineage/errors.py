@@ -20,6 +20,7 @@ LineageError
 │   └── StorageError             the disk: full, read-only, permission
 ├── Conflict                     the writer's ref moved under us and retries ran out
 ├── CorruptEvent                 a note line that is not an event
+├── DrawingFailed                a diagram could not be drawn
 └── GitFailed                    the git program ended with an error
 ```
 """
@@ -217,6 +218,19 @@ class CorruptEvent(LineageError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class DrawingFailed(LineageError):
+    """
+    A diagram could not be drawn as a picture.
+
+    Args:
+        reason: what is missing or went wrong.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}; draw a smaller part, or take --format dot or mermaid")
 
 
 class GitFailed(LineageError):
