@@ -19,6 +19,7 @@ from gitlineage.errors import DrawingFailed
 from gitlineage.render.diagram import COLOURS, ROOT, Diagram, Edge, Node, label, plain
 
 _LINE = 14.0
+_SMALL = 11.0
 _SIGN = 6.3
 _GAP = 40.0
 _RISE = 70.0
@@ -73,8 +74,10 @@ def svg(diagram: Diagram) -> str:
         bundles.setdefault((edge.source, edge.target), []).append(edge)
     paths = _laid_out(boxes, list(bundles))
     drawn = [part for pair, edges in bundles.items() for part in _path(paths[pair], edges)]
+    drawn += [part for pair, edges in bundles.items() for part in _words(paths[pair], edges)]
     drawn += [part for box in boxes.values() for part in _drawn(box)]
     points = [point for path in paths.values() for point in path]
+    points += [(_beside(paths[pair])[0] + _wide(plain(edge.text)) / 2, 0) for pair, e in bundles.items() for edge in e]
     right = max([box.x + box.w / 2 for box in boxes.values()] + [x for x, _ in points], default=0.0) + _MARGIN
     low = max([box.y + box.h / 2 for box in boxes.values()] + [y for _, y in points], default=0.0) + _MARGIN
     size = f'width="{right:.0f}" height="{low:.0f}" viewBox="0 0 {right:.0f} {low:.0f}"'
@@ -228,7 +231,7 @@ def _ends(source: Box, target: Box, points: list[Point]) -> list[Point]:
 
 
 def _path(points: Sequence[Point], edges: Sequence[Edge]) -> Iterator[str]:
-    """Return the line of an edge, its arrow and its words; edges between the same two share one line."""
+    """Return the line of an edge and its arrow; edges between the same two share one line."""
     dashed = ' stroke-dasharray="5 4"' if all(edge.proposed for edge in edges) else ""
     line = " L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     yield f'<path d="M{line}" fill="none" stroke="#555"{dashed}/>'
@@ -237,15 +240,22 @@ def _path(points: Sequence[Point], edges: Sequence[Edge]) -> Iterator[str]:
     ux, uy = (x1 - x0) / length, (y1 - y0) / length
     corners = [(x1, y1), *((x1 - 9 * ux - side * 4 * uy, y1 - 9 * uy + side * 4 * ux) for side in (1, -1))]
     yield f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in corners)}" fill="#555"/>'
-    x, y = _middle(points)
+
+
+def _words(points: Sequence[Point], edges: Sequence[Edge]) -> Iterator[str]:
+    """Return what stands on the line of an edge, on white, so that the line does not run through it."""
+    x, y = _beside(points)
     for at, edge in enumerate(edges):
-        place = f'x="{x:.1f}" y="{y + 4 + at * _LINE:.1f}" text-anchor="middle" font-size="9"'
-        halo = 'stroke="#fff" stroke-width="3" paint-order="stroke"'
-        yield f"<text {place} {halo}>{escape(plain(edge.text))}</text>"
+        text = plain(edge.text)
+        wide, middle = _wide(text) * 0.82, y + at * _SMALL
+        where = f'x="{x - wide / 2:.1f}" y="{middle - _SMALL / 2:.1f}" width="{wide:.1f}" height="{_SMALL}"'
+        yield f'<rect {where} fill="#fff"/>'
+        yield f'<text x="{x:.1f}" y="{middle + 3:.1f}" text-anchor="middle" font-size="9">{escape(text)}</text>'
 
 
-def _middle(points: Sequence[Point]) -> Point:
-    left = sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(points)) / 2
+def _beside(points: Sequence[Point]) -> Point:
+    """Return where the words of an edge stand: nearer to its source, apart from those of an edge the other way."""
+    left = sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(points)) * 0.4
     for (x0, y0), (x1, y1) in pairwise(points):
         length = hypot(x1 - x0, y1 - y0)
         if length and left <= length:
