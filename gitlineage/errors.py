@@ -24,6 +24,7 @@ LineageError
 ├── CorruptEvent                 a note line that is not an event
 ├── RemoteError                  a remote could not be reached, or refused; nothing here was changed
 ├── SigningError                 a signature that cannot be made or checked: key, program, configuration
+├── DrawingFailed                a diagram could not be drawn
 └── GitFailed                    the git program ended with an error
 ```
 """
@@ -267,6 +268,19 @@ class CorruptEvent(LineageError):
 
 class SigningError(LineageError):
     """A signature cannot be made or checked: the key, the program or the configuration does not work."""
+
+
+class DrawingFailed(LineageError):
+    """
+    A diagram could not be drawn as a picture.
+
+    Args:
+        reason: what is missing or went wrong.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}; draw a smaller part, or take --format dot or mermaid")
 
 
 class GitFailed(LineageError):

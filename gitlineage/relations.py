@@ -4,15 +4,20 @@ The facade's part about typed relations: recording them, walking over them, the 
 Layer 17. Direction and rules are those of semantics 20-32; a git parent counts as a relation in every walk.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from gitlineage import kinship, relating
+from gitlineage.errors import Invalid
 from gitlineage.ledger import Ledger, reading
 from gitlineage.models import AncestryNode, CommitOid
 from gitlineage.names import Id, resolve
 from gitlineage.recorder import Recorder
 from gitlineage.relation import EvolutionStep, Relationship, RelationType, relation_types
+
+if TYPE_CHECKING:
+    from gitlineage.diagrams import Part
+    from gitlineage.render.diagram import Diagram
 
 
 class Relations(Ledger):
@@ -170,3 +175,78 @@ class Relations(Ledger):
         """Return every step of a snapshot's evolution in the order of time (semantics 31)."""
         oid = resolve(self._views, id)
         return kinship.evolution(self._views, oid, include_siblings=include_siblings, only_successful=only_successful)
+
+    @reading
+    def lineage_diagram(
+        self,
+        id: Id | None = None,
+        part: "Part" = "around",
+        *,
+        depth: int | None = 3,
+        relationship_types: Sequence[str] | None = None,
+        limit: int = 2000,
+        proposed: Iterable[Relationship] = (),
+    ) -> "Diagram":
+        """
+        Return a part of the lineage as nodes, edges and groups, to be drawn by `diagrams.draw`.
+
+        Args:
+            id: what it is about: a snapshot, for ``cohort`` the cohort's name, for ``all`` nothing.
+            part: ``around`` a snapshot; the ``line`` that led to it, with siblings and children; a ``cohort`` with its
+                base; or ``all``.
+            depth: how many steps up and down ``around`` goes; -1 for all.
+            relationship_types: which edges to show; by default all types, git parents included.
+            limit: the most snapshots; 0 for any number.
+            proposed: inferred relations, which are drawn dashed between the snapshots that are shown.
+
+        Raises:
+            NotFound: there is no such snapshot or cohort.
+            Invalid: an unknown part or type, or more snapshots than the limit.
+        """
+        # Imported here, because no other command draws.
+        from gitlineage import diagrams
+
+        views, types = self._views, relation_types(relationship_types, RelationType)
+        root = None
+        if part not in diagrams.PARTS:
+            raise Invalid(f"{part!r} is no part of a lineage; there are {', '.join(diagrams.PARTS)}")
+        if part == "all":
+            found = diagrams.everything(views, types, limit)
+        elif id is None:
+            raise Invalid(f"say what the diagram is about: {part} needs an id")
+        elif part == "cohort":
+            found = diagrams.cohort(views, str(id), types, limit)
+        else:
+            root = resolve(views, id)
+            walk = diagrams.line(views, root, types, limit) if part == "line" else None
+            found = walk or diagrams.around(views, root, types, depth, limit)
+        return diagrams.gathered(views, *found, root=root, proposed=proposed)
+
+    def generate_lineage_diagram(
+        self,
+        id: Id | None,
+        depth: int | None = 3,
+        format: str = "mermaid",
+        *,
+        part: "Part" = "around",
+        relationship_types: Sequence[str] | None = None,
+        limit: int = 2000,
+        proposed: Iterable[Relationship] = (),
+    ) -> str:
+        """
+        Return a diagram of the lineage as text: ``mermaid``, ``dot``, ``svg`` or ``json`` (semantics 38).
+
+        Every edge is drawn once from child to parent with its type; the arguments are those of `lineage_diagram`.
+
+        Raises:
+            ValueError: an unknown format.
+            DrawingFailed: nothing is installed that draws SVG.
+        """
+        from gitlineage import diagrams
+        from gitlineage.render.diagram import known_format
+
+        known_format(format, diagrams.FORMATS)
+        shown = self.lineage_diagram(
+            id, part, depth=depth, relationship_types=relationship_types, limit=limit, proposed=proposed
+        )
+        return diagrams.draw(shown, format)

@@ -39,6 +39,7 @@ COMMANDS = {
         "show": ("show", "Show all that is known about one snapshot"),
         "checkout": ("trust", "Write a snapshot's files into a new or empty folder"),
         "search": ("find", "Find trials by the words of their hypotheses and notes"),
+        "graph": ("graph", "Draw the lineage as a diagram"),
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
         "best": ("rank", "Show the best trial"),
         "leaderboard": ("rank", "List the best kept trials, best first"),

@@ -1,0 +1,113 @@
+"""
+The command that draws a lineage as a diagram: graph.
+
+Layer 22.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gitlineage.cli import options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened
+from gitlineage.errors import Invalid, StorageError
+from gitlineage.relation import RelationType, relation_types
+
+app = commands()
+_FORMATS = ("mermaid", "dot", "svg", "json")
+_MERMAID_EDGES = 500
+
+
+def _format(value: str | None) -> str | None:
+    if value is not None and value not in _FORMATS:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(_FORMATS)}")
+    return value
+
+
+def _relations(values: list[str] | None) -> list[str] | None:
+    named = [name for value in values or () for name in value.split(",")]
+    try:
+        relation_types(named)
+    except Invalid as error:
+        raise typer.BadParameter(str(error)) from error
+    return named or None
+
+
+@command(app, "graph", "gitlineage graph best --depth 2 --format svg -o best.svg")
+def graph(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Draw what is around this snapshot.", show_default=False)
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", min=-1, metavar="N", help="Go so many steps up and down; -1 for all. [default: 3]"),
+    ] = None,
+    relations: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--relations",
+            metavar="T,...",
+            callback=_relations,
+            help=f"Only edges of these types: {', '.join(RelationType)}. [default: all]",
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Draw the whole lineage.")] = False,
+    cohort: Annotated[
+        str | None, typer.Option("--cohort", metavar="NAME", help="Draw this cohort with its base.")
+    ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="Draw the line to the best, with its siblings and children.")
+    ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", callback=_format, help="mermaid, dot, svg or json. [default: mermaid]"
+        ),
+    ] = None,
+    file: Annotated[str, typer.Option("-o", metavar="FILE", help="Where to; - for standard output.")] = "-",
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, metavar="N", help="Refuse to draw more snapshots; 0 draws any number.")
+    ] = 2000,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Draw the lineage as a diagram
+
+    Every edge is drawn once, from child to parent, with its type; statuses are colours and words, cohorts are frames.
+    Mermaid shows in Markdown on most forges. SVG needs Graphviz's dot, or gitlineage's extra `diagrams`. With --json
+    it is one object: nodes (handle, id, name, status, score, hypothesis, more, root), edges (source, target, type,
+    role, proposed) and groups (name, members).
+    """
+    if sum((name is not None, everything, cohort is not None, best)) != 1:
+        raise typer.BadParameter("name one snapshot, or take one of --all, --cohort and --best", param_hint="'ID'")
+    if depth is not None and name is None:
+        raise typer.BadParameter("it is for a snapshot's ID", param_hint="'--depth'")
+    if as_json and format not in (None, "json"):
+        raise typer.BadParameter("it excludes --json", param_hint="'--format'")
+    wanted = "json" if as_json else format or "mermaid"
+    # Imported here, because --help needs neither.
+    from gitlineage.boards import write_whole
+    from gitlineage.diagrams import draw
+
+    with opened(ctx) as store:
+        shown = store.lineage_diagram(
+            cohort if cohort is not None else "best" if best else name,
+            "all" if everything else "cohort" if cohort is not None else "line" if best else "around",
+            depth=3 if depth is None else depth,
+            relationship_types=relations,
+            limit=limit,
+        )
+    text = draw(shown, wanted)
+    if wanted == "mermaid" and len(shown.links()) > _MERMAID_EDGES:
+        output.note(f"Mermaid draws {_MERMAID_EDGES} edges unless its maxEdges is raised; svg draws more")
+    if file == "-":
+        output.write(text)
+        return
+    try:
+        write_whole(Path(file), text.encode("utf-8"))
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
+    output.note(f"wrote {file}")
