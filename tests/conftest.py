@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pygit2
 import pytest
+from remotes import NO_SSHD, SSHD, Server, bare, served
 
 from gitlineage import LineageStore
 
@@ -93,3 +94,17 @@ def open_store(folder: Path) -> Iterator[Callable[..., LineageStore]]:
 def store(open_store: Callable[..., LineageStore]) -> LineageStore:
     """Alice's store in a fresh repository."""
     return open_store()
+
+
+@pytest.fixture(params=["daemon", "http", "ssh"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server of each kind that serves the bare repository ``campaign.git``."""
+    if request.param == "ssh" and SSHD is None:
+        pytest.skip(NO_SSHD)
+    served_folder = tmp_path / "served"
+    served_folder.mkdir()
+    bare(served_folder / "campaign.git")
+    with served(request.param, served_folder) as server:
+        for name, value in server.variables().items():
+            monkeypatch.setenv(name, value)
+        yield server

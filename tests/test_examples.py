@@ -1,17 +1,21 @@
 """The examples run as a user would run them and show what they promise."""
 
+import importlib.util
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def run(name: str, folder: Path) -> str:
+def run(name: str, folder: Path, *words: str) -> str:
     """Run an example in a process of its own and return what it printed."""
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / name, folder], capture_output=True, text=True, check=False, cwd=folder
-    )
+    command = [sys.executable, EXAMPLES / name, folder, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -33,6 +37,32 @@ def test_cohort_and_crossover(tmp_path: Path) -> None:
     assert "parents:  [('003', 'base'), ('001', 'mate')]" in out
     assert "split at: 000" in out
     assert out.count("diff --git a/world.json b/world.json") == 2
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed: see requirements-ray.txt")
+def test_ray_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers on Ray, each with a clone, meet in one bare remote: all trials in every clone, one leaderboard."""
+    scratch = tempfile.mkdtemp(prefix="ray-")  # Ray's sockets need a short path
+    monkeypatch.setenv("RAY_TMPDIR", scratch)
+    try:
+        out = run("ray_campaign.py", tmp_path, "--workers", "2", "--trials", "3")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    assert "6 trials by 2 workers; 7 trials in 3 clones" in out
+    assert "every clone gives the same answers" in out
+    assert "best: w" in out, "no worker beat the baseline"
+    told = ["git", "for-each-ref", "--format=%(refname:lstrip=3)", "refs/notes/lineage"]
+    refs = subprocess.run(told, cwd=tmp_path / "campaign.git", capture_output=True, text=True, check=True).stdout
+    assert refs.split() == ["driver", "w0", "w1"]
+
+
+def test_the_ray_campaign_needs_a_remote_on_a_cluster(tmp_path: Path) -> None:
+    """A cluster's machines cannot reach a folder of the driver's."""
+    pytest.importorskip("ray", reason="ray is not installed: see requirements-ray.txt")
+    command = [sys.executable, EXAMPLES / "ray_campaign.py", tmp_path, "--address", "ray://nowhere:1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--remote URL" in done.stderr
 
 
 def test_every_example_is_run_here() -> None:

@@ -144,6 +144,16 @@ class Victim:
             for _ in range(5):
                 self.one(store)
 
+    def sync(self) -> None:
+        """Record and sync with ``origin`` in turns; what a sync that returned had to carry is acknowledged again."""
+        while True:
+            with self.open() as store:
+                for _ in range(10):
+                    self.one(store)
+                    outcomes = store.sync().outcomes
+                    assert not any(outcome.state == "refused" for outcome in outcomes), outcomes
+                    self.ack("synced", store.journal.tips()["alice"])
+
     def read(self) -> None:
         """Read all the time; an error of ours is a line in the file, and a store that shrinks is an error."""
         most = 0

@@ -1,0 +1,185 @@
+"""Several clones of one campaign: however their records and syncs interleave, all end with the same answers."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from clones import GOOD, answers, clones, fsck, git
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from remotes import bare
+
+import gitlineage
+from gitlineage import LineageError, LineageStore, Task, Trial
+
+PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
+SOAK = os.environ.get("GITLINEAGE_SOAK", "0") not in ("", "0")
+
+
+# -- random interleavings ----------------------------------------------------------------------------------
+
+RECORDING = ("append", "commit", "named", "same", "again", "pending", "result", "revise", "cohort", "session", "task")
+SHARING = ("push", "pull", "sync")
+STEPS = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from(RECORDING + SHARING + ("sync", "pull")), st.integers(0, 11)),
+    max_size=24,
+)
+
+
+def act(store: LineageStore, what: str, number: int) -> None:
+    """Let one clone do one thing; the number chooses among what it can choose from."""
+    views = store.log(None)
+    seen = views[number % len(views)] if views else None
+    parents = [seen.oid] if seen else []
+    row = Trial(status=("keep", "discard", "crash")[number % 3], core_metric=1.0 + number % 4, specialist="ann")
+    if what == "append":
+        store.append(row)
+    elif what == "commit":
+        store.commit({"f": b"%d" % number}, parents, trial=row)
+    elif what == "named":
+        store.commit({"f": b"%d" % (number % 5)}, parents, trial=_named(row, f"00{number % 3}"))
+    elif what == "same":
+        store.append(Trial(exp_id=f"s{number % 2}", status="keep", core_metric=2.0, hypothesis="the same everywhere"))
+    elif what == "again" and seen:
+        store.record(seen.oid, row)
+    elif what == "pending":
+        store.commit({"f": b"waits"}, parents, trial=Trial(hypothesis=f"waits {number}"))
+    elif what == "result" and seen:
+        store.record(seen.oid, _named(row, seen.trial.exp_id), revise=False)
+    elif what == "revise" and seen:
+        store.record(seen.oid, _named(row, seen.trial.exp_id), revise=True)
+    elif what == "cohort":
+        name = f"c{number % 2}"
+        with suppress(LineageError):
+            store.open_cohort(name, parents[: number % 2])
+        store.commit({"f": b"%d" % number}, store.cohort(name).base, trial=row, cohort=name)
+    elif what == "session":
+        store.render_prompt("ann", record=True)
+    elif what == "task":
+        store.set_task(Task(lower_is_better=number % 2 == 0))
+
+
+def _named(row: Trial, exp_id: str) -> Trial:
+    return Trial(exp_id=exp_id, status=row.status, core_metric=row.core_metric, specialist=row.specialist)
+
+
+def share(store: LineageStore, what: str) -> None:
+    """Push, pull or sync; nothing may be refused."""
+    outcomes = getattr(store, what)().outcomes
+    assert {outcome.state for outcome in outcomes} <= GOOD, outcomes
+
+
+@settings(max_examples=150 if SOAK else 20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(STEPS)
+def test_any_interleaving_ends_in_the_same_answers(steps: Sequence[tuple[int, str, int]]) -> None:
+    """Two rounds of syncs after anything at all: every clone, a new one, and a rebuilt index say the same."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        remote = bare(folder / "remote.git")
+        with clones(folder, str(remote), "abc") as stores:
+            mine: list[set[str]] = [set() for _ in stores]
+            for who, what, number in steps:
+                store = stores[who]
+                if what in SHARING:
+                    share(store, what)
+                    continue
+                before = {view.oid for view in store.log(None)}
+                with suppress(LineageError):
+                    act(store, what, number)
+                mine[who] |= {view.oid for view in store.log(None)} - before
+            for _ in range(2):
+                for store in stores:
+                    share(store, "sync")
+            told = [answers(store, folder / "board") for store in stores]
+            assert told[0] == told[1] == told[2]
+            assert {oid for _, oid, *_ in told[0]["log"]} == set().union(*mine)
+            stores[0].reindex()
+            assert answers(stores[0], folder / "board") == told[0]
+        with LineageStore.clone(remote, folder / "new") as new:
+            assert answers(new, folder / "board") == told[0]
+        for each in (remote, folder / "a", folder / "b", folder / "c", folder / "new"):
+            fsck(each)
+
+
+# -- many writers at once ----------------------------------------------------------------------------------
+
+WRITER = """
+import json, sys
+from pathlib import Path
+from gitlineage import LineageStore, Trial
+url, root, writer, count, every = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+identity = (writer, writer + "@example.org")
+store = LineageStore.clone(url, root, writer=writer, identity=identity)
+print("ready", flush=True)
+sys.stdin.readline()
+for at in range(count):
+    best = store.best().exp_id
+    trial = Trial(exp_id=f"{writer}-{at:03d}", status="keep", core_metric=9 - at / 100, hypothesis=f"on {best}")
+    store.commit({"f": f"{writer} {at}".encode()}, [best], trial=trial)
+    if at % every == every - 1:
+        for outcome in store.sync().outcomes:
+            print(json.dumps([outcome.writer, outcome.direction, outcome.state, outcome.reason]), flush=True)
+"""
+
+
+@pytest.mark.soak
+def test_eight_writers_against_one_remote_at_once(tmp_path: Path) -> None:
+    """8 processes record 50 trials each and sync all the time: 400 trials everywhere, nothing ever refused."""
+    writers, count, every = [f"w{at}" for at in range(8)], 50, 1 if SOAK else 5
+    remote = bare(tmp_path / "remote.git")
+    (tmp_path / "first").mkdir()
+    with clones(tmp_path / "first", str(remote), "d") as (driver,):
+        driver.append(Trial(exp_id="base", status="baseline", core_metric=10.0))
+        share(driver, "sync")
+        outcomes = _together([[str(remote), str(tmp_path / each), each, str(count), str(every)] for each in writers])
+        assert [told for told in outcomes if told[2] not in GOOD] == []
+        assert sum(told[1] == "push" for told in outcomes) >= len(writers) * count / every
+        share(driver, "sync")
+        first = answers(driver, tmp_path / "board")
+        assert len(driver.all_trials()) == 1 + len(writers) * count
+        for each in writers:
+            with LineageStore(tmp_path / each, writer=each) as store:
+                share(store, "sync")
+                assert answers(store, tmp_path / "board") == first
+                line = git(tmp_path / each, "rev-list", "--first-parent", f"refs/notes/lineage/{each}").split()
+                assert len(line) == count + 1
+    for each in (remote, tmp_path / "first" / "d", *(tmp_path / each for each in writers)):
+        fsck(each)
+    assert len(git(remote, "for-each-ref", "refs/notes/lineage").splitlines()) == len(writers) + 1
+
+
+def _together(calls: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Run the writers so that they begin together, and return the outcomes that they saw."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", WRITER, *call],
+            env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for call in calls
+    ]
+    seen = []
+    try:
+        for process in processes:
+            assert process.stdout.readline() == "ready\n", process.stderr.read()
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in processes:
+            out, err = process.communicate()
+            assert process.returncode == 0, err[-3000:]
+            seen += [json.loads(line) for line in out.splitlines()]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    return seen
