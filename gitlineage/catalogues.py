@@ -66,6 +66,7 @@ class Catalogues(Relations):
         Raises:
             StorageError: the count cannot be written.
         """
+        self.check_present()
         try:
             self._usage.touch(resolve(self._views, id), stamp(self._clock()))
         except OSError as error:
@@ -201,7 +202,7 @@ class Catalogues(Relations):
 
     def _counted(self, entry: CatalogEntry) -> CatalogEntry:
         """Return an entry with the uses that this clone has counted and not recorded yet."""
-        total, last = self._usage.totals().get(entry.id, (0, ""))
+        total, last = (0, "") if self._past else self._usage.totals().get(entry.id, (0, ""))
         if not total:
             return entry
         sql = "SELECT total FROM usage WHERE oid = ? AND writer = ?"

@@ -240,6 +240,34 @@ class HookTaken(LineageError):
         super().__init__(said)
 
 
+class InThePast(LineageError):
+    """
+    Something was to be recorded in a store that shows a past moment.
+
+    Args:
+        moment: which one, in words.
+    """
+
+    def __init__(self, moment: str) -> None:
+        self.moment = moment
+        super().__init__(f"this is the store as of {moment}, to be read only; do that in the store as it is now")
+
+
+class BisectFailed(LineageError):
+    """
+    A search for the first bad snapshot found none.
+
+    Args:
+        reason: why, and what to do.
+        candidates: the commits among which it is, where that is known.
+    """
+
+    def __init__(self, reason: str, candidates: Sequence[str] = ()) -> None:
+        self.reason = reason
+        self.candidates = tuple(candidates)
+        super().__init__(reason)
+
+
 class Conflict(LineageError):
     """
     A ref moved under a write, again and again.

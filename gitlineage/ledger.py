@@ -5,6 +5,7 @@ Layer 14. Everything that can go wrong around a write is here: a damaged index, 
 moves, a process that died before us.
 """
 
+import copy
 import os
 import secrets
 import sqlite3
@@ -18,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import msgspec
 
 from gitlineage import codec, derived, index
-from gitlineage.errors import Conflict, Invalid, RepositoryError, StorageError
+from gitlineage.errors import Conflict, InThePast, Invalid, RepositoryError, StorageError
 from gitlineage.gitrepo import GitRepo, Identity, find_repository, init_repository
 from gitlineage.index import Damaged, Index
 from gitlineage.journal import PREFIX, Journal, Recorded, check_writer, is_archive
@@ -67,6 +68,15 @@ def reading(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate
 class Ledger:
     """One open repository; `LineageStore` says what the arguments mean."""
 
+    _past = ""
+    """Which past moment this store shows, in words; empty for the present."""
+
+    _until: Callable[[Recorded], bool] | None = None
+    """The rule that lets through the events up to that moment."""
+
+    _trusted: Index | None = None
+    """The trusted writers' events alone, once they were asked for."""
+
     def __init__(
         self,
         root: str | os.PathLike[str],
@@ -114,6 +124,7 @@ class Ledger:
         if self._writer is None:
             self._writer = self.repo.config("lineage.writer")
         if self._writer is None:
+            self.check_present()
             with self._lock():
                 self._writer = GitRepo(self.root).config("lineage.writer") or self._new_writer()
         return check_writer(self._writer)
@@ -144,6 +155,7 @@ class Ledger:
 
     def holding(self) -> AbstractContextManager[None]:
         """Wait for the writers' lock and hold it."""
+        self.check_present()
         return self._lock()
 
     def recorded_by(self, writer: str, tip: str) -> tuple[int, int] | None:
@@ -191,11 +203,42 @@ class Ledger:
     def _who(self) -> Identity:
         return self._identity or self.repo.identity()
 
+    # -- the past ------------------------------------------------------------------------------------------
+
+    def check_present(self) -> None:
+        """
+        Refuse to go on in a store that shows the past.
+
+        Raises:
+            InThePast: this one does.
+        """
+        if self._past:
+            raise InThePast(self._past)
+
+    def as_of(self, until: Callable[[Recorded], bool], told: str) -> Self:
+        """
+        Return a store that answers as this one did at a past moment, and records nothing.
+
+        Args:
+            until: the rule that lets through the events up to that moment.
+            told: which moment that is, in words.
+        """
+        past = copy.copy(self)
+        past._past, past._until = told, self.let_through(until)
+        past._landing = past._desk = past._wanted = past._trusted = None
+        past._use(index.build(self.repo, self.journal, self.journal.tips(), past._until))
+        return past
+
+    def let_through(self, rule: Callable[[Recorded], bool]) -> Callable[[Recorded], bool]:
+        """Return a rule that lets through what another one does, as long as it is not after this store's moment."""
+        own = self._until
+        return rule if own is None else lambda found: own(found) and rule(found)
+
     # -- the index -----------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
-        if self._landing is not None:
+        if self._landing is not None or self._past:
             return
         try:
             if os.getpid() != self._process or self._index.is_replaced():
@@ -209,6 +252,7 @@ class Ledger:
 
     def reindex(self) -> int:
         """Throw the index and the derived refs away, build them anew, and return the number of trials."""
+        self.check_present()
         self._rebuild(None)
         return self._views.total()
 
@@ -343,6 +387,7 @@ class Ledger:
             StorageError: the disk refused; nothing was recorded.
             Conflict: another program kept moving the writer's ref.
         """
+        self.check_present()
         if self._landing is not None:
             yield self
             return
@@ -393,6 +438,7 @@ class Ledger:
         Raises:
             RepositoryError: a batch is open.
         """
+        self.check_present()
         if self._landing is not None:
             raise RepositoryError("a batch is open; end it first")
         with self._lock(), self.repo.packing():

@@ -6,9 +6,10 @@ Layer 10. One function resolves every id that a user types (design 7), and repor
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from gitlineage import codec
-from gitlineage.errors import Ambiguous, LineageError, NotFound
+from gitlineage.errors import Ambiguous, Invalid, LineageError, NotFound
 from gitlineage.journal import Journal, Recorded
 from gitlineage.landing import parse_time
 from gitlineage.models import CommitOid, Order, Snapshot
@@ -17,6 +18,9 @@ from gitlineage.views import Views
 
 Id = str | Snapshot | Trial
 """What the library takes for a snapshot: any text that the command line takes, a snapshot, or a trial."""
+
+Moment = int | str | datetime
+"""What the library takes for a moment of the past: a clock, a time, or any text that `moment` takes."""
 
 _OF_SNAPSHOT = "SELECT oid FROM snapshots WHERE oid >= ? AND oid < ?"
 _OF_FORGE = "SELECT oid FROM forges WHERE oid >= ? AND oid < ?"
@@ -87,6 +91,32 @@ def moment(views: Views, journal: Journal, at: str) -> Callable[[Recorded], bool
     if not clock:
         raise NotFound("trial, commit of a writer's ref or time", at, views.nearest(at))
     return lambda found: found.event.clock <= clock
+
+
+def moment_of(views: Views, journal: Journal, until: Moment) -> tuple[Callable[[Recorded], bool], str]:
+    """
+    Return the rule of `moment` for what the library takes for one, and that moment in words.
+
+    Args:
+        views: the store as it is now.
+        journal: the writers' refs.
+        until: a clock as a number, a time, or any text that `moment` takes.
+
+    Raises:
+        NotFound: the text is no moment.
+        Invalid: a negative clock.
+    """
+    if isinstance(until, bool) or not isinstance(until, int | str | datetime):
+        raise TypeError(f"a moment is a clock, a time or text, not {type(until).__name__}")
+    if isinstance(until, int):
+        if until < 0:
+            raise Invalid(f"a clock is 0 or more, not {until}")
+        return (lambda found: found.event.clock <= until), f"clock {until}"
+    if isinstance(until, datetime):
+        aware = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+        latest = aware.timestamp()
+        return (lambda found: (told := _time(found)) is None or told <= latest), aware.isoformat()
+    return moment(views, journal, until), until
 
 
 def _time(found: Recorded) -> float | None:

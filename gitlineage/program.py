@@ -5,9 +5,11 @@ Layer 1. Used where only git itself will do: filters, transport, maintenance (de
 """
 
 import os
+import signal
 import subprocess
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from tempfile import TemporaryFile
 
 from gitlineage.errors import GitFailed
@@ -29,6 +31,9 @@ _REPOSITORY_VARIABLES = (
     "GIT_ICASE_PATHSPECS",
 )
 
+
+_PATIENCE = 3
+"""Seconds that a process has to end after it was told to."""
 
 INSIDE = "GITLINEAGE_INSIDE"
 """The variable that keeps our own client hooks from running for git calls of ours; a server's hook heeds it not."""
@@ -76,6 +81,58 @@ def run(
     if status:
         raise GitFailed(words, status, said, output)
     return output
+
+
+def attached(
+    arguments: Iterable[str],
+    *,
+    cwd: str | os.PathLike[str],
+    output: int | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> int:
+    """
+    Run git with this process's own output, and return its exit status; for what people want to watch.
+
+    It runs in a process group of its own: an interrupt here ends git and all that it started before this returns.
+
+    Args:
+        arguments: the words after ``git``.
+        cwd: the folder it runs in.
+        output: the descriptor that takes its standard output; by default this process's.
+        variables: environment variables to set.
+
+    Raises:
+        GitFailed: it is not installed.
+    """
+    words = list(arguments)
+    kept = {key: value for key, value in os.environ.items() if key not in _REPOSITORY_VARIABLES}
+    try:
+        child = subprocess.Popen(
+            ["git", *words],
+            cwd=cwd,
+            env=kept | {INSIDE: "1"} | dict(variables or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            process_group=0,
+        )
+    except FileNotFoundError as error:
+        raise GitFailed(words, 127, "the git program is not installed or the folder is gone") from error
+    try:
+        return child.wait()
+    except BaseException:
+        _end(child)
+        raise
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """End a process, politely at first, and then whatever is left of its group."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_PATIENCE)
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 def _overheard(

@@ -14,6 +14,7 @@ import msgspec
 from gitlineage import codec, index, queries, signing
 from gitlineage.catalogues import Catalogues
 from gitlineage.errors import Invalid, InvalidTrial
+from gitlineage.histories import Histories
 from gitlineage.index import Index, read_row
 from gitlineage.ledger import reading
 from gitlineage.models import (
@@ -49,7 +50,7 @@ _NAMED = 5
 R = TypeVar("R")
 
 
-class LineageStore(Catalogues):
+class LineageStore(Catalogues, Histories):
     """
     The lineage of one repository.
 
@@ -67,8 +68,6 @@ class LineageStore(Catalogues):
         RepositoryError: there is no usable repository.
         Invalid: the task differs from the one recorded in the store.
     """
-
-    _trusted: Index | None = None
 
     # -- recording -----------------------------------------------------------------------------------------
 
@@ -492,6 +491,7 @@ class LineageStore(Catalogues):
         """
         from gitlineage.verify import Verification, verifier_for
 
+        self.check_present()
         check = verifier_for(self.repo, allowed_signers)
         for _ in range(_LOOKS):
             self.refresh()
@@ -533,12 +533,12 @@ class LineageStore(Catalogues):
         if trusted_only:
             shown = self._trusted_index()
             if at is not None:
-                until = moment(Views(shown, self.repo), self.journal, at)
+                until = self.let_through(moment(Views(shown, self.repo), self.journal, at))
                 shown = index.build(self.repo, self.journal, shown.tips(), until)
             return Views(shown, self.repo, raw_parents)
         if at is None:
             return Views(self._index, self.repo, raw_parents)
-        until = moment(self._views, self.journal, at)
+        until = self.let_through(moment(self._views, self.journal, at))
         return Views(index.build(self.repo, self.journal, self.journal.tips(), until), self.repo, raw_parents)
 
     def _trusted_index(self) -> Index:
@@ -548,7 +548,7 @@ class LineageStore(Catalogues):
         tips = self._index.tips()
         found = trusted(self.repo, self.journal, signing.verifier(self.repo), tips)
         if self._trusted is None or self._trusted.tips() != found:
-            self._trusted = index.build(self.repo, self.journal, found)
+            self._trusted = index.build(self.repo, self.journal, found, self._until)
         if left := sorted(tips.keys() - found.keys()):
             more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
             self.watcher.note(f"left out, because not signed by their owners: {', '.join(left[:_NAMED])}{more}")

@@ -628,6 +628,7 @@ def _refusal(writer: str, direction: str, old: str | None, new: str | None, reas
 
 
 def _check_free(ledger: Ledger) -> None:
+    ledger.check_present()
     if ledger.in_batch:
         raise RepositoryError("a batch is open on this store; end it before lineage is exchanged")
 

@@ -64,6 +64,13 @@ COMMANDS = {
         "impact": ("catalogue", "Show what breaks if an artifact is deprecated"),
         "path": ("relations", "Show the shortest path from an ancestor to a descendant"),
     },
+    "Ask why": {
+        "blame": ("history", "Show which change made the score worse"),
+        "audit": ("history", "List every event that touches a snapshot, in order"),
+        "bisect": ("history", "Find the first bad snapshot by running a command"),
+        "events": ("history", "Print the event log, in order"),
+        "infer": ("history", "List which trials' texts cite other trials"),
+    },
     "Hand over": {
         "prompt": ("prompt", "Print the lineage prompt for the next agent"),
         "board": ("prompt", "Write the leaderboard and its companions into a folder"),

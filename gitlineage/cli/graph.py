@@ -71,6 +71,9 @@ def graph(
     limit: Annotated[
         int, typer.Option("--limit", min=0, metavar="N", help="Refuse to draw more snapshots; 0 draws any number.")
     ] = 2000,
+    inferred: Annotated[
+        bool, typer.Option("--inferred", help="Draw dashed what `gitlineage infer` proposes, too.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -99,6 +102,7 @@ def graph(
             depth=3 if depth is None else depth,
             relationship_types=relations,
             limit=limit,
+            proposed=[each.relationship() for each in store.infer()] if inferred else (),
         )
     text = draw(shown, wanted)
     if wanted == "mermaid" and len(shown.links()) > _MERMAID_EDGES:

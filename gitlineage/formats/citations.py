@@ -38,6 +38,11 @@ def cited(text: str, known: Collection[str]) -> list[str]:
         text: a hypothesis or notes.
         known: every id that may be cited.
     """
+    return list(dict.fromkeys(name for _, name in mentions(text, known)))
+
+
+def mentions(text: str, known: Collection[str]) -> list[tuple[int, str]]:
+    """Return where in a text which ids are cited, in order; by the rules of `cited`."""
     ids = _Ids(known)
     found: list[tuple[int, str]] = []
     for match in _LED.finditer(text):
@@ -57,7 +62,12 @@ def cited(text: str, known: Collection[str]) -> list[str]:
     for match in _HASH.finditer(text):
         if (name := ids.hashed(match["name"])) is not None:
             found.append((match.start(), name))
-    return list(dict.fromkeys(name for _, name in sorted(found)))
+    return sorted(set(found))
+
+
+def may_cite(text: str) -> bool:
+    """Whether a text cites anything at all if the right ids are known."""
+    return any(pattern.search(text) for pattern in (_LED, _SHARP, _HASH))
 
 
 def _readings(name: str) -> list[str]:

@@ -1,0 +1,278 @@
+"""
+Commands that ask why: blame, audit, bisect, events, infer.
+
+Layer 22.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from gitlineage.cli import layout, listing, look, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.layout import Cell, Column
+from gitlineage.cli.opening import opened
+from gitlineage.store import LineageStore
+from gitlineage.treediff import diff_trees
+
+if TYPE_CHECKING:
+    from gitlineage.blame import Blame, Regression
+    from gitlineage.chronicle import LineageEvent
+
+app = commands()
+
+_STDERR = 2
+_EVENTS = (
+    Column("clock", right=True),
+    Column("when", drop=1),
+    Column("writer", cap=16, drop=2),
+    Column("by", cap=16, drop=3),
+    Column("what"),
+)
+_INFERRED = (
+    Column("trial", cap=14),
+    Column("cites", cap=14),
+    Column("in", drop=1),
+    Column("text"),
+)
+
+
+def _number(value: str | None) -> str | None:
+    if value is not None and options.number(value, "--noise") < 0:
+        raise typer.BadParameter(f"{value} is negative")
+    return value
+
+
+# -- blame ---------------------------------------------------------------------------------------------------------
+
+
+@command(app, "blame", "gitlineage blame best --all")
+def blame(
+    ctx: typer.Context,
+    name: options.Id,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every step that made it worse, not only the first.")
+    ] = False,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            "--noise",
+            metavar="X",
+            callback=_number,
+            help="The standard deviation of one score. [default: what replicates show]",
+        ),
+    ] = None,
+    stat: Annotated[bool, typer.Option("--stat", help="Summarise the edits by file.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Show which change made the score worse
+
+    The first step on the line of primary parents, root first, whose score is worse than the last one before it, with
+    its edit. Trials on one snapshot, or on snapshots of equal content, tell how much scores vary by themselves: what
+    is worse by less than two standard deviations is no regression. Trials without a score are passed over.
+    """
+    with opened(ctx) as store:
+        found = store.blame(name, noise=None if noise is None else float(noise))
+        shown = found.regressions if everything else found.regressions[:1]
+        if as_json:
+            output.json_line(_blame_object(store, found, shown, stat))
+        else:
+            _print_blame(store, found, shown, stat)
+
+
+def _patch(store: LineageStore, found: "Regression", stat: bool) -> bytes:
+    """Return what changed between the two snapshots of a step, whatever lies between them."""
+    old, new = store.snapshot(found.parent_oid).tree, store.snapshot(found.oid).tree
+    return diff_trees(store.repo, old, new, stat=stat)
+
+
+def _blame_object(store: LineageStore, found: "Blame", shown: "Sequence[Regression]", stat: bool) -> dict[str, Any]:
+    edits = [
+        {**msgspec.to_builtins(each), "stat" if stat else "patch": _patch(store, each, stat).decode("utf-8", "replace")}
+        for each in shown
+    ]
+    return {**msgspec.to_builtins(found), "threshold": found.threshold, "regressions": edits}
+
+
+def _print_blame(store: LineageStore, found: "Blame", shown: "Sequence[Regression]", stat: bool) -> None:
+    if not shown:
+        output.say(f"no regression among {len(found.chain)} trials, from {_clean(found.chain[:1])}")
+    label = store.task.short
+    for each in shown:
+        worse = f"{label} {each.score:.10g} is worse than {each.parent_score:.10g} of {output.clean(each.parent)}"
+        output.say(f"{output.paint(output.clean(each.trial), 'bold')}  {worse} by {each.change:.6g}")
+        layout.facts(
+            [
+                ("  hypothesis", output.clean(each.hypothesis)),
+                ("  specialist", output.clean(each.specialist)),
+                ("  author", output.clean(each.author)),
+                ("  recorded by", output.clean(each.writer)),
+                ("  commit", each.oid),
+                ("  unknown between", _clean(each.unknown)),
+            ]
+        )
+        output.say()
+        look.print_patch(_patch(store, each, stat))
+        output.say()
+    output.say(_noise_words(found))
+    if found.within_noise:
+        output.say(f"worse within the noise: {_clean(found.within_noise)}")
+    if found.unknown:
+        output.say(f"without a score, passed over: {_clean(found.unknown)}")
+    left = len(found.regressions) - len(shown)
+    if left:
+        output.say(f"worse later too: {left} more; --all shows them")
+
+
+def _noise_words(found: "Blame") -> str:
+    noise = found.noise
+    if noise.given:
+        source = "as given"
+    elif noise.trials:
+        contents = "1 content" if noise.contents == 1 else f"{noise.contents} contents"
+        source = f"from {noise.trials} replicates of {contents}"
+    else:
+        source = "because there are no replicates; --noise says another"
+    return f"noise: sigma {noise.sigma:.6g} {source}; a change below {found.threshold:.6g} is no regression"
+
+
+def _clean(names: Sequence[str]) -> str:
+    return ", ".join(map(output.clean, names))
+
+
+# -- audit and events ----------------------------------------------------------------------------------------------
+
+
+@command(app, "audit", "gitlineage audit best --json")
+def audit(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
+    """
+    List every event that touches a snapshot, in order
+
+    Its rows and all that its notes say, relations from it and to it, its cohort's opening, amends and rebases, forge
+    attempts that made it, and what its trials' agents were shown: when, who and what.
+    """
+    with opened(ctx) as store:
+        found = store.audit(name)
+        if as_json:
+            for each in found:
+                output.json_line({"what": each.what, "own": each.own, **msgspec.to_builtins(each.event)})
+        else:
+            layout.table(_EVENTS, [_cells(each.event, each.what) for each in found])
+
+
+@command(app, "events", "gitlineage events --type trial --since 2026-01-01 --json")
+def events(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Only events that touch this snapshot.", show_default=False)
+    ] = None,
+    writer: Annotated[str | None, typer.Option("--writer", metavar="NAME", help="Only events of this writer.")] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE,...", help="Only events of these types, such as trial; repeatable."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="POINT", help="From this clock, or ISO 8601 time, on.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Print the event log, in order
+
+    State is what all events add up to, in the order of clock and writer. With --json each is an object: event_type,
+    timestamp, actor, payload, writer, clock and oid. Note lines that are no events are skipped with a warning.
+    """
+    with opened(ctx) as store:
+        found = store.events(name, writer=writer, types=options.listed(types) or None, since=since)
+        if as_json:
+            for each in found:
+                output.json_line(each)
+        else:
+            from gitlineage.chronicle import audited
+
+            layout.table(_EVENTS, [_cells(each.event, each.what) for each in audited(store.views(), "", found)])
+        oid = store.resolve(name) if name is not None else None
+        for owner, place, reason in store.problems():
+            if writer in (None, owner) and oid in (None, place):
+                output.warning(f"skipped a line in the note of {output.clean(owner)} on {place[:12]}: {reason}")
+
+
+def _cells(event: "LineageEvent", what: str) -> list[Cell]:
+    actor = "" if event.actor == event.writer else event.actor
+    return [
+        Cell(str(event.clock), "dim"),
+        Cell(event.timestamp, "dim"),
+        Cell(event.writer),
+        Cell(actor),
+        Cell(what),
+    ]
+
+
+# -- bisect --------------------------------------------------------------------------------------------------------
+
+
+@command(app, "bisect", "gitlineage bisect 000 best -- python check.py")
+def bisect(
+    ctx: typer.Context,
+    good: Annotated[str, typer.Argument(metavar="GOOD", help="Where the command works.", show_default=False)],
+    bad: Annotated[str, typer.Argument(metavar="BAD", help="Where it does not any more.", show_default=False)],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="-- COMMAND...", help="What to run in a checkout of each commit.", show_default=False),
+    ],
+    as_json: options.Json = False,
+) -> None:
+    """
+    Find the first bad snapshot by running a command
+
+    git bisect runs it on commits between the two, along first parents, in a temporary checkout: exit code 0 is good,
+    125 cannot tell, other codes below 126 are bad. Your own HEAD, index, branches and files stay as they are. With
+    --json what the command prints goes to standard error.
+    """
+    with opened(ctx) as store:
+        output.flush()
+        found = store.bisect(good, bad, words, output=_STDERR if as_json else None)
+        snapshot = store.snapshot(found.first_bad)
+        edit = store.recipe_edit(snapshot.oid)
+        if as_json:
+            more = {"tested": found.tested, "skipped": found.skipped, "stat": edit.diff(stat=True)}
+            output.json_line(listing.snapshot_object(store, snapshot, **more))
+            return
+        skipped = f", {found.skipped} of them skipped" if found.skipped else ""
+        name = output.clean(store.views().name(snapshot.oid))
+        output.say(f"first bad: {output.paint(name, 'bold')}, after {found.tested} commits tested{skipped}")
+        listing.print_snapshots(store, [snapshot])
+        look.print_patch(edit.diff_bytes(stat=True))
+
+
+# -- infer ---------------------------------------------------------------------------------------------------------
+
+
+@command(app, "infer", "gitlineage infer --notes")
+def infer(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Only what this snapshot's trials cite.", show_default=False)
+    ] = None,
+    notes: Annotated[bool, typer.Option("--notes", help="Read the notes too, not only the hypotheses.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """
+    List which trials' texts cite other trials
+
+    These are proposals, read from the texts each time: they are kept nowhere and never count as parents. What is a
+    parent or related already is left out. `gitlineage relate` records one that is right; `graph --inferred` draws them.
+    """
+    with opened(ctx) as store:
+        found = store.infer(name, notes=notes)
+        if as_json:
+            for each in found:
+                output.json_line(each)
+        else:
+            layout.table(
+                _INFERRED,
+                [[Cell(each.source, "bold"), Cell(each.target), Cell(each.column), Cell(each.text)] for each in found],
+            )
