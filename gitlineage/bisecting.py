@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -26,12 +26,18 @@ _POSSIBLE = "# possible first bad commit: ["
 _OID = 40
 
 _RUN = """
+failed=$1
+shift
 unset GITLINEAGE_INSIDE GIT_CONFIG_PARAMETERS GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX
 "$@"
 code=$?
-git reset --quiet --hard || exit 128
-case $code in 126|127) echo $code >"$GITLINEAGE_BISECT_FAILED"; exit 128;; esac
-if [ $code -ge 128 ]; then echo $code >"$GITLINEAGE_BISECT_FAILED"; fi
+git -c core.hooksPath=/dev/null reset --quiet --hard || exit 128
+case $code in
+    126|127) echo $code >"$failed"; exit 128;;
+esac
+if [ $code -ge 128 ]; then
+    echo $code >"$failed"
+fi
 exit $code
 """
 """What git runs: the command as it would be run by hand; what it changed in tracked files is undone before the next."""
@@ -52,7 +58,11 @@ class Bisection(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int = 0
 
 
-def between(repo: GitRepo, good: str, bad: str) -> list[str]:
+def _short(oid: str) -> str:
+    return oid[:12]
+
+
+def between(repo: GitRepo, good: str, bad: str, name: Callable[[str], str] = _short) -> list[str]:
     """
     Return the first parents that lead from a bad commit to a good one, the bad one first, the good one left out.
 
@@ -67,14 +77,22 @@ def between(repo: GitRepo, good: str, bad: str) -> list[str]:
         at = parents[0] if parents else None
     if at is None:
         raise BisectFailed(
-            f"{good[:12]} is not on the primary chain that led to {bad[:12]}; `gitlineage path` shows what connects two"
+            f"{name(good)} is not on the primary chain that led to {name(bad)}; `gitlineage path` shows what connects two"
         )
     if not chain:
-        raise BisectFailed(f"{good[:12]} cannot be good and bad; name two snapshots")
+        raise BisectFailed(f"{name(good)} cannot be good and bad; name two snapshots")
     return chain
 
 
-def bisect(repo: GitRepo, good: str, bad: str, command: Sequence[str], *, output: int | None = None) -> Bisection:
+def bisect(
+    repo: GitRepo,
+    good: str,
+    bad: str,
+    command: Sequence[str],
+    *,
+    output: int | None = None,
+    name: Callable[[str], str] = _short,
+) -> Bisection:
     """
     Run a command on commits of a primary chain until the first bad one is known.
 
@@ -87,20 +105,21 @@ def bisect(repo: GitRepo, good: str, bad: str, command: Sequence[str], *, output
         bad: a commit that goes back to it by first parents.
         command: the command's words.
         output: the descriptor that takes the standard output; by default this process's.
+        name: how a commit is called in an error.
 
     Raises:
         BisectFailed: the two are not on one chain, the command cannot be run, or it could not tell.
         GitFailed: git could not do it.
     """
-    if len(between(repo, good, bad)) == 1:
+    if len(between(repo, good, bad, name)) == 1:
         return Bisection(first_bad=CommitOid(bad), tested=0)
     with _checkout(repo, bad) as (tree, state):
-        failed = tree.parent / "failed"
+        failed, script = tree.parent / "failed", tree.parent / "run"
+        script.write_text(_RUN, encoding="utf-8")
         start = [*_NO_HOOKS, "bisect", "start", "--first-parent", bad, good]
         program.run(start, cwd=tree)
-        words = [*_NO_HOOKS, "bisect", "run", "sh", "-c", _RUN, "sh", *command]
-        told = {"GITLINEAGE_BISECT_FAILED": str(failed)}
-        status = program.attached(words, cwd=tree, output=output, variables=told)
+        words = [*_NO_HOOKS, "bisect", "run", "sh", str(script), str(failed), *command]
+        status = program.attached(words, cwd=tree, output=output)
         log = _read(state / "BISECT_LOG")
         if failed.exists():
             raise BisectFailed(_why(int(failed.read_text()), command))
@@ -111,7 +130,7 @@ def bisect(repo: GitRepo, good: str, bad: str, command: Sequence[str], *, output
         if possible:
             raise BisectFailed(
                 f"the command could not tell (125) where it mattered: the first bad one is among {len(possible)}, "
-                f"{', '.join(oid[:12] for oid in possible)}",
+                f"{', '.join(sorted(map(name, possible)))}",
                 possible,
             )
         raise BisectFailed(f"git bisect run ended with {status} and found nothing; what it said is above")

@@ -150,8 +150,8 @@ class Histories(Ledger):
 
         if not command:
             raise Invalid("there is no command to run")
-        ends = [resolve(self._views, each) for each in (good, bad)]
-        return bisecting.bisect(self.repo, ends[0], ends[1], command, output=output)
+        ends = resolve(self._views, good), resolve(self._views, bad)
+        return bisecting.bisect(self.repo, *ends, command, output=output, name=self._views.name)
 
 
 def _since(since: Moment) -> Callable[[Recorded], bool]:

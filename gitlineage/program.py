@@ -88,7 +88,6 @@ def attached(
     *,
     cwd: str | os.PathLike[str],
     output: int | None = None,
-    variables: Mapping[str, str] | None = None,
 ) -> int:
     """
     Run git with this process's own output, and return its exit status; for what people want to watch.
@@ -99,7 +98,6 @@ def attached(
         arguments: the words after ``git``.
         cwd: the folder it runs in.
         output: the descriptor that takes its standard output; by default this process's.
-        variables: environment variables to set.
 
     Raises:
         GitFailed: it is not installed.
@@ -110,7 +108,7 @@ def attached(
         child = subprocess.Popen(
             ["git", *words],
             cwd=cwd,
-            env=kept | {INSIDE: "1"} | dict(variables or {}),
+            env=kept | {INSIDE: "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             process_group=0,

@@ -243,6 +243,7 @@ def bisect(
             return
         skipped = f", {found.skipped} of them skipped" if found.skipped else ""
         name = output.clean(store.views().name(snapshot.oid))
+        output.say()  # git leaves its last line open
         output.say(f"first bad: {output.paint(name, 'bold')}, after {found.tested} commits tested{skipped}")
         listing.print_snapshots(store, [snapshot])
         look.print_patch(edit.diff_bytes(stat=True))
