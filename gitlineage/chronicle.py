@@ -175,7 +175,7 @@ def _ordered(found: Iterable[Recorded], writer: str | None, rule: Rule | None) -
 
 
 def _lineage_event(found: Recorded) -> LineageEvent:
-    payload: dict[str, Any] = msgspec.to_builtins(found.event)
+    payload: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found.event))
     kind, clock, at = payload.pop("type"), payload.pop("clock"), payload.pop("at", "")
     payload.pop("writer", None)
     actor = payload.get("actor") or payload.get("specialist") or payload.get("row", {}).get("specialist")

@@ -1,6 +1,7 @@
 """Inferred relations: what texts cite, and what of it is proposed."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -85,14 +86,20 @@ def test_each_pair_once(campaign: LineageStore) -> None:
     assert pairs(campaign, "004") == [("004", "002"), ("004", "001")]
 
 
-def test_an_id_of_two_writers(campaign: LineageStore, open_store: Callable[..., LineageStore]) -> None:
-    """The citing writer's own trial is meant; where both are somebody else's, nothing is proposed."""
-    bob = open_store(writer="bob")
-    bob.commit({"g": b"1"}, trial=_row("mine").replace(exp_id="x1"))
-    campaign.commit({"g": b"2"}, trial=_row("mine too").replace(exp_id="x1")) if False else None
-    carol = open_store(writer="carol")
-    carol.commit({"g": b"3"}, trial=_row("like exp x1"))
-    assert pairs(carol)[-1][1] == "x1"
+def test_an_id_of_two_writers(
+    campaign: LineageStore, open_store: Callable[..., LineageStore], folder: Path, tmp_path: Path
+) -> None:
+    """The citing writer's own trial is meant; where all are somebody else's, nothing is proposed."""
+    bob = open_store(tmp_path / "bob", writer="bob")
+    bob.commit({"g": b"bob"}, trial=_row("of bob").replace(exp_id="x1"))
+    own = campaign.commit({"g": b"alice"}, trial=_row("of alice").replace(exp_id="x1"))
+    campaign.pull(str(tmp_path / "bob"))
+    campaign.commit({"f": b"4"}, ["000"], trial=_row("like exp x1").replace(exp_id="x2"))
+    (found,) = campaign.infer("x2")
+    assert (found.target, found.target_id) == ("x1@alice", own.oid)
+    carol = open_store(folder, writer="carol")
+    carol.commit({"f": b"5"}, ["000"], trial=_row("like exp x1").replace(exp_id="x3"))
+    assert carol.infer("x3") == []
 
 
 def test_no_control_characters(campaign: LineageStore) -> None:
