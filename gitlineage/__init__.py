@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 from gitlineage._version import __version__
 
 if TYPE_CHECKING:
+    from gitlineage.bisecting import Bisection
+    from gitlineage.blame import Blame, Regression
+    from gitlineage.chronicle import AuditEntry, LineageEvent
     from gitlineage.errors import (
         Ambiguous,
         BadRows,
+        BisectFailed,
         CohortMismatch,
         Conflict,
         CorruptEvent,
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
         DrawingFailed,
         Duplicate,
         GitFailed,
+        InThePast,
         Invalid,
         InvalidContent,
         InvalidTrial,
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
         StorageError,
         UnsupportedRepository,
     )
+    from gitlineage.inferring import Inferred
     from gitlineage.ledger import Watcher
     from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
     from gitlineage.relation import EvolutionStep, Relationship, RelationType
@@ -43,7 +49,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Ambiguous",
     "AncestryNode",
+    "AuditEntry",
     "BadRows",
+    "BisectFailed",
+    "Bisection",
+    "Blame",
     "Cohort",
     "CohortMismatch",
     "Conflict",
@@ -56,16 +66,20 @@ __all__ = [
     "FailureLabel",
     "Finding",
     "GitFailed",
+    "InThePast",
+    "Inferred",
     "Invalid",
     "InvalidContent",
     "InvalidTrial",
     "LineageError",
+    "LineageEvent",
     "LineageSnapshot",
     "LineageStore",
     "NotFound",
     "PromptOptions",
     "RecipeEdit",
     "RefOutcome",
+    "Regression",
     "RelationType",
     "Relationship",
     "RemoteError",
@@ -82,6 +96,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "bisecting": ["Bisection"],
+    "blame": ["Blame", "Regression"],
+    "chronicle": ["AuditEntry", "LineageEvent"],
+    "inferring": ["Inferred"],
     "models": ["AncestryNode", "Cohort", "LineageSnapshot", "PromptOptions", "Snapshot", "Task", "TrialView"],
     "ledger": ["Watcher"],
     "relation": ["EvolutionStep", "RelationType", "Relationship"],

@@ -77,7 +77,8 @@ def between(repo: GitRepo, good: str, bad: str, name: Callable[[str], str] = _sh
         at = parents[0] if parents else None
     if at is None:
         raise BisectFailed(
-            f"{name(good)} is not on the primary chain that led to {name(bad)}; `gitlineage path` shows what connects two"
+            f"{name(good)} is not on the primary chain that led to {name(bad)}; "
+            "`gitlineage path` shows what connects two"
         )
     if not chain:
         raise BisectFailed(f"{name(good)} cannot be good and bad; name two snapshots")

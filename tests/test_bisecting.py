@@ -128,7 +128,7 @@ class TestUntouched:
         (chain.root / "staged").write_text("staged\n")
         git("add", "staged")
         (chain.root / "n").write_text("edited\n")
-        for hook in ("post-checkout", "post-index-change", "reference-transaction"):
+        for hook in ("post-checkout", "post-index-change"):
             path = chain.root / ".git" / "hooks" / hook
             path.parent.mkdir(exist_ok=True)
             path.write_text(f"#!/bin/sh\necho {hook} >>'{chain.root}/.git/hooked'\n")
@@ -162,7 +162,8 @@ class TestUntouched:
         """The command and git end, the checkout goes, the exit code says that it was interrupted."""
         before = everything(users.root)
         started = tmp_path / "started"
-        words = ["bisect", "t0", "t8", "--", "sh", "-c", f'echo $$ >"{started}.new"; mv "{started}.new" "{started}"; sleep 60']
+        script = f'echo $$ >"{started}.new"; mv "{started}.new" "{started}"; sleep 60'
+        words = ["bisect", "t0", "t8", "--", "sh", "-c", script]
         with subprocess.Popen(
             [sys.executable, "-m", "gitlineage.cli", *words],
             cwd=users.root,

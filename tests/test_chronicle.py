@@ -69,7 +69,7 @@ class TestEvents:
     def test_by_type(self, busy: LineageStore) -> None:
         """Several types may be asked for; an unknown one is an error."""
         assert kinds(busy.events(types=["cohort", "session"])) == ["cohort", "session"]
-        with pytest.raises(Invalid, match="relationship_added.*relation_added"):
+        with pytest.raises(Invalid, match=r"relationship_added.*relation_added"):
             busy.events(types=["relationship_added"])
 
     def test_since_a_clock_or_a_time(self, busy: LineageStore) -> None:

@@ -109,7 +109,9 @@ def opened(folder: Path) -> LineageStore:
     return LineageStore(folder, writer="alice", identity=("Alice", "alice@example.org"), clock=Clock())
 
 
-@settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
+)
 @given(STEPS)
 def test_every_past_moment_answers_as_it_did_then(steps: Sequence[tuple[str, int]]) -> None:
     """After each step of any history the answers are kept; replayed to that step's clock, they are the same."""
@@ -130,7 +132,9 @@ def test_every_past_moment_answers_as_it_did_then(steps: Sequence[tuple[str, int
                     assert past.log(None) == store.replay(clock).log(None)
 
 
-@settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck)
+)
 @given(STEPS, st.integers(0, 11))
 def test_the_cache_and_the_tail_are_all_there_is(steps: Sequence[tuple[str, int]], seen: int) -> None:
     """An index that another process left at some step and that folds the rest equals one of all events, row by row."""

@@ -83,6 +83,7 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
             ("same content", _kin(store, store.same(snapshot.oid))),
             ("rewritten from", _kin(store, store.rewritten_from(snapshot.oid))),
             ("rewritten as", _kin(store, store.rewritten_as(snapshot.oid))),
+            ("cites (inferred)", _listed([each.target for each in store.infer(snapshot.oid)])),
             ("cohort", output.clean(snapshot.cohort or "")),
             ("siblings", _siblings(store, snapshot)),
             ("saw", ", ".join(dict.fromkeys(output.clean(view.saw) for view in views if view.saw))),
