@@ -158,7 +158,7 @@ class TestInfer:
         assert shell.objects("infer", "006") == []
 
     def test_show_and_graph(self, shell: Shell) -> None:
-        """The command show names them apart, graph draws them dashed where that is asked for; parents are what they were."""
+        """What `show` names apart, `graph` draws dashed where that is asked for; parents are what they were."""
         assert "cites (inferred)  001\n" in shell("show", "005")
         assert "-.->" in shell("graph", "--all", "--inferred")
         assert "-.->" not in shell("graph", "--all")
