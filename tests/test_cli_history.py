@@ -40,7 +40,7 @@ class TestBlame:
         """--all has the later ones too, --noise another idea of what is noise, --stat the files only."""
         said = shell("blame", "007", "--all", "--noise", "0", "--stat")
         assert [line[:3] for line in said.splitlines() if "is worse than" in line] == ["005", "006", "007"]
-        assert "sigma 0 as given" in said
+        assert "noise: sigma 0 as given; every change counts" in said
         assert " a.txt | 2 +-" in said and "-three" not in said
 
     def test_json(self, shell: Shell) -> None:

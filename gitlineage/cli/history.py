@@ -136,7 +136,8 @@ def _noise_words(found: "Blame") -> str:
         source = f"from {noise.trials} replicates of {contents}"
     else:
         source = "because there are no replicates; --noise says another"
-    return f"noise: sigma {noise.sigma:.6g} {source}; a change below {found.threshold:.6g} is no regression"
+    small = f"a change below {found.threshold:.6g} is no regression" if found.threshold else "every change counts"
+    return f"noise: sigma {noise.sigma:.6g} {source}; {small}"
 
 
 def _clean(names: Sequence[str]) -> str:
