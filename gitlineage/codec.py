@@ -125,7 +125,26 @@ class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
     seen: int = 0
 
 
-AnyEvent = TrialEvent | SnapshotEvent | CohortEvent | TaskEvent | TableEvent | SessionEvent
+class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
+    """
+    A snapshot came from another store; the commit that carries the note is recorded.
+
+    Args:
+        name: what it is called there; it is found by that name here too.
+        source: which kind of store, and which version of its format, as ``openrange/2``.
+        document: the oid of a blob with what that store says about it, byte for byte.
+        file: the document's file name there; empty for a stub.
+        stub: whether that store only names it and has no document of its own.
+    """
+
+    name: str
+    source: str
+    document: str
+    file: str = ""
+    stub: bool = False
+
+
+AnyEvent = TrialEvent | SnapshotEvent | CohortEvent | TaskEvent | TableEvent | SessionEvent | ImportedEvent
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AnyEvent)

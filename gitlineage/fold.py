@@ -105,6 +105,8 @@ class Fold:
                     self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
                 case codec.SessionEvent():
                     self._session(oid, event, order)
+                case codec.ImportedEvent():
+                    self._imported(self._snapshot(oid, order, made), event, order)
         except LineageError as error:
             self.problem(Problem(found.writer, oid, str(error)))
         if len(self._trials) + len(self._snapshots) >= _WAITING:
@@ -206,6 +208,14 @@ class Fold:
         if self._is_earliest("sessions", oid, order):
             values = (oid, event.specialist, *_key(order), event.at)
             self._db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
+
+    def _imported(self, snapshot: int, event: codec.ImportedEvent, order: Order) -> None:
+        sql = "SELECT clock, writer FROM imported WHERE name = ? AND snapshot = ?"
+        known = self._db.execute(sql, (event.name, snapshot)).fetchone()
+        if known is None or order < Order(*known):
+            said = (event.source, event.document, event.file, event.stub)
+            values = (event.name, snapshot, *said, *_key(order))
+            self._db.execute("INSERT OR REPLACE INTO imported VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def _is_earliest(self, table: str, oid: str, order: Order) -> bool:
         """Whether an event comes before what a table holds of the same commit."""

@@ -6,11 +6,12 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
 # 4: all indexes have names, so that a build from nothing can make them last
+# 5: names that snapshots have in the stores they came from
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -37,6 +38,9 @@ CREATE TABLE sessions (
     oid TEXT PRIMARY KEY, specialist TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, at TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
+CREATE TABLE imported (
+    name TEXT, snapshot INTEGER, source TEXT NOT NULL, document TEXT NOT NULL, file TEXT NOT NULL,
+    stub INTEGER NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (name, snapshot)) WITHOUT ROWID;
 CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID
 """.strip().split(";\n")
 
@@ -57,6 +61,7 @@ CREATE INDEX trials_eligible ON trials (rank, clock, writer)
 CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
 CREATE INDEX cohorts_by_name ON cohorts (name);
 CREATE INDEX cohorts_by_clock ON cohorts (clock);
+CREATE INDEX imported_by_snapshot ON imported (snapshot);
 CREATE INDEX sessions_by_specialist ON sessions (specialist, clock)
 """.strip().split(";\n")
 """What a build from nothing makes at its end; ``trials_by_snapshot`` is not here, because the build itself needs it."""

@@ -23,6 +23,7 @@ EVENTS = [
     codec.TaskEvent(task=Task(score_field="acc", lower_is_better=False, label="a", epsilon=0.25), **STAMP),
     codec.TableEvent(shape={"columns": ["exp_id"], "newline": "\r\n"}, rows=3, **STAMP),
     codec.SessionEvent(specialist="arch", prompt=OID, tips={"alice": OID}, parameters={"top_k": 20}, seen=6, **STAMP),
+    codec.ImportedEvent(name="a1b2", source="openrange/2", document=OID, file="a1b2.json", stub=True, **STAMP),
 ]
 quick = settings(max_examples=200, deadline=None, database=None)
 json_values = st.recursive(

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 LAYERS: list[list[str]] = [
     ["_version", "errors"],
     ["trial", "message", "graph", "program", "packs", "schema", "render.text", "demo.passages"],
-    ["models", "packer", "formats.tsv", "demo.edits"],
+    ["models", "packer", "formats.tsv", "formats.openrange", "demo.edits"],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "render.prompt"],
@@ -19,11 +19,11 @@ LAYERS: list[list[str]] = [
     ["index"],
     ["views", "landing"],
     ["names", "queries", "derived", "prompts", "search"],
-    ["recorder"],
+    ["recorder", "adoption"],
     ["ledger"],
     ["store"],
     ["tables", "demo.loop"],
-    ["boards"],
+    ["boards", "curricula"],
     ["cli.*"],
 ]
 EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}
