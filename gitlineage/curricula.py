@@ -196,10 +196,8 @@ class _Plan:
             self._break_circles()
         elif circle := self._circle():
             names = " -> ".join(key.name for key in [*circle, circle[0]])
-            name = next(
-                (files[key.file].name for key in circle if key.file is not None), self._nodes[circle[0].name][1]
-            )
-            self._bad.append((name, f"the lineage goes in a circle: {names}"))
+            tellers = [self._nodes[key.name][1] if key.file is None else files[key.file].name for key in circle]
+            self._bad.append((min(tellers), f"the lineage goes in a circle: {names}"))
         if self._bad:
             raise BadFiles(str(folder), self._bad)
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlineage import LineageError, LineageStore, Task, Trial, Watcher
-from gitlineage.codec import CohortEvent, SessionEvent, SnapshotEvent, TaskEvent, TrialEvent
+from gitlineage.codec import CohortEvent, ImportedEvent, SessionEvent, SnapshotEvent, TaskEvent, TrialEvent
 from gitlineage.gitrepo import GitRepo, Identity, init_repository
 from gitlineage.index import Index, build
 from gitlineage.journal import Problem, Recorded
@@ -27,6 +27,8 @@ TABLES = (
     "SELECT * FROM cohorts ORDER BY 1",
     "SELECT * FROM sessions ORDER BY 1",
     "SELECT * FROM tables ORDER BY 1, 2",
+    "SELECT i.name, s.oid, i.source, i.document, i.file, i.stub, i.clock, i.writer FROM imported i "
+    "JOIN snapshots s ON s.id = i.snapshot ORDER BY 1, 2",
     "SELECT * FROM problems ORDER BY 1, 2, 3",
     "SELECT * FROM meta ORDER BY 1",
 )
@@ -140,6 +142,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("snapshot")),
     st.tuples(st.just("cohort"), st.sampled_from(["c0", "c1"])),
     st.tuples(st.just("session"), st.sampled_from(["s0", "s1"])),
+    st.tuples(st.just("imported"), st.sampled_from(["n0", "n1"]), st.booleans()),
     st.tuples(st.just("task"), st.sampled_from(["val_bpb", "core_metric"]), st.booleans()),
     st.tuples(st.just("broken")),
 )
@@ -160,6 +163,8 @@ def make(tangle, kind, at: int, clock: int, writer: str) -> Recorded | Problem:
             event = CohortEvent(name=name, base=(oids[0],), **stamp)
         case ("session", who):
             event = SessionEvent(specialist=who, prompt="0" * 40, **stamp)
+        case ("imported", name, stub):
+            event = ImportedEvent(name=name, source="openrange/2", document="0" * 40, stub=stub, **stamp)
         case ("task", field, lower):
             event = TaskEvent(task=Task(score_field=field, lower_is_better=lower), **stamp)
         case _:
