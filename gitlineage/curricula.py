@@ -15,7 +15,7 @@ from gitlineage.adoption import Adopted
 from gitlineage.errors import Ambiguous, BadFiles, Invalid, InvalidContent, StorageError
 from gitlineage.formats import openrange
 from gitlineage.formats.openrange import Node, Record
-from gitlineage.graph import topological
+from gitlineage.graph import reach, topological
 from gitlineage.models import ROLES, CommitOid, Origin, Snapshot
 from gitlineage.store import LineageStore
 from gitlineage.views import Views
@@ -130,11 +130,12 @@ def read_folder(folder: Path) -> list[File]:
     except OSError as error:
         raise Invalid(f"cannot read {folder}: {error.strerror or error}") from error
     found, bad = [], []
+    seen: dict[str, Node] = {}
     for path in paths:
         try:
             path.name.encode()
             data = path.read_bytes()
-            record = openrange.read(data)
+            record = openrange.read(data, seen)
             _check(record)
         except UnicodeEncodeError:
             bad.append((repr(path.name), "its name is not valid Unicode text"))
@@ -415,7 +416,7 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
             files[_free(origin, files)] = store.repo.read(origin.document)
     if chosen == 2:
         for snapshot in native:
-            files[f"{snapshot.oid[:_NATIVE]}.json"] = openrange.write(writer.snapshot(snapshot))
+            files[f"{snapshot.oid[:_NATIVE]}.json"] = writer.snapshot(snapshot)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
@@ -431,14 +432,14 @@ class _Writer:
     def __init__(self, store: LineageStore, views: Views) -> None:
         self._store = store
         self._views = views
-        self._nodes: dict[str, dict[str, Any]] = {}
+        self._nodes: dict[str, str] = {}
         self._above: dict[str, list[CommitOid]] = {}
         self.left_out: list[tuple[str, str]] = []
 
-    def snapshot(self, snapshot: Snapshot) -> dict[str, Any]:
-        """Return a snapshot with its whole chain, root first."""
-        above = [node.id for node in self._store.ancestors(snapshot.oid)]
-        lineage = topological([*reversed(above), snapshot.oid], self._parents)
+    def snapshot(self, snapshot: Snapshot) -> bytes:
+        """Return a snapshot's file, with its whole chain, root first."""
+        whole = reach([snapshot.oid], lambda oids: {oid: self._parents(oid) for oid in oids})
+        lineage = topological(list(reversed(whole)), self._parents)
         artifacts, manifest = {}, self._manifest(snapshot)
         for path, data in read_files(self._store.repo, snapshot.tree).items():
             try:
@@ -448,11 +449,10 @@ class _Writer:
                 shown = path.encode("utf-8", "backslashreplace").decode()
                 manifest["gitlineage"].setdefault("left_out", []).append(shown)
                 self.left_out.append((snapshot.oid[:_NATIVE], shown))
-        return openrange.new_snapshot(
-            lineage=[self._node(oid) for oid in lineage], artifacts=artifacts, manifest=manifest
-        )
+        value = openrange.new_snapshot(id=snapshot.oid[:_NATIVE], lineage=(), artifacts=artifacts, manifest=manifest)
+        return openrange.write_chained(value, [self._node(oid) for oid in lineage])
 
-    def _node(self, oid: CommitOid) -> Mapping[str, Any]:
+    def _node(self, oid: CommitOid) -> str:
         if oid in self._nodes:
             return self._nodes[oid]
         snapshot = self._views.snapshot(oid)
@@ -471,8 +471,8 @@ class _Writer:
         origin = self._views.origin_on(oid)
         if origin is not None and _generation(origin) == 2:
             node = dict(_own_node(self._store.repo.read(origin.document)) or node)
-        self._nodes[oid] = node
-        return node
+        text = self._nodes[oid] = openrange.node_text(node)
+        return text
 
     def _parents(self, oid: CommitOid) -> list[CommitOid]:
         if oid not in self._above:

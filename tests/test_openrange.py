@@ -239,6 +239,21 @@ def test_the_index_is_a_cache(store: LineageStore, legacy: Path, git: Any) -> No
     assert values(out) == values(legacy)
 
 
+def test_one_fetched_ref_carries_it_all(
+    store: LineageStore, open_store: Any, legacy: Path, tmp_path: Path, git: Any
+) -> None:
+    """Whoever fetches the writer's ref has the snapshots, their names and the files as they were."""
+    made = Second(legacy, dag=True)
+    import_openrange(store, legacy)
+    there = tmp_path / "there"
+    git("init", "-q", there)
+    git("fetch", "-q", store.root.resolve(), "refs/notes/lineage/*:refs/notes/lineage/*", cwd=there)
+    other = open_store(there, "bob")
+    assert names(other.parents(made.last)) == [made.left, made.right]
+    export_openrange(other, tmp_path / "out")
+    assert values(tmp_path / "out") == values(legacy)
+
+
 def test_what_was_recorded_here_goes_out_for_old_readers(store: LineageStore, legacy: Path, tmp_path: Path) -> None:
     """A curriculum goes on in gitlineage: new snapshots have the whole chain, ``parent_id``, ``parents`` and cohort."""
     made = Second(legacy)
@@ -561,6 +576,15 @@ def test_new_parents_are_there_for_old_and_new_readers(
         case _:
             evolve = written["lineage"].get("_evolve") or {}
             assert evolve.get("parent_snapshot_id") == first_parent
+
+
+@quick
+@given(files())
+def test_a_chain_spelled_node_by_node(value: dict[str, Any]) -> None:
+    """Putting a file together from its nodes' texts gives the same bytes as spelling it whole."""
+    whole = snapshot([node("a", None), node("b", "a", extra=value)], {"a": '\n  "lineage": []'}, extra=value)
+    texts = [openrange.node_text(each) for each in whole["lineage"]]
+    assert openrange.write_chained(whole, texts) == openrange.write(whole)
 
 
 @settings(max_examples=15, deadline=None, database=None)

@@ -106,14 +106,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.node.parents
 
 
-def read(data: bytes) -> Record:
+def read(data: bytes, seen: dict[str, Node] | None = None) -> Record:
     """
     Return the record that a file's bytes spell.
+
+    Args:
+        data: the bytes.
+        seen: nodes of files of the same store, by id, which grows; chains repeat them, so they are checked and kept
+            in memory once.
 
     Raises:
         Invalid: it is no JSON, or no snapshot; the message names the field.
     """
-    return from_mapping(parse(data))
+    return from_mapping(parse(data), seen)
 
 
 def parse(data: bytes) -> Any:
@@ -149,6 +154,22 @@ def write(value: Mapping[str, Any]) -> bytes:
     return _SURROGATE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", f"{text}\n").encode()
 
 
+def write_chained(value: Mapping[str, Any], lineage: Iterable[str]) -> bytes:
+    """
+    Return a generation 2 snapshot as `write` does, with the nodes of its chain as `node_text` spells them.
+
+    A chain repeats what the files of its ancestors say, and spelling a node anew for each would take long.
+    """
+    text = write({**value, "lineage": []}).decode()
+    nodes = ",\n    ".join(lineage)
+    return text.replace('\n  "lineage": []', f'\n  "lineage": [\n    {nodes}\n  ]', 1).encode()
+
+
+def node_text(node: Mapping[str, Any]) -> str:
+    """Return a lineage node as it stands in a generation 2 file."""
+    return write(node).decode().rstrip("\n").replace("\n", "\n    ")
+
+
 def detect(value: Any) -> int:
     """
     Return which generation a JSON value is of.
@@ -173,9 +194,13 @@ def detect(value: Any) -> int:
     return 3 if later else 1
 
 
-def from_mapping(value: Any) -> Record:
+def from_mapping(value: Any, seen: dict[str, Node] | None = None) -> Record:
     """
     Return the record that a JSON value spells, of whichever generation it is.
+
+    Args:
+        value: the JSON value.
+        seen: as for `read`.
 
     Raises:
         Invalid: a required key is missing or something has the wrong type; the message names the field.
@@ -185,7 +210,7 @@ def from_mapping(value: Any) -> Record:
     if missing:
         raise Invalid(f"{', '.join(missing)}: missing; a generation {generation} snapshot needs it")
     _check(value, _KINDS[generation], "")
-    record = _READERS[generation](value)
+    record = _read_2(value, seen) if generation == 2 and seen is not None else _READERS[generation](value)
     if record.id in record.parents and generation != 3:
         raise Invalid(f"parents: {record.id!r} is its own parent")
     return record
@@ -247,11 +272,11 @@ def new_node(
 
 
 def new_snapshot(
-    *, lineage: Sequence[Mapping[str, Any]], artifacts: Mapping[str, str], manifest: Mapping[str, Any]
+    *, id: str, lineage: Sequence[Mapping[str, Any]], artifacts: Mapping[str, str], manifest: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a generation 2 snapshot of files alone; the last lineage node is its own."""
     return {
-        "id": lineage[-1]["id"],
+        "id": id,
         "manifest": dict(manifest),
         "world": {},
         "tasks": [],
@@ -278,28 +303,41 @@ def _read_1(value: Mapping[str, Any]) -> Record:
     return Record(generation=1, node=_node(value, "", "snapshot_id", "parent_snapshot_id"), value=value)
 
 
-def _read_2(value: Mapping[str, Any]) -> Record:
+def _read_2(value: Mapping[str, Any], seen: dict[str, Node] | None = None) -> Record:
     artifacts = value.get("artifacts")
     if artifacts is not None:
         _want(artifacts, ("object",), "artifacts")
         for path, text in artifacts.items():
             _want(text, ("text",), f"artifacts[{path!r}]")
     nodes: dict[str, Node] = {}
+    known = {} if seen is None else seen
     for at, item in enumerate(value["lineage"]):
-        where = f"lineage[{at}]"
-        _want(item, ("object",), where)
-        _check(item, _NODE_KINDS, f"{where}.")
-        for number, path in enumerate(item.get("touched_files", ())):
-            _want(path, ("text",), f"{where}.touched_files[{number}]")
-        node = _node(item, f"{where}.", "id", "parent_id")
+        node = _met(known, item) or _chain_node(item, f"lineage[{at}]")
         if node.id in nodes:
-            raise Invalid(f"{where}.id: {node.id!r} is there twice")
-        nodes[node.id] = node
+            raise Invalid(f"lineage[{at}].id: {node.id!r} is there twice")
+        nodes[node.id] = known[node.id] = node
+    if seen is not None:
+        value = {**value, "lineage": [node.value for node in nodes.values()]}
     own = _id(value["id"], "id")
     if nodes and next(reversed(nodes)) != own:
         raise Invalid(f"lineage: ends with {next(reversed(nodes))!r}, not with the snapshot itself, {own!r}")
     last = nodes.pop(own, Node(id=own))
     return Record(generation=2, node=last, chain=tuple(nodes.values()), artifacts=artifacts or {}, value=value)
+
+
+def _met(known: Mapping[str, Node], item: Any) -> Node | None:
+    """Return the node that another file's chain had already, where it is the very same."""
+    own = item.get("id") if isinstance(item, dict) else None
+    node = known.get(own) if isinstance(own, str) else None
+    return node if node is not None and node.value == item else None
+
+
+def _chain_node(item: Any, where: str) -> Node:
+    _want(item, ("object",), where)
+    _check(item, _NODE_KINDS, f"{where}.")
+    for number, path in enumerate(item.get("touched_files", ())):
+        _want(path, ("text",), f"{where}.touched_files[{number}]")
+    return _node(item, f"{where}.", "id", "parent_id")
 
 
 def _read_3(value: Mapping[str, Any]) -> Record:
