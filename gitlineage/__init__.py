@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         CohortMismatch,
         Conflict,
         CorruptEvent,
+        Cycle,
         Duplicate,
         GitFailed,
         Invalid,
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
         InvalidTrial,
         LineageError,
         NotFound,
+        RemoteError,
         RepositoryError,
         StorageError,
         UnsupportedRepository,
     )
     from gitlineage.ledger import Watcher
     from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
+    from gitlineage.relation import EvolutionStep, Relationship, RelationType
     from gitlineage.store import LineageStore
+    from gitlineage.sync import Exchange, RefOutcome
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
 
@@ -43,7 +47,10 @@ __all__ = [
     "CohortMismatch",
     "Conflict",
     "CorruptEvent",
+    "Cycle",
     "Duplicate",
+    "EvolutionStep",
+    "Exchange",
     "FailureLabel",
     "GitFailed",
     "Invalid",
@@ -55,6 +62,10 @@ __all__ = [
     "NotFound",
     "PromptOptions",
     "RecipeEdit",
+    "RefOutcome",
+    "RelationType",
+    "Relationship",
+    "RemoteError",
     "RepositoryError",
     "Snapshot",
     "StorageError",
@@ -69,7 +80,9 @@ __all__ = [
 _HOMES = {
     "models": ["AncestryNode", "Cohort", "LineageSnapshot", "PromptOptions", "Snapshot", "Task", "TrialView"],
     "ledger": ["Watcher"],
+    "relation": ["EvolutionStep", "RelationType", "Relationship"],
     "store": ["LineageStore"],
+    "sync": ["Exchange", "RefOutcome"],
     "treediff": ["RecipeEdit"],
     "trial": ["FailureLabel", "Trial"],
 }

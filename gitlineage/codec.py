@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from gitlineage.catalogue import ForgePhase
 from gitlineage.errors import CorruptEvent, Invalid, InvalidTrial
 from gitlineage.models import Task
 from gitlineage.trial import AUTO_ID, Trial
@@ -144,7 +145,116 @@ class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
     stub: bool = False
 
 
-AnyEvent = TrialEvent | SnapshotEvent | CohortEvent | TaskEvent | TableEvent | SessionEvent | ImportedEvent
+class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
+    """
+    A commit was made from another one by an amend or a rebase; the commit that carries the note is the new one.
+
+    Args:
+        old: the commit it was made from, whose trials stay there.
+        how: what git calls it: ``amend`` or ``rebase``.
+    """
+
+    old: str
+    how: str = ""
+
+
+class RelationAdded(Event, frozen=True, kw_only=True, tag="relation_added"):
+    """
+    The commit that carries the note is related to another one (semantics 23).
+
+    Args:
+        target: the other commit.
+        relation: the type of the relation.
+        actor: who or what says so.
+        context: JSON values that were said about it.
+    """
+
+    target: str
+    relation: str
+    actor: str = ""
+    context: dict[str, Any] = {}
+
+
+class RelationDeprecated(Event, frozen=True, kw_only=True, tag="relation_deprecated"):
+    """
+    A relation of the commit that carries the note no longer holds (semantics 24).
+
+    It ends the relations of this type to this target that come before it in the order of events; a later
+    ``relation_added`` makes a new one.
+
+    Args:
+        target: the other commit.
+        relation: the type of the relation.
+        actor: who or what says so.
+        reason: why.
+    """
+
+    target: str
+    relation: str
+    actor: str = ""
+    reason: str = ""
+
+
+class EntryEvent(Event, frozen=True, kw_only=True, tag="entry"):
+    """
+    The catalogue says something about the commit that carries the note; the last word on each field holds.
+
+    Args:
+        fields: fields of a `CatalogEntry` and their values.
+        actor: who or what says so.
+    """
+
+    fields: dict[str, Any]
+    actor: str = ""
+
+
+class UsageEvent(Event, frozen=True, kw_only=True, tag="usage"):
+    """
+    How often this writer's clone has used the commit that carries the note; the highest count holds.
+
+    Args:
+        total: how often in all.
+        last_used: when last, UTC, ISO 8601.
+    """
+
+    total: int
+    last_used: str
+
+
+class ForgeEvent(Event, frozen=True, kw_only=True, tag="forge"):
+    """
+    An attempt to forge an artifact; the commit that carries the note is its own (semantics 34).
+
+    Args:
+        intent: what was wanted.
+        phases: what was done, in order.
+        result: the commit of what came of it; empty where nothing did.
+        success: whether it worked out.
+        actor: who or what forged.
+    """
+
+    intent: str
+    phases: tuple[ForgePhase, ...] = ()
+    result: str = ""
+    success: bool = False
+    actor: str = ""
+
+
+AnyEvent = (
+    TrialEvent
+    | SnapshotEvent
+    | CohortEvent
+    | TaskEvent
+    | TableEvent
+    | SessionEvent
+    | RelationAdded
+    | RelationDeprecated
+    | EntryEvent
+    | UsageEvent
+    | ForgeEvent
+    | RewriteEvent
+    | ImportedEvent
+)
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AnyEvent)

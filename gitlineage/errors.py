@@ -12,14 +12,19 @@ LineageError
 │   ├── InvalidTrial             a trial row: status, metric, exp id
 │   ├── InvalidContent           a snapshot's files: path escapes, oversized files
 │   ├── BadRows                  an import with bad rows; ``rows`` lists line and reason
-│   └── BadFiles                 an import with bad files; ``files`` lists name and reason
+│   ├── BadFiles                 an import with bad files; ``files`` lists name and reason
+│   └── BadBundle                a bundle that is damaged, foreign or incomplete
 ├── Duplicate                    an exp id that is taken by a different row
+├── Cycle                        a relation whose target goes back to its source already
 ├── CohortMismatch               a member whose parents are not its cohort's base
 ├── RepositoryError              the repository cannot be used as asked
 │   ├── UnsupportedRepository    e.g. an object format that libgit2 cannot read
 │   └── StorageError             the disk: full, read-only, permission
+├── HookTaken                    a user's own git hook is where ours would go
 ├── Conflict                     the writer's ref moved under us and retries ran out
 ├── CorruptEvent                 a note line that is not an event
+├── RemoteError                  a remote could not be reached, or refused; nothing here was changed
+├── SigningError                 a signature that cannot be made or checked: key, program, configuration
 └── GitFailed                    the git program ended with an error
 ```
 """
@@ -144,6 +149,21 @@ class BadFiles(Invalid):
         super().__init__(f"{source}: {many}, nothing was imported\n{listing}")
 
 
+class BadBundle(Invalid):
+    """
+    A bundle that was refused as a whole.
+
+    Args:
+        file: its name.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        self.file = file
+        self.reason = reason
+        super().__init__(f"{file}: {reason}; nothing was taken")
+
+
 class Duplicate(LineageError):
     """
     An exp id that already names a different row.
@@ -156,6 +176,26 @@ class Duplicate(LineageError):
     def __init__(self, exp_id: str, reason: str) -> None:
         self.exp_id = exp_id
         super().__init__(f"exp id {exp_id!r} {reason}")
+
+
+class Cycle(LineageError):
+    """
+    A relation that would make something its own ancestor.
+
+    Args:
+        source: the name of what it would lead from.
+        target: the name of what it would lead to.
+        relationship_type: its type.
+    """
+
+    def __init__(self, source: str, target: str, relationship_type: str) -> None:
+        self.source = source
+        self.target = target
+        self.relationship_type = relationship_type
+        why = (
+            "a snapshot cannot be related to itself" if source == target else f"{target} goes back to {source} already"
+        )
+        super().__init__(f"{source} {relationship_type} {target} would create a cycle: {why}")
 
 
 class CohortMismatch(LineageError):
@@ -190,6 +230,33 @@ class StorageError(RepositoryError):
     """The disk refused: full, read-only, or no permission."""
 
 
+class HookTaken(LineageError):
+    """
+    A git hook that is not ours.
+
+    Args:
+        hook: its name.
+        path: where it is.
+        aside: the place it would be moved to, where something is already.
+        removing: whether it was to be removed.
+    """
+
+    def __init__(self, hook: str, path: str, aside: str | None = None, *, removing: bool = False) -> None:
+        self.hook = hook
+        self.path = path
+        self.aside = aside
+        if removing:
+            said = f"{path} is not a hook of gitlineage; nothing was removed, delete it yourself if you mean it"
+        elif aside is not None:
+            said = f"{path} is a hook of your own, and {aside} is there already; move one of them out of the way"
+        else:
+            said = (
+                f"{path} is a hook of your own; --chain keeps it as {hook}.user and calls it first, --force puts it "
+                f"aside as {hook}.replaced"
+            )
+        super().__init__(said)
+
+
 class Conflict(LineageError):
     """
     A ref moved under a write, again and again.
@@ -216,6 +283,10 @@ class CorruptEvent(LineageError):
         super().__init__(reason)
 
 
+class SigningError(LineageError):
+    """A signature cannot be made or checked: the key, the program or the configuration does not work."""
+
+
 class GitFailed(LineageError):
     """
     The git program ended with an error.
@@ -224,13 +295,32 @@ class GitFailed(LineageError):
         command: its arguments, without the program's name.
         status: its exit status.
         message: what it said on standard error.
+        output: what it had printed by then.
     """
 
-    def __init__(self, command: Sequence[str], status: int, message: str) -> None:
+    def __init__(self, command: Sequence[str], status: int, message: str, output: bytes = b"") -> None:
         self.command = tuple(command)
         self.status = status
         self.message = message
+        self.output = output
         super().__init__(f"git {_verb(self.command)} failed ({status}): {message.strip() or 'no message'}")
+
+
+class RemoteError(LineageError):
+    """
+    A remote could not be reached, or refused; the store here is as it was, and trying again is safe.
+
+    Args:
+        remote: its name or address, without a password.
+        message: git's own last words.
+        hint: what to do, as a half sentence.
+    """
+
+    def __init__(self, remote: str, message: str, hint: str) -> None:
+        self.remote = remote
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{remote}: {message}; {hint}")
 
 
 def _verb(command: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ Layer 7. Every fold is commutative (the least order gives a thing its place, the
 arrive in any order and twice. New rows wait in memory and are written many at a time.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,13 +15,16 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec
-from gitlineage.errors import LineageError
+from gitlineage.catalogue import checked_fields
+from gitlineage.errors import CorruptEvent, LineageError
 from gitlineage.gitrepo import CommitInfo, GitRepo
 from gitlineage.journal import Problem, Recorded
 from gitlineage.links import Fresh, Links
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
-from gitlineage.trial import Trial
+from gitlineage.relation import relation_type
+from gitlineage.similarity import tokens
+from gitlineage.trial import Trial, split_number
 
 _WAITING = 5000
 """Snapshots and trials that wait at most before they are written."""
@@ -28,7 +32,9 @@ _WAITING = 5000
 _REMEMBERED = 200_000
 """Snapshots whose numbers are kept in memory while a landing is folded."""
 
+_OID = re.compile(r"[0-9a-f]{40}")
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
+_NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _row_decoder = msgspec.json.Decoder(dict[str, str])
 
 
@@ -69,6 +75,10 @@ class Fold:
         self._revised: set[int] = set()
         self._names: dict[str, list[str]] = {}
         self._highest = -1
+        self._related: list[tuple[str, str]] = []
+        found = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
+        self._backward = bool(found and found[0])
+        self._numbered: dict[str, int] = {}
 
     def _free(self, table: str) -> int:
         return int(self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
@@ -107,6 +117,16 @@ class Fold:
                     self._session(oid, event, order)
                 case codec.ImportedEvent():
                     self._imported(self._snapshot(oid, order, made), event, order)
+                case codec.RewriteEvent():
+                    self._rewrite(oid, event, order)
+                case codec.RelationAdded() | codec.RelationDeprecated():
+                    self._relation(oid, event, order)
+                case codec.EntryEvent():
+                    self._entry(oid, event, order)
+                case codec.UsageEvent():
+                    self._usage(oid, event, order)
+                case codec.ForgeEvent():
+                    self._forge(oid, event, order)
         except LineageError as error:
             self.problem(Problem(found.writer, oid, str(error)))
         if len(self._trials) + len(self._snapshots) >= _WAITING:
@@ -133,6 +153,7 @@ class Fold:
             (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
             if order < Order(*place):
                 self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*_key(order), known))
+                self._backward = True
             return known
         info = made or self._repo.commit(oid)
         trailers = read_trailers(info.message)
@@ -179,8 +200,11 @@ class Fold:
                 return
             self.done += done and not was_done
         exp_number = _number(exp_id)
-        if exp_number is not None and exp_number > self._highest:
-            self._highest = exp_number
+        if exp_number is not None:
+            if exp_number > self._highest:
+                self._highest = exp_number
+        elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
+            self._numbered[numbered[0]] = numbered[1]
         cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), _json(event.row))
         orders = (*_key(place), *_key(order))
         self._trials[snapshot, exp_id] = [number, snapshot, exp_id, *cells, event.raw, event.saw, *orders]
@@ -216,6 +240,61 @@ class Fold:
             said = (event.source, event.document, event.file, event.stub)
             values = (event.name, snapshot, *said, *_key(order))
             self._db.execute("INSERT OR REPLACE INTO imported VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def _rewrite(self, oid: str, event: codec.RewriteEvent, order: Order) -> None:
+        if not _OID.fullmatch(event.old) or event.old == oid:
+            raise CorruptEvent(f"not an event: nothing can be rewritten from {event.old[:50]!r}")
+        self._snapshot(oid, order, None)
+        self._db.execute("INSERT OR IGNORE INTO rewrites VALUES (?, ?)", (oid, event.old))
+
+    def _relation(self, oid: str, event: codec.RelationAdded | codec.RelationDeprecated, order: Order) -> None:
+        """Fold one word about a relation: each ends or begins what stands at its place in the order of all of them."""
+        added = isinstance(event, codec.RelationAdded)
+        detail = _json(event.context) if isinstance(event, codec.RelationAdded) else event.reason
+        triple = (oid, event.target, relation_type(event.relation).value)
+        self._db.execute(
+            "INSERT OR IGNORE INTO relation_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*triple, *_key(order), added, event.at, event.actor, detail),
+        )
+        said = self._db.execute(
+            "SELECT clock, writer, added, at, actor, detail FROM relation_events "
+            "WHERE source = ? AND target = ? AND type = ? ORDER BY clock, writer",
+            triple,
+        ).fetchall()
+        self._db.execute("DELETE FROM relations WHERE source = ? AND target = ? AND type = ?", triple)
+        rows: list[list[Any]] = []
+        for clock, writer, begins, at, actor, text in said:
+            is_open = bool(rows) and rows[-1][8] is None
+            if begins and not is_open:
+                rows.append([oid, triple[2], event.target, clock, writer, at, actor, text, None, None, None])
+            elif not begins and is_open:
+                rows[-1][8:] = [at, actor, text]
+        _insert(self._db, "INSERT INTO relations", 11, rows)
+        self._related.append((oid, event.target))
+
+    def _entry(self, oid: str, event: codec.EntryEvent, order: Order) -> None:
+        for field, value in checked_fields(event.fields).items():
+            self._db.execute(
+                "INSERT INTO entries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, "
+                "clock = excluded.clock, writer = excluded.writer "
+                "WHERE (excluded.clock, excluded.writer) > (clock, writer)",
+                (oid, field, _json(value), *_key(order)),
+            )
+
+    def _usage(self, oid: str, event: codec.UsageEvent, order: Order) -> None:
+        self._db.execute(
+            "INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET total = max(total, excluded.total), "
+            "last_used = max(last_used, excluded.last_used)",
+            (oid, order.writer, event.total, event.last_used),
+        )
+
+    def _forge(self, oid: str, event: codec.ForgeEvent, order: Order) -> None:
+        if self._is_earliest("forges", oid, order):
+            said = (event.intent, " ".join(tokens(event.intent)), _json(event.phases), event.result, event.success)
+            self._db.execute(
+                "INSERT OR REPLACE INTO forges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (oid, *said, event.at, event.actor, *_key(order)),
+            )
 
     def _is_earliest(self, table: str, oid: str, order: Order) -> bool:
         """Whether an event comes before what a table holds of the same commit."""
@@ -253,17 +332,22 @@ class Fold:
         """The highest number of an exp id that this transaction folded; -1 for none."""
         return self._highest
 
+    def highest_after(self, prefix: str) -> int:
+        """Return the highest number after a prefix in an exp id that this transaction folded; -1 for none."""
+        return self._numbered.get(prefix, -1)
+
     def flush(self) -> None:
         """Write what waits, so that the tables can be asked."""
         if self._snapshots:
             _insert(self._db, "INSERT INTO snapshots", 11, self._snapshots.values())
             _insert(self._db, "INSERT INTO git_parents", 3, self._parents)
             fresh, self._fresh = self._fresh, []
+            first, self._written = self._written, self._next_snapshot
             self._snapshots.clear()
             self._parents.clear()
-            self._written = self._next_snapshot
             if not self.whole:
-                self._links.add(fresh, self._numbers)
+                between = self._links.add(fresh, self._numbers)
+                self._backward = self._backward or between or self._links_lead_back(first)
         if self._trials:
             _insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
             _insert(self._db, "INSERT OR IGNORE INTO revised", 1, [(number,) for number in self._revised])
@@ -272,9 +356,33 @@ class Fold:
             self._names.clear()
 
     def finish(self) -> None:
-        """Write what waits and what the tables as a whole say."""
+        """Write what waits and what the tables as a whole say; of a whole build, after its indexes are made."""
         self.flush()
+        if self.whole:
+            self._links.add_all()
+            self._backward = self._backward or self._links_lead_back(0)
+        self._backward = self._backward or any(self._relation_leads_back(*pair) for pair in self._related)
+        self._db.executemany(_NUMBERED, self._numbered.items())
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
+        if self._backward:
+            self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
+
+    def _links_lead_back(self, first: int) -> bool:
+        """Whether a snapshot, from a number on, was recorded before one that it was derived from."""
+        sql = (
+            "SELECT 1 FROM links l JOIN snapshots s ON s.id = l.child JOIN snapshots t ON t.id = l.parent "
+            "WHERE l.child >= ? AND (t.clock, t.writer) > (s.clock, s.writer) LIMIT 1"
+        )
+        return self._db.execute(sql, (first,)).fetchone() is not None
+
+    def _relation_leads_back(self, source: str, target: str) -> bool:
+        """Whether a snapshot was recorded before one that it is related to, or one of the two is not recorded yet."""
+        sql = (
+            "SELECT (s.clock, s.writer) > (t.clock, t.writer) FROM snapshots s, snapshots t "
+            "WHERE s.oid = ? AND t.oid = ?"
+        )
+        found = self._db.execute(sql, (source, target)).fetchone()
+        return not (found and found[0])
 
 
 @lru_cache(maxsize=4096)

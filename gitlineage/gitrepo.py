@@ -11,12 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 import pygit2
 
-from gitlineage.errors import Ambiguous, Conflict, RepositoryError, StorageError, UnsupportedRepository
+from gitlineage import program
+from gitlineage.errors import Ambiguous, Conflict, GitFailed, RepositoryError, StorageError, UnsupportedRepository
 from gitlineage.packer import Packer
 from gitlineage.packs import Stored, merge, release_abandoned, sync
 
@@ -86,17 +88,23 @@ class GitRepo:
     """
     An open repository: a normal one, a bare one or a linked worktree.
 
+    Args:
+        path: the repository or a folder inside.
+        borrowed: further object directories to read from, as git's own quarantine of what is being pushed.
+
     Raises:
         RepositoryError: there is none at the path.
         UnsupportedRepository: libgit2 cannot read it, e.g. because it uses SHA-256.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], borrowed: Sequence[str] = ()) -> None:
         found = find_repository(path)
         if found is None:
             raise RepositoryError(f"no git repository at {os.fspath(path)}; `gitlineage init` makes one")
         with _foreign(f"cannot open {found}"):
             self._repo = pygit2.Repository(found)
+        self._borrowed = tuple(borrowed)
+        self._borrow()
         self._pack: Packer | None = None
         self.unconfirmed = ""
         self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
@@ -146,7 +154,12 @@ class GitRepo:
 
     def _reopen(self) -> None:
         self._repo = pygit2.Repository(self._repo.path)
+        self._borrow()
         self._recent.clear()
+
+    def _borrow(self) -> None:
+        for folder in self._borrowed:
+            self._repo.odb.add_disk_alternate(folder)
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
@@ -226,9 +239,18 @@ class GitRepo:
         except RepositoryError:
             return ()
 
-    def write_commit(self, tree: str, parents: Iterable[str], message: str, author: Identity, moment: datetime) -> str:
+    def write_commit(
+        self,
+        tree: str,
+        parents: Iterable[str],
+        message: str,
+        author: Identity,
+        moment: datetime,
+        sign: Callable[[bytes], bytes] | None = None,
+    ) -> str:
         """Write a commit that nothing points at yet, author and committer alike, and return its oid."""
-        return self.write_object("commit", format_commit(tree, parents, message, author.clean(), moment))
+        raw = format_commit(tree, parents, message, author.clean(), moment)
+        return self.write_object("commit", raw if sign is None else sign(raw))
 
     def _load(self, oid: str) -> Stored:
         if near := self._near(oid):
@@ -288,6 +310,29 @@ class GitRepo:
         """Return the commit that HEAD points at; ``None`` before the first commit."""
         return self.resolve("HEAD")
 
+    def branch(self) -> str | None:
+        """Return the branch that HEAD is on, without ``refs/heads/``; ``None`` where it is on none."""
+        with _foreign("cannot read HEAD"):
+            target = self._repo.lookup_reference("HEAD").raw_target
+        name = os.fsdecode(target) if isinstance(target, bytes) else target
+        return name.removeprefix("refs/heads/") if isinstance(name, str) else None
+
+    def last_move(self) -> str:
+        """Return what the reflog says about HEAD's last move; empty where none is kept."""
+        with _foreign("cannot read HEAD's reflog"):
+            return next((entry.message for entry in self._repo.lookup_reference("HEAD").log()), "")
+
+    def is_replaying(self) -> bool:
+        """Whether git is in the middle of a rebase or of applying mails."""
+        return any((self.gitdir / name).exists() for name in ("rebase-merge", "rebase-apply"))
+
+    def between(self, new: str, old: str, limit: int) -> list[str]:
+        """Return the commits that one goes back to and another does not, newest first, up to a number of them."""
+        with _foreign(f"cannot walk from {new}"):
+            walker = self._repo.walk(pygit2.Oid(hex=new))
+            walker.hide(pygit2.Oid(hex=old))
+            return [str(commit.id) for commit in islice(walker, limit)]
+
     # -- refs ----------------------------------------------------------------------------------------------
 
     def ref(self, name: str) -> str | None:
@@ -304,9 +349,12 @@ class GitRepo:
         The folder and the packed list are read for names only: libgit2 has no listing that skips other refs, and a
         store has many.
         """
-        names = {*_loose_refs(str(self.commondir), prefix), *self._packed_refs(prefix)}
-        found = {name: self.ref(name) for name in sorted(names)}
-        return {name: oid for name, oid in found.items() if oid is not None}
+        names: set[str] = set()
+        while True:
+            before, names = names, {*_loose_refs(str(self.commondir), prefix), *self._packed_refs(prefix)}
+            found = {name: self.ref(name) for name in sorted(names)}
+            if names == before or None not in found.values():  # or others came for those that went meanwhile
+                return {name: oid for name, oid in found.items() if oid is not None}
 
     def _packed_refs(self, prefix: str) -> Sequence[str]:
         """Return the names in git's packed list below a prefix; the list is read anew only when its file is another."""
@@ -347,6 +395,40 @@ class GitRepo:
             self._confirm(name)
         return True
 
+    def move_refs(self, moves: Mapping[str, tuple[str | None, str | None]], message: str) -> bool:
+        """
+        Make, move and delete several refs, all or none; those that stay are in place before any is deleted.
+
+        Args:
+            moves: by name, where each must stand and where it goes; ``None`` for nowhere.
+            message: for the reflog.
+
+        Returns:
+            Whether it was done; not when one is elsewhere or another program holds it.
+
+        Raises:
+            GitFailed: git could not do it for another reason.
+        """
+        self._flush(durable=True)
+        lines = []
+        for name, (old, new) in moves.items():
+            if new is None:
+                lines.append(f"delete {name} {old}\n")
+            else:
+                lines.append(f"update {name} {new} {old or '0' * 40}\n")
+        who = self.identity()
+        variables = {"GIT_COMMITTER_NAME": who.name, "GIT_COMMITTER_EMAIL": who.mail}
+        words = ["--git-dir", str(self.gitdir), "update-ref", "-m", message, "--stdin"]
+        try:
+            program.run(words, variables=variables, data="".join(lines).encode())
+        except GitFailed as error:
+            if "cannot lock ref" in error.message or "Unable to create" in error.message:
+                return False
+            raise
+        finally:
+            self._reopen()
+        return True
+
     def _confirm(self, name: str) -> None:
         """Have the disk confirm a ref that has moved; what fails here is told, for nothing can undo the move."""
         path = self.commondir / name
@@ -369,14 +451,19 @@ class GitRepo:
             elif self.ref(name) is not None:
                 self._patiently(name, lambda: self._delete(name))
 
-    def add_refs(self, refs: Mapping[str, str]) -> None:
+    def add_refs(self, refs: Mapping[str, str], *, replace: bool = True) -> None:
         """
         Add many refs at once, as git's packed list keeps them; those that exist as files are left to `set_ref`.
+
+        Args:
+            refs: where each of them points.
+            replace: whether those that are in the list already change.
 
         Raises:
             StorageError: the list cannot be written, or git is writing it.
         """
-        self._rewrite_packed(lambda packed: {**packed, **_packed_lines(refs)})
+        new = _packed_lines(refs)
+        self._rewrite_packed(lambda packed: {**packed, **new} if replace else {**new, **packed})
 
     def drop_refs(self, names: Collection[str]) -> None:
         """
@@ -457,6 +544,25 @@ class GitRepo:
                 if name.endswith(".lock"):
                     _unlink_old(Path(folder, name))
 
+    def break_still_locks(self, prefix: str) -> bool:
+        """
+        Remove the lock files below a prefix of refs that stay as they are for longer than git holds one.
+
+        Returns:
+            Whether one was removed.
+        """
+        before = self._locks(prefix)
+        time.sleep(_LOCK_PATIENCE if before else 0)
+        after = self._locks(prefix)
+        still = [path for path, seen in before.items() if after.get(path) == seen]
+        for path in still:
+            path.unlink(missing_ok=True)
+        return bool(still)
+
+    def _locks(self, prefix: str) -> dict[Path, int | None]:
+        found = (Path(folder, name) for folder, _, files in os.walk(self.commondir / prefix) for name in files)
+        return {path: _mtime(path) for path in found if path.suffix == ".lock"}
+
     # -- configuration -------------------------------------------------------------------------------------
 
     def config(self, key: str) -> str | None:
@@ -465,10 +571,56 @@ class GitRepo:
             configuration = self._repo.config
             return configuration[key] if key in configuration else None  # noqa: SIM401 - it has no get()
 
+    def configs(self, key: str) -> list[str]:
+        """Return all the values of a configuration key that may be given several times."""
+        with _foreign("cannot read git's configuration"):
+            configuration = self._repo.config
+            found = configuration.get_multivar(key) if key in configuration else ()
+            return [value for value in found if value is not None]
+
+    def flag(self, key: str) -> bool:
+        """Whether a configuration value is true as git reads it; one that is missing is not."""
+        with _foreign(f"git config {key}"):
+            configuration = self._repo.config
+            return key in configuration and bool(configuration.get_bool(key))
+
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration."""
         with _writing(self.commondir):
             self._repo.config[key] = value
+
+    def config_values(self, key: str) -> list[str]:
+        """Return all values of a key that may have several, in order."""
+        with _foreign("cannot read git's configuration"):
+            return [value or "" for value in self._repo.config.get_multivar(key)]
+
+    def add_config(self, key: str, value: str) -> None:
+        """Give a key of the repository's own configuration one more value, unless it has it."""
+        if value not in self.config_values(key):
+            with _writing(self.commondir):
+                self._repo.config.set_multivar(key, "^$", value)
+
+    def replace_config(self, key: str, old: str, new: str) -> None:
+        """Put another value in the place of one, where a key of the repository's own configuration has it."""
+        if old in self.config_values(key):
+            with _writing(self.commondir):
+                self._repo.config.set_multivar(key, f"^{re.escape(old)}$", new)
+
+    def remove_config(self, key: str, value: str) -> None:
+        """Take a value from a key of the repository's own configuration, where it has it."""
+        if value in self.config_values(key):
+            with _writing(self.commondir):
+                self._repo.config.delete_multivar(key, f"^{re.escape(value)}$")
+
+    def remotes(self) -> list[str]:
+        """Return the names of the remotes, sorted."""
+        with _foreign("cannot read git's configuration"):
+            return sorted(name for name in self._repo.remotes.names() if name)
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the history is cut off somewhere."""
+        return (self.commondir / "shallow").exists()
 
     def identity(self) -> Identity:
         """Return who commits here, by git's configuration; a neutral name where it has none."""

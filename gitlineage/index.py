@@ -137,13 +137,33 @@ class Index:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise _ours(error) from error
 
-    def highest_number(self) -> int:
-        """Return the highest number that an exp id is, -1 for none; what waits to be written is left waiting."""
+    def highest_number(self, prefix: str = "") -> int:
+        """
+        Return the highest number that an exp id is, -1 for none; what waits to be written is left waiting.
+
+        Args:
+            prefix: what is before the number; one that ends in a digit is before none.
+        """
+        if prefix:
+            return self._highest_after(prefix)
         try:
             (found,) = self.connection.execute("SELECT max(number) FROM trials WHERE number IS NOT NULL").fetchone()
         except sqlite3.Error as error:
             raise _ours(error) from error
         return max(-1 if found is None else int(found), self._fold.highest if self._fold is not None else -1)
+
+    def _highest_after(self, prefix: str) -> int:
+        try:
+            row = self.connection.execute("SELECT highest FROM numbered WHERE prefix = ?", (prefix,)).fetchone()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise _ours(error) from error
+        return max(int(row[0]) if row else -1, self._fold.highest_after(prefix) if self._fold is not None else -1)
+
+    @property
+    def leads_back(self) -> bool:
+        """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
+        found = self.one("SELECT value FROM hints WHERE key = 'backward'")
+        return bool(found and found[0]) or self._fold is not None
 
     @property
     def clock(self) -> int:
@@ -194,11 +214,11 @@ class Index:
                         self.connection.execute(f"DROP INDEX IF EXISTS {name}")
                 self._fold = Fold(self.connection, self._repo, self.task, self.clock, self.done, whole)
                 yield self._fold
-                self._fold.finish()
+                self._fold.flush()
                 if whole:
                     for statement in INDEXES:
                         self.connection.execute(statement)
-                    Links(self.connection, self._repo).add_all()
+                self._fold.finish()
                 self.connection.execute("COMMIT")
             self.touched |= self._fold.touched
             self.opened |= self._fold.opened
@@ -222,12 +242,15 @@ class Index:
             advance: called with the number of events folded since the last call.
 
         Returns:
-            False when a ref went away or back: only a rebuild can forget events.
+            False when a ref went away or back: only a rebuild can forget events. One that went into an archive,
+            which says so, has only moved.
         """
         with self.building() as fold:
             tips, known = journal.tips(), self.tips()
-            if any(writer not in tips for writer in known):
+            gone = {writer: tip for writer, tip in known.items() if writer not in tips}
+            if gone and not _is_archived(journal, tips, gone):
                 return False
+            self.connection.executemany("DELETE FROM tips WHERE writer = ?", [(writer,) for writer in gone])
             for writer, tip in tips.items():
                 since = known.get(writer)
                 if since == tip:
@@ -280,6 +303,12 @@ class Index:
     def nearest(self, oid: str) -> list[int]:
         """Return the numbers of the recorded snapshots that an unrecorded commit leads up to first."""
         return Links(self.connection, self._repo).nearest(oid)
+
+
+def _is_archived(journal: Journal, tips: Mapping[str, str], gone: Mapping[str, str]) -> bool:
+    """Whether archives hold what was folded of refs that are gone."""
+    archived = journal.archived(tips)
+    return all(any(journal.is_ahead(tip, since) for tip in archived.get(writer, ())) for writer, since in gone.items())
 
 
 def build(

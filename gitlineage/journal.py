@@ -3,16 +3,17 @@ A writer's ref: landing events on it, and reading back what is on everybody's; n
 
 Layer 5. Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
 its further parents the snapshots that it keeps alive. Moving the ref by compare-and-swap is the one commit point.
+A ref whose name begins with ``archive-`` holds events of several writers, each of which says whose it is.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
 
-from gitlineage import codec
+from gitlineage import codec, signing
 from gitlineage.errors import CorruptEvent, Invalid
 from gitlineage.gitrepo import GitRepo, Identity, format_commit
 from gitlineage.message import compose, trailer_lines
@@ -20,8 +21,12 @@ from gitlineage.notes import NotesTrees
 from gitlineage.packs import object_id
 
 PREFIX = "refs/notes/lineage/"
+ARCHIVE = "archive-"
+"""How the refs begin that hold events of several writers; no writer's name does."""
+
 _MAX_PARENTS = 500
 _WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+_ARCHIVED = re.compile(r"(\S+) ([0-9a-f]{40})")
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -46,6 +51,7 @@ class Journal:
     def __init__(self, repo: GitRepo) -> None:
         self._repo = repo
         self._trees = NotesTrees(repo)
+        self._archived: dict[str, tuple[tuple[str, str], ...]] = {}
 
     def tips(self) -> dict[str, str]:
         """Return where each writer's ref stands, by writer."""
@@ -59,6 +65,11 @@ class Journal:
         no snapshot.
         """
         return _genesis_oid(writer)
+
+    def write_genesis(self, writer: str) -> str:
+        """Write the writer's first commit, which nothing points at yet, and return its oid."""
+        self._repo.write_object("commit", _genesis(writer, self._repo.empty_tree()))
+        return self.genesis(writer)
 
     def land(
         self,
@@ -91,11 +102,14 @@ class Journal:
 
         Returns:
             The ref's new place, or ``None`` when somebody else moved it: nothing was recorded.
+
+        Raises:
+            SigningError: git config ``lineage.sign`` is on and the key does not work: nothing was recorded.
         """
+        signer = signing.from_config(self._repo)
+        sign = signer.sign if signer is not None else None
         genesis = self.genesis(writer)
-        if tip is None:
-            self._repo.write_object("commit", _genesis(writer, self._repo.empty_tree()))
-        base = tip or genesis
+        base = tip or self._resumed(writer) or self.write_genesis(writer)
         tree = self._repo.commit(base).tree
         added: dict[str, list[bytes]] = {}
         for oid, line in lines:
@@ -108,9 +122,10 @@ class Journal:
             # the newest go deepest: git walks in order of date, and takes long where old and new come mixed
             part, fresh = fresh[-_MAX_PARENTS:], fresh[:-_MAX_PARENTS]
             message = compose(f"Keep {len(part)} snapshots", [("Clock", str(self.clock(base)))])
-            last = self._repo.write_commit(tree, [last, *part], message, identity, moment)
+            last = self._repo.write_commit(tree, [last, *part], message, identity, moment, sign)
         message = compose(subject, [("Clock", str(clock))])
-        new = self._repo.write_commit(self._trees.put(tree, notes), [last, *fresh], message, identity, moment)
+        after = self._trees.put(tree, notes)
+        new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
         moved = self._repo.move_ref(PREFIX + writer, new, tip, f"lineage: {subject}", durable=durable)
         return new if moved else None
 
@@ -143,6 +158,88 @@ class Journal:
             at = parents[0] if parents else None
         return at is not None
 
+    def first(self, tip: str) -> str:
+        """Return the first commit of the line that a tip is on."""
+        while parents := self._repo.parents(tip):
+            tip = parents[0]
+        return tip
+
+    def archived(self, tips: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]]:
+        """
+        Return the tips of the refs that archives hold instead, by writer; they say so in trailers ``Archived:``.
+
+        Args:
+            tips: where the writers' refs stand; by default they are looked up.
+        """
+        found: dict[str, dict[str, None]] = {}
+        for name, tip in (self.tips() if tips is None else tips).items():
+            if is_archive(name):
+                for writer, old in self.folded(tip):
+                    found.setdefault(writer, {})[old] = None
+        return {writer: tuple(old) for writer, old in found.items()}
+
+    def folded(self, tip: str) -> tuple[tuple[str, str], ...]:
+        """Return the writers and their tips that one archive names, those folded first first."""
+        if tip not in self._archived:
+            found: list[tuple[str, str]] = []
+            at: str | None = tip
+            while at is not None and self._repo.exists(at):
+                info = self._repo.commit(at)
+                told = [value for key, value in trailer_lines(info.message) if key == "Archived"]
+                found += [(match[1], match[2]) for value in reversed(told) if (match := _ARCHIVED.fullmatch(value))]
+                at = info.parents[0] if info.parents else None
+            self._archived[tip] = tuple(reversed(found))
+        return self._archived[tip]
+
+    def _resumed(self, writer: str) -> str | None:
+        """Return where a writer without a ref goes on: where an archive says that the ref ended, if it is here."""
+        found = self.archived().get(writer, ())
+        return next((tip for tip in reversed(found) if self._repo.exists(tip)), None)
+
+    def begin(self, writer: str) -> str:
+        """Give a writer a ref where it has none, with nothing recorded on it, and return where it stands."""
+        genesis = self.write_genesis(writer)
+        self._repo.move_ref(PREFIX + writer, genesis, None, "lineage: begin")
+        return self._repo.ref(PREFIX + writer) or genesis
+
+    def fork(self, one: str, other: str) -> str | None:
+        """
+        Return the last commit that two tips have in common along first parents, ``None`` where there is none.
+
+        Both are walked in turn, so that it takes as long as they are apart, not as long as their history is.
+        """
+        seen: tuple[set[str], set[str]] = (set(), set())
+        ends: list[str | None] = [one, other]
+        while any(ends):
+            for side, at in enumerate(ends):
+                if at is None:
+                    continue
+                seen[side].add(at)
+                if at in seen[1 - side]:
+                    return at
+                parents = self._repo.parents(at)
+                ends[side] = parents[0] if parents else None
+        return None
+
+    def kept(self, tip: str, since: str | None) -> list[str]:
+        """Return the commits that a tip keeps alive as further parents, and an earlier one on its line did not."""
+        found: list[str] = []
+        at: str | None = tip
+        while at is not None and at != since:
+            first, *further = self._repo.parents(at) or (None,)
+            found += [oid for oid in further if oid is not None]
+            at = first
+        return found
+
+    def added(self, tip: str, since: str | None) -> "Iterator[tuple[str, list[bytes], list[bytes]]]":
+        """Return the objects whose notes an earlier state lacks lines of, with the lines it has and those it lacks."""
+        old, new = (self._repo.commit(since).tree if since else None), self._repo.commit(tip).tree
+        for oid, blob in self._trees.changed(old, new):
+            had = list(codec.lines(self._trees.get(old, oid))) if old else []
+            known = set(had)
+            if lines := [line for line in codec.lines(self._repo.read(blob)) if line not in known]:
+                yield oid, had, lines
+
     def note(self, tip: str, oid: str) -> bytes:
         """Return the note that a writer's ref has on an object, empty where it has none."""
         return self._trees.get(self._repo.commit(tip).tree, oid)
@@ -150,11 +247,47 @@ class Journal:
 
 def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Problem]:
     """Return the events of one note; a line that is none is reported and hides nothing else."""
+    archive = is_archive(writer)
     for line in codec.lines(note):
         try:
-            yield Recorded(writer, oid, codec.decode(line))
+            event = codec.decode(line)
+            owner = _owner(writer, event.writer) if archive or event.writer else writer
+            yield Recorded(owner, oid, event)
         except CorruptEvent as error:
             yield Problem(writer, oid, error.reason)
+
+
+def is_archive(name: str) -> bool:
+    """Whether a writer's ref of this name holds events of several writers."""
+    return name.startswith(ARCHIVE)
+
+
+def check_name(name: str) -> str:
+    """
+    Return the name of a writer's ref or of an archive.
+
+    Raises:
+        Invalid: it is neither.
+    """
+    check_writer(name.removeprefix(ARCHIVE))
+    return name
+
+
+def _owner(ref: str, writer: str) -> str:
+    """
+    Return whose event it is, by the ref that holds it and by what it says itself.
+
+    Raises:
+        CorruptEvent: it is on one writer's ref and claims to be another's, or on an archive and names none.
+    """
+    if writer == ref and not is_archive(ref):
+        return ref
+    if not is_archive(ref):
+        raise CorruptEvent(f"not an event: it claims to be of another writer, {writer[:100]!r}")
+    try:
+        return check_writer(writer)
+    except Invalid as error:
+        raise CorruptEvent(f"not an event: an archive must say whose it is, and {error}") from error
 
 
 def check_writer(writer: str) -> str:
@@ -162,8 +295,10 @@ def check_writer(writer: str) -> str:
     Return a writer's name.
 
     Raises:
-        Invalid: it cannot be part of a ref's name.
+        Invalid: it cannot be part of a ref's name, or is an archive's.
     """
+    if is_archive(writer):
+        raise Invalid(f"{writer!r} cannot name a writer; names that begin with {ARCHIVE} are for archives")
     if not _WRITER.fullmatch(writer) or writer.endswith(".lock") or len(writer) > 100:
         raise Invalid(f"{writer!r} cannot name a writer; use letters, digits, dots, dashes and underscores")
     return writer

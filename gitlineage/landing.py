@@ -7,6 +7,7 @@ Layer 9. What is recorded is decided elsewhere; here is only that all of it land
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -56,6 +57,26 @@ class WriterLock:
             if self._held == 0:
                 _holders.pop(str(self._path), None)
                 os.close(self._file)
+
+    def is_free_within(self, seconds: float) -> bool:
+        """Whether nobody else holds the lock, or lets it go in time."""
+        deadline = time.monotonic() + seconds
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError:
+            return True  # whoever takes it says what is wrong
+        try:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return True
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        return False
+                    time.sleep(0.02)
+        finally:
+            os.close(file)
 
     def _take(self) -> None:
         if _holders.get(str(self._path)) == threading.get_ident():

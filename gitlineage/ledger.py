@@ -1,7 +1,7 @@
 """
 An open repository: its index kept current, its landings published or refused whole; not what is recorded or asked.
 
-Layer 12. Everything that can go wrong around a write is here: a damaged index, a full disk, a ref that another program
+Layer 14. Everything that can go wrong around a write is here: a damaged index, a full disk, a ref that another program
 moves, a process that died before us.
 """
 
@@ -9,7 +9,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -21,7 +21,7 @@ from gitlineage import codec, derived, index
 from gitlineage.errors import Conflict, Invalid, RepositoryError, StorageError
 from gitlineage.gitrepo import GitRepo, Identity, find_repository, init_repository
 from gitlineage.index import Damaged, Index
-from gitlineage.journal import PREFIX, Journal, Recorded, check_writer
+from gitlineage.journal import PREFIX, Journal, Recorded, check_writer, is_archive
 from gitlineage.landing import Landing, WriterLock, publish
 from gitlineage.models import Task
 from gitlineage.recorder import Recorder
@@ -30,6 +30,7 @@ from gitlineage.views import Views
 
 _TRIES = 10
 _TOLD = 5
+_COUNTED = ("trials", "snapshots")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -42,6 +43,10 @@ class Watcher:
 
     def advance(self, doing: str, count: int, total: int = 0) -> None:
         """Hear that so many more are done, of how many where that is known."""
+
+    def overhear(self) -> Callable[[str], None] | None:
+        """Return what is to hear git's own progress in a transfer, ``None`` for nobody."""
+        return None
 
 
 def reading(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate[Any, P], R]":
@@ -80,7 +85,7 @@ class Ledger:
         self.repo = GitRepo(self.root)
         self.journal = Journal(self.repo)
         self.watcher = watcher or Watcher()
-        self._writer = check_writer(writer) if writer else None
+        self._writer = self.successor(check_writer(writer)) if writer else None
         self._identity = Identity(*identity) if identity else None
         self._clock = clock or (lambda: datetime.now(UTC))
         self._folder = self.repo.commondir / "lineage"
@@ -112,6 +117,41 @@ class Ledger:
             with self._lock():
                 self._writer = GitRepo(self.root).config("lineage.writer") or self._new_writer()
         return check_writer(self._writer)
+
+    def own_writer(self) -> str | None:
+        """Return the name of this clone's writer as it is now, ``None`` where there is none yet."""
+        repo = GitRepo(self.root)
+        name = self._writer or repo.config("lineage.writer")
+        self._writer = self.successor(name, repo) if name else None
+        return self._writer
+
+    def successor(self, writer: str, repo: GitRepo | None = None) -> str:
+        """Return the name under which a writer of this clone goes on; its own, unless that was in use twice."""
+        seen = {writer}
+        while (new := (repo or self.repo).config(f"lineage.{writer}.successor")) and new not in seen:
+            writer = check_writer(new)
+            seen.add(writer)
+        return writer
+
+    def committer(self) -> Identity:
+        """Return who commits here."""
+        return self._who()
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether a batch is open."""
+        return self._landing is not None
+
+    def holding(self) -> AbstractContextManager[None]:
+        """Wait for the writers' lock and hold it."""
+        return self._lock()
+
+    def recorded_by(self, writer: str, tip: str) -> tuple[int, int] | None:
+        """Return how many trials and snapshots a writer recorded; ``None`` where the index stands elsewhere."""
+        if is_archive(writer) or self._index.tips().get(writer) != tip:
+            return None
+        counts = [self._index.one(f"SELECT count(*) FROM {name} WHERE writer = ?", writer) for name in _COUNTED]
+        return int(counts[0][0]), int(counts[1][0])
 
     @property
     def task(self) -> Task:
@@ -160,6 +200,7 @@ class Ledger:
         try:
             if os.getpid() != self._process or self._index.is_replaced():
                 self._use(self._open_index())
+                self.own_writer()
             if self.journal.tips() == self._index.tips():
                 return
             self._fold()
@@ -209,7 +250,7 @@ class Ledger:
         Git's own notes commands move a ref without looking where it stands, so one that races with a landing can
         undo it. A ref that was set back on purpose, to a commit of its own past, is left there.
         """
-        writer = self._writer or self.repo.config("lineage.writer")
+        writer = self.own_writer()
         old = self._index.tips().get(writer or "")
         with self._lock(), self.repo.packing():
             new = self.journal.tips().get(writer or "")
@@ -282,6 +323,10 @@ class Ledger:
             return
         derived.update(self.repo, self._views, sorted(self._views.shown(touched)), sorted(opened))
 
+    def lock_is_free_within(self, seconds: float) -> bool:
+        """Whether no other process is recording, or ends in time; for those who would rather not than wait."""
+        return self._landing is not None or self._lock.is_free_within(seconds)
+
     # -- writing -------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -302,9 +347,7 @@ class Ledger:
             yield self
             return
         with self._lock():
-            writer = self.writer
-            genesis = self.journal.genesis(writer)
-            landing = self._start(writer, genesis)
+            landing = self._start()
             identity = self._author = self._who()
             with self.repo.packing():
                 try:
@@ -335,10 +378,31 @@ class Ledger:
             self._rebuild(f"the index is damaged ({error})")
         tidy(self.repo)
 
+    def now(self) -> datetime:
+        """Return what the time is, by the clock that the store was opened with."""
+        return self._clock()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[tuple[Identity, datetime]]:
+        """
+        Keep other writing processes out, for work on refs that records no event; objects are collected in a pack.
+
+        Yields:
+            Who commits, and when.
+
+        Raises:
+            RepositoryError: a batch is open.
+        """
+        if self._landing is not None:
+            raise RepositoryError("a batch is open; end it first")
+        with self._lock(), self.repo.packing():
+            yield self._who(), self._clock()
+
     @reading
-    def _start(self, writer: str, genesis: str) -> Landing:
+    def _start(self) -> Landing:
         """Return an empty landing on an index that is up to date and sound."""
-        return Landing(self._index, writer, genesis, self._clock)
+        writer = self.writer
+        return Landing(self._index, writer, self.journal.genesis(writer), self._clock)
 
     def _index_failed(self, error: Exception, published: bool) -> None:
         """Go on where the index failed after the ref had moved; refuse the landing where it failed before."""

@@ -34,13 +34,16 @@ class Links:
         self._db = connection
         self._repo = repo
 
-    def add(self, fresh: Iterable[Fresh], known: Mapping[str, int]) -> None:
+    def add(self, fresh: Iterable[Fresh], known: Mapping[str, int]) -> bool:
         """
         Join new snapshots to their nearest recorded ancestors and descendants.
 
         Args:
             fresh: the snapshots, which are in their table already.
             known: numbers of snapshots that need not be looked up.
+
+        Returns:
+            Whether one of them came between snapshots that were there before.
         """
         again: set[int] = set()
         for each in fresh:
@@ -58,6 +61,7 @@ class Links:
             parents = self._db.execute("SELECT pos, parent FROM git_parents WHERE child = ?", (child,)).fetchall()
             rows += [(child, number, pos) for pos, parent in parents for number in self._nearest(parent)]
         self._db.executemany(_ADD, rows)
+        return bool(again)
 
     def add_all(self) -> None:
         """Join all snapshots of an index that has no links yet."""

@@ -185,12 +185,14 @@ class AncestryNode(msgspec.Struct, frozen=True):
         depth: the least number of edges to it from where the walk began.
         source: the snapshot, or what returns it when it is asked for: a walk may meet very many.
         relationship: the type of the edge by which it was first reached.
+        role: what it was to its child, where that edge is a git parent's with a role.
     """
 
     id: CommitOid
     depth: int
     source: Snapshot | Callable[[CommitOid], Snapshot | None] | None = None
     relationship: str | None = None
+    role: str = ""
 
     @property
     def entry(self) -> Snapshot | None:

@@ -18,6 +18,8 @@ from gitlineage.views import Views
 Id = str | Snapshot | Trial
 """What the library takes for a snapshot: any text that the command line takes, a snapshot, or a trial."""
 
+_OF_SNAPSHOT = "SELECT oid FROM snapshots WHERE oid >= ? AND oid < ?"
+_OF_FORGE = "SELECT oid FROM forges WHERE oid >= ? AND oid < ?"
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
 _LEAST = 4
 _TOLD = 10
@@ -28,7 +30,8 @@ def resolve(views: Views, name: Id) -> CommitOid:
     Return the commit that a name stands for.
 
     In this order: an exp id, ``exp_<id>``, ``<id>@<writer>``; ``best``; the name of an imported snapshot; the beginning
-    of a snapshot's oid or hexadecimal name; any revision that git knows; the beginning of an imported snapshot's name.
+    of a snapshot's or forge attempt's oid or of a hexadecimal name; any revision that git knows; the beginning of an
+    imported snapshot's name.
 
     Raises:
         NotFound: nothing answers to it; the error carries the nearest exp ids.
@@ -49,9 +52,9 @@ def resolve(views: Views, name: Id) -> CommitOid:
     if named := views.called(text):
         return _only(text, {origin.oid: origin.oid for origin in named})
     if _PREFIX.fullmatch(text):
-        rows = views.index.rows("SELECT oid FROM snapshots WHERE oid >= ? AND oid < ? LIMIT 10", text, text + "g")
-        found = {oid: oid for (oid,) in rows} | _beginning(views, text)
-        if found:
+        ends = text, text + "g"
+        rows = views.index.rows(f"{_OF_SNAPSHOT} UNION {_OF_FORGE} LIMIT 10", *ends, *ends)
+        if found := {oid: oid for (oid,) in rows} | _beginning(views, text):
             return _only(text, found)
     oid = views.repo.resolve(text) if text and "\0" not in text else None
     if oid is None and len(text) >= _LEAST and (found := _beginning(views, text)):

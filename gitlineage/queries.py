@@ -98,6 +98,28 @@ def common_ancestor(views: Views, a: str, b: str) -> Snapshot | None:
     return bases[0] if bases else None
 
 
+def rewritten_from(views: Views, oid: str) -> tuple[str, ...]:
+    """Return the commits that an amend or a rebase made this one from, sorted."""
+    return tuple(old for (old,) in views.index.rows("SELECT old FROM rewrites WHERE new = ? ORDER BY old", oid))
+
+
+def rewritten_as(views: Views, oid: str) -> tuple[str, ...]:
+    """Return what amends and rebases made of a commit, sorted."""
+    return tuple(new for (new,) in views.index.rows("SELECT new FROM rewrites WHERE old = ? ORDER BY new", oid))
+
+
+def originals(views: Views, oid: str) -> tuple[str, ...]:
+    """Return all the commits that one goes back to by amends and rebases, nearest first."""
+    found: dict[str, None] = {}
+    todo = [oid]
+    while todo and len(found) < _MANY:
+        for old in rewritten_from(views, todo.pop(0)):
+            if old != oid and old not in found:
+                found[old] = None
+                todo.append(old)
+    return tuple(found)
+
+
 def same(views: Views, oid: str) -> tuple[Snapshot, ...]:
     """Return the other snapshots with equal content, in recording order: other derivations of one recipe."""
     tree = views.snapshot(oid).tree
@@ -116,11 +138,11 @@ def _walk(views: Views, oid: str, max_depth: int | None, near: str, far: str) ->
     del depths[start]
     places = _places(views, depths)
     ordered = sorted(depths, key=lambda sid: (depths[sid], *places[sid][1:], places[sid][0]))
-    entries = _Entries(views, [places[sid][0] for sid in ordered])
+    entries = Entries(views, [places[sid][0] for sid in ordered])
     return tuple(AncestryNode(CommitOid(places[sid][0]), depths[sid], entries, DERIVED) for sid in ordered)
 
 
-class _Entries:
+class Entries:
     """The snapshots of a walk; all are read when the first one is asked for."""
 
     def __init__(self, views: Views, oids: Sequence[str]) -> None:

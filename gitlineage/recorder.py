@@ -20,7 +20,8 @@ from gitlineage.landing import Landing, parse_time, stamp
 from gitlineage.message import compose, one_line, snapshot_trailers, subject
 from gitlineage.models import ROLES, Cohort, CommitOid, Snapshot, Task, TreeOid
 from gitlineage.names import Id, resolve
-from gitlineage.trial import AUTO_ID, FailureLabel, Trial, refuse_non_finite
+from gitlineage.queries import originals, rewritten_from
+from gitlineage.trial import AUTO_ID, FailureLabel, Trial, check_id_prefix, refuse_non_finite
 from gitlineage.views import Views
 from gitlineage.worktree import Content
 
@@ -76,6 +77,8 @@ class Recorder:
         self._trees: dict[str, str] = {}
         self._exp_ids: dict[str, str] = {}
         self._made: dict[str, CommitInfo] = {}
+        prefix = repo.config("lineage.idPrefix")
+        self._prefix = check_id_prefix(prefix) if prefix else ""
         self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
 
     # -- snapshots -----------------------------------------------------------------------------------------
@@ -139,8 +142,13 @@ class Recorder:
 
     def record(self, rev: Id, trial: Trial, revise: bool) -> tuple[str, str]:
         """Record a row on a commit, and return the commit's oid and the row's exp id."""
-        oid = resolve(self._views, rev)
+        oid: str = resolve(self._views, rev)
         here = self._views.on_snapshot(oid)
+        if not here and trial.exp_id == AUTO_ID and not revise and (before := self._waiting_before(oid)):
+            if self._tree_of(before[0]) == self._tree_of(oid):
+                oid, here = before[0], self._views.on_snapshot(before[0])
+            else:
+                trial = _merged(trial, before[1])
         pending = [view for view in here if view.trial.status is None]
         if trial.exp_id == AUTO_ID and len(pending) == 1:
             trial = trial.replace(exp_id=pending[0].trial.exp_id)
@@ -174,7 +182,7 @@ class Recorder:
         The same row gives the same oid on every machine: the author is the specialist and the date the row's own.
         """
         if trial.exp_id == AUTO_ID:
-            trial = trial.replace(exp_id=self._views.next_exp_id())
+            trial = trial.replace(exp_id=self._next_exp_id())
         known = self.known_row(trial)
         if known is not None:
             return known
@@ -379,7 +387,7 @@ class Recorder:
         """Return the row with what the store knows in its empty cells: id, time, parent, best and delta."""
         found: dict[str, str] = {}
         if trial.exp_id == AUTO_ID:
-            found["exp_id"] = self._views.next_exp_id()
+            found["exp_id"] = self._next_exp_id()
         if not trial.timestamp:
             found["timestamp"] = stamp(self.landing.moment())
         if not trial.parent_exp and (parent := self._parent_id(parents)):
@@ -388,13 +396,19 @@ class Recorder:
             found |= self._against_best(trial)
         return Trial.trusted({**trial.cells(), **found}) if found else trial
 
+    def _next_exp_id(self) -> str:
+        """Return the next automatic exp id, numbered on its own where this clone has a prefix for them."""
+        return self._views.next_exp_id(self._prefix)
+
     def _tree_of(self, oid: str) -> str:
         """Return a commit's tree; those that this landing made are known."""
         return self._trees.get(oid) or self._repo.commit(oid).tree
 
     def _parent_id(self, parents: Iterable[str]) -> str | None:
         for oid in parents:
-            return self._exp_ids.get(oid) or self._views.exp_id_on(oid)
+            known = self._exp_ids.get(oid) or self._views.exp_id_on(oid)
+            before = (self._views.exp_id_on(old) for old in (() if known else originals(self._views, oid)))
+            return known or next(filter(None, before), None)
         return None
 
     def _against_best(self, trial: Trial) -> dict[str, str]:
@@ -484,6 +498,21 @@ class Recorder:
             return ""
         used = self._views.index.one("SELECT 1 FROM trials WHERE saw = ? AND exp_id <> ?", row[0], trial.exp_id)
         return "" if used else str(row[0])
+
+    def _waiting_before(self, oid: str) -> tuple[str, Trial] | None:
+        """Return the one trial that waits for its result on a commit that an amend or a rebase made this one from."""
+        for old in originals(self._views, oid):
+            waiting = [view.trial for view in self._views.on_snapshot(old) if view.trial.status is None]
+            if len(waiting) == 1:
+                return old, waiting[0].replace(exp_id=AUTO_ID, timestamp="")
+        return None
+
+    def rewrite(self, new: str, old: str, how: str) -> None:
+        """Record that a commit was made from another one, which stays alive with its trials."""
+        if old not in rewritten_from(self._views, new):
+            self.landing.keep.append(old)
+            said = f"Link {new[:12]} to {old[:12]}: {one_line(how) or 'rewritten'}"
+            self.landing.add(new, codec.RewriteEvent(old=old, how=how), said)
 
     def _trailer_id(self, oid: str) -> str:
         """Return the exp id that a snapshot was made for, where nobody recorded a row with it."""

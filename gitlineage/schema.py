@@ -6,15 +6,20 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 9
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
 # 4: all indexes have names, so that a build from nothing can make them last
-# 5: names that snapshots have in the stores they came from
+# 5: relations
+# 6: catalogue entries, usage, forge attempts, hints: what may err on the careful side and depends on the order read
+# 7: the highest number of exp ids by what is before it
+# 8: what was rewritten into what
+# 9: names that snapshots have in the stores they came from
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE hints (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE tips (writer TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE snapshots (
     id INTEGER PRIMARY KEY, oid TEXT NOT NULL, tree TEXT NOT NULL, subject TEXT NOT NULL, author TEXT NOT NULL,
@@ -31,16 +36,34 @@ CREATE TABLE trials (
     last_writer TEXT NOT NULL);
 CREATE UNIQUE INDEX trials_by_snapshot ON trials (snapshot, exp_id);
 CREATE TABLE revised (id INTEGER PRIMARY KEY);
+CREATE TABLE numbered (prefix TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cohorts (
     oid TEXT PRIMARY KEY, name TEXT NOT NULL, base TEXT NOT NULL, metadata TEXT NOT NULL, allow_mixed INTEGER NOT NULL,
     at TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sessions (
     oid TEXT PRIMARY KEY, specialist TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, at TEXT NOT NULL)
     WITHOUT ROWID;
+CREATE TABLE relation_events (
+    source TEXT, target TEXT, type TEXT, clock INTEGER, writer TEXT, added INTEGER NOT NULL, at TEXT NOT NULL,
+    actor TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (source, target, type, clock, writer)) WITHOUT ROWID;
+CREATE TABLE relations (
+    source TEXT, type TEXT, target TEXT, clock INTEGER, writer TEXT, at TEXT NOT NULL, actor TEXT NOT NULL,
+    context TEXT NOT NULL, ended_at TEXT, ended_by TEXT, reason TEXT,
+    PRIMARY KEY (source, type, target, clock, writer)) WITHOUT ROWID;
+CREATE TABLE entries (
+    oid TEXT, field TEXT, value TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (oid, field))
+    WITHOUT ROWID;
+CREATE TABLE usage (
+    oid TEXT, writer TEXT, total INTEGER NOT NULL, last_used TEXT NOT NULL, PRIMARY KEY (oid, writer)) WITHOUT ROWID;
+CREATE TABLE forges (
+    oid TEXT PRIMARY KEY, intent TEXT NOT NULL, words TEXT NOT NULL, phases TEXT NOT NULL, result TEXT NOT NULL,
+    success INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
 CREATE TABLE imported (
     name TEXT, snapshot INTEGER, source TEXT NOT NULL, document TEXT NOT NULL, file TEXT NOT NULL,
     stub INTEGER NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (name, snapshot)) WITHOUT ROWID;
+CREATE TABLE rewrites (new TEXT, old TEXT, PRIMARY KEY (new, old)) WITHOUT ROWID;
 CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID
 """.strip().split(";\n")
 
@@ -59,9 +82,15 @@ CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
 CREATE INDEX trials_eligible ON trials (rank, clock, writer)
     WHERE status IN ('keep', 'baseline') AND rank IS NOT NULL;
 CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
+CREATE INDEX relations_by_target ON relations (target, type);
+CREATE INDEX relations_by_order ON relations (clock, writer);
+CREATE INDEX entries_by_field ON entries (field, value);
+CREATE INDEX forges_by_words ON forges (words);
+CREATE INDEX forges_by_order ON forges (clock, writer);
 CREATE INDEX cohorts_by_name ON cohorts (name);
 CREATE INDEX cohorts_by_clock ON cohorts (clock);
 CREATE INDEX imported_by_snapshot ON imported (snapshot);
+CREATE INDEX rewrites_by_old ON rewrites (old);
 CREATE INDEX sessions_by_specialist ON sessions (specialist, clock)
 """.strip().split(";\n")
 """What a build from nothing makes at its end; ``trials_by_snapshot`` is not here, because the build itself needs it."""

@@ -1,20 +1,21 @@
 """
 The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Layer 13. Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Layer 19. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gitlineage import codec, index, queries
 from gitlineage.adoption import Adopted, adopt
+from gitlineage.catalogues import Catalogues
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.index import read_row
-from gitlineage.ledger import Ledger, reading
+from gitlineage.ledger import reading
 from gitlineage.models import (
     AncestryNode,
     Cohort,
@@ -35,8 +36,11 @@ from gitlineage.trial import Trial
 from gitlineage.views import Views, trials
 from gitlineage.worktree import read_files
 
+if TYPE_CHECKING:
+    from gitlineage.sync import Exchange
 
-class LineageStore(Ledger):
+
+class LineageStore(Catalogues):
     """
     The lineage of one repository.
 
@@ -121,6 +125,47 @@ class LineageStore(Ledger):
             return next(view.trial for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
 
         return self._write(work)
+
+    def announce(self, rev: Id, trial: Trial) -> Trial:
+        """
+        Record on any commit that a trial is made with it, and return it as recorded; `record` brings the result.
+
+        Args:
+            rev: the commit.
+            trial: the row; its status is left out.
+
+        Raises:
+            NotFound: no such commit.
+            Duplicate: the exp id has another row.
+        """
+
+        def work(recorder: Recorder) -> Trial:
+            oid, exp_id = recorder.record(rev, trial.replace(status=None), False)
+            return next(view.trial for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+
+        return self._write(work)
+
+    def link_rewrite(self, new: Id, old: Id, how: str = "") -> None:
+        """
+        Record that an amend or a rebase made a commit from another one; trials stay where they are.
+
+        Args:
+            new: the commit that was made.
+            old: what it was made from.
+            how: what git calls it.
+
+        Raises:
+            NotFound: one of them is not there.
+            Invalid: they are the same.
+        """
+
+        def work(recorder: Recorder) -> None:
+            made, origin = resolve(self._views, new), resolve(self._views, old)
+            if made == origin:
+                raise Invalid(f"{made[:12]} cannot be rewritten from itself")
+            recorder.rewrite(made, origin, how)
+
+        self._write(work)
 
     def append(self, trial: Trial, *, parents: Sequence[Id] | None = None) -> Snapshot:
         """
@@ -370,6 +415,16 @@ class LineageStore(Ledger):
         return queries.common_ancestor(self._views, resolve(self._views, a), resolve(self._views, b))
 
     @reading
+    def rewritten_from(self, id: Id) -> tuple[Snapshot, ...]:
+        """Return the commits that an amend or a rebase made this one from; their trials stayed on them."""
+        return tuple(self._views.snapshots(queries.rewritten_from(self._views, resolve(self._views, id))))
+
+    @reading
+    def rewritten_as(self, id: Id) -> tuple[Snapshot, ...]:
+        """Return what amends and rebases made of a commit."""
+        return tuple(self._views.snapshots(queries.rewritten_as(self._views, resolve(self._views, id))))
+
+    @reading
     def same(self, id: Id) -> tuple[Snapshot, ...]:
         """Return the other snapshots with equal content: other derivations of one recipe."""
         return queries.same(self._views, resolve(self._views, id))
@@ -492,6 +547,106 @@ class LineageStore(Ledger):
         )
         session = self._write(lambda recorder: recorder.add_session(shown.rendered_prompt, event))
         return msgspec.structs.replace(shown, session=CommitOid(session))
+
+    # -- other machines ------------------------------------------------------------------------------------
+
+    def push(self, remote: str | None = None, *, dry_run: bool = False) -> "Exchange":
+        """
+        Push what this clone recorded, and nothing else: the ref of its own writer, as a fast-forward.
+
+        Where a copy of this clone writes under the same name, what only this one has goes on under a fresh name.
+
+        Args:
+            remote: a name, URL or path; by default git config ``lineage.remote``, the only remote, or ``origin``.
+            dry_run: only say what would be.
+
+        Raises:
+            RepositoryError: no such remote.
+            RemoteError: the remote could not be reached; nothing here was changed.
+        """
+        from gitlineage import sync
+
+        return sync.push(self, remote, dry_run=dry_run)
+
+    def pull(
+        self, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()
+    ) -> "Exchange":
+        """
+        Take what others pushed into place, each ref only as a fast-forward.
+
+        A ref that was rewritten or deleted on the remote is refused, kept as it is here, and told as tampering.
+
+        Args:
+            remote: as for `push`.
+            dry_run: only say what would be; objects may be fetched, no ref moves.
+            accept_rewrite: writers whose refs are taken as they are on the remote all the same.
+
+        Raises:
+            RepositoryError: no such remote.
+            RemoteError: the remote could not be reached; nothing here was changed.
+            Invalid: a rewrite is accepted of a writer that is not here.
+        """
+        from gitlineage import sync
+
+        return sync.pull(self, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
+
+    def sync(
+        self, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()
+    ) -> "Exchange":
+        """Pull, then push; arguments and errors are theirs."""
+        from gitlineage import sync
+
+        return sync.both(self, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
+
+    def remote_status(self, remote: str | None = None) -> "Exchange":
+        """Return what is not pushed yet and what is behind, by what was last seen of a remote; without the network."""
+        from gitlineage import sync
+
+        return sync.status(self, remote)
+
+    def attach(self, remote: str) -> None:
+        """
+        Have a plain ``git fetch`` and ``git push`` with a remote carry lineage, and make it the default one.
+
+        Raises:
+            RepositoryError: there is no remote of this name.
+        """
+        from gitlineage import sync
+
+        sync.attach(self, remote)
+
+    @classmethod
+    def clone(
+        cls, url: str | Path, folder: Path | str, *, bare: bool = False, branch: str | None = None, **options: Any
+    ) -> "LineageStore":
+        """
+        Clone a repository with its branches and its lineage, and return the store.
+
+        Args:
+            url: a URL or path.
+            folder: where to; it must be empty or not there.
+            bare: make a repository without a working tree.
+            branch: the branch to check out.
+            options: what the store is opened with.
+
+        Raises:
+            RemoteError: it could not be done; nothing is left at the folder.
+        """
+        store, _ = cls.cloned(url, folder, bare=bare, branch=branch, **options)
+        return store
+
+    @classmethod
+    def cloned(
+        cls, url: str | Path, folder: Path | str, *, bare: bool = False, branch: str | None = None, **options: Any
+    ) -> "tuple[LineageStore, Exchange]":
+        """Do what `clone` does, and return also what came."""
+        watcher = options.get("watcher")
+        listener = watcher.overhear() if watcher is not None else None
+        from gitlineage import sync
+
+        sync.clone(str(url), Path(folder), bare=bare, branch=branch, listener=listener)
+        store = cls(folder, **{"create": False, **options})
+        return store, sync.settle(store)
 
 
 def _count(n: int) -> int:

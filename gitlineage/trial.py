@@ -227,6 +227,29 @@ def check_exp_id(exp_id: str) -> None:
         raise InvalidTrial("exp_id", exp_id, f"must not be longer than {_MAX_ID} characters")
 
 
+def check_id_prefix(prefix: str) -> str:
+    """
+    Return a prefix for the numbers of automatic exp ids.
+
+    Raises:
+        InvalidTrial: it ends in a digit, so that its numbers could not be told apart, or an id could not be typed:
+            it holds a blank, ``@`` or ``,``, begins with a dash, or is ``exp_``, which stands for nothing in an id.
+    """
+    if not prefix or prefix[-1].isdigit():
+        raise InvalidTrial("id prefix", prefix, "must end in something else than a digit")
+    if re.search(r"[\s@,]", prefix) or prefix.startswith(("-", "exp_")):
+        raise InvalidTrial("id prefix", prefix, "must not hold blanks, @ or commas, nor begin with - or exp_")
+    check_exp_id(f"{prefix}{'0' * 15}")
+    return prefix
+
+
+def split_number(exp_id: str) -> tuple[str, int] | None:
+    """Return what is before the number that an exp id ends in, and the number; ``None`` where it ends in none."""
+    prefix = exp_id.rstrip("0123456789")
+    digits = exp_id[len(prefix) :]
+    return (prefix, int(digits)) if digits and len(digits) < 16 else None
+
+
 def refuse_non_finite(column: str, text: str) -> None:
     """Refuse a cell that spells NaN or infinity, which no ranking can place."""
     told = text.strip()

@@ -352,9 +352,9 @@ class Views:
         sql = f"{_VIEW} WHERE s.cohort = ? ORDER BY t.clock, t.writer LIMIT ?"
         return self._views(sql, cohort, -1 if limit is None else limit)
 
-    def next_exp_id(self) -> str:
+    def next_exp_id(self, prefix: str = "") -> str:
         """Return the highest number among the exp ids plus one, with at least three digits (semantics 13)."""
-        return f"{self.index.highest_number() + 1:03d}"
+        return f"{prefix}{self.index.highest_number(prefix) + 1:03d}"
 
     def _has_other(self, child: TrialView, view: TrialView) -> bool:
         return any(kin.label == view.label for kin in child.others)

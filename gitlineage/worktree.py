@@ -56,7 +56,7 @@ class Content:
     def limit(self) -> int:
         """The largest file that is taken, in bytes; read from the configuration when it is first needed."""
         if self._limit is None:
-            self._limit = _limit(self._repo)
+            self._limit = size_limit(self._repo)
         return self._limit
 
     def from_mapping(self, files: Mapping[str, bytes], near: Sequence[str] = ()) -> str:
@@ -320,7 +320,8 @@ def _copy_index(source: Path, target: Path) -> None:
         raise RepositoryError(f"cannot read {source}: {error}") from error
 
 
-def _limit(repo: GitRepo) -> int:
+def size_limit(repo: GitRepo) -> int:
+    """Return the largest file that a snapshot takes in a repository, in bytes, by its configuration."""
     text = repo.config("lineage.maxFileSize")
     if text is None:
         return DEFAULT_LIMIT

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parent / "bench"
-SECTIONS = {"append", "queries", "ancestors", "prompt", "refresh", "cold", "cli", "bulk", "disk", "shows"}
+SECTIONS = {"append", "queries", "ancestors", "prompt", "refresh", "cold", "cli", "bulk", "disk", "share", "shows"}
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:

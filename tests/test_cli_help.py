@@ -13,7 +13,7 @@ from gitlineage import __version__
 from gitlineage.cli.app import COMMANDS, app
 from gitlineage.cli.commands import Deferred
 
-WRITES_FILES = {"board", "export tsv", "demo", "reindex", "init"}
+WRITES_FILES = {"board", "export tsv", "demo", "reindex", "init", "hook"}
 """Commands without ``--json``: they print no more than what they did."""
 
 

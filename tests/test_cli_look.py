@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import Shell, campaign, process
 
+from gitlineage import LineageStore
+
 ESCAPES = "red \x1b[31m \x9b1m bell\x07 \u202eright"
 
 
@@ -228,3 +230,19 @@ def test_without_a_repository(tmp_path: Path) -> None:
     ):
         assert "`gitlineage init` makes one" in Shell(tmp_path).fails(1, *words)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_show_names_what_was_rewritten(folder: Path) -> None:
+    """Both ends of an amend are shown, and a result that goes to the original is told as such."""
+    shell = campaign(folder)
+    old = shell.objects("show", "003")[0]["oid"]
+    with LineageStore(folder, create=False) as store:
+        new = store.commit(old, ["001"], message="cross them, in other words").oid
+        store.link_rewrite(new, old, "amend")
+    (shown,) = shell.objects("show", new)
+    assert (shown["rewritten_from"], shown["rewritten_as"]) == ([old], [])
+    assert shown["history"][-1]["type"] == "rewrite"
+    assert shell.objects("show", "003")[0]["rewritten_as"] == [new]
+    text = shell("show", new)
+    assert "rewritten from  003" in text
+    assert "  alice  rewrite" in text

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage import codec
+from gitlineage.catalogue import ForgePhase
 from gitlineage.errors import CorruptEvent, Invalid, LineageError
 from gitlineage.models import Task
 
@@ -22,8 +24,14 @@ EVENTS = [
     ),
     codec.TaskEvent(task=Task(score_field="acc", lower_is_better=False, label="a", epsilon=0.25), **STAMP),
     codec.TableEvent(shape={"columns": ["exp_id"], "newline": "\r\n"}, rows=3, **STAMP),
+    codec.RelationAdded(target=OID, relation="depends_on", actor="x", context={"v": [1, None]}, **STAMP),
+    codec.RelationDeprecated(target=OID, relation="depends_on", actor="x", reason="gone", **STAMP),
+    codec.EntryEvent(fields={"name": "lexer", "keywords": ["a"]}, actor="x", **STAMP),
+    codec.UsageEvent(total=3, last_used="2026-01-01T00:00:00Z", **STAMP),
+    codec.ForgeEvent(intent="x", phases=(ForgePhase(phase_name="contract"),), result=OID, success=True, **STAMP),
     codec.SessionEvent(specialist="arch", prompt=OID, tips={"alice": OID}, parameters={"top_k": 20}, seen=6, **STAMP),
     codec.ImportedEvent(name="a1b2", source="openrange/2", document=OID, file="a1b2.json", stub=True, **STAMP),
+    codec.RewriteEvent(old=OID, how="amend", **STAMP),
 ]
 quick = settings(max_examples=200, deadline=None, database=None)
 json_values = st.recursive(
@@ -55,7 +63,7 @@ def test_an_event_comes_back_and_its_line_is_canonical(event):
     told = json.loads(line)
     compact = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert compact.encode() == line
-    assert told["type"] == type(event).__name__.removesuffix("Event").lower()
+    assert told["type"] == re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__.removesuffix("Event")).lower()
     bare = codec.encode(msgspec.structs.replace(event, at="", writer=""))
     assert b'"at"' not in bare
     assert b'"writer"' not in bare

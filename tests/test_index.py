@@ -11,7 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlineage import LineageError, LineageStore, Task, Trial, Watcher
-from gitlineage.codec import CohortEvent, ImportedEvent, SessionEvent, SnapshotEvent, TaskEvent, TrialEvent
+from gitlineage.codec import (
+    CohortEvent,
+    EntryEvent,
+    ForgeEvent,
+    ImportedEvent,
+    RelationAdded,
+    RelationDeprecated,
+    RewriteEvent,
+    SessionEvent,
+    SnapshotEvent,
+    TaskEvent,
+    TrialEvent,
+    UsageEvent,
+)
 from gitlineage.gitrepo import GitRepo, Identity, init_repository
 from gitlineage.index import Index, build
 from gitlineage.journal import Problem, Recorded
@@ -29,7 +42,13 @@ TABLES = (
     "SELECT * FROM tables ORDER BY 1, 2",
     "SELECT i.name, s.oid, i.source, i.document, i.file, i.stub, i.clock, i.writer FROM imported i "
     "JOIN snapshots s ON s.id = i.snapshot ORDER BY 1, 2",
+    "SELECT * FROM relation_events ORDER BY 1, 2, 3, 4, 5",
+    "SELECT * FROM relations ORDER BY 1, 2, 3, 4, 5",
+    "SELECT * FROM entries ORDER BY 1, 2",
+    "SELECT * FROM usage ORDER BY 1, 2",
+    "SELECT * FROM forges ORDER BY 1",
     "SELECT * FROM problems ORDER BY 1, 2, 3",
+    "SELECT * FROM rewrites ORDER BY 1, 2",
     "SELECT * FROM meta ORDER BY 1",
 )
 TRIALS = ("keep", "discard", "baseline", "crash")
@@ -144,6 +163,11 @@ EVENTS = st.one_of(
     st.tuples(st.just("session"), st.sampled_from(["s0", "s1"])),
     st.tuples(st.just("imported"), st.sampled_from(["n0", "n1"]), st.booleans()),
     st.tuples(st.just("task"), st.sampled_from(["val_bpb", "core_metric"]), st.booleans()),
+    st.tuples(st.just("relation"), st.booleans(), st.sampled_from(["depends_on", "tested_by"]), st.integers(0, 2)),
+    st.tuples(st.just("entry"), st.sampled_from(["name", "version"]), st.sampled_from(["x", "y"])),
+    st.tuples(st.just("usage"), st.integers(1, 3)),
+    st.tuples(st.just("forge"), st.sampled_from(["x y", "z"])),
+    st.tuples(st.just("rewrite"), st.sampled_from([0, 1, 23, "nothing"])),
     st.tuples(st.just("broken")),
 )
 
@@ -165,6 +189,18 @@ def make(tangle, kind, at: int, clock: int, writer: str) -> Recorded | Problem:
             event = SessionEvent(specialist=who, prompt="0" * 40, **stamp)
         case ("imported", name, stub):
             event = ImportedEvent(name=name, source="openrange/2", document="0" * 40, stub=stub, **stamp)
+        case ("relation", True, name, to):
+            event = RelationAdded(target=oids[to], relation=name, **stamp)
+        case ("relation", False, name, to):
+            event = RelationDeprecated(target=oids[to], relation=name, **stamp)
+        case ("entry", field, value):
+            event = EntryEvent(fields={field: value}, **stamp)
+        case ("usage", total):
+            event = UsageEvent(total=total, last_used=f"2026-01-0{total}T00:00:00Z", **stamp)
+        case ("forge", intent):
+            event = ForgeEvent(intent=intent, **stamp)
+        case ("rewrite", old):
+            event = RewriteEvent(old=oids[old] if isinstance(old, int) else old, **stamp)
         case ("task", field, lower):
             event = TaskEvent(task=Task(score_field=field, lower_is_better=lower), **stamp)
         case _:

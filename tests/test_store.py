@@ -671,3 +671,51 @@ def test_a_batch_gives_the_ids_that_one_by_one_gives(tmp_path, monkeypatch):
         together = list(recorded(batched))
     assert list(recorded(single)) == together
     assert batched.all_trials() == single.all_trials()
+
+
+# -- announced and rewritten ------------------------------------------------------------------------------------------
+
+
+def test_a_trial_that_is_announced_waits_for_its_result(store, git):
+    """`announce` records a pending trial on any commit, whatever status it is given; `record` brings the result."""
+    git("commit", "--allow-empty", "-m", "plain")
+    trial = store.announce("HEAD", Trial(hypothesis="wider", status="keep"))
+    assert (trial.exp_id, trial.status) == ("000", None)
+    assert store.all_trials() == []
+    assert store.record("HEAD", Trial(status="keep", core_metric=1.0)).hypothesis == "wider"
+    with pytest.raises(NotFound):
+        store.announce("nowhere", Trial())
+
+
+def test_what_was_rewritten(store, git):
+    """A link is recorded once, both ends know it, chains lead to what waits for a result, and circles end."""
+    oids = []
+    for at in range(3):
+        git("commit", "--allow-empty", "-m", f"take {at}")
+        oids.append(git("rev-parse", "HEAD"))
+    store.announce(oids[0], Trial(hypothesis="wider"))
+    store.link_rewrite(oids[1], oids[0], "amend")
+    tip = store.journal.tips()["alice"]
+    store.link_rewrite(oids[1], oids[0], "amend")
+    assert store.journal.tips()["alice"] == tip
+    store.link_rewrite(oids[2], oids[1], "rebase")
+    store.link_rewrite(oids[0], oids[2], "rebase")
+    assert [each.oid for each in store.rewritten_from(oids[2])] == [oids[1]]
+    assert [each.oid for each in store.rewritten_as(oids[2])] == [oids[0]]
+    assert store.record(oids[2], Trial(status="keep", core_metric=1.0)).exp_id == "000"
+    assert store.view("000").oid == oids[0]
+    with pytest.raises(Invalid, match="from itself"):
+        store.link_rewrite(oids[0], oids[0])
+    with pytest.raises(NotFound):
+        store.link_rewrite(oids[0], "0" * 40)
+
+
+def test_the_parent_cell_knows_what_was_rewritten(store, git):
+    """What is recorded on top of a rewritten commit names the trial on what that was before."""
+    git("commit", "--allow-empty", "-m", "one")
+    old = git("rev-parse", "HEAD")
+    store.record(old, Trial(status="baseline", core_metric=1.0))
+    git("commit", "--allow-empty", "--amend", "-m", "uno")
+    store.link_rewrite("HEAD", old, "amend")
+    git("commit", "--allow-empty", "-m", "two")
+    assert store.record("HEAD", Trial(status="keep", core_metric=0.9)).parent_exp == "000"

@@ -1,7 +1,7 @@
 """
 The command line; only its entry point is here.
 
-Layer 16.
+Layer 22.
 """
 
 from gitlineage.cli.app import main

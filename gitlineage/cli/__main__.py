@@ -1,7 +1,7 @@
 """
 ``python -m gitlineage.cli``, and nothing else.
 
-Layer 16.
+Layer 22.
 """
 
 from gitlineage.cli.app import main

@@ -1,7 +1,7 @@
 """
 The program: its global options and the table of its commands; what they do is in the modules that the table names.
 
-Layer 16.
+Layer 22.
 """
 
 import gc
@@ -51,13 +51,36 @@ COMMANDS = {
         "common-ancestor": ("walk", "Show the latest snapshot that two others go back to"),
         "same": ("walk", "List other snapshots with the same content"),
     },
+    "Relate": {
+        "relate": ("relations", "Record how one snapshot relates to another"),
+        "relations": ("relations", "List typed relations in recording order"),
+        "evolve": ("relations", "Record what was tried from one to another"),
+        "history": ("relations", "List the steps of a snapshot's evolution"),
+        "dependents": ("relations", "List what depends on a snapshot, nearest first"),
+        "entry": ("catalogue", "Describe artifacts, list them and count their use"),
+        "forge": ("catalogue", "Record forge attempts and find similar ones"),
+        "impact": ("catalogue", "Show what breaks if an artifact is deprecated"),
+        "path": ("relations", "Show the shortest path from an ancestor to a descendant"),
+    },
     "Hand over": {
         "prompt": ("prompt", "Print the lineage prompt for the next agent"),
         "board": ("prompt", "Write the leaderboard and its companions into a folder"),
         "import": ("exchange", "Bring trials or snapshots in from files"),
         "export": ("exchange", "Write trials or snapshots out to files"),
     },
+    "Share": {
+        "push": ("share", "Push what this clone recorded to a remote"),
+        "pull": ("share", "Take what others pushed to a remote into this clone"),
+        "sync": ("share", "Pull from a remote, then push to it"),
+        "clone": ("share", "Clone a repository with its branches and its lineage"),
+        "status": ("share", "Show who records here, and what is not pushed yet or behind"),
+        "bundle": ("bundles", "Write lineage into a file for a machine without a network"),
+        "unbundle": ("bundles", "Take in the lineage that a bundle holds"),
+        "consolidate": ("bundles", "Fold the refs of writers who are done into one archive ref"),
+    },
     "Keep up": {
+        "hooks": ("hooks", "Install, remove and list git hooks that keep lineage"),
+        "hook": ("hooks", "Do what a git hook does; the installed scripts call it"),
         "reindex": ("upkeep", "Build the index and the derived refs anew"),
         "maintain": ("upkeep", "Repack the repository with git and say what that saved"),
         "demo": ("demo", "Run a small real research loop and look at it"),

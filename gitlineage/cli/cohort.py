@@ -1,7 +1,7 @@
 """
 Commands on cohorts: new, list and show.
 
-Layer 16.
+Layer 22.
 """
 
 from typing import Annotated, Any
@@ -60,7 +60,7 @@ def new(
     as_json: options.Json = False,
 ) -> None:
     """Open a cohort"""
-    metadata: dict[str, Any] = {key: _value(text) for key, text in options.pairs(field, "--field")}
+    metadata: dict[str, Any] = {key: options.value(text) for key, text in options.pairs(field, "--field")}
     metadata |= {key: value for key, value in (("note", note), ("size", size)) if value is not None}
     if taken := [key for key in metadata if key in _TAKEN]:
         raise typer.BadParameter(f"{taken[0]!r} is a cohort's own word; take another", param_hint="'--field'")
@@ -103,7 +103,7 @@ def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
                 ("commit", found.oid),
                 ("opened", output.clean(f"{found.created_at} by {found.writer}")),
                 ("base", output.clean(", ".join(store.views().name(oid) for oid in found.base)) or "nothing"),
-                *((output.clean(key), output.clean(_text(value))) for key, value in found.metadata.items()),
+                *((output.clean(key), output.clean(options.as_text(value))) for key, value in found.metadata.items()),
                 ("parents", "members may have other parents" if found.allow_mixed else ""),
                 ("members", str(len(members))),
             ]
@@ -119,7 +119,7 @@ def _asked(store: LineageStore, cohort: Cohort) -> str:
 
 
 def _cells(store: LineageStore, cohort: Cohort) -> list[Cell]:
-    said = (f"{key}: {_text(value)}" for key, value in cohort.metadata.items())
+    said = (f"{key}: {options.as_text(value)}" for key, value in cohort.metadata.items())
     return [
         Cell(cohort.name, "bold"),
         Cell(cohort.oid[: listing.SHORT], "dim"),
@@ -133,14 +133,3 @@ def _cells(store: LineageStore, cohort: Cohort) -> list[Cell]:
 def _object(cohort: Cohort) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(cohort)
     return found
-
-
-def _value(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,7 +1,7 @@
 """
 Commands that bring trials and snapshots in and out: import and export of tsv and openrange.
 
-Layer 16.
+Layer 22.
 """
 
 import sys

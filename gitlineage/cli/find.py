@@ -1,7 +1,7 @@
 """
 The command that searches texts.
 
-Layer 16.
+Layer 22.
 """
 
 from typing import Annotated

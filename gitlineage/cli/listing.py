@@ -1,7 +1,7 @@
 """
 Trials and snapshots as lines of a table and as JSON objects; not where they come from.
 
-Layer 16.
+Layer 22.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gitlineage.cli import layout
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.models import Snapshot, Task, TrialView
+from gitlineage.queries import DERIVED, originals
 from gitlineage.trial import COLUMNS, FailureLabel, Trial
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _SNAPSHOTS = (
     Column("id", cap=14),
     Column("commit"),
     Column("depth", right=True),
+    Column("relation", drop=2),
     Column("role", drop=1),
     Column("status", cap=12),
     Column("score", right=True),
@@ -106,7 +108,12 @@ def trial_cells(view: TrialView, task: Task) -> list[Cell]:
 
 
 def print_snapshots(
-    store: "LineageStore", snapshots: Sequence[Snapshot], *, depths: Sequence[int] = (), roles: Sequence[str] = ()
+    store: "LineageStore",
+    snapshots: Sequence[Snapshot],
+    *,
+    depths: Sequence[int] = (),
+    roles: Sequence[str] = (),
+    types: Sequence[str | None] = (),
 ) -> None:
     """Print snapshots, one a line, each with its first trial; more of them are counted."""
     task = store.task
@@ -121,6 +128,7 @@ def print_snapshots(
                 Cell(("" if snapshot.oid.startswith(name) else name) + more, "bold"),
                 Cell(snapshot.oid[:SHORT], "dim"),
                 Cell(str(depths[at]) if depths else ""),
+                Cell(_told(types[at]) if types else "", "cyan"),
                 Cell(roles[at] if roles else ""),
                 status_cell(trial.status) if trial else Cell(_state(snapshot), "dim"),
                 Cell(trial.text(task.score_field) if trial else ""),
@@ -133,6 +141,11 @@ def print_snapshots(
 def _state(snapshot: Snapshot) -> str:
     """Return what is worth saying of a snapshot without a trial."""
     return "stub" if snapshot.stub else "" if snapshot.recorded else "unrecorded"
+
+
+def _told(relationship: str | None) -> str:
+    """Return a relation's type where it is not the usual one."""
+    return "" if relationship in (None, DERIVED) else str(relationship)
 
 
 # -- JSON ----------------------------------------------------------------------------------------------------------
@@ -200,4 +213,6 @@ def snapshot_object(store: "LineageStore", snapshot: Snapshot, **more: Any) -> d
 
 def view_on(store: "LineageStore", oid: str, exp_id: str) -> TrialView:
     """Return the trial of an exp id on a snapshot, with its place in the graph."""
-    return next(view for view in store.views().on_snapshot(oid) if view.trial.exp_id == exp_id)
+    views = store.views()
+    places = (oid, *originals(views, oid))  # a result may have gone to the commit that this one was rewritten from
+    return next(view for place in places for view in views.on_snapshot(place) if view.trial.exp_id == exp_id)

@@ -1,13 +1,14 @@
 """
 Options and arguments that several commands share, each declared once, and what their texts mean; no command.
 
-Layer 16.
+Layer 22.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from gitlineage.trial import FailureLabel, parse_number
@@ -57,6 +58,32 @@ def pairs(values: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
     return found
 
 
+def value(text: str) -> Any:
+    """Return a value that was typed: JSON where it is JSON, else the text."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def as_text(value: object) -> str:
+    """Return a value as `value` reads it."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def number(text: str, option: str) -> float:
+    """Return a finite number that was typed."""
+    found = parse_number(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no finite number", param_hint=f"'{option}'")
+    return found
+
+
+def listed(values: Sequence[str] | None) -> list[str]:
+    """Return the words of a repeatable option that also takes ``A,B``."""
+    return [word for value in values or () for word in value.split(",") if word]
+
+
 def roles(values: Sequence[str] | None) -> dict[str, str]:
     """Return the role of each parent that ``--role`` names; an id may hold a ``=``, a role holds none."""
     found = {}
@@ -93,6 +120,12 @@ Id = Annotated[
 ]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Relations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--relations", metavar="TYPE,...", help="Follow relations of these types; git parents are successor_to."
+    ),
+]
 Depth = Annotated[int, typer.Option("--depth", min=-1, metavar="N", help="Go so many generations far; -1 for all.")]
 At = Annotated[
     str | None,

@@ -1,7 +1,7 @@
 """
 Commands that rank trials: best and leaderboard.
 
-Layer 16.
+Layer 22.
 """
 
 from typing import Annotated

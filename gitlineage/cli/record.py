@@ -1,7 +1,7 @@
 """
 Commands that record: init, commit and record; what may be recorded is the store's business.
 
-Layer 16.
+Layer 22.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.journal import check_writer
 from gitlineage.models import Task, TrialView
 from gitlineage.store import LineageStore
-from gitlineage.trial import FailureLabel, Trial
+from gitlineage.trial import FailureLabel, Trial, check_id_prefix
 
 app = commands()
 
@@ -32,10 +32,22 @@ def init(
     writer: Annotated[
         str | None, typer.Option("--writer", metavar="NAME", help="What this clone's records are filed under.")
     ] = None,
+    id_prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--id-prefix", metavar="TEXT", help="What this clone's automatic exp ids begin with, as in a-000."
+        ),
+    ] = None,
     metric: options.TaskMetric = None,
     lower_is_better: options.Direction = None,
     label: options.Label = None,
     bare: Annotated[bool, typer.Option("--bare", help="Make a repository without a working tree.")] = False,
+    remote: Annotated[
+        str | None,
+        typer.Option(
+            "--remote", metavar="NAME", help="Have a plain git fetch and git push with this remote carry lineage."
+        ),
+    ] = None,
 ) -> None:
     """
     Make a repository ready and say what is optimised
@@ -44,15 +56,24 @@ def init(
     """
     if writer is not None:
         check_writer(writer)
+    if id_prefix:
+        check_id_prefix(id_prefix)
     root, made = _repository(place(ctx).path, folder, bare)
     with opened(ctx, at=root) as store:
         if writer is not None:
             store.repo.set_config("lineage.writer", writer)
+        if id_prefix is not None:
+            store.repo.set_config("lineage.idPrefix", id_prefix)
         name = store.writer
+        if remote is not None:
+            store.attach(remote)
         _set_task(store, metric, lower_is_better, label)
         where = store.repo.workdir or store.repo.gitdir
         output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(str(where))}")
-        layout.facts([("writer", name), ("task", output.clean(listing.direction(store.task)))])
+        prefix = store.repo.config("lineage.idPrefix")
+        ids = output.clean(f"{prefix}000, {prefix}001, …") if prefix else ""
+        task = output.clean(listing.direction(store.task))
+        layout.facts([("writer", name), ("new ids", ids), ("task", task), ("remote", output.clean(remote or ""))])
         output.say('Next: gitlineage commit -m "the baseline" --metric NUMBER')
 
 

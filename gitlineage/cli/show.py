@@ -1,7 +1,7 @@
 """
 The command show: everything about one snapshot, its trials, its kin, its content and its history.
 
-Layer 16.
+Layer 22.
 """
 
 from collections.abc import Iterator
@@ -81,6 +81,8 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
             *_parents(store, snapshot),
             ("children", _kin(store, store.children(snapshot.oid))),
             ("same content", _kin(store, store.same(snapshot.oid))),
+            ("rewritten from", _kin(store, store.rewritten_from(snapshot.oid))),
+            ("rewritten as", _kin(store, store.rewritten_as(snapshot.oid))),
             ("cohort", output.clean(snapshot.cohort or "")),
             ("siblings", _siblings(store, snapshot)),
             ("saw", ", ".join(dict.fromkeys(output.clean(view.saw) for view in views if view.saw))),
@@ -191,6 +193,8 @@ def _object(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) ->
         children=[each.oid for each in store.children(snapshot.oid)],
         same=[each.oid for each in store.same(snapshot.oid)],
         siblings=_sibling_names(store, snapshot),
+        rewritten_from=[each.oid for each in store.rewritten_from(snapshot.oid)],
+        rewritten_as=[each.oid for each in store.rewritten_as(snapshot.oid)],
         saw=[view.saw for view in views if view.saw],
         files=sorted(store.files(snapshot.oid)),
         stat=edit.diff(stat=True),

@@ -1,7 +1,7 @@
 """
 Commands that keep a clone in order: reindex and maintain.
 
-Layer 16.
+Layer 22.
 """
 
 import typer

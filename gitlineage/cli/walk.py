@@ -1,7 +1,7 @@
 """
 Commands that walk the graph of snapshots: parents, children, ancestors, descendants, leaves, common-ancestor, same.
 
-Layer 16.
+Layer 22.
 """
 
 from collections.abc import Sequence
@@ -24,35 +24,52 @@ def parents(ctx: typer.Context, name: options.Id, as_json: options.Json = False)
     with opened(ctx) as store:
         known = store.snapshot(name).roles
         found = store.parents(name)
-        _print(store, found, as_json, roles=[known.get(each.oid, "") for each in found])
+        print_found(store, found, as_json, roles=[known.get(each.oid, "") for each in found])
 
 
 @command(app, "children", "gitlineage children best --json")
 def children(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """List what was derived from a snapshot directly"""
     with opened(ctx) as store:
-        _print(store, store.children(name), as_json)
+        print_found(store, store.children(name), as_json)
 
 
 @command(app, "ancestors", "gitlineage ancestors best --depth 3")
-def ancestors(ctx: typer.Context, name: options.Id, depth: options.Depth = -1, as_json: options.Json = False) -> None:
+def ancestors(
+    ctx: typer.Context,
+    name: options.Id,
+    depth: options.Depth = -1,
+    relations: options.Relations = None,
+    as_json: options.Json = False,
+) -> None:
     """List all that a snapshot goes back to, nearest first"""
     with opened(ctx) as store:
-        _print_walk(store, store.ancestors(name, depth), as_json)
+        types = options.listed(relations)
+        found = store.get_ancestors(name, types, depth) if types else store.ancestors(name, depth)
+        print_walk(store, found, as_json)
 
 
 @command(app, "descendants", "gitlineage descendants 000")
-def descendants(ctx: typer.Context, name: options.Id, depth: options.Depth = -1, as_json: options.Json = False) -> None:
+def descendants(
+    ctx: typer.Context,
+    name: options.Id,
+    depth: options.Depth = -1,
+    relations: options.Relations = None,
+    as_json: options.Json = False,
+) -> None:
     """List all that goes back to a snapshot, nearest first"""
     with opened(ctx) as store:
-        _print_walk(store, store.descendants(name, depth), as_json)
+        types = options.listed(relations)
+        print_walk(
+            store, store.get_descendants(name, types, depth) if types else store.descendants(name, depth), as_json
+        )
 
 
 @command(app, "leaves", "gitlineage leaves")
 def leaves(ctx: typer.Context, as_json: options.Json = False) -> None:
     """List the snapshots that nothing was derived from"""
     with opened(ctx) as store:
-        _print(store, store.leaves(), as_json)
+        print_found(store, store.leaves(), as_json)
 
 
 @command(app, "common-ancestor", "gitlineage common-ancestor 012 014")
@@ -66,32 +83,44 @@ def common_ancestor(ctx: typer.Context, name: options.Id, other: options.Other, 
         found = store.common_ancestor(name, other)
         if found is None:
             raise LineageError(f"{name} and {other} have no common ancestor")
-        _print(store, [found], as_json)
+        print_found(store, [found], as_json)
 
 
 @command(app, "same", "gitlineage same 015")
 def same(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """List other snapshots with the same content"""
     with opened(ctx) as store:
-        _print(store, store.same(name), as_json)
+        print_found(store, store.same(name), as_json)
 
 
-def _print(
+def print_found(
     store: LineageStore,
     found: Sequence[Snapshot],
     as_json: bool,
     *,
     depths: Sequence[int] = (),
     roles: Sequence[str] = (),
+    types: Sequence[str | None] = (),
 ) -> None:
+    """Print snapshots, in lines or as objects, with what a walk knows of each."""
     if not as_json:
-        listing.print_snapshots(store, found, depths=depths, roles=roles)
+        listing.print_snapshots(store, found, depths=depths, roles=roles, types=types)
         return
     for at, snapshot in enumerate(found):
-        more = {"depth": depths[at]} if depths else {}
+        more: dict[str, object] = {"depth": depths[at]} if depths else {}
+        more |= {"relationship": types[at], "role": roles[at]} if types else {}
         output.json_line(listing.snapshot_object(store, snapshot, **more))
 
 
-def _print_walk(store: LineageStore, nodes: Sequence[AncestryNode], as_json: bool) -> None:
-    met = [(node.entry, node.depth) for node in nodes if node.entry is not None]
-    _print(store, [entry for entry, _ in met], as_json, depths=[depth for _, depth in met])
+def print_walk(store: LineageStore, nodes: Sequence[AncestryNode], as_json: bool) -> None:
+    """Print the nodes of a walk."""
+    met = [(node, node.entry) for node in nodes]
+    known = [(node, entry) for node, entry in met if entry is not None]
+    print_found(
+        store,
+        [entry for _, entry in known],
+        as_json,
+        depths=[node.depth for node, _ in known],
+        roles=[node.role for node, _ in known],
+        types=[node.relationship for node, _ in known],
+    )

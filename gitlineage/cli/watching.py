@@ -1,11 +1,17 @@
 """
 What a store tells while it works, printed on standard error.
 
-Layer 16.
+Layer 22.
 """
+
+import re
+import sys
+from collections.abc import Callable
 
 from gitlineage.cli import output
 from gitlineage.ledger import Watcher
+
+_PROGRESS = re.compile(r"[^\r\n]*:\s+\d+%[^\r\n]*[\r\n]+")
 
 
 class Terminal(Watcher):
@@ -22,6 +28,18 @@ class Terminal(Watcher):
         """Move the progress bar on."""
         self._progress.advance(doing, count, total)
 
+    def overhear(self) -> Callable[[str], None] | None:
+        """Let a terminal show git's own progress."""
+        return _show_git if sys.stderr.isatty() else None
+
     def close(self) -> None:
         """Take the progress bar away."""
         self._progress.close()
+
+
+def _show_git(said: str) -> None:
+    """Print the lines of git's progress; what else it says comes back as an outcome or an error."""
+    for line in _PROGRESS.findall(said):
+        end = "\n" if line.endswith("\n") else "\r"
+        sys.stderr.write(output.clean(line.rstrip("\r\n")) + end)
+    sys.stderr.flush()

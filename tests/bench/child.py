@@ -1,4 +1,4 @@
-"""What the bench does in a process of its own: record beside an open store, or build an index cold."""
+"""What the bench does in a process of its own: record beside an open store, build an index cold, or clone."""
 
 import json
 import resource
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stores import opened
 
-from gitlineage import Trial
+from gitlineage import LineageStore, Trial
 
 
 def record(root: Path) -> None:
@@ -39,4 +39,13 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-{"record": record, "rebuild": rebuild}[sys.argv[1]](Path(sys.argv[2]))
+def clone(root: Path) -> None:
+    """Clone a remote with its lineage, ask for the best trial, and print what it took."""
+    start = time.perf_counter()
+    with LineageStore.clone(sys.argv[3], root) as store:
+        best = store.best()
+    told = {"seconds": time.perf_counter() - start, "best": best.exp_id if best else ""}
+    print(json.dumps(told))
+
+
+{"record": record, "rebuild": rebuild, "clone": clone}[sys.argv[1]](Path(sys.argv[2]))

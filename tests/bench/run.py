@@ -15,6 +15,7 @@ from pathlib import Path
 
 import figures
 import reading
+import sharing
 import starting
 import writing
 from figures import Figure
@@ -58,6 +59,7 @@ def parts(stores: Stores, peers: Peers, sizes: list[int]) -> dict[str, Callable[
         "refresh": lambda: reading.refreshes(stores, sizes),
         "cold": lambda: starting.cold(stores, sizes),
         "cli": lambda: starting.commands(stores, sizes),
+        "share": lambda: sharing.shares(stores, sizes),
         "bulk": lambda: writing.bulk(stores, sizes),
         "disk": lambda: writing.sizes_on_disk(stores, sizes),
         "shows": lambda: starting.walks(stores, sizes) + starting.shows(stores, peers, sizes),

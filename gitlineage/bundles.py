@@ -1,0 +1,422 @@
+"""
+Bundles: lineage as one file for machines without a network, written and taken in; the file's format is git's own.
+
+Layer 21. What goes out and what comes in passes through a bare repository of its own, which borrows this one's objects:
+nothing of a file reaches this one before all of it was read and judged.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from gitlineage import codec, program
+from gitlineage.consolidation import holds, join, signed_lines
+from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageError, StorageError
+from gitlineage.gitrepo import GitRepo, Identity, init_repository
+from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name, is_archive
+from gitlineage.landing import parse_time
+from gitlineage.message import compose
+from gitlineage.models import Order, Task
+from gitlineage.names import moment, resolve
+from gitlineage.notes import NotesTrees
+from gitlineage.queries import ancestors as ancestors_of
+from gitlineage.store import LineageStore
+from gitlineage.views import Views
+
+_INCOMING = "refs/incoming/"
+_MANY = 400
+_WHO = Identity("gitlineage", "gitlineage@localhost")
+
+
+class Bundled(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a bundle holds.
+
+    Args:
+        file: where it is.
+        refs: its refs by writer or archive, and where they stand.
+        trials: how many trials.
+        snapshots: how many snapshots.
+        size: the file's size in bytes.
+    """
+
+    file: str
+    refs: Mapping[str, str]
+    trials: int
+    snapshots: int
+    size: int
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What became of one ref of a bundle.
+
+    Args:
+        writer: the writer or archive.
+        outcome: ``new``, ``fast-forwarded``, ``up to date``, ``behind`` or ``refused``.
+        tip: where it stands in the bundle.
+        reason: why it was refused.
+    """
+
+    writer: str
+    outcome: str
+    tip: str
+    reason: str = ""
+
+
+class Unbundled(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What `unbundle` did.
+
+    Args:
+        file: the bundle.
+        refs: what became of each of its refs.
+        writers: how many writers are new here.
+        trials: how many trials are new here.
+        snapshots: how many snapshots are new here.
+        task: the rules in force now.
+        before: those that were in force, where the bundle brought others; ``None`` for none or no change.
+        changed: whether the bundle brought the rules that are in force.
+    """
+
+    file: str
+    refs: tuple[Arrival, ...]
+    writers: int
+    trials: int
+    snapshots: int
+    task: Task
+    before: Task | None = None
+    changed: bool = False
+
+    @property
+    def refused(self) -> tuple[Arrival, ...]:
+        """The refs that were not taken because they contradict what is here."""
+        return tuple(each for each in self.refs if each.outcome == "refused")
+
+
+def bundle(
+    store: LineageStore,
+    file: Path,
+    *,
+    cohort: str | None = None,
+    ancestors: str | None = None,
+    since: str | None = None,
+) -> Bundled:
+    """
+    Write lineage into a file, closed under ancestry: it needs nothing that is not in it.
+
+    Without a choice it holds all writers' refs. With one, it holds one archive of the events on the chosen snapshots,
+    all their ancestors and the cohorts that they are members of, and the task; the same choice from the same events
+    gives the same archive.
+
+    Args:
+        store: where from.
+        file: where to; replaced in one step.
+        cohort: the members of a cohort.
+        ancestors: a snapshot and all that it goes back to.
+        since: what was recorded after a trial, a commit of a writer's ref, or an ISO 8601 time.
+
+    Raises:
+        Invalid: there is nothing to write, or more than one choice.
+        NotFound: what was named is not there.
+        StorageError: the file cannot be written.
+    """
+    if sum(each is not None for each in (cohort, ancestors, since)) > 1:
+        raise Invalid("choose by one of cohort, ancestors and since")
+    views = store.views()
+    tips = store.journal.tips()
+    if not tips:
+        raise Invalid("there is no lineage to bundle yet")
+    target = file.absolute()
+    if not target.parent.is_dir():
+        raise StorageError(f"cannot write {file}: there is no folder {target.parent}")
+    with _borrowing(store.repo) as repo:
+        if cohort is None and ancestors is None and since is None:
+            refs = tips
+            (snapshots,), (trials,) = (views.index.one(f"SELECT count(*) FROM {name}") for name in _COUNTED)
+        else:
+            chosen = _Chosen(store, views, tips)
+            chosen.choose(cohort, ancestors, since)
+            refs = dict([chosen.write(repo)])
+            snapshots, trials = len(chosen.snapshots), chosen.trials
+        repo.add_refs({PREFIX + name: oid for name, oid in refs.items()})
+        try:
+            program.run(["--git-dir", str(repo.gitdir), "bundle", "create", "--quiet", str(target), "--all"])
+        except GitFailed as error:
+            raise StorageError(f"cannot write {file}: {_said(error)}") from error
+    return Bundled(file=str(file), refs=refs, trials=trials, snapshots=snapshots, size=target.stat().st_size)
+
+
+def unbundle(store: LineageStore, file: Path) -> Unbundled:
+    """
+    Take the writers' refs of a bundle in, those that are new and those that go on from what is here.
+
+    A ref that was rewritten is refused and the others are taken. Branches and other refs of the file are left alone.
+
+    Args:
+        store: where to.
+        file: the bundle.
+
+    Raises:
+        BadBundle: it is damaged, is none, holds no lineage, or needs commits that are not here; nothing was taken.
+        Conflict: another program moved one of the refs meanwhile; nothing was taken.
+        OSError: it cannot be read.
+    """
+    with file.open("rb"):
+        source = str(file.absolute())
+    views = store.views()
+    before, task = _counts(views), store.recorded_task()
+    with _borrowing(store.repo) as repo:
+        repo.add_refs(
+            {name: oid for kind in ("heads/", "notes/") for name, oid in store.repo.refs(f"refs/{kind}").items()}
+        )
+        heads = _heads(repo, source, file)
+        _git(repo, file, ["bundle", "unbundle", source])  # all of it is read, even where it brings nothing new
+        _git(repo, file, ["fetch", *_PLAIN, source, f"+{PREFIX}*:{_INCOMING}*"])
+        arrivals = tuple(_judged(store.journal, Journal(repo), heads))
+        taken = [each.writer for each in arrivals if each.outcome in ("new", "fast-forwarded")]
+        if taken:
+            specs = "".join(f"{_INCOMING}{name}:{PREFIX}{name}\n" for name in taken)
+            words = ["fetch", *_PLAIN, "--atomic", "--stdin", str(repo.gitdir)]
+            try:
+                with store.exclusive():
+                    program.run(["--git-dir", str(store.repo.gitdir), *_TRUSTED, *words], data=specs.encode())
+            except GitFailed as error:
+                if "cannot lock ref" in error.message or "rejected" in error.message:
+                    raise Conflict(PREFIX + taken[0]) from error
+                raise
+    after = _counts(store.views())
+    now = store.task
+    return Unbundled(
+        file=str(file),
+        refs=arrivals,
+        writers=len(after[0] - before[0]),
+        trials=after[1] - before[1],
+        snapshots=after[2] - before[2],
+        task=now,
+        before=task if task != now else None,
+        changed=store.recorded_task() != task,
+    )
+
+
+_COUNTED = ("snapshots", "trials")
+_TRUSTED = ("-c", "protocol.file.allow=always")
+_PLAIN = (
+    "--quiet",
+    "--no-tags",
+    "--no-prune",
+    "--no-write-fetch-head",
+    "--no-auto-maintenance",
+    "--no-recurse-submodules",
+)
+
+
+class _Chosen:
+    """What a bundle with a choice holds."""
+
+    def __init__(self, store: LineageStore, views: Views, tips: Mapping[str, str]) -> None:
+        self._journal = store.journal
+        self._views = views
+        self._tips = tips
+        self.snapshots: set[str] = set()
+        self._cohorts: set[str] = set()
+        self._names: set[str] = set()
+        self._parents: set[str] = set()
+        self.trials = 0
+
+    def choose(self, cohort: str | None, ancestors: str | None, since: str | None) -> None:
+        """Take what was named, its ancestors, and the cohorts of all of them with their bases."""
+        if cohort is not None:
+            found = self._views.cohort(cohort)
+            self._open([found.name])
+            self._add(found.members)
+        elif ancestors is not None:
+            oid = resolve(self._views, ancestors)
+            known = self._views.snapshots([oid])
+            self._add([oid] if known else [node.id for node in ancestors_of(self._views, oid)])
+            if not self.snapshots:
+                raise Invalid(f"nothing is recorded on {ancestors} or its ancestors")
+        elif since is not None:
+            self._add_since(since)
+
+    def _add_since(self, since: str) -> None:
+        until = moment(self._views, self._journal, since)
+        later: dict[str, None] = {}
+        names = []
+        for ref, tip in self._tips.items():
+            for found in self._journal.events(ref, tip):
+                if isinstance(found.event, codec.TrialEvent | codec.SnapshotEvent) and not until(found):
+                    later[found.oid] = None
+                elif isinstance(found.event, codec.CohortEvent) and not until(found):
+                    names.append(found.event.name)
+        if not later and not names:
+            raise Invalid(f"nothing was recorded since {since}")
+        self._open(names)
+        self._add(later)
+
+    def _add(self, oids: Iterable[str]) -> None:
+        """Take snapshots with all their recorded ancestors and cohorts."""
+        fresh = {oid for oid in oids if oid not in self.snapshots}
+        while fresh:
+            self.snapshots |= fresh
+            above: set[str] = set()
+            names: set[str] = set()
+            for part in _parts(sorted(fresh)):
+                marks = ", ".join("?" * len(part))
+                here = f"(SELECT id FROM snapshots WHERE oid IN ({marks}))"
+                links = f"SELECT p.oid FROM links l JOIN snapshots p ON p.id = l.parent WHERE l.child IN {here}"
+                above |= {oid for (oid,) in self._views.index.rows(links, *part)}
+                direct = f"SELECT parent FROM git_parents WHERE child IN {here}"
+                self._parents |= {oid for (oid,) in self._views.index.rows(direct, *part)}
+                (count,) = self._views.index.one(f"SELECT count(*) FROM trials WHERE snapshot IN {here}", *part)
+                self.trials += count
+                cohorts = f"SELECT DISTINCT cohort FROM snapshots WHERE oid IN ({marks}) AND cohort IS NOT NULL"
+                names |= {name for (name,) in self._views.index.rows(cohorts, *part)}
+            fresh = above - self.snapshots
+            fresh |= self._bases(names) - self.snapshots
+
+    def _open(self, names: Iterable[str]) -> None:
+        self._add(self._bases(set(names)))
+
+    def _bases(self, names: set[str]) -> set[str]:
+        """Take cohorts and return the snapshots that they start from."""
+        bases: set[str] = set()
+        for part in _parts(sorted(names - self._names)):
+            sql = f"SELECT oid, base FROM cohorts WHERE name IN ({', '.join('?' * len(part))})"
+            for oid, base in self._views.index.rows(sql, *part):
+                self._cohorts.add(oid)
+                bases |= set(msgspec.json.decode(base, type=tuple[str, ...]))
+        self._names |= names
+        return {snapshot.oid for snapshot in self._views.snapshots(sorted(bases))}
+
+    def write(self, repo: GitRepo) -> tuple[str, str]:
+        """Write the archive into a repository and return its name and oid; both follow from the events alone."""
+        events: dict[str, dict[bytes, Order]] = {}
+        latest = ""
+        for ref, tip in self._tips.items():
+            for oid in self.snapshots | self._cohorts:
+                for _, line in signed_lines(self._journal, ref, ref, tip, oid):
+                    event = codec.decode(line)
+                    events.setdefault(oid, {})[line] = Order(event.clock, event.writer)
+                    latest = max(latest, event.at)
+        task = self._task()
+        content = b"\n".join([*(oid.encode() + line for oid in sorted(events) for line in sorted(events[oid])), task])
+        name = f"{ARCHIVE}{sha256(content).hexdigest()[:40]}"
+        journal, trees = Journal(repo), NotesTrees(repo)
+        notes = {oid: join(b"", sorted(lines, key=lambda line: (lines[line], line))) for oid, lines in events.items()}
+        if task:
+            notes[journal.genesis(name)] = join(b"", [task])
+        tree = trees.put(repo.empty_tree(), notes)
+        clock = max((order.clock for lines in events.values() for order in lines.values()), default=0)
+        heads = sorted(self.snapshots - self._parents | self._cohorts)
+        last = journal.write_genesis(name)
+        said = compose(f"Bundle {len(self.snapshots)} snapshots", [("Clock", str(clock))])
+        for part in _parts(heads):
+            last = repo.write_commit(
+                tree, [last, *part], said, _WHO, parse_time(latest) or datetime.fromtimestamp(0, UTC)
+            )
+        return name, last
+
+    def _task(self) -> bytes:
+        """Return the line of the event that says what the rules are, empty where none does."""
+        found: list[tuple[Order, bytes]] = []
+        for ref, tip in self._tips.items():
+            for _, line in signed_lines(self._journal, ref, ref, tip, self._journal.genesis(ref)):
+                event = codec.decode(line)
+                if isinstance(event, codec.TaskEvent):
+                    found.append((Order(event.clock, event.writer), line))
+        return max(found)[1] if found else b""
+
+
+def _heads(repo: GitRepo, source: str, file: Path) -> dict[str, str]:
+    """
+    Return the writers' refs that a bundle holds, after git has looked at its head.
+
+    Raises:
+        BadBundle: git cannot read it, or it holds none.
+    """
+    _git(repo, file, ["bundle", "verify", source])
+    listed = _git(repo, file, ["bundle", "list-heads", source]).decode("utf-8", "replace")
+    refs = {name: oid for oid, _, name in (line.partition(" ") for line in listed.splitlines())}
+    heads = {name.removeprefix(PREFIX): oid for name, oid in refs.items() if name.startswith(PREFIX)}
+    if not heads:
+        raise BadBundle(str(file), f"it holds no lineage, only {', '.join(list(refs)[:3]) or 'no refs'}")
+    return heads
+
+
+def _judged(ours: Journal, theirs: Journal, heads: Mapping[str, str]) -> Iterator[Arrival]:
+    """Return what is to become of each ref of a bundle."""
+    tips = ours.tips()
+    archives = [oid for name, oid in tips.items() if is_archive(name)]
+    for name, tip in sorted(heads.items()):
+        outcome, reason = "refused", ""
+        old = tips.get(name)
+        try:
+            check_name(name)
+            theirs.clock(tip)
+            if old is None and holds(theirs, archives, name, tip):
+                outcome = "up to date"
+            elif old is None:
+                outcome = "new"
+            elif old == tip:
+                outcome = "up to date"
+            elif theirs.is_ahead(tip, old):
+                outcome = "fast-forwarded"
+            elif theirs.is_ahead(old, tip):
+                outcome = "behind"
+            else:
+                reason = "it was rewritten: it does not go on from what is here"
+        except LineageError as error:
+            reason = str(error)
+        yield Arrival(writer=name, outcome=outcome, tip=tip, reason=reason)
+
+
+@contextmanager
+def _borrowing(repo: GitRepo) -> Iterator[GitRepo]:
+    """Make a bare repository that borrows another's objects, and remove it in the end."""
+    with tempfile.TemporaryDirectory(prefix="gitlineage-") as folder:
+        init_repository(folder, bare=True)
+        info = Path(folder, "objects", "info")
+        info.mkdir(exist_ok=True)
+        (info / "alternates").write_text(f"{(repo.commondir / 'objects').resolve()}\n", "utf-8", "surrogateescape")
+        if (repo.commondir / "shallow").exists():
+            shutil.copy(repo.commondir / "shallow", Path(folder, "shallow"))
+        yield GitRepo(folder)
+
+
+def _git(repo: GitRepo, file: Path, words: Sequence[str]) -> bytes:
+    """
+    Have git read a bundle.
+
+    Raises:
+        BadBundle: it could not.
+    """
+    try:
+        return program.run(["--git-dir", str(repo.gitdir), *words])
+    except GitFailed as error:
+        if error.status == 127:
+            raise
+        raise BadBundle(str(file), _said(error)) from error
+
+
+def _said(error: GitFailed) -> str:
+    """Return git's words without the marks before them."""
+    lines = [line.strip().removeprefix("error: ").removeprefix("fatal: ") for line in error.message.splitlines()]
+    return " ".join(filter(None, lines)) or f"git ended with {error.status}"
+
+
+def _counts(views: Views) -> tuple[set[str], int, int]:
+    """Return the writers, and how many trials and snapshots there are."""
+    writers = {writer for (writer,) in views.index.rows("SELECT DISTINCT writer FROM snapshots")}
+    snapshots, trials = (int(views.index.one(f"SELECT count(*) FROM {name}")[0]) for name in _COUNTED)
+    return writers, trials, snapshots
+
+
+def _parts(values: Sequence[str]) -> list[Sequence[str]]:
+    return [values[at : at + _MANY] for at in range(0, len(values), _MANY)]

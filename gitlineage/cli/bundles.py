@@ -1,0 +1,143 @@
+"""
+Commands that share lineage without a network, and keep the number of refs small: consolidate, bundle and unbundle.
+
+Layer 22.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gitlineage import bundles, consolidation
+from gitlineage.cli import failing, layout, listing, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened
+
+app = commands()
+
+_SHOWN = 10
+
+
+@command(app, "consolidate", "gitlineage consolidate --idle 30")
+def consolidate(
+    ctx: typer.Context,
+    writers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WRITER]...", help="Whose refs. [default: all idle ones]", show_default=False),
+    ] = None,
+    idle: Annotated[
+        float | None,
+        typer.Option("--idle", min=0, metavar="DAYS", help="Take writers without a record for so long. [default: 30]"),
+    ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option("--push", metavar="REMOTE", help="Push the archive there, and delete there what it holds."),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Fold the refs of writers who are done into one archive ref
+
+    No answer changes. This clone's own writer stays, and so does one with lines that are no events.
+    """
+    if writers and idle is not None:
+        raise typer.BadParameter("it excludes naming writers", param_hint="'--idle'")
+    with opened(ctx) as store:
+        days = consolidation.IDLE if idle is None else idle
+        done = consolidation.consolidate(store, writers or consolidation.idle(store, days))
+        handed = consolidation.push(store, push) if push is not None and done.tip is not None else None
+    if as_json:
+        output.json_line({"consolidation": done, "push": handed})
+        return
+    if done.folded:
+        output.say(f"archived {_named([each.writer for each in done.folded])} in {output.clean(done.archive)}")
+    else:
+        output.say("no writer to archive")
+    for left in done.left:
+        output.warning(output.clean(f"{left.writer} stays: {left.reason}"))
+    if handed is not None:
+        output.say(output.clean(f"pushed {handed.archive} to {handed.remote}"))
+        if handed.removed:
+            output.say(f"deleted there: {_named(handed.removed)}")
+        for left in handed.left:
+            output.warning(output.clean(f"{left.writer} stays there: {left.reason}"))
+
+
+@command(app, "bundle", "gitlineage bundle lineage.bundle --cohort sweep-1")
+def bundle(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to.", show_default=False)],
+    cohort: Annotated[
+        str | None, typer.Option("--cohort", metavar="NAME", help="Only the members of a cohort, and what they need.")
+    ] = None,
+    ancestors: Annotated[
+        str | None, typer.Option("--ancestors", metavar="ID", help="Only a snapshot and all that it goes back to.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="WHEN",
+            help="Only what came after a trial, a commit of a writer's ref, or an ISO 8601 time, and what it needs.",
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Write lineage into a file for a machine without a network
+
+    Without a choice it holds all writers' refs. It is a git bundle and needs nothing that is not in it.
+    """
+    if sum(each is not None for each in (cohort, ancestors, since)) > 1:
+        raise typer.BadParameter("choose by one of --cohort, --ancestors and --since")
+    with opened(ctx) as store:
+        made = bundles.bundle(store, file, cohort=cohort, ancestors=ancestors, since=since)
+    if as_json:
+        output.json_line(made)
+        return
+    refs = "1 ref" if len(made.refs) == 1 else f"{len(made.refs)} refs"
+    output.say(output.clean(f"wrote {made.file}: {_counted(made.trials, made.snapshots)}, {refs}, {made.size:,} bytes"))
+
+
+@command(app, "unbundle", "gitlineage unbundle lineage.bundle")
+def unbundle(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.", show_default=False)],
+    as_json: options.Json = False,
+) -> None:
+    """
+    Take in the lineage that a bundle holds
+
+    Refs that are new or go on from what is here are taken; one that was rewritten is refused, with exit code 1.
+    """
+    with opened(ctx, create=True) as store:
+        done = bundles.unbundle(store, file)
+    if as_json:
+        output.json_line(done)
+    else:
+        output.say(output.clean(f"took in {done.file}: {_counted(done.trials, done.snapshots)} new"))
+        layout.facts((output.clean(each.writer), each.outcome) for each in done.refs)
+        news = ""
+        if done.changed:
+            was = f", before: {listing.direction(done.before)}" if done.before is not None else ""
+            news = f" (new with this bundle{was})"
+        output.say(output.clean(f"rules in force: ranked by {listing.direction(done.task)}{news}"))
+        for each in done.refused:
+            output.warning(output.clean(f"{each.writer} was refused: {each.reason}"))
+    if done.refused:
+        raise typer.Exit(failing.REFUSED)
+
+
+def _counted(trials: int, snapshots: int) -> str:
+    """Return how many trials and snapshots."""
+    return (
+        f"{trials} {'trial' if trials == 1 else 'trials'}, {snapshots} {'snapshot' if snapshots == 1 else 'snapshots'}"
+    )
+
+
+def _named(writers: "list[str] | tuple[str, ...]") -> str:
+    """Return how many writers and the first of their names."""
+    count = "1 writer" if len(writers) == 1 else f"{len(writers)} writers"
+    more = f" and {len(writers) - _SHOWN} more" if len(writers) > _SHOWN else ""
+    return f"{count} ({output.clean(', '.join(writers[:_SHOWN]))}{more})"

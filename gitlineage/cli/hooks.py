@@ -1,0 +1,175 @@
+"""
+Commands on git hooks: hooks install, remove and list, and hook, which the installed scripts call.
+
+Layer 22.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import Annotated
+
+import msgspec
+import typer
+
+from gitlineage import hooks
+from gitlineage.cli import layout, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.layout import Cell, Column
+from gitlineage.cli.opening import opened, place
+from gitlineage.errors import LineageError
+from gitlineage.gitrepo import GitRepo
+
+app = commands()
+managing = commands("Install, remove and list git hooks that keep lineage")
+app.add_typer(managing, name="hooks")
+
+_COLUMNS = (Column("hook"), Column("state"), Column("your own"), Column("path", drop=1))
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help=f"Which: {', '.join(hooks.NAMES)}.", show_default=False),
+]
+
+
+@command(managing, "install", "gitlineage hooks install post-commit pre-push --chain")
+def install(
+    ctx: typer.Context,
+    names: Names = None,
+    chain: Annotated[
+        bool, typer.Option("--chain", help="Keep a hook of yours as NAME.user and call it first.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Put a hook of yours aside as NAME.replaced.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Install git hooks
+
+    Without names: post-commit, post-merge, post-rewrite and pre-push, in a bare repository pre-receive. post-commit
+    makes each commit on a branch that git config lineage.branch fits (patterns; all by default) a pending trial.
+    post-rewrite links what an amend or a rebase made to the trials on what it was before. post-merge says which trials
+    came with a merge; it fetches nothing. pre-push sends this clone's lineage along, with --dry-run too, because git
+    does not tell. None of them keeps git from going on. pre-receive refuses lineage that breaks the rules.
+    """
+    if chain and force:
+        raise typer.BadParameter("it cannot be had together with --force", param_hint="'--chain'")
+    repo = GitRepo(place(ctx).path)
+    made = hooks.install(repo, names or (), chain=chain, force=force, command=hooks.own_program())
+    if any(each.name in hooks.CLIENT for each in made):
+        with opened(ctx) as store:
+            store.repo.set_config("lineage.writer", store.writer)
+    _print(made, as_json)
+
+
+@command(managing, "remove", "gitlineage hooks remove post-commit")
+def remove(ctx: typer.Context, names: Names = None, as_json: options.Json = False) -> None:
+    """
+    Remove git hooks of gitlineage
+
+    A hook of yours that was chained or put aside takes its place again; one that is not ours is left alone.
+    """
+    _print(hooks.remove(GitRepo(place(ctx).path), names or ()), as_json)
+
+
+@command(managing, "list", "gitlineage hooks list --json")
+def list_(ctx: typer.Context, names: Names = None, as_json: options.Json = False) -> None:
+    """
+    List git hooks and whose they are
+
+    A hook is installed, outdated (ours, of another version), foreign (somebody else's) or absent.
+    """
+    found = hooks.listed(GitRepo(place(ctx).path), names or ())
+    if as_json:
+        for each in found:
+            output.json_line(each)
+        return
+    styles = {"installed": "green", "outdated": "yellow", "foreign": "magenta", "absent": "dim"}
+    rows = [
+        [
+            Cell(each.name, "bold"),
+            Cell(each.state, styles[each.state]),
+            Cell(os.path.basename(each.user or each.replaced or "")),
+            Cell(each.path, "dim"),
+        ]
+        for each in found
+    ]
+    layout.table(_COLUMNS, rows)
+
+
+@command(app, "hook", "gitlineage hook post-commit")
+def hook(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"Which: {', '.join(hooks.NAMES)}.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARG]...", help="What git gave the hook.", show_default=False)
+    ] = None,
+) -> None:
+    """
+    Do what a git hook does; the installed scripts call it
+
+    What git writes to a hook is read from standard input. Only pre-receive ends with 1, where it refuses a push.
+    """
+    given = list(words or ())
+    if name == "pre-receive":
+        _receive(ctx)
+        return
+    if name not in hooks.CLIENT:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(hooks.NAMES)}", param_hint="'NAME'")
+    try:
+        said = _client(ctx, name, given)
+    except (LineageError, OSError) as error:
+        said = f"{name}: {error}"
+    if said:
+        _tell(said)
+
+
+def _client(ctx: typer.Context, name: str, words: list[str]) -> str:
+    from gitlineage import hooked
+
+    with opened(ctx) as store:
+        match name:
+            case "post-commit":
+                return hooked.post_commit(store)
+            case "post-rewrite":
+                return hooked.post_rewrite(store, words[0] if words else "", _lines())
+            case "post-merge":
+                squashed = words[:1] == ["1"]
+                return "" if squashed else hooked.post_merge(store, store.repo.resolve("ORIG_HEAD"))
+            case _:
+                return hooked.pre_push(store, words[0], _lines()) if words else ""
+
+
+def _receive(ctx: typer.Context) -> None:
+    """Refuse a push that breaks the rules; what cannot be checked is refused too."""
+    from gitlineage import receiving
+
+    where = place(ctx)
+    quarantine = {key: where.environment[key] for key in receiving.QUARANTINE if key in where.environment}
+    borrowed = [quarantine["GIT_OBJECT_DIRECTORY"]] if "GIT_OBJECT_DIRECTORY" in quarantine else []
+    rules = receiving.Rules(GitRepo(where.path, borrowed), quarantine)
+    found = False
+    for breach in rules.breaches(receiving.read_updates(_lines())):
+        found = True
+        _tell(breach)
+    if found:
+        raise typer.Exit(1)
+
+
+def _lines() -> Iterable[str]:
+    if sys.stdin is None or sys.stdin.isatty():
+        return ()
+    return sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()
+
+
+def _tell(text: str) -> None:
+    """Say something among what git says, so with a name to it."""
+    print(f"gitlineage: {output.clean(text)}", file=sys.stderr)
+
+
+def _print(changes: list[hooks.Change], as_json: bool) -> None:
+    for each in changes:
+        if as_json:
+            output.json_line(msgspec.to_builtins(each))
+            continue
+        yours = f"; yours is {each.user}" if each.user and each.user != each.path else ""
+        output.say(output.clean(f"{each.name}: {each.outcome} ({each.path}{yours})"))

@@ -1,0 +1,219 @@
+"""
+Commands on typed relations: relate, relations, evolve, history, dependents, path.
+
+Layer 22.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from gitlineage.cli import layout, options, output, walk
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.layout import Cell, Column
+from gitlineage.cli.opening import opened
+from gitlineage.errors import LineageError
+from gitlineage.relation import EvolutionStep, Relationship, RelationType
+from gitlineage.store import LineageStore
+
+app = commands()
+
+_RELATIONS = (
+    Column("source", cap=14),
+    Column("type", cap=13),
+    Column("target", cap=14),
+    Column("since", drop=2),
+    Column("by", cap=16, drop=1),
+    Column("ended", drop=3),
+    Column("said about it"),
+)
+_STEPS = (
+    Column("from", cap=14),
+    Column("to", cap=14),
+    Column("when", drop=1),
+    Column("worked"),
+    Column("tried", cap=24),
+    Column("metrics"),
+)
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The child, the dependent.", show_default=False)]
+Target = Annotated[str, typer.Argument(metavar="TARGET", help="The parent, the dependency.", show_default=False)]
+Type = Annotated[str, typer.Argument(metavar="TYPE", help=f"One of {', '.join(RelationType)}.", show_default=False)]
+By = Annotated[str | None, typer.Option("--by", metavar="WHO", help="Who or what says so. [default: user.name]")]
+
+
+@command(app, "relate", "gitlineage relate 015 depends_on 012 --context version_constraint='>=2'")
+def relate(
+    ctx: typer.Context,
+    source: Source,
+    kind: Type,
+    target: Target,
+    by: By = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option("--context", metavar="NAME=VALUE", help="Said about it; JSON where it is JSON; repeatable."),
+    ] = None,
+    family: Annotated[
+        bool, typer.Option("--family", help="Look for cycles over the type's own family only, not over all types.")
+    ] = False,
+    end: Annotated[bool, typer.Option("--end", help="The relation no longer holds.")] = False,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it ends.", show_default=False)] = "",
+    as_json: options.Json = False,
+) -> None:
+    """
+    Record how one snapshot relates to another
+
+    It leads from child to parent: `relate v2 successor_to v1`, `relate app depends_on lib`. What would close a cycle
+    is refused. The same relation again changes nothing.
+    """
+    if (end and context) or (reason and not end):
+        raise typer.BadParameter("--reason goes with --end, --context without it")
+    with opened(ctx) as store:
+        if end:
+            if not store.deprecate_relationship(source, target, kind, reason, by):
+                raise LineageError(
+                    f"there is no active relation {source} {kind} {target}; `gitlineage relations` lists them"
+                )
+            said = store.get_relationships(
+                source_id=source, target_id=target, relationship_types=[kind], include_deprecated=True
+            )[-1]
+        else:
+            given = {name: options.value(text) for name, text in options.pairs(context, "--context")}
+            scope = "family" if family else "all"
+            said = store.add_relationship(source, target, kind, by, given or None, cycle_scope=scope)
+        _print(store, [said], as_json)
+
+
+@command(app, "relations", "gitlineage relations 015 --type depends_on --json")
+def relations(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Only those from or to this snapshot.", show_default=False)
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", metavar="ID", help="Only those from it.")] = None,
+    target: Annotated[str | None, typer.Option("--target", metavar="ID", help="Only those to it.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--type", metavar="TYPE", help="Only of this type; repeatable.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="WHO", help="Only those that WHO recorded.")] = None,
+    ended: Annotated[bool, typer.Option("--ended", help="Those that no longer hold, too.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """List typed relations in recording order"""
+    with opened(ctx) as store:
+        found = store.get_relationships(
+            source_id=source, target_id=target, relationship_types=kind, created_by=by, include_deprecated=ended
+        )
+        if name is not None:
+            oid = store.resolve(name)
+            found = [each for each in found if oid in (each.source_id, each.target_id)]
+        _print(store, found, as_json)
+
+
+@command(app, "evolve", "gitlineage evolve 012 015 --type performance --metric ms=3.5")
+def evolve(
+    ctx: typer.Context,
+    parent: Annotated[str, typer.Argument(metavar="PARENT", help="The earlier one.", show_default=False)],
+    child: Annotated[str, typer.Argument(metavar="CHILD", help="The later one.", show_default=False)],
+    kind: Annotated[str, typer.Option("--type", metavar="TEXT", help="What was tried.")] = "unknown",
+    failed: Annotated[bool, typer.Option("--failed", help="It did not work out.")] = False,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", metavar="NAME=NUMBER", help="What was measured; repeatable.")
+    ] = None,
+    by: By = None,
+    as_json: options.Json = False,
+) -> None:
+    """Record what was tried from one to another"""
+    metrics = {name: options.number(text, "--metric") for name, text in options.pairs(metric, "--metric")}
+    with opened(ctx) as store:
+        _print(store, [store.record_evolution(parent, child, kind, by, not failed, metrics)], as_json)
+
+
+@command(app, "history", "gitlineage history best --siblings")
+def history(
+    ctx: typer.Context,
+    name: options.Id,
+    siblings: Annotated[bool, typer.Option("--siblings", help="What else was tried from its ancestors, too.")] = False,
+    successful: Annotated[bool, typer.Option("--successful", help="Only what worked.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """List the steps of a snapshot's evolution"""
+    with opened(ctx) as store:
+        steps = store.get_evolution_history(name, include_siblings=siblings, only_successful=successful)
+        views = store.views()
+        if as_json:
+            for step in steps:
+                names = {"from": views.name(step.from_id), "to": views.name(step.to_id)}
+                output.json_line(names | msgspec.to_builtins(step))
+        else:
+            layout.table(_STEPS, [_step(store, step) for step in steps])
+
+
+@command(app, "dependents", "gitlineage dependents 012 --depth -1")
+def dependents(ctx: typer.Context, name: options.Id, depth: options.Depth = 1, as_json: options.Json = False) -> None:
+    """List what depends on a snapshot, nearest first"""
+    with opened(ctx) as store:
+        walk.print_walk(store, store.get_dependents(name, depth), as_json)
+
+
+@command(app, "path", "gitlineage path 000 best")
+def path(
+    ctx: typer.Context,
+    start: Annotated[str, typer.Argument(metavar="ANCESTOR", help="Where it begins.", show_default=False)],
+    end: Annotated[str, typer.Argument(metavar="DESCENDANT", help="Where it ends.", show_default=False)],
+    kind: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Over relations of this type only.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Show the shortest path from an ancestor to a descendant
+
+    Two between which there is none end with exit code 1.
+    """
+    with opened(ctx) as store:
+        found = store.get_path(start, end, kind)
+        if found is None:
+            raise LineageError(f"no path leads from {start} to {end}; the ancestor comes first")
+        walk.print_found(store, [store.snapshot(oid) for oid in found], as_json)
+
+
+def _print(store: LineageStore, found: list[Relationship], as_json: bool) -> None:
+    views = store.views()
+    if not as_json:
+        layout.table(_RELATIONS, [_cells(store, each) for each in found])
+        return
+    for each in found:
+        names = {"source": views.name(each.source_id), "target": views.name(each.target_id)}
+        output.json_line(names | msgspec.to_builtins(each))
+
+
+def _cells(store: LineageStore, relation: Relationship) -> list[Cell]:
+    views = store.views()
+    ended = f"{relation.deprecated_at} {relation.deprecation_reason or ''}".strip() if relation.deprecated else ""
+    return [
+        Cell(views.name(relation.source_id), "bold"),
+        Cell(relation.relationship_type, "cyan"),
+        Cell(views.name(relation.target_id), "bold"),
+        Cell(relation.created_at, "dim"),
+        Cell(relation.created_by),
+        Cell(ended, "yellow"),
+        Cell(_said(relation.context)),
+    ]
+
+
+def _step(store: LineageStore, step: EvolutionStep) -> list[Cell]:
+    views = store.views()
+    return [
+        Cell(views.name(step.from_id), "bold"),
+        Cell(views.name(step.to_id), "bold"),
+        Cell(step.timestamp, "dim"),
+        Cell("yes", "green") if step.success else Cell("no", "red"),
+        Cell(step.evolution_type),
+        Cell(_said(step.metrics)),
+    ]
+
+
+def _said(values: Any) -> str:
+    return "; ".join(f"{key}: {options.as_text(value)}" for key, value in values.items())

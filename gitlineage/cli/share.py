@@ -1,0 +1,231 @@
+"""
+Commands between machines: push, pull, sync, clone and status; what is taken and what is refused is the store's.
+
+Layer 22.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from gitlineage.cli import layout, listing, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.failing import REFUSED
+from gitlineage.cli.layout import Cell, Column
+from gitlineage.cli.opening import opened, place
+
+if TYPE_CHECKING:
+    from gitlineage.sync import Exchange, RefOutcome
+
+app = commands()
+
+_COLUMNS = (
+    Column("writer", cap=24),
+    Column("", drop=1),
+    Column("state"),
+    Column("trials", right=True),
+    Column("snapshots", right=True),
+    Column("why"),
+)
+_STYLES = {
+    "new": "green",
+    "fast-forwarded": "green",
+    "rehomed": "yellow",
+    "rewritten": "yellow",
+    "deleted": "yellow",
+    "refused": "bad",
+    "ahead": "cyan",
+    "behind": "cyan",
+}
+_CAME = ("new", "fast-forwarded", "rewritten", "rehomed")
+
+Remote = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="REMOTE",
+        help="A remote's name, URL or path. [default: git config lineage.remote, the only one, or origin]",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; no ref moves.")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-rewrite",
+        metavar="WRITER",
+        help="Take this writer's ref though it was rewritten or deleted on the remote; repeatable.",
+    ),
+]
+
+
+@command(app, "push", "gitlineage push origin")
+def push(ctx: typer.Context, remote: Remote = None, dry_run: DryRun = False, as_json: options.Json = False) -> None:
+    """
+    Push what this clone recorded to a remote
+
+    Only the ref of its own writer is pushed, with every snapshot that it holds, so that nobody else's work is touched.
+    """
+    with opened(ctx) as store:
+        _tell(store.push(remote, dry_run=dry_run), as_json)
+
+
+@command(app, "pull", "gitlineage pull origin")
+def pull(
+    ctx: typer.Context,
+    remote: Remote = None,
+    dry_run: DryRun = False,
+    accept_rewrite: Accept = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Take what others pushed to a remote into this clone
+
+    A writer's ref that was rewritten or deleted there is refused and kept here as it was; the command then ends with 1.
+    """
+    with opened(ctx) as store:
+        _tell(store.pull(remote, dry_run=dry_run, accept_rewrite=tuple(accept_rewrite or ())), as_json)
+
+
+@command(app, "sync", "gitlineage sync origin")
+def sync(
+    ctx: typer.Context,
+    remote: Remote = None,
+    dry_run: DryRun = False,
+    accept_rewrite: Accept = None,
+    as_json: options.Json = False,
+) -> None:
+    """Pull from a remote, then push to it"""
+    with opened(ctx) as store:
+        _tell(store.sync(remote, dry_run=dry_run, accept_rewrite=tuple(accept_rewrite or ())), as_json)
+
+
+@command(app, "clone", "gitlineage clone git@example.org:team/campaign.git")
+def clone(
+    ctx: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help="A URL or path.", show_default=False)],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="Where to. [default: the URL's last part]", show_default=False),
+    ] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Make a repository without a working tree.")] = False,
+    branch: Annotated[str | None, typer.Option("--branch", metavar="NAME", help="Check out this branch.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Clone a repository with its branches and its lineage
+
+    This clone records under a name of its own, made at its first record.
+    """
+    from gitlineage.cli.watching import Terminal
+    from gitlineage.store import LineageStore
+
+    above = place(ctx).folder or Path()
+    where = above / (folder or _last_part(url, bare))
+    terminal = Terminal()
+    try:
+        store, done = LineageStore.cloned(url, where, bare=bare, branch=branch, watcher=terminal)
+    finally:
+        terminal.close()
+    store.close()
+    if not as_json:
+        output.say(f"Cloned into {output.clean(str(where))}")
+    _tell(done, as_json)
+
+
+@command(app, "status", "gitlineage status")
+def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = False) -> None:
+    """
+    Show who records here, and what is not pushed yet or behind
+
+    By what was last seen of the remote; the network is not asked.
+    """
+    with opened(ctx) as store:
+        found = store.remote_status(remote)
+        if as_json:
+            _print_json(found)
+            return
+        total = store.views().total()
+        layout.facts(
+            [
+                ("writer", output.clean(store.own_writer() or "none yet; the first record makes one")),
+                ("task", output.clean(listing.direction(store.task))),
+                ("trials", f"{total:,}"),
+                ("remote", output.clean(found.remote) or "none; `git remote add origin URL` adds one"),
+            ]
+        )
+        apart = [each for each in found.outcomes if each.state != "up to date"]
+        _print_table(apart)
+        if found.remote:
+            output.say(_standing(found))
+
+
+def _last_part(url: str, bare: bool) -> str:
+    """Return the folder that git would clone into."""
+    name = url.rstrip("/").removesuffix("/.git").rstrip("/").rpartition("/")[2].rpartition(":")[2]
+    return f"{name.removesuffix('.git')}.git" if bare else name.removesuffix(".git") or "lineage"
+
+
+def _tell(done: "Exchange", as_json: bool) -> None:
+    """Print what became of every ref, and end with 1 where something was refused."""
+    if as_json:
+        _print_json(done)
+    else:
+        _print_table(done.outcomes)
+        output.say(_summary(done))
+    if done.refused:
+        output.flush()
+        raise typer.Exit(REFUSED)
+
+
+def _print_json(done: "Exchange") -> None:
+    for each in done.outcomes:
+        output.json_line({"remote": done.remote, **msgspec.to_builtins(each), "dry_run": done.dry_run})
+
+
+def _print_table(outcomes: "tuple[RefOutcome, ...] | list[RefOutcome]") -> None:
+    layout.table(_COLUMNS, [_row(each) for each in outcomes])
+
+
+def _row(each: "RefOutcome") -> tuple[Cell, ...]:
+    return (
+        Cell(each.writer or "-"),
+        Cell(each.direction, "dim"),
+        Cell(each.state, _STYLES.get(each.state, "dim")),
+        Cell(f"+{each.trials:,} trials" if each.trials else ""),
+        Cell(f"+{each.snapshots:,} snapshots" if each.snapshots else ""),
+        Cell(each.reason),
+    )
+
+
+def _summary(done: "Exchange") -> str:
+    """Return the whole in one line."""
+    parts = []
+    for direction, word in (("pull", "pulled"), ("push", "pushed")):
+        if mine := [each for each in done.outcomes if each.direction == direction]:
+            moved = [each for each in mine if each.state in _CAME]
+            what = f"{_amount(moved)} in {_number(len(moved), 'ref')}" if moved else "nothing new"
+            parts.append(f"{word} {what}")
+    refused = f", {len(done.refused)} refused" if done.refused else ""
+    would = "would be: " if done.dry_run else ""
+    return f"{would}{', '.join(parts) or 'no lineage there'}{refused} ({output.clean(done.remote)})"
+
+
+def _standing(found: "Exchange") -> str:
+    """Return how this clone stands to a remote, in one line."""
+    ahead = [each for each in found.outcomes if each.state == "ahead" and each.direction == "push"]
+    behind = [each for each in found.outcomes if each.state == "behind"]
+    parts = [f"{_amount(ahead)} not pushed yet" if ahead else "all pushed"]
+    if behind:
+        parts.append(f"{_amount(behind)} behind, `gitlineage pull` takes them")
+    return f"{', '.join(parts)} (as last seen)"
+
+
+def _amount(refs: "list[RefOutcome]") -> str:
+    trials = sum(each.trials for each in refs)
+    return f"{_number(trials, 'trial')} and {_number(sum(each.snapshots for each in refs), 'snapshot')}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,181 @@
+"""
+Recording what a catalogue needs: entries, how often something was used, forge attempts; not what follows from them.
+
+Layer 13. Each function makes its checks first and adds all its events to one landing.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from gitlineage import codec, relating
+from gitlineage.catalogue import CatalogEntry, EntryStatus, ForgePhase, ForgeRecord, checked_fields, checked_phase
+from gitlineage.errors import Invalid, NotFound
+from gitlineage.gitrepo import GitRepo, Identity
+from gitlineage.landing import Landing
+from gitlineage.message import compose, one_line
+from gitlineage.names import Id, resolve
+from gitlineage.relation import RelationType
+from gitlineage.similarity import Similarity, tokens
+from gitlineage.views import Views
+
+_FORGE = "SELECT oid, intent, phases, result, success, at, actor FROM forges"
+
+
+def set_entry(views: Views, landing: Landing, name: Id, fields: Mapping[str, Any], actor: str) -> None:
+    """
+    Record fields of an artifact's entry; those that say what is recorded already change nothing.
+
+    Raises:
+        NotFound: there is no such snapshot, or nothing by the name of the replacement.
+        Invalid: an unknown field or a wrong value.
+    """
+    oid = _artifact(views, name)
+    said = checked_fields(fields)
+    if said.get("deprecated_in_favor_of"):
+        said["deprecated_in_favor_of"] = _artifact(views, said["deprecated_in_favor_of"])
+        if said["deprecated_in_favor_of"] == oid:
+            raise Invalid(f"{views.name(oid)} cannot be deprecated in favour of itself")
+    known: dict[str, Any] = msgspec.to_builtins(entry(views, oid))
+    new = {field: value for field, value in said.items() if known[field] != value or not _is_set(views, oid, field)}
+    if new:
+        event = codec.EntryEvent(fields=new, actor=actor)
+        codec.encode(event)
+        landing.add(oid, event, f"Describe {views.name(oid)}: {', '.join(new)}")
+
+
+def entry(views: Views, oid: str) -> CatalogEntry:
+    """Return what the catalogue says about a commit; the defaults where nobody said anything."""
+    said = {field: msgspec.json.decode(value) for field, value in views.index.rows(_FIELDS, oid)}
+    used = views.index.one("SELECT coalesce(sum(total), 0), max(last_used) FROM usage WHERE oid = ?", oid)
+    return msgspec.convert({"id": oid, **said, "usage_count": used[0], "last_used": used[1]}, CatalogEntry)
+
+
+def entries(views: Views, status: EntryStatus | None = None) -> list[CatalogEntry]:
+    """Return every artifact that the catalogue says anything about, those of one status on request, by id."""
+    oids = [oid for (oid,) in views.index.rows("SELECT DISTINCT oid FROM entries ORDER BY oid")]
+    found = [entry(views, oid) for oid in oids]
+    return [each for each in found if status is None or each.status == status]
+
+
+def count_usage(views: Views, landing: Landing, oid: str, times: int, last_used: str) -> None:
+    """Record that an artifact was used so many times more by this clone."""
+    row = views.index.one("SELECT total FROM usage WHERE oid = ? AND writer = ?", oid, landing.writer)
+    total = (row[0] if row else 0) + times
+    said = f"Count {times} uses of {views.name(oid)}"
+    landing.add(oid, codec.UsageEvent(total=total, last_used=last_used), said)
+
+
+def record_forge(
+    views: Views, landing: Landing, artifact: Id, intent: str, forger: str, template: Id | None
+) -> CatalogEntry:
+    """
+    Record who forged an artifact, from which intent and from which template (semantics 33), all or nothing.
+
+    Raises:
+        NotFound: there is no such artifact or template.
+        Cycle: the template goes back to the artifact.
+    """
+    oid = _artifact(views, artifact)
+    if template is not None:
+        relating.add(views, landing, oid, template, RelationType.FORGED_FROM, forger, {"intent": intent})
+    set_entry(views, landing, oid, {"forged_by": forger, "forged_from": intent}, forger)
+    return entry(views, oid)
+
+
+def record_attempt(
+    repo: GitRepo,
+    views: Views,
+    landing: Landing,
+    identity: Identity,
+    intent: str,
+    phases: Iterable[ForgePhase | Mapping[str, Any]],
+    result: Id | None,
+    success: bool,
+    actor: str,
+) -> ForgeRecord:
+    """
+    Record an attempt to forge something, and link what came of it (semantics 34), all or nothing.
+
+    Raises:
+        NotFound: the result is not recorded.
+        Invalid: an empty intent, a success without a result, an unknown phase.
+    """
+    if not tokens(intent):
+        raise Invalid(f"the intent {intent!r} says nothing: give it words")
+    if success and result is None:
+        raise Invalid("a forge attempt that worked out has a result: name it")
+    done = tuple(checked_phase(phase) for phase in phases)
+    made = _artifact(views, result) if result is not None else ""
+    event = codec.ForgeEvent(intent=intent, phases=done, result=made, success=success, actor=actor)
+    codec.encode(event)
+    nonce = f"{landing.writer}-{landing.clock + 1}"
+    message = compose(f"Forge: {one_line(intent)}", [("Forge-Id", nonce)])
+    oid = repo.write_commit(repo.empty_tree(), [], message, identity, landing.moment())
+    landing.add(oid, event, f"Record a forge attempt: {one_line(intent)}")
+    if made:
+        relating.add(views, landing, made, oid, RelationType.FORGED_FROM, actor, {"intent": intent})
+    return forge(views, oid)
+
+
+def forge(views: Views, oid: str) -> ForgeRecord:
+    """
+    Return a forge attempt.
+
+    Raises:
+        NotFound: the commit is none.
+    """
+    row = views.index.one(f"{_FORGE} WHERE oid = ?", oid)
+    if row is None:
+        raise NotFound("forge attempt", oid)
+    return _record(row)
+
+
+def attempts(views: Views, intent: str) -> list[ForgeRecord]:
+    """Return all attempts at an intent in recording order; case and punctuation aside."""
+    words = " ".join(tokens(intent))
+    return [_record(row) for row in views.index.rows(f"{_FORGE} WHERE words = ? ORDER BY clock, writer", words)]
+
+
+def similar(views: Views, intent: str, threshold: float, likeness: Similarity) -> list[tuple[float, ForgeRecord]]:
+    """
+    Return the attempts at something similar, the most similar first, then the latest (semantics 35).
+
+    Raises:
+        Invalid: a threshold that is not from 0 to 1.
+    """
+    if not 0 <= threshold <= 1:
+        raise Invalid(f"a threshold is from 0 to 1, not {threshold}")
+    records = [_record(row) for row in views.index.rows(f"{_FORGE} ORDER BY clock DESC, writer DESC, oid")]
+    scores = likeness(intent, [each.intent for each in records])
+    found = [(score, each) for score, each in zip(scores, records, strict=True) if score >= threshold]
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return found
+
+
+_FIELDS = "SELECT field, value FROM entries WHERE oid = ?"
+
+
+def _is_set(views: Views, oid: str, field: str) -> bool:
+    return views.index.one("SELECT 1 FROM entries WHERE oid = ? AND field = ?", oid, field) is not None
+
+
+def _artifact(views: Views, name: Id) -> str:
+    oid = resolve(views, name)
+    if views.index.one("SELECT 1 FROM snapshots WHERE oid = ?", oid) is None:
+        raise NotFound("artifact", str(getattr(name, "exp_id", name)))
+    return oid
+
+
+def _record(row: tuple[Any, ...]) -> ForgeRecord:
+    oid, intent, phases, result, success, at, actor = row
+    return ForgeRecord(
+        id=oid,
+        intent=intent,
+        phases=msgspec.json.decode(phases, type=tuple[ForgePhase, ...]),
+        result_id=result or None,
+        success=bool(success),
+        timestamp=at,
+        created_by=actor,
+    )

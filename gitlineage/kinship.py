@@ -1,0 +1,340 @@
+"""
+Walks over typed relations and derivation together: who goes back to whom, by which type; nothing is recorded here.
+
+Layer 11. A git parent counts as ``successor_to``, or as ``forked_from`` where that was said of the same two snapshots.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gitlineage import graph
+from gitlineage.models import AncestryNode, CommitOid, Order
+from gitlineage.queries import Entries
+from gitlineage.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
+from gitlineage.trial import NUMERIC, FailureLabel
+from gitlineage.views import Views
+
+_MANY = 500
+_COLUMNS = "source, type, target, clock, writer, at, actor, context, ended_at, ended_by, reason"
+_WORKED = (FailureLabel.KEEP, FailureLabel.BASELINE, None)
+
+
+class Edge(NamedTuple):
+    """
+    One edge of a walk.
+
+    Args:
+        source: the child.
+        target: the parent.
+        type: what the source is to the target.
+        order: when it came to be, in the order of all events; then the position among git parents.
+        role: what a git parent was to its child, where known.
+    """
+
+    source: str
+    target: str
+    type: RelationType
+    order: tuple[int, str, int]
+    role: str = ""
+
+
+def relationships(
+    views: Views,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    types: Collection[RelationType] | None = None,
+    created_by: str | None = None,
+    include_deprecated: bool = False,
+) -> list[Relationship]:
+    """Return the relations that all filters let through, in recording order (semantics 25)."""
+    where = ["1"]
+    values: list[object] = []
+    for column, value in (("source", source), ("target", target), ("actor", created_by)):
+        if value is not None:
+            where.append(f"{column} = ?")
+            values.append(value)
+    if types is not None:
+        where.append(f"type IN ({', '.join('?' * len(types))})")
+        values += [str(each) for each in types]
+    if not include_deprecated:
+        where.append("ended_at IS NULL")
+    sql = f"SELECT {_COLUMNS} FROM relations WHERE {' AND '.join(where)} ORDER BY clock, writer, source, target, type"
+    return [_relationship(row) for row in views.index.rows(sql, *values)]
+
+
+def ancestors(
+    views: Views, oid: str, types: Sequence[RelationType] = DERIVATION, max_depth: int | None = -1
+) -> tuple[AncestryNode, ...]:
+    """
+    Return what a snapshot goes back to over relations of some types, each once, nearest first (semantics 26).
+
+    Args:
+        views: the store.
+        oid: where to begin; it is not among the answers.
+        types: which relations to follow.
+        max_depth: how many steps; -1 or ``None`` for all, 0 for none.
+
+    Raises:
+        ValueError: another negative depth.
+    """
+    return _walk(views, oid, types, max_depth, up=True)
+
+
+def descendants(
+    views: Views, oid: str, types: Sequence[RelationType] = DERIVATION, max_depth: int | None = -1
+) -> tuple[AncestryNode, ...]:
+    """Return what goes back to a snapshot; the mirror image of `ancestors` (semantics 27)."""
+    return _walk(views, oid, types, max_depth, up=False)
+
+
+def path(views: Views, start: str, end: str, types: Sequence[RelationType] = DERIVATION) -> list[str] | None:
+    """
+    Return the shortest path from an ancestor to a descendant, both included; ``None`` where there is none.
+
+    Of several shortest ones, that of the edges that were recorded first (semantics 28).
+    """
+    came: dict[str, str | None] = {end: None}
+    front = [end]
+    while front and start not in came:
+        fresh = sorted(edges(views, front, types, up=True), key=lambda edge: edge.order)
+        front = []
+        for edge in fresh:
+            if edge.target not in came:
+                came[edge.target] = edge.source
+                front.append(edge.target)
+    if start not in came:
+        return None
+    found: list[str] = []
+    at: str | None = start
+    while at is not None:
+        found.append(at)
+        at = came[at]
+    return found
+
+
+def merge_bases(views: Views, a: str, b: str, types: Sequence[RelationType] = DERIVATION) -> list[str]:
+    """Return all lowest common ancestors over relations of some types, the latest recorded first (semantics 29)."""
+    if a == b:
+        return [a]
+    found = graph.merge_bases(a, b, lambda nodes: _step(edges(views, nodes, types, up=True), up=True))
+    places = _places(views, found)
+    return sorted(found, key=lambda oid: (places.get(oid, _NOWHERE), oid), reverse=True)
+
+
+def evolution(
+    views: Views, oid: str, *, include_siblings: bool = False, only_successful: bool = False
+) -> list[EvolutionStep]:
+    """
+    Return every step of a snapshot's evolution in the order of time (semantics 31).
+
+    Args:
+        views: the store.
+        oid: the snapshot.
+        include_siblings: also the steps that led from its ancestors elsewhere: what else was tried.
+        only_successful: leave out what failed.
+    """
+    successors = [RelationType.SUCCESSOR_TO]
+    line = [oid, *(node.id for node in ancestors(views, oid, successors))]
+    found = list(edges(views, line, successors, up=True))
+    if include_siblings:
+        found += edges(views, line, successors, up=False)
+    said = _evolutions(views, {edge.source for edge in found})
+    steps = [_evolution_step(views, edge, said) for edge in dict.fromkeys(found)]
+    timed = sorted(zip(steps, dict.fromkeys(found), strict=True), key=lambda pair: (pair[0].timestamp, pair[1].order))
+    return [step for step, _ in timed if step.success or not only_successful]
+
+
+def reaches(views: Views, start: str, goal: str, types: Sequence[RelationType]) -> bool:
+    """
+    Whether a walk from child to parent leads from one snapshot to another.
+
+    Where everything was recorded after what it leads to, nothing that was recorded before the goal leads there.
+    Otherwise the walk goes from both ends at once, always on the side with fewer nodes.
+    """
+    if start == goal:
+        return True
+    limit = None if views.index.leads_back else _places(views, [goal]).get(goal)
+    above, below = {start}, {goal}
+    upper, lower = _not_before(views, above, limit), [goal]
+    while upper and lower:
+        if len(upper) <= len(lower):
+            fresh = {edge.target for edge in edges(views, upper, types, up=True)} - above
+            above |= fresh
+            upper = _not_before(views, fresh, limit)
+            met = not fresh.isdisjoint(below)
+        else:
+            fresh = {edge.source for edge in edges(views, lower, types, up=False)} - below
+            below |= fresh
+            lower = list(fresh)
+            met = not fresh.isdisjoint(above)
+        if met:
+            return True
+    return False
+
+
+def edges(views: Views, nodes: Iterable[str], types: Sequence[RelationType], *, up: bool) -> Iterator[Edge]:
+    """
+    Return the edges of some types at many snapshots, in no order.
+
+    Args:
+        views: the store.
+        nodes: the snapshots.
+        types: which relations to follow.
+        up: those that lead from the snapshots to their parents; else those that lead to them.
+    """
+    wanted = [str(each) for each in types]
+    near = "source" if up else "target"
+    for part in _parts(list(nodes)):
+        marks = ", ".join("?" * len(part))
+        sql = (
+            f"SELECT source, target, type, clock, writer FROM relations WHERE {near} IN ({marks}) "
+            f"AND type IN ({', '.join('?' * len(wanted))}) AND ended_at IS NULL"
+        )
+        related: set[tuple[str, str]] = set()
+        for source, target, kind, clock, writer in views.index.rows(sql, *part, *wanted):
+            related.add((source, target))
+            yield Edge(source, target, RelationType(kind), (clock, writer, 0))
+        if RelationType.SUCCESSOR_TO in types:
+            yield from _derived(views, part, related, up)
+
+
+def _derived(views: Views, nodes: Sequence[str], related: Collection[tuple[str, str]], up: bool) -> Iterator[Edge]:
+    """Return the edges that git parents stand for, without those that were named as relations too."""
+    near = "c" if up else "p"
+    sql = (
+        "SELECT c.oid, p.oid, l.pos, c.clock, c.writer, c.roles FROM snapshots {0} JOIN links l ON l.{1} = {0}.id "
+        "JOIN snapshots {2} ON {2}.id = l.{3} WHERE {0}.oid IN ({4})"
+    ).format(*(("c", "child", "p", "parent") if up else ("p", "parent", "c", "child")), ", ".join("?" * len(nodes)))
+    found = [row for row in views.index.rows(sql, *nodes) if (row[0], row[1]) not in related]
+    forks = _forks(views, nodes, near) if found else set()
+    for child, parent, pos, clock, writer, roles in found:
+        if (child, parent) not in forks:
+            role = msgspec.json.decode(roles, type=dict[str, str]).get(parent, "") if roles != "{}" else ""
+            yield Edge(child, parent, RelationType.SUCCESSOR_TO, (clock, writer, pos), role)
+
+
+def _forks(views: Views, nodes: Sequence[str], near: str) -> set[tuple[str, str]]:
+    """Return the pairs that were said to be forks, so that a git parent between them is no succession."""
+    column = "source" if near == "c" else "target"
+    sql = (
+        f"SELECT source, target FROM relations WHERE {column} IN ({', '.join('?' * len(nodes))}) "
+        "AND type = 'forked_from' AND ended_at IS NULL"
+    )
+    return {(source, target) for source, target in views.index.rows(sql, *nodes)}
+
+
+def _walk(
+    views: Views, oid: str, types: Sequence[RelationType], max_depth: int | None, *, up: bool
+) -> tuple[AncestryNode, ...]:
+    limit = -1 if max_depth is None else max_depth
+    if limit < -1:
+        raise ValueError(f"a depth is -1 for all or a number from 0, not {limit}")
+    reached: dict[str, tuple[int, Edge]] = {}
+    front = [oid]
+    depth = 0
+    while front and depth != limit:
+        depth += 1
+        found = sorted(edges(views, front, types, up=up), key=lambda edge: edge.order)
+        front = []
+        for edge in found:
+            node = edge.target if up else edge.source
+            if node not in reached and node != oid:
+                reached[node] = (depth, edge)
+                front.append(node)
+    places = _places(views, reached)
+    ordered = sorted(reached, key=lambda node: (reached[node][0], places.get(node, _NOWHERE), node))
+    entries = Entries(views, ordered)
+    met = ((node, *reached[node]) for node in ordered)
+    return tuple(AncestryNode(CommitOid(node), at, entries, str(edge.type), edge.role) for node, at, edge in met)
+
+
+_NOWHERE = Order(1 << 62, "")
+"""Where what is no snapshot stands among those of equal depth: last."""
+
+
+def _places(views: Views, nodes: Collection[str]) -> dict[str, Order]:
+    """Return when snapshots were recorded."""
+    found: dict[str, Order] = {}
+    for part in _parts(list(nodes)):
+        sql = f"SELECT oid, clock, writer FROM snapshots WHERE oid IN ({', '.join('?' * len(part))})"
+        found.update((oid, Order(clock, writer)) for oid, clock, writer in views.index.rows(sql, *part))
+    return found
+
+
+def _step(found: Iterable[Edge], *, up: bool) -> Mapping[str, list[str]]:
+    step: dict[str, list[str]] = {}
+    for edge in found:
+        near, far = (edge.source, edge.target) if up else (edge.target, edge.source)
+        step.setdefault(near, []).append(far)
+    return step
+
+
+def _not_before(views: Views, nodes: Collection[str], limit: Order | None) -> list[str]:
+    """Return the snapshots that were not recorded before a moment."""
+    if limit is None:
+        return list(nodes)
+    places = _places(views, nodes)
+    return [node for node in nodes if node not in places or places[node] >= limit]
+
+
+def _relationship(row: Sequence[Any]) -> Relationship:
+    source, kind, target, clock, writer, at, actor, context, ended_at, ended_by, reason = row
+    return Relationship(
+        source_id=source,
+        target_id=target,
+        relationship_type=relation_type(kind),
+        created_at=at,
+        created_by=actor,
+        context=msgspec.json.decode(context),
+        writer=writer,
+        clock=clock,
+        deprecated=ended_at is not None,
+        deprecated_at=ended_at,
+        deprecated_by=ended_by,
+        deprecation_reason=reason,
+    )
+
+
+def _evolutions(views: Views, sources: Collection[str]) -> dict[tuple[str, str], Relationship]:
+    """Return the active ``successor_to`` relations of some snapshots by both ends."""
+    found: dict[tuple[str, str], Relationship] = {}
+    for part in _parts(list(sources)):
+        sql = (
+            f"SELECT {_COLUMNS} FROM relations WHERE source IN ({', '.join('?' * len(part))}) "
+            "AND type = 'successor_to' AND ended_at IS NULL"
+        )
+        for row in views.index.rows(sql, *part):
+            found[row[0], row[2]] = _relationship(row)
+    return found
+
+
+def _evolution_step(views: Views, edge: Edge, said: Mapping[tuple[str, str], Relationship]) -> EvolutionStep:
+    """Return what was said of a step; of a git parent, what the child's trial says."""
+    relation = said.get((edge.source, edge.target))
+    if relation is not None:
+        context = relation.context
+        return EvolutionStep(
+            from_id=edge.target,
+            to_id=edge.source,
+            evolution_type=str(context.get("evolution_type", "unknown")),
+            success=bool(context.get("success", True)),
+            metrics=context.get("metrics") or {},
+            timestamp=relation.created_at,
+        )
+    snapshot = views.snapshot(edge.source)
+    trial = snapshot.trials[0] if snapshot.trials else None
+    metrics = {name: trial.number(name) for name in NUMERIC if trial.number(name) is not None} if trial else {}
+    return EvolutionStep(
+        from_id=edge.target,
+        to_id=edge.source,
+        success=trial is None or trial.status in _WORKED,
+        metrics=metrics,
+        timestamp=snapshot.time,
+    )
+
+
+def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[at : at + _MANY] for at in range(0, len(values), _MANY))

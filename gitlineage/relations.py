@@ -1,0 +1,172 @@
+"""
+The facade's part about typed relations: recording them, walking over them, the evolution they tell.
+
+Layer 17. Direction and rules are those of semantics 20-32; a git parent counts as a relation in every walk.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gitlineage import kinship, relating
+from gitlineage.ledger import Ledger, reading
+from gitlineage.models import AncestryNode, CommitOid
+from gitlineage.names import Id, resolve
+from gitlineage.recorder import Recorder
+from gitlineage.relation import EvolutionStep, Relationship, RelationType, relation_types
+
+
+class Relations(Ledger):
+    """What a store records and answers about typed relations."""
+
+    def add_relationship(
+        self,
+        source_id: Id,
+        target_id: Id,
+        relationship_type: str,
+        created_by: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        *,
+        cycle_scope: str = "all",
+    ) -> Relationship:
+        """
+        Record that one snapshot is related to another, from child to parent (semantics 20-23).
+
+        An active relation of the same type between the same two is returned as it is.
+
+        Args:
+            source_id: the child, the dependent.
+            target_id: the parent, the dependency.
+            relationship_type: a `RelationType` or its name.
+            created_by: who or what says so; by default who commits here.
+            context: JSON values to keep with it.
+            cycle_scope: look for cycles over ``all`` relations, or over those of the type's ``family``.
+
+        Raises:
+            NotFound: one of the two is not recorded.
+            Cycle: the target goes back to the source already.
+            Invalid: an unknown type, a context that is no JSON or differs from the recorded one.
+        """
+
+        def work(recorder: Recorder) -> Relationship:
+            actor = self._who().name if created_by is None else created_by
+            return relating.add(
+                self._views,
+                recorder.landing,
+                source_id,
+                target_id,
+                relationship_type,
+                actor,
+                context,
+                cycle_scope=cycle_scope,
+            )
+
+        return self._write(work)
+
+    def record_evolution(
+        self,
+        parent_id: Id,
+        child_id: Id,
+        evolution_type: str,
+        created_by: str | None = None,
+        success: bool = True,
+        metrics: Mapping[str, float] | None = None,
+    ) -> Relationship:
+        """Record that one snapshot succeeds another, what was tried and whether it worked (semantics 30)."""
+        context = {"evolution_type": evolution_type, "success": success, "metrics": dict(metrics or {})}
+        return self.add_relationship(child_id, parent_id, RelationType.SUCCESSOR_TO, created_by, context)
+
+    def record_fork(self, parent_id: Id, fork_id: Id, reason: str = "", created_by: str | None = None) -> Relationship:
+        """Record that one snapshot begins a line of its own from another (semantics 32)."""
+        context = {"reason": reason} if reason else {}
+        return self.add_relationship(fork_id, parent_id, RelationType.FORKED_FROM, created_by, context)
+
+    def record_dependency(
+        self, dependent_id: Id, dependency_id: Id, version_constraint: str | None = None, created_by: str = "system"
+    ) -> Relationship:
+        """Record that one snapshot needs another (semantics 32)."""
+        context = {"version_constraint": version_constraint} if version_constraint is not None else {}
+        return self.add_relationship(dependent_id, dependency_id, RelationType.DEPENDS_ON, created_by, context)
+
+    def deprecate_relationship(
+        self, source_id: Id, target_id: Id, relationship_type: str, reason: str = "", actor: str | None = None
+    ) -> bool:
+        """Record that a relation no longer holds, and return whether there was an active one (semantics 24)."""
+
+        def work(recorder: Recorder) -> bool:
+            who = self._who().name if actor is None else actor
+            return relating.deprecate(
+                self._views, recorder.landing, source_id, target_id, relationship_type, reason, who
+            )
+
+        return self._write(work)
+
+    @reading
+    def get_relationships(
+        self,
+        *,
+        source_id: Id | None = None,
+        target_id: Id | None = None,
+        relationship_types: Sequence[str] | None = None,
+        created_by: str | None = None,
+        include_deprecated: bool = False,
+    ) -> list[Relationship]:
+        """Return the relations that all filters let through, in recording order (semantics 25)."""
+        return kinship.relationships(
+            self._views,
+            source=None if source_id is None else resolve(self._views, source_id),
+            target=None if target_id is None else resolve(self._views, target_id),
+            types=None if relationship_types is None else relation_types(relationship_types),
+            created_by=created_by,
+            include_deprecated=include_deprecated,
+        )
+
+    @reading
+    def get_ancestors(
+        self, id: Id, relationship_types: Sequence[str] | None = None, max_depth: int | None = -1
+    ) -> tuple[AncestryNode, ...]:
+        """
+        Return what a snapshot goes back to over relations, each once, nearest first (semantics 26).
+
+        Args:
+            id: where to begin.
+            relationship_types: which to follow; by default ``successor_to`` and ``forked_from``, git parents included.
+            max_depth: how many steps; -1 or ``None`` for all, 0 for none.
+        """
+        return kinship.ancestors(self._views, resolve(self._views, id), relation_types(relationship_types), max_depth)
+
+    @reading
+    def get_descendants(
+        self, id: Id, relationship_types: Sequence[str] | None = None, max_depth: int | None = -1
+    ) -> tuple[AncestryNode, ...]:
+        """Return what goes back to a snapshot over relations; the mirror image of `get_ancestors` (semantics 27)."""
+        return kinship.descendants(self._views, resolve(self._views, id), relation_types(relationship_types), max_depth)
+
+    def get_dependents(self, id: Id, depth: int = 1) -> tuple[AncestryNode, ...]:
+        """Return what depends on a snapshot, each once; -1 includes what depends on those, and so on (semantics 27)."""
+        return self.get_descendants(id, [RelationType.DEPENDS_ON], depth)
+
+    @reading
+    def get_path(self, start_id: Id, end_id: Id, relationship_type: str | None = None) -> list[CommitOid] | None:
+        """Return the shortest path from an ancestor to a descendant, ``None`` where there is none (semantics 28)."""
+        types = relation_types(None if relationship_type is None else [relationship_type])
+        start, end = resolve(self._views, start_id), resolve(self._views, end_id)
+        found = kinship.path(self._views, start, end, types)
+        return None if found is None else [CommitOid(oid) for oid in found]
+
+    @reading
+    def merge_bases(self, a: Id, b: Id) -> list[CommitOid]:
+        """Return all lowest common ancestors of two snapshots, relations included (semantics 29)."""
+        first, second = resolve(self._views, a), resolve(self._views, b)
+        return [CommitOid(oid) for oid in kinship.merge_bases(self._views, first, second)]
+
+    def find_common_ancestor(self, a: Id, b: Id) -> CommitOid | None:
+        """Return the lowest common ancestor of two snapshots, of several the latest recorded (semantics 29)."""
+        return next(iter(self.merge_bases(a, b)), None)
+
+    @reading
+    def get_evolution_history(
+        self, id: Id, *, include_siblings: bool = False, only_successful: bool = False
+    ) -> list[EvolutionStep]:
+        """Return every step of a snapshot's evolution in the order of time (semantics 31)."""
+        oid = resolve(self._views, id)
+        return kinship.evolution(self._views, oid, include_siblings=include_siblings, only_successful=only_successful)

@@ -1,0 +1,66 @@
+"""The commands on the catalogue."""
+
+from pathlib import Path
+
+import pytest
+from command_line import Shell, campaign
+
+
+@pytest.fixture
+def shell(folder: Path) -> Shell:
+    """A shell on a small campaign."""
+    return campaign(folder)
+
+
+def test_entries(shell: Shell) -> None:
+    """An entry is set, shown, listed and counted."""
+    shell("entry", "set", "001", "name=lexer", "input_type=str", "output_type=tokens", "keywords=fast, small")
+    (entry,) = shell.objects("entry", "show", "001")
+    assert (entry["artifact"], entry["name"], entry["keywords"]) == ("001", "lexer", ["fast", "small"])
+    assert [each["artifact"] for each in shell.objects("entry", "list", "--status", "active")] == ["001"]
+    (used,) = shell.objects("entry", "touch", "001")
+    assert used["usage_count"] == 1
+    assert "lexer" in shell("entry", "list")
+
+
+def test_forges(shell: Shell) -> None:
+    """Attempts are recorded with their phases and found again by likeness and by intent."""
+    shell("forge", "attempt", "parse dates", "--phase", "understand", "--phase", "contract=failed")
+    shell("forge", "attempt", "Parse dates!", "--result", "002")
+    failed, worked = shell.objects("forge", "attempts", "parse dates")
+    assert (failed["success"], failed["failed_phase"], worked["success"]) == (False, "contract", True)
+    assert [each["similarity"] for each in shell.objects("forge", "similar", "parse dates")] == [1.0, 1.0]
+    (entry,) = shell.objects("forge", "record", "003", "a lexer", "--template", "001", "--by", "F")
+    assert (entry["forged_by"], entry["forged_from"]) == ("F", "a lexer")
+    assert "contract" in shell("forge", "attempts", "parse dates")
+
+
+def test_impact(shell: Shell) -> None:
+    """The report tells how bad it is and what to do; candidates are listed on request."""
+    shell("relate", "002", "depends_on", "001")
+    (report,) = shell.objects("impact", "001")
+    assert (report["severity"], report["transitive_dependents"]) == ("medium", 1)
+    assert "move 002 off 001" in shell("impact", "001")
+    for name in ("001", "003"):
+        shell("entry", "set", name, "input_type=str", "output_type=tokens")
+    assert [each["artifact"] for each in shell.objects("impact", "001", "--replacements")] == ["003"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["entry", "set", "001", "color=red"], 1, "'color' is no field"),
+        (["entry", "set", "001", "name"], 2, "NAME=VALUE"),
+        (["entry", "set", "001", "status=old"], 1, "no catalogue entry"),
+        (["entry", "list", "--status", "old"], 2, "none of active"),
+        (["entry", "show", "nope"], 1, "no snapshot or trial 'nope'"),
+        (["forge", "attempt", "x", "--phase", "dream"], 1, "'dream' is no forge phase"),
+        (["forge", "attempt", "x", "--phase", "{"], 2, "no JSON object"),
+        (["forge", "attempt", "x", "--phase", "contract=maybe"], 2, "ok or failed"),
+        (["forge", "similar", "x", "--threshold", "2"], 1, "from 0 to 1"),
+        (["impact", "nope"], 1, "'nope'"),
+    ],
+)
+def test_bad_calls(shell: Shell, words: list[str], code: int, said: str) -> None:
+    """What is wrong is said in one line."""
+    assert said in shell.fails(code, *words)

@@ -1,0 +1,159 @@
+"""The commands between machines: what they print, what they end with, and that git's progress stays on a terminal."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Shell, campaign, on_terminal, process
+
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def remote(tmp_path: Path, git: Git) -> Path:
+    """Return an empty bare repository."""
+    git("init", "--quiet", "--bare", str(tmp_path / "remote.git"), cwd=tmp_path)
+    return tmp_path / "remote.git"
+
+
+@pytest.fixture
+def alice(tmp_path: Path, remote: Path, git: Git) -> Shell:
+    """Return a shell on Alice's campaign of five trials, with the remote as origin."""
+    shell = campaign(tmp_path / "alice")
+    git("remote", "add", "origin", str(remote), cwd=shell.folder)
+    return shell
+
+
+@pytest.fixture
+def bob(alice: Shell, remote: Path, tmp_path: Path) -> Shell:
+    """Return a shell on Bob's clone."""
+    alice("push")
+    Shell(tmp_path)("clone", str(remote), "bob")
+    shell = Shell(tmp_path / "bob")
+    shell("init", "--writer", "bob")
+    return shell
+
+
+def test_push_in_lines(alice: Shell) -> None:
+    """One line for the ref and one for the whole."""
+    assert alice("push", "--dry-run").splitlines()[-1] == "would be: pushed 5 trials and 5 snapshots in 1 ref (origin)"
+    assert alice("push").splitlines() == [
+        "alice  push  new  +5 trials  +5 snapshots",
+        "pushed 5 trials and 5 snapshots in 1 ref (origin)",
+    ]
+    assert alice("push", "origin").splitlines() == ["alice  push  up to date", "pushed nothing new (origin)"]
+
+
+def test_sync_as_json(alice: Shell, bob: Shell) -> None:
+    """One object for each ref, with everything that is known of it."""
+    bob.commit("--parents", "003", "-m", "from bob", "--metric", "1.0")
+    found = bob.objects("sync")
+    assert [(each["writer"], each["direction"], each["state"]) for each in found] == [
+        ("alice", "pull", "up to date"),
+        ("bob", "push", "new"),
+    ]
+    assert found[1]["remote"] == "origin"
+    (came,) = [each for each in alice.objects("pull") if each["writer"] == "bob"]
+    assert (came["state"], came["trials"], came["snapshots"]) == ("new", 1, 1)
+    assert alice("log") == bob("log")
+
+
+def test_clone_tells_what_came(alice: Shell, remote: Path, tmp_path: Path) -> None:
+    """The folder is named after the remote where none is given; what came is counted."""
+    alice("push")
+    (tmp_path / "here").mkdir()
+    shown = Shell(tmp_path / "here")("clone", str(remote))
+    assert "pulled 5 trials and 5 snapshots in 1 ref (origin)" in shown
+    clone = Shell(tmp_path / "here" / "remote")
+    assert clone("log") == alice("log")
+    assert len(clone.objects("status")) == 1
+    (came,) = Shell(tmp_path / "here").objects("clone", str(remote), "again")
+    assert came["trials"] == 5
+
+
+def test_status(alice: Shell, bob: Shell) -> None:
+    """Who records here, how much there is, and what is only here."""
+    assert alice("status").splitlines() == [
+        "writer  alice",
+        "task    loss, lower is better",
+        "trials  5",
+        "remote  origin",
+        "all pushed (as last seen)",
+    ]
+    alice.commit("--parents", "003", "-m", "more", "--metric", "1.0")
+    assert alice("status").splitlines()[-2:] == [
+        "alice  push  ahead  +1 trials  +1 snapshots",
+        "1 trial and 1 snapshot not pushed yet (as last seen)",
+    ]
+
+
+def test_status_without_a_remote(tmp_path: Path) -> None:
+    """It says how to add one, and is no error."""
+    assert "git remote add" in campaign(tmp_path / "alone")("status")
+
+
+def test_a_refusal_ends_with_one(alice: Shell, bob: Shell, remote: Path, git: Git) -> None:
+    """What was refused is in the list with its reason; the rest is done, and the exit code says so."""
+    oid = git("rev-parse", "refs/notes/lineage/alice~1", cwd=remote)
+    git("update-ref", "refs/notes/lineage/alice", oid, cwd=remote)
+    result = bob.run("pull")
+    assert result.exit_code == 1
+    assert "refused" in result.stdout
+    assert "--accept-rewrite alice" in result.stdout
+    assert result.stdout.splitlines()[-1] == "pulled nothing new, 1 refused (origin)"
+    assert bob.run("pull", "--json").exit_code == 1
+    assert "rewritten" in bob("pull", "--accept-rewrite", "alice")
+    assert len(bob.objects("log")) == 4
+
+
+@pytest.mark.parametrize("words", [["push"], ["pull"], ["sync"]])
+def test_an_unreachable_remote_ends_with_one(alice: Shell, git: Git, words: list[str]) -> None:
+    """One line with git's words and what to do; the store is as it was."""
+    before = git("for-each-ref", cwd=alice.folder)
+    assert "does not appear to be a git repository; check the address" in alice.fails(1, *words, "/nowhere.git")
+    assert "check the network" in alice.fails(1, *words, "git://127.0.0.1:1/x")
+    assert "no remote 'hub' in this repository; there is origin" in alice.fails(1, *words, "hub")
+    assert git("for-each-ref", cwd=alice.folder) == before
+
+
+def test_a_failed_clone_leaves_nothing(tmp_path: Path) -> None:
+    """It ends with 1 and no folder."""
+    assert "/nowhere.git" in Shell(tmp_path).fails(1, "clone", "/nowhere.git", "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_init_with_a_remote(alice: Shell, git: Git, remote: Path) -> None:
+    """Plain git then carries lineage; a remote that is not there is an error that names the others."""
+    assert "remote  origin" in alice("init", "--metric", "loss", "--remote", "origin")
+    git("commit", "--quiet", "--allow-empty", "-m", "code", cwd=alice.folder)
+    git("push", "--quiet", cwd=alice.folder)
+    assert "refs/notes/lineage/alice" in git("for-each-ref", cwd=remote)
+    assert "there is origin" in alice.run("init", "--remote", "hub").stderr
+
+
+def test_a_copied_clone_is_told_in_one_line(alice: Shell, tmp_path: Path, git: Git) -> None:
+    """The one that comes second says under which name it goes on."""
+    alice("push")
+    subprocess.run(["cp", "-a", str(alice.folder), str(tmp_path / "copy")], check=True)
+    copy = Shell(tmp_path / "copy")
+    alice.commit("--parents", "003", "-m", "one", "--metric", "1.0")
+    copy.commit("--parents", "003", "-m", "two", "--metric", "0.9")
+    alice("push")
+    result = copy.run("push")
+    assert result.exit_code == 0
+    assert [
+        line for line in result.stderr.splitlines() if "also in use elsewhere" in line
+    ] == result.stderr.splitlines()
+    assert len(result.stderr.splitlines()) == 1
+    assert "rehomed" in result.stdout
+    assert len(copy.objects("log")) == 7
+
+
+def test_progress_is_for_terminals(alice: Shell, remote: Path, tmp_path: Path) -> None:
+    """Git's progress shows on a terminal; a pipe gets none of it."""
+    shown = on_terminal("push", folder=alice.folder)
+    assert "100%" in shown
+    assert "pushed 5 trials and 5 snapshots in 1 ref (origin)" in shown
+    done = process("clone", str(remote), "piped", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
