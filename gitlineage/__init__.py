@@ -12,6 +12,7 @@ from gitlineage._version import __version__
 if TYPE_CHECKING:
     from gitlineage.errors import (
         Ambiguous,
+        BadFiles,
         BadRows,
         CohortMismatch,
         Conflict,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ambiguous",
     "AncestryNode",
+    "BadFiles",
     "BadRows",
     "Cohort",
     "CohortMismatch",

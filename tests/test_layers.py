@@ -31,7 +31,7 @@ LAYERS: list[list[str]] = [
     ["index"],
     ["views", "landing"],
     ["names", "queries", "derived", "prompts", "search"],
-    ["recorder", "kinship", "verify"],
+    ["recorder", "kinship", "verify", "adoption"],
     ["relating", "diagrams"],
     ["forging"],
     ["ledger", "impact"],
@@ -41,7 +41,7 @@ LAYERS: list[list[str]] = [
     ["catalogues"],
     ["store"],
     ["tables", "hooked", "demo.loop"],
-    ["boards", "bundles", "loops"],
+    ["boards", "bundles", "loops", "curricula"],
     ["cli.*"],
 ]
 EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}
