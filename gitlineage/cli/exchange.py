@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from gitlineage import curricula
-from gitlineage.boards import write_whole
 from gitlineage.cli import autoresearch, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place

@@ -89,7 +89,7 @@ def graph(
         raise typer.BadParameter("it excludes --json", param_hint="'--format'")
     wanted = "json" if as_json else format or "mermaid"
     # Imported here, because --help needs neither.
-    from gitlineage.boards import write_whole
+    from gitlineage.worktree import write_whole
     from gitlineage.diagrams import draw
 
     with opened(ctx) as store:
