@@ -17,7 +17,8 @@ from gitlineage.relation import RelationType, relation_types
 
 app = commands()
 _FORMATS = ("mermaid", "dot", "svg", "json")
-_MERMAID_EDGES = 500
+_MERMAID = (500, 50_000)
+"""How many edges and how much text Mermaid draws unless its own configuration says otherwise."""
 
 
 def _format(value: str | None) -> str | None:
@@ -101,8 +102,8 @@ def graph(
             limit=limit,
         )
     text = draw(shown, wanted)
-    if wanted == "mermaid" and len(shown.links()) > _MERMAID_EDGES:
-        output.note(f"Mermaid draws {_MERMAID_EDGES} edges unless its maxEdges is raised; svg draws more")
+    if wanted == "mermaid" and (len(shown.links()) > _MERMAID[0] or len(text) > _MERMAID[1]):
+        output.note("Mermaid draws so much only where its maxEdges and maxTextSize are raised; --format svg draws more")
     if file == "-":
         output.write(text)
         return
