@@ -90,8 +90,8 @@ def graph(
         raise typer.BadParameter("it excludes --json", param_hint="'--format'")
     wanted = "json" if as_json else format or "mermaid"
     # Imported here, because --help needs neither.
-    from gitlineage.worktree import write_whole
     from gitlineage.diagrams import draw
+    from gitlineage.worktree import write_whole
 
     with opened(ctx) as store:
         shown = store.lineage_diagram(
