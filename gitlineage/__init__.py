@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gitlineage.chronicle import AuditEntry, LineageEvent
     from gitlineage.errors import (
         Ambiguous,
+        BadFiles,
         BadRows,
         BisectFailed,
         CohortMismatch,
@@ -50,6 +51,7 @@ __all__ = [
     "Ambiguous",
     "AncestryNode",
     "AuditEntry",
+    "BadFiles",
     "BadRows",
     "BisectFailed",
     "Bisection",

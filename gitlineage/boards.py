@@ -4,8 +4,6 @@ The board: a store's state as files in a folder, for agents and people who read 
 Layer 21.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from gitlineage.errors import StorageError
@@ -14,6 +12,7 @@ from gitlineage.prompts import prompt_view
 from gitlineage.render import board
 from gitlineage.store import LineageStore
 from gitlineage.tables import table_of
+from gitlineage.worktree import write_whole
 
 KNOWLEDGE = "KNOWLEDGE.md"
 
@@ -65,19 +64,6 @@ def write_board(
     except OSError as error:
         raise StorageError(f"cannot write the board to {folder}: {error.strerror or error}") from error
     return tuple(folder / name for name in files)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file in one step, so that nobody ever reads half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _earlier(path: Path) -> str:

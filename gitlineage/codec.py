@@ -129,6 +129,25 @@ class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
     seen: int = 0
 
 
+class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
+    """
+    A snapshot came from another store; the commit that carries the note is recorded.
+
+    Args:
+        name: what it is called there; it is found by that name here too.
+        source: which kind of store, and which version of its format, as ``openrange/2``.
+        document: the oid of a blob with what that store says about it, byte for byte.
+        file: the document's file name there; empty for a stub.
+        stub: whether that store only names it and has no document of its own.
+    """
+
+    name: str
+    source: str
+    document: str
+    file: str = ""
+    stub: bool = False
+
+
 class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
     """
     A commit was made from another one by an amend or a rebase; the commit that carries the note is the new one.
@@ -237,6 +256,7 @@ AnyEvent = (
     | UsageEvent
     | ForgeEvent
     | RewriteEvent
+    | ImportedEvent
 )
 
 _encoder = msgspec.json.Encoder(order="sorted")

@@ -131,8 +131,7 @@ def gathered(
         if snapshot.cohort:
             groups.setdefault(snapshot.cohort, []).append(oid)
     drawn = [
-        drawing.Edge(source=edge.source, target=edge.target, type=str(edge.type), role=_role(edge, shown))
-        for edge in edges
+        drawing.Edge(source=edge.source, target=edge.target, type=str(edge.type), role=edge.role) for edge in edges
     ]
     drawn += [
         drawing.Edge(source=each.source_id, target=each.target_id, type=str(each.relationship_type), proposed=True)
@@ -163,15 +162,8 @@ def _svg(diagram: Diagram) -> str:
 
 
 def _edges(views: Views, nodes: Sequence[str], types: Sequence[RelationType], *, up: bool) -> list[Edge]:
-    """
-    Return the edges at some snapshots in a fixed order.
-
-    Derivation is asked for apart: a dependency between the same two snapshots must not hide it.
-    """
-    derived = [each for each in types if each in DERIVATION]
-    others = [each for each in types if each not in DERIVATION]
-    found = [edge for part in (derived, others) if part for edge in kinship.edges(views, nodes, part, up=up)]
-    return sorted(found, key=_place)
+    """Return the edges at some snapshots in a fixed order."""
+    return sorted(kinship.edges(views, nodes, types, up=up), key=_place)
 
 
 def _place(edge: Edge) -> tuple[tuple[int, str, int], str, str, str]:
@@ -198,11 +190,6 @@ def _in_order(views: Views, oids: Collection[str]) -> list[str]:
 def _recorded(views: Views, oid: str) -> tuple[bool, int, str, str]:
     row = views.index.one("SELECT clock, writer FROM snapshots WHERE oid = ?", oid)
     return (False, *row, oid) if row else (True, 0, "", oid)
-
-
-def _role(edge: Edge, shown: Mapping[str, Snapshot]) -> str:
-    """Return what a parent was to its child; a relation that was named beside the git parent has no role itself."""
-    return edge.role or (shown[edge.source].roles.get(edge.target, "") if edge.type in DERIVATION else "")
 
 
 def _node(snapshot: Snapshot, name: str, task: Task, root: bool) -> Node:

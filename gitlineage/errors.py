@@ -12,6 +12,7 @@ LineageError
 │   ├── InvalidTrial             a trial row: status, metric, exp id
 │   ├── InvalidContent           a snapshot's files: path escapes, oversized files
 │   ├── BadRows                  an import with bad rows; ``rows`` lists line and reason
+│   ├── BadFiles                 an import with bad files; ``files`` lists name and reason
 │   └── BadBundle                a bundle that is damaged, foreign or incomplete
 ├── Duplicate                    an exp id that is taken by a different row
 ├── Cycle                        a relation whose target goes back to its source already
@@ -130,6 +131,23 @@ class BadRows(Invalid):
         many = "1 bad row" if len(self.rows) == 1 else f"{len(self.rows)} bad rows"
         tail = f"; {hint}" if hint else ""
         super().__init__(f"{source}: {many}, nothing was imported{tail}\n{listing}")
+
+
+class BadFiles(Invalid):
+    """
+    A folder that was refused as a whole.
+
+    Args:
+        source: the folder.
+        files: ``(file name, reason)`` for each fault, by file name.
+    """
+
+    def __init__(self, source: str, files: Sequence[tuple[str, str]]) -> None:
+        self.source = source
+        self.files = tuple(files)
+        listing = "\n".join(f"  {name}: {reason}" for name, reason in self.files)
+        many = "1 fault" if len(self.files) == 1 else f"{len(self.files)} faults"
+        super().__init__(f"{source}: {many}, nothing was imported\n{listing}")
 
 
 class BadBundle(Invalid):

@@ -115,6 +115,8 @@ class Fold:
                     self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
                 case codec.SessionEvent():
                     self._session(oid, event, order)
+                case codec.ImportedEvent():
+                    self._imported(self._snapshot(oid, order, made), event, order)
                 case codec.RewriteEvent():
                     self._rewrite(oid, event, order)
                 case codec.RelationAdded() | codec.RelationDeprecated():
@@ -231,6 +233,14 @@ class Fold:
         if self._is_earliest("sessions", oid, order):
             values = (oid, event.specialist, *_key(order), event.at)
             self._db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
+
+    def _imported(self, snapshot: int, event: codec.ImportedEvent, order: Order) -> None:
+        sql = "SELECT clock, writer FROM imported WHERE name = ? AND snapshot = ?"
+        known = self._db.execute(sql, (event.name, snapshot)).fetchone()
+        if known is None or order < Order(*known):
+            said = (event.source, event.document, event.file, event.stub)
+            values = (event.name, snapshot, *said, *_key(order))
+            self._db.execute("INSERT OR REPLACE INTO imported VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def _rewrite(self, oid: str, event: codec.RewriteEvent, order: Order) -> None:
         if not _OID.fullmatch(event.old) or event.old == oid:

@@ -193,32 +193,34 @@ def edges(views: Views, nodes: Iterable[str], types: Sequence[RelationType], *, 
             f"SELECT source, target, type, clock, writer FROM relations WHERE {near} IN ({marks}) "
             f"AND type IN ({', '.join('?' * len(wanted))}) AND ended_at IS NULL"
         )
-        related: set[tuple[str, str]] = set()
+        follows = not set(types).isdisjoint(DERIVATION)
+        derived = {(edge.source, edge.target): edge for edge in _derived(views, part, up)} if follows else {}
+        named: set[tuple[str, str]] = set()
         for source, target, kind, clock, writer in views.index.rows(sql, *part, *wanted):
-            related.add((source, target))
-            yield Edge(source, target, RelationType(kind), (clock, writer, 0))
+            parent = derived.get((source, target)) if kind in DERIVATION else None
+            if parent is not None:
+                named.add((source, target))
+            yield Edge(source, target, RelationType(kind), (clock, writer, 0), parent.role if parent else "")
         if RelationType.SUCCESSOR_TO in types:
-            yield from _derived(views, part, related, up)
+            forks = _forks(views, part, up) if derived else set()
+            yield from (edge for pair, edge in derived.items() if pair not in named and pair not in forks)
 
 
-def _derived(views: Views, nodes: Sequence[str], related: Collection[tuple[str, str]], up: bool) -> Iterator[Edge]:
-    """Return the edges that git parents stand for, without those that were named as relations too."""
-    near = "c" if up else "p"
+def _derived(views: Views, nodes: Sequence[str], up: bool) -> Iterator[Edge]:
+    """Return the edges that git parents stand for."""
     sql = (
+        # the side that is asked for comes first, so that its index is used
         "SELECT c.oid, p.oid, l.pos, c.clock, c.writer, c.roles FROM snapshots {0} JOIN links l ON l.{1} = {0}.id "
         "JOIN snapshots {2} ON {2}.id = l.{3} WHERE {0}.oid IN ({4})"
     ).format(*(("c", "child", "p", "parent") if up else ("p", "parent", "c", "child")), ", ".join("?" * len(nodes)))
-    found = [row for row in views.index.rows(sql, *nodes) if (row[0], row[1]) not in related]
-    forks = _forks(views, nodes, near) if found else set()
-    for child, parent, pos, clock, writer, roles in found:
-        if (child, parent) not in forks:
-            role = msgspec.json.decode(roles, type=dict[str, str]).get(parent, "") if roles != "{}" else ""
-            yield Edge(child, parent, RelationType.SUCCESSOR_TO, (clock, writer, pos), role)
+    for child, parent, pos, clock, writer, roles in views.index.rows(sql, *nodes):
+        role = msgspec.json.decode(roles, type=dict[str, str]).get(parent, "") if roles != "{}" else ""
+        yield Edge(child, parent, RelationType.SUCCESSOR_TO, (clock, writer, pos), role)
 
 
-def _forks(views: Views, nodes: Sequence[str], near: str) -> set[tuple[str, str]]:
+def _forks(views: Views, nodes: Sequence[str], up: bool) -> set[tuple[str, str]]:
     """Return the pairs that were said to be forks, so that a git parent between them is no succession."""
-    column = "source" if near == "c" else "target"
+    column = "source" if up else "target"
     sql = (
         f"SELECT source, target FROM relations WHERE {column} IN ({', '.join('?' * len(nodes))}) "
         "AND type = 'forked_from' AND ended_at IS NULL"

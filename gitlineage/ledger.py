@@ -310,8 +310,17 @@ class Ledger:
                 said = f"Record {len(dropped)} events again that another program dropped"
                 lines = [(found.oid, codec.encode(found.event)) for found in dropped]
                 clock = max(dropped[-1].event.clock, self.journal.clock(new))
-                moment, who = self._clock(), self._who()
-                self.journal.land(writer, new, lines, clock=clock, subject=said, identity=who, moment=moment)
+                kept_alive = self.journal.kept(old, self.journal.fork(old, new))
+                self.journal.land(
+                    writer,
+                    new,
+                    lines,
+                    clock=clock,
+                    subject=said,
+                    identity=self._who(),
+                    moment=self._clock(),
+                    keep=[oid for oid in kept_alive if self.repo.exists(oid)],
+                )
                 self.watcher.note(f"another program's write dropped {len(dropped)} events: recorded them again")
 
     def _rebuild(self, why: str | None) -> None:

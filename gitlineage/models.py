@@ -85,6 +85,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         time: the commit's date in UTC, ISO 8601.
         writer: who recorded it first; empty for a commit that nobody recorded.
         trials: rows on it, in recording order; a trial that was not run yet has no status.
+        name: what it is called in the store that it was imported from; empty where it was recorded here.
+        stub: whether that store only named it, so that its content is not known.
     """
 
     oid: CommitOid
@@ -98,6 +100,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     time: str = ""
     writer: str = ""
     trials: tuple[Trial, ...] = ()
+    name: str = ""
+    stub: bool = False
 
     def __hash__(self) -> int:
         return hash(self.oid)
@@ -121,6 +125,27 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     def recorded(self) -> bool:
         """Whether the store holds events on this commit; ordinary commits are no snapshots."""
         return bool(self.writer)
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Where an imported snapshot came from.
+
+    Args:
+        oid: its commit.
+        name: what it is called there.
+        source: which kind of store, and which version of its format.
+        document: the oid of the blob with what that store says about it.
+        file: the document's file name there.
+        stub: whether that store only named it.
+    """
+
+    oid: CommitOid
+    name: str
+    source: str
+    document: str
+    file: str = ""
+    stub: bool = False
 
 
 class Cohort(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,6 +354,7 @@ __all__ = [
     "Kin",
     "LineageSnapshot",
     "Order",
+    "Origin",
     "PromptOptions",
     "PromptView",
     "Snapshot",

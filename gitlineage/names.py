@@ -5,7 +5,7 @@ Layer 10. One function resolves every id that a user types (design 7), and repor
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from gitlineage import codec
@@ -25,14 +25,17 @@ Moment = int | str | datetime
 _OF_SNAPSHOT = "SELECT oid FROM snapshots WHERE oid >= ? AND oid < ?"
 _OF_FORGE = "SELECT oid FROM forges WHERE oid >= ? AND oid < ?"
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
+_LEAST = 4
+_TOLD = 10
 
 
 def resolve(views: Views, name: Id) -> CommitOid:
     """
     Return the commit that a name stands for.
 
-    In this order: an exp id, ``exp_<id>``, ``<id>@<writer>``; ``best``; the beginning of the oid of a snapshot or a
-    forge attempt; any revision that git knows.
+    In this order: an exp id, ``exp_<id>``, ``<id>@<writer>``; ``best``; the name of an imported snapshot; the beginning
+    of a snapshot's or forge attempt's oid or of a hexadecimal name; any revision that git knows; the beginning of an
+    imported snapshot's name.
 
     Raises:
         NotFound: nothing answers to it; the error carries the nearest exp ids.
@@ -50,17 +53,33 @@ def resolve(views: Views, name: Id) -> CommitOid:
         return CommitOid(oids[0])
     if text == "best" and (best := views.best()):
         return best.oid
+    if named := views.called(text):
+        return _only(text, {origin.oid: origin.oid for origin in named})
     if _PREFIX.fullmatch(text):
         ends = text, text + "g"
         rows = views.index.rows(f"{_OF_SNAPSHOT} UNION {_OF_FORGE} LIMIT 10", *ends, *ends)
-        if len(rows) > 1:
-            raise Ambiguous(text, [oid for (oid,) in rows])
-        if rows:
-            return CommitOid(rows[0][0])
+        if found := {oid: oid for (oid,) in rows} | _beginning(views, text):
+            return _only(text, found)
     oid = views.repo.resolve(text) if text and "\0" not in text else None
+    if oid is None and len(text) >= _LEAST and (found := _beginning(views, text)):
+        return _only(text, found)
     if oid is None:
         raise NotFound("snapshot or trial", text, views.nearest(text))
     return CommitOid(oid)
+
+
+def _beginning(views: Views, text: str) -> dict[str, str]:
+    """Return the imported snapshots whose names begin so, each with what to call it: its oid where a name is shared."""
+    found = views.called(text, begins=True)
+    names = [origin.name for origin in found]
+    return {origin.oid: origin.oid if names.count(origin.name) > 1 else origin.name for origin in found}
+
+
+def _only(text: str, found: Mapping[str, str]) -> CommitOid:
+    """Return the one commit that was found."""
+    if len(found) > 1:
+        raise Ambiguous(text, list(found.values())[:_TOLD])
+    return CommitOid(next(iter(found)))
 
 
 def moment(views: Views, journal: Journal, at: str) -> Callable[[Recorded], bool]:

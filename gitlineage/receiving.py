@@ -14,18 +14,13 @@ import msgspec
 from gitlineage import codec, program, signing
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.gitrepo import FILE, TREE, CommitInfo, Entry, GitRepo
-from gitlineage.journal import PREFIX, Journal, Problem, Recorded, check_writer, decode_note
+from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, Recorded, check_name, decode_note
 from gitlineage.message import one_line, trailer_lines
+from gitlineage.notes import MAX_NOTE
 from gitlineage.worktree import DEFAULT_LIMIT, size_setting
-
-MAX_NOTE = 16 << 20
-"""The largest note that is taken (bytes)."""
 
 QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
 """The variables by which git shows a hook the objects that are being pushed."""
-
-ARCHIVE = "archive-"
-"""How the refs begin that hold what writers who are done recorded."""
 
 _MAX_COMMIT = 1 << 20
 _MAX_TREE = 64 << 20
@@ -92,7 +87,7 @@ class Rules:
                 yield "a writer's ref is not deleted; git config lineage.allowDelete on the server may name it"
             return
         try:
-            check_writer(writer)
+            check_name(writer)
         except Invalid:
             yield "this names no writer; a name has letters, digits, dots, dashes and underscores"
             return
@@ -101,7 +96,7 @@ class Rules:
             before = self._repo.commit(update.old).tree if update.old != _ZERO else None
             checked = self._verifier
             for info in chain:
-                yield from self._notes_of(before, info.tree, self._journal.genesis(writer))
+                yield from self._notes_of(before, info.tree, writer)
                 before = info.tree
             if checked is not None:
                 commits = ((info.oid, self._repo.read(info.oid)) for info in chain)
@@ -149,7 +144,7 @@ class Rules:
 
     # -- notes ---------------------------------------------------------------------------------------------
 
-    def _notes_of(self, old: str | None, new: str, genesis: str) -> Iterator[str]:
+    def _notes_of(self, old: str | None, new: str, writer: str) -> Iterator[str]:
         """Check the notes of a tree that another one has not."""
         stack: list[tuple[str, str | None, str]] = [("", old, new)]
         met: set[str] = set()
@@ -175,9 +170,9 @@ class Rules:
                 else:
                     self._notes.add(entry.oid)
                     earlier = was.oid if was is not None and was.mode != TREE else None
-                    yield from (f"note on {path[:12]}: {reason}" for reason in self._events(earlier, entry.oid))
+                    yield from (f"note on {path[:12]}: {reason}" for reason in self._events(writer, earlier, entry.oid))
 
-    def _events(self, old: str | None, new: str) -> Iterator[str]:
+    def _events(self, writer: str, old: str | None, new: str) -> Iterator[str]:
         """Check the lines of a note that it had not before."""
         if (size := self._repo.size(new)) > MAX_NOTE:
             yield f"it has {size:,} bytes, over the limit of {MAX_NOTE:,}"
@@ -190,9 +185,11 @@ class Rules:
                 yield f"an event of {len(line):,} bytes is over the limit of {codec.MAX_LINE:,}"
                 continue
             try:
-                event = codec.decode(line)
-                if isinstance(event, codec.TrialEvent):
-                    event.trial()
+                for found in decode_note(writer, "", line):
+                    if isinstance(found, Problem):
+                        yield found.reason
+                    elif isinstance(found.event, codec.TrialEvent):
+                        found.event.trial()
             except CorruptEvent as error:
                 yield error.reason
 

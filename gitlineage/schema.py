@@ -6,7 +6,7 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -15,6 +15,7 @@ FORMAT_VERSION = 8
 # 6: catalogue entries, usage, forge attempts, hints: what may err on the careful side and depends on the order read
 # 7: the highest number of exp ids by what is before it
 # 8: what was rewritten into what
+# 9: names that snapshots have in the stores they came from
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -59,6 +60,9 @@ CREATE TABLE forges (
     success INTEGER NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
+CREATE TABLE imported (
+    name TEXT, snapshot INTEGER, source TEXT NOT NULL, document TEXT NOT NULL, file TEXT NOT NULL,
+    stub INTEGER NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (name, snapshot)) WITHOUT ROWID;
 CREATE TABLE rewrites (new TEXT, old TEXT, PRIMARY KEY (new, old)) WITHOUT ROWID;
 CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID
 """.strip().split(";\n")
@@ -85,6 +89,7 @@ CREATE INDEX forges_by_words ON forges (words);
 CREATE INDEX forges_by_order ON forges (clock, writer);
 CREATE INDEX cohorts_by_name ON cohorts (name);
 CREATE INDEX cohorts_by_clock ON cohorts (clock);
+CREATE INDEX imported_by_snapshot ON imported (snapshot);
 CREATE INDEX rewrites_by_old ON rewrites (old);
 CREATE INDEX sessions_by_specialist ON sessions (specialist, clock)
 """.strip().split(";\n")

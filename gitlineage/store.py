@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from gitlineage import codec, index, queries, signing
+from gitlineage.adoption import Adopted, adopt
 from gitlineage.catalogues import Catalogues
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.histories import Histories
@@ -248,6 +249,25 @@ class LineageStore(Catalogues, Histories):
         """
         with self.batch(message):
             return self._write(work)
+
+    def adopt(self, snapshots: Sequence[Adopted], message: str | None = None) -> list[tuple[CommitOid, bool]]:
+        """
+        Record snapshots of another store, all of them or none; the same ones again add nothing.
+
+        Args:
+            snapshots: what to record, parents before children.
+            message: the activity log's line.
+
+        Returns:
+            For each, its commit, which is the same on every machine, and whether it was new.
+
+        Raises:
+            CohortMismatch: a cohort is open already with another base.
+            InvalidContent: a path that leads outside, or a file over the limit.
+        """
+        with self.batch(message):
+            landing = self._recorder().landing
+            return adopt(self.repo, self._views, landing, snapshots, self.watcher.advance)
 
     def open_cohort(self, name: str, base: Sequence[Id] = (), *, allow_mixed: bool = False, **metadata: Any) -> Cohort:
         """

@@ -17,7 +17,7 @@ from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import first_parent_chain
 from gitlineage.index import Index, read_row
 from gitlineage.message import read_trailers, subject
-from gitlineage.models import Cohort, CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
+from gitlineage.models import Cohort, CommitOid, Kin, Order, Origin, Snapshot, Task, TreeOid, TrialView
 from gitlineage.trial import Trial
 
 _VIEW = """
@@ -53,6 +53,12 @@ _FALLBACKS = (
 _KEPT = (
     "INDEXED BY trials_kept WHERE t.status = 'keep' AND t.rank IS {} NULL ORDER BY t.rank, t.clock, t.writer LIMIT ?"
 )
+_ORIGIN = (
+    "SELECT s.oid, i.name, i.source, i.document, i.file, i.stub FROM imported i JOIN snapshots s ON s.id = i.snapshot"
+)
+_SHORT_NAME, _CUT_NAME = 24, 19
+"""Longer names are shown cut: to ``sha256:`` and twelve digits, which stand for them as well."""
+
 T = TypeVar("T")
 _MANY = 500
 _UP = 10_000
@@ -484,7 +490,12 @@ class Views:
         (oid,) = self.index.one("SELECT oid FROM snapshots WHERE id = ?", sid)
         sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ? ORDER BY clock, writer LIMIT 1"
         row = self.index.one(sql, sid)
-        return self._label(row[0], row[1], oid) if row else str(oid[:12])
+        if row:
+            return self._label(row[0], row[1], oid)
+        called = self.index.one("SELECT name FROM imported WHERE snapshot = ? ORDER BY clock, writer LIMIT 1", sid)
+        if called is None or [origin.oid for origin in self.called(called[0])] != [oid]:
+            return str(oid[:12])
+        return str(called[0]) if len(called[0]) <= _SHORT_NAME else str(called[0][:_CUT_NAME])
 
     def snapshot(self, oid: str) -> Snapshot:
         """Return a commit as a snapshot; one that nobody recorded has no writer."""
@@ -503,8 +514,16 @@ class Views:
             trials = self._by_snapshot(
                 "SELECT snapshot, row FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer", ids
             )
+            called = self._by_snapshot(
+                "SELECT snapshot, json_array(name, stub) FROM imported WHERE snapshot IN ({}) "
+                "ORDER BY clock DESC, writer DESC",
+                ids,
+            )
             for row in rows:
                 found[row[1]] = self._snapshot(row, parents.get(row[0], []), trials.get(row[0], []))
+                if row[0] in called:
+                    name, stub = msgspec.json.decode(called[row[0]][-1])
+                    found[row[1]] = msgspec.structs.replace(found[row[1]], name=name, stub=bool(stub))
         return [found[oid] for oid in wanted if oid in found]
 
     def _by_snapshot(self, sql: str, ids: Sequence[int]) -> dict[int, list[str]]:
@@ -529,6 +548,51 @@ class Views:
             writer=writer,
             trials=tuple(read_row(text) for text in trials),
         )
+
+    # -- snapshots of other stores -------------------------------------------------------------------------
+
+    def called(self, name: str, *, begins: bool = False) -> list[Origin]:
+        """
+        Return the imported snapshots that a name of their own store stands for.
+
+        A stub gives way to a snapshot with content, and of one document's snapshots the latest counts: that is how an
+        ancestor that was a stub at first is replaced, together with what was derived from it.
+
+        Args:
+            name: the name, or its beginning.
+            begins: whether it is a beginning; ``sha256:`` may be left out of it.
+        """
+        if not _is_text(name):
+            return []
+        if not begins:
+            return self._origins("name = ?", name)
+        spans = [(start, start + chr(0x10FFFF)) for start in (name, f"sha256:{name}")]
+        return [origin for span in spans for origin in self._origins("name >= ? AND name < ?", *span)]
+
+    def origins(self) -> list[Origin]:
+        """Return every imported snapshot that its name stands for, by name."""
+        return self._origins("1")
+
+    def imported(self) -> set[CommitOid]:
+        """Return every imported snapshot, those that a later one took the place of too."""
+        found = self.index.rows("SELECT oid FROM snapshots WHERE id IN (SELECT snapshot FROM imported)")
+        return {CommitOid(oid) for (oid,) in found}
+
+    def origin_on(self, oid: str) -> Origin | None:
+        """Return where a snapshot was imported from, ``None`` where it was recorded here."""
+        found = self.index.rows(f"{_ORIGIN} WHERE s.oid = ? ORDER BY i.clock, i.writer LIMIT 1", oid)
+        return _origin(found[0]) if found else None
+
+    def _origins(self, where: str, *values: object) -> list[Origin]:
+        found: dict[str, dict[str, Origin]] = {}
+        for row in self.index.rows(f"{_ORIGIN} WHERE {where} ORDER BY i.name, i.clock, i.writer, s.oid", *values):
+            origin = _origin(row)
+            found.setdefault(origin.name, {})[origin.document] = origin
+        chosen = []
+        for same in found.values():
+            whole = [origin for origin in same.values() if not origin.stub]
+            chosen += whole or list(same.values())
+        return chosen
 
     def _unrecorded(self, oid: str) -> Snapshot:
         if not self.repo.exists(oid):  # beyond the end of a shallow clone
@@ -600,6 +664,11 @@ def _meant(trials: Sequence[tuple[Any, ...]], cell: str) -> tuple[str, str]:
     meant = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))]
     exp_id, writer = (meant or trials)[0]
     return exp_id, writer
+
+
+def _origin(row: Sequence[Any]) -> Origin:
+    oid, name, source, document, file, stub = row
+    return Origin(oid=CommitOid(oid), name=name, source=source, document=document, file=file, stub=bool(stub))
 
 
 def _is_text(name: str) -> bool:

@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parent / "bench"
-SECTIONS = {"append", "queries", "ancestors", "prompt", "refresh", "cold", "cli", "bulk", "disk", "share", "shows"}
+SECTIONS = {
+    "append",
+    "queries",
+    "ancestors",
+    "prompt",
+    "refresh",
+    "cold",
+    "cli",
+    "bulk",
+    "disk",
+    "share",
+    "relations",
+    "shows",
+}
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -1,10 +1,11 @@
-"""The commands import tsv, export tsv and reindex."""
+"""The commands import and export of tsv and openrange, and reindex."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 from command_line import Shell, campaign
+from openrange_stores import Second, first, put, third, values
 
 TABLE = (
     "exp_id\tparent_exp\thypothesis\tstatus\tloss\tseed\n"
@@ -66,6 +67,86 @@ def test_bad_rows_are_listed(folder: Path, tmp_path: Path) -> None:
     assert list(folder.iterdir()) == [], "a refused file made a repository"
 
 
+def test_an_openrange_store_in_and_out(folder: Path, tmp_path: Path) -> None:
+    """Its own ids are good for every command, the second import adds nothing, and the files come out as they were."""
+    made = Second(tmp_path / "in", dag=True)
+    (tmp_path / "in" / f"{made.root}.json").unlink()
+    folder.mkdir()
+    shell = Shell(folder)
+    assert shell("import", "openrange", tmp_path / "in") == (
+        f"imported 3 snapshots of generation 2\n1 stub: {made.root}\n1 cohort: step-1\n"
+    )
+    (again,) = shell.objects("import", "openrange", tmp_path / "in")
+    assert (again["added"], again["known"], again["stubs"]) == (0, 3, [])
+    assert sorted(each["name"] for each in shell.objects("children", made.root)) == sorted([made.left, made.right])
+    found = {each["id"]: (each["depth"], each["stub"]) for each in shell.objects("ancestors", made.last[:7])}
+    assert found == {made.left: (1, False), made.right: (1, False), made.root: (2, True)}
+    assert [line.split()[2] for line in shell("parents", made.last).splitlines()] == ["base", "mate"]
+    assert "stub" in shell("ancestors", made.last).splitlines()[-1]
+    shown = shell("show", made.left)
+    assert shown.startswith(f"{made.left}  patch it\n")
+    assert f"siblings     {made.right}" in shown
+    assert "(stub)" in shown
+    assert shell.objects("show", made.right)[0]["siblings"] == [made.left]
+    assert "+ssrf" in shell("diff", made.last, "--parent", "1")
+    assert "+v1" in shell("diff", made.last, "--parent", "2")
+    said = shell.run("export", "openrange", tmp_path / "out")
+    assert said.stderr == f"note: wrote 3 files of generation 2 to {tmp_path / 'out'}\n"
+    assert values(tmp_path / "out") == values(tmp_path / "in")
+
+
+def test_long_names_of_worlds_are_cut(folder: Path, tmp_path: Path) -> None:
+    """A generation 3 id is shown by its beginning, which stands for it; programs get all of it."""
+    root = third({"nodes": [1]}, None)
+    child = third({"nodes": [2]}, root["snapshot_id"])
+    for value in (root, child):
+        put(tmp_path / "in", value["snapshot_id"], value)
+    folder.mkdir()
+    shell = Shell(folder)
+    shell("import", "openrange", tmp_path / "in")
+    name = shell("children", root["snapshot_id"]).split()[0]
+    assert name == child["snapshot_id"][:19]
+    assert shell.objects("parents", name)[0]["name"] == root["snapshot_id"]
+
+
+def test_snapshots_of_here_go_to_openrange(folder: Path, tmp_path: Path) -> None:
+    """What was recorded here is written with all its parents; what is no text is left out and said."""
+    shell = campaign(folder)
+    (folder / "logo.png").write_bytes(b"\x89PNG\xff")
+    shell.commit("--parents", "003", "-m", "a picture", "--metric", "1")
+    said = shell.run("export", "openrange", tmp_path / "out", "--json")
+    assert said.exit_code == 0
+    assert "warning: left out 1 file that OpenRange cannot hold" in said.stderr
+    written = values(tmp_path / "out")
+    crossed = shell.objects("show", "003")[0]
+    own = written[f"{crossed['oid'][:16]}.json"]["lineage"][-1]
+    assert own["parents"] == [oid[:16] for oid in crossed["parents"]]
+    assert own["parent_id"] == own["parents"][0]
+    assert own["prompt"] == "cross them"
+
+
+def test_openrange_files_that_are_refused(folder: Path, tmp_path: Path) -> None:
+    """Each bad file is a line; nothing is imported and no repository is made."""
+    Second(tmp_path / "in")
+    put(tmp_path / "in", "y", {"id": 1})
+    put(tmp_path / "in", "z", {"snapshot_id": "z", "graph": {}})
+    folder.mkdir()
+    shell = Shell(folder)
+    result = shell.run("import", "openrange", tmp_path / "in")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        f"error: {tmp_path / 'in'}: 2 faults, nothing was imported",
+        "  y.json: manifest, world, tasks, verifier_sources, generated, admission, lineage: missing; "
+        "a generation 2 snapshot needs it",
+        "  z.json: ontology_id, tasks, lineage: missing; a generation 3 snapshot needs it",
+    ]
+    first(tmp_path / "mixed")
+    Second(tmp_path / "mixed")
+    result = shell.run("import", "openrange", tmp_path / "mixed")
+    assert "is of generation 2; a folder holds one only" in result.stderr
+    assert list(folder.iterdir()) == []
+
+
 def test_reindex(folder: Path) -> None:
     """The index may be deleted or broken at any time; reindex says how much it holds."""
     shell = campaign(folder)
@@ -86,6 +167,13 @@ def test_reindex(folder: Path) -> None:
         (1, ["import", "tsv", "nothing.tsv"], "nothing.tsv: No such file"),
         (1, ["export", "tsv", "/nowhere/out.tsv"], "cannot write /nowhere/out.tsv"),
         (1, ["import", "tsv", "."], "directory"),
+        (1, ["import", "openrange", "/nowhere"], "cannot read /nowhere: No such file"),
+        (1, ["import", "openrange", "/dev/null"], "cannot read /dev/null: Not a directory"),
+        (1, ["import", "openrange", "/dev"], "no OpenRange snapshot in /dev:"),
+        (1, ["export", "openrange", "/dev/null/x"], "cannot write to /dev/null/x: Not a directory"),
+        (1, ["export", "openrange", "x", "--generation", "3"], "no snapshot of generation 3 to export"),
+        (2, ["export", "openrange", "x", "--generation", "4"], "--generation"),
+        (2, ["import", "openrange"], "missing argument 'DIR'"),
         (2, ["import", "tsv"], "missing argument 'FILE'"),
         (2, ["import"], "missing command"),
         (2, ["export", "csv", "x"], "no such command 'csv'"),

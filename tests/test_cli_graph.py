@@ -338,6 +338,18 @@ def test_bad_calls(shell: Shell, code: int, words: list[str], reason: str) -> No
     assert reason in shell.fails(code, "graph", *words)
 
 
+def test_more_than_mermaid_draws(folder: Path) -> None:
+    """What Mermaid refuses by default is handed out with a note; other formats need none."""
+    with LineageStore(folder, writer="alice", identity=("Alice", "alice@example.org")) as store:
+        rows = [Trial(exp_id="0", status="keep")]
+        rows += [Trial(exp_id=str(at), status="keep", parent_exp="0") for at in range(1, 502)]
+        store.append_many(rows)
+    done = process("graph", "--all", folder=folder)
+    assert done.returncode == 0 and done.stdout.count(b" --> ") == 0 and done.stdout.count(b" -->|") == 501
+    assert b"note: Mermaid" in done.stderr and done.stderr.count(b"\n") == 1
+    assert process("graph", "--all", "--format", "dot", folder=folder).stderr == b""
+
+
 def test_an_empty_store(folder: Path) -> None:
     """Everything of an empty store is an empty diagram; it has no best."""
     shell = Shell(folder)

@@ -30,6 +30,7 @@ EVENTS = [
     codec.UsageEvent(total=3, last_used="2026-01-01T00:00:00Z", **STAMP),
     codec.ForgeEvent(intent="x", phases=(ForgePhase(phase_name="contract"),), result=OID, success=True, **STAMP),
     codec.SessionEvent(specialist="arch", prompt=OID, tips={"alice": OID}, parameters={"top_k": 20}, seen=6, **STAMP),
+    codec.ImportedEvent(name="a1b2", source="openrange/2", document=OID, file="a1b2.json", stub=True, **STAMP),
     codec.RewriteEvent(old=OID, how="amend", **STAMP),
 ]
 quick = settings(max_examples=200, deadline=None, database=None)

@@ -65,6 +65,20 @@ def test_the_ray_campaign_needs_a_remote_on_a_cluster(tmp_path: Path) -> None:
     assert "--remote URL" in done.stderr
 
 
+def test_curriculum(tmp_path: Path) -> None:
+    """A batch of three and a child of two: siblings, batch, roles and both diffs, from the library and as commands."""
+    out = run("curriculum.py", tmp_path)
+    three = "['Patch the sql injection', 'Add an ssrf', 'Ask for more']"
+    assert f"siblings: {three}" in out
+    assert f"batch:    {three}" in out
+    assert "parents:  [('Add an ssrf', 'base'), ('Patch the sql injection', 'mate')]" in out
+    assert out.count("+    return db.run('select * from users where name = ?', name)") == 2, "against the first parent"
+    assert out.count("+    return http.get(url)") == 2, "against the second parent"
+    assert out.count("$ gitlineage") == 5
+    assert "over there: [('Add an ssrf', 'base'), ('Patch the sql injection', 'mate')]" in out
+    assert "same content: True" in out
+
+
 def test_every_example_is_run_here() -> None:
     """No example is forgotten."""
     here = Path(__file__).read_text()

@@ -15,6 +15,7 @@ from gitlineage.codec import (
     CohortEvent,
     EntryEvent,
     ForgeEvent,
+    ImportedEvent,
     RelationAdded,
     RelationDeprecated,
     RewriteEvent,
@@ -39,6 +40,8 @@ TABLES = (
     "SELECT * FROM cohorts ORDER BY 1",
     "SELECT * FROM sessions ORDER BY 1",
     "SELECT * FROM tables ORDER BY 1, 2",
+    "SELECT i.name, s.oid, i.source, i.document, i.file, i.stub, i.clock, i.writer FROM imported i "
+    "JOIN snapshots s ON s.id = i.snapshot ORDER BY 1, 2",
     "SELECT * FROM relation_events ORDER BY 1, 2, 3, 4, 5",
     "SELECT * FROM relations ORDER BY 1, 2, 3, 4, 5",
     "SELECT * FROM entries ORDER BY 1, 2",
@@ -158,6 +161,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("snapshot")),
     st.tuples(st.just("cohort"), st.sampled_from(["c0", "c1"])),
     st.tuples(st.just("session"), st.sampled_from(["s0", "s1"])),
+    st.tuples(st.just("imported"), st.sampled_from(["n0", "n1"]), st.booleans()),
     st.tuples(st.just("task"), st.sampled_from(["val_bpb", "core_metric"]), st.booleans()),
     st.tuples(st.just("relation"), st.booleans(), st.sampled_from(["depends_on", "tested_by"]), st.integers(0, 2)),
     st.tuples(st.just("entry"), st.sampled_from(["name", "version"]), st.sampled_from(["x", "y"])),
@@ -183,6 +187,8 @@ def make(tangle, kind, at: int, clock: int, writer: str) -> Recorded | Problem:
             event = CohortEvent(name=name, base=(oids[0],), **stamp)
         case ("session", who):
             event = SessionEvent(specialist=who, prompt="0" * 40, **stamp)
+        case ("imported", name, stub):
+            event = ImportedEvent(name=name, source="openrange/2", document="0" * 40, stub=stub, **stamp)
         case ("relation", True, name, to):
             event = RelationAdded(target=oids[to], relation=name, **stamp)
         case ("relation", False, name, to):

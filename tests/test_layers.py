@@ -31,7 +31,7 @@ LAYERS: list[list[str]] = [
     ["index"],
     ["views", "landing"],
     ["names", "queries", "derived", "prompts", "search"],
-    ["recorder", "kinship", "verify", "blame", "bisecting", "chronicle"],
+    ["recorder", "kinship", "verify", "adoption", "blame", "bisecting", "chronicle"],
     ["relating", "diagrams", "inferring"],
     ["forging"],
     ["ledger", "impact"],
@@ -41,7 +41,7 @@ LAYERS: list[list[str]] = [
     ["catalogues"],
     ["store"],
     ["tables", "hooked", "demo.loop"],
-    ["boards", "bundles", "loops"],
+    ["boards", "bundles", "loops", "curricula"],
     ["cli.*"],
 ]
 EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}

@@ -14,8 +14,8 @@ from gitlineage import LineageStore, Task, Trial, codec, hooks
 from gitlineage.gitrepo import FILE, TREE, Entry, GitRepo, Identity, init_repository
 from gitlineage.journal import PREFIX, Journal
 from gitlineage.message import compose
-from gitlineage.notes import NotesTrees
-from gitlineage.receiving import MAX_NOTE, Update, read_updates
+from gitlineage.notes import MAX_NOTE, NotesTrees
+from gitlineage.receiving import Update, read_updates
 
 REF = f"{PREFIX}alice"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -222,6 +222,7 @@ def test_where_a_ref_begins(store: LineageStore, refused: Callable[..., str]) ->
         (b"hello\n", "not an event"),
         (line() + b'{"type":"nonsense","clock":3}\n', "not an event"),
         (line(clock=0), "its clock is 0"),
+        (line().replace(b"{", b'{"writer":"bob",', 1), "bob"),
         (line(metric="x").replace(b'"keep"', b'"great"'), "great"),
         (
             b"x" * (codec.MAX_LINE + 1) + b"\n",
@@ -229,7 +230,7 @@ def test_where_a_ref_begins(store: LineageStore, refused: Callable[..., str]) ->
         ),
         (line() * (MAX_NOTE // len(line()) + 1), "over the limit of 16,777,216"),
     ],
-    ids=["text", "unknown type", "no clock", "bad row", "long event", "large note"],
+    ids=["text", "unknown type", "no clock", "of another writer", "bad row", "long event", "large note"],
 )
 def test_notes_that_are_no_events(
     store: LineageStore, refused: Callable[..., str], push: Push, note: bytes, reason: str

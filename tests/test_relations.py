@@ -149,6 +149,23 @@ def test_git_parents_count_with_their_roles(store):
     assert names(store, store.get_descendants("b", ["forked_from"])) == ["c"]
 
 
+def test_another_relation_between_the_same_two_hides_no_parent(store):
+    """A git parent stays a succession with its role, whatever else relates it to its child."""
+    made(store, "a")
+    store.commit({"a": b"c"}, ["a"], trial=Trial(exp_id="c", status="keep"), roles={"a": "base"})
+    store.add_relationship("c", "a", "depends_on")
+    (node,) = store.get_ancestors("c", ["successor_to", "depends_on"])
+    assert (node.relationship, node.role) == (
+        "successor_to",
+        "base",
+    )
+    (node,) = store.get_ancestors("c", ["successor_to"])
+    assert (node.relationship, node.role) == ("successor_to", "base")
+    store.record_evolution("a", "c", "speed")
+    (node,) = store.get_ancestors("c")
+    assert (node.relationship, node.role) == ("successor_to", "base")
+
+
 def test_depths_and_order(store):
     """Nodes come by depth, then in recording order; -1 and None have no limit, 0 gives nothing, -2 is refused."""
     made(store, "a", "b", "c", "d")

@@ -1,6 +1,7 @@
 """Lineage between clones through a real bare remote: what goes, what comes, what is refused, and copied clones."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -633,6 +634,7 @@ def test_a_hook_that_pushes_lineage_does_not_loop(alice: LineageStore, remote: P
     record(alice, "second", 0.9)
     git("commit", "--quiet", "--allow-empty", "-m", "code")
     git("config", "lineage.writer", "alice")
+    git("config", "lineage.program", str(Path(sys.executable).with_name("gitlineage")))
     git("push", "--quiet", "origin", "HEAD:main")
     assert git("rev-parse", f"{NOTES}alice", cwd=remote) == alice.journal.tips()["alice"]
     assert states(alice.push()) == {"push alice": "up to date"}

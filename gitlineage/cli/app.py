@@ -74,8 +74,8 @@ COMMANDS = {
     "Hand over": {
         "prompt": ("prompt", "Print the lineage prompt for the next agent"),
         "board": ("prompt", "Write the leaderboard and its companions into a folder"),
-        "import": ("exchange", "Bring trials in from a file"),
-        "export": ("exchange", "Write trials out to a file"),
+        "import": ("exchange", "Bring trials or snapshots in from files"),
+        "export": ("exchange", "Write trials or snapshots out to files"),
     },
     "Share": {
         "push": ("share", "Push what this clone recorded to a remote"),

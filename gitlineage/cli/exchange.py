@@ -1,5 +1,5 @@
 """
-Commands that bring tables in and out: import tsv, import autoresearch and export tsv.
+Commands that bring trials and snapshots in and out: import and export of tables, loops and OpenRange stores.
 
 Layer 22.
 """
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gitlineage.boards import write_whole
+from gitlineage import curricula
 from gitlineage.cli import autoresearch, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
@@ -18,10 +18,11 @@ from gitlineage.errors import StorageError
 from gitlineage.formats import tsv
 from gitlineage.gitrepo import find_repository
 from gitlineage.tables import ImportOutcome, export_tsv, import_tsv
+from gitlineage.worktree import write_whole
 
 app = commands()
-importing = commands("Bring trials in from a file")
-exporting = commands("Write trials out to a file")
+importing = commands("Bring trials or snapshots in from files")
+exporting = commands("Write trials or snapshots out to files")
 app.add_typer(importing, name="import")
 app.add_typer(exporting, name="export")
 command(importing, "autoresearch", autoresearch.EXAMPLE)(autoresearch.import_loop)
@@ -95,6 +96,72 @@ def export(
         except OSError as error:
             raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
         output.note(f"wrote {file}")
+
+
+@command(importing, "openrange", "gitlineage import openrange snapshots/")
+def import_store(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="The folder of an OpenRange store, with its *.json.", show_default=False),
+    ],
+    as_json: options.Json = False,
+) -> None:
+    """
+    Import an OpenRange store, of any of its three generations
+
+    All of it or nothing; again, it adds nothing. Each snapshot is found by its own id, or the beginning of it.
+    Ancestors that have no file of their own become stubs.
+    """
+    files = curricula.read_folder(folder)
+    with opened(ctx, create=True) as store:
+        outcome = curricula.import_openrange(store, folder, files)
+        if as_json:
+            output.json_line(outcome)
+        else:
+            _print_curriculum(outcome)
+
+
+@command(exporting, "openrange", "gitlineage export openrange snapshots/")
+def export_store(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if it is missing.", show_default=False)],
+    generation: Annotated[
+        int | None,
+        typer.Option("--generation", min=1, max=3, help="Write only these, where there are several generations."),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Write the snapshots as an OpenRange store
+
+    Imported ones are written byte for byte, those recorded here as generation 2 with all their parents.
+    """
+    with opened(ctx) as store:
+        outcome = curricula.export_openrange(store, folder, generation=generation)
+    if as_json:
+        output.json_line(outcome)
+    else:
+        many = _counted(len(outcome.files), "file")
+        output.note(f"wrote {many} of generation {outcome.generation} to {output.clean(str(folder))}")
+    if outcome.left_out:
+        name, path = outcome.left_out[0]
+        many = _counted(len(outcome.left_out), "file")
+        output.warning(f"left out {many} that OpenRange cannot hold, for they are no text: {path} of {name} first")
+
+
+def _print_curriculum(outcome: curricula.CurriculumImport) -> None:
+    known = f", {outcome.known} known already" if outcome.known else ""
+    output.say(f"imported {_counted(outcome.added, 'snapshot')} of generation {outcome.generation}{known}")
+    for word, names in (("stub", outcome.stubs), ("cohort", outcome.cohorts)):
+        if names:
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            listed = ", ".join(output.clean(name) for name in names[:_SHOWN])
+            output.say(f"{_counted(len(names), word)}: {listed}{more}")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _print(outcome: ImportOutcome) -> None:

@@ -17,7 +17,8 @@ from gitlineage.relation import RelationType, relation_types
 
 app = commands()
 _FORMATS = ("mermaid", "dot", "svg", "json")
-_MERMAID_EDGES = 500
+_MERMAID = (500, 50_000)
+"""How many edges and how much text Mermaid draws unless its own configuration says otherwise."""
 
 
 def _format(value: str | None) -> str | None:
@@ -92,8 +93,8 @@ def graph(
         raise typer.BadParameter("it excludes --json", param_hint="'--format'")
     wanted = "json" if as_json else format or "mermaid"
     # Imported here, because --help needs neither.
-    from gitlineage.boards import write_whole
     from gitlineage.diagrams import draw
+    from gitlineage.worktree import write_whole
 
     with opened(ctx) as store:
         shown = store.lineage_diagram(
@@ -105,8 +106,8 @@ def graph(
             proposed=[each.relationship() for each in store.infer()] if inferred else (),
         )
     text = draw(shown, wanted)
-    if wanted == "mermaid" and len(shown.links()) > _MERMAID_EDGES:
-        output.note(f"Mermaid draws {_MERMAID_EDGES} edges unless its maxEdges is raised; svg draws more")
+    if wanted == "mermaid" and (len(shown.links()) > _MERMAID[0] or len(text) > _MERMAID[1]):
+        output.note("Mermaid draws so much only where its maxEdges and maxTextSize are raised; --format svg draws more")
     if file == "-":
         output.write(text)
         return

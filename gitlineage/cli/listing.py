@@ -130,12 +130,17 @@ def print_snapshots(
                 Cell(str(depths[at]) if depths else ""),
                 Cell(_told(types[at]) if types else "", "cyan"),
                 Cell(roles[at] if roles else ""),
-                status_cell(trial.status) if trial else Cell("" if snapshot.recorded else "unrecorded", "dim"),
+                status_cell(trial.status) if trial else Cell(_state(snapshot), "dim"),
                 Cell(trial.text(task.score_field) if trial else ""),
                 Cell((trial.hypothesis if trial else "") or snapshot.subject),
             ]
         )
     layout.table(_SNAPSHOTS, rows)
+
+
+def _state(snapshot: Snapshot) -> str:
+    """Return what is worth saying of a snapshot without a trial."""
+    return "stub" if snapshot.stub else "" if snapshot.recorded else "unrecorded"
 
 
 def _told(relationship: str | None) -> str:
@@ -186,6 +191,8 @@ def snapshot_object(store: "LineageStore", snapshot: Snapshot, **more: Any) -> d
     return {
         "id": store.views().name(snapshot.oid),
         "exp_id": snapshot.exp_id,
+        "name": snapshot.name or None,
+        "stub": snapshot.stub,
         "oid": snapshot.oid,
         "tree": snapshot.tree,
         "parents": snapshot.parents,

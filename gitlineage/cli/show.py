@@ -96,7 +96,7 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
 
 
 def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> list[str]:
-    found = [view.label for view in views]
+    found = [view.label for view in views] + ([snapshot.name] if snapshot.name else [])
     best = store.views().best()
     if best is not None and best.oid == snapshot.oid:
         found.append("best")
@@ -115,6 +115,7 @@ def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
         ]
         words += ["inspiration"] if each.oid in snapshot.inspirations else []
         words += [] if each.recorded else ["(unrecorded)"]
+        words += ["(stub)"] if each.stub else []
         lines.append(("from" if at == 0 else "and", "  ".join(filter(None, words))))
     return lines
 
@@ -124,10 +125,18 @@ def _kin(store: LineageStore, snapshots: tuple[Snapshot, ...]) -> str:
 
 
 def _siblings(store: LineageStore, snapshot: Snapshot) -> str:
+    return _listed(_sibling_names(store, snapshot))
+
+
+def _sibling_names(store: LineageStore, snapshot: Snapshot) -> list[str]:
+    """Return the names of the cohort's other members: their trials, or themselves where they have none."""
     if snapshot.cohort is None:
-        return ""
-    members = store.views().members(snapshot.cohort)
-    return _listed([view.label for view in members if view.oid != snapshot.oid])
+        return []
+    views = store.views()
+    rows = views.index.rows("SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer", snapshot.cohort)
+    members = views.snapshots(oid for (oid,) in rows)
+    found = [view.label for view in views.members(snapshot.cohort) if view.oid != snapshot.oid]
+    return found + [views.name(each.oid) for each in members if not each.trials and each.oid != snapshot.oid]
 
 
 def _listed(names: list[str]) -> str:
@@ -184,9 +193,9 @@ def _object(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) ->
         names=_names(store, snapshot, views),
         children=[each.oid for each in store.children(snapshot.oid)],
         same=[each.oid for each in store.same(snapshot.oid)],
+        siblings=_sibling_names(store, snapshot),
         rewritten_from=[each.oid for each in store.rewritten_from(snapshot.oid)],
         rewritten_as=[each.oid for each in store.rewritten_as(snapshot.oid)],
-        siblings=[view.label for view in store.views().members(snapshot.cohort or "") if view.oid != snapshot.oid],
         saw=[view.saw for view in views if view.saw],
         files=sorted(store.files(snapshot.oid)),
         stat=edit.diff(stat=True),

@@ -7,7 +7,8 @@ Layer 3. grandalf (the extra ``diagrams``) says where boxes and bends are; what 
 
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from html import escape
 from itertools import pairwise
 from math import hypot
@@ -21,7 +22,7 @@ from gitlineage.render.diagram import COLOURS, ROOT, Diagram, Edge, Node, label,
 _LINE = 14.0
 _SMALL = 11.0
 _SIGN = 6.3
-_GAP = 40.0
+_GAP = 50.0
 _RISE = 70.0
 _MARGIN = 20.0
 _WIDTH = 2400.0
@@ -74,10 +75,12 @@ def svg(diagram: Diagram) -> str:
         bundles.setdefault((edge.source, edge.target), []).append(edge)
     paths = _laid_out(boxes, list(bundles))
     drawn = [part for pair, edges in bundles.items() for part in _path(paths[pair], edges)]
-    drawn += [part for pair, edges in bundles.items() for part in _words(paths[pair], edges)]
+    out, into = (Counter(pair[end] for pair in bundles) for end in (0, 1))
+    spots = {pair: _place(paths[pair], pair, bundles, out[pair[0]] > into[pair[1]]) for pair in bundles}
+    drawn += [part for pair, edges in bundles.items() for part in _words(spots[pair], edges)]
     drawn += [part for box in boxes.values() for part in _drawn(box)]
     points = [point for path in paths.values() for point in path]
-    points += [(_beside(paths[pair])[0] + _wide(plain(edge.text)) / 2, 0) for pair, e in bundles.items() for edge in e]
+    points += [(spots[pair][0] + _wide(plain(edge.text)) / 2, 0) for pair, e in bundles.items() for edge in e]
     right = max([box.x + box.w / 2 for box in boxes.values()] + [x for x, _ in points], default=0.0) + _MARGIN
     low = max([box.y + box.h / 2 for box in boxes.values()] + [y for _, y in points], default=0.0) + _MARGIN
     size = f'width="{right:.0f}" height="{low:.0f}" viewBox="0 0 {right:.0f} {low:.0f}"'
@@ -89,7 +92,7 @@ def _box(node: Node, group: str | None) -> Box:
     lines = label(node)
     if group is not None:
         lines.append(f"cohort {plain(group)}")
-    return Box(node, lines, max(60.0, *(_wide(line) + 20 for line in lines)), len(lines) * _LINE + 12)
+    return Box(node, lines, max(130.0, *(_wide(line) + 20 for line in lines)), len(lines) * _LINE + 12)
 
 
 def _wide(line: str) -> float:
@@ -242,9 +245,17 @@ def _path(points: Sequence[Point], edges: Sequence[Edge]) -> Iterator[str]:
     yield f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in corners)}" fill="#555"/>'
 
 
-def _words(points: Sequence[Point], edges: Sequence[Edge]) -> Iterator[str]:
+def _place(points: Sequence[Point], pair: tuple[str, str], pairs: Collection[tuple[str, str]], many: bool) -> Point:
+    """
+    Return where the words of an edge stand: nearer to its target where its source has many edges, which lie close
+    together at first; but nearer to its source where an edge leads back, whose words would lie on these.
+    """
+    return _beside(points, 0.6 if many and pair[::-1] not in pairs else 0.4)
+
+
+def _words(place: Point, edges: Sequence[Edge]) -> Iterator[str]:
     """Return what stands on the line of an edge, on white, so that the line does not run through it."""
-    x, y = _beside(points)
+    x, y = place
     for at, edge in enumerate(edges):
         text = plain(edge.text)
         wide, middle = _wide(text) * 0.82, y + at * _SMALL
@@ -253,9 +264,9 @@ def _words(points: Sequence[Point], edges: Sequence[Edge]) -> Iterator[str]:
         yield f'<text x="{x:.1f}" y="{middle + 3:.1f}" text-anchor="middle" font-size="9">{escape(text)}</text>'
 
 
-def _beside(points: Sequence[Point]) -> Point:
-    """Return where the words of an edge stand: nearer to its source, apart from those of an edge the other way."""
-    left = sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(points)) * 0.4
+def _beside(points: Sequence[Point], share: float) -> Point:
+    """Return the point of a line at a share of its length."""
+    left = sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(points)) * share
     for (x0, y0), (x1, y1) in pairwise(points):
         length = hypot(x1 - x0, y1 - y0)
         if length and left <= length:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import figures
 import reading
+import relating
 import sharing
 import starting
 import writing
@@ -62,6 +63,7 @@ def parts(stores: Stores, peers: Peers, sizes: list[int]) -> dict[str, Callable[
         "share": lambda: sharing.shares(stores, sizes),
         "bulk": lambda: writing.bulk(stores, sizes),
         "disk": lambda: writing.sizes_on_disk(stores, sizes),
+        "relations": lambda: relating.relations(stores, sizes),
         "shows": lambda: starting.walks(stores, sizes) + starting.shows(stores, peers, sizes),
     }
 
