@@ -19,6 +19,7 @@ from gitlineage.views import Views
 EVENT_TYPES: tuple[str, ...] = (
     "trial",
     "snapshot",
+    "imported",
     "cohort",
     "task",
     "table",
@@ -222,6 +223,8 @@ def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
             words += f", member of cohort {row[0]}" if row and row[0] else ""
         case "snapshot":
             words = f"snapshot {on} recorded"
+        case "imported":
+            words = f"snapshot {on} imported from {said['source']} as {said['name']}"
         case "cohort":
             base = ", ".join(views.name(each) for each in said.get("base", ())) or "nothing"
             words = f"cohort {said['name']} opened on {base}"

@@ -46,7 +46,7 @@ class TestEvents:
         """By clock, then writer; each with type, time, actor, payload and where it is."""
         found = busy.events()
         assert [each.clock for each in found] == list(range(1, len(found) + 1))
-        assert set(kinds(found)) == set(EVENT_TYPES) - {"table"}
+        assert set(kinds(found)) == set(EVENT_TYPES) - {"table", "imported"}
         first = next(each for each in found if each.event_type == "trial")
         assert (first.actor, first.writer, first.oid) == ("ann", "alice", busy.resolve("000"))
         assert first.timestamp.startswith("2026-01-01T00:00:")
