@@ -508,16 +508,20 @@ def status(ledger: Ledger, remote: str | None = None) -> Exchange:
 
 def _standing(ledger: Ledger, writer: str, direction: str, here: str | None, there: str | None) -> RefOutcome:
     """Return how a ref here stands to what was last seen of it."""
-    fork = ledger.journal.fork(here, there) if here and there else None
-    if here == there:
-        state, trials, snapshots = "up to date", 0, 0
-    elif here is not None and fork == there:
-        state, (trials, snapshots) = "ahead", count(ledger, writer, here, there)
-    elif there is not None and fork == here and ledger.repo.exists(there):
-        state, direction, (trials, snapshots) = "behind", "pull", count(ledger, writer, there, here)
-    else:
-        state, trials, snapshots = "refused", 0, 0
-    reason = "it is not what was last seen on the remote" if state == "refused" else ""
+    trials = snapshots = 0
+    reason = ""
+    try:
+        fork = ledger.journal.fork(here, there) if here and there else None
+        if here == there:
+            state = "up to date"
+        elif here is not None and fork == there:
+            state, (trials, snapshots) = "ahead", count(ledger, writer, here, there)
+        elif there is not None and fork == here and ledger.repo.exists(there):
+            state, direction, (trials, snapshots) = "behind", "pull", count(ledger, writer, there, here)
+        else:
+            state, reason = "refused", "it is not what was last seen on the remote"
+    except LineageError:  # whatever a remote's ref points at
+        state, reason = "refused", "what was last seen of it on the remote is no lineage"
     return RefOutcome(
         writer=writer,
         direction=direction,
