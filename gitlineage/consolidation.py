@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from gitlineage import codec, program
+from gitlineage import codec, program, signing
 from gitlineage.errors import Conflict, Invalid, LineageError, NotFound
 from gitlineage.gitrepo import GitRepo, Identity
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, decode_note, is_archive
@@ -172,6 +172,7 @@ def consolidate(ledger: Ledger, writers: Sequence[str]) -> Consolidation:
         Invalid: this clone's own writer, which is not done, or an archive.
         NotFound: there is no such writer.
         Conflict: another program kept moving one of the refs; all of them are as they were.
+        SigningError: git config ``lineage.sign`` is on and the key does not work; all refs are as they were.
     """
     archive = archive_of(ledger.writer)
     tips = ledger.journal.tips()
@@ -290,6 +291,8 @@ class _Folding:
         """Write the archive's commits and return the last one."""
         last = self._base or self._journal.write_genesis(self._archive)
         clock = max(self._journal.clock(oid) for oid in (last, *(each.tip for each in folded)))
+        signer = signing.from_config(self._repo)
+        sign = signer.sign if signer is not None else None
         notes = {}
         for oid, lines in self._added.items():
             ordered = sorted(lines, key=lambda line: (lines[line].clock, lines[line].writer, line))
@@ -300,7 +303,7 @@ class _Folding:
             said = "Archive 1 writer" if len(part) == 1 else f"Archive {len(part)} writers"
             trailers = [*(("Archived", f"{each.writer} {each.tip}") for each in part), ("Clock", str(clock))]
             message = compose(said, trailers)
-            last = self._repo.write_commit(tree, [last, *(each.tip for each in part)], message, who, moment)
+            last = self._repo.write_commit(tree, [last, *(each.tip for each in part)], message, who, moment, sign)
         return last
 
 
