@@ -193,6 +193,27 @@ def consolidate(ledger: Ledger, writers: Sequence[str]) -> Consolidation:
     raise Conflict(PREFIX + archive)
 
 
+def join_copies(ledger: Ledger, archive: str, here: str, there: str) -> str | None:
+    """
+    Fold what this clone's archive holds onto the one that a copy of this clone has made under the same name.
+
+    Args:
+        ledger: the store.
+        archive: the archive's name.
+        here: where it stands in this clone.
+        there: where the copy's stands.
+
+    Returns:
+        Where it stands now, ahead of the copy's; ``None`` where it has moved, or holds what is in no old ref.
+    """
+    with ledger.exclusive() as (who, moment):
+        folding = _Folding(ledger.repo, ledger.journal, archive)
+        new = folding.rebase(there, ledger.journal.folded(here), who, moment)
+        if new is None or not ledger.repo.move_ref(PREFIX + archive, new, here, "lineage: join the archive of a copy"):
+            return None
+    return new
+
+
 def push(ledger: Ledger, remote: str) -> Handed:
     """
     Push this clone's archive to a remote and delete there, in the same step, the refs that it holds instead.
@@ -266,6 +287,18 @@ class _Folding:
         moves |= {PREFIX + each.writer: (each.tip, None) for each in folded}
         said = f"lineage: archive {len(folded)} writers"
         return done if self._repo.move_refs(moves, said) else None
+
+    def rebase(self, onto: str, folded: Sequence[tuple[str, str]], who: Identity, moment: datetime) -> str | None:
+        """Make the archive's commits on another state of it and return the last; ``None`` where that cannot be."""
+        self._base, self._tree = onto, self._repo.commit(onto).tree
+        known = set(self._journal.folded(onto))
+        fresh = [Folded(writer=writer, tip=tip) for writer, tip in dict.fromkeys(folded) if (writer, tip) not in known]
+        try:
+            for each in fresh:
+                self._take(each.writer, each.tip)
+        except LineageError:
+            return None
+        return self._write(fresh, who, moment) if fresh else onto
 
     def _take(self, writer: str, tip: str) -> int:
         """

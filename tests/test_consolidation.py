@@ -507,3 +507,26 @@ def test_an_archive_makes_nobody_trusted(tmp_path: Path) -> None:
         consolidate(bob, ["alice"])
         assert [view.trial.exp_id for view in bob.views(trusted_only=True).kept(5)] == ["001"]
         assert [view.trial.exp_id for view in bob.views().kept(5)] == ["000", "001"]
+
+
+def test_copies_of_a_clone_that_both_archive(tmp_path: Path) -> None:
+    """Both call their archive the same; what each holds ends up in one, and no pull takes it for tampering."""
+    remote, here, copy = tmp_path / "remote.git", tmp_path / "here", tmp_path / "copy"
+    subprocess.run(["git", "init", "-q", "--bare", str(remote)], check=True)
+    for name in ("carol", "alice", "bob"):
+        record(here, name, f"of-{name}")
+    subprocess.run(["git", "remote", "add", "origin", str(remote)], cwd=here, check=True)
+    shutil.copytree(here, copy, symlinks=True)
+    with opened(here, "carol") as carol, opened(copy, "carol") as again:
+        carol.push()
+        consolidate(carol, ["alice"])
+        push(carol, "origin")
+        consolidate(again, ["bob"])
+        assert not again.pull().refused
+        assert not again.pull().refused
+        push(again, "origin")
+        assert not carol.pull().refused
+        assert carol.journal.tips()["archive-carol"] == again.journal.tips()["archive-carol"]
+        assert {trial.exp_id for trial in again.all_trials()} == {"of-alice", "of-bob", "of-carol"}
+        assert rebuilt(carol) == rebuilt(again)
+        assert carol.verify() == again.verify() == []
