@@ -322,7 +322,7 @@ class _Puller:
         grown = before is None or self._ledger.journal.fork(before, there) == before
         if grown and fork not in (None, there) and self._joined(writer, here, there):
             return self._outcome(
-                writer, "ahead", here, here, "a copy of this clone has archived too; now it holds both"
+                writer, "ahead", here, here, "a copy of this clone archived too; it holds both now"
             )
         what = "went back" if fork == there else "was rewritten"
         return _refusal(writer, "pull", here, there, self._tampered(writer, what))
