@@ -5,6 +5,7 @@ Layer 21. What goes out and what comes in passes through a bare repository of it
 nothing of a file reaches this one before all of it was read and judged.
 """
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,9 @@ from gitlineage.notes import NotesTrees
 from gitlineage.queries import ancestors as ancestors_of
 from gitlineage.store import LineageStore
 from gitlineage.views import Views
+
+_SIGNATURE = re.compile(rb"# v\d git bundle\n")
+"""How a git bundle begins."""
 
 _INCOMING = "refs/incoming/"
 _MANY = 400
@@ -117,7 +121,7 @@ def bundle(
 
     Args:
         store: where from.
-        file: where to; replaced in one step.
+        file: where to; a bundle there is replaced in one step, any other file is left alone.
         cohort: the members of a cohort.
         ancestors: a snapshot and all that it goes back to.
         since: what was recorded after a trial, a commit of a writer's ref, or an ISO 8601 time.
@@ -136,6 +140,8 @@ def bundle(
     target = file.absolute()
     if not target.parent.is_dir():
         raise StorageError(f"cannot write {file}: there is no folder {target.parent}")
+    if _is_other(target):
+        raise StorageError(f"cannot write {file}: it is there and no bundle; name another file, or remove it")
     with _borrowing(store.repo) as repo:
         if cohort is None and ancestors is None and since is None:
             refs = tips
@@ -332,6 +338,18 @@ class _Chosen:
                 if isinstance(event, codec.TaskEvent):
                     found.append((Order(event.clock, event.writer), line))
         return max(found)[1] if found else b""
+
+
+def _is_other(file: Path) -> bool:
+    """Whether there is a file with something in it that is no git bundle."""
+    if not file.is_file():
+        return False  # git says what is wrong with it, if anything
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(20)
+    except OSError:
+        return False
+    return bool(start) and _SIGNATURE.match(start) is None
 
 
 def _heads(repo: GitRepo, source: str, file: Path) -> dict[str, str]:

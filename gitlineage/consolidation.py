@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from gitlineage import codec, program
+from gitlineage import codec, program, signing
 from gitlineage.errors import Conflict, Invalid, LineageError, NotFound
 from gitlineage.gitrepo import GitRepo, Identity
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, decode_note, is_archive
@@ -172,6 +172,7 @@ def consolidate(ledger: Ledger, writers: Sequence[str]) -> Consolidation:
         Invalid: this clone's own writer, which is not done, or an archive.
         NotFound: there is no such writer.
         Conflict: another program kept moving one of the refs; all of them are as they were.
+        SigningError: git config ``lineage.sign`` is on and the key does not work; all refs are as they were.
     """
     archive = archive_of(ledger.writer)
     tips = ledger.journal.tips()
@@ -190,6 +191,27 @@ def consolidate(ledger: Ledger, writers: Sequence[str]) -> Consolidation:
             ledger.refresh()
             return done
     raise Conflict(PREFIX + archive)
+
+
+def join_copies(ledger: Ledger, archive: str, here: str, there: str) -> str | None:
+    """
+    Fold what this clone's archive holds onto the one that a copy of this clone has made under the same name.
+
+    Args:
+        ledger: the store.
+        archive: the archive's name.
+        here: where it stands in this clone.
+        there: where the copy's stands.
+
+    Returns:
+        Where it stands now, ahead of the copy's; ``None`` where it has moved, or holds what is in no old ref.
+    """
+    with ledger.exclusive() as (who, moment):
+        folding = _Folding(ledger.repo, ledger.journal, archive)
+        new = folding.rebase(there, ledger.journal.folded(here), who, moment)
+        if new is None or not ledger.repo.move_ref(PREFIX + archive, new, here, "lineage: join the archive of a copy"):
+            return None
+    return new
 
 
 def push(ledger: Ledger, remote: str) -> Handed:
@@ -266,6 +288,18 @@ class _Folding:
         said = f"lineage: archive {len(folded)} writers"
         return done if self._repo.move_refs(moves, said) else None
 
+    def rebase(self, onto: str, folded: Sequence[tuple[str, str]], who: Identity, moment: datetime) -> str | None:
+        """Make the archive's commits on another state of it and return the last; ``None`` where that cannot be."""
+        self._base, self._tree = onto, self._repo.commit(onto).tree
+        known = set(self._journal.folded(onto))
+        fresh = [Folded(writer=writer, tip=tip) for writer, tip in dict.fromkeys(folded) if (writer, tip) not in known]
+        try:
+            for each in fresh:
+                self._take(each.writer, each.tip)
+        except LineageError:
+            return None
+        return self._write(fresh, who, moment) if fresh else onto
+
     def _take(self, writer: str, tip: str) -> int:
         """
         Add a writer's events to those that the archive is to hold and return how many it did not.
@@ -290,6 +324,8 @@ class _Folding:
         """Write the archive's commits and return the last one."""
         last = self._base or self._journal.write_genesis(self._archive)
         clock = max(self._journal.clock(oid) for oid in (last, *(each.tip for each in folded)))
+        signer = signing.from_config(self._repo)
+        sign = signer.sign if signer is not None else None
         notes = {}
         for oid, lines in self._added.items():
             ordered = sorted(lines, key=lambda line: (lines[line].clock, lines[line].writer, line))
@@ -300,7 +336,7 @@ class _Folding:
             said = "Archive 1 writer" if len(part) == 1 else f"Archive {len(part)} writers"
             trailers = [*(("Archived", f"{each.writer} {each.tip}") for each in part), ("Clock", str(clock))]
             message = compose(said, trailers)
-            last = self._repo.write_commit(tree, [last, *(each.tip for each in part)], message, who, moment)
+            last = self._repo.write_commit(tree, [last, *(each.tip for each in part)], message, who, moment, sign)
         return last
 
 

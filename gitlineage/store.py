@@ -17,6 +17,7 @@ from gitlineage.catalogues import Catalogues
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.histories import Histories
 from gitlineage.index import Index, read_row
+from gitlineage.journal import is_archive
 from gitlineage.ledger import reading
 from gitlineage.models import (
     AncestryNode,
@@ -569,7 +570,8 @@ class LineageStore(Catalogues, Histories):
         found = trusted(self.repo, self.journal, signing.verifier(self.repo), tips)
         if self._trusted is None or self._trusted.tips() != found:
             self._trusted = index.build(self.repo, self.journal, found, self._until)
-        if left := sorted(tips.keys() - found.keys()):
+        named = {name for name, tip in tips.items() if not (is_archive(name) and self.journal.folded(tip))}
+        if left := sorted((named | self.journal.archived(tips).keys()) - found.keys()):
             more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
             self.watcher.note(f"left out, because not signed by their owners: {', '.join(left[:_NAMED])}{more}")
         return self._trusted

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import msgspec
 
 from gitlineage import codec, transport
-from gitlineage.consolidation import holds
+from gitlineage.consolidation import holds, join_copies
 from gitlineage.errors import Conflict, CorruptEvent, Invalid, LineageError, RemoteError, RepositoryError
-from gitlineage.journal import PREFIX, check_name, is_archive
+from gitlineage.journal import ARCHIVE, PREFIX, check_name, is_archive
 from gitlineage.ledger import Ledger
 from gitlineage.rehome import rehome
 from gitlineage.transport import Pushed, Transport
@@ -319,8 +319,24 @@ class _Puller:
             return self._outcome(writer, "ahead", here, here, f"{self._way.shown} has less of it")
         if writer in self._accepted:
             return self._move(writer, "rewritten", here, there, "taken as it is on the remote, as you asked")
+        grown = before is None or self._ledger.journal.fork(before, there) == before
+        if grown and fork not in (None, there) and self._joined(writer, here, there):
+            return self._outcome(
+                writer, "ahead", here, here, "a copy of this clone archived too; it holds both now"
+            )
         what = "went back" if fork == there else "was rewritten"
         return _refusal(writer, "pull", here, there, self._tampered(writer, what))
+
+    def _joined(self, archive: str, here: str, there: str) -> bool:
+        """Whether this clone's own archive took in what a copy of this clone has archived under the same name."""
+        maker = archive.removeprefix(ARCHIVE)
+        if not is_archive(archive) or not (maker == self._own or self._ledger.successor(maker) != maker):
+            return False
+        if not self._dry:
+            if join_copies(self._ledger, archive, here, there) is None:
+                return False
+            self._moved = True
+        return True
 
     def _wrong(self, writer: str, there: str) -> str | None:
         """Return why a remote's ref can be nobody's, or ``None``."""
@@ -508,16 +524,20 @@ def status(ledger: Ledger, remote: str | None = None) -> Exchange:
 
 def _standing(ledger: Ledger, writer: str, direction: str, here: str | None, there: str | None) -> RefOutcome:
     """Return how a ref here stands to what was last seen of it."""
-    fork = ledger.journal.fork(here, there) if here and there else None
-    if here == there:
-        state, trials, snapshots = "up to date", 0, 0
-    elif here is not None and fork == there:
-        state, (trials, snapshots) = "ahead", count(ledger, writer, here, there)
-    elif there is not None and fork == here and ledger.repo.exists(there):
-        state, direction, (trials, snapshots) = "behind", "pull", count(ledger, writer, there, here)
-    else:
-        state, trials, snapshots = "refused", 0, 0
-    reason = "it is not what was last seen on the remote" if state == "refused" else ""
+    trials = snapshots = 0
+    reason = ""
+    try:
+        fork = ledger.journal.fork(here, there) if here and there else None
+        if here == there:
+            state = "up to date"
+        elif here is not None and fork == there:
+            state, (trials, snapshots) = "ahead", count(ledger, writer, here, there)
+        elif there is not None and fork == here and ledger.repo.exists(there):
+            state, direction, (trials, snapshots) = "behind", "pull", count(ledger, writer, there, here)
+        else:
+            state, reason = "refused", "it is not what was last seen on the remote"
+    except LineageError:  # whatever a remote's ref points at
+        state, reason = "refused", "what was last seen of it on the remote is no lineage"
     return RefOutcome(
         writer=writer,
         direction=direction,

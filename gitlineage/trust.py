@@ -15,7 +15,7 @@ import msgspec
 
 from gitlineage.errors import LineageError
 from gitlineage.gitrepo import MAX_COMMIT, GitRepo
-from gitlineage.journal import Journal
+from gitlineage.journal import ARCHIVE, Journal, is_archive
 from gitlineage.signing import Verifier, not_signed_by
 
 _FILE = "trusted.json"
@@ -34,7 +34,7 @@ def unsigned(
     """
     Return the commits of a writer's ref that its owner did not sign, the newest first.
 
-    The genesis is not signed: it follows from the writer's name.
+    The genesis is not signed: it follows from the writer's name. An archive is signed by the writer who made it.
 
     Args:
         repo: where the commits are.
@@ -56,12 +56,15 @@ def unsigned(
             yield at, repo.read(at, MAX_COMMIT)
             at = parents[0] if parents else None
 
-    return not_signed_by(check, writer, line())
+    return not_signed_by(check, writer.removeprefix(ARCHIVE), line())
 
 
 def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str, str]) -> dict[str, str]:
     """
     Return the tips of the writers whose refs are signed by their owners, every commit, down to the genesis.
+
+    What an archive says of others proves nothing, whoever signed it. The old tips that it keeps alive do: a writer in
+    an archive counts by the furthest of these that is signed.
 
     Args:
         repo: where the commits are.
@@ -71,9 +74,15 @@ def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str,
     """
     path = repo.commondir / "lineage" / _FILE
     memory = _recall(path, _state(check))
-    found = {}
-    for writer, tip in tips.items():
-        known = memory.tips.get(writer)
+    found: dict[str, str] = {}
+    archived = [(writer, tip) for writer, ends in journal.archived(tips).items() for tip in ends]
+    for writer, tip in (*tips.items(), *archived):
+        best = found.get(writer)
+        if is_archive(writer) or (best is None and tip != tips.get(writer, tip)):
+            continue
+        if best is not None and not _is_below(journal, tip, best):
+            continue
+        known = best or memory.tips.get(writer)
         since = known if known is not None and _is_below(journal, tip, known) else None
         with suppress(LineageError):
             if not _any(unsigned(repo, journal, check, writer, tip, since)) and _is_whole(journal, writer, tip, since):

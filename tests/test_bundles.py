@@ -330,3 +330,14 @@ def test_a_bare_repository_and_a_linked_worktree(source, file, tmp_path, git) ->
     with opened(tmp_path / "bare.git", "bare") as bare:
         assert unbundle(bare, file).trials == 6
         assert answers(bare) == answers(source)
+
+
+def test_only_a_bundle_is_written_over(source, file) -> None:
+    """A file that is there and no bundle stays as it is; an empty one and an older bundle are replaced."""
+    file.write_bytes(b"# v is for values")
+    with pytest.raises(StorageError, match="no bundle"):
+        bundle(source, file)
+    assert file.read_bytes() == b"# v is for values"
+    file.write_bytes(b"")
+    size = bundle(source, file).size
+    assert bundle(source, file).size == size == file.stat().st_size

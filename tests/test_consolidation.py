@@ -461,3 +461,72 @@ class TestPull:
             assert states == {"archive-own": "new", "bob": "refused", "carol": "deleted"}
             assert lineage_refs(theirs) == ["archive-own", "bob"]
             assert answers(theirs) == before == rebuilt(theirs)
+
+
+def sign_as(store: LineageStore, name: str, where: Path) -> str:
+    """Have a store sign with a key of its own and return the key's line of an allowed-signers file."""
+    key = where / f"key-{name}"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    for setting, value in {"gpg.format": "ssh", "user.signingKey": str(key), "lineage.sign": "true"}.items():
+        store.repo.set_config(setting, value)
+    kind, public, *_ = Path(f"{key}.pub").read_text().split()
+    return f"{name} {kind} {public}\n"
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_signed_writers_stay_trusted_in_an_archive(tmp_path: Path) -> None:
+    """The archive is signed by who made it; a writer in it counts by the signed tip that it keeps alive."""
+    here = tmp_path / "store"
+    allowed = tmp_path / "allowed"
+    with opened(here, "alice") as alice:
+        listed = sign_as(alice, "alice", tmp_path)
+        record(here, "alice", "000", 1.0)
+    with opened(here, "bob") as bob:
+        allowed.write_text(listed + sign_as(bob, "bob", tmp_path))
+        bob.repo.set_config("gpg.ssh.allowedSignersFile", str(allowed))
+        record(here, "bob", "001", 3.0)
+        before = [view.trial.exp_id for view in bob.views(trusted_only=True).kept(5)]
+        consolidate(bob, ["alice"])
+        assert [view.trial.exp_id for view in bob.views(trusted_only=True).kept(5)] == before == ["000", "001"]
+        assert bob.verify() == []
+    with opened(here, "alice") as again:
+        again.repo.set_config("user.signingKey", str(tmp_path / "key-alice"))
+        record(here, "alice", "002", 0.5)
+        assert [view.trial.exp_id for view in again.views(trusted_only=True).kept(5)] == ["002", "000", "001"]
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+def test_an_archive_makes_nobody_trusted(tmp_path: Path) -> None:
+    """What a signed archive says of a writer who never signed it is left out of what is trusted."""
+    here = tmp_path / "store"
+    record(here, "alice", "000", 1.0)
+    with opened(here, "bob") as bob:
+        (tmp_path / "allowed").write_text(sign_as(bob, "bob", tmp_path))
+        bob.repo.set_config("gpg.ssh.allowedSignersFile", str(tmp_path / "allowed"))
+        record(here, "bob", "001", 3.0)
+        consolidate(bob, ["alice"])
+        assert [view.trial.exp_id for view in bob.views(trusted_only=True).kept(5)] == ["001"]
+        assert [view.trial.exp_id for view in bob.views().kept(5)] == ["000", "001"]
+
+
+def test_copies_of_a_clone_that_both_archive(tmp_path: Path) -> None:
+    """Both call their archive the same; what each holds ends up in one, and no pull takes it for tampering."""
+    remote, here, copy = tmp_path / "remote.git", tmp_path / "here", tmp_path / "copy"
+    subprocess.run(["git", "init", "-q", "--bare", str(remote)], check=True)
+    for name in ("carol", "alice", "bob"):
+        record(here, name, f"of-{name}")
+    subprocess.run(["git", "remote", "add", "origin", str(remote)], cwd=here, check=True)
+    shutil.copytree(here, copy, symlinks=True)
+    with opened(here, "carol") as carol, opened(copy, "carol") as again:
+        carol.push()
+        consolidate(carol, ["alice"])
+        push(carol, "origin")
+        consolidate(again, ["bob"])
+        assert not again.pull().refused
+        assert not again.pull().refused
+        push(again, "origin")
+        assert not carol.pull().refused
+        assert carol.journal.tips()["archive-carol"] == again.journal.tips()["archive-carol"]
+        assert {trial.exp_id for trial in again.all_trials()} == {"of-alice", "of-bob", "of-carol"}
+        assert rebuilt(carol) == rebuilt(again)
+        assert carol.verify() == again.verify() == []

@@ -347,6 +347,16 @@ def test_one_bad_ref_stops_no_other(alice: LineageStore, bob: LineageStore, remo
     assert texts(alice) == ["first", "from bob"]
 
 
+def test_status_survives_what_a_remote_made_of_a_ref(alice: LineageStore, bob: LineageStore, git: Git) -> None:
+    """A ref that was last seen at something that is no commit is told, and the others are counted."""
+    blob = git("hash-object", "-w", "--stdin", cwd=alice.root, data="text")
+    git("update-ref", "refs/lineage/remotes/origin/blob", blob, cwd=alice.root)
+    git("update-ref", "refs/lineage/remotes/origin/bob", blob, cwd=alice.root)
+    git("update-ref", f"{NOTES}bob", alice.journal.begin("bob"), cwd=alice.root)
+    record(alice, "second", 0.9)
+    assert states(alice.remote_status()) == {"push alice": "ahead", "pull blob": "refused", "pull bob": "refused"}
+
+
 def test_the_own_ref_lost_on_the_remote_is_put_back(alice: LineageStore, remote: Path, git: Git) -> None:
     """A push restores what was deleted or set back there, and says so."""
     alice.push()
