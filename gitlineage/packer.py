@@ -29,6 +29,7 @@ _BUFFER = 1 << 15
 _PIPE = 1 << 20
 _FRAME = struct.Struct(">BI")
 _FLUSH = 0
+_END = 255
 _NAMES = {number: kind for kind, number in KINDS.items()}
 
 
@@ -169,6 +170,9 @@ class Helper:
     def stop(self) -> None:
         """End the process; what it has not packed is lost."""
         with suppress(OSError):
+            # the end of the pipe is not enough: a process that was forked meanwhile may hold it open
+            self._input.write(_FRAME.pack(_END, 0))
+        with suppress(OSError):
             self._input.close()
         self._process.wait()
         self._pipe(self._process.stdout).close()
@@ -219,7 +223,7 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
     while len(frame := source.read(_FRAME.size)) == _FRAME.size:
         kind, size = _FRAME.unpack(frame)
         data = source.read(size)
-        if len(data) < size:
+        if kind == _END or len(data) < size:
             return
         done = Done()
         try:

@@ -69,6 +69,28 @@ def test_a_landing_that_is_given_up_leaves_the_rest_unpacked(folder, early):
     assert list(folder.iterdir()) == []
 
 
+def test_a_process_that_was_forked_meanwhile_keeps_nobody_waiting(folder, early):
+    """A fork holds the pipe open; the second process ends when it is told to, not when the last holder is gone."""
+    packing = Packer(folder)
+    for at in range(5):
+        packing.add("blob", b"%d" % at)
+    waiting, held = os.pipe()
+    fork = os.fork()
+    if fork == 0:
+        os.close(held)
+        os.read(waiting, 1)  # until the test closes its end
+        os._exit(0)
+    try:
+        packing.flush()
+        packing.release()
+        assert os.waitpid(fork, os.WNOHANG) == (0, 0)
+    finally:
+        os.close(held)
+        os.close(waiting)
+        os.waitpid(fork, 0)
+    assert len(list(folder.glob("*.pack"))) == 2
+
+
 def test_a_second_process_that_dies_fails_the_landing(folder, early):
     """The loss is told at the latest when the packs are wanted."""
     packing = Packer(folder)
