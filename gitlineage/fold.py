@@ -76,6 +76,7 @@ class Fold:
         self._names: dict[str, list[str]] = {}
         self._highest = -1
         self._related: list[tuple[str, str]] = []
+        self._looked_at = 0
         found = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
         self._backward = bool(found and found[0])
         self._numbered: dict[str, int] = {}
@@ -148,6 +149,7 @@ class Fold:
         if waiting is not None:
             if order < Order(*waiting[9:]):
                 waiting[9:] = _key(order)
+                self._looked_at = 0
             return int(waiting[0])
         known = None if made is not None and made.novel else self._number(oid)
         if known is not None:
@@ -362,11 +364,19 @@ class Fold:
         if self.whole:
             self._links.add_all()
             self._backward = self._backward or self._links_lead_back(0)
-        self._backward = self._backward or any(self._relation_leads_back(*pair) for pair in self._related)
+        backward = self.leads_back()
         self._db.executemany(_NUMBERED, self._numbered.items())
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
-        if self._backward:
+        if backward:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
+
+    def leads_back(self) -> bool:
+        """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
+        self.flush()
+        if not self._backward:
+            self._backward = any(self._relation_leads_back(*pair) for pair in self._related[self._looked_at :])
+            self._looked_at = len(self._related)
+        return self._backward
 
     def _links_lead_back(self, first: int) -> bool:
         """Whether a snapshot, from a number on, was recorded before one that it was derived from."""

@@ -49,6 +49,7 @@ def clock():
 
 
 def trial(cells: dict) -> Trial:
+    """Return a trial of the cells that are not empty."""
     return Trial(**({"exp_id": "auto"} | {name: value for name, value in cells.items() if value not in (None, "")}))
 
 
@@ -78,7 +79,7 @@ def do(store: LineageStore, step: tuple, made: list) -> str:
 
 
 def told(store: LineageStore, made: list) -> dict:
-    """Return what a store answers, by the steps that made its snapshots, as commits are named by their writer's clock."""
+    """Return what a store answers, with the steps that made its snapshots for their oids."""
     number = {oid: at for at, oid in enumerate(made)}
     best = store.views().best()
     return {
