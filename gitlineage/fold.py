@@ -33,6 +33,10 @@ _REMEMBERED = 200_000
 """Snapshots whose numbers are kept in memory while a landing is folded."""
 
 _OID = re.compile(r"[0-9a-f]{40}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_USES = 1 << 40
+"""Uses of an artifact that one writer may have counted; the sum over all of them has to stay a number of SQLite's."""
+
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _row_decoder = msgspec.json.Decoder(dict[str, str])
@@ -252,6 +256,8 @@ class Fold:
 
     def _relation(self, oid: str, event: codec.RelationAdded | codec.RelationDeprecated, order: Order) -> None:
         """Fold one word about a relation: each ends or begins what stands at its place in the order of all of them."""
+        if not _OID.fullmatch(event.target) or event.target == oid:
+            raise CorruptEvent(f"not an event: nothing can be related to {event.target[:50]!r}")
         added = isinstance(event, codec.RelationAdded)
         detail = _json(event.context) if isinstance(event, codec.RelationAdded) else event.reason
         triple = (oid, event.target, relation_type(event.relation).value)
@@ -285,6 +291,8 @@ class Fold:
             )
 
     def _usage(self, oid: str, event: codec.UsageEvent, order: Order) -> None:
+        if not 0 <= event.total <= _USES or not _TIME.fullmatch(event.last_used):
+            raise CorruptEvent(f"not an event: {event.total} uses, the last at {event.last_used[:50]!r}")
         self._db.execute(
             "INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET total = max(total, excluded.total), "
             "last_used = max(last_used, excluded.last_used)",
