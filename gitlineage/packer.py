@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from gitlineage.packs import KINDS, PackWriter, Stored
+from gitlineage.packs import KINDS, PackWriter, Stored, sync
 
 _ALONE = 2000
 """Objects that a landing packs by itself; starting a process costs as much as packing some thousand."""
@@ -87,6 +87,11 @@ class Packer:
         if self._helper is not None:
             helper, self._helper = self._helper, None
             helper.finish(self.durable)
+        if self.durable and len(early := [*self._near.kept, *self._kept]) > 1:
+            for keep in early:  # those that were full before the landing was complete
+                sync(keep.with_suffix(".pack"))
+                sync(keep.with_suffix(".idx"))
+            sync(self._folder)
         return done
 
     def release(self) -> None:

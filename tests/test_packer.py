@@ -58,6 +58,27 @@ def test_git_reads_what_both_processes_packed(folder, early):
     git(folder, "fsck", "--strict")
 
 
+def test_the_disk_confirms_every_pack_of_a_durable_landing(folder, early, monkeypatch):
+    """Packs that were full before the landing was complete are confirmed with the last one."""
+    confirmed = set()
+    fsync = os.fsync
+
+    def noticed(handle: int) -> None:
+        fsync(handle)
+        confirmed.add(Path(os.readlink(f"/proc/self/fd/{handle}")))
+
+    monkeypatch.setattr(os, "fsync", noticed)
+    packing = Packer(folder)
+    for at in range(60):
+        packing.add("blob", os.urandom(400) + b"%d" % at)
+    packing.durable = True
+    packing.flush()
+    packing.release()
+    packs = {path for path in folder.resolve().iterdir() if path.suffix in (".pack", ".idx")}
+    assert len(packs) > 4
+    assert packs | {folder.resolve()} <= confirmed
+
+
 def test_a_landing_that_is_given_up_leaves_the_rest_unpacked(folder, early):
     """What was not packed when the landing failed is packed by nobody, and no process stays behind."""
     packing = Packer(folder)
