@@ -225,26 +225,29 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
         answers: gets a line for each pack.
     """
     writer = PackWriter(folder)
-    while len(frame := source.read(_FRAME.size)) == _FRAME.size:
-        kind, size = _FRAME.unpack(frame)
-        data = source.read(size)
-        if kind == _END or len(data) < size:
-            return
-        done = Done()
-        try:
-            if kind != _FLUSH:
-                writer.add(_NAMES[kind], data)
-                continue
-            writer.durable = data == b"d"
-            writer.flush()
-        except OSError as error:
-            done = Done(errno=error.errno or 0, reason=error.strerror or str(error))
-        done.kept = [str(keep) for keep in writer.kept]
-        writer.kept.clear()
-        answers.write(msgspec.json.encode(done) + b"\n")
-        answers.flush()
-        if done.reason:
-            return
+    try:
+        while len(frame := source.read(_FRAME.size)) == _FRAME.size:
+            kind, size = _FRAME.unpack(frame)
+            data = source.read(size)
+            if kind == _END or len(data) < size:
+                return
+            done = Done()
+            try:
+                if kind != _FLUSH:
+                    writer.add(_NAMES[kind], data)
+                    continue
+                writer.durable = data == b"d"
+                writer.flush()
+            except OSError as error:
+                done = Done(errno=error.errno or 0, reason=error.strerror or str(error))
+            done.kept = [str(keep) for keep in writer.kept]
+            writer.kept.clear()
+            answers.write(msgspec.json.encode(done) + b"\n")
+            answers.flush()
+            if done.reason:
+                return
+    finally:
+        writer.release()  # packs that were never told of belong to a landing that was given up
 
 
 if __name__ == "__main__":

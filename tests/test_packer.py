@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import LineageStore, Trial, packer
+from gitlineage import LineageStore, Trial, packer, packs
 from gitlineage.errors import StorageError
 from gitlineage.packer import Helper, Packer, serve
 from gitlineage.packs import KINDS, object_id
@@ -88,6 +88,15 @@ def test_a_landing_that_is_given_up_leaves_the_rest_unpacked(folder, early):
     packing.release()
     assert process.returncode == 0
     assert list(folder.iterdir()) == []
+
+
+def test_the_second_process_lets_go_of_packs_that_nobody_asked_for(folder, monkeypatch):
+    """Packs that were full before the landing was given up are not kept for the next one to clear up."""
+    monkeypatch.setattr(packs, "_FLUSH", 1000)
+    frames = b"".join(packer._FRAME.pack(KINDS["blob"], 600) + os.urandom(600) for _ in range(9))
+    serve(folder, io.BytesIO(frames), io.BytesIO())
+    assert len(list(folder.glob("*.pack"))) == 4
+    assert not list(folder.glob("*.keep"))
 
 
 def test_a_process_that_was_forked_meanwhile_keeps_nobody_waiting(folder, early):
