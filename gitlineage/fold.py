@@ -33,6 +33,10 @@ _REMEMBERED = 200_000
 """Snapshots whose numbers are kept in memory while a landing is folded."""
 
 _OID = re.compile(r"[0-9a-f]{40}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_USES = 1 << 40
+"""Uses of an artifact that one writer may have counted; the sum over all of them has to stay a number of SQLite's."""
+
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _row_decoder = msgspec.json.Decoder(dict[str, str])
@@ -76,6 +80,7 @@ class Fold:
         self._names: dict[str, list[str]] = {}
         self._highest = -1
         self._related: list[tuple[str, str]] = []
+        self._looked_at = 0
         found = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
         self._backward = bool(found and found[0])
         self._numbered: dict[str, int] = {}
@@ -148,6 +153,7 @@ class Fold:
         if waiting is not None:
             if order < Order(*waiting[9:]):
                 waiting[9:] = _key(order)
+                self._looked_at = 0
             return int(waiting[0])
         known = None if made is not None and made.novel else self._number(oid)
         if known is not None:
@@ -250,6 +256,8 @@ class Fold:
 
     def _relation(self, oid: str, event: codec.RelationAdded | codec.RelationDeprecated, order: Order) -> None:
         """Fold one word about a relation: each ends or begins what stands at its place in the order of all of them."""
+        if not _OID.fullmatch(event.target) or event.target == oid:
+            raise CorruptEvent(f"not an event: nothing can be related to {event.target[:50]!r}")
         added = isinstance(event, codec.RelationAdded)
         detail = _json(event.context) if isinstance(event, codec.RelationAdded) else event.reason
         triple = (oid, event.target, relation_type(event.relation).value)
@@ -283,6 +291,8 @@ class Fold:
             )
 
     def _usage(self, oid: str, event: codec.UsageEvent, order: Order) -> None:
+        if not 0 <= event.total <= _USES or not _TIME.fullmatch(event.last_used):
+            raise CorruptEvent(f"not an event: {event.total} uses, the last at {event.last_used[:50]!r}")
         self._db.execute(
             "INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET total = max(total, excluded.total), "
             "last_used = max(last_used, excluded.last_used)",
@@ -362,11 +372,19 @@ class Fold:
         if self.whole:
             self._links.add_all()
             self._backward = self._backward or self._links_lead_back(0)
-        self._backward = self._backward or any(self._relation_leads_back(*pair) for pair in self._related)
+        backward = self.leads_back()
         self._db.executemany(_NUMBERED, self._numbered.items())
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
-        if self._backward:
+        if backward:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
+
+    def leads_back(self) -> bool:
+        """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
+        self.flush()
+        if not self._backward:
+            self._backward = any(self._relation_leads_back(*pair) for pair in self._related[self._looked_at :])
+            self._looked_at = len(self._related)
+        return self._backward
 
     def _links_lead_back(self, first: int) -> bool:
         """Whether a snapshot, from a number on, was recorded before one that it was derived from."""

@@ -162,8 +162,10 @@ class Index:
     @property
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
+        if self._fold is not None:
+            return self._fold.leads_back()
         found = self.one("SELECT value FROM hints WHERE key = 'backward'")
-        return bool(found and found[0]) or self._fold is not None
+        return bool(found and found[0])
 
     @property
     def clock(self) -> int:

@@ -318,12 +318,13 @@ def _evolution_step(views: Views, edge: Edge, said: Mapping[tuple[str, str], Rel
     relation = said.get((edge.source, edge.target))
     if relation is not None:
         context = relation.context
+        measured = context.get("metrics")
         return EvolutionStep(
             from_id=edge.target,
             to_id=edge.source,
             evolution_type=str(context.get("evolution_type", "unknown")),
             success=bool(context.get("success", True)),
-            metrics=context.get("metrics") or {},
+            metrics=measured if isinstance(measured, Mapping) else {},
             timestamp=relation.created_at,
         )
     snapshot = views.snapshot(edge.source)

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from gitlineage.packs import KINDS, PackWriter, Stored
+from gitlineage.packs import KINDS, PackWriter, Stored, sync
 
 _ALONE = 2000
 """Objects that a landing packs by itself; starting a process costs as much as packing some thousand."""
@@ -29,6 +29,7 @@ _BUFFER = 1 << 15
 _PIPE = 1 << 20
 _FRAME = struct.Struct(">BI")
 _FLUSH = 0
+_END = 255
 _NAMES = {number: kind for kind, number in KINDS.items()}
 
 
@@ -86,6 +87,11 @@ class Packer:
         if self._helper is not None:
             helper, self._helper = self._helper, None
             helper.finish(self.durable)
+        if self.durable and len(early := [*self._near.kept, *self._kept]) > 1:
+            for keep in early:  # those that were full before the landing was complete
+                sync(keep.with_suffix(".pack"))
+                sync(keep.with_suffix(".idx"))
+            sync(self._folder)
         return done
 
     def release(self) -> None:
@@ -169,6 +175,9 @@ class Helper:
     def stop(self) -> None:
         """End the process; what it has not packed is lost."""
         with suppress(OSError):
+            # the end of the pipe is not enough: a process that was forked meanwhile may hold it open
+            self._input.write(_FRAME.pack(_END, 0))
+        with suppress(OSError):
             self._input.close()
         self._process.wait()
         self._pipe(self._process.stdout).close()
@@ -216,26 +225,29 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
         answers: gets a line for each pack.
     """
     writer = PackWriter(folder)
-    while len(frame := source.read(_FRAME.size)) == _FRAME.size:
-        kind, size = _FRAME.unpack(frame)
-        data = source.read(size)
-        if len(data) < size:
-            return
-        done = Done()
-        try:
-            if kind != _FLUSH:
-                writer.add(_NAMES[kind], data)
-                continue
-            writer.durable = data == b"d"
-            writer.flush()
-        except OSError as error:
-            done = Done(errno=error.errno or 0, reason=error.strerror or str(error))
-        done.kept = [str(keep) for keep in writer.kept]
-        writer.kept.clear()
-        answers.write(msgspec.json.encode(done) + b"\n")
-        answers.flush()
-        if done.reason:
-            return
+    try:
+        while len(frame := source.read(_FRAME.size)) == _FRAME.size:
+            kind, size = _FRAME.unpack(frame)
+            data = source.read(size)
+            if kind == _END or len(data) < size:
+                return
+            done = Done()
+            try:
+                if kind != _FLUSH:
+                    writer.add(_NAMES[kind], data)
+                    continue
+                writer.durable = data == b"d"
+                writer.flush()
+            except OSError as error:
+                done = Done(errno=error.errno or 0, reason=error.strerror or str(error))
+            done.kept = [str(keep) for keep in writer.kept]
+            writer.kept.clear()
+            answers.write(msgspec.json.encode(done) + b"\n")
+            answers.flush()
+            if done.reason:
+                return
+    finally:
+        writer.release()  # packs that were never told of belong to a landing that was given up
 
 
 if __name__ == "__main__":

@@ -225,10 +225,13 @@ class Recorder:
 
         Raises:
             BadRows: an exp id that is taken by a different row, with the row's position counted from 1.
+            InvalidTrial: a score that cannot be ranked.
+            Invalid: a row that is too long for an event.
         """
         taken = []
         fresh: dict[str, int] = {}
         for at, row in enumerate(rows):
+            self._encodable(row.trial)
             try:
                 if self.known_row(row.trial) is None:
                     if row.trial.exp_id in fresh:
@@ -475,6 +478,8 @@ class Recorder:
         if made is not None:
             self._exp_ids.setdefault(oid, trial.exp_id)
             self.landing.write_ahead(self._repo)
+        else:
+            self._exp_ids.pop(oid, None)  # a result may have put another trial first
         if self._best_is_known and self._may_be_best(trial, made is None):
             self._best_is_known = False
 

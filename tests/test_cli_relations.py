@@ -43,6 +43,14 @@ def test_walks_over_relations(shell: Shell) -> None:
     assert "no path leads from 004 to 000" in shell.fails(1, "path", "004", "000")
 
 
+def test_a_history_takes_any_context(shell: Shell) -> None:
+    """What a relation calls metrics may be something else; the step is told without any."""
+    shell("relate", "002", "successor_to", "000", "--context", "metrics=fast", "--context", "evolution_type=speed")
+    assert "speed" in shell("history", "002")
+    (step,) = [step for step in shell.objects("history", "002") if step["evolution_type"] == "speed"]
+    assert step["metrics"] == {}
+
+
 def test_evolution(shell: Shell) -> None:
     """A step is recorded with what was measured, and the history tells it with the others."""
     shell("evolve", "001", "002", "--type", "speed", "--failed", "--metric", "ms=3.5")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import LineageStore, Trial, packer
+from gitlineage import LineageStore, Trial, packer, packs
 from gitlineage.errors import StorageError
 from gitlineage.packer import Helper, Packer, serve
 from gitlineage.packs import KINDS, object_id
@@ -58,6 +58,27 @@ def test_git_reads_what_both_processes_packed(folder, early):
     git(folder, "fsck", "--strict")
 
 
+def test_the_disk_confirms_every_pack_of_a_durable_landing(folder, early, monkeypatch):
+    """Packs that were full before the landing was complete are confirmed with the last one."""
+    confirmed = set()
+    fsync = os.fsync
+
+    def noticed(handle: int) -> None:
+        fsync(handle)
+        confirmed.add(Path(os.readlink(f"/proc/self/fd/{handle}")))
+
+    monkeypatch.setattr(os, "fsync", noticed)
+    packing = Packer(folder)
+    for at in range(60):
+        packing.add("blob", os.urandom(400) + b"%d" % at)
+    packing.durable = True
+    packing.flush()
+    packing.release()
+    packs = {path for path in folder.resolve().iterdir() if path.suffix in (".pack", ".idx")}
+    assert len(packs) > 4
+    assert packs | {folder.resolve()} <= confirmed
+
+
 def test_a_landing_that_is_given_up_leaves_the_rest_unpacked(folder, early):
     """What was not packed when the landing failed is packed by nobody, and no process stays behind."""
     packing = Packer(folder)
@@ -67,6 +88,37 @@ def test_a_landing_that_is_given_up_leaves_the_rest_unpacked(folder, early):
     packing.release()
     assert process.returncode == 0
     assert list(folder.iterdir()) == []
+
+
+def test_the_second_process_lets_go_of_packs_that_nobody_asked_for(folder, monkeypatch):
+    """Packs that were full before the landing was given up are not kept for the next one to clear up."""
+    monkeypatch.setattr(packs, "_FLUSH", 1000)
+    frames = b"".join(packer._FRAME.pack(KINDS["blob"], 600) + os.urandom(600) for _ in range(9))
+    serve(folder, io.BytesIO(frames), io.BytesIO())
+    assert len(list(folder.glob("*.pack"))) == 4
+    assert not list(folder.glob("*.keep"))
+
+
+def test_a_process_that_was_forked_meanwhile_keeps_nobody_waiting(folder, early):
+    """A fork holds the pipe open; the second process ends when it is told to, not when the last holder is gone."""
+    packing = Packer(folder)
+    for at in range(5):
+        packing.add("blob", b"%d" % at)
+    waiting, held = os.pipe()
+    fork = os.fork()
+    if fork == 0:
+        os.close(held)
+        os.read(waiting, 1)  # until the test closes its end
+        os._exit(0)
+    try:
+        packing.flush()
+        packing.release()
+        assert os.waitpid(fork, os.WNOHANG) == (0, 0)
+    finally:
+        os.close(held)
+        os.close(waiting)
+        os.waitpid(fork, 0)
+    assert len(list(folder.glob("*.pack"))) == 2
 
 
 def test_a_second_process_that_dies_fails_the_landing(folder, early):
