@@ -6,10 +6,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from openrange_stores import first
 
 from gitlineage import Invalid, LineageStore, NotFound, Task, Trial
 from gitlineage.chronicle import EVENT_TYPES
 from gitlineage.codec import AnyEvent
+from gitlineage.curricula import import_openrange
 
 
 @pytest.fixture
@@ -158,6 +160,14 @@ class TestAudit:
         assert busy.events("001") == [each.event for each in busy.audit("001")]
         assert kinds(busy.events("001", types=["cohort"])) == ["cohort"]
         assert busy.events("001", writer="bob") == []
+
+    def test_an_imported_snapshot(self, store: LineageStore, tmp_path: Path) -> None:
+        """It says where it came from; its child's import touches the child alone."""
+        root, *_ = first(tmp_path / "legacy")
+        import_openrange(store, tmp_path / "legacy")
+        (entry,) = store.audit(root)
+        assert (entry.event.event_type, entry.own) == ("imported", True)
+        assert entry.what.endswith(f"imported from openrange/1 as {root}")
 
     def test_unknown(self, busy: LineageStore) -> None:
         """An unknown id is an error."""
