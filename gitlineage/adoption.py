@@ -13,7 +13,8 @@ import msgspec
 
 from gitlineage import codec
 from gitlineage.errors import CohortMismatch, NotFound
-from gitlineage.gitrepo import FILE, CommitInfo, Entry, GitRepo, Identity
+from gitlineage.gitformats import FILE, CommitInfo, Entry, Identity
+from gitlineage.gitrepo import GitRepo
 from gitlineage.landing import Landing
 from gitlineage.message import compose, one_line, snapshot_trailers
 from gitlineage.models import CommitOid

@@ -19,7 +19,8 @@ import msgspec
 from gitlineage import codec, program
 from gitlineage.consolidation import holds, join, signed_lines
 from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageError, StorageError
-from gitlineage.gitrepo import GitRepo, Identity, init_repository
+from gitlineage.gitformats import Identity
+from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name, is_archive
 from gitlineage.landing import parse_time
 from gitlineage.message import compose

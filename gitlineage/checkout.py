@@ -16,7 +16,8 @@ from pathlib import Path
 import msgspec
 
 from gitlineage.errors import InvalidContent, RepositoryError, StorageError
-from gitlineage.gitrepo import FILE, LINK, MAX_TREE, PROGRAM, SUBMODULE, TREE, Entry, GitRepo, tree_entries
+from gitlineage.gitformats import FILE, LINK, MAX_TREE, PROGRAM, SUBMODULE, TREE, Entry, tree_entries
+from gitlineage.gitrepo import GitRepo
 from gitlineage.worktree import check_path, size_setting
 
 DEFAULT_LIMIT = 4 * 1024**3

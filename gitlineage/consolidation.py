@@ -13,7 +13,8 @@ import msgspec
 
 from gitlineage import codec, program, signing
 from gitlineage.errors import Conflict, Invalid, LineageError, NotFound
-from gitlineage.gitrepo import GitRepo, Identity
+from gitlineage.gitformats import Identity
+from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, decode_note, is_archive
 from gitlineage.ledger import Ledger
 from gitlineage.message import compose

@@ -17,7 +17,8 @@ import msgspec
 from gitlineage import codec
 from gitlineage.catalogue import checked_fields
 from gitlineage.errors import CorruptEvent, LineageError
-from gitlineage.gitrepo import CommitInfo, GitRepo
+from gitlineage.gitformats import CommitInfo
+from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Problem, Recorded
 from gitlineage.links import Fresh, Links
 from gitlineage.message import read_trailers, subject

@@ -12,7 +12,8 @@ import msgspec
 from gitlineage import codec, relating
 from gitlineage.catalogue import CatalogEntry, EntryStatus, ForgePhase, ForgeRecord, checked_fields, checked_phase
 from gitlineage.errors import Invalid, NotFound
-from gitlineage.gitrepo import GitRepo, Identity
+from gitlineage.gitformats import Identity
+from gitlineage.gitrepo import GitRepo
 from gitlineage.landing import Landing
 from gitlineage.message import compose, one_line
 from gitlineage.names import Id, resolve

@@ -9,86 +9,51 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-import msgspec
 import pygit2
 
 from gitlineage import program
 from gitlineage.errors import Ambiguous, Conflict, GitFailed, RepositoryError, StorageError, UnsupportedRepository
+from gitlineage.gitformats import (
+    MAX_COMMIT,
+    MAX_TREE,
+    TREE,
+    CommitInfo,
+    Entry,
+    Identity,
+    format_commit,
+    format_tree,
+    is_oid,
+    packed_lines,
+    parse_commit,
+    parse_packed_refs,
+    parse_tree,
+)
 from gitlineage.packer import Packer
 from gitlineage.packs import Stored, merge, release_abandoned, sync
 
-TREE = 0o040000
-FILE = 0o100644
-PROGRAM = 0o100755
-LINK = 0o120000
-SUBMODULE = 0o160000
 _KINDS = {
     "commit": pygit2.enums.ObjectType.COMMIT,
     "tree": pygit2.enums.ObjectType.TREE,
     "blob": pygit2.enums.ObjectType.BLOB,
 }
 _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
-_SIGNATURE = re.compile(r"(.*>) ([0-9]{1,18}) [+-][0-9]{4}")
-_OID = re.compile(r"[0-9a-f]{40}").fullmatch
 _SHORTEST = 4
 """Signs that git takes for the beginning of an oid at the least."""
 
-MAX_COMMIT = 16 * 1024 * 1024
-"""A larger commit is not read into memory (bytes); it may come from anybody."""
-
-MAX_TREE = 64 * 1024 * 1024
-"""A larger tree object is not read into memory (bytes)."""
 
 _RECENT = 2000
 """Objects that stay readable without a look at the disk after they were written."""
 
-_LAST_SECOND = 253_402_300_799
-"""The last second of the year 9999; a commit may claim a later one."""
 
 _LOCK_AGE = 60.0
 """Seconds after which a lock file that others may hold for long counts as left behind."""
 
 _LOCK_PATIENCE = 2.0
 """Seconds after which a ref's lock file counts as left behind; git holds one for milliseconds."""
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One entry of a tree: its mode and the oid it points at."""
-
-    mode: int
-    oid: str
-
-
-class CommitInfo(msgspec.Struct, frozen=True):
-    """
-    A commit as stored.
-
-    The time is its author date in UTC. A novel one has just been made, so that nothing can be derived from it yet.
-    """
-
-    oid: str
-    tree: str
-    parents: tuple[str, ...]
-    message: str
-    author: str
-    time: datetime
-    novel: bool = False
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """A name and a mail address, as commits carry them."""
-
-    name: str
-    mail: str
-
-    def clean(self) -> "Identity":
-        """Return it without the signs that git's format has no place for."""
-        return _clean(self.name, self.mail)
 
 
 class GitRepo:
@@ -257,7 +222,7 @@ class GitRepo:
         if found.kind != "commit":
             raise RepositoryError(f"{oid} is a {found.kind}, not a commit")
         info = parse_commit(oid, found.data)
-        if not _OID(info.tree) or not all(map(_OID, info.parents)):
+        if not is_oid(info.tree) or not all(map(is_oid, info.parents)):
             raise RepositoryError(f"{oid} is a broken commit: its tree or a parent is no oid")
         return info
 
@@ -512,7 +477,7 @@ class GitRepo:
         Raises:
             StorageError: the list cannot be written, or git is writing it.
         """
-        new = _packed_lines(refs)
+        new = packed_lines(refs)
         self._rewrite_packed(lambda packed: {**packed, **new} if replace else {**new, **packed})
 
     def drop_refs(self, names: Collection[str]) -> None:
@@ -537,7 +502,7 @@ class GitRepo:
             handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    lines = change(_packed_refs(path.read_bytes() if path.exists() else b""))
+                    lines = change(parse_packed_refs(path.read_bytes() if path.exists() else b""))
                     file.write(b"# pack-refs with: peeled fully-peeled sorted \n")
                     file.writelines(lines[name] for name in sorted(lines))
                 lock.replace(path)
@@ -677,13 +642,6 @@ class GitRepo:
         return Identity(self.config("user.name") or "", self.config("user.email") or "").clean()
 
 
-@lru_cache(maxsize=64)
-def _clean(name: str, mail: str) -> Identity:
-    name = re.sub(r"[<>\x00-\x1f\x7f]", "", name).strip(" .,:;\"'")
-    mail = re.sub(r"[<>\s\x00-\x1f\x7f]", "", mail)
-    return Identity(name or "gitlineage", mail or "gitlineage@localhost")
-
-
 def find_repository(path: str | os.PathLike[str]) -> str | None:
     """Return the git directory that a path is in, looking upwards, or ``None``."""
     with _foreign(f"cannot look for a repository at {os.fspath(path)}"):
@@ -702,74 +660,6 @@ def init_repository(path: str | os.PathLike[str], *, bare: bool = False) -> None
                 if "lock" not in str(error) or time.monotonic() > deadline:
                     raise
             time.sleep(0.005)
-
-
-def format_commit(tree: str, parents: Iterable[str], message: str, who: Identity, moment: datetime) -> bytes:
-    """Return a commit object's content."""
-    offset = int((moment.utcoffset() or timedelta()).total_seconds()) // 60
-    seconds = max(int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()), 0)
-    zone = f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02d}{abs(offset) % 60:02d}"
-    signature = f"{who.name} <{who.mail}> {seconds} {zone}"
-    above = "".join(f"parent {parent}\n" for parent in parents)
-    return f"tree {tree}\n{above}author {signature}\ncommitter {signature}\n\n{message}".encode()
-
-
-def parse_commit(oid: str, raw: bytes) -> CommitInfo:
-    """Return what a commit object's content says; one that is broken names no author and the beginning of time."""
-    head, _, message = raw.partition(b"\n\n")
-    tree, author, seconds = "", "", 0
-    parents = []
-    for line in head.decode("utf-8", "replace").split("\n"):
-        key, _, value = line.partition(" ")
-        if key == "tree":
-            tree = value
-        elif key == "parent":
-            parents.append(value)
-        elif key == "author" and (match := _SIGNATURE.fullmatch(value)):
-            author, seconds = match[1], int(match[2])
-    return CommitInfo(
-        oid=oid,
-        tree=tree,
-        parents=tuple(parents),
-        message=message.decode("utf-8", "replace"),
-        author=author,
-        time=datetime.fromtimestamp(min(seconds, _LAST_SECOND), UTC),
-    )
-
-
-def parse_tree(raw: bytes) -> dict[str, Entry]:
-    """
-    Return a tree object's entries by name.
-
-    Raises:
-        ValueError: it is broken.
-    """
-    return dict(tree_entries(raw))
-
-
-def tree_entries(raw: bytes) -> Iterator[tuple[str, Entry]]:
-    """
-    Return a tree object's entries in order; a hostile tree may have a name twice.
-
-    Raises:
-        ValueError: it is broken.
-    """
-    at = 0
-    while at < len(raw):
-        space = raw.index(b" ", at)
-        end = raw.index(b"\0", space)
-        name = raw[space + 1 : end].decode("utf-8", "surrogateescape")
-        yield name, Entry(int(raw[at:space], 8), raw[end + 1 : end + 21].hex())
-        at = end + 21
-    if at != len(raw):
-        raise ValueError("it ends in the middle of an entry")
-
-
-def format_tree(entries: Mapping[str, Entry]) -> bytes:
-    """Return a tree object's content, sorted as git wants it: a folder as if its name ended in ``/``."""
-    named = [(name.encode("utf-8", "surrogateescape"), entry) for name, entry in entries.items()]
-    named.sort(key=lambda item: item[0] + b"/" if item[1].mode == TREE else item[0])
-    return b"".join(b"%o %s\0" % (entry.mode, name) + bytes.fromhex(entry.oid) for name, entry in named)
 
 
 @contextmanager
@@ -810,23 +700,6 @@ def _loose_refs(root: str, prefix: str) -> Iterator[str]:
             yield from _loose_refs(root, f"{prefix}{entry.name}/")
         elif not entry.name.endswith(".lock"):
             yield prefix + entry.name
-
-
-def _packed_refs(packed: bytes) -> dict[bytes, bytes]:
-    """Return the lines of git's packed list of refs by name, each with its peeled line if it has one."""
-    lines: dict[bytes, bytes] = {}
-    name = b""
-    for line in packed.splitlines(keepends=True):
-        if line.startswith(b"^"):
-            lines[name] += line
-        elif not line.startswith(b"#"):
-            name = line.rstrip(b"\n").partition(b" ")[2]
-            lines[name] = line
-    return lines
-
-
-def _packed_lines(refs: Mapping[str, str]) -> dict[bytes, bytes]:
-    return {name.encode(): f"{oid} {name}\n".encode() for name, oid in refs.items()}
 
 
 def _common_directory(gitdir: Path) -> Path:

@@ -17,7 +17,8 @@ import msgspec
 
 from gitlineage.errors import Invalid, LineageError
 from gitlineage.fold import Fold, read_row
-from gitlineage.gitrepo import CommitInfo, GitRepo
+from gitlineage.gitformats import CommitInfo
+from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Journal, Problem, Recorded
 from gitlineage.links import Links
 from gitlineage.models import Task

@@ -15,7 +15,8 @@ import msgspec
 
 from gitlineage import codec, signing
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
-from gitlineage.gitrepo import GitRepo, Identity, format_commit
+from gitlineage.gitformats import Identity, format_commit
+from gitlineage.gitrepo import GitRepo
 from gitlineage.message import compose, trailer_lines
 from gitlineage.notes import MAX_NOTE, NotesTrees
 from gitlineage.packs import object_id

@@ -17,7 +17,8 @@ import msgspec
 
 from gitlineage import codec
 from gitlineage.errors import RepositoryError, StorageError
-from gitlineage.gitrepo import CommitInfo, GitRepo, Identity
+from gitlineage.gitformats import CommitInfo, Identity
+from gitlineage.gitrepo import GitRepo
 from gitlineage.index import Index
 from gitlineage.journal import Journal, Recorded
 from gitlineage.trial import Trial

@@ -20,7 +20,8 @@ import msgspec
 
 from gitlineage import codec, derived, index
 from gitlineage.errors import Conflict, InThePast, Invalid, RepositoryError, StorageError
-from gitlineage.gitrepo import GitRepo, Identity, find_repository, init_repository
+from gitlineage.gitformats import Identity
+from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.index import Damaged, Index
 from gitlineage.journal import PREFIX, Journal, Recorded, check_writer, is_archive
 from gitlineage.landing import Landing, WriterLock, publish

@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
 from gitlineage.errors import RepositoryError
-from gitlineage.gitrepo import FILE, MAX_TREE, TREE, Entry, GitRepo, format_tree, parse_tree
+from gitlineage.gitformats import FILE, MAX_TREE, TREE, Entry, format_tree, parse_tree
+from gitlineage.gitrepo import GitRepo
 
 MAX_NOTE = 16 * 1024 * 1024
 """A longer note is not read into memory (bytes)."""

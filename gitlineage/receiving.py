@@ -13,7 +13,8 @@ import msgspec
 
 from gitlineage import codec, program, signing
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
-from gitlineage.gitrepo import FILE, TREE, CommitInfo, Entry, GitRepo
+from gitlineage.gitformats import FILE, TREE, CommitInfo, Entry
+from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, Recorded, check_name, decode_note
 from gitlineage.message import one_line, trailer_lines
 from gitlineage.notes import MAX_NOTE

@@ -13,7 +13,8 @@ import msgspec
 
 from gitlineage import codec
 from gitlineage.errors import Ambiguous, BadRows, CohortMismatch, Duplicate, Invalid, InvalidContent, NotFound
-from gitlineage.gitrepo import CommitInfo, GitRepo, Identity
+from gitlineage.gitformats import CommitInfo, Identity
+from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import topological
 from gitlineage.index import read_row
 from gitlineage.landing import Landing, parse_time, stamp

@@ -321,9 +321,7 @@ class _Puller:
             return self._move(writer, "rewritten", here, there, "taken as it is on the remote, as you asked")
         grown = before is None or self._ledger.journal.fork(before, there) == before
         if grown and fork not in (None, there) and self._joined(writer, here, there):
-            return self._outcome(
-                writer, "ahead", here, here, "a copy of this clone archived too; it holds both now"
-            )
+            return self._outcome(writer, "ahead", here, here, "a copy of this clone archived too; it holds both now")
         what = "went back" if fork == there else "was rewritten"
         return _refusal(writer, "pull", here, there, self._tampered(writer, what))
 

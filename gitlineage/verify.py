@@ -13,7 +13,8 @@ import msgspec
 
 from gitlineage import codec, derived, program, signing, trust
 from gitlineage.errors import GitFailed, Invalid, LineageError
-from gitlineage.gitrepo import FILE, MAX_TREE, TREE, GitRepo, tree_entries
+from gitlineage.gitformats import FILE, MAX_TREE, TREE, tree_entries
+from gitlineage.gitrepo import GitRepo
 from gitlineage.index import Index
 from gitlineage.journal import Journal, Problem, check_writer
 from gitlineage.message import trailer_lines

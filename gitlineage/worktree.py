@@ -16,17 +16,8 @@ from pathlib import Path
 
 from gitlineage import program
 from gitlineage.errors import GitFailed, Invalid, InvalidContent, RepositoryError, StorageError
-from gitlineage.gitrepo import (
-    FILE,
-    LINK,
-    PROGRAM,
-    SUBMODULE,
-    TREE,
-    Entry,
-    GitRepo,
-    format_tree,
-    parse_tree,
-)
+from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, format_tree, parse_tree
+from gitlineage.gitrepo import GitRepo
 from gitlineage.packs import LooseObjects, object_id
 
 DEFAULT_LIMIT = 50 * 1024 * 1024

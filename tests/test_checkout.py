@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from gitlineage import checkout as checking
 from gitlineage.checkout import checkout
 from gitlineage.errors import InvalidContent, LineageError, StorageError
-from gitlineage.gitrepo import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, GitRepo
+from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry
+from gitlineage.gitrepo import GitRepo
 
 
 class Trees:

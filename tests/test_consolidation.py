@@ -18,7 +18,7 @@ from gitlineage import Invalid, LineageStore, NotFound, Task, Trial
 from gitlineage.codec import SnapshotEvent, TrialEvent, encode
 from gitlineage.consolidation import consolidate, covered, idle, push
 from gitlineage.errors import GitFailed
-from gitlineage.gitrepo import Identity
+from gitlineage.gitformats import Identity
 from gitlineage.index import Index
 from gitlineage.journal import PREFIX, Journal, Problem, Recorded, check_writer, decode_note
 

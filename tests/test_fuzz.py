@@ -18,7 +18,7 @@ from test_index import row
 from gitlineage import LineageStore
 from gitlineage.errors import LineageError
 from gitlineage.formats import tsv
-from gitlineage.gitrepo import FILE, LINK, PROGRAM, SUBMODULE, TREE, parse_tree
+from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, parse_tree
 from gitlineage.message import compose, read_trailers, trailer_lines
 from gitlineage.tables import import_tsv
 

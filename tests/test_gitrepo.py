@@ -12,20 +12,8 @@ from hypothesis import strategies as st
 
 import gitlineage
 from gitlineage import Ambiguous, LineageError, RepositoryError, StorageError, UnsupportedRepository
-from gitlineage.gitrepo import (
-    FILE,
-    LINK,
-    PROGRAM,
-    SUBMODULE,
-    TREE,
-    Entry,
-    GitRepo,
-    Identity,
-    find_repository,
-    format_tree,
-    init_repository,
-    parse_tree,
-)
+from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, Identity, format_tree, parse_tree
+from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
 WHO = Identity("Ann Ä", "ann@example.org")
@@ -304,7 +292,8 @@ def test_a_name_that_is_in_the_way_is_an_error(repo):
 RACE = """
 import sys
 from datetime import UTC, datetime
-from gitlineage.gitrepo import GitRepo, Identity
+from gitlineage.gitformats import Identity
+from gitlineage.gitrepo import GitRepo
 repo = GitRepo(sys.argv[1])
 name, count, ref = sys.argv[2], int(sys.argv[3]), sys.argv[4]
 print("ready", flush=True)

@@ -25,7 +25,8 @@ from gitlineage.codec import (
     TrialEvent,
     UsageEvent,
 )
-from gitlineage.gitrepo import GitRepo, Identity, init_repository
+from gitlineage.gitformats import Identity
+from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.index import Index, build
 from gitlineage.journal import Problem, Recorded
 from gitlineage.links import JOIN_LIMIT

@@ -6,7 +6,8 @@ import pytest
 
 from gitlineage import Invalid, Trial
 from gitlineage.codec import SnapshotEvent, TaskEvent, TrialEvent, encode
-from gitlineage.gitrepo import GitRepo, Identity, init_repository
+from gitlineage.gitformats import Identity
+from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.journal import Journal, Problem, Recorded, check_writer, decode_note
 from gitlineage.models import Task
 

@@ -12,6 +12,7 @@ LAYERS: list[list[str]] = [
     ["trial", "message", "graph", "program", "packs", "schema", "similarity", "usage", "render.text", "demo.passages"],
     [
         "models",
+        "gitformats",
         "relation",
         "catalogue",
         "packer",

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitlineage.gitrepo import FILE, TREE, Entry, GitRepo, Identity, init_repository
+from gitlineage.gitformats import FILE, TREE, Entry, Identity
+from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.notes import NotesTrees
 
 WHO = Identity("A", "a@example.org")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from gitlineage import LineageStore, Task, Trial, codec, hooks
-from gitlineage.gitrepo import FILE, TREE, Entry, GitRepo, Identity, init_repository
+from gitlineage.gitformats import FILE, TREE, Entry, Identity
+from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.journal import PREFIX, Journal
 from gitlineage.message import compose
 from gitlineage.notes import MAX_NOTE, NotesTrees

@@ -11,7 +11,7 @@ import pytest
 from test_index import fill, index_file, row
 
 from gitlineage import Finding, LineageStore, SigningError
-from gitlineage.gitrepo import FILE, TREE, Entry
+from gitlineage.gitformats import FILE, TREE, Entry
 
 REF = "refs/notes/lineage/alice"
 
