@@ -113,7 +113,9 @@ def touching(
     the better choice; the sessions that its trials saw; and, where it is a session, the trials that saw it.
     """
     places = [oid, *_places(views, oid)]
-    found = [each for place in dict.fromkeys(places) for each in _on(journal, tips, place)]
+    found = [
+        each for place in dict.fromkeys(places) for each in _on(journal, tips, place) if rule is None or rule(each)
+    ]
     saw = {each.event.saw for each in found if each.oid == oid and isinstance(each.event, codec.TrialEvent)}
     found += [each for session in sorted(saw - {"", *places}) for each in _on(journal, tips, session)]
     cohort = views.snapshot(oid).cohort

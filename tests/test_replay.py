@@ -195,6 +195,16 @@ class TestMoments:
             past.replay("002")
 
 
+def test_a_session_that_was_seen_later_is_no_part_of_the_past(three: LineageStore) -> None:
+    """An audit in the past leaves out the session that only a later trial saw, though the session is older."""
+    three.render_prompt("ann", record=True)
+    clock = three.views().index.clock
+    then = three.audit("000")
+    three.record("000", Trial(status="discard", core_metric=5.0, specialist="ann"))
+    assert "session" in [each.event.event_type for each in three.audit("000")]
+    assert three.replay(clock).audit("000") == then
+
+
 class TestReadOnly:
     """Nothing is recorded in the past."""
 
