@@ -402,7 +402,9 @@ class Fold:
             "WHERE s.oid = ? AND t.oid = ?"
         )
         found = self._db.execute(sql, (source, target)).fetchone()
-        return not (found and found[0])
+        if found is None:  # a forge attempt leads nowhere
+            return self._db.execute("SELECT 1 FROM forges WHERE oid = ?", (target,)).fetchone() is None
+        return not found[0]
 
 
 @lru_cache(maxsize=4096)

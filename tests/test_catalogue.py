@@ -162,6 +162,14 @@ def test_bad_attempts_are_refused(store, call, error, said):
     assert store.get_relationships() == []
 
 
+def test_a_forged_result_does_not_make_the_history_lead_back(store):
+    """A forge attempt leads nowhere, so checks for cycles may go on stopping early."""
+    store.record_forge_attempt("parse dates", [], "b", True)
+    assert not store._index.leads_back
+    store.add_relationship("a", "b", "tested_by")
+    assert store._index.leads_back
+
+
 def test_a_forge_attempt_is_no_artifact(store):
     """Nothing but forged_from may lead to it."""
     made = store.record_forge_attempt("parse dates")
