@@ -61,6 +61,7 @@ _SHORT_NAME, _CUT_NAME = 24, 19
 
 T = TypeVar("T")
 _MANY = 500
+_KEPT_LINES = 64
 _UP = 10_000
 """Snapshots without a trial that a search for the parent's trial goes past."""
 
@@ -79,6 +80,8 @@ class Views:
         self.index = index
         self.repo = repo
         self.raw_parents = raw_parents
+        self._lines: dict[tuple[str, str], list[tuple[int, Trial]]] = {}
+        self._lines_at: tuple[int, int] | None = None
 
     @property
     def task(self) -> Task:
@@ -323,7 +326,20 @@ class Views:
         return [found[label] for label in first_parent_chain(view.label, up)]
 
     def line(self, oid: str, exp_id: str) -> list[tuple[int, Trial]]:
-        """Return the primary chain to a trial on a snapshot, root first, as numbers in the index and rows."""
+        """
+        Return the primary chain to a trial on a snapshot, root first, as numbers in the index and rows.
+
+        Chains that were asked for lately are kept until anything is written: a long one takes a millisecond to read.
+        """
+        state = self.index.state
+        if state is None or state != self._lines_at or len(self._lines) >= _KEPT_LINES:
+            self._lines.clear()
+            self._lines_at = state
+        if (oid, exp_id) not in self._lines:
+            self._lines[oid, exp_id] = self._line(oid, exp_id)
+        return list(self._lines[oid, exp_id])
+
+    def _line(self, oid: str, exp_id: str) -> list[tuple[int, Trial]]:
         chain: list[tuple[int, Trial]] = []
         cell = exp_id
         found = sorted(self.index.rows(_LINE, oid))

@@ -719,3 +719,19 @@ def test_the_parent_cell_knows_what_was_rewritten(store, git):
     store.link_rewrite("HEAD", old, "amend")
     git("commit", "--allow-empty", "-m", "two")
     assert store.record("HEAD", Trial(status="keep", core_metric=0.9)).parent_exp == "000"
+
+
+def test_a_chain_is_right_after_every_write(tmp_path):
+    """A chain that was asked for before shows what was revised or derived since, here and in another store."""
+    one, other = (LineageStore(tmp_path, writer=name) for name in ("ann", "bob"))
+    one.commit({"a": b"1"}, trial=Trial(exp_id="a", status="keep", core_metric=1.0))
+    one.commit({"a": b"2"}, ["a"], trial=Trial(exp_id="b", status="keep", core_metric=2.0))
+    assert [trial.core_metric for trial in one.chain_to("b")] == [1.0, 2.0]
+    other.record("a", Trial(exp_id="a", status="keep", core_metric=3.0), revise=True)
+    assert [trial.core_metric for trial in one.chain_to("b")] == [3.0, 2.0]
+    with one.batch():
+        one.record("b", Trial(exp_id="b", status="keep", core_metric=4.0), revise=True)
+        assert [trial.core_metric for trial in one.chain_to("b")] == [3.0, 4.0]
+        one.record("b", Trial(exp_id="b", status="keep", core_metric=5.0), revise=True)
+        assert [trial.core_metric for trial in one.chain_to("b")] == [3.0, 5.0]
+    assert [trial.core_metric for trial in other.chain_to("b")] == [3.0, 5.0]

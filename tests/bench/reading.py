@@ -11,7 +11,7 @@ from typing import Any
 from figures import Figure, cost, gain, within
 from peers import Peers
 from stores import REF, Stores, opened
-from timing import Rounds, git, in_turn, over, repeated, timed
+from timing import Rounds, git, in_turn, over, repeated, sampled, timed
 
 RUNS = 200
 REFRESHED = 15
@@ -47,6 +47,9 @@ def queries(stores: Stores, fieldkit: Fieldkit, sizes: list[int]) -> list[Figure
                 "chain_to": (store.chain_to, [built.known["best"], *built.known["late"]], "chain"),
                 "leaderboard(20)": (lambda _, store=store: store.leaderboard(20), [0], "best"),
             }
+            line = built.known["best"]
+            first = sampled(lambda store=store, line=line: afresh(store, line), 9)
+            rows.append(Figure("queries", f"chain_to, first after a write ({built.known['chain']} long)", size, first))
             for name, (work, nodes, peer) in asked.items():
                 ours = over(work, nodes, RUNS, 5.0)
                 if size >= BIG:
@@ -56,6 +59,12 @@ def queries(stores: Stores, fieldkit: Fieldkit, sizes: list[int]) -> list[Figure
                     goal = gain(1000 if size == BIG else None)
                     rows.append(Figure("queries", name, size, ours, "ms", against, theirs.get(peer), goal))
     return rows
+
+
+def afresh(store: LineageStore, name: str) -> float:
+    """Return the seconds of a chain that is asked for right after something was written."""
+    store.views().index.connection.execute("UPDATE meta SET value = value WHERE key = 'clock'")
+    return timed(lambda: store.chain_to(name))
 
 
 def ancestors(stores: Stores, sizes: list[int]) -> list[Figure]:
