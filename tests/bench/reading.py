@@ -13,6 +13,8 @@ from peers import Peers
 from stores import REF, Stores, opened
 from timing import Rounds, git, in_turn, over, repeated, sampled, timed
 
+from gitlineage import LineageStore
+
 RUNS = 200
 REFRESHED = 15
 BIG = 100_000
