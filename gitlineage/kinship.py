@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gitlineage import graph
+from gitlineage import graph, strides
 from gitlineage.models import AncestryNode, CommitOid, Order
 from gitlineage.queries import Entries
 from gitlineage.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
@@ -121,7 +121,7 @@ def merge_bases(views: Views, a: str, b: str, types: Sequence[RelationType] = DE
         return [a]
     found = graph.merge_bases(a, b, lambda nodes: _step(edges(views, nodes, types, up=True), up=True))
     places = _places(views, found)
-    return sorted(found, key=lambda oid: (places.get(oid, _NOWHERE), oid), reverse=True)
+    return sorted(found, key=lambda oid: (places.get(oid, strides.NOWHERE), oid), reverse=True)
 
 
 def evolution(
@@ -234,27 +234,11 @@ def _walk(
     limit = -1 if max_depth is None else max_depth
     if limit < -1:
         raise ValueError(f"a depth is -1 for all or a number from 0, not {limit}")
-    reached: dict[str, tuple[int, Edge]] = {}
-    front = [oid]
-    depth = 0
-    while front and depth != limit:
-        depth += 1
-        found = sorted(edges(views, front, types, up=up), key=lambda edge: edge.order)
-        front = []
-        for edge in found:
-            node = edge.target if up else edge.source
-            if node not in reached and node != oid:
-                reached[node] = (depth, edge)
-                front.append(node)
-    places = _places(views, reached)
-    ordered = sorted(reached, key=lambda node: (reached[node][0], places.get(node, _NOWHERE), node))
+    reached = strides.walk(views, oid, types, limit, up=up)
+    ordered = sorted(reached, key=lambda node: (reached[node].depth, reached[node].place, node))
     entries = Entries(views, ordered)
-    met = ((node, *reached[node]) for node in ordered)
-    return tuple(AncestryNode(CommitOid(node), at, entries, str(edge.type), edge.role) for node, at, edge in met)
-
-
-_NOWHERE = Order(1 << 62, "")
-"""Where what is no snapshot stands among those of equal depth: last."""
+    met = ((node, reached[node]) for node in ordered)
+    return tuple(AncestryNode(CommitOid(node), each.depth, entries, str(each.type), each.role) for node, each in met)
 
 
 def _places(views: Views, nodes: Collection[str]) -> dict[str, Order]:

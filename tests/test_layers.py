@@ -31,7 +31,7 @@ LAYERS: list[list[str]] = [
     ["fold"],
     ["index"],
     ["views", "landing"],
-    ["names", "queries", "derived", "prompts", "search"],
+    ["names", "queries", "derived", "prompts", "search", "strides"],
     ["recorder", "kinship", "verify", "adoption", "blame", "bisecting", "chronicle"],
     ["relating", "diagrams", "inferring"],
     ["forging"],
