@@ -10,6 +10,8 @@ The same on a cluster whose machines have gitlineage and git and reach one remot
 
     python examples/ray_campaign.py --address ray://head:10001 --remote ssh://git@host/campaign.git --workers 32
 
+A cluster that `ray start` made asks for its token: set RAY_AUTH_MODE=token here too, as Ray's documentation says.
+
 Each trial changes one constant of the demo's recipe, a byte n-gram model in pure Python, and trains and scores it.
 """
 
