@@ -159,10 +159,11 @@ class Relations(Ledger):
         return None if found is None else [CommitOid(oid) for oid in found]
 
     @reading
-    def merge_bases(self, a: Id, b: Id) -> list[CommitOid]:
+    def merge_bases(self, a: Id, b: Id, relationship_types: Sequence[str] | None = None) -> list[CommitOid]:
         """Return all lowest common ancestors of two snapshots, relations included (semantics 29)."""
         first, second = resolve(self._views, a), resolve(self._views, b)
-        return [CommitOid(oid) for oid in kinship.merge_bases(self._views, first, second)]
+        found = kinship.merge_bases(self._views, first, second, relation_types(relationship_types))
+        return [CommitOid(oid) for oid in found]
 
     def find_common_ancestor(self, a: Id, b: Id) -> CommitOid | None:
         """Return the lowest common ancestor of two snapshots, of several the latest recorded (semantics 29)."""

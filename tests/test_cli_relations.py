@@ -51,6 +51,16 @@ def test_a_history_takes_any_context(shell: Shell) -> None:
     assert step["metrics"] == {}
 
 
+def test_common_ancestors_over_relations(shell: Shell) -> None:
+    """Recorded successions count beside git parents; other types on request; all lowest ones on request."""
+    assert [each["id"] for each in shell.objects("common-ancestor", "001", "002")] == ["000"]
+    shell("evolve", "001", "002")
+    assert [each["id"] for each in shell.objects("common-ancestor", "002", "001")] == ["001"]
+    shell("relate", "004", "depends_on", "002")
+    found = shell.objects("common-ancestor", "004", "002", "--relations", "depends_on", "--all")
+    assert [each["id"] for each in found] == ["002"]
+
+
 def test_evolution(shell: Shell) -> None:
     """A step is recorded with what was measured, and the history tells it with the others."""
     shell("evolve", "001", "002", "--type", "speed", "--failed", "--metric", "ms=3.5")

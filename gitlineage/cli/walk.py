@@ -5,6 +5,7 @@ Layer 22.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -73,17 +74,25 @@ def leaves(ctx: typer.Context, as_json: options.Json = False) -> None:
 
 
 @command(app, "common-ancestor", "gitlineage common-ancestor 012 014")
-def common_ancestor(ctx: typer.Context, name: options.Id, other: options.Other, as_json: options.Json = False) -> None:
+def common_ancestor(
+    ctx: typer.Context,
+    name: options.Id,
+    other: options.Other,
+    relations: options.Relations = None,
+    every: Annotated[bool, typer.Option("--all", help="Show all lowest ones, the latest recorded first.")] = False,
+    as_json: options.Json = False,
+) -> None:
     """
     Show the latest snapshot that two others go back to
 
-    A snapshot counts as its own ancestor. Two that are unrelated have none, which ends with exit code 1.
+    A snapshot counts as its own ancestor. Two that are unrelated have none, which ends with exit code 1. Without
+    --relations, forks and successions that were recorded count beside git parents.
     """
     with opened(ctx) as store:
-        found = store.common_ancestor(name, other)
-        if found is None:
+        found = store.merge_bases(name, other, options.listed(relations) or None)
+        if not found:
             raise LineageError(f"{name} and {other} have no common ancestor")
-        print_found(store, [found], as_json)
+        print_found(store, [store.snapshot(oid) for oid in (found if every else found[:1])], as_json)
 
 
 @command(app, "same", "gitlineage same 015")
