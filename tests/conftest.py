@@ -1,6 +1,7 @@
 """Shared fixtures: git's configuration blinded, a store with a fixed clock, and a runner for the real git."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,11 @@ import pytest
 from remotes import NO_SSHD, SSHD, Server, bare, served
 
 from gitlineage import LineageStore
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as in the background of a shell: children could not be interrupted
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 _PEOPLE = tuple(f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE"))
