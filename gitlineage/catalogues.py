@@ -92,7 +92,7 @@ class Catalogues(Relations):
         def work(recorder: Recorder) -> None:
             forging.record_forge(self._views, recorder.landing, artifact_id, intent, forger, template_id)
 
-        self._in_batch(work)
+        self.record_with(work)
         return self.entry(artifact_id)
 
     def record_forge_attempt(
@@ -129,7 +129,7 @@ class Catalogues(Relations):
                 )
             )
 
-        self._in_batch(work)
+        self.record_with(work)
         return found[-1]
 
     @reading
@@ -190,11 +190,6 @@ class Catalogues(Relations):
         oid = resolve(self._views, id)
         found = impact.replacements(self._views, oid, similarity, is_subtype)
         return [self._counted(each) for _, each in found]
-
-    def _in_batch(self, work: Any) -> None:
-        """Do several pieces of recording that land together or not at all."""
-        with self.batch():
-            work(self._recorder())
 
     @property
     def _usage(self) -> UsageLog:

@@ -487,6 +487,17 @@ class Ledger:
             with self.batch():
                 return work(self._recorder())
 
+    def record_with(self, work: Callable[[Recorder], R], message: str | None = None) -> R:
+        """
+        Do several pieces of recording as one atomic landing, for importers above the store.
+
+        Args:
+            work: what is done; it is handed the recorder. What it raises leaves nothing behind.
+            message: the activity log's line.
+        """
+        with self.batch(message):
+            return self._write(work)
+
     def _publish(self, landing: Landing, message: str | None, identity: Identity) -> None:
         tip = self._index.tips().get(landing.writer)
         new = publish(landing, self.journal, tip, message=message, identity=identity, durable=self._is_durable(landing))

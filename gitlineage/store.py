@@ -5,9 +5,9 @@ Layer 19. Each method is a line or two over the modules below; what is worth rea
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -49,7 +49,6 @@ _LOOKS = 3
 
 _NAMED = 5
 """Writers that are named when some are left out; the rest are counted."""
-R = TypeVar("R")
 
 
 class LineageStore(Catalogues, Histories):
@@ -239,17 +238,6 @@ class LineageStore(Catalogues, Histories):
             if shape is not None and any(added):
                 recorder.add_table(shape, sum(added))
             return added
-
-    def record_with(self, work: Callable[[Recorder], R], message: str | None = None) -> R:
-        """
-        Do several pieces of recording as one atomic landing, for importers above the store.
-
-        Args:
-            work: what is done; it is handed the recorder. What it raises leaves nothing behind.
-            message: the activity log's line.
-        """
-        with self.batch(message):
-            return self._write(work)
 
     def adopt(self, snapshots: Sequence[Adopted], message: str | None = None) -> list[tuple[CommitOid, bool]]:
         """
