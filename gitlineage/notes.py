@@ -80,10 +80,14 @@ def _shape(raw: bytes) -> tuple[int, int]:
     end = raw.find(b"\0") + 1
     name = raw.find(b" ") + 1
     step = end + 20
-    if not end or len(raw) % step:
+    if not 0 < name < end or len(raw) % step:
         return 0, 0
-    head = raw[:name]
-    regular = all(raw.startswith(head, at) and raw.find(b"\0", at) == at + end - 1 for at in range(0, len(raw), step))
+    count = len(raw) // step
+    regular = (
+        all(raw[at::step] == raw[at : at + 1] * count for at in range(name))
+        and not any(b"\0" in raw[at::step] for at in range(name, end - 1))
+        and raw[end - 1 :: step] == bytes(count)
+    )
     return (step, name) if regular else (0, 0)
 
 

@@ -51,7 +51,7 @@ class Packer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._near = PackWriter(folder)
+        self._near = PackWriter(folder, hasty=True)
         self._helper: Helper | None = None
         self._kept: list[Path] = []
         self.durable = False

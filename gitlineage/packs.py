@@ -8,7 +8,7 @@ that `git gc` could prune before the ref moves, because a ``.keep`` file stands 
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha1
 from itertools import pairwise
@@ -27,7 +27,10 @@ _PLAIN = frozenset(KINDS.values()) | {4}
 """The types of pack entries that stand for themselves: commits, trees, blobs and tags."""
 
 _SHORT = 4096
-"""Bytes below which an object is packed tightly; larger ones are folders of notes, and oids do not shrink."""
+"""Bytes below which an object is packed tightly."""
+
+_BLOCK = 0xFFFF
+"""Bytes that one block of a zlib stream can hold as they are."""
 
 _KEEP = b"gitlineage: in use until the writer's ref has moved\n"
 
@@ -51,10 +54,12 @@ class PackWriter:
 
     Args:
         folder: the repository's ``objects/pack``.
+        hasty: whether large trees are left as they are: oids hardly shrink, and trying takes long.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, hasty: bool = False) -> None:
         self._folder = folder
+        self._hasty = hasty
         self.durable = False
         self._objects: dict[str, Stored] = {}
         self._done: set[bytes] = set()
@@ -78,7 +83,8 @@ class PackWriter:
         if digest not in self._done:
             self._done.add(digest)
             self._objects[oid] = Stored(kind, data)
-            piece = _header(KINDS[kind], len(data)) + _deflate(data)
+            plain = self._hasty and kind == "tree" and len(data) >= _SHORT
+            piece = _header(KINDS[kind], len(data)) + (_stored(data) if plain else _deflate(data))
             self._entries.append(_Entry(digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
             self._size += len(piece)
@@ -125,21 +131,21 @@ class PackWriter:
         self._pieces, self._entries, self._size = [], [], 12
         # a name of its own: a pack with equal content may be on its way out
         name = sha1(trailer + os.urandom(8)).hexdigest()
-        stem = self._folder / f"pack-{name}"
-        keep, pack, final = (stem.with_suffix(suffix) for suffix in (".keep", ".pack", ".idx"))
-        scratch = self._folder / f"tmp_idx_{name}"
+        stem = f"{self._folder}/pack-{name}"
+        keep, pack, scratch = f"{stem}.keep", f"{stem}.pack", f"{self._folder}/tmp_idx_{name}"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _write(keep, [_KEEP])
-            self.kept.append(keep)
-            _write(pack, [body, trailer], self.durable)
-            _write_whole(final, scratch, index, self.durable)
+            if not os.path.isdir(self._folder):
+                self._folder.mkdir(parents=True, exist_ok=True)
+            _write(keep, _KEEP)
+            self.kept.append(Path(keep))
+            _write(pack, body + trailer, self.durable)
+            _write_whole(f"{stem}.idx", scratch, index, self.durable)
             if self.durable:
                 sync(self._folder)
         except OSError:
             for path in (scratch, pack, keep):
                 with suppress(OSError):
-                    path.unlink(missing_ok=True)
+                    os.unlink(path)
             raise
         return done
 
@@ -231,6 +237,15 @@ def _deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def _stored(data: bytes) -> bytes:
+    """Return an object as zlib has it without compression."""
+    pieces = [b"\x78\x01"]
+    for start in range(0, len(data), _BLOCK):
+        part = data[start : start + _BLOCK]
+        pieces += [struct.pack("<BHH", start + _BLOCK >= len(data), len(part), len(part) ^ 0xFFFF), part]
+    return b"".join([*pieces, struct.pack(">I", zlib.adler32(data))])
+
+
 def _header(kind: int, size: int) -> bytes:
     """Return a pack entry's head: type and size, seven bits a byte, the first byte with four of them."""
     first = (kind << 4) | (size & 15)
@@ -281,10 +296,10 @@ def _index(entries: list[_Entry], trailer: bytes) -> bytes:
     return body + sha1(body).digest()
 
 
-def _write_whole(path: Path, scratch: Path, data: bytes, durable: bool) -> None:
+def _write_whole(path: str, scratch: str, data: bytes, durable: bool) -> None:
     """Put a file in its place in one step; `git prune` may take the scratch file away in between."""
     for last in (False, False, True):
-        _write(scratch, [data], durable)
+        _write(scratch, data, durable)
         try:
             os.rename(scratch, path)
             return
@@ -293,10 +308,13 @@ def _write_whole(path: Path, scratch: Path, data: bytes, durable: bool) -> None:
                 raise
 
 
-def _write(path: Path, pieces: Iterable[bytes], durable: bool = False) -> None:
+def _write(path: str, data: bytes, durable: bool = False) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
-    with os.fdopen(handle, "wb") as file:
-        file.writelines(pieces)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
         if durable:
-            file.flush()
-            os.fsync(file.fileno())
+            os.fsync(handle)
+    finally:
+        os.close(handle)
