@@ -17,6 +17,8 @@ PROGRAM = 0o100755
 LINK = 0o120000
 SUBMODULE = 0o160000
 _SIGNATURE = re.compile(r"(.*>) ([0-9]{1,18}) [+-][0-9]{4}")
+NO_OID = "0" * 40
+"""The oid that stands for none in a reflog."""
 is_oid = re.compile(r"[0-9a-f]{40}").fullmatch
 MAX_COMMIT = 16 * 1024 * 1024
 """A larger commit is not read into memory (bytes); it may come from anybody."""
@@ -69,12 +71,26 @@ def _clean(name: str, mail: str) -> Identity:
 
 def format_commit(tree: str, parents: Iterable[str], message: str, who: Identity, moment: datetime) -> bytes:
     """Return a commit object's content."""
-    offset = int((moment.utcoffset() or timedelta()).total_seconds()) // 60
-    seconds = max(int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()), 0)
-    zone = f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02d}{abs(offset) % 60:02d}"
-    signature = f"{who.name} <{who.mail}> {seconds} {zone}"
+    signature = _signature(who, moment)
     above = "".join(f"parent {parent}\n" for parent in parents)
     return f"tree {tree}\n{above}author {signature}\ncommitter {signature}\n\n{message}".encode()
+
+
+def format_move(old: str | None, new: str, message: str, who: Identity, moment: datetime) -> bytes:
+    """Return a reflog's line about a ref that was moved."""
+    said = " ".join(message.split())
+    return f"{old or NO_OID} {new} {_signature(who.clean(), moment)}\t{said}\n".encode()
+
+
+def _signature(who: Identity, moment: datetime) -> str:
+    """Return who did something and when, as git writes it."""
+    zone = moment.tzinfo
+    if zone is None or zone is UTC:
+        return f"{who.name} <{who.mail}> {max(int(moment.replace(tzinfo=UTC).timestamp()), 0)} +0000"
+    offset = int((moment.utcoffset() or timedelta()).total_seconds()) // 60
+    sign = "-" if offset < 0 else "+"
+    seconds = max(int(moment.timestamp()), 0)
+    return f"{who.name} <{who.mail}> {seconds} {sign}{abs(offset) // 60:02d}{abs(offset) % 60:02d}"
 
 
 def parse_commit(oid: str, raw: bytes) -> CommitInfo:

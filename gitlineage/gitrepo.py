@@ -4,6 +4,7 @@ A git repository's objects, refs and configuration; pygit2 is spoken here alone.
 Layer 3. Oids are ``str``, content is ``bytes``, and libgit2's errors end here as ours. Nothing here knows of lineage.
 """
 
+import errno
 import os
 import re
 import time
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import pygit2
 
@@ -20,11 +22,13 @@ from gitlineage.errors import Ambiguous, Conflict, GitFailed, RepositoryError, S
 from gitlineage.gitformats import (
     MAX_COMMIT,
     MAX_TREE,
+    NO_OID,
     TREE,
     CommitInfo,
     Entry,
     Identity,
     format_commit,
+    format_move,
     format_tree,
     is_oid,
     packed_lines,
@@ -41,6 +45,7 @@ _KINDS = {
     "blob": pygit2.enums.ObjectType.BLOB,
 }
 _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
+T = TypeVar("T")
 _SHORTEST = 4
 """Signs that git takes for the beginning of an oid at the least."""
 
@@ -48,6 +53,9 @@ _SHORTEST = 4
 _RECENT = 2000
 """Objects that stay readable without a look at the disk after they were written."""
 
+
+_TRIES = 10
+"""Times that a folder is made which another program removes because it is empty."""
 
 _LOCK_AGE = 60.0
 """Seconds after which a lock file that others may hold for long counts as left behind."""
@@ -386,29 +394,74 @@ class GitRepo:
             self._packed_seen[prefix] = (stamp, [name.decode("utf-8", "replace") for name in names])
         return self._packed_seen[prefix][1]
 
-    def move_ref(self, name: str, new: str, old: str | None, message: str = "", *, durable: bool = False) -> bool:
+    def move_ref(
+        self,
+        name: str,
+        new: str,
+        old: str | None,
+        message: str = "",
+        *,
+        who: Identity | None = None,
+        durable: bool = False,
+    ) -> bool:
         """
         Move a ref by compare-and-swap; ``old`` is ``None`` for one that must not exist yet.
+
+        The file is locked, written and put in its place as git does it. libgit2's transaction does the same in twice
+        the time, which is a tenth of what recording one trial costs.
 
         Args:
             name: the ref.
             new: where to.
             old: where it must stand.
             message: for the reflog.
+            who: for the reflog; by default whoever git's configuration says.
             durable: have the disk confirm the objects, then the ref, before this returns.
 
         Returns:
             Whether it was moved; not when it no longer is where the caller saw it.
         """
         self._flush(durable)
-        with _writing(self.commondir), self._repo.transaction() as transaction:
-            self._patiently(name, lambda: transaction.lock_ref(name))
-            if self.ref(name) != old:
-                return False
-            transaction.set_target(name, pygit2.Oid(hex=new), message=message or None)
+        path = f"{self.commondir}/{name}"
+        lock = f"{path}.lock"
+        with _writing(self.commondir):
+            file = self._patiently(name, lambda: _lock_file(lock))
+            try:
+                try:
+                    if self.ref(name) != old:
+                        return False
+                    os.write(file, f"{new}\n".encode())
+                finally:
+                    os.close(file)
+                self._log_move(name, old, new, message, who or self.identity())
+                os.rename(lock, path)
+                lock = ""
+            finally:
+                if lock:
+                    os.unlink(lock)
         if durable:
             self._confirm(name)
         return True
+
+    def _log_move(self, name: str, old: str | None, new: str, message: str, who: Identity) -> None:
+        """Add a line to a ref's reflog, where git would keep one."""
+        log = f"{self.commondir}/logs/{name}"
+        try:
+            file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if not self._wants_reflogs():
+                return
+            os.makedirs(os.path.dirname(log), exist_ok=True)
+            file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(file, format_move(old, new, message, who, datetime.now().astimezone()))
+        finally:
+            os.close(file)
+
+    def _wants_reflogs(self) -> bool:
+        """Whether git would begin a reflog for a ref of notes: always, never, or where there is a working tree."""
+        wanted = (self.config("core.logAllRefUpdates") or "").lower()
+        return wanted == "always" or (self.flag("core.logAllRefUpdates") if wanted else not self._repo.is_bare)
 
     def move_refs(self, moves: Mapping[str, tuple[str | None, str | None]], message: str) -> bool:
         """
@@ -430,7 +483,7 @@ class GitRepo:
             if new is None:
                 lines.append(f"delete {name} {old}\n")
             else:
-                lines.append(f"update {name} {new} {old or '0' * 40}\n")
+                lines.append(f"update {name} {new} {old or NO_OID}\n")
         who = self.identity()
         variables = {"GIT_COMMITTER_NAME": who.name, "GIT_COMMITTER_EMAIL": who.mail}
         words = ["--git-dir", str(self.gitdir), "update-ref", "-m", message, "--stdin"]
@@ -524,7 +577,7 @@ class GitRepo:
             if self.ref(name) is not None:
                 raise OSError(f"failed to lock the packed refs to delete {name}")
 
-    def _patiently(self, name: str, action: Callable[[], object]) -> None:
+    def _patiently(self, name: str, action: Callable[[], T]) -> T:
         """Do something that locks a ref; a lock file that stays as it is was left by a killed process and goes."""
         if not pygit2.reference_is_valid_name(name):
             raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
@@ -533,10 +586,9 @@ class GitRepo:
         seen: int | None = None
         while True:
             try:
-                action()
-                return
+                return action()
             except (OSError, pygit2.GitError) as error:
-                if "lock" not in str(error):
+                if "lock" not in str(error) or getattr(error, "errno", None) not in (None, errno.EEXIST):
                     raise
                 self._reopen()
                 seen = seen or _mtime(path)
@@ -582,9 +634,13 @@ class GitRepo:
 
     def config(self, key: str) -> str | None:
         """Return a configuration value from any of git's files, or ``None``."""
-        with _foreign("cannot read git's configuration"):
-            configuration = self._repo.config
-            return configuration[key] if key in configuration else None  # noqa: SIM401 - it has no get()
+        try:
+            return self._repo.config[key]
+        except KeyError:
+            return None
+        except (pygit2.GitError, OSError, ValueError):
+            with _foreign("cannot read git's configuration"):
+                raise
 
     def configs(self, key: str) -> list[str]:
         """Return all the values of a configuration key that may be given several times."""
@@ -686,6 +742,16 @@ def _writing(place: Path) -> Iterator[None]:
     except (pygit2.GitError, OSError, KeyError, ValueError) as error:
         text = str(error).strip("'\"")
         raise StorageError(f"cannot write to {place}: {text}; nothing was recorded") from error
+
+
+def _lock_file(path: str) -> int:
+    """Make the lock file of a ref, and the folders that it is in; git may remove empty ones meanwhile."""
+    for _ in range(_TRIES):
+        try:
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+    raise OSError(f"cannot make {path}: its folder keeps going away")
 
 
 def _loose_refs(root: str, prefix: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from gitlineage import program
 from gitlineage.errors import GitFailed
+from gitlineage.gitformats import NO_OID
 from gitlineage.journal import PREFIX
 from gitlineage.message import one_line, subject
 from gitlineage.store import LineageStore
@@ -17,7 +18,6 @@ from gitlineage.trial import Trial
 PATIENCE = 5.0
 """Seconds that a hook waits for another process's landing before it lets git go on."""
 
-_ZERO = "0" * 40
 _WALK = 10_000
 """Commits of a merge that are looked at for trials."""
 
@@ -110,7 +110,7 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
     if writer is None or store.repo.ref(ref) is None:
         return ""
     updates = [words for line in lines if len(words := line.split()) == 4]
-    if any(words[2] == ref for words in updates) or (updates and all(words[1] == _ZERO for words in updates)):
+    if any(words[2] == ref for words in updates) or (updates and all(words[1] == NO_OID for words in updates)):
         return ""
     words = ["push", "--no-verify", "--quiet", remote, f"{ref}:{ref}"]
     try:

@@ -143,7 +143,7 @@ class Journal:
         message = compose(subject, [("Clock", str(clock))])
         after = self._trees.put(tree, notes)
         new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
-        moved = self._repo.move_ref(PREFIX + writer, new, tip, f"lineage: {subject}", durable=durable)
+        moved = self._repo.move_ref(PREFIX + writer, new, tip, f"lineage: {subject}", who=identity, durable=durable)
         return new if moved else None
 
     def clock(self, tip: str) -> int:

@@ -13,7 +13,7 @@ import msgspec
 
 from gitlineage import codec, program, signing
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
-from gitlineage.gitformats import FILE, TREE, CommitInfo, Entry
+from gitlineage.gitformats import FILE, NO_OID, TREE, CommitInfo, Entry
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, Recorded, check_name, decode_note
 from gitlineage.message import one_line, trailer_lines
@@ -28,7 +28,6 @@ _MAX_TREE = 64 << 20
 _TOLD = 20
 """Breaches that are told of one ref; the rest are not looked for."""
 
-_ZERO = "0" * 40
 _NAME = re.compile(r"[0-9a-f]+")
 
 
@@ -67,7 +66,9 @@ class Rules:
         """Return what a push does that is not allowed, one line each; nothing where all of it may come in."""
         sound: list[Update] = []
         ours = (update for update in updates if f"{update.ref}/".startswith(PREFIX))
-        for update in sorted(ours, key=lambda update: update.new == _ZERO):  # an archive may come with what it replaces
+        for update in sorted(
+            ours, key=lambda update: update.new == NO_OID
+        ):  # an archive may come with what it replaces
             told = 0
             for breach in self._of(update):
                 yield f"{one_line(update.ref)}: {one_line(breach)}"
@@ -75,7 +76,7 @@ class Rules:
                 if told >= _TOLD:
                     yield f"{one_line(update.ref)}: there may be more, the rest was not looked at"
                     break
-            if not told and update.new != _ZERO:
+            if not told and update.new != NO_OID:
                 sound.append(update)
                 self._came[update.ref] = update.new
         if sound:
@@ -83,7 +84,7 @@ class Rules:
 
     def _of(self, update: Update) -> Iterator[str]:
         writer = update.ref.removeprefix(PREFIX)
-        if update.new == _ZERO:
+        if update.new == NO_OID:
             if not self._may_go(writer, update.old):
                 yield "a writer's ref is not deleted; git config lineage.allowDelete on the server may name it"
             return
@@ -94,7 +95,7 @@ class Rules:
             return
         try:
             chain = self._chain(update, self._journal.genesis(writer))
-            before = self._repo.commit(update.old).tree if update.old != _ZERO else None
+            before = self._repo.commit(update.old).tree if update.old != NO_OID else None
             checked = self._verifier
             for info in chain:
                 yield from self._notes_of(before, info.tree, writer)
@@ -127,14 +128,14 @@ class Rules:
         Raises:
             RepositoryError: they do not lead along first parents to where the ref was, or to the writer's genesis.
         """
-        end = genesis if update.old == _ZERO else update.old
+        end = genesis if update.old == NO_OID else update.old
         found: list[CommitInfo] = []
         at = update.new
         while at != end:
             self._refuse_over(at, _MAX_COMMIT, "a commit")
             found.append(info := self._repo.commit(at))
             if not info.parents:
-                if update.old == _ZERO:
+                if update.old == NO_OID:
                     raise RepositoryError("it does not begin at its writer's first commit, so it is no writer's ref")
                 raise RepositoryError(
                     f"it was rewritten: {end[:12]}, where it stands here, is not among its first parents; "
