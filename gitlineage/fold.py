@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,9 @@ from gitlineage.models import Order, Task
 from gitlineage.relation import relation_type
 from gitlineage.similarity import tokens
 from gitlineage.trial import Trial, split_number
+
+_SHOWN = ("keep", "baseline")
+"""Statuses of trials that refs are for."""
 
 _WAITING = 5000
 """Snapshots and trials that wait at most before they are written."""
@@ -43,6 +46,42 @@ _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highes
 _row_decoder = msgspec.json.Decoder(dict[str, str])
 
 
+class State(NamedTuple):
+    """
+    What an index says as a whole.
+
+    Args:
+        task: what the campaign optimises; ``None`` while nobody has said it.
+        clock: the highest plausible clock.
+        done: how many trials have a result.
+        backward: whether some snapshot was, or may have been, recorded before one that it goes back to.
+        snapshot: the number of the next snapshot.
+        trial: the number of the next trial.
+    """
+
+    task: Task | None
+    clock: int
+    done: int
+    backward: bool
+    snapshot: int
+    trial: int
+
+
+def read_state(connection: sqlite3.Connection) -> State:
+    """Return what an index says as a whole."""
+    told = dict(connection.execute("SELECT key, value FROM meta"))
+    back = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
+    last = [connection.execute(f"SELECT max(id) FROM {name}").fetchone()[0] for name in ("snapshots", "trials")]
+    return State(
+        task=msgspec.json.decode(told["task"], type=Task) if "task" in told else None,
+        clock=int(told.get("clock", 0)),
+        done=int(told.get("done", 0)),
+        backward=bool(back and back[0]),
+        snapshot=(last[0] or 0) + 1,
+        trial=(last[1] or 0) + 1,
+    )
+
+
 class Fold:
     """
     Folds events inside one transaction on an index.
@@ -50,28 +89,24 @@ class Fold:
     Args:
         connection: the index, in a transaction until `finish`.
         repo: where commits are read from.
-        task: what the campaign optimises so far.
-        clock: the highest plausible clock so far.
-        done: how many trials have a result so far.
+        state: what the index says so far.
         whole: whether the index is empty and without its indexes; they are then made, and links joined, at the end.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, repo: GitRepo, task: Task | None, clock: int, done: int, whole: bool
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, repo: GitRepo, state: State, whole: bool) -> None:
         self._db = connection
         self._repo = repo
-        self.task = task
-        self.clock = clock
-        self.done = done
+        self.task = state.task
+        self.clock = state.clock
+        self.done = state.done
         self.whole = whole
         self.touched: set[int] = set()
         self.opened: set[str] = set()
         self.skipped: list[Problem] = []
         self._links = Links(connection, repo)
         self._numbers: dict[str, int] = {}
-        self._next_snapshot = self._free("snapshots")
-        self._next_trial = self._free("trials")
+        self._next_snapshot = state.snapshot
+        self._next_trial = state.trial
         self._written = self._next_snapshot
         self._snapshots: dict[str, list[Any]] = {}
         self._parents: list[tuple[int, int, str]] = []
@@ -82,12 +117,8 @@ class Fold:
         self._highest = -1
         self._related: list[tuple[str, str]] = []
         self._looked_at = 0
-        found = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
-        self._backward = bool(found and found[0])
+        self._backward = state.backward
         self._numbered: dict[str, int] = {}
-
-    def _free(self, table: str) -> int:
-        return int(self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()[0])
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -216,7 +247,7 @@ class Fold:
         cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), _json(event.row))
         orders = (*_key(place), *_key(order))
         self._trials[snapshot, exp_id] = [number, snapshot, exp_id, *cells, event.raw, event.saw, *orders]
-        if not self.whole:
+        if not self.whole and (known is not None or status in _SHOWN):
             self.touched.add(number)
 
     def _known(self, snapshot: int, exp_id: str) -> list[Any] | None:
@@ -362,7 +393,8 @@ class Fold:
                 self._backward = self._backward or between or self._links_lead_back(first)
         if self._trials:
             _insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
-            _insert(self._db, "INSERT OR IGNORE INTO revised", 1, [(number,) for number in self._revised])
+            if self._revised:
+                _insert(self._db, "INSERT OR IGNORE INTO revised", 1, [(number,) for number in self._revised])
             self._trials.clear()
             self._revised.clear()
             self._names.clear()
@@ -374,10 +406,16 @@ class Fold:
             self._links.add_all()
             self._backward = self._backward or self._links_lead_back(0)
         backward = self.leads_back()
-        self._db.executemany(_NUMBERED, self._numbered.items())
+        if self._numbered:
+            self._db.executemany(_NUMBERED, self._numbered.items())
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
         if backward:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
+
+    @property
+    def state(self) -> State:
+        """What the index says as a whole, with what this transaction folded; after `finish`."""
+        return State(self.task, self.clock, self.done, self._backward, self._next_snapshot, self._next_trial)
 
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""

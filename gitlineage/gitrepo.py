@@ -45,6 +45,9 @@ _KINDS = {
     "blob": pygit2.enums.ObjectType.BLOB,
 }
 _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
+_COMMITS = 64
+"""Commits that were read last and stay parsed."""
+
 T = TypeVar("T")
 _SHORTEST = 4
 """Signs that git takes for the beginning of an oid at the least."""
@@ -86,10 +89,13 @@ class GitRepo:
         self._borrowed = tuple(borrowed)
         self._borrow()
         self._odb = self._repo.odb
+        self._settings = self._repo.config
         self._pack: Packer | None = None
         self.unconfirmed = ""
+        self.landings = 0
         self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
         self._recent: dict[str, Stored] = {}
+        self._commits: dict[str, CommitInfo] = {}
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
         self._packs = self.commondir / "objects" / "pack"
@@ -138,6 +144,7 @@ class GitRepo:
         self._odb = self._repo.odb
         self._borrow()
         self._recent.clear()
+        self._commits.clear()
 
     def _borrow(self) -> None:
         for folder in self._borrowed:
@@ -226,12 +233,17 @@ class GitRepo:
         Raises:
             RepositoryError: the object is missing or no commit.
         """
+        if known := self._commits.get(oid):
+            return known
         found = self._load(oid, MAX_COMMIT)
         if found.kind != "commit":
             raise RepositoryError(f"{oid} is a {found.kind}, not a commit")
         info = parse_commit(oid, found.data)
         if not is_oid(info.tree) or not all(map(is_oid, info.parents)):
             raise RepositoryError(f"{oid} is a broken commit: its tree or a parent is no oid")
+        if len(self._commits) >= _COMMITS:
+            self._commits.clear()
+        self._commits[oid] = info
         return info
 
     def parents(self, oid: str) -> tuple[str, ...]:
@@ -401,7 +413,7 @@ class GitRepo:
         old: str | None,
         message: str = "",
         *,
-        who: Identity | None = None,
+        signature: tuple[Identity, datetime] | None = None,
         durable: bool = False,
     ) -> bool:
         """
@@ -415,7 +427,7 @@ class GitRepo:
             new: where to.
             old: where it must stand.
             message: for the reflog.
-            who: for the reflog; by default whoever git's configuration says.
+            signature: who moves it and when, for the reflog; by default as git's configuration and the clock say.
             durable: have the disk confirm the objects, then the ref, before this returns.
 
         Returns:
@@ -433,7 +445,8 @@ class GitRepo:
                     os.write(file, f"{new}\n".encode())
                 finally:
                     os.close(file)
-                self._log_move(name, old, new, message, who or self.identity())
+                who, moment = signature or (self.identity(), datetime.now().astimezone())
+                self._log_move(name, format_move(old, new, message, who, moment))
                 os.rename(lock, path)
                 lock = ""
             finally:
@@ -443,7 +456,7 @@ class GitRepo:
             self._confirm(name)
         return True
 
-    def _log_move(self, name: str, old: str | None, new: str, message: str, who: Identity) -> None:
+    def _log_move(self, name: str, line: bytes) -> None:
         """Add a line to a ref's reflog, where git would keep one."""
         log = f"{self.commondir}/logs/{name}"
         try:
@@ -454,7 +467,7 @@ class GitRepo:
             os.makedirs(os.path.dirname(log), exist_ok=True)
             file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            os.write(file, format_move(old, new, message, who, datetime.now().astimezone()))
+            os.write(file, line)
         finally:
             os.close(file)
 
@@ -635,9 +648,7 @@ class GitRepo:
     def config(self, key: str) -> str | None:
         """Return a configuration value from any of git's files, or ``None``."""
         try:
-            return self._repo.config[key]
-        except KeyError:
-            return None
+            return self._settings[key] if key in self._settings else None
         except (pygit2.GitError, OSError, ValueError):
             with _foreign("cannot read git's configuration"):
                 raise
@@ -645,43 +656,41 @@ class GitRepo:
     def configs(self, key: str) -> list[str]:
         """Return all the values of a configuration key that may be given several times."""
         with _foreign("cannot read git's configuration"):
-            configuration = self._repo.config
-            found = configuration.get_multivar(key) if key in configuration else ()
+            found = self._settings.get_multivar(key) if key in self._settings else ()
             return [value for value in found if value is not None]
 
     def flag(self, key: str) -> bool:
         """Whether a configuration value is true as git reads it; one that is missing is not."""
         with _foreign(f"git config {key}"):
-            configuration = self._repo.config
-            return key in configuration and bool(configuration.get_bool(key))
+            return key in self._settings and bool(self._settings.get_bool(key))
 
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration."""
         with _writing(self.commondir):
-            self._repo.config[key] = value
+            self._settings[key] = value
 
     def config_values(self, key: str) -> list[str]:
         """Return all values of a key that may have several, in order."""
         with _foreign("cannot read git's configuration"):
-            return [value or "" for value in self._repo.config.get_multivar(key)]
+            return [value or "" for value in self._settings.get_multivar(key)]
 
     def add_config(self, key: str, value: str) -> None:
         """Give a key of the repository's own configuration one more value, unless it has it."""
         if value not in self.config_values(key):
             with _writing(self.commondir):
-                self._repo.config.set_multivar(key, "^$", value)
+                self._settings.set_multivar(key, "^$", value)
 
     def replace_config(self, key: str, old: str, new: str) -> None:
         """Put another value in the place of one, where a key of the repository's own configuration has it."""
         if old in self.config_values(key):
             with _writing(self.commondir):
-                self._repo.config.set_multivar(key, f"^{re.escape(old)}$", new)
+                self._settings.set_multivar(key, f"^{re.escape(old)}$", new)
 
     def remove_config(self, key: str, value: str) -> None:
         """Take a value from a key of the repository's own configuration, where it has it."""
         if value in self.config_values(key):
             with _writing(self.commondir):
-                self._repo.config.delete_multivar(key, f"^{re.escape(value)}$")
+                self._settings.delete_multivar(key, f"^{re.escape(value)}$")
 
     def remotes(self) -> list[str]:
         """Return the names of the remotes, sorted."""

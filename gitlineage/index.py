@@ -13,10 +13,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from gitlineage.errors import Invalid, LineageError
-from gitlineage.fold import Fold, read_row
+from gitlineage.fold import Fold, State, read_row, read_state
 from gitlineage.gitformats import CommitInfo
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Journal, Problem, Recorded
@@ -27,6 +25,9 @@ from gitlineage.trial import Trial
 
 _CACHE = 256 * 1024
 """Pages that SQLite may hold in memory (KiB), so that a large landing is not read back while it is written."""
+
+_AHEAD = 4000
+"""Pages of the write-ahead log after which SQLite moves them into the file, which waits for the disk."""
 
 _TELL = 500
 """Events between two words about how far a build is."""
@@ -57,6 +58,7 @@ class Index:
         self.opened: set[str] = set()
         self.skipped: list[Problem] = []
         self.built = False
+        self._known: tuple[int, State] | None = None
         self._file = _file_behind(path) if path is not None else None
         self.connection = sqlite3.connect(self._file or ":memory:", isolation_level=None, timeout=30)
         try:
@@ -71,6 +73,7 @@ class Index:
             self.connection.execute("PRAGMA synchronous = NORMAL")
             self.connection.execute("PRAGMA temp_store = MEMORY")
             self.connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+            self.connection.execute(f"PRAGMA wal_autocheckpoint = {_AHEAD}")
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
             tables = {
                 name for (name,) in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -171,34 +174,26 @@ class Index:
     @property
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
-        if self._fold is not None:
-            return self._fold.leads_back()
-        found = self.one("SELECT value FROM hints WHERE key = 'backward'")
-        return bool(found and found[0])
+        return self._fold.leads_back() if self._fold is not None else self._asked().backward
 
     @property
     def clock(self) -> int:
         """The highest plausible clock of any event, which what is recorded next goes on from."""
-        if self._fold is not None:
-            return self._fold.clock
-        found = self.one("SELECT value FROM meta WHERE key = 'clock'")
-        return int(found[0]) if found else 0
+        return self._fold.clock if self._fold is not None else self._asked().clock
 
     @property
     def done(self) -> int:
         """How many trials have a result."""
-        if self._fold is not None:
-            return self._fold.done
-        found = self.one("SELECT value FROM meta WHERE key = 'done'")
-        return int(found[0]) if found else 0
+        return self._fold.done if self._fold is not None else self._asked().done
 
     @property
     def task(self) -> Task | None:
         """The campaign's task, or ``None`` while nobody has set it."""
-        if self._fold is not None:
-            return self._fold.task
-        found = self.one("SELECT value FROM meta WHERE key = 'task'")
-        return msgspec.json.decode(found[0], type=Task) if found else None
+        return self._fold.task if self._fold is not None else self._asked().task
+
+    def _asked(self) -> State:
+        with _damage():
+            return self._whole_state()
 
     # -- folding -------------------------------------------------------------------------------------------
 
@@ -223,7 +218,7 @@ class Index:
                 if whole:
                     for name in INDEX_NAMES:
                         self.connection.execute(f"DROP INDEX IF EXISTS {name}")
-                self._fold = Fold(self.connection, self._repo, self.task, self.clock, self.done, whole)
+                self._fold = Fold(self.connection, self._repo, self._whole_state(), whole)
                 yield self._fold
                 self._fold.flush()
                 if whole:
@@ -231,16 +226,28 @@ class Index:
                         self.connection.execute(statement)
                 self._fold.finish()
                 self.connection.execute("COMMIT")
+                self._known = self._version(), self._fold.state
             self.touched |= self._fold.touched
             self.opened |= self._fold.opened
             self.skipped += self._fold.skipped
             self.built = self.built or whole
         except BaseException:
+            self._known = None
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
             raise
         finally:
             self._fold = None
+
+    def _version(self) -> int:
+        """Return a number that changes whenever another connection writes to the file."""
+        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _whole_state(self) -> State:
+        """Return what the index says as a whole; it is known where nobody has written since this store did."""
+        if self._known is None or self._known[0] != self._version():
+            self._known = self._version(), read_state(self.connection)
+        return self._known[1]
 
     def refresh(self, journal: Journal, advance: Callable[[int], None] | None = None) -> bool:
         """

@@ -65,6 +65,7 @@ class Journal:
         self._repo = repo
         self._trees = NotesTrees(repo)
         self._archived: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._landed: tuple[str, int] | None = None
 
     def tips(self) -> dict[str, str]:
         """Return where each writer's ref stands, by writer."""
@@ -96,6 +97,7 @@ class Journal:
         moment: datetime,
         keep: Sequence[str] = (),
         reached: Collection[str] = (),
+        novel: Collection[str] = (),
         durable: bool = False,
     ) -> str | None:
         """
@@ -111,6 +113,7 @@ class Journal:
             moment: when.
             keep: commits to keep alive besides those annotated.
             reached: commits that others of the landing have as parents, so that they stay alive through them.
+            novel: objects that have just been made, so that they have no notes yet.
             durable: have the disk confirm it before this returns.
 
         Returns:
@@ -129,8 +132,9 @@ class Journal:
         for oid, line in lines:
             added.setdefault(oid, []).append(line)
         alive = [oid for oid in (*added, *keep) if oid != genesis]
-        fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and not self._trees.has(tree, oid)]
-        notes = {oid: _joined(self._trees.get(tree, oid), new) for oid, new in added.items()}
+        known = {oid for oid in (*added, *keep) if oid not in novel and self._trees.has(tree, oid)}
+        fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and oid not in known]
+        notes = {oid: _joined(self._trees.get(tree, oid) if oid in known else b"", new) for oid, new in added.items()}
         for oid, note in notes.items():
             if len(note) > MAX_NOTE:
                 raise Invalid(f"the events on {oid} would take {len(note):,} bytes, over the limit of {MAX_NOTE:,}")
@@ -143,11 +147,17 @@ class Journal:
         message = compose(subject, [("Clock", str(clock))])
         after = self._trees.put(tree, notes)
         new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
-        moved = self._repo.move_ref(PREFIX + writer, new, tip, f"lineage: {subject}", who=identity, durable=durable)
-        return new if moved else None
+        if not self._repo.move_ref(
+            PREFIX + writer, new, tip, f"lineage: {subject}", signature=(identity, moment), durable=durable
+        ):
+            return None
+        self._landed = new, clock
+        return new
 
     def clock(self, tip: str) -> int:
         """Return the Lamport clock that a commit of a writer's ref carries; 0 where it carries none."""
+        if self._landed is not None and self._landed[0] == tip:
+            return self._landed[1]
         for key, value in trailer_lines(self._repo.commit(tip).message):
             if key == "Clock" and value.isascii() and value.isdecimal() and len(value) < _DIGITS:
                 return int(value)
@@ -157,9 +167,11 @@ class Journal:
         """Return the clock of a ref's last commit that carries one; git's own notes commands add some that do not."""
         at = tip
         for _ in range(_WITHOUT_CLOCK):
-            parents = self._repo.parents(at)
-            if (clock := self.clock(at)) or not parents:
+            if clock := self.clock(at):
                 return clock
+            parents = self._repo.parents(at)
+            if not parents:
+                return 0
             at = parents[0]
         return 0
 

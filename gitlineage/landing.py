@@ -112,6 +112,7 @@ class Landing:
         self.lines: list[tuple[str, bytes]] = []
         self.keep: list[str] = []
         self.reached: set[str] = set()
+        self.novel: set[str] = set()
         self.subjects: list[str] = []
         self.clock = max(index.clock, clock)
         self.published = False
@@ -140,6 +141,8 @@ class Landing:
         self.events.append((oid, stamped))
         if made is not None:
             self.reached.update(made.parents)
+            if made.novel:
+                self.novel.add(oid)
         self.subjects.append(subject)
         self._index.fold(Recorded(self.writer, oid, stamped), trial, made)
 
@@ -186,6 +189,7 @@ def publish(
         moment=landing.moment(),
         keep=landing.keep,
         reached=landing.reached,
+        novel=landing.novel,
         durable=durable,
     )
 

@@ -17,6 +17,8 @@ MAX_NOTE = 16 * 1024 * 1024
 """A longer note is not read into memory (bytes)."""
 
 _LEVELS = 2
+_FULL = 256
+"""Entries of a folder that has one for every name of two hexadecimal digits."""
 _CACHE = 4096
 _KEPT = 1 << 20
 """A larger tree is not kept in memory (bytes); ours never come near."""
@@ -41,8 +43,11 @@ class Folder:
             return self.entries().get(name)
         if len(name) != self._step - self._name - 21:
             return None
-        at = self._place(name.encode()) * self._step
-        return next(iter(parse_tree(self.raw[at : at + self._step]).values())) if self._is(at, name) else None
+        key = name.encode()
+        at = self._place(key) * self._step
+        if self._at(at) != key:
+            return None
+        return Entry(int(self.raw[: self._name - 1], 8), self.raw[at + self._step - 20 : at + self._step].hex())
 
     def entries(self) -> dict[str, Entry]:
         """Return all entries by name."""
@@ -57,22 +62,24 @@ class Folder:
         """Return the tree with some entries added or replaced."""
         if len(changes) != 1 or not self._step:
             return Folder(format_tree({**self.entries(), **changes}))
-        (name,) = changes
-        piece = format_tree(changes)
-        if _shape(piece) != (self._step, self._name) or piece[: self._name] != self.raw[: self._name]:
+        ((name, entry),) = changes.items()
+        key = name.encode()
+        head = b"%o " % entry.mode
+        if len(head) + len(key) + 21 != self._step or not self.raw.startswith(head):
             return Folder(format_tree({**self.entries(), **changes}))
-        at = self._place(name.encode()) * self._step
-        after = at + (self._step if self._is(at, name) else 0)
-        return Folder(self.raw[:at] + piece + self.raw[after:], (self._step, self._name))
+        at = self._place(key) * self._step
+        after = at + (self._step if self._at(at) == key else 0)
+        piece = b"%b%b\0%b" % (head, key, bytes.fromhex(entry.oid))
+        return Folder(b"".join((self.raw[:at], piece, self.raw[after:])), (self._step, self._name))
 
     def _place(self, name: bytes) -> int:
+        """Return the number of entries before a name."""
+        if len(self.raw) == _FULL * self._step and len(name) == 2:  # there is an entry for each of them
+            return int(name, 16)
         return bisect_left(range(len(self.raw) // self._step), name, key=lambda at: self._at(at * self._step))
 
     def _at(self, at: int) -> bytes:
         return self.raw[at + self._name : at + self._step - 21]
-
-    def _is(self, at: int, name: str) -> bool:
-        return self._at(at) == name.encode()
 
 
 def _shape(raw: bytes) -> tuple[int, int]:

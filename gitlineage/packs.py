@@ -54,7 +54,7 @@ class PackWriter:
 
     Args:
         folder: the repository's ``objects/pack``.
-        hasty: whether large trees are left as they are: oids hardly shrink, and trying takes long.
+        hasty: whether trees are left as they are: oids hardly shrink, and trying takes long.
     """
 
     def __init__(self, folder: Path, *, hasty: bool = False) -> None:
@@ -83,7 +83,7 @@ class PackWriter:
         if digest not in self._done:
             self._done.add(digest)
             self._objects[oid] = Stored(kind, data)
-            plain = self._hasty and kind == "tree" and len(data) >= _SHORT
+            plain = self._hasty and kind == "tree"
             piece = _header(KINDS[kind], len(data)) + (_stored(data) if plain else _deflate(data))
             self._entries.append(_Entry(digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
@@ -240,7 +240,7 @@ def _deflate(data: bytes) -> bytes:
 def _stored(data: bytes) -> bytes:
     """Return an object as zlib has it without compression."""
     pieces = [b"\x78\x01"]
-    for start in range(0, len(data), _BLOCK):
+    for start in range(0, max(len(data), 1), _BLOCK):
         part = data[start : start + _BLOCK]
         pieces += [struct.pack("<BHH", start + _BLOCK >= len(data), len(part), len(part) ^ 0xFFFF), part]
     return b"".join([*pieces, struct.pack(">I", zlib.adler32(data))])
@@ -278,18 +278,21 @@ def _entries(index: bytes, size: int) -> list[tuple[bytes, int, int, int]]:
 def _index(entries: list[_Entry], trailer: bytes) -> bytes:
     """Return the pack's index in git's format, version 2."""
     ordered = sorted(entries)
-    counts = [0] * 256
-    for entry in ordered:
-        counts[entry.oid[0]] += 1
-    total = 0
-    fanout = [total := total + count for count in counts]
+    fanout = []
+    first = 0
+    for number, (oid, _, _) in enumerate(ordered):
+        if oid[0] != first:
+            fanout.append(struct.pack(">I", number) * (oid[0] - first))
+            first = oid[0]
+    count = len(ordered)
+    oids, crcs, offsets = zip(*ordered, strict=True)
     body = b"".join(
         [
-            b"\xfftOc",
-            struct.pack(">I256I", 2, *fanout),
-            b"".join(entry.oid for entry in ordered),
-            struct.pack(f">{len(ordered)}I", *(entry.crc for entry in ordered)),
-            struct.pack(f">{len(ordered)}I", *(entry.offset for entry in ordered)),
+            b"\xfftOc\0\0\0\2",
+            *fanout,
+            struct.pack(">I", count) * (256 - first),
+            *oids,
+            struct.pack(f">{2 * count}I", *crcs, *offsets),
             trailer,
         ]
     )

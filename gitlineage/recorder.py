@@ -406,7 +406,7 @@ class Recorder:
 
     def _tree_of(self, oid: str) -> str:
         """Return a commit's tree; those that this landing made are known."""
-        return self._trees.get(oid) or self._repo.commit(oid).tree
+        return self._trees.get(oid) or self._views.tree(oid) or self._repo.commit(oid).tree
 
     def _parent_id(self, parents: Iterable[str]) -> str | None:
         for oid in parents:

@@ -24,7 +24,7 @@ MANY_SMALL = 24
 """Packs of one size that may lie side by side before they are joined."""
 
 _EACH = 4
-"""Landings between two looks at the packs' sizes."""
+"""Landings of one process between two looks at the packs; the first one looks."""
 
 _SIZES = (0, 1 << 18, 1 << 23)
 """Bounds of the sizes (bytes) within which packs are joined: single landings, then what comes of joining them."""
@@ -41,6 +41,9 @@ def tidy(repo: GitRepo) -> None:
 
     Only under the writers' lock, after a landing: then nobody holds a pack.
     """
+    repo.landings += 1
+    if repo.landings % _EACH != 1:
+        return
     folder = repo.commondir / "objects" / "pack"
     try:
         names = [entry.name for entry in os.scandir(folder)]
@@ -49,7 +52,7 @@ def tidy(repo: GitRepo) -> None:
     if any(name.endswith(".keep") for name in names):
         repo.release_abandoned()
     packs = [name.removesuffix(".idx") for name in names if name.endswith(".idx")]
-    if len(packs) < MANY_SMALL or len(packs) % _EACH or not _is_wanted(repo):
+    if len(packs) < MANY_SMALL or not _is_wanted(repo):
         return
     beside = {name.partition(".")[0] for name in names if not name.endswith((".idx", ".pack", ".rev"))}
     sizes = {name: _size(folder, name) for name in packs if name not in beside}

@@ -513,6 +513,11 @@ class Views:
             return str(oid[:12])
         return str(called[0]) if len(called[0]) <= _SHORT_NAME else str(called[0][:_CUT_NAME])
 
+    def tree(self, oid: str) -> str | None:
+        """Return the tree of a recorded snapshot."""
+        row = self.index.one("SELECT tree FROM snapshots WHERE oid = ?", oid)
+        return str(row[0]) if row else None
+
     def snapshot(self, oid: str) -> Snapshot:
         """Return a commit as a snapshot; one that nobody recorded has no writer."""
         found = self.snapshots([oid])

@@ -54,6 +54,20 @@ def test_git_reads_what_was_written(tmp_path_factory, contents):
     assert int(git(repo, "count-objects", "-v").split(b"in-pack: ")[1].split()[0]) == len(set(contents))
 
 
+@pytest.mark.parametrize("entries", [0, 1, 256, 1700, 3000])
+def test_trees_of_a_hasty_pack_are_read_by_git(repo, entries):
+    """They are stored as they are, in as many blocks as they need, and an empty one in an empty block."""
+    tree = b"".join(b"100644 %08d\0%b" % (at, object_id("blob", b"x").encode()[:20]) for at in range(entries))
+    writer = PackWriter(repo / "objects" / "pack", hasty=True)
+    oid = writer.add("tree", tree)
+    writer.add("blob", b"x")
+    writer.flush()
+    writer.release()
+    (name,) = (repo / "objects" / "pack").glob("*.pack")
+    git(repo, "verify-pack", str(name))
+    assert git(repo, "cat-file", "tree", oid) == tree
+
+
 def test_a_pack_is_kept_until_it_is_released(repo):
     """Git's own pruning leaves a pack alone until a ref leads to it or the writer lets go."""
     writer = PackWriter(repo / "objects" / "pack")
