@@ -393,16 +393,16 @@ class GitRepo:
 
     def _packed_refs(self, prefix: str) -> Sequence[str]:
         """Return the names in git's packed list below a prefix; the list is read anew only when its file is another."""
-        path = self.commondir / "packed-refs"
+        path = f"{self.commondir}/packed-refs"
         try:
-            status = path.stat()
+            status = os.stat(path)
         except FileNotFoundError:
             return ()
         stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
         if self._packed_seen.get(prefix, (None, ()))[0] != stamp:
             # a name holds no blank; looking for the prefix first is ten times faster than looking at every line
             pattern = rb" (" + re.escape(prefix).encode() + rb".+)$"
-            names = re.findall(pattern, path.read_bytes(), re.MULTILINE)
+            names = re.findall(pattern, Path(path).read_bytes(), re.MULTILINE)
             self._packed_seen[prefix] = (stamp, [name.decode("utf-8", "replace") for name in names])
         return self._packed_seen[prefix][1]
 
@@ -434,27 +434,42 @@ class GitRepo:
             Whether it was moved; not when it no longer is where the caller saw it.
         """
         self._flush(durable)
-        path = f"{self.commondir}/{name}"
-        lock = f"{path}.lock"
-        with _writing(self.commondir):
-            file = self._patiently(name, lambda: _lock_file(lock))
-            try:
-                try:
-                    if self.ref(name) != old:
-                        return False
-                    os.write(file, f"{new}\n".encode())
-                finally:
-                    os.close(file)
-                who, moment = signature or (self.identity(), datetime.now().astimezone())
-                self._log_move(name, format_move(old, new, message, who, moment))
-                os.rename(lock, path)
-                lock = ""
-            finally:
-                if lock:
-                    os.unlink(lock)
+        with _writing(self.commondir), self._locked(name, new) as put:
+            if self.ref(name) != old:
+                return False
+            who, moment = signature or (self.identity(), datetime.now().astimezone())
+            self._log_move(name, format_move(old, new, message, who, moment))
+            put()
         if durable:
             self._confirm(name)
         return True
+
+    @contextmanager
+    def _locked(self, name: str, new: str) -> Iterator[Callable[[], None]]:
+        """Hold a ref's lock file, which says where it is to go; what is yielded puts that in the ref's place."""
+        path = f"{self.commondir}/{name}"
+        lock = f"{path}.lock"
+        is_held = True
+
+        def put() -> None:
+            nonlocal is_held
+            is_held = False  # once it is renamed, a file of that name is another program's
+            try:
+                os.rename(lock, path)
+            except OSError:
+                is_held = True
+                raise
+
+        file = self._patiently(name, lambda: _lock_file(lock))
+        try:
+            try:
+                os.write(file, f"{new}\n".encode())
+            finally:
+                os.close(file)
+            yield put
+        finally:
+            if is_held:
+                os.unlink(lock)
 
     def _log_move(self, name: str, line: bytes) -> None:
         """Add a line to a ref's reflog, where git would keep one."""
@@ -527,8 +542,8 @@ class GitRepo:
         """Point a ref that only this clone uses at a commit, or delete it."""
         with _writing(self.commondir):
             if oid is not None:
-                target = pygit2.Oid(hex=oid)
-                self._patiently(name, lambda: self._repo.references.create(name, target, force=True))
+                with self._locked(name, oid) as put:
+                    put()
             elif self.ref(name) is not None:
                 self._patiently(name, lambda: self._delete(name))
 
@@ -594,7 +609,6 @@ class GitRepo:
         """Do something that locks a ref; a lock file that stays as it is was left by a killed process and goes."""
         if not pygit2.reference_is_valid_name(name):
             raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
-        path = self.commondir / f"{name}.lock"
         deadline = time.monotonic() + _LOCK_PATIENCE
         seen: int | None = None
         while True:
@@ -604,6 +618,7 @@ class GitRepo:
                 if "lock" not in str(error) or getattr(error, "errno", None) not in (None, errno.EEXIST):
                     raise
                 self._reopen()
+                path = self.commondir / f"{name}.lock"
                 seen = seen or _mtime(path)
             if time.monotonic() > deadline:
                 if (now := _mtime(path)) is None or now != seen:
@@ -648,7 +663,7 @@ class GitRepo:
     def config(self, key: str) -> str | None:
         """Return a configuration value from any of git's files, or ``None``."""
         try:
-            return self._settings[key] if key in self._settings else None
+            return self._settings[key] if key in self._settings else None  # noqa: SIM401 - it has no get()
         except (pygit2.GitError, OSError, ValueError):
             with _foreign("cannot read git's configuration"):
                 raise

@@ -60,6 +60,7 @@ class Index:
         self.built = False
         self._known: tuple[int, State] | None = None
         self._file = _file_behind(path) if path is not None else None
+        self._link = str(path)
         self.connection = sqlite3.connect(self._file or ":memory:", isolation_level=None, timeout=30)
         try:
             self._prepare()
@@ -93,7 +94,10 @@ class Index:
 
     def is_replaced(self) -> bool:
         """Whether another file stands at the index's place by now, because it was deleted or rebuilt."""
-        return self.path is not None and _target(self.path) != self._file
+        try:
+            return self._file is not None and os.readlink(self._link) != self._file.name
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Close the file."""

@@ -63,8 +63,7 @@ class WriterLock:
         """Whether nobody else holds the lock, or lets it go in time."""
         deadline = time.monotonic() + seconds
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            file = self._open()
         except OSError:
             return True  # whoever takes it says what is wrong
         try:
@@ -79,12 +78,18 @@ class WriterLock:
         finally:
             os.close(file)
 
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
     def _take(self) -> None:
         if _holders.get(str(self._path)) == threading.get_ident():
             raise RepositoryError("another store on this repository has a batch open in this thread; use that one")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._file = self._open()
             fcntl.flock(self._file, fcntl.LOCK_EX)
         except OSError as error:
             raise StorageError(f"cannot write to {self._path}: {error.strerror}; nothing was recorded") from error
