@@ -26,7 +26,7 @@ MAX_LINE = 1 << 20
 """A longer line is no event (bytes); the same bound a server's hook applies."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
     """
     What every event carries.
 

@@ -27,6 +27,9 @@ from gitlineage.relation import relation_type
 from gitlineage.similarity import tokens
 from gitlineage.trial import Trial, split_number
 
+WAITING = frozenset(("snapshots", "git_parents", "links", "joins", "passed", "trials", "revised"))
+"""Tables whose new rows wait in memory."""
+
 _SHOWN = ("keep", "baseline")
 """Statuses of trials that refs are for."""
 
@@ -114,6 +117,7 @@ class Fold:
         self._trials: dict[tuple[int, str], list[Any]] = {}
         self._revised: set[int] = set()
         self._names: dict[str, list[str]] = {}
+        self._cohorts: set[str] = set()
         self._highest = -1
         self._related: list[tuple[str, str]] = []
         self._looked_at = 0
@@ -195,11 +199,13 @@ class Fold:
                 self._backward = True
             return known
         info = made or self._repo.commit(oid)
-        trailers = read_trailers(info.message)
+        trailers = info.trailers or read_trailers(info.message)
         roles = msgspec.json.encode(dict(trailers.roles)).decode() if trailers.roles else "{}"  # in the trailers' order
         number = self._next_snapshot
         self._next_snapshot += 1
         cohort = trailers.cohort or None
+        if cohort is not None:
+            self._cohorts.add(cohort)
         said = (subject(info.message), info.author, _utc(info.time), trailers.exp_id, cohort, roles)
         self._snapshots[oid] = [number, oid, info.tree, *said, *_key(order)]
         self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
@@ -370,6 +376,10 @@ class Fold:
         """Return the snapshots of trials with an exp id that wait to be written."""
         return self._names.get(exp_id, [])
 
+    def awaits_member(self, cohort: str) -> bool:
+        """Whether a snapshot of a cohort waits to be written."""
+        return cohort in self._cohorts
+
     @property
     def highest(self) -> int:
         """The highest number of an exp id that this transaction folded; -1 for none."""
@@ -387,6 +397,7 @@ class Fold:
             fresh, self._fresh = self._fresh, []
             first, self._written = self._written, self._next_snapshot
             self._snapshots.clear()
+            self._cohorts.clear()
             self._parents.clear()
             if not self.whole:
                 between = self._links.add(fresh, self._numbers)

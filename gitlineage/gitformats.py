@@ -11,6 +11,8 @@ from functools import lru_cache
 
 import msgspec
 
+from gitlineage.message import Trailers
+
 TREE = 0o040000
 FILE = 0o100644
 PROGRAM = 0o100755
@@ -28,18 +30,19 @@ _LAST_SECOND = 253_402_300_799
 """The last second of the year 9999; a commit may claim a later one."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry of a tree: its mode and the oid it points at."""
 
     mode: int
     oid: str
 
 
-class CommitInfo(msgspec.Struct, frozen=True):
+class CommitInfo(msgspec.Struct, frozen=True, gc=False):
     """
     A commit as stored.
 
     The time is its author date in UTC. A novel one has just been made, so that nothing can be derived from it yet.
+    Whoever made it may say what its trailers are; otherwise they are read from the message.
     """
 
     oid: str
@@ -49,9 +52,10 @@ class CommitInfo(msgspec.Struct, frozen=True):
     author: str
     time: datetime
     novel: bool = False
+    trailers: Trailers | None = None
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """A name and a mail address, as commits carry them."""
 
     name: str

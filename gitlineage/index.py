@@ -6,15 +6,17 @@ memory is the same thing without a file.
 """
 
 import os
+import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from gitlineage.errors import Invalid, LineageError
-from gitlineage.fold import Fold, State, read_row, read_state
+from gitlineage.fold import WAITING, Fold, State, read_row, read_state
 from gitlineage.gitformats import CommitInfo
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Journal, Problem, Recorded
@@ -108,7 +110,7 @@ class Index:
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Return the rows of a query."""
         try:
-            if self._fold is not None:
+            if self._fold is not None and _asks_what_waits(sql):
                 self._fold.flush()
             return self.connection.execute(sql, values).fetchall()
         except (sqlite3.Error, UnicodeEncodeError) as error:
@@ -117,7 +119,7 @@ class Index:
     def one(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, or ``None``."""
         try:
-            if self._fold is not None:
+            if self._fold is not None and _asks_what_waits(sql):
                 self._fold.flush()
             return self.connection.execute(sql, values).fetchone()
         except (sqlite3.Error, UnicodeEncodeError) as error:
@@ -135,6 +137,16 @@ class Index:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise _ours(error) from error
         return list(dict.fromkeys([*written, *self._fold.waiting(exp_id)])) if self._fold is not None else written
+
+    def members(self, cohort: str) -> list[str]:
+        """Return the snapshots of a cohort in recording order; what waits to be written is left waiting if it can."""
+        if self._fold is not None and self._fold.awaits_member(cohort):
+            self._fold.flush()
+        sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
+        try:
+            return [oid for (oid,) in self.connection.execute(sql, (cohort,))]
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise _ours(error) from error
 
     def has_exp_id(self, exp_id: str) -> bool:
         """Whether any trial has this exp id; what waits to be written is left waiting."""
@@ -380,6 +392,12 @@ def _target(path: Path) -> Path | None:
         return path.with_name(os.readlink(path))
     except OSError:
         return None
+
+
+@lru_cache(maxsize=512)
+def _asks_what_waits(sql: str) -> bool:
+    """Whether a query reads a table whose new rows may wait in memory."""
+    return not WAITING.isdisjoint(re.findall(r"\w+", sql))
 
 
 @contextmanager

@@ -42,7 +42,7 @@ _WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _ARCHIVED = re.compile(r"(\S+) ([0-9a-f]{40})")
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """An event where it was found: who wrote it and which object its note is on."""
 
     writer: str
@@ -50,7 +50,7 @@ class Recorded(msgspec.Struct, frozen=True):
     event: codec.AnyEvent
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(msgspec.Struct, frozen=True, gc=False):
     """A line that is no event: who wrote it, on which object, and what is wrong."""
 
     writer: str

@@ -16,7 +16,7 @@ _PARENT = re.compile(r"([0-9a-f]{40}) role=([a-z]+)")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
-class Trailers(msgspec.Struct, frozen=True, kw_only=True):
+class Trailers(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     What a snapshot's trailers say.
 

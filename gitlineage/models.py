@@ -26,7 +26,7 @@ ROLES = ("base", "mate", "inspiration", "contrast")
 _LABELS = {"val_bpb": "bpb", "core_metric": "core", "train_s": "time"}
 
 
-class Order(msgspec.Struct, frozen=True, order=True):
+class Order(msgspec.Struct, frozen=True, order=True, gc=False):
     """
     An event's place in the history of all writers: the Lamport clock, then the writer's name.
 
@@ -69,7 +69,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return new < old if self.lower_is_better else new > old
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     A recorded commit: its content, what it was derived from and the trials on it.
 
@@ -208,14 +208,14 @@ class AncestryNode(msgspec.Struct, frozen=True):
         return hash((self.id, self.depth))
 
 
-class Kin(msgspec.Struct, frozen=True):
+class Kin(msgspec.Struct, frozen=True, gc=False):
     """Another parent of a trial's snapshot: how it is named, and the role it had (empty if unknown)."""
 
     label: str
     role: str = ""
 
 
-class TrialView(msgspec.Struct, frozen=True, kw_only=True):
+class TrialView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     A trial with its place in the graph: what renderers, listings and exports read.
 

@@ -17,6 +17,9 @@ MAX_NOTE = 16 * 1024 * 1024
 """A longer note is not read into memory (bytes)."""
 
 _LEVELS = 2
+_BRANCH = 2 + 1 + 20
+"""Bytes of a folder's entry behind its mode: two digits of an oid, a NUL, the oid of what is below."""
+
 _FULL = 256
 """Entries of a folder that has one for every name of two hexadecimal digits."""
 _CACHE = 4096
@@ -36,6 +39,11 @@ class Folder:
         self.raw = raw
         self._step, self._name = _shape(raw) if shape is None else shape
         self._parsed: dict[str, Entry] | None = None
+
+    @property
+    def branches(self) -> bool:
+        """Whether it is one of ours that holds folders only."""
+        return self._step - self._name == _BRANCH
 
     def get(self, name: str) -> Entry | None:
         """Return an entry by name."""
@@ -90,6 +98,8 @@ def _shape(raw: bytes) -> tuple[int, int]:
     if not 0 < name < end or len(raw) % step:
         return 0, 0
     count = len(raw) // step
+    if count == 1:
+        return step, name
     regular = (
         all(raw[at::step] == raw[at : at + 1] * count for at in range(name))
         and not any(b"\0" in raw[at::step] for at in range(name, end - 1))
@@ -187,7 +197,9 @@ class NotesTrees:
 
     def _put(self, tree: str | None, blobs: Mapping[str, Entry], level: int) -> str:
         """Write notes below one folder; keys are what is left of the oids."""
-        folder = self._read(tree) if tree else Folder(b"")
+        if tree is None:
+            return self._put_anew(blobs, level)
+        folder = self._read(tree)
         if level == _LEVELS:
             changes = {**self._without_deeper(folder, blobs), **blobs}
         else:
@@ -199,13 +211,27 @@ class NotesTrees:
                 branch = folder.get(name)
                 below = branch.oid if branch and branch.mode == TREE else None
                 changes[name] = Entry(TREE, self._put(below, group, level + 1))
-            shallow = [rest for rest in blobs if folder.get(rest) is not None]
+            shallow = [] if folder.branches else [rest for rest in blobs if folder.get(rest) is not None]
             if shallow:
                 folder = Folder(format_tree({k: v for k, v in folder.entries().items() if k not in shallow}))
         new = folder.put(changes)
         oid = self._repo.write_object("tree", new.raw)
         self._keep(oid, new)
         return oid
+
+    def _put_anew(self, blobs: Mapping[str, Entry], level: int) -> str:
+        """Write notes below a folder that is not there yet."""
+        if level == _LEVELS:
+            pieces = [b"100644 %b\0%b" % (rest.encode(), bytes.fromhex(blob.oid)) for rest, blob in blobs.items()]
+        else:
+            groups: dict[bytes, dict[str, Entry]] = {}
+            for rest, blob in blobs.items():
+                groups.setdefault(rest[:2].encode(), {})[rest[2:]] = blob
+            pieces = [
+                b"40000 %b\0%b" % (name, bytes.fromhex(self._put_anew(group, level + 1)))
+                for name, group in groups.items()
+            ]
+        return self._repo.write_object("tree", b"".join(sorted(pieces)))
 
     def _without_deeper(self, folder: Folder, blobs: Mapping[str, Entry]) -> dict[str, Entry]:
         """Return folders of a deeper fan-out without the notes of the same objects."""

@@ -35,7 +35,7 @@ _BLOCK = 0xFFFF
 _KEEP = b"gitlineage: in use until the writer's ref has moved\n"
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """An object as it is: its type and content."""
 
     kind: str

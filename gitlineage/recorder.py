@@ -18,7 +18,7 @@ from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import topological
 from gitlineage.index import read_row
 from gitlineage.landing import Landing, parse_time, stamp
-from gitlineage.message import compose, one_line, snapshot_trailers, subject
+from gitlineage.message import Trailers, compose, one_line, snapshot_trailers, subject
 from gitlineage.models import ROLES, Cohort, CommitOid, Snapshot, Task, TreeOid
 from gitlineage.names import Id, resolve
 from gitlineage.queries import originals, rewritten_from
@@ -38,7 +38,7 @@ _TELL = 100
 """Rows between two words about how far a table is recorded."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     A row on its way in from a table.
 
@@ -121,7 +121,8 @@ class Recorder:
         others = tuple(CommitOid(parent) for parent in known_roles if parent not in oids)
         self.landing.keep.extend(others)
         author = f"{self._identity.name} <{self._identity.mail}>"
-        made = CommitInfo(oid, tree, tuple(oids), said, author, moment.astimezone(UTC), novel=True)
+        told = Trailers(exp_id=row.exp_id if row else "", cohort=cohort or "", roles=tuple(known_roles.items()))
+        made = CommitInfo(oid, tree, tuple(oids), said, author, moment.astimezone(UTC), novel=True, trailers=told)
         self._trees[oid] = tree
         if row is None:
             self.landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}", None, made)
@@ -436,14 +437,14 @@ class Recorder:
             self._best_is_known = True
         return self._best
 
-    def _may_be_best(self, trial: Trial, known: bool) -> bool:
-        """Whether a row that was just recorded may have made another trial the best one."""
+    def _hold_against_best(self, trial: Trial, revised: bool) -> None:
+        """Know the best trial after another one was recorded; the index is asked where that does not say it."""
         best, task = self._best, self._views.task
         record = task.score(best) if best is not None and best.status in _ELIGIBLE else None
-        if known or record is None:
-            return True
-        score = task.score(trial) if trial.status in _ELIGIBLE else None
-        return score is not None and task.better(score, record)
+        if revised or record is None:
+            self._best_is_known = False
+        elif trial.status in _ELIGIBLE and (score := task.score(trial)) is not None and task.better(score, record):
+            self._best = trial
 
     def _resolve(self, name: Id) -> str:
         """Return the commit that a name stands for; one that this landing made needs no search."""
@@ -481,8 +482,8 @@ class Recorder:
             self.landing.write_ahead(self._repo)
         else:
             self._exp_ids.pop(oid, None)  # a result may have put another trial first
-        if self._best_is_known and self._may_be_best(trial, made is None):
-            self._best_is_known = False
+        if self._best_is_known:
+            self._hold_against_best(trial, made is None)
 
     def _encodable(self, trial: Trial) -> None:
         """Refuse a score that cannot be ranked, whichever column the task's score is in."""

@@ -50,7 +50,7 @@ class FailureLabel(StrEnum):
         return self is not FailureLabel.HARNESS_ABORT
 
 
-class Trial(msgspec.Struct, frozen=True):
+class Trial(msgspec.Struct, frozen=True, gc=False):
     """
     One row of the log: the seventeen columns of fieldkit's trial log in their published order, then the rest.
 

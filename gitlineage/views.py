@@ -666,15 +666,14 @@ class Views:
 
     def _cohort(self, row: Sequence[Any], wanted: bool) -> Cohort:
         oid, name, base, metadata, allow_mixed, at, _, writer = row
-        sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
-        members = self.index.rows(sql, name) if wanted else []
+        members = self.index.members(name) if wanted else []
         return Cohort(
             name=name,
             oid=CommitOid(oid),
             base=msgspec.json.decode(base, type=tuple[CommitOid, ...]),
             metadata=msgspec.json.decode(metadata),
             allow_mixed=bool(allow_mixed),
-            members=tuple(CommitOid(member) for (member,) in members),
+            members=tuple(CommitOid(member) for member in members),
             created_at=at,
             writer=writer,
         )
