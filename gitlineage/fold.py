@@ -60,6 +60,7 @@ class State(NamedTuple):
         backward: whether some snapshot was, or may have been, recorded before one that it goes back to.
         snapshot: the number of the next snapshot.
         trial: the number of the next trial.
+        highest: the highest number that an exp id is; -1 for none.
     """
 
     task: Task | None
@@ -68,12 +69,14 @@ class State(NamedTuple):
     backward: bool
     snapshot: int
     trial: int
+    highest: int
 
 
 def read_state(connection: sqlite3.Connection) -> State:
     """Return what an index says as a whole."""
     told = dict(connection.execute("SELECT key, value FROM meta"))
     back = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
+    highest = connection.execute("SELECT max(number) FROM trials WHERE number IS NOT NULL").fetchone()[0]
     last = [connection.execute(f"SELECT max(id) FROM {name}").fetchone()[0] for name in ("snapshots", "trials")]
     return State(
         task=msgspec.json.decode(told["task"], type=Task) if "task" in told else None,
@@ -82,6 +85,7 @@ def read_state(connection: sqlite3.Connection) -> State:
         backward=bool(back and back[0]),
         snapshot=(last[0] or 0) + 1,
         trial=(last[1] or 0) + 1,
+        highest=-1 if highest is None else highest,
     )
 
 
@@ -118,7 +122,7 @@ class Fold:
         self._revised: set[int] = set()
         self._names: dict[str, list[str]] = {}
         self._cohorts: set[str] = set()
-        self._highest = -1
+        self._highest = state.highest
         self._related: list[tuple[str, str]] = []
         self._looked_at = 0
         self._backward = state.backward
@@ -380,9 +384,14 @@ class Fold:
         """Whether a snapshot of a cohort waits to be written."""
         return cohort in self._cohorts
 
+    def is_beyond(self, exp_id: str) -> bool:
+        """Whether an exp id is a number above all that there are."""
+        number = _number(exp_id)
+        return number is not None and number > self._highest
+
     @property
     def highest(self) -> int:
-        """The highest number of an exp id that this transaction folded; -1 for none."""
+        """The highest number that an exp id is; -1 for none."""
         return self._highest
 
     def highest_after(self, prefix: str) -> int:
@@ -426,7 +435,8 @@ class Fold:
     @property
     def state(self) -> State:
         """What the index says as a whole, with what this transaction folded; after `finish`."""
-        return State(self.task, self.clock, self.done, self._backward, self._next_snapshot, self._next_trial)
+        numbers = self._next_snapshot, self._next_trial, self._highest
+        return State(self.task, self.clock, self.done, self._backward, *numbers)
 
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""

@@ -150,9 +150,13 @@ def tree_entries(raw: bytes) -> Iterator[tuple[str, Entry]]:
 
 def format_tree(entries: Mapping[str, Entry]) -> bytes:
     """Return a tree object's content, sorted as git wants it: a folder as if its name ended in ``/``."""
-    named = [(name.encode("utf-8", "surrogateescape"), entry) for name, entry in entries.items()]
-    named.sort(key=lambda item: item[0] + b"/" if item[1].mode == TREE else item[0])
-    return b"".join(b"%o %s\0" % (entry.mode, name) + bytes.fromhex(entry.oid) for name, entry in named)
+    pieces = []
+    for name, entry in entries.items():
+        raw = name.encode("utf-8", "surrogateescape")
+        piece = b"%o %b\0%b" % (entry.mode, raw, bytes.fromhex(entry.oid))
+        pieces.append((raw + b"/" if entry.mode == TREE else raw, piece))
+    pieces.sort()
+    return b"".join([piece for _, piece in pieces])
 
 
 def parse_packed_refs(packed: bytes) -> dict[bytes, bytes]:

@@ -150,8 +150,11 @@ class Index:
 
     def has_exp_id(self, exp_id: str) -> bool:
         """Whether any trial has this exp id; what waits to be written is left waiting."""
-        if self._fold is not None and self._fold.waiting(exp_id):
-            return True
+        if self._fold is not None:
+            if self._fold.waiting(exp_id):
+                return True
+            if self._fold.is_beyond(exp_id):
+                return False
         try:
             return self.connection.execute("SELECT 1 FROM trials WHERE exp_id = ?", (exp_id,)).fetchone() is not None
         except (sqlite3.Error, UnicodeEncodeError) as error:
@@ -166,11 +169,7 @@ class Index:
         """
         if prefix:
             return self._highest_after(prefix)
-        try:
-            (found,) = self.connection.execute("SELECT max(number) FROM trials WHERE number IS NOT NULL").fetchone()
-        except sqlite3.Error as error:
-            raise _ours(error) from error
-        return max(-1 if found is None else int(found), self._fold.highest if self._fold is not None else -1)
+        return self._fold.highest if self._fold is not None else self._asked().highest
 
     def _highest_after(self, prefix: str) -> int:
         try:

@@ -201,7 +201,7 @@ def publish(
 
 def stamp(moment: datetime) -> str:
     """Return a moment in UTC as ISO 8601 with ``Z``, whole seconds."""
-    return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
+    return f"{(moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:19]}Z"
 
 
 def parse_time(text: str) -> datetime | None:

@@ -488,7 +488,8 @@ class Recorder:
     def _encodable(self, trial: Trial) -> None:
         """Refuse a score that cannot be ranked, whichever column the task's score is in."""
         field = self._views.task.score_field
-        refuse_non_finite(field, trial.text(field))
+        if trial.number(field) is None:
+            refuse_non_finite(field, trial.text(field))
         if len(trial.hypothesis) + len(trial.notes) > _SMALL or trial.extra or trial.spelled:
             codec.encode(codec.TrialEvent(row=trial.cells()))
 

@@ -167,10 +167,12 @@ class Trial(msgspec.Struct, frozen=True, gc=False):
     def cells(self) -> dict[str, str]:
         """Return every cell that holds text, and every extra column, by column name."""
         texts = {column: str(value) for column, value in zip(COLUMNS, _columns(self), strict=True) if value}
-        for column in NUMERIC:  # zero is a number too, and text may spell none
-            if column in self.spelled or getattr(self, column) is not None:
-                texts[column] = self.text(column)
-        return texts | dict(self.extra)
+        for column in NUMERIC:  # zero is a number too
+            if getattr(self, column) == 0:
+                texts[column] = str(getattr(self, column))
+        texts.update(self.spelled)
+        texts.update(self.extra)
+        return texts
 
     def text(self, column: str) -> str:
         """Return the text of any column's cell as it was given; empty where there is none."""
