@@ -302,9 +302,9 @@ class Recorder:
     def new_cohort(self, name: str, base: Sequence[Id], metadata: Mapping[str, Any], allow_mixed: bool) -> None:
         """Open a cohort that must not be open yet; the same one again is no error."""
         _check_name(name)
-        oids = tuple(dict.fromkeys(resolve(self._views, parent) for parent in base))
+        oids = tuple(dict.fromkeys(self._resolve(parent) for parent in base))
         try:
-            known = self._views.cohort(name)
+            known = self._views.cohort(name, members=False)
         except NotFound:
             self.open_cohort(name, oids, metadata, allow_mixed)
             return
