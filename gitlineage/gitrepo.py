@@ -394,11 +394,9 @@ class GitRepo:
     def _packed_refs(self, prefix: str) -> Sequence[str]:
         """Return the names in git's packed list below a prefix; the list is read anew only when its file is another."""
         path = f"{self.commondir}/packed-refs"
-        try:
-            status = os.stat(path)
-        except FileNotFoundError:
+        stamp = _stamp(path)
+        if stamp is None:
             return ()
-        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
         if self._packed_seen.get(prefix, (None, ()))[0] != stamp:
             # a name holds no blank; looking for the prefix first is ten times faster than looking at every line
             pattern = rb" (" + re.escape(prefix).encode() + rb".+)$"
@@ -662,11 +660,8 @@ class GitRepo:
 
     def config(self, key: str) -> str | None:
         """Return a configuration value from any of git's files, or ``None``."""
-        try:
+        with _foreign("cannot read git's configuration"):
             return self._settings[key] if key in self._settings else None  # noqa: SIM401 - it has no get()
-        except (pygit2.GitError, OSError, ValueError):
-            with _foreign("cannot read git's configuration"):
-                raise
 
     def configs(self, key: str) -> list[str]:
         """Return all the values of a configuration key that may be given several times."""
@@ -809,6 +804,15 @@ def _unlink_old(path: Path) -> bool:
     except OSError:
         return False
     return old
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    """Return what changes when a file is written or replaced; ``None`` where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _mtime(path: Path) -> int | None:

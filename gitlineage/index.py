@@ -228,28 +228,29 @@ class Index:
         with _damage():
             self.connection.execute("BEGIN IMMEDIATE")
         try:
-            with _damage():
-                whole = building and self._is_empty()
-                if whole:
-                    for name in INDEX_NAMES:
-                        self.connection.execute(f"DROP INDEX IF EXISTS {name}")
-                self._fold = Fold(self.connection, self._repo, self._whole_state(), whole)
-                yield self._fold
-                self._fold.flush()
-                if whole:
-                    for statement in INDEXES:
-                        self.connection.execute(statement)
-                self._fold.finish()
-                self.connection.execute("COMMIT")
-                self._known = self._version(), self._fold.state
+            whole = building and self._is_empty()
+            if whole:
+                for name in INDEX_NAMES:
+                    self.connection.execute(f"DROP INDEX IF EXISTS {name}")
+            self._fold = Fold(self.connection, self._repo, self._whole_state(), whole)
+            yield self._fold
+            self._fold.flush()
+            if whole:
+                for statement in INDEXES:
+                    self.connection.execute(statement)
+            self._fold.finish()
+            self.connection.execute("COMMIT")
+            self._known = self._version(), self._fold.state
             self.touched |= self._fold.touched
             self.opened |= self._fold.opened
             self.skipped += self._fold.skipped
             self.built = self.built or whole
-        except BaseException:
+        except BaseException as error:
             self._known = None
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error | UnicodeEncodeError):
+                raise _ours(error) from error
             raise
         finally:
             self._fold = None

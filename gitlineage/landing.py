@@ -105,16 +105,26 @@ class Landing:
         writer: whose ref.
         genesis: the writer's first commit, whose notes hold what belongs to no snapshot.
         moment: what the time is, asked once for each event.
-        clock: the clock of the writer's own ref, which its next events are above, however high it is.
+        tip: where the writer's ref stands.
+        clock: the clock of that ref, which its next events are above, however high it is.
     """
 
-    def __init__(self, index: Index, writer: str, genesis: str, moment: Callable[[], datetime], clock: int = 0) -> None:
+    def __init__(
+        self,
+        index: Index,
+        writer: str,
+        genesis: str,
+        moment: Callable[[], datetime],
+        tip: str | None = None,
+        clock: int = 0,
+    ) -> None:
         self._index = index
         self.writer = writer
         self.genesis = genesis
         self.moment = moment
         self.events: list[tuple[str, codec.AnyEvent]] = []
         self.lines: list[tuple[str, bytes]] = []
+        self.tip = tip
         self.keep: list[str] = []
         self.reached: set[str] = set()
         self.novel: set[str] = set()
@@ -181,12 +191,12 @@ class Landing:
 
 
 def publish(
-    landing: Landing, journal: Journal, tip: str | None, *, message: str | None, identity: Identity, durable: bool
+    landing: Landing, journal: Journal, *, message: str | None, identity: Identity, durable: bool
 ) -> str | None:
     """Move the writer's ref to what a landing recorded; ``None`` when somebody else had moved it."""
     return journal.land(
         landing.writer,
-        tip,
+        landing.tip,
         landing.lines,
         clock=landing.clock,
         subject=landing.subject(message),

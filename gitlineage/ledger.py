@@ -403,8 +403,8 @@ class Ledger:
             return
         with self._lock():
             landing = self._start()
-            identity = self._author = self._who()
             with self.repo.packing():
+                identity = self._author = self._who()
                 try:
                     with self._index.transaction():
                         self._landing = landing
@@ -458,11 +458,11 @@ class Ledger:
     def _start(self) -> Landing:
         """Return an empty landing on an index that is up to date and sound."""
         writer = self.writer
-        return Landing(self._index, writer, self.journal.genesis(writer), self._clock, self._own_clock(writer))
-
-    def _own_clock(self, writer: str) -> int:
-        """Return the clock of a writer's own ref; 0 where there is none."""
         tip = self._index.tips().get(writer)
+        return Landing(self._index, writer, self.journal.genesis(writer), self._clock, tip, self._clock_at(tip))
+
+    def _clock_at(self, tip: str | None) -> int:
+        """Return the clock of a writer's ref that stands somewhere; 0 where there is none."""
         return self.journal.last_clock(tip) if tip is not None else 0
 
     def _index_failed(self, error: Exception, published: bool) -> None:
@@ -499,8 +499,7 @@ class Ledger:
             return self._write(work)
 
     def _publish(self, landing: Landing, message: str | None, identity: Identity) -> None:
-        tip = self._index.tips().get(landing.writer)
-        new = publish(landing, self.journal, tip, message=message, identity=identity, durable=self._is_durable(landing))
+        new = publish(landing, self.journal, message=message, identity=identity, durable=self._is_durable(landing))
         if new is None:
             raise _Moved
         landing.published = True
@@ -526,7 +525,8 @@ class Ledger:
         for _ in range(_TRIES):
             self.refresh()
             with suppress(_Moved), self._index.transaction():
-                landing.shift(max(self._index.clock, self._own_clock(landing.writer)))
+                landing.tip = self._index.tips().get(landing.writer)
+                landing.shift(max(self._index.clock, self._clock_at(landing.tip)))
                 self._publish(landing, message, identity)
                 for oid, event in landing.events:
                     self._index.fold(Recorded(landing.writer, oid, event))

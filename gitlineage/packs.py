@@ -130,7 +130,7 @@ class PackWriter:
         index = _index(self._entries, trailer)
         self._pieces, self._entries, self._size = [], [], 12
         # a name of its own: a pack with equal content may be on its way out
-        name = sha1(trailer + os.urandom(8)).hexdigest()
+        name = os.urandom(20).hex()
         stem = f"{self._folder}/pack-{name}"
         keep, pack, scratch = f"{stem}.keep", f"{stem}.pack", f"{self._folder}/tmp_idx_{name}"
         try:
@@ -151,7 +151,7 @@ class PackWriter:
 
     def _keep(self, path: str) -> None:
         """Make a pack's ``.keep`` file: one more name of a file that stays, which costs a tenth of a new file."""
-        mark = f"{self._folder.parents[1]}/lineage/in-use"
+        mark = f"{self._folder}/../../lineage/in-use"
         try:
             os.link(mark, path)
         except OSError:
