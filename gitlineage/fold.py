@@ -33,6 +33,9 @@ _WAITING = 5000
 _REMEMBERED = 200_000
 """Snapshots whose numbers are kept in memory while a landing is folded."""
 
+EVERYWHERE = 0
+"""What stands for all snapshots among those of which something else is said than before."""
+
 _OID = re.compile(r"[0-9a-f]{40}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _USES = 1 << 40
@@ -40,6 +43,7 @@ _USES = 1 << 40
 
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
+_CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
 _row_decoder = msgspec.json.Decoder(dict[str, str])
 
 
@@ -77,7 +81,7 @@ class Fold:
         self._parents: list[tuple[int, int, str]] = []
         self._fresh: list[Fresh] = []
         self._trials: dict[tuple[int, str], list[Any]] = {}
-        self._revised: set[int] = set()
+        self._changed: set[int] = set()
         self._names: dict[str, list[str]] = {}
         self._highest = -1
         self._related: list[tuple[str, str]] = []
@@ -162,6 +166,7 @@ class Fold:
             if order < Order(*place):
                 self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*_key(order), known))
                 self._backward = True
+                self._changed.add(EVERYWHERE)
             return known
         info = made or self._repo.commit(oid)
         trailers = read_trailers(info.message)
@@ -194,6 +199,8 @@ class Fold:
         known = self._known(snapshot, exp_id)
         status = trial.status.value if trial.status else None
         done = status is not None
+        if snapshot < self._written:
+            self._changed.add(snapshot)
         if known is None:
             number, place = self._next_trial, order
             self._next_trial += 1
@@ -202,7 +209,6 @@ class Fold:
         else:
             number, was_done, was = known[0], known[4] is not None, Order(known[11], known[12])
             place = min(order, was) if done == was_done else (order if done else was)
-            self._revised.add(number)
             if (done, order) < (was_done, Order(known[13], known[14])):
                 self._trials[snapshot, exp_id] = [*known[:11], *_key(place), *known[13:]]
                 return
@@ -359,13 +365,15 @@ class Fold:
             self._parents.clear()
             if not self.whole:
                 between = self._links.add(fresh, self._numbers)
-                self._backward = self._backward or between or self._links_lead_back(first)
+                self._changed |= between
+                self._backward = self._backward or bool(between) or self._links_lead_back(first)
         if self._trials:
             _insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
-            _insert(self._db, "INSERT OR IGNORE INTO revised", 1, [(number,) for number in self._revised])
             self._trials.clear()
-            self._revised.clear()
             self._names.clear()
+        if self._changed and not self.whole:
+            self._db.executemany(_CHANGED, [(snapshot,) for snapshot in sorted(self._changed)])
+            self._changed.clear()
 
     def finish(self) -> None:
         """Write what waits and what the tables as a whole say; of a whole build, after its indexes are made."""

@@ -31,15 +31,17 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
     siblings = []
     if best is not None and best.cohort is not None:
         siblings = [view for view in views.members(best.cohort) if view.oid != best.oid and view.trial.status]
-    line = views.line(best.oid, best.trial.exp_id) if best and not views.raw_parents else []
-    shown_numbers = [number for number, _ in line[: lines_shown((trial for _, trial in line), options.max_chars)]]
-    chain = views.by_number(shown_numbers) if line or best is None else views.chain(best)
+    line = views.line(best.oid, best.trial.exp_id) if best and not views.raw_parents else None
+    if line is not None:
+        chain = views.by_number(line.numbers[: lines_shown(line.trials, options.max_chars)])
+    else:
+        chain = views.chain(best) if best else []
     return PromptView(
         task=views.task,
         total=views.total(),
         best=best,
         kept=tuple(views.kept(options.top_k)),
-        line=tuple(trial for _, trial in line) or tuple(view.trial for view in chain),
+        line=line.trials if line is not None else tuple(view.trial for view in chain),
         chain=tuple(chain),
         children=tuple(children),
         children_total=views.count_children(best) if best else 0,
