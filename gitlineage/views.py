@@ -312,7 +312,8 @@ class Views:
         if self.raw_parents:
             sql = f"SELECT count(*) FROM trials t WHERE t.parent_cell = ? AND {_DONE}"
             return int(self.index.one(sql, view.trial.exp_id)[0])
-        if len(self.on_snapshot(view.oid)) > 1:
+        sql = "SELECT count(*) FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?)"
+        if self.index.one(sql, view.oid)[0] > 1:
             return len(self.children(view))
         sql = (
             f"SELECT count(*) FROM links l JOIN trials t ON t.snapshot = l.child AND {_DONE} "
@@ -353,8 +354,11 @@ class Views:
 
     def members(self, cohort: str, limit: int | None = None) -> list[TrialView]:
         """Return the trials of a cohort's members in recording order, those without a result too."""
-        sql = f"{_VIEW} WHERE s.cohort = ? ORDER BY t.clock, t.writer LIMIT ?"
-        return self._views(sql, cohort, -1 if limit is None else limit)
+        sql = (
+            "SELECT t.id FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE s.cohort = ? "
+            "ORDER BY t.clock, t.writer LIMIT ?"
+        )
+        return self.by_number(number for (number,) in self.index.rows(sql, cohort, -1 if limit is None else limit))
 
     def next_exp_id(self, prefix: str = "") -> str:
         """Return the highest number among the exp ids plus one, with at least three digits (semantics 13)."""
