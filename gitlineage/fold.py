@@ -25,7 +25,7 @@ from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.relation import relation_type
 from gitlineage.similarity import tokens
-from gitlineage.trial import Trial, split_number
+from gitlineage.trial import Trial, pack, split_number, unpack
 
 _WAITING = 5000
 """Snapshots and trials that wait at most before they are written."""
@@ -44,7 +44,6 @@ _USES = 1 << 40
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
-_row_decoder = msgspec.json.Decoder(dict[str, str])
 
 
 class Fold:
@@ -219,7 +218,7 @@ class Fold:
                 self._highest = exp_number
         elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
             self._numbered[numbered[0]] = numbered[1]
-        cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), _json(event.row))
+        cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), pack(trial))
         orders = (*_key(place), *_key(order))
         self._trials[snapshot, exp_id] = [number, snapshot, exp_id, *cells, event.raw, event.saw, *orders]
         if not self.whole:
@@ -418,7 +417,7 @@ class Fold:
 @lru_cache(maxsize=4096)
 def read_row(row: str) -> Trial:
     """Return a trial from the index's text of its cells; those read lately are kept, for trials never change."""
-    return Trial.trusted(_row_decoder.decode(row))
+    return unpack(row)
 
 
 def _insert(connection: sqlite3.Connection, into: str, columns: int, rows: Iterable[Any]) -> None:

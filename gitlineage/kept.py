@@ -8,7 +8,6 @@ alone any more. So one look at the ends of two tables tells what to read again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from gitlineage.fold import EVERYWHERE, read_row
@@ -16,18 +15,23 @@ from gitlineage.models import TrialView
 from gitlineage.trial import Trial
 
 _ENDS = "SELECT (SELECT coalesce(max(at), 0) FROM changed), (SELECT coalesce(max(id), 0) FROM trials)"
-_FIRST = """
+_FIRST = "(SELECT parent FROM links WHERE child = {} ORDER BY pos LIMIT 1)"
+_FIRST_OF_MANY = """
 (SELECT l.parent FROM links l JOIN snapshots p ON p.id = l.parent WHERE l.child = {}
 ORDER BY l.pos, p.clock, p.writer LIMIT 1)
 """
-_STEPS = f"""
+"""A snapshot's primary parent; only joins past commits that nobody recorded can give it several at one place."""
+
+_STEPS = """
 WITH RECURSIVE line (id, up) AS (
-    SELECT ?1, {_FIRST.format("?1")}
+    SELECT ?1, {0}
     UNION ALL
-    SELECT up, {_FIRST.format("line.up")} FROM line WHERE up IS NOT NULL LIMIT ?2)
-SELECT line.id, line.up, t.clock, t.writer, t.id, t.exp_id, t.parent_cell, t.row
-FROM line LEFT JOIN trials t ON t.snapshot = line.id
+    SELECT up, {1} FROM line WHERE up IS NOT NULL LIMIT ?2)
+SELECT line.id, line.up, t.id, t.row FROM line LEFT JOIN trials t ON t.snapshot = line.id
 """
+Step = tuple[int | None, list[tuple[int, Trial]]]
+"""The number of a snapshot's primary parent, and the trials on it with their numbers, in recording order."""
+
 _AT_ONCE = 4
 """Snapshots that are read first where a line leaves what is known; then four times as many, until it is back there."""
 
@@ -45,19 +49,6 @@ class Line(NamedTuple):
 
     numbers: tuple[int, ...]
     trials: tuple[Trial, ...]
-
-
-class Step(NamedTuple):
-    """
-    A snapshot on a line.
-
-    Args:
-        up: the number of its primary parent; ``None`` for a root.
-        trials: number, exp id, parent cell and row of the trials on it, in recording order.
-    """
-
-    up: int | None
-    trials: tuple[tuple[int, str, str, str], ...]
 
 
 class Kept:
@@ -135,31 +126,39 @@ class Kept:
         self._names.clear()
 
     def _walk(self, oid: str, cell: str) -> Line:
-        chain: list[tuple[int, Trial]] = []
+        numbers: list[int] = []
+        trials: list[Trial] = []
         start = self._rows("SELECT id FROM snapshots WHERE oid = ?", oid)
         at: int | None = start[0][0] if start else None
         some = _AT_ONCE
         while at is not None:
-            step = self._steps.get(at)
-            if step is None:
+            if at not in self._steps:
                 self._read(at, some)
                 some *= 4
-                step = self._steps[at]
-            if step.trials:
-                meant = [each for each in step.trials if each[1] in (cell, cell.removeprefix("exp_"))]
-                number, _, cell, row = (meant or step.trials)[0]
-                chain.append((number, read_row(row)))
-            at = step.up
-        chain.reverse()
-        return Line(tuple(number for number, _ in chain), tuple(trial for _, trial in chain))
+            at, here = self._steps[at]
+            if here:
+                number, trial = here[0] if len(here) == 1 else _meant(here, cell)
+                numbers.append(number)
+                trials.append(trial)
+                cell = trial.parent_exp
+        return Line(tuple(reversed(numbers)), tuple(reversed(trials)))
 
     def _read(self, start: int, some: int) -> None:
         """Read a number of steps up from a snapshot."""
         if len(self._steps) >= _STEPS_KEPT:
             self._steps.clear()
-        grouped: dict[int, tuple[int | None, list[tuple[Any, ...]]]] = {}
-        for number, up, *trial in self._rows(_STEPS, start, min(some, _STEPS_KEPT)):
-            grouped.setdefault(number, (up, []))[1].append(tuple(trial))
-        for number, (up, trials) in grouped.items():
-            here = sorted(trials, key=itemgetter(0, 1)) if len(trials) > 1 else trials
-            self._steps[number] = Step(up, tuple(each[2:] for each in here if each[2] is not None))
+        first = _FIRST_OF_MANY if self._rows("SELECT 1 FROM joins LIMIT 1") else _FIRST
+        sql = _STEPS.format(first.format("?1"), first.format("line.up"))
+        fresh: dict[int, Step] = {}
+        for number, up, trial, row in self._rows(sql, start, min(some, _STEPS_KEPT)):
+            if number in fresh:
+                found = self._rows("SELECT id, row FROM trials WHERE snapshot = ? ORDER BY clock, writer", number)
+                fresh[number] = up, [(trial, read_row(row)) for trial, row in found]
+            elif number not in self._steps:
+                fresh[number] = up, [(trial, read_row(row))] if row is not None else []
+        self._steps |= fresh
+
+
+def _meant(trials: list[tuple[int, Trial]], cell: str) -> tuple[int, Trial]:
+    """Return the trial that a parent cell means, of those on the parent; else the first."""
+    return next((each for each in trials if each[1].exp_id in (cell, cell.removeprefix("exp_"))), trials[0])

@@ -8,7 +8,7 @@ from gitlineage.models import PromptOptions, PromptView
 from gitlineage.render.board import lines_shown
 from gitlineage.views import Views
 
-_SHORTEST = 24
+_SHORTEST = 23
 """Characters of the shortest line that shows a child, with its end."""
 
 _SATURATION = 5

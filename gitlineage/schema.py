@@ -16,7 +16,7 @@ FORMAT_VERSION = 10
 # 7: the highest number of exp ids by what is before it
 # 8: what was rewritten into what
 # 9: names that snapshots have in the stores they came from
-# 10: where something else is said than before, in order, instead of which rows were revised
+# 10: where something else is said than before, in order, instead of which rows were revised; rows as trials
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
