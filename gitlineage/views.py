@@ -418,9 +418,7 @@ class Views:
         """
         saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles = row
         known = msgspec.json.decode(roles, type=dict[str, str]) if roles != "{}" else {}
-        others = [
-            Kin(self._name_near(parent, oid, near, alone), known.get(oid, "")) for parent, oid in links[1:]
-        ]
+        others = [Kin(self._name_near(parent, oid, near, alone), known.get(oid, "")) for parent, oid in links[1:]]
         linked = {parent_oid for _, parent_oid in links}
         inspired = [
             Kin(self.name(parent), role)
