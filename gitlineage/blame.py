@@ -136,7 +136,7 @@ def blame(views: Views, oid: str, exp_id: str = "", *, noise: float | None = Non
     """
     if noise is not None and not (math.isfinite(noise) and noise >= 0):
         raise Invalid(f"a noise is 0 or more, not {noise}")
-    chain = views.by_number(number for number, _ in views.line(oid, exp_id or views.exp_id_on(oid) or ""))
+    chain = views.by_number(views.line(oid, exp_id or views.exp_id_on(oid) or "").numbers)
     if not chain:
         raise LineageError(f"there is no trial on {views.name(oid)} or on what led to it; `gitlineage log` lists them")
     level = measured_noise(views) if noise is None else Noise(sigma=noise, given=True)

@@ -25,9 +25,9 @@ from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.relation import relation_type
 from gitlineage.similarity import tokens
-from gitlineage.trial import Trial, split_number
+from gitlineage.trial import Trial, pack, split_number, unpack
 
-WAITING = frozenset(("snapshots", "git_parents", "links", "joins", "passed", "trials", "revised"))
+WAITING = frozenset(("snapshots", "git_parents", "links", "joins", "passed", "trials", "changed"))
 """Tables whose new rows wait in memory."""
 
 _SHOWN = ("keep", "baseline")
@@ -39,6 +39,9 @@ _WAITING = 5000
 _REMEMBERED = 200_000
 """Snapshots whose numbers are kept in memory while a landing is folded."""
 
+EVERYWHERE = 0
+"""What stands for all snapshots among those of which something else is said than before."""
+
 _OID = re.compile(r"[0-9a-f]{40}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _USES = 1 << 40
@@ -46,7 +49,7 @@ _USES = 1 << 40
 
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
-_row_decoder = msgspec.json.Decoder(dict[str, str])
+_CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
 
 
 class State(NamedTuple):
@@ -119,7 +122,7 @@ class Fold:
         self._parents: list[tuple[int, int, str]] = []
         self._fresh: list[Fresh] = []
         self._trials: dict[tuple[int, str], list[Any]] = {}
-        self._revised: set[int] = set()
+        self._changed: set[int] = set()
         self._names: dict[str, list[str]] = {}
         self._cohorts: set[str] = set()
         self._highest = state.highest
@@ -201,6 +204,7 @@ class Fold:
             if order < Order(*place):
                 self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*_key(order), known))
                 self._backward = True
+                self._changed.add(EVERYWHERE)
             return known
         info = made or self._repo.commit(oid)
         trailers = info.trailers or read_trailers(info.message)
@@ -235,6 +239,8 @@ class Fold:
         known = self._known(snapshot, exp_id)
         status = trial.status.value if trial.status else None
         done = status is not None
+        if snapshot < self._written:
+            self._changed.add(snapshot)
         if known is None:
             number, place = self._next_trial, order
             self._next_trial += 1
@@ -243,7 +249,6 @@ class Fold:
         else:
             number, was_done, was = known[0], known[4] is not None, Order(known[11], known[12])
             place = min(order, was) if done == was_done else (order if done else was)
-            self._revised.add(number)
             if (done, order) < (was_done, Order(known[13], known[14])):
                 self._trials[snapshot, exp_id] = [*known[:11], *_key(place), *known[13:]]
                 return
@@ -254,7 +259,7 @@ class Fold:
                 self._highest = exp_number
         elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
             self._numbered[numbered[0]] = numbered[1]
-        cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), _json(event.row))
+        cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), pack(trial))
         orders = (*_key(place), *_key(order))
         self._trials[snapshot, exp_id] = [number, snapshot, exp_id, *cells, event.raw, event.saw, *orders]
         if not self.whole and (known is not None or status in _SHOWN):
@@ -410,14 +415,15 @@ class Fold:
             self._parents.clear()
             if not self.whole:
                 between = self._links.add(fresh, self._numbers)
-                self._backward = self._backward or between or self._links_lead_back(first)
+                self._changed |= between
+                self._backward = self._backward or bool(between) or self._links_lead_back(first)
         if self._trials:
             _insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
-            if self._revised:
-                _insert(self._db, "INSERT OR IGNORE INTO revised", 1, [(number,) for number in self._revised])
             self._trials.clear()
-            self._revised.clear()
             self._names.clear()
+        if self._changed and not self.whole:
+            self._db.executemany(_CHANGED, [(snapshot,) for snapshot in sorted(self._changed)])
+            self._changed.clear()
 
     def finish(self) -> None:
         """Write what waits and what the tables as a whole say; of a whole build, after its indexes are made."""
@@ -469,7 +475,7 @@ class Fold:
 @lru_cache(maxsize=4096)
 def read_row(row: str) -> Trial:
     """Return a trial from the index's text of its cells; those read lately are kept, for trials never change."""
-    return Trial.trusted(_row_decoder.decode(row))
+    return unpack(row)
 
 
 def _insert(connection: sqlite3.Connection, into: str, columns: int, rows: Iterable[Any]) -> None:

@@ -179,12 +179,9 @@ class Index:
         return max(int(row[0]) if row else -1, self._fold.highest_after(prefix) if self._fold is not None else -1)
 
     @property
-    def state(self) -> tuple[int, int] | None:
-        """What changes with every write to the file, by this store or another; ``None`` inside a transaction."""
-        if self._fold is not None:
-            return None
-        (version,) = self.one("PRAGMA data_version")
-        return int(version), self.connection.total_changes
+    def is_folding(self) -> bool:
+        """Whether a transaction is open, so that what is read may be undone."""
+        return self._fold is not None
 
     @property
     def leads_back(self) -> bool:

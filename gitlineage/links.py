@@ -34,7 +34,7 @@ class Links:
         self._db = connection
         self._repo = repo
 
-    def add(self, fresh: Iterable[Fresh], known: Mapping[str, int]) -> bool:
+    def add(self, fresh: Iterable[Fresh], known: Mapping[str, int]) -> set[int]:
         """
         Join new snapshots to their nearest recorded ancestors and descendants.
 
@@ -43,7 +43,7 @@ class Links:
             known: numbers of snapshots that need not be looked up.
 
         Returns:
-            Whether one of them came between snapshots that were there before.
+            The snapshots that were there before and were joined anew, because one of these came in between.
         """
         again: set[int] = set()
         for each in fresh:
@@ -61,7 +61,7 @@ class Links:
             parents = self._db.execute("SELECT pos, parent FROM git_parents WHERE child = ?", (child,)).fetchall()
             rows += [(child, number, pos) for pos, parent in parents for number in self._nearest(parent)]
         self._db.executemany(_ADD, rows)
-        return bool(again)
+        return again
 
     def add_all(self) -> None:
         """Join all snapshots of an index that has no links yet."""

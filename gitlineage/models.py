@@ -252,7 +252,7 @@ class PromptView(msgspec.Struct, frozen=True, kw_only=True):
         best: the best trial (semantics 11).
         kept: kept trials, best first, ties in recording order, those without a score last.
         line: the rows of the primary chain to the best trial, root first, the best last.
-        chain: the same as views; what a cut will hide may be missing at the end.
+        chain: the same as views; what a cut will hide may be missing at the end, and all children and siblings too.
         children: direct children of the best trial, sorted by label; the first of ``children_total``.
         recent: trials newest first, without harness aborts.
         own: the specialist's last trials, newest first, without harness aborts.

@@ -8,8 +8,8 @@ from gitlineage.models import PromptOptions, PromptView
 from gitlineage.render.board import lines_shown
 from gitlineage.views import Views
 
-_SHOWN_CHILDREN = 300
-"""More children than any cut of the knowledge document lets through, unless it is not cut."""
+_SHORTEST = 23
+"""Characters of the shortest line that shows a child, with its end."""
 
 _SATURATION = 5
 """The specialist's last trials that the saturation signal looks at (semantics 49)."""
@@ -26,23 +26,27 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
         insights: what people wrote under Key Insights.
     """
     best = views.best()
-    shown = None if options.max_chars == 0 or options.max_children else _SHOWN_CHILDREN
-    children = views.children(best, shown) if best else []
+    line = views.line(best.oid, best.trial.exp_id) if best and not views.raw_parents else None
+    shown = lines_shown(line.trials, options.max_chars) if line is not None else None
+    if line is not None:
+        chain = views.by_number(line.numbers[:shown])
+    else:
+        chain = views.chain(best) if best else []
+    around = best if shown is None else None
+    few = None if options.max_chars == 0 or options.max_children else options.max_chars // _SHORTEST + 1
+    children = views.children(around, few) if around else []
     siblings = []
-    if best is not None and best.cohort is not None:
-        siblings = [view for view in views.members(best.cohort) if view.oid != best.oid and view.trial.status]
-    line = views.line(best.oid, best.trial.exp_id) if best and not views.raw_parents else []
-    shown_numbers = [number for number, _ in line[: lines_shown((trial for _, trial in line), options.max_chars)]]
-    chain = views.by_number(shown_numbers) if line or best is None else views.chain(best)
+    if around is not None and around.cohort is not None:
+        siblings = [view for view in views.members(around.cohort) if view.oid != around.oid and view.trial.status]
     return PromptView(
         task=views.task,
         total=views.total(),
         best=best,
         kept=tuple(views.kept(options.top_k)),
-        line=tuple(trial for _, trial in line) or tuple(view.trial for view in chain),
+        line=line.trials if line is not None else tuple(view.trial for view in chain),
         chain=tuple(chain),
         children=tuple(children),
-        children_total=views.count_children(best) if best else 0,
+        children_total=views.count_children(around) if around else 0,
         recent=tuple(views.latest(max(options.recent_n, options.last_m_full), aborted=False)),
         own=tuple(views.latest(_SATURATION, aborted=False, specialist=specialist)),
         cohort=best.cohort if best else None,

@@ -6,7 +6,7 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 9
+FORMAT_VERSION = 10
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -16,6 +16,7 @@ FORMAT_VERSION = 9
 # 7: the highest number of exp ids by what is before it
 # 8: what was rewritten into what
 # 9: names that snapshots have in the stores they came from
+# 10: where something else is said than before, in order, instead of which rows were revised; rows as trials
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -35,7 +36,7 @@ CREATE TABLE trials (
     raw TEXT NOT NULL, saw TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL,
     last_writer TEXT NOT NULL);
 CREATE UNIQUE INDEX trials_by_snapshot ON trials (snapshot, exp_id);
-CREATE TABLE revised (id INTEGER PRIMARY KEY);
+CREATE TABLE changed (at INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL);
 CREATE TABLE numbered (prefix TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cohorts (
     oid TEXT PRIMARY KEY, name TEXT NOT NULL, base TEXT NOT NULL, metadata TEXT NOT NULL, allow_mixed INTEGER NOT NULL,

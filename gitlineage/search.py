@@ -16,6 +16,8 @@ _PART = 2000
 _SCHEMA = """
 CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (exp_id, specialist, hypothesis, notes, tokenize = 'unicode61')
 """
+_STALE = "SELECT DISTINCT t.id FROM changed c JOIN trials t ON t.snapshot = c.snapshot WHERE c.at > ? AND t.id <= ?"
+"""Trials that were searchable before something changed on their snapshots."""
 
 
 def search(views: Views, text: str, limit: int = 20, advance: Callable[[int], None] | None = None) -> list[TrialView]:
@@ -53,7 +55,9 @@ def _update(index: Index, advance: Callable[[int], None] | None) -> None:
     (newest,) = index.one("SELECT coalesce(max(id), 0) FROM trials")
     done = index.one("SELECT value FROM meta WHERE key = 'searchable'")
     since = int(done[0]) if have and done else 0
-    stale = [number for (number,) in index.rows("SELECT id FROM revised WHERE id <= ?", since)]
+    (last,) = index.one("SELECT coalesce(max(at), 0) FROM changed")
+    seen = index.one("SELECT value FROM meta WHERE key = 'searchable_changes'")
+    stale = [number for (number,) in index.rows(_STALE, int(seen[0]) if have and seen else last, since)]
     if have and since == newest and not stale:
         return
     with index.transaction():
@@ -61,14 +65,14 @@ def _update(index: Index, advance: Callable[[int], None] | None) -> None:
         for number in stale:
             index.connection.execute("DELETE FROM texts WHERE rowid = ?", (number,))
             _add(index, "id = ?", number)
-        index.connection.execute("DELETE FROM revised")
         while since < newest:
             upto = min(since + _PART, newest)
             count = _add(index, "id > ? AND id <= ?", since, upto)
             since = upto
             if advance is not None:
                 advance(count)
-        index.connection.execute("INSERT OR REPLACE INTO meta VALUES ('searchable', ?)", (newest,))
+        for key, value in (("searchable", newest), ("searchable_changes", last)):
+            index.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
 def _add(index: Index, where: str, *values: int) -> int:

@@ -331,8 +331,8 @@ class LineageStore(Catalogues, Histories):
         oids = self._views.oids_named(exp_id)
         if len(oids) != 1 or "@" in exp_id:
             view = self._views.trial(exp_id)
-            return tuple(trial for _, trial in self._views.line(view.oid, view.trial.exp_id))
-        return tuple(trial for _, trial in self._views.line(oids[0], exp_id))
+            return self._views.line(view.oid, view.trial.exp_id).trials
+        return self._views.line(oids[0], exp_id).trials
 
     @reading
     def log(
@@ -546,7 +546,7 @@ class LineageStore(Catalogues, Histories):
                 shown = index.build(self.repo, self.journal, shown.tips(), until)
             return Views(shown, self.repo, raw_parents)
         if at is None:
-            return Views(self._index, self.repo, raw_parents)
+            return Views(self._index, self.repo, raw_parents) if raw_parents else self._views
         until = self.let_through(moment(self._views, self.journal, at))
         return Views(index.build(self.repo, self.journal, self.journal.tips(), until), self.repo, raw_parents)
 

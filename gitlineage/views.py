@@ -6,8 +6,6 @@ all of it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +14,7 @@ from gitlineage.errors import Ambiguous, NotFound
 from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import first_parent_chain
 from gitlineage.index import Index, read_row
+from gitlineage.kept import Kept, Line
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import Cohort, CommitOid, Kin, Order, Origin, Snapshot, Task, TreeOid, TrialView
 from gitlineage.trial import Trial
@@ -25,17 +24,6 @@ SELECT t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
 _DONE = "+t.status IS NOT NULL"
-_LINE = """
-WITH RECURSIVE line (id, step) AS (
-    SELECT id, 0 FROM snapshots WHERE oid = ?
-    UNION ALL
-    SELECT (SELECT parent FROM (SELECT parent, min(pos) FROM links WHERE child = line.id)), step + 1 FROM line
-    WHERE line.id IS NOT NULL)
-SELECT line.step, t.clock, t.writer, t.id, t.exp_id, t.parent_cell, t.row
-FROM line CROSS JOIN trials t ON t.snapshot = line.id
-"""
-"""The trials on a snapshot and on its primary parents, up to the root."""
-
 _PLACE = "t.clock, t.writer"
 _ELIGIBLE = {
     "kept": (
@@ -61,7 +49,6 @@ _SHORT_NAME, _CUT_NAME = 24, 19
 
 T = TypeVar("T")
 _MANY = 500
-_KEPT_LINES = 64
 _UP = 10_000
 """Snapshots without a trial that a search for the parent's trial goes past."""
 
@@ -80,8 +67,7 @@ class Views:
         self.index = index
         self.repo = repo
         self.raw_parents = raw_parents
-        self._lines: dict[tuple[str, str], list[tuple[int, Trial]]] = {}
-        self._lines_at: tuple[int, int] | None = None
+        self._memory = Kept(index.rows)
 
     @property
     def task(self) -> Task:
@@ -110,6 +96,10 @@ class Views:
 
     def latest(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[TrialView]:
         """Return the newest trials with a result, newest first; without harness aborts on request."""
+        return self.by_number(self.latest_numbers(limit, aborted=aborted, specialist=specialist))
+
+    def latest_numbers(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[int]:
+        """Return the numbers of the newest trials with a result, in the order of `latest`."""
         where = [_DONE]
         values: list[object] = []
         if not aborted:
@@ -117,8 +107,8 @@ class Views:
         if specialist is not None:
             where.append("t.specialist = ?")
             values.append(specialist)
-        sql = f"{_VIEW} WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
-        return self._views(sql, *values, limit)
+        sql = f"SELECT t.id FROM trials t WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        return [number for (number,) in self.index.rows(sql, *values, limit)]
 
     def latest_rows(self, limit: int) -> list[Trial]:
         """Return the rows of the newest trials with a result, newest first."""
@@ -156,9 +146,20 @@ class Views:
     def by_number(self, numbers: Iterable[int]) -> list[TrialView]:
         """Return trials by their numbers in the index, in the order given."""
         wanted = list(numbers)
-        rows = self._many(f"SELECT t.id, {_VIEW.split('SELECT', 1)[1]} WHERE t.id IN ({{}})", wanted)
-        found = [rows[number][0] for number in wanted if number in rows]
-        return [view for part in _parts(found) for view in self._together(part)]
+        memory = self._remembered()
+        known = memory.views()
+        found = {number: known[number] for number in wanted if number in known}
+        missing = [number for number in dict.fromkeys(wanted) if number not in found]
+        rows = list(self._many(f"SELECT t.id, {_VIEW.split('SELECT', 1)[1]} WHERE t.id IN ({{}})", missing).items())
+        for part in _parts(rows):
+            views, names = self._together([row for _, (row,) in part])
+            found |= {number: view for (number, _), (view, _) in zip(part, views, strict=True)}
+            memory.keep({number: view for (number, _), (view, lasts) in zip(part, views, strict=True) if lasts}, names)
+        return [found[number] for number in wanted if number in found]
+
+    def _remembered(self) -> Kept:
+        """Return what was read before; nothing while a transaction is open, which may be undone."""
+        return Kept(self.index.rows) if self.index.is_folding else self._memory
 
     def best(self, eligible: str = "kept") -> TrialView | None:
         """
@@ -194,7 +195,11 @@ class Views:
 
     def kept(self, limit: int) -> list[TrialView]:
         """Return kept trials, the best first, ties in recording order, those without a score last (semantics 45)."""
-        return list(self.by_number(number for (number,) in self._kept("t.id", limit)))
+        return self.by_number(self.kept_numbers(limit))
+
+    def kept_numbers(self, limit: int) -> list[int]:
+        """Return the numbers of kept trials, in the order of `kept`."""
+        return [number for (number,) in self._kept("t.id", limit)]
 
     def kept_rows(self, limit: int) -> list[Trial]:
         """Return the rows of kept trials, in the order of `kept`."""
@@ -294,8 +299,12 @@ class Views:
         tail = f"AND {_DONE} ORDER BY t.exp_id, t.clock, t.writer LIMIT {-1 if limit is None else limit}"
         if self.raw_parents:
             return self._views(f"{_VIEW} WHERE t.parent_cell = ? {tail}", view.trial.exp_id)
-        where = "s.id IN (SELECT child FROM links WHERE parent = (SELECT id FROM snapshots WHERE oid = ?))"
-        found = self._views(f"{_VIEW} WHERE {where} {tail}", view.oid)
+        rows = self.index.rows(
+            "SELECT t.id FROM links l JOIN trials t ON t.snapshot = l.child "
+            f"WHERE l.parent = (SELECT id FROM snapshots WHERE oid = ?) {tail}",
+            view.oid,
+        )
+        found = self.by_number(number for (number,) in rows)
         return [child for child in found if child.parent == view.label or self._has_other(child, view)]
 
     def count_children(self, view: TrialView) -> int:
@@ -303,7 +312,8 @@ class Views:
         if self.raw_parents:
             sql = f"SELECT count(*) FROM trials t WHERE t.parent_cell = ? AND {_DONE}"
             return int(self.index.one(sql, view.trial.exp_id)[0])
-        if len(self.on_snapshot(view.oid)) > 1:
+        sql = "SELECT count(*) FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?)"
+        if self.index.one(sql, view.oid)[0] > 1:
             return len(self.children(view))
         sql = (
             f"SELECT count(*) FROM links l JOIN trials t ON t.snapshot = l.child AND {_DONE} "
@@ -314,7 +324,7 @@ class Views:
     def chain(self, view: TrialView) -> list[TrialView]:
         """Return the primary chain to a trial, root first; a repeat, which only raw parents can make, ends it."""
         if not self.raw_parents:
-            return self.by_number(number for number, _ in self.line(view.oid, view.trial.exp_id))
+            return self.by_number(self.line(view.oid, view.trial.exp_id).numbers)
         found = {view.label: view}
 
         def up(label: str) -> str | None:
@@ -325,30 +335,9 @@ class Views:
 
         return [found[label] for label in first_parent_chain(view.label, up)]
 
-    def line(self, oid: str, exp_id: str) -> list[tuple[int, Trial]]:
-        """
-        Return the primary chain to a trial on a snapshot, root first, as numbers in the index and rows.
-
-        Chains that were asked for lately are kept until anything is written: a long one takes a millisecond to read.
-        """
-        state = self.index.state
-        if state is None or state != self._lines_at or len(self._lines) >= _KEPT_LINES:
-            self._lines.clear()
-            self._lines_at = state
-        if (oid, exp_id) not in self._lines:
-            self._lines[oid, exp_id] = self._line(oid, exp_id)
-        return list(self._lines[oid, exp_id])
-
-    def _line(self, oid: str, exp_id: str) -> list[tuple[int, Trial]]:
-        chain: list[tuple[int, Trial]] = []
-        cell = exp_id
-        found = sorted(self.index.rows(_LINE, oid))
-        for _, here in groupby(found, key=itemgetter(0)):
-            trials = list(here)
-            meant = [row for row in trials if row[4] in (cell, cell.removeprefix("exp_"))]
-            *_, number, _, cell, row = (meant or trials)[0]
-            chain.append((number, read_row(row)))
-        return chain[::-1]
+    def line(self, oid: str, exp_id: str) -> Line:
+        """Return the primary chain to a trial on a snapshot, root first."""
+        return self._remembered().line(oid, exp_id)
 
     def on_snapshot(self, oid: str) -> list[TrialView]:
         """Return the trials on a snapshot in recording order, those without a result too."""
@@ -365,8 +354,11 @@ class Views:
 
     def members(self, cohort: str, limit: int | None = None) -> list[TrialView]:
         """Return the trials of a cohort's members in recording order, those without a result too."""
-        sql = f"{_VIEW} WHERE s.cohort = ? ORDER BY t.clock, t.writer LIMIT ?"
-        return self._views(sql, cohort, -1 if limit is None else limit)
+        sql = (
+            "SELECT t.id FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE s.cohort = ? "
+            "ORDER BY t.clock, t.writer LIMIT ?"
+        )
+        return self.by_number(number for (number,) in self.index.rows(sql, cohort, -1 if limit is None else limit))
 
     def next_exp_id(self, prefix: str = "") -> str:
         """Return the highest number among the exp ids plus one, with at least three digits (semantics 13)."""
@@ -377,13 +369,18 @@ class Views:
 
     def _views(self, sql: str, *values: object) -> list[TrialView]:
         rows = self.index.rows(sql, *values)
-        return [view for part in _parts(rows) for view in self._together(part)]
+        return [view for part in _parts(rows) for view, _ in self._together(part)[0]]
 
-    def _together(self, rows: Sequence[Sequence[Any]]) -> Iterator[TrialView]:
-        """Return the views of many rows, asking once for what is around all of them."""
+    def _together(self, rows: Sequence[Sequence[Any]]) -> tuple[list[tuple[TrialView, bool]], set[str]]:
+        """
+        Return the views of many rows, asking once for what is around all of them.
+
+        Returns:
+            Each view, and whether `Kept` can tell when it does not hold any more; and the exp ids that are in them.
+        """
         links = self._many(
             "SELECT l.child, l.parent, p.oid FROM links l JOIN snapshots p ON p.id = l.parent "
-            "WHERE l.child IN ({}) ORDER BY l.pos, p.clock",
+            "WHERE l.child IN ({}) ORDER BY l.pos, p.clock, p.writer",
             {row[6] for row in rows},
         )
         near = self._many(
@@ -393,8 +390,7 @@ class Views:
         used = {row[1] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}
         shared = self._many("SELECT exp_id, count(*) FROM trials WHERE exp_id IN ({}) GROUP BY exp_id", used)
         alone = {exp_id for exp_id, ((count,),) in shared.items() if count == 1}
-        for row in rows:
-            yield self._view(row, links.get(row[6], []), near, alone)
+        return [self._view(row, links.get(row[6], []), near, alone) for row in rows], used
 
     def _many(self, sql: str, keys: Collection[Any]) -> dict[Any, list[tuple[Any, ...]]]:
         """Return the rows of a query for many keys, grouped by their first column, without it."""
@@ -410,9 +406,9 @@ class Views:
         links: Sequence[tuple[Any, ...]],
         near: Mapping[int, Sequence[tuple[Any, ...]]],
         alone: Collection[str],
-    ) -> TrialView:
+    ) -> tuple[TrialView, bool]:
         """
-        Return one row's view.
+        Return one row's view, and whether it stays as it is while no other trial gets a name that is in it.
 
         Args:
             row: what `_VIEW` selects.
@@ -422,24 +418,35 @@ class Views:
         """
         saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles = row
         known = msgspec.json.decode(roles, type=dict[str, str]) if roles != "{}" else {}
-        others = [Kin(self._name(parent), known.get(parent_oid, "")) for parent, parent_oid in links[1:]]
+        others = [Kin(self._name_near(parent, oid, near, alone), known.get(oid, "")) for parent, oid in links[1:]]
         linked = {parent_oid for _, parent_oid in links}
-        others += [
+        inspired = [
             Kin(self.name(parent), role)
             for parent, role in known.items()
             if parent not in linked and not self._is_git_parent(sid, parent)
         ]
-        return TrialView(
+        view = TrialView(
             trial=read_row(text),
             label=exp_id if exp_id in alone else self._label(exp_id, writer, oid),
             oid=CommitOid(oid),
             order=Order(clock, writer),
             parent=self._raw_parent(cell) if self.raw_parents else self._parent_near(links, near, alone, cell),
-            others=tuple(others),
+            others=(*others, *inspired),
             cohort=cohort,
             dangling=cell if cell and not links and not self._exists(cell) else None,
             saw=saw or None,
         )
+        lasts = not inspired and view.dangling is None and all(parent in near for parent, _ in links)
+        return view, lasts and not self.raw_parents
+
+    def _name_near(
+        self, parent: int, oid: str, near: Mapping[int, Sequence[tuple[Any, ...]]], alone: Collection[str]
+    ) -> str:
+        """Return what `_name` does, of a snapshot whose trials are at hand."""
+        if parent not in near:
+            return self._name(parent)
+        exp_id, writer = near[parent][0]
+        return exp_id if exp_id in alone else self._label(exp_id, writer, oid)
 
     def _parent_near(
         self,

@@ -29,7 +29,7 @@ LAYERS: list[list[str]] = [
     ["journal", "treediff", "checkout", "render.prompt"],
     ["links", "receiving", "trust"],
     ["fold"],
-    ["index"],
+    ["index", "kept"],
     ["views", "landing"],
     ["names", "queries", "derived", "prompts", "search", "strides"],
     ["recorder", "kinship", "verify", "adoption", "blame", "bisecting", "chronicle"],

@@ -7,7 +7,7 @@ from campaigns import every_campaign, needs_campaigns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.render.text import block, cell, code, fit, one_line, prose, shorten
+from gitlineage.render.text import block, cell, code, fit, head, one_line, prose, shorten
 
 NASTY = "ab `|\\#*~\t\n\r\x00\x0b\x0c\x1b\x1c\x85\x9f\u2028\u2029\u202a\u202e\u2066\u2069\ud800\udfff∣…é🙂"
 texts = st.text(st.sampled_from(NASTY) | st.characters(), max_size=40)
@@ -96,6 +96,15 @@ def test_fit_says_where_it_cut():
     """A cut document ends in a notice, and no limit leaves it alone."""
     assert fit("abcdef\n", 4, "X.md") == "abcd\n\n… (truncated: X.md exceeded 4 characters)\n"
     assert fit("abcdef\n", 7, "X.md") == fit("abcdef\n", 0, "X.md") == "abcdef\n"
+
+
+@given(st.lists(st.text("ab`\n", max_size=9), max_size=9), st.integers(0, 60))
+def test_a_head_is_cut_as_the_whole_is(lines, limit):
+    """Of lines that a cut hides nothing is asked for, and nothing else comes of it."""
+    asked = []
+    began = head((asked.append(line) or line for line in lines), limit)
+    assert fit(began, limit, "X.md") == fit("\n".join(lines) + "\n", limit, "X.md")
+    assert len("\n".join(asked[:-1])) <= limit or not limit
 
 
 @pytest.mark.parametrize(

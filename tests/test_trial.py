@@ -16,8 +16,10 @@ from gitlineage.trial import (
     FailureLabel,
     Trial,
     check_exp_id,
+    pack,
     parse_number,
     refuse_non_finite,
+    unpack,
 )
 
 HEADER = [
@@ -97,7 +99,8 @@ def test_every_cell_comes_back_as_it_was_given(cells, extra):
     assert trial.to_row() == [given[name] for name in HEADER]
     assert dict(trial.extra) == extra
     assert Trial.from_cells(trial.cells()) == trial
-    assert msgspec.json.decode(msgspec.json.encode(trial), type=Trial) == trial
+    assert msgspec.json.decode(msgspec.json.encode(trial), type=Trial) == unpack(pack(trial)) == trial
+    assert pack(Trial.from_cells(trial.cells())) == pack(trial)
     assert pickle.loads(pickle.dumps(trial)) == trial
     assert hash(Trial.from_row(given)) == hash(trial)
     for name in NUMERIC:
@@ -227,3 +230,16 @@ def test_a_long_value_is_cut_in_the_error():
     with pytest.raises(InvalidTrial) as caught:
         Trial(exp_id="a", status="x" * 10_000)
     assert len(str(caught.value)) < 400
+
+
+def test_what_was_packed_is_read_as_it_is_and_all_else_is_checked():
+    """Reading a packed trial lets nothing else of the same thread in, even after a text that is none."""
+    packed = pack(Trial(exp_id="a", status="keep", core_metric="1.50"))
+    assert unpack(packed).text("core_metric") == "1.50"
+    with pytest.raises(msgspec.DecodeError):
+        unpack(packed[:-1])
+    for wrong in ({"exp_id": ""}, {"exp_id": "a", "status": "good"}, {"exp_id": "a", "notes": 1}):
+        with pytest.raises(InvalidTrial):
+            Trial(**wrong)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(packed.replace('"a"', '" a"'), type=Trial)

@@ -7,7 +7,7 @@ tools read ours; the sentences between them are our own (semantics J).
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gitlineage.models import Kin, PromptOptions, PromptView, Task, TrialView
 from gitlineage.render.text import block, cell, code, one_line, prose, shorten
@@ -56,27 +56,34 @@ def knowledge(view: PromptView, options: PromptOptions = _DEFAULTS) -> str:
 
     Semantics 46 and 47. The same view gives the same bytes, however often the file was rendered before.
     """
+    return _document(knowledge_lines(view, options))
+
+
+def knowledge_lines(view: PromptView, options: PromptOptions) -> Iterator[str]:
+    """Return what `knowledge` does, a line after the other, for those who need its beginning only."""
     task = view.task
-    lines = [
+    yield from (
         "# Research Knowledge Base",
         f"*Rendered by gitlineage; only the `{_INSIGHTS}` section at the end is yours to edit.*",
         "",
         "## Research Tree",
         *_how_to_query(task, options),
         "",
-        *_lineage(view, options),
+    )
+    yield from _lineage(view, options)
+    yield from (
         "",
         f"## Recent Activity (last {options.recent_n})",
         "",
         f"| exp | specialist | status | {cell(task.score_field)} | hypothesis |",
         "|-----|------------|--------|---------|------------|",
-    ]
+    )
     for row in view.recent[: options.recent_n]:
         facts = row.trial.specialist, row.trial.text("status"), _value(row, task.score_field)
-        lines.append(_row(row, *facts, limit=80))
+        yield _row(row, *facts, limit=80)
     if not view.total:
-        lines.append(_NONE_YET)
-    return _document([*lines, "", _INSIGHTS, block(view.insights) or _NO_INSIGHTS])
+        yield _NONE_YET
+    yield from ("", _INSIGHTS, block(view.insights) or _NO_INSIGHTS)
 
 
 def lines_shown(chain: Iterable[Trial], limit: int) -> int | None:
@@ -203,26 +210,26 @@ def _how_to_query(task: Task, options: PromptOptions) -> list[str]:
     ]
 
 
-def _lineage(view: PromptView, options: PromptOptions) -> list[str]:
+def _lineage(view: PromptView, options: PromptOptions) -> Iterator[str]:
     """Return the fenced block with the chain to the best, its children and its cohort (semantics 47)."""
-    if not view.total:
-        return [_FENCE, "(nothing was tried yet)", _FENCE]
-    if view.best is None:
-        return [_FENCE, "(no ranked trial yet; `gitlineage log` lists what was tried)", _FENCE]
-    lines = ["**Current-best lineage** (root → best):", _FENCE]
+    if not view.total or view.best is None:
+        none = "no ranked trial yet; `gitlineage log` lists what was tried" if view.total else "nothing was tried yet"
+        yield from (_FENCE, f"({none})", _FENCE)
+        return
+    yield from ("**Current-best lineage** (root → best):", _FENCE)
     for depth, row in enumerate(view.chain):
         best = "  ← BEST" if depth == len(view.chain) - 1 else ""
         branch = "   " * min(depth, _MAX_INDENT) + ("└─ " if depth else "")
-        lines.append(branch + trial_line(row, view.task, width=100) + _others(row.others) + best)
+        yield branch + trial_line(row, view.task, width=100) + _others(row.others) + best
     if view.children:
         total = max(view.children_total, len(view.children))
         shown = _newest(view.children, options.max_children)
-        lines += ["", f"**Best's direct children ({total}):**", *_bullets(shown, total, view.task)]
+        yield from ("", f"**Best's direct children ({total}):**", *_bullets(shown, total, view.task))
     if view.cohort is not None:
         total = max(view.siblings_total, len(view.siblings))
         heading = f"**Best's cohort {prose(view.cohort)} ({total} siblings):**"
-        lines += ["", heading, *_bullets(view.siblings, total, view.task)]
-    return [*lines, _FENCE]
+        yield from ("", heading, *_bullets(view.siblings, total, view.task))
+    yield _FENCE
 
 
 def _others(others: Sequence[Kin]) -> str:
@@ -293,5 +300,5 @@ def _last_label_first(indexes: Sequence[int], rows: Sequence[TrialView]) -> list
     return sorted(indexes, key=lambda index: rows[index].label)[::-1]
 
 
-def _document(lines: Sequence[str]) -> str:
+def _document(lines: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"

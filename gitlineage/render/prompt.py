@@ -6,8 +6,8 @@ and options, so the same records give the same bytes.
 """
 
 from gitlineage.models import PromptOptions, PromptView
-from gitlineage.render.board import MISSING, best_score, knowledge, leaderboard, trial_line
-from gitlineage.render.text import code, fit, prose, shorten
+from gitlineage.render.board import MISSING, best_score, knowledge_lines, leaderboard, trial_line
+from gitlineage.render.text import code, fit, head, prose, shorten
 
 _DEFAULTS = PromptOptions()
 _SATURATED_AFTER = 5
@@ -32,9 +32,10 @@ def render_prompt(view: PromptView, specialist: str, options: PromptOptions = _D
     limit = options.max_chars
     sections = [_header(view, specialist, options)]
     if options.lineage:
+        known = head(knowledge_lines(view, options), limit)
         sections += [
             _section("LEADERBOARD.md", fit(leaderboard(view, options), (limit + 1) // 2, "LEADERBOARD.md")),
-            _section("KNOWLEDGE.md", fit(knowledge(view, options), limit, "KNOWLEDGE.md")),
+            _section("KNOWLEDGE.md", fit(known, limit, "KNOWLEDGE.md")),
             _section(f"Recent Activity (most recent {options.last_m_full})", activity(view, options)),
         ]
         if is_saturated(view):

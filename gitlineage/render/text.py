@@ -7,6 +7,7 @@ really holds comes out unchanged.
 """
 
 import re
+from collections.abc import Iterable
 
 _BREAKS = "\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _BIDI = range(0x202A, 0x202F), range(0x2066, 0x206A)
@@ -27,12 +28,13 @@ def one_line(text: str) -> str:
     Each tab and line break becomes a space; other control characters and the bidi embedding, override and isolate
     controls go; half a surrogate pair becomes U+FFFD.
     """
-    return text.translate(_ONE_LINE)
+    return text if text.isprintable() else text.translate(_ONE_LINE)
 
 
 def prose(text: str) -> str:
     """Return one line without code fences, for bullets, sentences and lines inside a fence (semantics 54)."""
-    return _TICKS.sub(lambda run: "'" * len(run[0]), one_line(text))
+    line = one_line(text)
+    return _TICKS.sub(lambda run: "'" * len(run[0]), line) if "```" in line else line
 
 
 def cell(text: str) -> str:
@@ -53,6 +55,22 @@ def block(text: str) -> str:
 def shorten(text: str, limit: int, mark: str = "...") -> str:
     """Return the text, or its first ``limit - 3`` characters and the mark where it is longer than ``limit``."""
     return text if len(text) <= limit else text[: limit - 3] + mark
+
+
+def head(lines: Iterable[str], limit: int) -> str:
+    """
+    Return some lines as a document, or so many of the first ones that `fit` cuts it as it would cut all of them.
+
+    Nothing after them is asked for; 0 takes all.
+    """
+    taken = []
+    length = 0
+    for line in lines:
+        taken.append(line)
+        length += len(line) + 1
+        if limit and length > limit:
+            break
+    return "\n".join(taken) + "\n"
 
 
 def fit(document: str, limit: int, name: str) -> str:

@@ -1,22 +1,26 @@
-"""What questions cost in an open store, and what another process's trial costs to notice; beside the peers."""
+"""What questions cost in an open store, after a write too, and what another process's trial costs to notice."""
 
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from figures import Figure, cost, gain, within
 from peers import Peers
-from stores import REF, Stores, opened
+from stores import REF, Built, Stores, opened
 from timing import Rounds, git, in_turn, over, repeated, sampled, timed
 
-from gitlineage import LineageStore
+from gitlineage import LineageStore, Trial
+from gitlineage.index import read_row
 
 RUNS = 200
 REFRESHED = 15
+AFRESH = 9
 BIG = 100_000
 
 
@@ -49,9 +53,6 @@ def queries(stores: Stores, fieldkit: Fieldkit, sizes: list[int]) -> list[Figure
                 "chain_to": (store.chain_to, [built.known["best"], *built.known["late"]], "chain"),
                 "leaderboard(20)": (lambda _, store=store: store.leaderboard(20), [0], "best"),
             }
-            line = built.known["best"]
-            first = sampled(lambda store=store, line=line: afresh(store, line), 9)
-            rows.append(Figure("queries", f"chain_to, first after a write ({built.known['chain']} long)", size, first))
             for name, (work, nodes, peer) in asked.items():
                 ours = over(work, nodes, RUNS, 5.0)
                 if size >= BIG:
@@ -60,13 +61,49 @@ def queries(stores: Stores, fieldkit: Fieldkit, sizes: list[int]) -> list[Figure
                     against = "fieldkit chain_to()" if peer == "chain" else "fieldkit best()"
                     goal = gain(1000 if size == BIG else None)
                     rows.append(Figure("queries", name, size, ours, "ms", against, theirs.get(peer), goal))
+        rows += chains(stores, built, theirs.get("chain"))
+        stores.sweep()
     return rows
 
 
-def afresh(store: LineageStore, name: str) -> float:
-    """Return the seconds of a chain that is asked for right after something was written."""
-    store.views().index.connection.execute("UPDATE meta SET value = value WHERE key = 'clock'")
-    return timed(lambda: store.chain_to(name))
+def chains(stores: Stores, built: Built, theirs: float | None) -> list[Figure]:
+    """Measure chains that nobody asked for since something was recorded, or since the store was opened."""
+    best = built.known["best"]
+    root = stores.copy(built)
+    opening = sampled(lambda: afresh(root, best), AFRESH)
+    known, new = [], []
+    with opened(root) as store:
+        store.chain_to(best)
+        for made in appended(store, built.known["late"][: Rounds.limit]):
+            known.append(timed(lambda: store.chain_to(best)))
+            new.append(timed(lambda made=made: store.chain_to(made)))
+    rows = []
+    for name, seconds in (("to the best", known), ("to the new trial", new)):
+        told, ours = f"chain_to, after an append, {name}", statistics.median(seconds)
+        if built.size >= BIG:
+            rows.append(Figure("queries", told, built.size, ours, "ms", goal=within(1e-3)))
+        if built.size <= BIG:
+            goal = gain(1000 if built.size == BIG else None)
+            rows.append(Figure("queries", told, built.size, ours, "ms", "fieldkit chain_to()", theirs, goal))
+    rows.append(Figure("queries", f"chain_to, store just opened ({built.known['chain']} long)", built.size, opening))
+    return rows
+
+
+def afresh(root: Path, name: str) -> float:
+    """Return the seconds of a chain that is the first question to a store whose index is up to date."""
+    with opened(root) as store:
+        store.refresh()
+        read_row.cache_clear()
+        return timed(lambda: store.chain_to(name))
+
+
+def appended(store: LineageStore, parents: Iterable[str]) -> Iterator[str]:
+    """Record a child of each of some trials in turn, and return its exp id each time."""
+    for number, parent in enumerate(parents):
+        trial = Trial(status="discard", core_metric=2.0, hypothesis="Recorded meanwhile. " * 7, notes="Noted. " * 42)
+        made = store.commit({"train.py": b"after = %d\n" % number}, [parent], trial=trial).exp_id
+        assert made is not None
+        yield made
 
 
 def ancestors(stores: Stores, sizes: list[int]) -> list[Figure]:
@@ -90,22 +127,36 @@ def ancestors(stores: Stores, sizes: list[int]) -> list[Figure]:
 
 
 def prompts(stores: Stores, fieldkit: Fieldkit, sizes: list[int]) -> list[Figure]:
-    """Measure a prompt as a specialist's session gets it."""
+    """Measure a prompt as a specialist's session gets it, after a recorded trial and again; all sizes take turns."""
+    told = ("render_prompt, after an append", "render_prompt")
+    works: dict[str, Callable[[], float]] = {}
+    with ExitStack() as stack:
+        for size in sizes:
+            built = stores.of(size)
+            store = stack.enter_context(opened(stores.copy(built)))
+            made = appended(store, cycle(built.known["late"]))
+            ask = partial(store.render_prompt, "opt")
+            works[f"{told[0]} {size}"] = lambda made=made, ask=ask: (next(made), timed(ask))[1]
+            works[f"{told[1]} {size}"] = partial(repeated, ask, 3)
+        ours = in_turn(works, 50)
+    stores.sweep()
     rows = []
-    ours: dict[int, float] = {}
     for size in sizes:
-        built = stores.of(size)
-        with opened(built.root) as store:
-            ours[size] = repeated(lambda store=store: store.render_prompt("opt"), 50)
         theirs = fieldkit.of(size).get("prompt")
         goal = gain(300 if size >= BIG else None)
-        name = f"render_prompt (chain of {built.known['chain']:,})"
-        rows.append(Figure("prompt", name, size, ours[size], "ms", "fieldkit", theirs, goal))
-    first = sizes[0]
-    rows += [
-        Figure("prompt", "render_prompt, growth", size, ours[size], "ms", f"at {first:,}", ours[first], cost(1.3))
-        for size in sizes[1:]
-    ]
+        long = f"(chain of {stores.of(size).known['chain']:,})"
+        rows += [
+            Figure("prompt", f"{name} {long}", size, ours[f"{name} {size}"], "ms", "fieldkit", theirs, goal)
+            for name in told
+        ]
+    for name in told:
+        first = ours[f"{name} {sizes[0]}"]
+        rows += [
+            Figure(
+                "prompt", f"{name}, growth", size, ours[f"{name} {size}"], "ms", f"at {sizes[0]:,}", first, cost(1.3)
+            )
+            for size in sizes[1:]
+        ]
     return rows
 
 
