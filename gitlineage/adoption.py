@@ -1,7 +1,7 @@
 """
 Snapshots of another store on their way into this one: commits, names and documents; not how that store spells them.
 
-Layer 11. Everything about such a commit follows from the other store alone, so two machines get the same oids. What
+Layer 13. Everything about such a commit follows from the other store alone, so two machines get the same oids. What
 that store says about a snapshot is kept as a document beside the tree, not in it: the tree is what the snapshot *is*,
 so that equal content has an equal content id however it was derived (semantics 2, 67).
 """

@@ -1,7 +1,7 @@
 """
 The board: a store's state as files in a folder, for agents and people who read files; not what the files say.
 
-Layer 21.
+Layer 23.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 Writing a snapshot's tree into a folder, safely whoever made the tree; not which snapshot, and not git's own checkout.
 
-Layer 5. The whole tree is looked at before anything is written, and what is written cannot be led out of the folder,
+Layer 7. The whole tree is looked at before anything is written, and what is written cannot be led out of the folder,
 because every step holds the folder that it is in by descriptor.
 """
 

@@ -1,7 +1,7 @@
 """
 Events and their canonical JSON lines; not where the lines are kept.
 
-Layer 4. An event is never changed and never removed; state is the fold of all events in the order (clock, writer).
+Layer 6. An event is never changed and never removed; state is the fold of all events in the order (clock, writer).
 The same event always gives the same bytes: keys sorted, defaults left out, one line.
 """
 

@@ -1,7 +1,7 @@
 """
 The local refs under ``refs/lineage/``: names for plain git, derived from the index; never pushed and never the truth.
 
-Layer 10. ``best``, ``exp/<id>`` for baselines and kept trials, ``cohorts/<name>`` (design 3). Ids are percent-encoded,
+Layer 12. ``best``, ``exp/<id>`` for baselines and kept trials, ``cohorts/<name>`` (design 3). Ids are percent-encoded,
 because a ref's name cannot hold every sign and ``a`` and ``a/b`` cannot both be refs.
 """
 

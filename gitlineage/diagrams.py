@@ -1,7 +1,7 @@
 """
 Which part of a store a diagram shows, and its drawing in any format; the formats themselves are in ``render``.
 
-Layer 12. Git parents and typed relations together, as in ``kinship``; nodes stand in recording order.
+Layer 14. Git parents and typed relations together, as in ``kinship``; nodes stand in recording order.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

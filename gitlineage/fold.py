@@ -1,7 +1,7 @@
 """
 How events become rows of the index's tables; not where events are read from or what is asked of the tables.
 
-Layer 7. Every fold is commutative (the least order gives a thing its place, the greatest its state), so events may
+Layer 9. Every fold is commutative (the least order gives a thing its place, the greatest its state), so events may
 arrive in any order and twice. New rows wait in memory and are written many at a time.
 """
 

@@ -1,43 +1,38 @@
 """
-A git repository's objects, refs and configuration; pygit2 is spoken here alone.
+A git repository's objects and the names of commits; refs and configuration are its base classes'.
 
-Layer 3. Oids are ``str``, content is ``bytes``, and libgit2's errors end here as ours. Nothing here knows of lineage.
+Layer 5. Libgit2 is spoken here and below alone: oids are ``str``, content is ``bytes``, and foreign errors end here as ours. Nothing here
+knows of lineage.
 """
 
-import errno
 import os
-import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import pygit2
 
-from gitlineage import program
-from gitlineage.errors import Ambiguous, Conflict, GitFailed, RepositoryError, StorageError, UnsupportedRepository
+from gitlineage.errors import Ambiguous, RepositoryError
+from gitlineage.foreign import reading, writing
 from gitlineage.gitformats import (
     MAX_COMMIT,
     MAX_TREE,
-    NO_OID,
     TREE,
     CommitInfo,
     Entry,
     Identity,
     format_commit,
-    format_move,
     format_tree,
     is_oid,
-    packed_lines,
     parse_commit,
-    parse_packed_refs,
     parse_tree,
 )
 from gitlineage.packer import Packer
-from gitlineage.packs import Stored, merge, release_abandoned, sync
+from gitlineage.packs import Stored, merge, release_abandoned
+from gitlineage.refs import LOCK_PATIENCE, Refs, mtime
 
 _KINDS = {
     "commit": pygit2.enums.ObjectType.COMMIT,
@@ -48,7 +43,6 @@ _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.
 _COMMITS = 64
 """Commits that were read last and stay parsed."""
 
-T = TypeVar("T")
 _SHORTEST = 4
 """Signs that git takes for the beginning of an oid at the least."""
 
@@ -57,17 +51,7 @@ _RECENT = 2000
 """Objects that stay readable without a look at the disk after they were written."""
 
 
-_TRIES = 10
-"""Times that a folder is made which another program removes because it is empty."""
-
-_LOCK_AGE = 60.0
-"""Seconds after which a lock file that others may hold for long counts as left behind."""
-
-_LOCK_PATIENCE = 2.0
-"""Seconds after which a ref's lock file counts as left behind; git holds one for milliseconds."""
-
-
-class GitRepo:
+class GitRepo(Refs):
     """
     An open repository: a normal one, a bare one or a linked worktree.
 
@@ -84,7 +68,7 @@ class GitRepo:
         found = find_repository(path)
         if found is None:
             raise RepositoryError(f"no git repository at {os.fspath(path)}; `gitlineage init` makes one")
-        with _foreign(f"cannot open {found}"):
+        with reading(f"cannot open {found}"):
             self._repo = pygit2.Repository(found)
         self._borrowed = tuple(borrowed)
         self._borrow()
@@ -99,7 +83,7 @@ class GitRepo:
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
         self._packs = self.commondir / "objects" / "pack"
-        self._packs_seen = _mtime(self._packs)
+        self._packs_seen = mtime(self._packs)
         self.workdir = Path(self._repo.workdir) if self._repo.workdir else None
 
     # -- objects -------------------------------------------------------------------------------------------
@@ -115,7 +99,7 @@ class GitRepo:
         if self._pack is not None:
             yield
             return
-        if (now := _mtime(self._packs)) != self._packs_seen:
+        if (now := mtime(self._packs)) != self._packs_seen:
             # libgit2 goes on reading packs that git has deleted, and would claim objects that are gone
             self._reopen()
             self._packs_seen = now
@@ -125,7 +109,7 @@ class GitRepo:
         finally:
             self._pack.release()
             self._pack = None
-            self._packs_seen = _mtime(self._packs)
+            self._packs_seen = mtime(self._packs)
 
     def release_abandoned(self) -> None:
         """Let go of the packs that killed writers were holding; only under the writers' lock."""
@@ -137,7 +121,7 @@ class GitRepo:
             return merge(self._packs, names)
         finally:
             self._reopen()
-            self._packs_seen = _mtime(self._packs)
+            self._packs_seen = mtime(self._packs)
 
     def _reopen(self) -> None:
         self._repo = pygit2.Repository(self._repo.path)
@@ -178,7 +162,7 @@ class GitRepo:
     def _header(self, oid: str) -> tuple[str, int]:
         if near := self._near(oid):
             return near.kind, len(near.data)
-        with _foreign(f"cannot read {oid}"):
+        with reading(f"cannot read {oid}"):
             kind, size = self._odb.read_header(pygit2.Oid(hex=oid))
             return _NAMES[int(kind)], int(size)
 
@@ -201,12 +185,12 @@ class GitRepo:
     def write_object(self, kind: str, data: bytes) -> str:
         """Write a blob, tree or commit given as git stores it and return its oid."""
         if self._pack is None:
-            with _writing(self.commondir):
+            with writing(self.commondir):
                 return str(self._repo.write(_KINDS[kind], data))
         try:
             return self._pack.add(kind, data)
         except OSError:  # a context manager costs more than packing does
-            with _writing(self.commondir):
+            with writing(self.commondir):
                 raise
 
     def empty_tree(self) -> str:
@@ -273,7 +257,7 @@ class GitRepo:
             kind, data = self._fetch(oid, limit)
         except (pygit2.GitError, KeyError, OSError, ValueError):
             # a pack that git's own maintenance replaced may still be open here
-            with _foreign(f"cannot read {oid}"):
+            with reading(f"cannot read {oid}"):
                 self._reopen()
                 kind, data = self._fetch(oid, limit)
         return Stored(_NAMES[int(kind)], data)
@@ -292,7 +276,7 @@ class GitRepo:
         """Put what is being written into a pack, so that a ref may lead to it."""
         if self._pack is not None:
             self._pack.durable = durable
-            with _writing(self.commondir):
+            with writing(self.commondir):
                 written = self._pack.flush()
             if len(self._recent) + len(written) > _RECENT:
                 self._recent.clear()
@@ -347,14 +331,14 @@ class GitRepo:
 
     def branch(self) -> str | None:
         """Return the branch that HEAD is on, without ``refs/heads/``; ``None`` where it is on none."""
-        with _foreign("cannot read HEAD"):
+        with reading("cannot read HEAD"):
             target = self._repo.lookup_reference("HEAD").raw_target
         name = os.fsdecode(target) if isinstance(target, bytes) else target
         return name.removeprefix("refs/heads/") if isinstance(name, str) else None
 
     def last_move(self) -> str:
         """Return what the reflog says about HEAD's last move; empty where none is kept."""
-        with _foreign("cannot read HEAD's reflog"):
+        with reading("cannot read HEAD's reflog"):
             return next((entry.message for entry in self._repo.lookup_reference("HEAD").log()), "")
 
     def is_replaying(self) -> bool:
@@ -363,370 +347,27 @@ class GitRepo:
 
     def between(self, new: str, old: str, limit: int) -> list[str]:
         """Return the commits that one goes back to and another does not, newest first, up to a number of them."""
-        with _foreign(f"cannot walk from {new}"):
+        with reading(f"cannot walk from {new}"):
             walker = self._repo.walk(pygit2.Oid(hex=new))
             walker.hide(pygit2.Oid(hex=old))
             return [str(commit.id) for commit in islice(walker, limit)]
-
-    # -- refs ----------------------------------------------------------------------------------------------
-
-    def ref(self, name: str) -> str | None:
-        """Return the oid that a ref points at, or ``None``."""
-        try:
-            return str(self._repo.references[name].resolve().target)
-        except (KeyError, ValueError, pygit2.GitError):
-            return None
-
-    def refs(self, prefix: str) -> dict[str, str]:
-        """
-        Return the refs below a prefix that ends in ``/``, sorted by name.
-
-        The folder and the packed list are read for names only: libgit2 has no listing that skips other refs, and a
-        store has many.
-        """
-        names: set[str] = set()
-        while True:
-            before, names = names, {*_loose_refs(str(self.commondir), prefix), *self._packed_refs(prefix)}
-            found = {name: self.ref(name) for name in sorted(names)}
-            if names == before or None not in found.values():  # or others came for those that went meanwhile
-                return {name: oid for name, oid in found.items() if oid is not None}
-
-    def _packed_refs(self, prefix: str) -> Sequence[str]:
-        """Return the names in git's packed list below a prefix; the list is read anew only when its file is another."""
-        path = f"{self.commondir}/packed-refs"
-        stamp = _stamp(path)
-        if stamp is None:
-            return ()
-        if self._packed_seen.get(prefix, (None, ()))[0] != stamp:
-            # a name holds no blank; looking for the prefix first is ten times faster than looking at every line
-            pattern = rb" (" + re.escape(prefix).encode() + rb".+)$"
-            names = re.findall(pattern, Path(path).read_bytes(), re.MULTILINE)
-            self._packed_seen[prefix] = (stamp, [name.decode("utf-8", "replace") for name in names])
-        return self._packed_seen[prefix][1]
-
-    def move_ref(
-        self,
-        name: str,
-        new: str,
-        old: str | None,
-        message: str = "",
-        *,
-        signature: tuple[Identity, datetime] | None = None,
-        durable: bool = False,
-    ) -> bool:
-        """
-        Move a ref by compare-and-swap; ``old`` is ``None`` for one that must not exist yet.
-
-        The file is locked, written and put in its place as git does it. libgit2's transaction does the same in twice
-        the time, which is a tenth of what recording one trial costs.
-
-        Args:
-            name: the ref.
-            new: where to.
-            old: where it must stand.
-            message: for the reflog.
-            signature: who moves it and when, for the reflog; by default as git's configuration and the clock say.
-            durable: have the disk confirm the objects, then the ref, before this returns.
-
-        Returns:
-            Whether it was moved; not when it no longer is where the caller saw it.
-        """
-        self._flush(durable)
-        with _writing(self.commondir), self._locked(name, new) as put:
-            if self.ref(name) != old:
-                return False
-            who, moment = signature or (self.identity(), datetime.now().astimezone())
-            self._log_move(name, format_move(old, new, message, who, moment))
-            put()
-        if durable:
-            self._confirm(name)
-        return True
-
-    @contextmanager
-    def _locked(self, name: str, new: str) -> Iterator[Callable[[], None]]:
-        """Hold a ref's lock file, which says where it is to go; what is yielded puts that in the ref's place."""
-        path = f"{self.commondir}/{name}"
-        lock = f"{path}.lock"
-        is_held = True
-
-        def put() -> None:
-            nonlocal is_held
-            is_held = False  # once it is renamed, a file of that name is another program's
-            try:
-                os.rename(lock, path)
-            except OSError:
-                is_held = True
-                raise
-
-        file = self._patiently(name, lambda: _lock_file(lock))
-        try:
-            try:
-                os.write(file, f"{new}\n".encode())
-            finally:
-                os.close(file)
-            yield put
-        finally:
-            if is_held:
-                os.unlink(lock)
-
-    def _log_move(self, name: str, line: bytes) -> None:
-        """Add a line to a ref's reflog, where git would keep one."""
-        log = f"{self.commondir}/logs/{name}"
-        try:
-            file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        except FileNotFoundError:
-            if not self._wants_reflogs():
-                return
-            os.makedirs(os.path.dirname(log), exist_ok=True)
-            file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            os.write(file, line)
-        finally:
-            os.close(file)
-
-    def _wants_reflogs(self) -> bool:
-        """Whether git would begin a reflog for a ref of notes: always, never, or where there is a working tree."""
-        wanted = (self.config("core.logAllRefUpdates") or "").lower()
-        return wanted == "always" or (self.flag("core.logAllRefUpdates") if wanted else not self._repo.is_bare)
-
-    def move_refs(self, moves: Mapping[str, tuple[str | None, str | None]], message: str) -> bool:
-        """
-        Make, move and delete several refs, all or none; those that stay are in place before any is deleted.
-
-        Args:
-            moves: by name, where each must stand and where it goes; ``None`` for nowhere.
-            message: for the reflog.
-
-        Returns:
-            Whether it was done; not when one is elsewhere or another program holds it.
-
-        Raises:
-            GitFailed: git could not do it for another reason.
-        """
-        self._flush(durable=True)
-        lines = []
-        for name, (old, new) in moves.items():
-            if new is None:
-                lines.append(f"delete {name} {old}\n")
-            else:
-                lines.append(f"update {name} {new} {old or NO_OID}\n")
-        who = self.identity()
-        variables = {"GIT_COMMITTER_NAME": who.name, "GIT_COMMITTER_EMAIL": who.mail}
-        words = ["--git-dir", str(self.gitdir), "update-ref", "-m", message, "--stdin"]
-        try:
-            program.run(words, variables=variables, data="".join(lines).encode())
-        except GitFailed as error:
-            if "cannot lock ref" in error.message or "Unable to create" in error.message:
-                return False
-            raise
-        finally:
-            self._reopen()
-        return True
-
-    def _confirm(self, name: str) -> None:
-        """Have the disk confirm a ref that has moved; what fails here is told, for nothing can undo the move."""
-        path = self.commondir / name
-        try:
-            try:
-                sync(path)
-                sync(path.parent)
-            except FileNotFoundError:  # git has packed it in the meantime
-                sync(self.commondir / "packed-refs")
-                sync(self.commondir)
-        except OSError as error:
-            self.unconfirmed = f"{name}: {error.strerror}"
-
-    def set_ref(self, name: str, oid: str | None) -> None:
-        """Point a ref that only this clone uses at a commit, or delete it."""
-        with _writing(self.commondir):
-            if oid is not None:
-                with self._locked(name, oid) as put:
-                    put()
-            elif self.ref(name) is not None:
-                self._patiently(name, lambda: self._delete(name))
-
-    def add_refs(self, refs: Mapping[str, str], *, replace: bool = True) -> None:
-        """
-        Add many refs at once, as git's packed list keeps them; those that exist as files are left to `set_ref`.
-
-        Args:
-            refs: where each of them points.
-            replace: whether those that are in the list already change.
-
-        Raises:
-            StorageError: the list cannot be written, or git is writing it.
-        """
-        new = packed_lines(refs)
-        self._rewrite_packed(lambda packed: {**packed, **new} if replace else {**new, **packed})
-
-    def drop_refs(self, names: Collection[str]) -> None:
-        """
-        Delete refs that only this clone uses, many at once.
-
-        Raises:
-            StorageError: one cannot be deleted, or git is writing its list.
-        """
-        gone = {name.encode() for name in names}
-        if gone:
-            self._rewrite_packed(lambda packed: {name: line for name, line in packed.items() if name not in gone})
-        for name in names:
-            if self.has_loose_ref(name):
-                self.set_ref(name, None)
-
-    def _rewrite_packed(self, change: Callable[[dict[bytes, bytes]], Mapping[bytes, bytes]]) -> None:
-        """Put another packed list of refs in the place of the one there is, under git's own lock."""
-        path = self.commondir / "packed-refs"
-        lock = path.with_name("packed-refs.lock")
-        with _writing(self.commondir):
-            handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    lines = change(parse_packed_refs(path.read_bytes() if path.exists() else b""))
-                    file.write(b"# pack-refs with: peeled fully-peeled sorted \n")
-                    file.writelines(lines[name] for name in sorted(lines))
-                lock.replace(path)
-            except BaseException:
-                lock.unlink(missing_ok=True)
-                raise
-
-    def has_loose_ref(self, name: str) -> bool:
-        """Whether a ref has a file of its own, which hides the packed list's entry."""
-        return (self.commondir / name).exists()
-
-    def _delete(self, name: str) -> None:
-        """Delete a ref; libgit2 may say that it did while the packed list is locked."""
-        if self.ref(name) is not None:
-            if self._is_packing_refs():
-                raise StorageError(f"git is packing refs; {name} stays for now")
-            self._repo.references.delete(name)
-            self._reopen()
-            if self.ref(name) is not None:
-                raise OSError(f"failed to lock the packed refs to delete {name}")
-
-    def _patiently(self, name: str, action: Callable[[], T]) -> T:
-        """Do something that locks a ref; a lock file that stays as it is was left by a killed process and goes."""
-        if not pygit2.reference_is_valid_name(name):
-            raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
-        deadline = time.monotonic() + _LOCK_PATIENCE
-        seen: int | None = None
-        while True:
-            try:
-                return action()
-            except (OSError, pygit2.GitError) as error:
-                if "lock" not in str(error) or getattr(error, "errno", None) not in (None, errno.EEXIST):
-                    raise
-                self._reopen()
-                path = self.commondir / f"{name}.lock"
-                seen = seen or _mtime(path)
-            if time.monotonic() > deadline:
-                if (now := _mtime(path)) is None or now != seen:
-                    raise Conflict(name)
-                path.unlink(missing_ok=True)
-                deadline += _LOCK_PATIENCE
-            time.sleep(0.005)
-
-    def _is_packing_refs(self) -> bool:
-        """Whether git rewrites its list of packed refs, which may take it long; a lock of a minute's age is broken."""
-        path = self.commondir / "packed-refs.lock"
-        return _mtime(path) is not None and not _unlink_old(path)
-
-    def break_old_locks(self, prefix: str) -> None:
-        """Remove the lock files of a minute's age below a prefix of refs, which killed processes left behind."""
-        for folder, _, files in os.walk(self.commondir / prefix):  # git may remove empty folders meanwhile
-            for name in files:
-                if name.endswith(".lock"):
-                    _unlink_old(Path(folder, name))
-
-    def break_still_locks(self, prefix: str) -> bool:
-        """
-        Remove the lock files below a prefix of refs that stay as they are for longer than git holds one.
-
-        Returns:
-            Whether one was removed.
-        """
-        before = self._locks(prefix)
-        time.sleep(_LOCK_PATIENCE if before else 0)
-        after = self._locks(prefix)
-        still = [path for path, seen in before.items() if after.get(path) == seen]
-        for path in still:
-            path.unlink(missing_ok=True)
-        return bool(still)
-
-    def _locks(self, prefix: str) -> dict[Path, int | None]:
-        found = (Path(folder, name) for folder, _, files in os.walk(self.commondir / prefix) for name in files)
-        return {path: _mtime(path) for path in found if path.suffix == ".lock"}
-
-    # -- configuration -------------------------------------------------------------------------------------
-
-    def config(self, key: str) -> str | None:
-        """Return a configuration value from any of git's files, or ``None``."""
-        with _foreign("cannot read git's configuration"):
-            return self._settings[key] if key in self._settings else None  # noqa: SIM401 - it has no get()
-
-    def configs(self, key: str) -> list[str]:
-        """Return all the values of a configuration key that may be given several times."""
-        with _foreign("cannot read git's configuration"):
-            found = self._settings.get_multivar(key) if key in self._settings else ()
-            return [value for value in found if value is not None]
-
-    def flag(self, key: str) -> bool:
-        """Whether a configuration value is true as git reads it; one that is missing is not."""
-        with _foreign(f"git config {key}"):
-            return key in self._settings and bool(self._settings.get_bool(key))
-
-    def set_config(self, key: str, value: str) -> None:
-        """Set a value in the repository's own configuration."""
-        with _writing(self.commondir):
-            self._settings[key] = value
-
-    def config_values(self, key: str) -> list[str]:
-        """Return all values of a key that may have several, in order."""
-        with _foreign("cannot read git's configuration"):
-            return [value or "" for value in self._settings.get_multivar(key)]
-
-    def add_config(self, key: str, value: str) -> None:
-        """Give a key of the repository's own configuration one more value, unless it has it."""
-        if value not in self.config_values(key):
-            with _writing(self.commondir):
-                self._settings.set_multivar(key, "^$", value)
-
-    def replace_config(self, key: str, old: str, new: str) -> None:
-        """Put another value in the place of one, where a key of the repository's own configuration has it."""
-        if old in self.config_values(key):
-            with _writing(self.commondir):
-                self._settings.set_multivar(key, f"^{re.escape(old)}$", new)
-
-    def remove_config(self, key: str, value: str) -> None:
-        """Take a value from a key of the repository's own configuration, where it has it."""
-        if value in self.config_values(key):
-            with _writing(self.commondir):
-                self._settings.delete_multivar(key, f"^{re.escape(value)}$")
-
-    def remotes(self) -> list[str]:
-        """Return the names of the remotes, sorted."""
-        with _foreign("cannot read git's configuration"):
-            return sorted(name for name in self._repo.remotes.names() if name)
 
     @property
     def is_shallow(self) -> bool:
         """Whether the history is cut off somewhere."""
         return (self.commondir / "shallow").exists()
 
-    def identity(self) -> Identity:
-        """Return who commits here, by git's configuration; a neutral name where it has none."""
-        return Identity(self.config("user.name") or "", self.config("user.email") or "").clean()
-
 
 def find_repository(path: str | os.PathLike[str]) -> str | None:
     """Return the git directory that a path is in, looking upwards, or ``None``."""
-    with _foreign(f"cannot look for a repository at {os.fspath(path)}"):
+    with reading(f"cannot look for a repository at {os.fspath(path)}"):
         return pygit2.discover_repository(os.fspath(path)) if os.path.isdir(path) else None
 
 
 def init_repository(path: str | os.PathLike[str], *, bare: bool = False) -> None:
     """Make a repository, and the folder where it is missing; an existing one is left as it is."""
-    deadline = time.monotonic() + _LOCK_PATIENCE
-    with _writing(Path(path)):
+    deadline = time.monotonic() + LOCK_PATIENCE
+    with writing(Path(path)):
         while True:
             try:
                 pygit2.init_repository(os.fspath(path), bare=bare)
@@ -737,86 +378,9 @@ def init_repository(path: str | os.PathLike[str], *, bare: bool = False) -> None
             time.sleep(0.005)
 
 
-@contextmanager
-def _foreign(doing: str) -> Iterator[None]:
-    """Turn libgit2's errors while reading into ours."""
-    try:
-        yield
-    except (pygit2.GitError, OSError, KeyError, ValueError) as error:
-        text = str(error).strip("'\"")
-        if "sha256" in text or "object format" in text:
-            raise UnsupportedRepository(
-                "this repository uses SHA-256 object ids, which libgit2 cannot read; use a SHA-1 repository"
-            ) from error
-        if "not owned by" in text:
-            raise RepositoryError(f"{doing}: {text}; `git config --global --add safe.directory` allows it") from error
-        raise RepositoryError(f"{doing}: {text}") from error
-
-
-@contextmanager
-def _writing(place: Path) -> Iterator[None]:
-    """Turn libgit2's errors while writing into ours."""
-    try:
-        yield
-    except (pygit2.GitError, OSError, KeyError, ValueError) as error:
-        text = str(error).strip("'\"")
-        raise StorageError(f"cannot write to {place}: {text}; nothing was recorded") from error
-
-
-def _lock_file(path: str) -> int:
-    """Make the lock file of a ref, and the folders that it is in; git may remove empty ones meanwhile."""
-    for _ in range(_TRIES):
-        try:
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-    raise OSError(f"cannot make {path}: its folder keeps going away")
-
-
-def _loose_refs(root: str, prefix: str) -> Iterator[str]:
-    """Return the names of the refs below a prefix that have a file of their own."""
-    try:
-        with os.scandir(f"{root}/{prefix}") as found:
-            entries = list(found)
-    except OSError:
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _loose_refs(root, f"{prefix}{entry.name}/")
-        elif not entry.name.endswith(".lock"):
-            yield prefix + entry.name
-
-
 def _common_directory(gitdir: Path) -> Path:
     """Return where a repository keeps what its worktrees share."""
     try:
         return (gitdir / (gitdir / "commondir").read_text().strip()).resolve()
     except FileNotFoundError:
         return gitdir
-
-
-def _unlink_old(path: Path) -> bool:
-    """Remove a lock file that nobody can be holding any more, and return whether it was one."""
-    try:
-        old = time.time() - path.stat().st_mtime > _LOCK_AGE
-        if old:
-            path.unlink(missing_ok=True)
-    except OSError:
-        return False
-    return old
-
-
-def _stamp(path: str) -> tuple[int, int, int] | None:
-    """Return what changes when a file is written or replaced; ``None`` where there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _mtime(path: Path) -> int | None:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return None

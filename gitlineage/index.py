@@ -1,7 +1,7 @@
 """
 The index's file: opened, asked, brought up to date, deleted; a cache, never the truth.
 
-Layer 8. It may be deleted at any time. `FORMAT_VERSION` and the writers' tips say whether it is current; an index in
+Layer 10. It may be deleted at any time. `FORMAT_VERSION` and the writers' tips say whether it is current; an index in
 memory is the same thing without a file.
 """
 

@@ -1,7 +1,7 @@
 """
 A writer's ref: landing events on it, and reading back what is on everybody's; not what the events mean.
 
-Layer 5. Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
+Layer 7. Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
 its further parents the snapshots that it keeps alive. Moving the ref by compare-and-swap is the one commit point.
 A ref whose name begins with ``archive-`` holds events of several writers, each of which says whose it is.
 """

@@ -1,7 +1,7 @@
 """
 What was read of an index and still holds: the primary chains to trials, and trials as they are shown.
 
-Layer 8. Hardly anything that an index says changes while trials are added. What does is told by the index itself,
+Layer 10. Hardly anything that an index says changes while trials are added. What does is told by the index itself,
 whichever process wrote it: its table ``changed`` names the snapshots about which it says something else than before (a
 result or a revision, a further trial, one that comes in between), and the names of new trials say which labels are not
 alone any more. So one look at the ends of two tables tells what to read again.

@@ -1,7 +1,7 @@
 """
 An open repository: its index kept current, its landings published or refused whole; not what is recorded or asked.
 
-Layer 14. Everything that can go wrong around a write is here: a damaged index, a full disk, a ref that another program
+Layer 16. Everything that can go wrong around a write is here: a damaged index, a full disk, a ref that another program
 moves, a process that died before us.
 """
 

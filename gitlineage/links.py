@@ -1,7 +1,7 @@
 """
 Links between snapshots in the index: from each one to its nearest recorded ancestors; not what snapshots are.
 
-Layer 6. An ordinary commit in between is no snapshot, so links lead past it (design 4). Links follow from the set of
+Layer 8. An ordinary commit in between is no snapshot, so links lead past it (design 4). Links follow from the set of
 recorded snapshots alone, whatever order they came in.
 """
 

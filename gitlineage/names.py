@@ -1,7 +1,7 @@
 """
 What a text stands for: exp ids, ``best``, refs and oid prefixes to commits; moments of the past to a rule on events.
 
-Layer 10. One function resolves every id that a user types (design 7), and reports all matches where there are several.
+Layer 12. One function resolves every id that a user types (design 7), and reports all matches where there are several.
 """
 
 import re

@@ -1,7 +1,7 @@
 """
 Notes trees: which blob is the note of which object; not what a note says.
 
-Layer 4. Reading understands any fan-out, because git itself rewrites it; writing keeps a fixed one of two levels,
+Layer 6. Reading understands any fan-out, because git itself rewrites it; writing keeps a fixed one of two levels,
 ``ab/cd/<36 more>``, and touches only the trees on the way (design 3: libgit2's own writer grows with the store).
 """
 

@@ -1,7 +1,7 @@
 """
 The rules of recording: what a snapshot, a row or a cohort must be before it lands; not how a landing is published.
 
-Layer 11. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
+Layer 13. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

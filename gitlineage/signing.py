@@ -2,7 +2,7 @@
 SSH signatures on commits, as git makes and checks them: which commits are signed is the journal's, who is trusted the
 allowed-signers file's.
 
-Layer 4. Only journal commits are signed, never snapshots, so that ids are the same whoever signs. The program that
+Layer 6. Only journal commits are signed, never snapshots, so that ids are the same whoever signs. The program that
 signs and checks is OpenSSH's ``ssh-keygen``, run with git's own settings.
 """
 

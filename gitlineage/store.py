@@ -1,7 +1,7 @@
 """
 The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Layer 19. Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Layer 21. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
 import os

@@ -1,7 +1,7 @@
 """
 Lineage between this clone and a remote: what is pushed, what is taken into place, what is refused; not the transfer.
 
-Layer 16. Design 3: a clone pushes the ref of its own writer and nothing else, so that a push is a fast-forward. What
+Layer 18. Design 3: a clone pushes the ref of its own writer and nothing else, so that a push is a fast-forward. What
 others pushed is fetched beside the store, under ``refs/lineage/remotes/``, and taken into place only where it goes on
 from what is here; whatever else happened to a ref on the remote is refused and told.
 """

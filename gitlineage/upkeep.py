@@ -1,7 +1,7 @@
 """
 Keeping the object database small: git's own repacking, in the background when many packs have come together.
 
-Layer 4. Nothing here reads or writes lineage; a writer never waits for it.
+Layer 6. Nothing here reads or writes lineage; a writer never waits for it.
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """
 Trials, snapshots and cohorts as models, read from the index; not how they got there, and no walks over the graph.
 
-Layer 9. Every function here is one or a few queries whose cost does not grow with the store, except where it returns
+Layer 11. Every function here is one or a few queries whose cost does not grow with the store, except where it returns
 all of it.
 """
 

@@ -1,7 +1,7 @@
 """
 Content on its way into a tree: a folder as ``git add -A`` sees it, a mapping, a revision; and out of it again.
 
-Layer 4. A folder goes through a temporary index, so that ignore rules, executable bits, symlinks and filters are git's
+Layer 6. A folder goes through a temporary index, so that ignore rules, executable bits, symlinks and filters are git's
 own; the user's index, HEAD and files are never touched.
 """
 

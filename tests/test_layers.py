@@ -9,7 +9,19 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 # A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
 LAYERS: list[list[str]] = [
     ["_version", "errors", "formats.citations"],
-    ["trial", "message", "graph", "program", "packs", "schema", "similarity", "usage", "render.text", "demo.passages"],
+    [
+        "trial",
+        "message",
+        "graph",
+        "program",
+        "foreign",
+        "packs",
+        "schema",
+        "similarity",
+        "usage",
+        "render.text",
+        "demo.passages",
+    ],
     [
         "models",
         "gitformats",
@@ -24,7 +36,9 @@ LAYERS: list[list[str]] = [
         "graphviz",
         "render.diagram",
     ],
-    ["gitrepo", "render.layered"],
+    ["settings", "render.layered"],
+    ["refs"],
+    ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "signing", "hooks", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "checkout", "render.prompt"],
     ["links", "receiving", "trust"],

@@ -1,7 +1,7 @@
 """
 The command line; only its entry point is here.
 
-Layer 22.
+Layer 24.
 """
 
 from gitlineage.cli.app import main

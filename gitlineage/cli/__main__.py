@@ -1,7 +1,7 @@
 """
 ``python -m gitlineage.cli``, and nothing else.
 
-Layer 22.
+Layer 24.
 """
 
 from gitlineage.cli.app import main

@@ -1,7 +1,7 @@
 """
 Commands on the catalogue of artifacts: entry, forge, impact.
 
-Layer 22.
+Layer 24.
 """
 
 from collections.abc import Sequence

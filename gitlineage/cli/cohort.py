@@ -1,7 +1,7 @@
 """
 Commands on cohorts: new, list and show.
 
-Layer 22.
+Layer 24.
 """
 
 from typing import Annotated, Any

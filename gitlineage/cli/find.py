@@ -1,7 +1,7 @@
 """
 The command that searches texts.
 
-Layer 22.
+Layer 24.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """
 The command that draws a lineage as a diagram: graph.
 
-Layer 22.
+Layer 24.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 Commands that ask why: blame, audit, bisect, events, infer.
 
-Layer 22.
+Layer 24.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """
 Commands that look at trials and their edits: log and diff.
 
-Layer 22.
+Layer 24.
 """
 
 from typing import Annotated

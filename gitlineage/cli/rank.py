@@ -1,7 +1,7 @@
 """
 Commands that rank trials: best and leaderboard.
 
-Layer 22.
+Layer 24.
 """
 
 from typing import Annotated

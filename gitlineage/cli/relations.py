@@ -1,7 +1,7 @@
 """
 Commands on typed relations: relate, relations, evolve, history, dependents, path.
 
-Layer 22.
+Layer 24.
 """
 
 from typing import Annotated, Any

@@ -1,7 +1,7 @@
 """
 Commands for lineage that comes from others: verify and checkout.
 
-Layer 22.
+Layer 24.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 Commands that keep a clone in order: reindex and maintain.
 
-Layer 22.
+Layer 24.
 """
 
 import typer

@@ -1,7 +1,7 @@
 """
 What a store tells while it works, printed on standard error.
 
-Layer 22.
+Layer 24.
 """
 
 import re

@@ -1,7 +1,7 @@
 """
 Runs a recipe in a process of its own and says how that ended; whether it was worth keeping is decided elsewhere.
 
-Layer 4. Nothing that a clock or a machine decides gets into an outcome, so the same recipe gives the same one.
+Layer 6. Nothing that a clock or a machine decides gets into an outcome, so the same recipe gives the same one.
 """
 
 import os

@@ -1,7 +1,7 @@
 """
 The board's four files: LEADERBOARD.md, KNOWLEDGE.md, tree.tsv and best.json as text; no prompt and no disk.
 
-Layer 4. Headings, table heads, line forms, order and cuts are the auto-research harness's, so that its agents and
+Layer 6. Headings, table heads, line forms, order and cuts are the auto-research harness's, so that its agents and
 tools read ours; the sentences between them are our own (semantics J).
 """
 

@@ -1,7 +1,7 @@
 """
 The session prompt: what a specialist reads before its next trial; how it is recorded or who asks is not here.
 
-Layer 5. The layout is the auto-research harness's (semantics 43-51); the prompt is a pure function of a view, a name
+Layer 7. The layout is the auto-research harness's (semantics 43-51); the prompt is a pure function of a view, a name
 and options, so the same records give the same bytes.
 """
 
