@@ -1,8 +1,8 @@
 """
 A git repository's objects and the names of commits; refs and configuration are its base classes'.
 
-Layer 5. Libgit2 is spoken here and below alone: oids are ``str``, content is ``bytes``, and foreign errors end here as ours. Nothing here
-knows of lineage.
+Layer 5. Libgit2 is spoken here and below alone: oids are ``str``, content is ``bytes``, and foreign errors end as ours.
+Nothing here knows of lineage.
 """
 
 import os
