@@ -23,7 +23,9 @@ from gitlineage.packs import LooseObjects, object_id
 DEFAULT_LIMIT = 50 * 1024 * 1024
 """The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
 
-_KEPT = 4096
+_KEPT = 100_000
+"""Entries of trees that are kept in memory at most."""
+
 _GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
 _IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _SIZE = re.compile(r"(\d+)([kmg]?)", re.IGNORECASE)
@@ -42,6 +44,7 @@ class Content:
         self._repo = repo
         self._limit = limit
         self._seen: dict[str, Mapping[str, Entry]] = {}
+        self._count = 0
 
     @property
     def limit(self) -> int:
@@ -85,17 +88,19 @@ class Content:
         entries = {}
         for name, item in folder.items():
             there = [at[name] for at in known if name in at]
-            if isinstance(item, bytes):
-                oid = object_id("blob", item)
-                if not any(entry.oid == oid for entry in there):
+            if isinstance(item, dict):
+                entries[name] = Entry(TREE, self._write(item, _folders(there)))
+            elif isinstance(item, bytes):
+                oid = object_id("blob", item) if there else self._repo.write_blob(item)
+                if there and all(entry.oid != oid for entry in there):
                     self._repo.write_blob(item)
                 entries[name] = Entry(FILE, oid)
-            elif isinstance(item, dict):
-                entries[name] = Entry(TREE, self._write(item, _folders(there)))
         raw = format_tree(entries)
         oid = object_id("tree", raw)
+        if oid not in near:
+            self._repo.write_object("tree", raw)
         self._remember(oid, entries)
-        return oid if oid in near else self._repo.write_object("tree", raw)
+        return oid
 
     def _entries(self, tree: str) -> Mapping[str, Entry]:
         """Return a tree's entries; trees never change, so those that were read or written lately are kept."""
@@ -106,8 +111,10 @@ class Content:
         return found
 
     def _remember(self, tree: str, entries: Mapping[str, Entry]) -> None:
-        if len(self._seen) >= _KEPT:
+        self._count += len(entries)
+        if self._count > _KEPT:
             self._seen.clear()
+            self._count = len(entries)
         self._seen[tree] = entries
 
     def from_revision(self, rev: str) -> str | None:
