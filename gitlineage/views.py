@@ -96,10 +96,6 @@ class Views:
 
     def latest(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[TrialView]:
         """Return the newest trials with a result, newest first; without harness aborts on request."""
-        return self.by_number(self.latest_numbers(limit, aborted=aborted, specialist=specialist))
-
-    def latest_numbers(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[int]:
-        """Return the numbers of the newest trials with a result, in the order of `latest`."""
         where = [_DONE]
         values: list[object] = []
         if not aborted:
@@ -108,7 +104,7 @@ class Views:
             where.append("t.specialist = ?")
             values.append(specialist)
         sql = f"SELECT t.id FROM trials t WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
-        return [number for (number,) in self.index.rows(sql, *values, limit)]
+        return self.by_number(number for (number,) in self.index.rows(sql, *values, limit))
 
     def latest_rows(self, limit: int) -> list[Trial]:
         """Return the rows of the newest trials with a result, newest first."""
@@ -195,11 +191,7 @@ class Views:
 
     def kept(self, limit: int) -> list[TrialView]:
         """Return kept trials, the best first, ties in recording order, those without a score last (semantics 45)."""
-        return self.by_number(self.kept_numbers(limit))
-
-    def kept_numbers(self, limit: int) -> list[int]:
-        """Return the numbers of kept trials, in the order of `kept`."""
-        return [number for (number,) in self._kept("t.id", limit)]
+        return self.by_number(number for (number,) in self._kept("t.id", limit))
 
     def kept_rows(self, limit: int) -> list[Trial]:
         """Return the rows of kept trials, in the order of `kept`."""
