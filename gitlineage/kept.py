@@ -32,6 +32,9 @@ SELECT line.id, line.up, t.id, t.row FROM line LEFT JOIN trials t ON t.snapshot 
 Step = tuple[int | None, list[tuple[int, Trial]]]
 """The number of a snapshot's primary parent, and the trials on it with their numbers, in recording order."""
 
+Shown = tuple[TrialView, tuple[int, ...]]
+"""A view, and the numbers of the snapshots that it is about: the trial's own and its parents."""
+
 _AT_ONCE = 4
 """Snapshots that are read first where a line leaves what is known; then four times as many, until it is back there."""
 
@@ -41,7 +44,7 @@ _VIEWS_KEPT = 4_000
 
 _LINES_KEPT = 64
 _NEWS = 1_000
-"""New trials whose names are looked at; after more of them all views are read again."""
+"""New trials whose names are looked at; after more of them all views are made again."""
 
 
 class Line(NamedTuple):
@@ -65,21 +68,21 @@ class Kept:
         self._trials = 0
         self._steps: dict[int, Step] = {}
         self._lines: dict[tuple[str, str], Line] = {}
-        self._views: dict[int, TrialView] = {}
+        self._views: dict[int, Shown] = {}
         self._names: set[str] = set()
 
-    def views(self) -> Mapping[int, TrialView]:
+    def views(self) -> Mapping[int, Shown]:
         """Return the views that still hold, by the trials' numbers."""
         self._look()
         return self._views
 
-    def keep(self, views: Mapping[int, TrialView], names: Iterable[str]) -> None:
+    def keep(self, views: Mapping[int, Shown], names: Iterable[str]) -> None:
         """
         Keep some views.
 
         Args:
-            views: the views by the trials' numbers.
-            names: the exp ids that they would be shown otherwise for, if another trial had one of them too.
+            views: by the trials' numbers.
+            names: the exp ids in them, which would be shown otherwise if another trial had one of them too.
         """
         if len(self._views) >= _VIEWS_KEPT:
             self._forget_views()
@@ -94,21 +97,24 @@ class Kept:
             found = self._walk(oid, exp_id)
             if len(self._lines) >= _LINES_KEPT:
                 self._lines.clear()
-            if found.numbers:
+            if 0 < len(found.numbers) <= len(self._steps):  # one that is longer than what is kept goes as it came
                 self._lines[oid, exp_id] = found
         return found
 
     def _look(self) -> None:
         """Forget what does not hold any more."""
         ((changes, trials),) = self._rows(_ENDS)
-        if changes != self._changes and self._steps:
+        if changes != self._changes and (self._steps or self._views):
             changed = {number for (number,) in self._rows("SELECT snapshot FROM changed WHERE at > ?", self._changes)}
             self._lines.clear()
-            if EVERYWHERE in changed:
-                self._steps.clear()
             for number in changed:
                 self._steps.pop(number, None)
-        if self._views and (changes != self._changes or self._is_shared(trials)):
+            for number in [number for number, (_, on) in self._views.items() if not changed.isdisjoint(on)]:
+                del self._views[number]
+            if EVERYWHERE in changed:
+                self._steps.clear()
+                self._forget_views()
+        if self._views and self._is_shared(trials):
             self._forget_views()
         self._changes, self._trials = changes, trials
 
@@ -147,6 +153,7 @@ class Kept:
         """Read a number of steps up from a snapshot."""
         if len(self._steps) >= _STEPS_KEPT:
             self._steps.clear()
+            self._lines.clear()
         first = _FIRST_OF_MANY if self._rows("SELECT 1 FROM joins LIMIT 1") else _FIRST
         sql = _STEPS.format(first.format("?1"), first.format("line.up"))
         fresh: dict[int, Step] = {}

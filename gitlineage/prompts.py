@@ -32,7 +32,7 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
         chain = views.by_number(line.numbers[:shown])
     else:
         chain = views.chain(best) if best else []
-    around = best if shown is None else None
+    around = best if shown is None else None  # a cut inside the chain hides all that follows
     few = None if options.max_chars == 0 or options.max_children else options.max_chars // _SHORTEST + 1
     children = views.children(around, few) if around else []
     siblings = []

@@ -14,7 +14,7 @@ from gitlineage.errors import Ambiguous, NotFound
 from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import first_parent_chain
 from gitlineage.index import Index, read_row
-from gitlineage.kept import Kept, Line
+from gitlineage.kept import Kept, Line, Shown
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import Cohort, CommitOid, Kin, Order, Origin, Snapshot, Task, TreeOid, TrialView
 from gitlineage.trial import Trial
@@ -96,10 +96,6 @@ class Views:
 
     def latest(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[TrialView]:
         """Return the newest trials with a result, newest first; without harness aborts on request."""
-        return self.by_number(self.latest_numbers(limit, aborted=aborted, specialist=specialist))
-
-    def latest_numbers(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[int]:
-        """Return the numbers of the newest trials with a result, in the order of `latest`."""
         where = [_DONE]
         values: list[object] = []
         if not aborted:
@@ -108,7 +104,7 @@ class Views:
             where.append("t.specialist = ?")
             values.append(specialist)
         sql = f"SELECT t.id FROM trials t WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
-        return [number for (number,) in self.index.rows(sql, *values, limit)]
+        return self.by_number(number for (number,) in self.index.rows(sql, *values, limit))
 
     def latest_rows(self, limit: int) -> list[Trial]:
         """Return the rows of the newest trials with a result, newest first."""
@@ -148,13 +144,14 @@ class Views:
         wanted = list(numbers)
         memory = self._remembered()
         known = memory.views()
-        found = {number: known[number] for number in wanted if number in known}
+        found = {number: known[number][0] for number in wanted if number in known}
         missing = [number for number in dict.fromkeys(wanted) if number not in found]
         rows = list(self._many(f"SELECT t.id, {_VIEW.split('SELECT', 1)[1]} WHERE t.id IN ({{}})", missing).items())
         for part in _parts(rows):
             views, names = self._together([row for _, (row,) in part])
-            found |= {number: view for (number, _), (view, _) in zip(part, views, strict=True)}
-            memory.keep({number: view for (number, _), (view, lasts) in zip(part, views, strict=True) if lasts}, names)
+            made = {number: each for (number, _), each in zip(part, views, strict=True)}
+            found |= {number: view for number, (view, _) in made.items()}
+            memory.keep({number: each for number, each in made.items() if each[1]}, names)
         return [found[number] for number in wanted if number in found]
 
     def _remembered(self) -> Kept:
@@ -195,11 +192,7 @@ class Views:
 
     def kept(self, limit: int) -> list[TrialView]:
         """Return kept trials, the best first, ties in recording order, those without a score last (semantics 45)."""
-        return self.by_number(self.kept_numbers(limit))
-
-    def kept_numbers(self, limit: int) -> list[int]:
-        """Return the numbers of kept trials, in the order of `kept`."""
-        return [number for (number,) in self._kept("t.id", limit)]
+        return self.by_number(number for (number,) in self._kept("t.id", limit))
 
     def kept_rows(self, limit: int) -> list[Trial]:
         """Return the rows of kept trials, in the order of `kept`."""
@@ -371,12 +364,12 @@ class Views:
         rows = self.index.rows(sql, *values)
         return [view for part in _parts(rows) for view, _ in self._together(part)[0]]
 
-    def _together(self, rows: Sequence[Sequence[Any]]) -> tuple[list[tuple[TrialView, bool]], set[str]]:
+    def _together(self, rows: Sequence[Sequence[Any]]) -> tuple[list[Shown], set[str]]:
         """
         Return the views of many rows, asking once for what is around all of them.
 
         Returns:
-            Each view, and whether `Kept` can tell when it does not hold any more; and the exp ids that are in them.
+            What `_view` does of each, and the exp ids that are in any of them.
         """
         links = self._many(
             "SELECT l.child, l.parent, p.oid FROM links l JOIN snapshots p ON p.id = l.parent "
@@ -406,9 +399,9 @@ class Views:
         links: Sequence[tuple[Any, ...]],
         near: Mapping[int, Sequence[tuple[Any, ...]]],
         alone: Collection[str],
-    ) -> tuple[TrialView, bool]:
+    ) -> Shown:
         """
-        Return one row's view, and whether it stays as it is while no other trial gets a name that is in it.
+        Return one row's view, and what it is about; nothing where `Kept` could not tell when it does not hold any more.
 
         Args:
             row: what `_VIEW` selects.
@@ -436,8 +429,8 @@ class Views:
             dangling=cell if cell and not links and not self._exists(cell) else None,
             saw=saw or None,
         )
-        lasts = not inspired and view.dangling is None and all(parent in near for parent, _ in links)
-        return view, lasts and not self.raw_parents
+        lasts = not (inspired or view.dangling or self.raw_parents) and all(parent in near for parent, _ in links)
+        return view, (sid, *(parent for parent, _ in links)) if lasts else ()
 
     def _name_near(
         self, parent: int, oid: str, near: Mapping[int, Sequence[tuple[Any, ...]]], alone: Collection[str]

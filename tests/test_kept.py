@@ -159,6 +159,26 @@ def test_another_parent_leads_on_once_it_is_known_to_be_older(tmp_path):
         check(ann)
 
 
+def test_a_child_is_shown_anew_where_its_parent_gets_an_earlier_trial(tmp_path):
+    """A parent without a trial gets one in each of two clones; the earlier of them is what the child came from."""
+    row = Trial(status="keep", core_metric=1.0)
+    with three(tmp_path) as (ann, _, cyd):
+        parent = ann.commit({"f": b"parent"})
+        ann.commit({"f": b"child"}, [parent], trial=row.replace(exp_id="child"))
+        for store in (ann, cyd):
+            store.sync()
+        cyd.record(parent.oid, row.replace(exp_id="earlier"))
+        for at in range(3):
+            ann.commit({"f": b"%d" % at}, trial=row)
+        ann.record(parent.oid, row.replace(exp_id="later"))
+        assert ann.view("child").parent == "later"
+        check(ann)
+        for store in (cyd, ann):
+            store.sync()
+        assert ann.view("child").parent == "earlier"
+        check(ann)
+
+
 def test_what_a_batch_undid_was_never_kept(store):
     """What was read inside a batch that failed says nothing about what is recorded afterwards."""
     store.commit({"f": b"0"}, trial=Trial(exp_id="a", status="keep", core_metric=1.0))
