@@ -7,7 +7,7 @@ arrive in any order and twice. New rows wait in memory and are written many at a
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -25,7 +25,7 @@ from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.relation import relation_type
 from gitlineage.similarity import tokens
-from gitlineage.trial import Trial, split_number
+from gitlineage.trial import Trial, parse_number, split_number
 
 _WAITING = 5000
 """Snapshots and trials that wait at most before they are written."""
@@ -97,7 +97,7 @@ class Fold:
 
         Args:
             found: what was found on a ref, or is about to land there.
-            trial: the event's row, where the caller has it as a trial already.
+            trial: the event's row, where the caller has it as a trial already, so that it need not be checked.
             made: the commit, where the caller has just made it.
         """
         if isinstance(found, Problem):
@@ -109,7 +109,9 @@ class Fold:
         try:
             match event:
                 case codec.TrialEvent():
-                    self._trial(oid, event, order, trial or event.trial(), made)
+                    if trial is None:
+                        event.check()
+                    self._trial(oid, event, order, made)
                 case codec.SnapshotEvent():
                     self._snapshot(oid, order, made)
                 case codec.CohortEvent():
@@ -187,12 +189,13 @@ class Fold:
             known = int(row[0]) if row else None
         return known
 
-    def _trial(self, oid: str, event: codec.TrialEvent, order: Order, trial: Trial, made: CommitInfo | None) -> None:
+    def _trial(self, oid: str, event: codec.TrialEvent, order: Order, made: CommitInfo | None) -> None:
         """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
         snapshot = self._snapshot(oid, order, made)
-        exp_id = trial.exp_id
+        row = event.row
+        exp_id = row["exp_id"]
         known = self._known(snapshot, exp_id)
-        status = trial.status.value if trial.status else None
+        status = row.get("status") or None
         done = status is not None
         if known is None:
             number, place = self._next_trial, order
@@ -213,7 +216,8 @@ class Fold:
                 self._highest = exp_number
         elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
             self._numbered[numbered[0]] = numbered[1]
-        cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), _json(event.row))
+        told = (row.get("specialist", ""), row.get("parent_exp", ""))
+        cells = (exp_number, status, *told, self._rank(row), _json(row))
         orders = (*_key(place), *_key(order))
         self._trials[snapshot, exp_id] = [number, snapshot, exp_id, *cells, event.raw, event.saw, *orders]
         if not self.whole:
@@ -324,13 +328,13 @@ class Fold:
         upto = 0
         while rows := self._db.execute(_PAGE, (upto, _WAITING)).fetchall():
             upto = rows[-1][0]
-            ranks = [(self._rank(read_row(row)), number) for number, row in rows]
+            ranks = [(self._rank(_row_decoder.decode(row)), number) for number, row in rows]
             self._db.executemany("UPDATE trials SET rank = ? WHERE id = ?", ranks)
 
-    def _rank(self, trial: Trial) -> float | None:
+    def _rank(self, row: Mapping[str, str]) -> float | None:
         """Return a score turned so that the lowest is the best."""
         task = self.task or Task()
-        score = task.score(trial)
+        score = parse_number(row.get(task.score_field, ""))
         return score if score is None or task.lower_is_better else -score
 
     # -- what waits ----------------------------------------------------------------------------------------
