@@ -14,7 +14,7 @@ import msgspec
 from gitlineage.catalogue import ForgePhase
 from gitlineage.errors import CorruptEvent, Invalid, InvalidTrial
 from gitlineage.models import Task
-from gitlineage.trial import AUTO_ID, Trial
+from gitlineage.trial import AUTO_ID, check_cells
 
 MAX_CLOCK = 2**48
 """More events than any campaign has; a line beyond it would leave no room for those that follow."""
@@ -55,17 +55,17 @@ class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
     raw: str = ""
     saw: str = ""
 
-    def trial(self) -> Trial:
+    def check(self) -> None:
         """
-        Return the row as a trial.
+        Refuse a row that is no trial's.
 
         Raises:
-            CorruptEvent: the row breaks a rule, as only a foreign writer can make it.
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
         """
         if self.row.get("exp_id", AUTO_ID) == AUTO_ID:
             raise CorruptEvent("not an event: its row has no exp id")
         try:
-            return Trial.from_cells(self.row)
+            check_cells(self.row)
         except InvalidTrial as error:
             raise CorruptEvent(str(error)) from error
 

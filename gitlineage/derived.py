@@ -47,7 +47,7 @@ def rebuild(repo: GitRepo, views: Views) -> None:
 def expected(views: Views) -> dict[str, str]:
     """Return every derived ref that a store should have, and where it should point."""
     names = [name for (name,) in views.index.rows("SELECT DISTINCT name FROM cohorts")]
-    sql = "SELECT DISTINCT exp_id FROM trials WHERE status IN ('keep', 'baseline')"
+    sql = "SELECT exp_id FROM trials WHERE status = 'keep' UNION SELECT exp_id FROM trials WHERE status = 'baseline'"
     found = _wanted(views, [exp_id for (exp_id,) in views.index.rows(sql)], names) | {BEST: views.best_oid()}
     return {name: oid for name, oid in found.items() if oid is not None}
 
@@ -66,10 +66,7 @@ def _wanted(views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> dic
         if label != exp_id:
             wanted[exp_ref(exp_id)] = None
         wanted[exp_ref(label)] = oid if status in _SHOWN else None
-    for name in cohorts:
-        with suppress(LineageError):
-            wanted[cohort_ref(name)] = views.cohort(name, members=False).oid
-    return wanted
+    return wanted | {cohort_ref(name): oid for name, oid in views.cohort_oids(list(cohorts)).items()}
 
 
 def _set_best(repo: GitRepo, views: Views) -> None:

@@ -139,7 +139,7 @@ class Fold:
 
         Args:
             found: what was found on a ref, or is about to land there.
-            trial: the event's row, where the caller has it as a trial already.
+            trial: the event's row, where the caller has it as a trial already, so that it need not be checked.
             made: the commit, where the caller has just made it.
         """
         if isinstance(found, Problem):
@@ -151,7 +151,10 @@ class Fold:
         try:
             match event:
                 case codec.TrialEvent():
-                    self._trial(oid, event, order, trial or event.trial(), made)
+                    if trial is None:
+                        event.check()
+                        trial = Trial.trusted(event.row)
+                    self._trial(oid, event, order, trial, made)
                 case codec.SnapshotEvent():
                     self._snapshot(oid, order, made)
                 case codec.CohortEvent():

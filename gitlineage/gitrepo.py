@@ -8,10 +8,11 @@ Nothing here knows of lineage.
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import pygit2
 
@@ -32,6 +33,7 @@ from gitlineage.gitformats import (
 )
 from gitlineage.packer import Packer
 from gitlineage.packs import Stored, merge, release_abandoned
+from gitlineage.readahead import read_ahead
 from gitlineage.refs import LOCK_PATIENCE, Refs, mtime
 
 _KINDS = {
@@ -49,6 +51,9 @@ _SHORTEST = 4
 
 _RECENT = 2000
 """Objects that stay readable without a look at the disk after they were written."""
+
+
+T = TypeVar("T")
 
 
 class GitRepo(Refs):
@@ -80,6 +85,7 @@ class GitRepo(Refs):
         self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
         self._recent: dict[str, Stored] = {}
         self._commits: dict[str, CommitInfo] = {}
+        self._ahead: dict[str, Stored] = {}
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
         self._packs = self.commondir / "objects" / "pack"
@@ -133,6 +139,24 @@ class GitRepo(Refs):
     def _borrow(self) -> None:
         for folder in self._borrowed:
             self._repo.odb.add_disk_alternate(folder)
+
+    def ahead(self, items: Iterable[T], wanted: Callable[[T], Sequence[str]]) -> Iterator[T]:
+        """
+        Return items in their order, each with the objects that it needs at hand; where there are many, git reads ahead.
+
+        Args:
+            items: what needs objects.
+            wanted: the oids of those that an item needs, to be read until the next item is asked for.
+        """
+        if self._borrowed:  # git would have to be told of them
+            yield from items
+            return
+        try:
+            with closing(read_ahead(self.commondir, items, wanted, MAX_COMMIT)) as found:
+                for item, self._ahead in found:
+                    yield item
+        finally:
+            self._ahead = {}
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
@@ -270,7 +294,9 @@ class GitRepo(Refs):
 
     def _near(self, oid: str) -> Stored | None:
         """Return an object that is being written, or was a moment ago."""
-        return (self._pack.get(oid) if self._pack is not None else None) or self._recent.get(oid)
+        return (
+            self._ahead.get(oid) or (self._pack.get(oid) if self._pack is not None else None) or self._recent.get(oid)
+        )
 
     def _flush(self, durable: bool) -> None:
         """Put what is being written into a pack, so that a ref may lead to it."""

@@ -10,7 +10,7 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -309,11 +309,12 @@ class Index:
         advance: Callable[[int], None] | None,
     ) -> None:
         count = 0
-        for found in journal.read(writer, tip, since):
-            fold.add(found)
-            count += 1
-            if advance and count % _TELL == 0:
-                advance(_TELL)
+        with closing(journal.read(writer, tip, since)) as told:
+            for found in told:
+                fold.add(found)
+                count += 1
+                if advance and count % _TELL == 0:
+                    advance(_TELL)
         if advance:
             advance(count % _TELL)
 
@@ -349,8 +350,8 @@ def build(
     index = Index(repo, None)
     with index.building() as fold:
         for writer, tip in tips.items():
-            with suppress(LineageError):
-                for found in journal.read(writer, tip):
+            with suppress(LineageError), closing(journal.read(writer, tip)) as told:
+                for found in told:
                     if until is None or isinstance(found, Problem) or until(found):
                         fold.add(found)
             index.set_tip(writer, tip, 0)

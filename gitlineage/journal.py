@@ -7,7 +7,7 @@ A ref whose name begins with ``archive-`` holds events of several writers, each 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -175,8 +175,12 @@ class Journal:
             at = parents[0]
         return 0
 
-    def read(self, writer: str, tip: str, since: str | None = None) -> Iterator[Recorded | Problem]:
-        """Return what a writer's notes say, or only the notes that changed since an earlier tip."""
+    def read(self, writer: str, tip: str, since: str | None = None) -> Generator[Recorded | Problem, None, None]:
+        """
+        Return what a writer's notes say, or only the notes that changed since an earlier tip.
+
+        Where they are many, git reads them ahead, and the commits that they are on; closing the iterator ends it.
+        """
         old, new = (self._repo.commit(since).tree if since else None), self._repo.commit(tip).tree
         genesis = self.genesis(writer)
         if old is None:  # settings first: they say how to read the rest
@@ -186,17 +190,18 @@ class Journal:
                 yield Problem(writer, genesis, str(error))
         odd: dict[str, str] = {}
         repeats = _Repeats()
-        for oid, blob in self._trees.changed(old, new, odd):
-            if old is None and oid == genesis:
+        notes = repeats.told(self._trees.changed(old, new, odd))
+        for oid, blob, again in self._repo.ahead(notes, lambda note: note[:1] if note[2] else note[1::-1]):
+            if (old is None and oid == genesis) or (again and not repeats.allow(blob)):
                 continue
             try:
-                note = self._repo.read(blob, MAX_NOTE) if repeats.allow(blob) else None
+                note = self._repo.read(blob, MAX_NOTE)
             except RepositoryError as error:
                 yield Problem(writer, oid, str(error))
                 continue
-            if note is not None:
+            if again:
                 repeats.count(blob, len(note))
-                yield from decode_note(writer, oid, note)
+            yield from decode_note(writer, oid, note)
         yield from (Problem(writer, tree, reason) for tree, reason in odd.items())
         yield from (Problem(writer, blob, "this note stands on too many objects") for blob in repeats.refused)
 
@@ -320,23 +325,26 @@ class _Repeats:
     """Bounds what a note costs that one tree puts on very many objects."""
 
     def __init__(self) -> None:
-        self._once: set[str] = set()
         self._bytes: dict[str, int] = {}
         self.refused: set[str] = set()
 
+    def told(self, notes: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, bool]]:
+        """Return annotated oids and blobs with whether the blob came before."""
+        met: set[str] = set()
+        for oid, blob in notes:
+            yield oid, blob, blob in met
+            met.add(blob)
+
     def allow(self, blob: str) -> bool:
-        """Whether a blob is to be read, again or for the first time."""
+        """Whether a blob is to be read again."""
         if self._bytes.get(blob, 0) > _REPEATED:
             self.refused.add(blob)
             return False
         return True
 
     def count(self, blob: str, size: int) -> None:
-        """Take note of a blob that was read."""
-        if blob in self._once:
-            self._bytes[blob] = self._bytes.get(blob, size) + size
-        else:
-            self._once.add(blob)
+        """Take note of a blob that was read again."""
+        self._bytes[blob] = self._bytes.get(blob, size) + size
 
 
 def is_archive(name: str) -> bool:

@@ -191,7 +191,7 @@ class Rules:
                     if isinstance(found, Problem):
                         yield found.reason
                     elif isinstance(found.event, codec.TrialEvent):
-                        found.event.trial()
+                        found.event.check()
             except CorruptEvent as error:
                 yield error.reason
 

@@ -21,6 +21,9 @@ AUTO_ID = "*"
 """The exp id of a trial that the store numbers when it records it."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_PLAIN = re.compile(r"-?\d{1,20}(\.\d{0,20})?", re.ASCII)
+"""Most numbers; these are finite."""
+
 _NON_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MAX_ID = 200
@@ -242,6 +245,16 @@ def parse_number(text: str) -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+def check_cells(cells: Mapping[str, str]) -> None:
+    """Refuse cells of valid text that `Trial.from_cells` refuses, for whoever needs no trial."""
+    if (status := cells.get("status")) and status not in _LABELS:
+        _status(status)
+    for column in NUMERIC:
+        if (text := cells.get(column)) and not _PLAIN.fullmatch(text):
+            refuse_non_finite(column, text)
+    check_exp_id(cells.get("exp_id", AUTO_ID))
 
 
 def check_exp_id(exp_id: str) -> None:

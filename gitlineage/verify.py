@@ -245,7 +245,7 @@ class Verification:
                         yield Finding(writer, found.oid, f"a {_kind(event)} event is not on the writer's first commit")
                     continue
                 if isinstance(event, codec.TrialEvent):
-                    event.trial()
+                    event.check()
                 info = self._repo.commit(found.oid)
                 if isinstance(event, codec.CohortEvent):
                     said = dict(trailer_lines(info.message)).get("Cohort-Name", "")

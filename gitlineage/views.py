@@ -656,6 +656,12 @@ class Views:
             raise Ambiguous(name, [f"{cohort.name}@{cohort.writer}" for cohort in found])
         return found[0]
 
+    def cohort_oids(self, names: Collection[str]) -> dict[str, str]:
+        """Return the commits of cohorts by name, without those of which writers opened different ones."""
+        sql = "SELECT name, oid, base, allow_mixed FROM cohorts WHERE name IN ({}) ORDER BY clock, writer"
+        found = self._many(sql, names)
+        return {name: rows[0][0] for name, rows in found.items() if len({row[1:] for row in rows}) == 1}
+
     def cohorts(self) -> list[Cohort]:
         """Return every cohort in the order they were opened."""
         return self._cohorts("")

@@ -28,6 +28,7 @@ LAYERS: list[list[str]] = [
         "relation",
         "catalogue",
         "packer",
+        "readahead",
         "transport",
         "formats.autoresearch",
         "formats.openrange",
