@@ -140,10 +140,9 @@ class Refs(Settings, ABC):
 
         file = self._patiently(name, lambda: _lock_file(lock))
         try:
-            try:
-                os.write(file, f"{new}\n".encode())
-            finally:
-                os.close(file)
+            with open(file, "wb", buffering=0) as out:
+                if out.write(line := f"{new}\n".encode()) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             yield put
         finally:
             if is_held:
