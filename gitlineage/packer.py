@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from gitlineage.deltas import Deltas
 from gitlineage.packs import KINDS, PackWriter, Stored, sync
 
 _ALONE = 2000
@@ -224,20 +225,20 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
         source: frames of a type, a length and an object's content.
         answers: gets a line for each pack.
     """
-    writer = PackWriter(folder)
+    writer = PackWriter(folder, deltas=Deltas())
     try:
         while len(frame := source.read(_FRAME.size)) == _FRAME.size:
             kind, size = _FRAME.unpack(frame)
             data = source.read(size)
             if kind == _END or len(data) < size:
                 return
-            done = Done()
             try:
                 if kind != _FLUSH:
                     writer.add(_NAMES[kind], data)
                     continue
                 writer.durable = data == b"d"
                 writer.flush()
+                done = Done()
             except OSError as error:
                 done = Done(errno=error.errno or 0, reason=error.strerror or str(error))
             done.kept = [str(keep) for keep in writer.kept]

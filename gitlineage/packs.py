@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha1
 from itertools import pairwise
 from pathlib import Path
@@ -17,11 +18,16 @@ from typing import NamedTuple
 
 import msgspec
 
+from gitlineage.deltas import MOST, Deltas
+
 KINDS = {"commit": 1, "tree": 2, "blob": 3}
 """The types of pack entries."""
 
 _FLUSH = 32 * 1024 * 1024
 """Packed bytes that are held in memory before they go into a pack of their own."""
+
+_DELTA = 6
+"""The type of a pack entry that says how far back in the pack its base is."""
 
 _PLAIN = frozenset(KINDS.values()) | {4}
 """The types of pack entries that stand for themselves: commits, trees, blobs and tags."""
@@ -55,11 +61,13 @@ class PackWriter:
     Args:
         folder: the repository's ``objects/pack``.
         hasty: whether trees are left as they are: oids hardly shrink, and trying takes long.
+        deltas: finds bases for small objects; what went into the pack is then not returned.
     """
 
-    def __init__(self, folder: Path, *, hasty: bool = False) -> None:
+    def __init__(self, folder: Path, *, hasty: bool = False, deltas: Deltas | None = None) -> None:
         self._folder = folder
         self._hasty = hasty
+        self._deltas = deltas
         self.durable = False
         self._objects: dict[str, Stored] = {}
         self._done: set[bytes] = set()
@@ -82,9 +90,12 @@ class PackWriter:
         oid = digest.hex()
         if digest not in self._done:
             self._done.add(digest)
-            self._objects[oid] = Stored(kind, data)
-            plain = self._hasty and kind == "tree"
-            piece = _header(KINDS[kind], len(data)) + (_stored(data) if plain else _deflate(data))
+            if self._deltas is not None:
+                piece = self._related(KINDS[kind], data, self._deltas)
+            else:
+                self._objects[oid] = Stored(kind, data)
+                plain = self._hasty and kind == "tree"
+                piece = _header(KINDS[kind], len(data)) + _stored(data) if plain else _whole(KINDS[kind], data)
             self._entries.append(_Entry(digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
             self._size += len(piece)
@@ -92,15 +103,42 @@ class PackWriter:
                 self.flush()
         return oid
 
+    def _related(self, kind: int, data: bytes, deltas: Deltas) -> bytes:
+        """Return an object's entry, as a delta where it has a base."""
+        found = deltas.find(kind, data, self._size) if len(data) < MOST else None
+        if found is None:
+            return _whole(kind, data)
+        base, instructions, family = found
+        piece = _header(_DELTA, len(instructions)) + _distance(self._size - base) + _deflate(instructions)
+        if not family.asks() and len(instructions) < len(data):
+            return piece
+        whole = _whole(kind, data)
+        family.hear(len(whole) - len(piece))
+        return min(whole, piece, key=len)
+
     def take(self, stem: Path) -> bool:
-        """Take the entries of a pack as they are; not of one that has deltas or cannot be read."""
+        """
+        Take the entries of a pack as they are.
+
+        Deltas say how far back their base is, so a pack that has some is taken as one piece.
+
+        Returns:
+            Whether it was taken; not one that cannot be read, or has deltas and an object that is here already.
+        """
         try:
             data, index = stem.with_suffix(".pack").read_bytes(), stem.with_suffix(".idx").read_bytes()
             entries = _entries(index, len(data))
         except (OSError, ValueError, struct.error):
             return False
         if any((data[start] >> 4) & 7 not in _PLAIN for _, _, start, _ in entries):
-            return False
+            if any(digest in self._done for digest, _, _, _ in entries):
+                return False
+            shift = self._size - 12
+            self._done.update(digest for digest, _, _, _ in entries)
+            self._entries += [_Entry(digest, crc, start + shift) for digest, crc, start, _ in entries]
+            self._pieces.append(data[12:-20])
+            self._size += len(data) - 32
+            return True
         for digest, crc, start, end in entries:
             if digest not in self._done:
                 self._done.add(digest)
@@ -123,6 +161,8 @@ class PackWriter:
             OSError: the disk refused; no half pack is left where git would see it.
         """
         done, self._objects = self._objects, {}
+        if self._deltas is not None:
+            self._deltas.forget()
         if not self._entries:
             return {}
         body = b"".join([b"PACK", struct.pack(">II", 2, len(self._entries)), *self._pieces])
@@ -171,8 +211,7 @@ def merge(folder: Path, names: Sequence[str]) -> bool:
     """
     Join small packs into one by putting their entries one behind the other, and delete them.
 
-    Only packs without deltas are taken, as `PackWriter` writes them. Nothing is unpacked, so the cost is that of
-    copying. Only under the writers' lock.
+    Nothing is unpacked, so the cost is that of copying. Only under the writers' lock.
 
     Args:
         folder: the repository's ``objects/pack``.
@@ -243,7 +282,7 @@ def _deflate(data: bytes) -> bytes:
     """Compress an object; a small one with a small window, since setting up a large one costs more than the work."""
     if len(data) >= _SHORT:
         return zlib.compress(data, 1)
-    packer = zlib.compressobj(6, zlib.DEFLATED, 12, 4)
+    packer = zlib.compressobj(6, zlib.DEFLATED, 12, 5)
     return packer.compress(data) + packer.flush()
 
 
@@ -256,6 +295,23 @@ def _stored(data: bytes) -> bytes:
     return b"".join([*pieces, struct.pack(">I", zlib.adler32(data))])
 
 
+def _whole(kind: int, data: bytes) -> bytes:
+    """Return the entry of an object that stands for itself."""
+    return _header(kind, len(data)) + _deflate(data)
+
+
+def _distance(size: int) -> bytes:
+    """Return how far back a base is, within `REACH`: up to three bytes of seven bits, each length going on counting."""
+    if size < 0x80:
+        return bytes((size,))
+    size -= 0x80
+    if size < 0x4000:
+        return bytes((size >> 7 | 0x80, size & 0x7F))
+    size -= 0x4000
+    return bytes((size >> 14 | 0x80, size >> 7 & 0x7F | 0x80, size & 0x7F))
+
+
+@lru_cache(1 << 13)
 def _header(kind: int, size: int) -> bytes:
     """Return a pack entry's head: type and size, seven bits a byte, the first byte with four of them."""
     first = (kind << 4) | (size & 15)

@@ -111,14 +111,15 @@ def maintain(repo: GitRepo) -> Saving:
     """
     Repack everything with git, write its commit graph and pack its refs; nothing that exists is thrown away.
 
-    Writers may go on meanwhile.
+    Git looks for deltas where there are none. Those of large landings stay: with ``-f`` git would look for others, take
+    minutes for 100,000 trials, and leave a quarter more. Writers may go on meanwhile.
 
     Raises:
         GitFailed: git could not.
     """
     before = _counts(repo)
     for words in (
-        ["repack", "-a", "-d", "-f", "--keep-unreachable", "--quiet"],
+        ["repack", "-a", "-d", "--keep-unreachable", "--quiet"],
         ["commit-graph", "write", "--reachable", "--no-progress"],
         ["pack-refs", "--all"],
     ):

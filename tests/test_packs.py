@@ -107,8 +107,8 @@ def test_joining_keeps_every_object_and_one_pack(repo):
     assert int(git(repo, "count-objects", "-v").split(b"in-pack: ")[1].split()[0]) == 11
 
 
-def test_a_pack_with_deltas_or_damage_is_left_alone(repo):
-    """A pack of git's own with deltas, one that is cut short and one that is missing stay as they are."""
+def test_a_damaged_pack_is_left_alone(repo):
+    """One that is cut short and one that is missing stay as they are; one of git's own with deltas is joined."""
     lines = [b"line %d of a text that git packs as a delta\n" % number for number in range(300)]
     for number in range(6):
         text = b"".join([*lines[:number], b"another\n", *lines[number:]])
@@ -122,8 +122,13 @@ def test_a_pack_with_deltas_or_damage_is_left_alone(repo):
     whole = index.read_bytes()
     index.chmod(0o644)
     index.write_bytes(whole[:100])
-    assert not merge(repo / "objects" / "pack", [f"pack-{name}", plain, broken, "pack-missing"])
+    assert not merge(repo / "objects" / "pack", [plain, broken, "pack-missing"])
     assert {path.stem for path in (repo / "objects" / "pack").glob("*.pack")} == {f"pack-{name}", plain, broken}
+    assert merge(repo / "objects" / "pack", [f"pack-{name}", plain, broken, "pack-missing"])
+    (joined,) = {path.stem for path in (repo / "objects" / "pack").glob("*.pack")} - {broken}
+    assert b"chain length" in git(repo, "verify-pack", "-v", f"objects/pack/{joined}.pack")
+    for oid in listed.decode().split():
+        git(repo, "cat-file", "-p", oid)
 
 
 def test_only_our_own_abandoned_keeps_are_released(repo):
