@@ -194,7 +194,7 @@ def fetched(root: Path, elsewhere: Path) -> float:
         store.refresh()
         for _ in range(min(REFRESHED, Rounds.limit)):
             record("000")
-            git(root, "fetch", "--quiet", str(elsewhere), f"{REF}:{REF}")
+            git(root, "-c", "gc.auto=0", "fetch", "--quiet", str(elsewhere), f"{REF}:{REF}")
             seconds.append(timed(store.refresh))
     return statistics.median(seconds)
 
