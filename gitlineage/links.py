@@ -65,10 +65,12 @@ class Links:
 
     def add_all(self) -> None:
         """Join all snapshots of an index that has no links yet."""
-        self._db.execute(
+        joined = self._db.execute(
             "INSERT OR IGNORE INTO links SELECT g.child, s.id, g.pos FROM git_parents g "
             "CROSS JOIN snapshots s ON s.oid = g.parent ORDER BY g.child, g.pos"
-        )
+        ).rowcount
+        if joined == self._db.execute("SELECT count(*) FROM git_parents").fetchone()[0]:
+            return  # in a large store the same again takes seconds
         loose = self._db.execute(
             "SELECT child, pos, parent FROM git_parents g "
             "WHERE NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.oid = g.parent)"

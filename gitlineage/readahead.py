@@ -33,6 +33,9 @@ _LARGE = 1 << 28
 _ALONE = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 """Git reads what is here and nothing in its place; older ones know no other way not to fetch what a clone left out."""
 
+_SPARING = ("core.packedGitLimit=256m", "core.packedGitWindowSize=16m")
+"""How much of the packs git has in memory at once, which would otherwise be all of a large store."""
+
 T = TypeVar("T")
 
 
@@ -79,7 +82,8 @@ class Answers:
             self._start(gitdir, oids)
 
     def _start(self, gitdir: Path, oids: Iterable[str]) -> None:
-        words = ["git", "--git-dir", str(gitdir), "-c", f"core.bigFileThreshold={self._limit}"]
+        settings = (*_SPARING, f"core.bigFileThreshold={self._limit}")
+        words = ["git", "--git-dir", str(gitdir), *(word for setting in settings for word in ("-c", setting))]
         with TemporaryFile() as asked:  # a pipe may be full while git waits for its answers to be read
             asked.writelines(b"%s\n" % oid.encode() for oid in oids)
             asked.seek(0)

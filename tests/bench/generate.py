@@ -40,7 +40,7 @@ _STATUSES = {
 _SCORED = ("keep", "discard", "disqualified")
 _SPECIALISTS = ("arch", "data", "eval", "init", "loss", "opt", "reg", "sched")
 _START = datetime(2024, 1, 1, tzinfo=UTC)
-"""A million trials of a minute each are in the past by now, as the dates of a campaign are."""
+"""Nothing was recorded before it happened: a million trials end in the past, too."""
 _TEXT = (
     "lower raise the learning rate warmup fraction and cosine decay of attention heads with rotary embeddings "
     "instead since last three trials stalled early in training while validation loss kept falling slowly muon "

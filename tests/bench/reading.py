@@ -187,14 +187,16 @@ def fetched(root: Path, elsewhere: Path) -> float:
     """
     Return the median seconds of taking in one trial that nobody has folded here.
 
-    Another process records it in a copy of the whole store, and git fetches the writer's ref from there.
+    Another process records it in a copy of the whole store, and git fetches the writer's ref from there. It tells the
+    other side of that ref alone: from the many names of snapshots both would walk through all of history.
     """
+    fetch = ("-c", "gc.auto=0", "fetch", "--quiet", f"--negotiation-tip={REF}")
     seconds = []
     with other_process(elsewhere) as record, opened(root) as store:
         store.refresh()
         for _ in range(min(REFRESHED, Rounds.limit)):
             record("000")
-            git(root, "-c", "gc.auto=0", "fetch", "--quiet", str(elsewhere), f"{REF}:{REF}")
+            git(root, *fetch, str(elsewhere), f"{REF}:{REF}")
             seconds.append(timed(store.refresh))
     return statistics.median(seconds)
 
