@@ -3,28 +3,23 @@ What small objects that begin alike share, as git's instructions to make one fro
 
 Layer 0. Git takes no delta over half an object's size, but a landing has a hundred thousand rows of some hundred bytes
 with the same keys in the same places. The first few objects of a family show which pieces its members have in common.
-Finding the pieces in the next one, each after the one before, takes it apart into pieces and gaps; whatever it shares
-with its base in a row becomes one copy. Two steps at most lead to an object that stands for itself.
+Then one member is the base for a stretch of the pack. The pieces, with whatever else all of the stretch have had in
+common with it so far, are looked for in each further one and copied; what is between them is inserted.
 """
 
 import re
 from collections import Counter, OrderedDict
 from difflib import SequenceMatcher
 from functools import lru_cache
-from typing import NamedTuple
 
 MOST = 4096
 """Bytes from which on an object is not looked at; git's own repacking does those well."""
 
 REACH = 1 << 21
-"""Bytes of a pack over which a base is used at most: a distance of three bytes, and some megabytes of memory."""
+"""Bytes of a pack over which a base is used: what a distance of three bytes can say."""
 
-_FRESH = 1 << 20
-"""Bytes of a pack after which an object that has all pieces becomes the base; times and numbers move on."""
-
-_HEX = b"0123456789abcdef"
-_TOKEN = re.compile(rb"\w+|[^\w\0]+|\0")
-_BYTES = [bytes((byte,)) for byte in range(128)]
+_STRETCH = 1 << 19
+"""Bytes of a pack after which another object becomes the base; times and numbers have moved on."""
 
 _FAMILIES = 64
 """Families that are known at a time; the one that was met longest ago makes room."""
@@ -42,17 +37,27 @@ _PIECES = 64
 """Pieces of a family at most; what an object costs grows with them."""
 
 _SHORTEST = 6
-"""Bytes of the shortest piece and of the shortest copy, which costs about as much."""
-
-_MANY = 64
-_RELATIVES = 4096
-"""Gaps that lead to a base beside the family's own."""
+"""Bytes of the shortest piece, which its instruction costs about as well."""
 
 _LARGE = 20
-"""The part of an object's size from which on a gap is large enough to make another object with it the better base."""
+"""The part of an object's size over which a gap makes another object with the same gap the better base."""
+
+_RELATIVES = 8192
+"""Large gaps of a family that are remembered."""
+
+_PATIENCE = 32
+"""Objects of a stretch that may be compared with its base in full, to find out what is not common after all."""
 
 _LOOKS = 32
 """Deltas of a family that are compared with the plain form at first; after that, every so manieth."""
+
+_HEX = b"0123456789abcdef"
+_TOKEN = re.compile(rb"\w+|[^\w\0]+|\0")
+_BYTES = [bytes((byte,)) for byte in range(128)]
+
+
+_Step = tuple[bytes, bytes, int, int, bytes, bytes]
+"""What to look for, what is before it in the base, where it is there, how to copy it, and a piece that is in it."""
 
 
 class Deltas:
@@ -89,24 +94,14 @@ class Deltas:
         self._families.clear()
 
 
-class _Base(NamedTuple):
-    """An object taken apart: gaps, and where the pieces after them are; ``None`` and -1 for a piece that it lacks."""
-
-    place: int
-    size: int
-    gaps: list[bytes | None]
-    spots: list[int]
-
-
 class Family:
     """Objects of a kind that begin alike."""
 
     def __init__(self) -> None:
         self._samples: list[bytes] = []
-        self._pieces: list[tuple[bytes, int]] = []
-        self._sizes: list[int] = []
-        self._first: _Base | None = None
-        self._relatives: dict[bytes, _Base] = {}
+        self._pieces: list[bytes] = []
+        self._stretch: _Stretch | None = None
+        self._relatives: dict[bytes, tuple[int, bytes]] = {}
         self._looks = 0
         self._saving = 0.0
         self._hopeless = False
@@ -117,31 +112,22 @@ class Family:
             if not self._hopeless:
                 self._learn(data)
             return None
-        gaps: list[bytes | None] = []
-        spots = []
-        end = 0
-        for piece, size in self._pieces:
-            spot = data.find(piece, end)
-            spots.append(spot)
-            if spot < 0:
-                gaps.append(None)
-            else:
-                gaps.append(data[end:spot])
-                end = spot + size
-        gaps.append(data[end:])
-        spots.append(len(data))
-        first = self._first
-        if first is None or place - first.place >= (REACH if None in gaps else _FRESH):
-            self._first, self._relatives = _Base(place, len(data), gaps, spots), {}
-            return None
-        base = first
-        least = len(data) // _LARGE
-        large = [gap for gap in gaps if gap is not None and len(gap) > least]
+        stretch = self._stretch
+        if stretch is None or place - stretch.place >= _STRETCH:
+            fresh = _Stretch(data, place, self._pieces)
+            if stretch is None or fresh.has_all or place - stretch.place >= REACH:
+                self._stretch = fresh
+                self._relatives = {gap: near for gap, near in self._relatives.items() if place - near[0] < REACH}
+                return None
+        instructions, large = stretch.instructions(data)
         for gap in large:
-            base = self._relatives.get(gap, base)
-        if base is first and len(self._relatives) < _RELATIVES:
-            self._relatives.update(dict.fromkeys(large, _Base(place, len(data), gaps, spots)))
-        return base.place, self._instructions(data, gaps, spots, base), self
+            near = self._relatives.get(gap)
+            if near is not None and place - near[0] < REACH:
+                return near[0], stretch.beside(near[1], data), self
+        # one that has another base than the stretch's is none itself: two steps lead to what stands for itself
+        if len(self._relatives) < _RELATIVES:
+            self._relatives.update(dict.fromkeys(large, (place, data)))
+        return stretch.place, instructions, self
 
     def asks(self) -> bool:
         """Whether the next delta is to be compared with the object's plain form."""
@@ -158,50 +144,137 @@ class Family:
         """Take one more sample; enough of them give the pieces."""
         self._samples.append(data)
         if len(self._samples) == _SAMPLES:
-            self._pieces = [(piece, len(piece)) for piece in _common(self._samples)[:_PIECES]]
-            self._sizes = [*(size for _, size in self._pieces), 0]
+            self._pieces = _common(self._samples)[:_PIECES]
             self._hopeless = not self._pieces
             self._samples.clear()
 
-    def _instructions(self, data: bytes, gaps: list[bytes | None], spots: list[int], base: _Base) -> bytes:
-        """Copy pieces, equal gaps between them and the equal ends of others; insert the rest."""
-        whole = len(data)
-        out = [_size(base.size), _size(whole)]
-        done = start = end = shift = 0  # a run of the base, and how much further on it is in the object
-        aligned = True  # both gaps begin behind the same piece
-        for length, spot, there, gap, other in zip(self._sizes, spots, base.spots, gaps, base.gaps, strict=True):
-            if aligned and gap == other:
-                if gap is not None:
-                    end = there + length
-                continue
-            if gap is None or other is None:
-                aligned = False
-                continue
-            most = len(gap) if len(gap) < len(other) else len(other)
-            if aligned:
-                same = 0
-                while same < most and gap[same] == other[same]:
-                    same += 1
-                end += same
-                most -= same
-            if end - start >= _SHORTEST:
-                if size := start + shift - done:
-                    own = data[done : start + shift]
-                    out.append(_BYTES[size] + own if size < 128 else _insert(own))
-                out.append(_copy(start, end - start))
-                done = end + shift
-            back = 0
-            while back < most and gap[~back] == other[~back]:
-                back += 1
-            start, end, shift, aligned = there - back, there + length, spot - there, True
+
+class _Stretch:
+    """
+    A base, and what the objects after it have had in common with it.
+
+    Args:
+        base: its content.
+        place: where in the pack it is.
+        pieces: what its family has in common.
+    """
+
+    def __init__(self, base: bytes, place: int, pieces: list[bytes]) -> None:
+        self.place = place
+        self._base = base
+        self._pieces, self._gaps = _part(base, pieces)
+        self.has_all = len(self._pieces) == len(pieces)
+        # of every gap: whether all of it is common, and how much at its beginning and at its end
+        self._equal = [True for _ in self._gaps]
+        self._first = [len(gap) for gap in self._gaps]
+        self._last = [len(gap) for gap in self._gaps]
+        self._patience = _PATIENCE
+        self._plan()
+
+    def instructions(self, data: bytes) -> tuple[bytes, list[bytes]]:
+        """Copy what is common and insert the rest; return the large gaps as well."""
+        found = _instructions(self._base, self._steps, data, patient=self._patience > 0)
+        if found is None:
+            self._patience -= 1
+            self._compare(data)
+            found = _instructions(self._base, self._steps, data)
+        return found or (b"", [])
+
+    def beside(self, base: bytes, data: bytes) -> bytes:
+        """Make an object from another base of the family."""
+        steps = []
+        rest = base
+        for shared, *_ in self._steps:
+            gap, found, after = rest.partition(shared)
+            if found:
+                end = len(base) - len(after)
+                steps.append((shared, gap, end - len(shared), end, b"", b""))
+                rest = after
+        made = _instructions(base, steps, data)
+        return made[0] if made else b""
+
+    def _compare(self, data: bytes) -> None:
+        """Give up what an object does not have in common with the base."""
+        pieces, gaps = _part(data, self._pieces)
+        before = behind = 0
+        for piece, gap in zip((*pieces, b""), gaps, strict=True):
+            # the gaps of the base between the same two pieces; there are several where the object lacks one
+            behind = self._pieces.index(piece, before) if piece else len(self._pieces)
+            if before != behind or gap != self._gaps[before]:
+                for number in range(before, behind + 1):
+                    self._equal[number] = False
+                self._first[before] = _same(gap, self._gaps[before], self._first[before])
+                most = len(gap) - (self._first[before] if before == behind else 0)
+                self._last[behind] = _same(gap[::-1], self._gaps[behind][::-1], min(most, self._last[behind]))
+            before = behind + 1
+        self._plan()
+
+    def _plan(self) -> None:
+        """Note what to look for: pieces and equal gaps in a row, with what is common of the gaps around them."""
+        self._steps: list[_Step] = []
+        start = spot = 0
+        found = b""
+        for gap, piece, equal, first, last in zip(
+            self._gaps, (*self._pieces, b""), self._equal, self._first, self._last, strict=True
+        ):
+            if not equal:
+                self._add(start, spot + first, found)
+                start = spot + max(first, len(gap) - last)
+                found = b""
+            spot += len(gap) + len(piece)
+            found = found or piece
+        self._add(start, spot, found)
+
+    def _add(self, start: int, end: int, piece: bytes) -> None:
         if end - start >= _SHORTEST:
-            if done < start + shift:
-                out.append(_insert(data[done : start + shift]))
-            out.append(_copy(start, end - start))
-            done = end + shift
-        if done < whole:
-            out.append(_insert(data[done:]))
-        return b"".join(out)
+            before = self._steps[-1][3] if self._steps else 0
+            copy = _copy(start, end - start)
+            self._steps.append((self._base[start:end], self._base[before:start], start, end, copy, piece))
+
+
+def _instructions(
+    base: bytes, steps: list[_Step], data: bytes, patient: bool = False
+) -> tuple[bytes, list[bytes]] | None:
+    """
+    Return what makes an object, and its large gaps.
+
+    Args:
+        base: what it is made from.
+        steps: what to look for.
+        data: the object.
+        patient: whether to return ``None`` where a step is not to be found and its piece is.
+    """
+    size = len(data)
+    out = [_size(len(base)), _size(size)]
+    large = []
+    least = size // _LARGE
+    start = end = 0  # a run of the base that is not copied yet
+    copy = b""
+    rest = data
+    for shared, other, begin, stop, single, piece in steps:
+        gap, found, after = rest.partition(shared)
+        if found:
+            if gap == other and end + len(gap) == begin:
+                end, copy = stop, b""
+            else:
+                if start < end:
+                    out.append(copy or _copy(start, end - start))
+                if gap:
+                    size = len(gap)
+                    if size > least:
+                        large.append(gap)
+                    out.append(_BYTES[size] + gap if size < 128 else _insert(gap))
+                start, end, copy = begin, stop, single
+            rest = after
+        elif patient and piece in rest:
+            return None
+    if rest == base[end:]:
+        end, copy, rest = len(base), b"", b""
+    if start < end:
+        out.append(copy or _copy(start, end - start))
+    if rest:
+        out.append(_insert(rest))
+    return b"".join(out), large
 
 
 def _common(samples: list[bytes]) -> list[bytes]:
@@ -224,8 +297,27 @@ def _common(samples: list[bytes]) -> list[bytes]:
     for byte, step in zip(base, steps, strict=False):
         votes += step
         shared.append(byte if votes >= _SHARE * (len(samples) - 1) else 0x30)
-    least = max(_SHORTEST, len(base) // _MANY)
-    return [piece for piece in re.split(rb"\d+", bytes(shared)) if len(piece) >= least]
+    return [piece for piece in re.split(rb"\d+", bytes(shared)) if len(piece) >= _SHORTEST]
+
+
+def _part(data: bytes, pieces: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return the pieces that an object has, each behind the one before, and the gaps around them."""
+    found, gaps = [], []
+    for piece in pieces:
+        gap, here, rest = data.partition(piece)
+        if here:
+            found.append(piece)
+            gaps.append(gap)
+            data = rest
+    return found, [*gaps, data]
+
+
+def _same(one: bytes, other: bytes, most: int) -> int:
+    """Return how many bytes two have in common at the beginning, up to a number of them."""
+    for at, (left, right) in enumerate(zip(one[:most], other, strict=False)):
+        if left != right:
+            return at
+    return min(len(one), len(other), most)
 
 
 def _insert(data: bytes) -> bytes:

@@ -35,6 +35,9 @@ _PLAIN = frozenset(KINDS.values()) | {4}
 _SHORT = 4096
 """Bytes below which an object is packed tightly."""
 
+_TIGHTLY = 6
+"""How large objects are compressed where another process waits for nothing."""
+
 _BLOCK = 0xFFFF
 """Bytes that one block of a zlib stream can hold as they are."""
 
@@ -107,7 +110,7 @@ class PackWriter:
         """Return an object's entry, as a delta where it has a base."""
         found = deltas.find(kind, data, self._size) if len(data) < MOST else None
         if found is None:
-            return _whole(kind, data)
+            return _whole(kind, data, _TIGHTLY)
         base, instructions, family = found
         piece = _header(_DELTA, len(instructions)) + _distance(self._size - base) + _deflate(instructions)
         if not family.asks() and len(instructions) < len(data):
@@ -278,10 +281,10 @@ def release_abandoned(folder: Path) -> None:
                 keep.unlink()
 
 
-def _deflate(data: bytes) -> bytes:
+def _deflate(data: bytes, level: int = 1) -> bytes:
     """Compress an object; a small one with a small window, since setting up a large one costs more than the work."""
     if len(data) >= _SHORT:
-        return zlib.compress(data, 1)
+        return zlib.compress(data, level)
     packer = zlib.compressobj(6, zlib.DEFLATED, 12, 5)
     return packer.compress(data) + packer.flush()
 
@@ -295,9 +298,9 @@ def _stored(data: bytes) -> bytes:
     return b"".join([*pieces, struct.pack(">I", zlib.adler32(data))])
 
 
-def _whole(kind: int, data: bytes) -> bytes:
+def _whole(kind: int, data: bytes, level: int = 1) -> bytes:
     """Return the entry of an object that stands for itself."""
-    return _header(kind, len(data)) + _deflate(data)
+    return _header(kind, len(data)) + _deflate(data, level)
 
 
 def _distance(size: int) -> bytes:

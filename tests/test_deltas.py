@@ -1,217 +1,275 @@
-"""gitlineage.deltas: what is made from another object is the object, in packs that git reads; and it pays."""
+"""Deltas between small objects: what the instructions make, and what git makes of packs that hold them."""
 
-import json
+import itertools
+import os
 import random
 import subprocess
 from pathlib import Path
 
+import pygit2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import LineageStore, Trial, packer, upkeep
+from gitlineage import deltas, packs
 from gitlineage.deltas import MOST, Deltas
-from gitlineage.packs import KINDS, PackWriter, merge, object_id
+from gitlineage.packs import KINDS, PackWriter, object_id
 
-KEYS = ("at", "clock", "hypothesis", "notes", "parent_exp", "specialist", "status", "timestamp", "type")
-WORDS = st.text(alphabet="abcdef \u00e9\n\0", max_size=40)
-ROWS = st.lists(st.lists(WORDS, min_size=len(KEYS), max_size=len(KEYS)), min_size=1, max_size=40)
-ANY = st.lists(st.binary(max_size=400) | st.integers(0, 9000).map(lambda size: b"%d" % size * (size // 4)), max_size=20)
+BYTES = st.binary(max_size=12) | st.text("ab01", max_size=12).map(str.encode)
+PIECES = st.text('abcxyz" :\n', min_size=3, max_size=20).map(str.encode) | st.binary(min_size=3, max_size=20)
 
 
-def apply(base: bytes, delta: bytes) -> bytes:
-    """Follow a delta's instructions, as gitformat-pack(5) describes them."""
-    at = 0
-
-    def number() -> int:
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = delta[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    assert number() == len(base)
-    whole = number()
-    out = b""
-    while at < len(delta):
-        head = delta[at]
-        at += 1
-        if head < 128:
-            assert head
-            out += delta[at : at + head]
-            at += head
-            continue
-        fields = []
-        for bit in range(7):
-            fields.append(delta[at] if head >> bit & 1 else 0)
-            at += head >> bit & 1
-        start, size = int.from_bytes(fields[:4], "little"), int.from_bytes(fields[4:], "little") or 0x10000
-        assert start + size <= len(base)
-        out += base[start : start + size]
-    assert len(out) == whole
-    return out
+@st.composite
+def families(draw: st.DrawFn) -> list[bytes]:
+    """Return objects with the same pieces, of which some lack some, between gaps that are often those of others."""
+    pieces = draw(st.lists(PIECES, min_size=1, max_size=6))
+    gaps = draw(st.lists(BYTES | st.binary(min_size=120, max_size=300), min_size=1, max_size=12))
+    rng, missing, count = random.Random(draw(st.integers(0))), draw(st.floats(0, 0.5)), draw(st.integers(0, 60))
+    head = draw(st.sampled_from([b"", b"\0"]))  # nothing is read behind it to tell families apart
+    made = []
+    for at in range(count):
+        parts = [head, b"%d" % at if rng.random() < 0.2 else rng.choice(gaps) + rng.choice(gaps)[:2]]
+        for piece in pieces:
+            parts += [piece if rng.random() >= missing else b"", rng.choice([b"%d" % at, rng.choice(gaps)])]
+        made.append(b"".join(parts))
+    return made
 
 
-@settings(max_examples=150, deadline=None)
-@given(rows=ROWS, other=ANY, seed=st.integers(0, 9))
-def test_instructions_make_the_object(rows, other, seed):
-    """Whatever comes, each set of instructions makes the very object from the base that it names."""
-    objects = [json.dumps(dict(zip(KEYS, row, strict=True))).encode() for row in rows * 3] + other
-    random.Random(seed).shuffle(objects)
-    deltas = Deltas()
-    placed: dict[int, bytes] = {}
-    place = 12
-    for data in objects:
-        if len(data) < MOST and (found := deltas.find(KINDS["blob"], data, place)):
-            base, instructions, _ = found
-            assert apply(placed[base], instructions) == data
-        placed[place] = data
-        place += len(data) + 3
-
-
-def git(repo: Path, *words: str, data: bytes = b"") -> bytes:
-    """Run git in a repository."""
-    return subprocess.run(["git", "-C", str(repo), *words], input=data, capture_output=True, check=True).stdout
-
-
-def written(repo: Path, objects: list[tuple[str, bytes]]) -> str:
-    """Write objects as a pack with deltas and return its name."""
-    folder = repo / "objects" / "pack"
-    before = set(folder.glob("*.pack"))
-    writer = PackWriter(folder, deltas=Deltas())
-    for kind, data in objects:
-        assert writer.add(kind, data) == object_id(kind, data)
-    writer.flush()
-    writer.release()
-    (made,) = set(folder.glob("*.pack")) - before
-    return made.stem
+CONTENTS = families() | st.lists(
+    st.binary(max_size=60) | st.integers(0, 9).map(lambda n: b"x%d\n" % n * 900), max_size=40
+)
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
     """A bare repository without objects."""
-    git(tmp_path, "init", "--quiet", "--bare", "r")
-    return tmp_path / "r"
+    return bare(tmp_path / "r")
 
 
-def rows(count: int, seed: int = 0) -> list[tuple[str, bytes]]:
-    """Return trees and rows that differ in a few places, as those of a campaign do."""
-    chance = random.Random(seed)
-    made: list[tuple[str, bytes]] = []
-    for at in range(count):
-        entries = [b"100644 prepare.py\0" + b"p" * 20, b"100644 train.py\0" + chance.randbytes(20)]
-        cells = {"clock": at + seed * count, "notes": f"{chance.random()} lower loss", "row": {"status": "discard"}}
-        made += [("tree", b"".join(entries)), ("blob", json.dumps(cells, sort_keys=True).encode())]
-    return made
+def bare(path: Path) -> Path:
+    """Make a bare repository."""
+    subprocess.run(["git", "init", "--quiet", "--bare", str(path)], check=True)
+    return path
 
 
-def deltas_in(repo: Path, name: str) -> int:
-    """Return how many entries of a pack are deltas, by git's own count."""
-    listed = git(repo, "verify-pack", "-v", f"objects/pack/{name}.idx").decode().splitlines()
-    return sum(len(line.split()) == 7 for line in listed)
+def git(repo: Path, *words: str, data: bytes = b"") -> bytes:
+    """Run git in the repository."""
+    return subprocess.run(["git", "-C", str(repo), *words], input=data, capture_output=True, check=True).stdout
 
 
-@settings(max_examples=20, deadline=None)
-@given(other=ANY)
-def test_git_reads_every_object_of_such_a_pack(tmp_path_factory, other):
-    """Objects of all kinds and sizes come back byte for byte, and the pack's index is the one that git makes."""
-    repo = tmp_path_factory.mktemp("r")
-    git(repo, "init", "--quiet", "--bare")
-    objects = rows(40) + [("blob", data) for data in other]
-    name = written(repo, objects)
-    assert deltas_in(repo, name) > 40
-    made = git(repo, "index-pack", "-o", str(repo / "other.idx"), f"objects/pack/{name}.pack").decode().strip()
-    assert made and (repo / "other.idx").read_bytes() == (repo / "objects" / "pack" / f"{name}.idx").read_bytes()
-    for kind, data in objects:
-        assert git(repo, "cat-file", kind, object_id(kind, data)) == data
+def made(base: bytes, instructions: bytes) -> bytes:
+    """Do what the instructions say, as git's documentation of the pack format has it."""
+    rest = iter(instructions)
+
+    def size() -> int:
+        value = shift = 0
+        for byte in rest:
+            value |= (byte & 127) << shift
+            shift += 7
+            if not byte & 128:
+                break
+        return value
+
+    assert size() == len(base)
+    whole, out = size(), bytearray()
+    for byte in rest:
+        if byte & 128:
+            start, length = (
+                sum(next(rest) << 8 * at for at in range(count) if byte >> first + at & 1)
+                for first, count in ((0, 4), (4, 3))
+            )
+            assert start + length <= len(base)
+            out += base[start : start + (length or 0x10000)]
+        else:
+            assert byte
+            out += bytes(itertools.islice(rest, byte))
+    assert len(out) == whole
+    return bytes(out)
 
 
-def test_deltas_pay_and_are_the_same_every_time(repo, tmp_path):
-    """The same objects give the same pack, which is smaller by a quarter than one without deltas."""
-    objects = rows(500)
-    one = (repo / "objects" / "pack" / f"{written(repo, objects)}.pack").read_bytes()
-    git(tmp_path, "init", "--quiet", "--bare", "s")
-    assert (tmp_path / "s/objects/pack" / f"{written(tmp_path / 's', objects)}.pack").read_bytes() == one
-    plain = PackWriter(tmp_path / "plain")
-    for kind, data in objects:
-        plain.add(kind, data)
-    plain.flush()
-    (other,) = (tmp_path / "plain").glob("*.pack")
-    assert len(one) < 0.75 * other.stat().st_size
+def followed(contents: list[bytes]) -> dict[bytes, bytes]:
+    """Find a base for each of some objects, check what is made of it, and return the instructions that there are."""
+    finder, at, found = Deltas(), {}, {}
+    for place, data in enumerate(contents):
+        at[place] = data
+        if (delta := finder.find(KINDS["blob"], data, place)) is not None:
+            assert made(at[delta[0]], delta[1]) == data
+            found[data] = delta[1]
+    return found
 
 
-def test_packs_with_deltas_are_joined_as_they_are(repo):
-    """Distances within a pack stay what they were; one that shares an object with the others stays by itself."""
-    folder = repo / "objects" / "pack"
-    first, second = rows(60, seed=1), rows(60, seed=2)
-    names = [written(repo, first), written(repo, second), written(repo, [*rows(60, seed=3), first[0]])]
-    plain = PackWriter(folder)
-    plain.add("blob", b"alone")
-    plain.flush()
-    plain.release()
-    (last,) = {path.stem for path in folder.glob("*.pack")} - set(names)
-    assert merge(folder, [*names, last])
-    assert {names[2]} == {path.stem for path in folder.glob("*.pack")} & {*names, last}
-    (joined,) = {path.stem for path in folder.glob("*.pack")} - {names[2]}
-    assert deltas_in(repo, joined) > 120
-    for kind, data in [*first, *second, *rows(60, seed=3), ("blob", b"alone")]:
-        assert git(repo, "cat-file", kind, object_id(kind, data)) == data
-
-
-@pytest.fixture
-def large(tmp_path, monkeypatch) -> LineageStore:
-    """A store whose landings of over twenty objects are packed by the second process."""
-    monkeypatch.setattr(packer, "_ALONE", 20)
-    return LineageStore(tmp_path / "large", writer="alice", identity=("A", "a@example.org"))
-
-
-def record(store: LineageStore) -> list[str]:
-    """Record a small campaign as one landing and return its snapshots."""
-    oids: list[str] = []
-    with store.batch():
-        for at in range(120):
-            files = {"prepare.py": b"SHARDS = 24\n", "train.py": b"LR = 0.%d\nWARMUP = 0.1\n" % at}
-            trial = Trial(timestamp="2026-01-01T00:00:00Z", status="discard", core_metric=float(at), notes=f"note {at}")
-            oids.append(store.commit(files, oids[-1:], trial=trial).oid)
+def write(repo: Path, objects: list[tuple[str, bytes]], finder: Deltas | None) -> list[str]:
+    """Write objects as a pack and return their oids."""
+    writer = PackWriter(repo / "objects" / "pack", deltas=finder)
+    oids = [writer.add(kind, data) for kind, data in objects]
+    writer.flush()
+    writer.release()
     return oids
 
 
-def test_a_landing_has_the_same_snapshots_with_and_without_deltas(large, tmp_path):
-    """What a landing is packed as says nothing about it: same oids, same bytes, and git finds nothing to say."""
-    small = LineageStore(tmp_path / "small", writer="alice", identity=("A", "a@example.org"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packer, "_ALONE", 10**9)
-        told = record(small)
-    assert record(large) == told
-    git(tmp_path / "large", "fsck", "--strict")
-    folder = Path(".git", "objects", "pack")
-    counts = [
-        sum(len(line.split()) == 7 for line in git(store.root, "verify-pack", "-v", str(path)).decode().splitlines())
-        for store in (large, small)
-        for path in (store.root / folder).glob("*.idx")
-        for path in [path.relative_to(store.root)]
+def rows(count: int) -> list[bytes]:
+    """Return rows as a landing has them; every third lacks a field."""
+    rng = random.Random(count)
+    return [
+        b'{"at":"2026-01-02T03:04:%02dZ","clock":%d,"row":{"exp_id":"%03d",%s"hypothesis":"%s","status":"discard"}}\n'
+        % (
+            at % 60,
+            at,
+            at,
+            b'"core_metric":"1.%d",' % rng.randrange(9999) * bool(at % 3),
+            rng.randbytes(20).hex().encode(),
+        )
+        for at in range(count)
     ]
-    assert max(counts) > 100 and min(counts) == 0
-    for oid in told[::20]:
-        assert git(large.root, "cat-file", "-p", oid) == git(small.root, "cat-file", "-p", oid)
 
 
-def test_git_goes_on_with_such_packs(large, tmp_path):
-    """Cloning, pushing, collecting and repacking work on them, and maintenance does not make them larger."""
-    told = record(large)
-    root = large.root
-    before = sum(path.stat().st_size for path in (root / ".git" / "objects" / "pack").glob("*.pack"))
-    git(tmp_path, "clone", "--quiet", "--mirror", str(root), "mirror.git")
-    git(tmp_path, "init", "--quiet", "--bare", "remote.git")
-    git(root, "push", "--quiet", str(tmp_path / "remote.git"), "refs/notes/lineage/alice")
-    for repo in (tmp_path / "mirror.git", tmp_path / "remote.git"):
-        git(repo, "fsck", "--strict")
-        assert git(repo, "cat-file", "-t", told[-1]) == b"commit\n"
-    assert upkeep.maintain(large.repo).bytes_after <= before + 40_000
-    git(root, "gc", "--quiet", "--prune=now")
-    git(root, "fsck", "--strict")
-    assert [trial.core_metric for trial in large.chain_to(large.log(1)[0].label)] == [float(at) for at in range(120)]
+def snapshots(count: int) -> list[tuple[str, bytes]]:
+    """Return a line of commits with a file each, as objects in the order in which they can be written."""
+    objects: list[tuple[str, bytes]] = []
+    parents: list[str] = []
+    for number, row in enumerate(rows(count)):
+        tree = b"100644 prepare.py\0%s100644 train.py\0" % bytes.fromhex(object_id("blob", b"")) + bytes.fromhex(
+            object_id("blob", row)
+        )
+        who = b"Ann <ann@example.org> %d +0000" % (1_770_000_000 + 61 * number)
+        parent = b"".join(b"parent %s\n" % oid.encode() for oid in parents[-1 - number % 3 : len(parents)][:1])
+        message = b"try %d\n\nExp-Id: %03d\nSpecialist: opt\n" % (number * number, number)
+        commit = b"tree %s\n%sauthor %s\ncommitter %s\n\n%s" % (
+            object_id("tree", tree).encode(),
+            parent,
+            who,
+            who,
+            message,
+        )
+        objects += [("blob", row), ("tree", tree), ("commit", commit)]
+        parents.append(object_id("commit", commit))
+    return [("blob", b""), *objects]
+
+
+@settings(max_examples=300, deadline=None)
+@given(contents=CONTENTS)
+def test_the_instructions_make_the_object(contents):
+    """Whatever comes, every delta leads back to its object from a base that came before."""
+    followed(contents)
+
+
+@settings(max_examples=300, deadline=None)
+@given(contents=families())
+def test_the_instructions_make_the_object_when_little_is_learned(contents):
+    """The same with pieces that two objects show, a base for a few objects, and little that is remembered."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("_SAMPLES", 2), ("_SHORTEST", 1), ("_STRETCH", 5), ("REACH", 9), ("_PATIENCE", 2)):
+            patch.setattr(deltas, name, value)
+        patch.setattr(deltas, "_RELATIVES", 4)
+        followed(contents)
+
+
+@settings(max_examples=25, deadline=None)
+@given(contents=CONTENTS, number=st.integers(0, 30))
+def test_git_takes_a_pack_with_deltas_and_has_every_object(tmp_path_factory, contents, number):
+    """It is checked strictly, no object differs from what a plain pack holds, and it is no larger than that."""
+    objects = [("blob", data) for data in contents] + snapshots(number)
+    plain, tight = bare(tmp_path_factory.mktemp("r") / "plain"), bare(tmp_path_factory.mktemp("r") / "tight")
+    oids = write(plain, objects, None)
+    assert write(tight, objects, Deltas()) == oids
+    (pack,) = (tight / "objects" / "pack").glob("*.pack")
+    (other,) = (plain / "objects" / "pack").glob("*.pack")
+    assert pack.stat().st_size <= other.stat().st_size
+    git(tight, "index-pack", "--strict", "--verify", str(pack))
+    asked = "\n".join([*oids, ""]).encode()
+    assert git(tight, "cat-file", "--batch", data=asked) == git(plain, "cat-file", "--batch", data=asked)
+    here = pygit2.Repository(str(tight))
+    for oid, (kind, data) in zip(oids, objects, strict=True):
+        found, content = here.read(pygit2.Oid(hex=oid))
+        assert (int(found), content) == (KINDS[kind], data)
+    git(tight, "fsck", "--strict")
+
+
+def test_rows_with_the_same_keys_take_less(repo):
+    """What all rows of a table say is written a few times; their words in hex are most of the rest."""
+    contents = rows(400)
+    tight, plain = (PackWriter(repo / "objects" / "pack", deltas=finder) for finder in (Deltas(), None))
+    for data in contents:
+        assert tight.add("blob", data) == plain.add("blob", data)
+    assert tight._size < 0.7 * plain._size
+
+
+def test_two_steps_lead_to_an_object_that_stands_for_itself(repo):
+    """No chain of deltas is longer, whatever the objects share; those with the same parent share more."""
+    write(repo, snapshots(300), Deltas())
+    (pack,) = (repo / "objects" / "pack").glob("*.pack")
+    told = git(repo, "verify-pack", "-v", str(pack)).decode().splitlines()
+    lengths = {line.split(":")[0] for line in told if line.startswith("chain length")}
+    assert lengths == {"chain length = 1", "chain length = 2"}
+
+
+def test_the_same_objects_give_the_same_pack(repo):
+    """Nothing about a pack depends on chance."""
+    writers = [PackWriter(repo / "objects" / "pack", deltas=Deltas()) for _ in range(2)]
+    for kind, data in snapshots(200):
+        for writer in writers:
+            writer.add(kind, data)
+    assert writers[0]._pieces == writers[1]._pieces
+
+
+def test_an_object_that_is_its_base_and_an_empty_one():
+    """Both are one instruction at most."""
+    contents = rows(10)
+    found = followed([*contents, contents[9]])
+    assert len(found[contents[9]]) <= 8
+    assert followed([b""] * 40) == {}
+
+
+def test_long_gaps_are_inserted_in_parts():
+    """An instruction writes 127 bytes at most; each border of that is met."""
+    sizes = [0, 1, 126, 127, 128, 253, 254, 255, 256, 381, 382, 1000, 3900]
+    contents = [b'{"key":"' + os.urandom(size).hex().encode()[:size] + b'","and another":1}' for size in sizes * 3]
+    assert len(followed(contents)) >= len(sizes)
+
+
+def test_what_begins_alike_and_shares_nothing_is_given_up(repo):
+    """Noise behind a common beginning makes no pack larger, and is no longer taken apart after a while."""
+    contents = [b"title\n\0" + os.urandom(200) for _ in range(200)]
+    tight, plain = (PackWriter(repo / "objects" / "pack", deltas=finder) for finder in (Deltas(), None))
+    for data in contents:
+        assert tight.add("blob", data) == plain.add("blob", data)
+    assert tight._size <= plain._size
+    assert tight._deltas is not None
+    (family,) = tight._deltas._families.values()
+    assert family._hopeless
+
+
+def test_large_objects_stand_for_themselves(repo):
+    """What git's own repacking does well is not even looked at."""
+    write(repo, [("blob", b"%d" % at + b"the same words again " * (MOST // 20)) for at in range(30)], Deltas())
+    (pack,) = (repo / "objects" / "pack").glob("*.pack")
+    assert b"chain length" not in git(repo, "verify-pack", "-v", str(pack))
+
+
+def test_bases_are_in_reach_and_in_the_same_pack(repo, monkeypatch):
+    """Noise between the members of a family: distances of every length, and packs that need no other."""
+    monkeypatch.setattr(packs, "_FLUSH", 3_000_000)
+    objects = []
+    for at, row in enumerate(rows(600)):
+        objects.append(("blob", row))
+        if at % 50 > 40:
+            objects.append(("blob", os.urandom((100, 15_000, 90_000)[at % 3])))
+    write(repo, objects, Deltas())
+    made = list((repo / "objects" / "pack").glob("*.pack"))
+    assert len(made) == 2
+    for pack in made:
+        git(repo, "index-pack", "--strict", "--verify", str(pack))
+        assert b"chain length = 1" in git(repo, "verify-pack", "-v", str(pack))
+
+
+def test_many_families_are_known_at_a_time(monkeypatch):
+    """One that comes again and again is kept, however many others are met once."""
+    monkeypatch.setattr(deltas, "_FAMILIES", 4)
+    finder = Deltas()
+    found = 0
+    for at, row in enumerate(rows(100)):
+        found += finder.find(KINDS["blob"], row, 10 * at) is not None
+        for other in range(2):
+            assert finder.find(KINDS["blob"], bytes([71 + at, 71 + other]) * 20, 10 * at + 1 + other) is None
+    assert found == 90
+    assert len(finder._families) == 4

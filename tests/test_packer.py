@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import LineageStore, Trial, packer, packs
+from gitlineage import LineageStore, Trial, packer, packs, upkeep
 from gitlineage.errors import StorageError
 from gitlineage.packer import Helper, Packer, serve
 from gitlineage.packs import KINDS, object_id
@@ -176,3 +176,57 @@ def test_a_store_refuses_the_batch_whose_packing_died(tmp_path, early):
             store.commit({"a": b"%d" % at}, [], trial=Trial(status="keep", core_metric=float(at)))
     assert len(store.all_trials()) == 5
     subprocess.run(["git", "-C", str(tmp_path), "fsck", "--strict"], check=True, capture_output=True)
+
+
+def test_git_and_clones_take_what_holds_deltas(tmp_path, early):
+    """A large landing is verified, cloned, fetched, pushed and repacked by git, and reads the same after each."""
+    store = LineageStore(tmp_path / "ours", writer="ann")
+    with store.batch():
+        for at in range(80):
+            parents = [store.all_trials()[-1].exp_id] if at % 10 == 9 else []
+            row = Trial(status="keep", core_metric=at / 7, hypothesis=f"try {at * at} next", notes="the same old story")
+            store.commit({"a": b"width = %d\n" % at, "b": b"1\n"}, parents, trial=row)
+    trials = store.all_trials()
+    packs = list((tmp_path / "ours" / ".git" / "objects" / "pack").glob("*.pack"))
+
+    def run(*words: str, at: str = "ours") -> bytes:
+        done = subprocess.run(["git", "-C", str(tmp_path / at), *words], capture_output=True, check=True)
+        return done.stdout
+
+    assert sum(run("verify-pack", "-v", str(pack)).count(b"chain length") for pack in packs) > 0
+    run("fsck", "--strict")
+    run("clone", "--quiet", "--mirror", f"file://{tmp_path}/ours", f"{tmp_path}/mirror")
+    run("init", "--quiet", "--bare", f"{tmp_path}/pushed")
+    run("push", "--quiet", f"{tmp_path}/pushed", "refs/notes/lineage/ann")
+    run("init", "--quiet", f"{tmp_path}/fetched")
+    run("fetch", "--quiet", f"file://{tmp_path}/ours", "refs/notes/lineage/*:refs/notes/lineage/*", at="fetched")
+    for at in ("mirror", "pushed", "fetched"):
+        run("fsck", "--strict", at=at)
+        assert run("rev-parse", "refs/notes/lineage/ann", at=at) == run("rev-parse", "refs/notes/lineage/ann")
+    assert LineageStore(tmp_path / "fetched").all_trials() == trials
+    for words in (["gc", "--quiet"], ["repack", "-a", "-d", "-f", "--quiet"], ["repack", "--geometric=2", "-d", "-q"]):
+        run(*words)
+        run("fsck", "--strict")
+        assert LineageStore(tmp_path / "ours").all_trials() == trials
+
+
+def test_a_landing_has_the_same_snapshots_however_it_is_packed(tmp_path, monkeypatch):
+    """What a landing is packed as says nothing about it: same oids, same bytes; and maintenance makes it no larger."""
+    told, sizes = [], []
+    for alone in (10**9, 20):
+        monkeypatch.setattr(packer, "_ALONE", alone)
+        store = LineageStore(tmp_path / f"{alone}", writer="alice", identity=("A", "a@example.org"))
+        oids: list[str] = []
+        with store.batch():
+            for at in range(120):
+                files = {"prepare.py": b"SHARDS = 24\n", "train.py": b"LR = 0.%d\nWARMUP = 0.1\n" % at}
+                row = Trial(timestamp="2026-01-01T00:00:00Z", status="discard", core_metric=float(at), notes=f"no {at}")
+                oids.append(store.commit(files, oids[-1:], trial=row).oid)
+        told.append([(oid, store.repo.read(oid)) for oid in oids])
+        before = sum(path.stat().st_size for path in (store.repo.commondir / "objects" / "pack").glob("*.pack"))
+        saving = upkeep.maintain(store.repo)
+        sizes.append(before)
+        subprocess.run(["git", "-C", str(store.root), "fsck", "--strict"], check=True, capture_output=True)
+    assert told[0] == told[1]
+    assert sizes[1] < 0.9 * sizes[0]
+    assert saving.bytes_after <= saving.bytes_before

@@ -1,5 +1,7 @@
 """Packs: what git makes of those that are written here, and the joining of small ones."""
 
+import json
+import random
 import subprocess
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage import packs
+from gitlineage.deltas import Deltas
 from gitlineage.packs import PackWriter, merge, object_id, release_abandoned
 
 BLOBS = st.lists(st.binary(max_size=300) | st.integers(4000, 70_000).map(lambda size: b"x%d" % size * 9), max_size=12)
@@ -142,3 +145,51 @@ def test_only_our_own_abandoned_keeps_are_released(repo):
     assert len(list(folder.glob("*.keep"))) == 2
     release_abandoned(folder)
     assert list(folder.glob("*.keep")) == [theirs]
+
+
+def written(repo: Path, objects: list[tuple[str, bytes]]) -> str:
+    """Write objects as a pack with deltas and return its name."""
+    folder = repo / "objects" / "pack"
+    before = set(folder.glob("*.pack"))
+    writer = PackWriter(folder, deltas=Deltas())
+    for kind, data in objects:
+        assert writer.add(kind, data) == object_id(kind, data)
+    writer.flush()
+    writer.release()
+    (made,) = set(folder.glob("*.pack")) - before
+    return made.stem
+
+
+def rows(count: int, seed: int = 0) -> list[tuple[str, bytes]]:
+    """Return trees and rows that differ in a few places, as those of a campaign do."""
+    chance = random.Random(seed)
+    made: list[tuple[str, bytes]] = []
+    for at in range(count):
+        entries = [b"100644 prepare.py\0" + b"p" * 20, b"100644 train.py\0" + chance.randbytes(20)]
+        cells = {"clock": at + seed * count, "notes": f"{chance.random()} lower loss", "row": {"status": "discard"}}
+        made += [("tree", b"".join(entries)), ("blob", json.dumps(cells, sort_keys=True).encode())]
+    return made
+
+
+def deltas_in(repo: Path, name: str) -> int:
+    """Return how many entries of a pack are deltas, by git's own count."""
+    listed = git(repo, "verify-pack", "-v", f"objects/pack/{name}.idx").decode().splitlines()
+    return sum(len(line.split()) == 7 for line in listed)
+
+
+def test_packs_with_deltas_are_joined_as_they_are(repo):
+    """Distances within a pack stay what they were; one that shares an object with the others stays by itself."""
+    folder = repo / "objects" / "pack"
+    first, second = rows(90, seed=1), rows(90, seed=2)
+    names = [written(repo, first), written(repo, second), written(repo, [*rows(90, seed=3), first[0]])]
+    plain = PackWriter(folder)
+    plain.add("blob", b"alone")
+    plain.flush()
+    plain.release()
+    (last,) = {path.stem for path in folder.glob("*.pack")} - set(names)
+    assert merge(folder, [*names, last])
+    assert {names[2]} == {path.stem for path in folder.glob("*.pack")} & {*names, last}
+    (joined,) = {path.stem for path in folder.glob("*.pack")} - {names[2]}
+    assert deltas_in(repo, joined) > 120
+    for kind, data in [*first, *second, *rows(90, seed=3), ("blob", b"alone")]:
+        assert git(repo, "cat-file", kind, object_id(kind, data)) == data
