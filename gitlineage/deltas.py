@@ -173,16 +173,16 @@ class _Stretch:
 
     def instructions(self, data: bytes) -> tuple[bytes, list[bytes]]:
         """Copy what is common and insert the rest; return the large gaps as well."""
-        found = _instructions(self._base, self._steps, data, patient=self._patience > 0)
-        if found is None:
+        made, large, missed = _instructions(self._base, self._steps, data)
+        if missed and self._patience:
             self._patience -= 1
             self._compare(data)
-            found = _instructions(self._base, self._steps, data)
-        return found or (b"", [])
+            made, large, _ = _instructions(self._base, self._steps, data)
+        return made, large
 
     def beside(self, base: bytes, data: bytes) -> bytes:
         """Make an object from another base of the family."""
-        steps = []
+        steps: list[_Step] = []
         rest = base
         for shared, *_ in self._steps:
             gap, found, after = rest.partition(shared)
@@ -190,8 +190,7 @@ class _Stretch:
                 end = len(base) - len(after)
                 steps.append((shared, gap, end - len(shared), end, b"", b""))
                 rest = after
-        made = _instructions(base, steps, data)
-        return made[0] if made else b""
+        return _instructions(base, steps, data)[0]
 
     def _compare(self, data: bytes) -> None:
         """Give up what an object does not have in common with the base."""
@@ -232,21 +231,19 @@ class _Stretch:
             self._steps.append((self._base[start:end], self._base[before:start], start, end, copy, piece))
 
 
-def _instructions(
-    base: bytes, steps: list[_Step], data: bytes, patient: bool = False
-) -> tuple[bytes, list[bytes]] | None:
+def _instructions(base: bytes, steps: list[_Step], data: bytes) -> tuple[bytes, list[bytes], bool]:
     """
-    Return what makes an object, and its large gaps.
+    Return what makes an object, its large gaps, and whether a step was not to be found though its piece is there.
 
     Args:
         base: what it is made from.
         steps: what to look for.
         data: the object.
-        patient: whether to return ``None`` where a step is not to be found and its piece is.
     """
     size = len(data)
     out = [_size(len(base)), _size(size)]
     large = []
+    missed = False
     least = size // _LARGE
     start = end = 0  # a run of the base that is not copied yet
     copy = b""
@@ -266,15 +263,15 @@ def _instructions(
                     out.append(_BYTES[size] + gap if size < 128 else _insert(gap))
                 start, end, copy = begin, stop, single
             rest = after
-        elif patient and piece in rest:
-            return None
+        elif not missed:
+            missed = piece in rest
     if rest == base[end:]:
         end, copy, rest = len(base), b"", b""
     if start < end:
         out.append(copy or _copy(start, end - start))
     if rest:
         out.append(_insert(rest))
-    return b"".join(out), large
+    return b"".join(out), large, missed
 
 
 def _common(samples: list[bytes]) -> list[bytes]:

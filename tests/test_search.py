@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import Invalid, LineageStore, Trial, upkeep
+from gitlineage import Invalid, LineageStore, Trial, packer, upkeep
+from gitlineage.deltas import MOST
 from gitlineage.gitrepo import GitRepo
 
 WARM = "Warmup of 5% and a peak of 0.02"
@@ -146,3 +147,30 @@ def _wait_for_repack(repo: GitRepo) -> None:
     """Wait for the lock that a running repack holds."""
     lock = repo.commondir / "lineage" / "repack.lock"
     subprocess.run(["flock", str(lock), "true"], check=True, timeout=60)
+
+
+def test_maintenance_keeps_small_deltas_and_finds_large_ones(store, git, monkeypatch):
+    """Large files come out smaller, and small objects no larger than a large landing left them."""
+    monkeypatch.setattr(packer, "_ALONE", 3)
+    lines = [f"line {at} of a recipe that grows with every trial, {at * at}\n" for at in range(200)]
+    with store.batch():
+        for at in range(60):
+            recipe = "".join([*lines, f"width = {at}\n"]).encode()
+            row = Trial(f"{at:03d}", status="discard", core_metric=float(at), notes="what was said of every other one")
+            store.commit({"train.py": recipe}, [], trial=row)
+
+    def on_disk() -> dict[str, tuple[int, int]]:
+        told = git("cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objectsize) %(objectsize:disk)")
+        return {oid: (int(size), int(took)) for oid, size, took in map(str.split, told.splitlines())}
+
+    before, trials = on_disk(), store.all_trials()
+    assert upkeep.maintain(store.repo).packs_after == 2
+    assert upkeep.maintain(store.repo).packs_after == 2
+    after = on_disk()
+    assert after.keys() == before.keys()
+    large = [oid for oid, (size, _) in before.items() if size >= MOST]
+    assert 5 * sum(after[oid][1] for oid in large) < sum(before[oid][1] for oid in large)
+    small = before.keys() - set(large)
+    assert sum(after[oid][1] for oid in small) <= sum(before[oid][1] for oid in small)
+    assert store.all_trials() == trials
+    git("fsck", "--strict")
