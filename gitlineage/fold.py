@@ -64,6 +64,7 @@ class State(NamedTuple):
         snapshot: the number of the next snapshot.
         trial: the number of the next trial.
         highest: the highest number that an exp id is; -1 for none.
+        confusing: whether some exp id could be an oid.
     """
 
     task: Task | None
@@ -73,22 +74,24 @@ class State(NamedTuple):
     snapshot: int
     trial: int
     highest: int
+    confusing: bool
 
 
 def read_state(connection: sqlite3.Connection) -> State:
     """Return what an index says as a whole."""
     told = dict(connection.execute("SELECT key, value FROM meta"))
-    back = connection.execute("SELECT value FROM hints WHERE key = 'backward'").fetchone()
+    hints = dict(connection.execute("SELECT key, value FROM hints"))
     highest = connection.execute("SELECT max(number) FROM trials WHERE number IS NOT NULL").fetchone()[0]
     last = [connection.execute(f"SELECT max(id) FROM {name}").fetchone()[0] for name in ("snapshots", "trials")]
     return State(
         task=msgspec.json.decode(told["task"], type=Task) if "task" in told else None,
         clock=int(told.get("clock", 0)),
         done=int(told.get("done", 0)),
-        backward=bool(back and back[0]),
+        backward=bool(hints.get("backward")),
         snapshot=(last[0] or 0) + 1,
         trial=(last[1] or 0) + 1,
         highest=-1 if highest is None else highest,
+        confusing=bool(hints.get("confusing")),
     )
 
 
@@ -126,6 +129,7 @@ class Fold:
         self._names: dict[str, list[str]] = {}
         self._cohorts: set[str] = set()
         self._highest = state.highest
+        self._confusing = state.confusing
         self._related: list[tuple[str, str]] = []
         self._looked_at = 0
         self._backward = state.backward
@@ -248,6 +252,8 @@ class Fold:
             number, place = self._next_trial, order
             self._next_trial += 1
             self._names.setdefault(exp_id, []).append(oid)
+            if len(exp_id) == 40 and _OID.fullmatch(exp_id):
+                self._confusing = True
             self.done += done
         else:
             number, was_done, was = known[0], known[4] is not None, Order(known[11], known[12])
@@ -393,7 +399,9 @@ class Fold:
         return cohort in self._cohorts
 
     def is_beyond(self, exp_id: str) -> bool:
-        """Whether an exp id is a number above all that there are."""
+        """Whether an exp id is a number above all that there are, or an oid where no exp id could be one."""
+        if len(exp_id) == 40 and not self._confusing and _OID.fullmatch(exp_id):
+            return True
         number = _number(exp_id)
         return number is not None and number > self._highest
 
@@ -440,12 +448,14 @@ class Fold:
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
         if backward:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
+        if self._confusing:
+            self._db.execute("INSERT OR IGNORE INTO hints VALUES ('confusing', 1)")
 
     @property
     def state(self) -> State:
         """What the index says as a whole, with what this transaction folded; after `finish`."""
         numbers = self._next_snapshot, self._next_trial, self._highest
-        return State(self.task, self.clock, self.done, self._backward, *numbers)
+        return State(self.task, self.clock, self.done, self._backward, *numbers, self._confusing)
 
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""

@@ -45,10 +45,12 @@ def compose(message: str, trailers: Iterable[tuple[str, str]]) -> str:
     Raises:
         Invalid: it is not text that UTF-8 can hold.
     """
-    try:
-        said = message.encode().decode().replace("\r\n", "\n").replace("\0", "").strip()
-    except UnicodeEncodeError as error:
-        raise Invalid(f"the message is not valid Unicode text: {error}") from error
+    if not message.isascii():
+        try:
+            message.encode()
+        except UnicodeEncodeError as error:
+            raise Invalid(f"the message is not valid Unicode text: {error}") from error
+    said = message.replace("\r\n", "\n").replace("\0", "").strip()
     block = "\n".join(f"{key}: {one_line(value)}" for key, value in trailers if value)
     return f"{said}\n\n{block}\n" if block else f"{said}\n"
 
