@@ -165,7 +165,7 @@ def refreshes(stores: Stores, sizes: list[int]) -> list[Figure]:
     rows = []
     for size in sizes:
         root, elsewhere = stores.copy(stores.of(size)), stores.copy(stores.of(size))
-        foreign = fetched(root, elsewhere)
+        foreign = fetched(root, elsewhere, stores.of(size).known["late"][-1])
         with opened(root) as store, other_process(root) as beside:
             best = store.best()
             assert best is not None
@@ -183,19 +183,20 @@ def refreshes(stores: Stores, sizes: list[int]) -> list[Figure]:
     return rows
 
 
-def fetched(root: Path, elsewhere: Path) -> float:
+def fetched(root: Path, elsewhere: Path, parent: str) -> float:
     """
     Return the median seconds of taking in one trial that nobody has folded here.
 
     Another process records it in a copy of the whole store, and git fetches the writer's ref from there. It tells the
-    other side of that ref alone: from the many names of snapshots both would walk through all of history.
+    other side of that ref alone: from the many names of snapshots both would walk through all of history. The trial is
+    derived from a late one: before it sends a child of the first, git looks at everything that is newer.
     """
     fetch = ("-c", "gc.auto=0", "fetch", "--quiet", f"--negotiation-tip={REF}")
     seconds = []
     with other_process(elsewhere) as record, opened(root) as store:
         store.refresh()
         for _ in range(min(REFRESHED, Rounds.limit)):
-            record("000")
+            record(parent)
             git(root, *fetch, str(elsewhere), f"{REF}:{REF}")
             seconds.append(timed(store.refresh))
     return statistics.median(seconds)
