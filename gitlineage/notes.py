@@ -82,8 +82,10 @@ class Folder:
 
     def _place(self, name: bytes) -> int:
         """Return the number of entries before a name."""
-        if len(self.raw) == _FULL * self._step and len(name) == 2:  # there is an entry for each of them
-            return int(name, 16)
+        if len(self.raw) == _FULL * self._step and len(name) == 2:  # most likely an entry for each of them
+            at = int(name, 16)
+            if self._at(at * self._step) == name:
+                return at
         return bisect_left(range(len(self.raw) // self._step), name, key=lambda at: self._at(at * self._step))
 
     def _at(self, at: int) -> bytes:

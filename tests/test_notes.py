@@ -218,3 +218,20 @@ def test_bytes_of_any_kind_come_back(place, repo):
     notes = {"01" * 20: b"\n\n  trailing  \n\n\n", "02" * 20: b"\0\xff no newline", "03" * 20: b"\r\n"}
     tree = NotesTrees(repo).put(repo.empty_tree(), notes)
     assert our_listing(repo, tree) == git_listing(place, repo, tree) == notes
+
+
+def test_as_many_folders_as_there_are_names_need_not_have_them(place, repo):
+    """A foreign tree of 256 folders lacks one of our names where it has another: order and contents stay right."""
+    names = [f"{number:02x}" for number in range(255)] + ["zz"]
+    noted = hashlib.sha1(b"noted").hexdigest()
+    below = repo.write_tree({noted[2:]: Entry(FILE, repo.write_blob(b"kept\n"))})
+    names = ["!!", *(name for name in names if name not in ("zz", "00")), "zz"]
+    tree = repo.write_tree({name: Entry(TREE, below) for name in names})
+    trees = NotesTrees(repo)
+    assert len(names) == 256 and trees.get(tree, noted) == b"kept\n"
+    fresh = "00" + "1" * 38
+    written = trees.put(tree, {fresh: b"new\n"})
+    assert trees.get(written, fresh) == b"new\n"
+    assert trees.get(written, noted) == b"kept\n"
+    listed = run(place, "ls-tree", "--name-only", written).decode().split()
+    assert listed == ["!!", "00", *names[1:]]
