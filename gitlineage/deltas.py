@@ -42,6 +42,9 @@ _SHORTEST = 6
 _LARGE = 20
 """The part of an object's size over which a gap makes another object with the same gap the better base."""
 
+_LEAST = 32
+"""Bytes up to which no gap is large; most are numbers or one oid, which hardly any other object has."""
+
 _RELATIVES = 8192
 """Large gaps of a family that are remembered."""
 
@@ -56,8 +59,11 @@ _TOKEN = re.compile(rb"\w+|[^\w\0]+|\0")
 _BYTES = [bytes((byte,)) for byte in range(128)]
 
 
-_Step = tuple[bytes, bytes, int, int, bytes, bytes]
-"""What to look for, what is before it in the base, where it is there, how to copy it, and a piece that is in it."""
+_Step = tuple[bytes, bytes, int, int, int, bytes, bytes]
+"""
+What to look for; what is before it in the base, and where that begins; where it begins and ends there; how to copy it;
+and a piece that is in it.
+"""
 
 
 class Deltas:
@@ -117,7 +123,8 @@ class Family:
             fresh = _Stretch(data, place, self._pieces)
             if stretch is None or fresh.has_all or place - stretch.place >= REACH:
                 self._stretch = fresh
-                self._relatives = {gap: near for gap, near in self._relatives.items() if place - near[0] < REACH}
+                if len(self._relatives) >= _RELATIVES:
+                    self._relatives = {gap: near for gap, near in self._relatives.items() if place - near[0] < REACH}
                 return None
         instructions, large = stretch.instructions(data)
         for gap in large:
@@ -125,7 +132,7 @@ class Family:
             if near is not None and place - near[0] < REACH:
                 return near[0], stretch.beside(near[1], data), self
         # one that has another base than the stretch's is none itself: two steps lead to what stands for itself
-        if len(self._relatives) < _RELATIVES:
+        if large and len(self._relatives) < _RELATIVES:
             self._relatives.update(dict.fromkeys(large, (place, data)))
         return stretch.place, instructions, self
 
@@ -188,7 +195,8 @@ class _Stretch:
             gap, found, after = rest.partition(shared)
             if found:
                 end = len(base) - len(after)
-                steps.append((shared, gap, end - len(shared), end, b"", b""))
+                begin = end - len(shared)
+                steps.append((shared, gap, begin - len(gap), begin, end, b"", b""))
                 rest = after
         return _instructions(base, steps, data)[0]
 
@@ -226,9 +234,9 @@ class _Stretch:
 
     def _add(self, start: int, end: int, piece: bytes) -> None:
         if end - start >= _SHORTEST:
-            before = self._steps[-1][3] if self._steps else 0
+            before = self._steps[-1][4] if self._steps else 0
             copy = _copy(start, end - start)
-            self._steps.append((self._base[start:end], self._base[before:start], start, end, copy, piece))
+            self._steps.append((self._base[start:end], self._base[before:start], before, start, end, copy, piece))
 
 
 def _instructions(base: bytes, steps: list[_Step], data: bytes) -> tuple[bytes, list[bytes], bool]:
@@ -244,14 +252,14 @@ def _instructions(base: bytes, steps: list[_Step], data: bytes) -> tuple[bytes, 
     out = [_size(len(base)), _size(size)]
     large = []
     missed = False
-    least = size // _LARGE
+    least = max(size // _LARGE, _LEAST)
     start = end = 0  # a run of the base that is not copied yet
     copy = b""
     rest = data
-    for shared, other, begin, stop, single, piece in steps:
+    for shared, other, before, begin, stop, single, piece in steps:
         gap, found, after = rest.partition(shared)
         if found:
-            if gap == other and end + len(gap) == begin:
+            if gap == other and end == before:
                 end, copy = stop, b""
             else:
                 if start < end:
@@ -319,10 +327,11 @@ def _same(one: bytes, other: bytes, most: int) -> int:
 
 def _insert(data: bytes) -> bytes:
     """Return the instructions that write bytes as they are, up to 127 each."""
-    if len(data) < 128:
-        return _BYTES[len(data)] + data
-    parts = [data[at : at + 127] for at in range(0, len(data), 127)]
-    return b"".join([_BYTES[len(part)] + part for part in parts])
+    made = []
+    while len(data) > 127:
+        made += (b"\x7f", data[:127])
+        data = data[127:]
+    return b"".join((*made, _BYTES[len(data)], data)) if data else b"".join(made)
 
 
 @lru_cache(1 << 15)

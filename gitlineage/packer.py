@@ -5,20 +5,19 @@ Layer 2. What a pack is, is in ``packs``. The second process ends with the first
 """
 
 import fcntl
+import gc
 import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import suppress
-from hashlib import sha1
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from gitlineage.deltas import Deltas
-from gitlineage.packs import KINDS, PackWriter, Stored, sync
+from gitlineage.packs import KINDS, DeltaWriter, PackWriter, Stored, object_id, sync
 
 _ALONE = 2000
 """Objects that a landing packs by itself; starting a process costs as much as packing some thousand."""
@@ -26,11 +25,17 @@ _ALONE = 2000
 _HELD = 64 * 1024 * 1024
 """Bytes of objects between two packs; up to twice as many stay in memory, to be read again."""
 
-_BUFFER = 1 << 15
+_BUFFER = 1 << 16
 _PIPE = 1 << 20
-_FRAME = struct.Struct(">BI")
+_FRAME = struct.Struct(">BI20s")
+"""What stands before an object: its type, its size and its oid in bytes."""
+
+_FRAMES = 256
+"""Frames that are handed over at once, each with its object behind it."""
+
 _FLUSH = 0
 _END = 255
+_DURABLE = b"d"
 _NAMES = {number: kind for kind, number in KINDS.items()}
 
 
@@ -57,20 +62,25 @@ class Packer:
         self._kept: list[Path] = []
         self.durable = False
 
-    def add(self, kind: str, data: bytes) -> str:
+    def add(self, kind: str, data: bytes, oid: str | None = None) -> str:
         """
         Take an object, unless it is here already, and return its oid.
+
+        Args:
+            kind: its type.
+            data: its content.
+            oid: its oid, where the caller knows it.
 
         Raises:
             OSError: the disk refused an earlier one.
         """
-        if self._helper is None:
-            oid = self._near.add(kind, data)
-            if len(self._near) >= _ALONE:
-                with suppress(OSError):  # no second process can be had: go on alone
-                    self._helper = Helper(self._folder, self._kept, self._near.holds)
-            return oid
-        return self._helper.add(kind, data)
+        if self._helper is not None:
+            return self._helper.add(kind, data, oid)
+        oid = self._near.add(kind, data, oid)
+        if len(self._near) >= _ALONE:
+            with suppress(OSError):  # no second process can be had: go on alone
+                self._helper = Helper(self._folder, self._kept, self._near.done)
+        return oid
 
     def get(self, oid: str) -> Stored | None:
         """Return an object that was taken lately and may not be in a pack yet."""
@@ -114,27 +124,26 @@ class Helper:
     Args:
         folder: the repository's ``objects/pack``.
         kept: gets the ``.keep`` files of the packs it has written.
-        known: whether an object was packed otherwise, by its digest.
+        done: the digests of what was packed otherwise.
 
     Raises:
         OSError: it cannot be started.
     """
 
-    def __init__(self, folder: Path, kept: list[Path], known: Callable[[bytes], bool]) -> None:
+    def __init__(self, folder: Path, kept: list[Path], done: Collection[bytes]) -> None:
         self._kept = kept
-        self._known = known
         self._objects: dict[str, Stored] = {}
         self._older: dict[str, Stored] = {}
         self._asked = False
-        self._seen: set[bytes] = set()
+        self._seen = set(done)
         self._size = 0
+        self._frames: list[bytes] = []
         if not sys.executable:
             raise OSError("no interpreter to start")
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "gitlineage.packer", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            bufsize=_BUFFER,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,
         )
@@ -142,16 +151,19 @@ class Helper:
         with suppress(OSError, AttributeError):  # a longer pipe keeps both at work; not every system can have one
             fcntl.fcntl(self._input, fcntl.F_SETPIPE_SZ, _PIPE)
 
-    def add(self, kind: str, data: bytes) -> str:
+    def add(self, kind: str, data: bytes, oid: str | None = None) -> str:
         """Hand an object over, unless it is known, and return its oid."""
-        size = len(data)
-        digest = sha1(b"%s %d\0" % (kind.encode(), size) + data).digest()
-        oid = digest.hex()
-        if digest not in self._seen and not self._known(digest):
+        if oid is None:
+            oid = object_id(kind, data)
+        digest = bytes.fromhex(oid)
+        if digest not in self._seen:
             self._seen.add(digest)
             self._objects[oid] = Stored(kind, data)
-            self._send(_FRAME.pack(KINDS[kind], size) + data)
+            size = len(data)
+            self._frames += (_FRAME.pack(KINDS[kind], size, digest), data)
             self._size += size
+            if len(self._frames) >= _FRAMES:
+                self._send()
             if self._size > _HELD:
                 self._flush(durable=False)
         return oid
@@ -177,7 +189,7 @@ class Helper:
         """End the process; what it has not packed is lost."""
         with suppress(OSError):
             # the end of the pipe is not enough: a process that was forked meanwhile may hold it open
-            self._input.write(_FRAME.pack(_END, 0))
+            self._input.write(_FRAME.pack(_END, 0, b""))
         with suppress(OSError):
             self._input.close()
         self._process.wait()
@@ -187,17 +199,18 @@ class Helper:
         """Ask for a pack; its objects stay readable here until the next one is asked for, when it is there."""
         if self._asked:
             self._answer()
-        self._send(_FRAME.pack(_FLUSH, 1) + b"d" if durable else _FRAME.pack(_FLUSH, 0))
-        try:
-            self._input.flush()
-        except BrokenPipeError:
-            self._answer()
+        word = _DURABLE if durable else b""
+        self._frames += (_FRAME.pack(_FLUSH, len(word), b""), word)
+        self._send()
         self._asked = True
         self._older, self._objects, self._size = self._objects, {}, 0
 
-    def _send(self, frame: bytes) -> None:
+    def _send(self) -> None:
+        """Hand over what waits."""
+        frames, self._frames = self._frames, []
         try:
-            self._input.write(frame)
+            self._input.write(b"".join(frames))
+            self._input.flush()
         except BrokenPipeError:
             self._answer()  # it has told why
 
@@ -222,21 +235,21 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
 
     Args:
         folder: the repository's ``objects/pack``.
-        source: frames of a type, a length and an object's content.
+        source: frames, each with an object behind it.
         answers: gets a line for each pack.
     """
-    writer = PackWriter(folder, deltas=Deltas())
+    writer = DeltaWriter(folder)
     try:
         while len(frame := source.read(_FRAME.size)) == _FRAME.size:
-            kind, size = _FRAME.unpack(frame)
+            kind, size, digest = _FRAME.unpack(frame)
             data = source.read(size)
             if kind == _END or len(data) < size:
                 return
             try:
                 if kind != _FLUSH:
-                    writer.add(_NAMES[kind], data)
+                    writer.add(_NAMES[kind], data, digest.hex())
                     continue
-                writer.durable = data == b"d"
+                writer.durable = data == _DURABLE
                 writer.flush()
                 done = Done()
             except OSError as error:
@@ -252,4 +265,6 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)
+    gc.disable()  # nothing here goes round in circles
+    with open(sys.stdin.fileno(), "rb", buffering=_BUFFER, closefd=False) as objects:
+        serve(Path(sys.argv[1]), objects, sys.stdout.buffer)

@@ -14,7 +14,6 @@ from functools import lru_cache
 from hashlib import sha1
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -38,8 +37,20 @@ _SHORT = 4096
 _TIGHTLY = 6
 """How large objects are compressed where another process waits for nothing."""
 
+_TINY = 64
+"""Bytes up to which a delta is not compressed: there is hardly anything to gain."""
+
 _BLOCK = 0xFFFF
 """Bytes that one block of a zlib stream can hold as they are."""
+
+_HEAD = 12
+"""Bytes of a pack before its first entry."""
+
+_ONE_BLOCK = struct.Struct("<BBBHH")
+_CHECK = struct.Struct(">I")
+
+_Entry = tuple[bytes, int, int]
+"""An entry's oid in bytes, its checksum, and where in the pack it is."""
 
 _KEEP = b"gitlineage: in use until the writer's ref has moved\n"
 
@@ -51,12 +62,6 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-class _Entry(NamedTuple):
-    oid: bytes
-    crc: int
-    offset: int
-
-
 class PackWriter:
     """
     Collects objects and writes them as packs.
@@ -64,60 +69,55 @@ class PackWriter:
     Args:
         folder: the repository's ``objects/pack``.
         hasty: whether trees are left as they are: oids hardly shrink, and trying takes long.
-        deltas: finds bases for small objects; what went into the pack is then not returned.
     """
 
-    def __init__(self, folder: Path, *, hasty: bool = False, deltas: Deltas | None = None) -> None:
+    def __init__(self, folder: Path, *, hasty: bool = False) -> None:
         self._folder = folder
         self._hasty = hasty
-        self._deltas = deltas
         self.durable = False
         self._objects: dict[str, Stored] = {}
         self._done: set[bytes] = set()
         self._pieces: list[bytes] = []
         self._entries: list[_Entry] = []
-        self._size = 12
+        self._size = _HEAD
         self.kept: list[Path] = []
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def holds(self, digest: bytes) -> bool:
-        """Whether an object was taken, now or before an earlier flush."""
-        return digest in self._done
+    @property
+    def done(self) -> frozenset[bytes]:
+        """The digests of what was taken, now or before an earlier flush."""
+        return frozenset(self._done)
 
-    def add(self, kind: str, data: bytes) -> str:
-        """Take an object, unless it is here already, and return its oid."""
-        head = b"%s %d\0" % (kind.encode(), len(data))
-        digest = sha1(head + data).digest()
-        oid = digest.hex()
+    def add(self, kind: str, data: bytes, oid: str | None = None) -> str:
+        """
+        Take an object, unless it is here already, and return its oid.
+
+        Args:
+            kind: its type.
+            data: its content.
+            oid: its oid, where the caller knows it.
+        """
+        if oid is None:
+            oid = object_id(kind, data)
+        digest = bytes.fromhex(oid)
         if digest not in self._done:
             self._done.add(digest)
-            if self._deltas is not None:
-                piece = self._related(KINDS[kind], data, self._deltas)
-            else:
-                self._objects[oid] = Stored(kind, data)
-                plain = self._hasty and kind == "tree"
-                piece = _header(KINDS[kind], len(data)) + _stored(data) if plain else _whole(KINDS[kind], data)
-            self._entries.append(_Entry(digest, zlib.crc32(piece), self._size))
+            piece = self._entry(oid, kind, data)
+            self._entries.append((digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
             self._size += len(piece)
             if self._size > _FLUSH:
                 self.flush()
         return oid
 
-    def _related(self, kind: int, data: bytes, deltas: Deltas) -> bytes:
-        """Return an object's entry, as a delta where it has a base."""
-        found = deltas.find(kind, data, self._size) if len(data) < MOST else None
-        if found is None:
-            return _whole(kind, data, _TIGHTLY)
-        base, instructions, family = found
-        piece = _header(_DELTA, len(instructions)) + _distance(self._size - base) + _deflate(instructions)
-        if not family.asks() and len(instructions) < len(data):
-            return piece
-        whole = _whole(kind, data)
-        family.hear(len(whole) - len(piece))
-        return min(whole, piece, key=len)
+    def _entry(self, oid: str, kind: str, data: bytes) -> bytes:
+        """Return an object's entry, and keep the object until the next flush."""
+        self._objects[oid] = Stored(kind, data)
+        if self._hasty and kind == "tree":
+            return _header(KINDS[kind], len(data)) + _stored(data)
+        return _whole(KINDS[kind], data)
 
     def take(self, stem: Path) -> bool:
         """
@@ -136,16 +136,16 @@ class PackWriter:
         if any((data[start] >> 4) & 7 not in _PLAIN for _, _, start, _ in entries):
             if any(digest in self._done for digest, _, _, _ in entries):
                 return False
-            shift = self._size - 12
+            shift = self._size - _HEAD
             self._done.update(digest for digest, _, _, _ in entries)
-            self._entries += [_Entry(digest, crc, start + shift) for digest, crc, start, _ in entries]
-            self._pieces.append(data[12:-20])
-            self._size += len(data) - 32
+            self._entries += [(digest, crc, start + shift) for digest, crc, start, _ in entries]
+            self._pieces.append(data[_HEAD:-20])
+            self._size += len(data) - _HEAD - 20
             return True
         for digest, crc, start, end in entries:
             if digest not in self._done:
                 self._done.add(digest)
-                self._entries.append(_Entry(digest, crc, self._size))
+                self._entries.append((digest, crc, self._size))
                 self._pieces.append(data[start:end])
                 self._size += end - start
         return True
@@ -164,14 +164,12 @@ class PackWriter:
             OSError: the disk refused; no half pack is left where git would see it.
         """
         done, self._objects = self._objects, {}
-        if self._deltas is not None:
-            self._deltas.forget()
         if not self._entries:
             return {}
         body = b"".join([b"PACK", struct.pack(">II", 2, len(self._entries)), *self._pieces])
         trailer = sha1(body).digest()
         index = _index(self._entries, trailer)
-        self._pieces, self._entries, self._size = [], [], 12
+        self._pieces, self._entries, self._size = [], [], _HEAD
         # a name of its own: a pack with equal content may be on its way out
         name = os.urandom(20).hex()
         stem = f"{self._folder}/pack-{name}"
@@ -208,6 +206,39 @@ class PackWriter:
             with suppress(OSError):
                 keep.unlink(missing_ok=True)
         self.kept.clear()
+
+
+class DeltaWriter(PackWriter):
+    """
+    Collects objects for packs in which small ones are deltas; it does not keep them for reading.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._deltas = Deltas()
+
+    def _entry(self, oid: str, kind: str, data: bytes) -> bytes:
+        """Return an object's entry, as a delta where it has a base."""
+        number = KINDS[kind]
+        found = self._deltas.find(number, data, self._size) if len(data) < MOST else None
+        if found is None:
+            return _whole(number, data, _TIGHTLY)
+        base, instructions, family = found
+        body = _deflate(instructions) if len(instructions) > _TINY else _stored(instructions)
+        piece = _header(_DELTA, len(instructions)) + _distance(self._size - base) + body
+        if not family.asks() and len(instructions) < len(data):
+            return piece
+        whole = _whole(number, data)
+        family.hear(len(whole) - len(piece))
+        return min(whole, piece, key=len)
+
+    def flush(self) -> dict[str, Stored]:
+        """Write a pack as `PackWriter` does; the bases of the next one are its own."""
+        self._deltas.forget()
+        return super().flush()
 
 
 def merge(folder: Path, names: Sequence[str]) -> bool:
@@ -291,11 +322,14 @@ def _deflate(data: bytes, level: int = 1) -> bytes:
 
 def _stored(data: bytes) -> bytes:
     """Return an object as zlib has it without compression."""
+    size = len(data)
+    if size <= _BLOCK:
+        return _ONE_BLOCK.pack(0x78, 1, 1, size, size ^ _BLOCK) + data + _CHECK.pack(zlib.adler32(data))
     pieces = [b"\x78\x01"]
-    for start in range(0, max(len(data), 1), _BLOCK):
+    for start in range(0, size, _BLOCK):
         part = data[start : start + _BLOCK]
-        pieces += [struct.pack("<BHH", start + _BLOCK >= len(data), len(part), len(part) ^ 0xFFFF), part]
-    return b"".join([*pieces, struct.pack(">I", zlib.adler32(data))])
+        pieces += [struct.pack("<BHH", start + _BLOCK >= size, len(part), len(part) ^ _BLOCK), part]
+    return b"".join([*pieces, _CHECK.pack(zlib.adler32(data))])
 
 
 def _whole(kind: int, data: bytes, level: int = 1) -> bytes:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gitlineage import deltas, packs
 from gitlineage.deltas import MOST, Deltas
-from gitlineage.packs import KINDS, PackWriter, object_id
+from gitlineage.packs import KINDS, DeltaWriter, PackWriter, object_id
 
 BYTES = st.binary(max_size=12) | st.text("ab01", max_size=12).map(str.encode)
 PIECES = st.text('abcxyz" :\n', min_size=3, max_size=20).map(str.encode) | st.binary(min_size=3, max_size=20)
@@ -98,10 +98,10 @@ def followed(contents: list[bytes]) -> dict[bytes, bytes]:
     return found
 
 
-def write(repo: Path, objects: list[tuple[str, bytes]], finder: Deltas | None) -> list[str]:
+def write(repo: Path, objects: list[tuple[str, bytes]], kind: type[PackWriter] = DeltaWriter) -> list[str]:
     """Write objects as a pack and return their oids."""
-    writer = PackWriter(repo / "objects" / "pack", deltas=finder)
-    oids = [writer.add(kind, data) for kind, data in objects]
+    writer = kind(repo / "objects" / "pack")
+    oids = [writer.add(name, data) for name, data in objects]
     writer.flush()
     writer.release()
     return oids
@@ -170,8 +170,8 @@ def test_git_takes_a_pack_with_deltas_and_has_every_object(tmp_path_factory, con
     """It is checked strictly, no object differs from what a plain pack holds, and it is no larger than that."""
     objects = [("blob", data) for data in contents] + snapshots(number)
     plain, tight = bare(tmp_path_factory.mktemp("r") / "plain"), bare(tmp_path_factory.mktemp("r") / "tight")
-    oids = write(plain, objects, None)
-    assert write(tight, objects, Deltas()) == oids
+    oids = write(plain, objects, PackWriter)
+    assert write(tight, objects) == oids
     (pack,) = (tight / "objects" / "pack").glob("*.pack")
     (other,) = (plain / "objects" / "pack").glob("*.pack")
     assert pack.stat().st_size <= other.stat().st_size
@@ -188,7 +188,7 @@ def test_git_takes_a_pack_with_deltas_and_has_every_object(tmp_path_factory, con
 def test_rows_with_the_same_keys_take_less(repo):
     """What all rows of a table say is written a few times; their words in hex are most of the rest."""
     contents = rows(400)
-    tight, plain = (PackWriter(repo / "objects" / "pack", deltas=finder) for finder in (Deltas(), None))
+    tight, plain = (kind(repo / "objects" / "pack") for kind in (DeltaWriter, PackWriter))
     for data in contents:
         assert tight.add("blob", data) == plain.add("blob", data)
     assert tight._size < 0.7 * plain._size
@@ -196,7 +196,7 @@ def test_rows_with_the_same_keys_take_less(repo):
 
 def test_two_steps_lead_to_an_object_that_stands_for_itself(repo):
     """No chain of deltas is longer, whatever the objects share; those with the same parent share more."""
-    write(repo, snapshots(300), Deltas())
+    write(repo, snapshots(300))
     (pack,) = (repo / "objects" / "pack").glob("*.pack")
     told = git(repo, "verify-pack", "-v", str(pack)).decode().splitlines()
     lengths = {line.split(":")[0] for line in told if line.startswith("chain length")}
@@ -205,7 +205,7 @@ def test_two_steps_lead_to_an_object_that_stands_for_itself(repo):
 
 def test_the_same_objects_give_the_same_pack(repo):
     """Nothing about a pack depends on chance."""
-    writers = [PackWriter(repo / "objects" / "pack", deltas=Deltas()) for _ in range(2)]
+    writers = [DeltaWriter(repo / "objects" / "pack") for _ in range(2)]
     for kind, data in snapshots(200):
         for writer in writers:
             writer.add(kind, data)
@@ -230,18 +230,17 @@ def test_long_gaps_are_inserted_in_parts():
 def test_what_begins_alike_and_shares_nothing_is_given_up(repo):
     """Noise behind a common beginning makes no pack larger, and is no longer taken apart after a while."""
     contents = [b"title\n\0" + os.urandom(200) for _ in range(200)]
-    tight, plain = (PackWriter(repo / "objects" / "pack", deltas=finder) for finder in (Deltas(), None))
+    tight, plain = (kind(repo / "objects" / "pack") for kind in (DeltaWriter, PackWriter))
     for data in contents:
         assert tight.add("blob", data) == plain.add("blob", data)
     assert tight._size <= plain._size
-    assert tight._deltas is not None
     (family,) = tight._deltas._families.values()
     assert family._hopeless
 
 
 def test_large_objects_stand_for_themselves(repo):
     """What git's own repacking does well is not even looked at."""
-    write(repo, [("blob", b"%d" % at + b"the same words again " * (MOST // 20)) for at in range(30)], Deltas())
+    write(repo, [("blob", b"%d" % at + b"the same words again " * (MOST // 20)) for at in range(30)])
     (pack,) = (repo / "objects" / "pack").glob("*.pack")
     assert b"chain length" not in git(repo, "verify-pack", "-v", str(pack))
 
@@ -254,7 +253,7 @@ def test_bases_are_in_reach_and_in_the_same_pack(repo, monkeypatch):
         objects.append(("blob", row))
         if at % 50 > 40:
             objects.append(("blob", os.urandom((100, 15_000, 90_000)[at % 3])))
-    write(repo, objects, Deltas())
+    write(repo, objects)
     made = list((repo / "objects" / "pack").glob("*.pack"))
     assert len(made) == 2
     for pack in made:

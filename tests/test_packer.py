@@ -41,6 +41,11 @@ def helper_of(packing: Packer) -> Helper:
     return packing._helper
 
 
+def frame(data: bytes) -> bytes:
+    """Return a blob as the first process hands it over."""
+    return packer._FRAME.pack(KINDS["blob"], len(data), bytes.fromhex(object_id("blob", data))) + data
+
+
 def test_git_reads_what_both_processes_packed(folder, early):
     """Every object is there once, whichever process packed it, and the packs are kept until they are released."""
     packing = Packer(folder)
@@ -93,7 +98,7 @@ def test_a_landing_that_is_given_up_leaves_the_rest_unpacked(folder, early):
 def test_the_second_process_lets_go_of_packs_that_nobody_asked_for(folder, monkeypatch):
     """Packs that were full before the landing was given up are not kept for the next one to clear up."""
     monkeypatch.setattr(packs, "_FLUSH", 1000)
-    frames = b"".join(packer._FRAME.pack(KINDS["blob"], 600) + os.urandom(600) for _ in range(9))
+    frames = b"".join(frame(os.urandom(600)) for _ in range(9))
     serve(folder, io.BytesIO(frames), io.BytesIO())
     assert len(list(folder.glob("*.pack"))) == 4
     assert not list(folder.glob("*.keep"))
@@ -137,7 +142,7 @@ def test_why_the_disk_refused_reaches_the_first_process(tmp_path, early):
     """The error that the second process met is raised in the first."""
     (tmp_path / "file").write_text("")
     packing = Packer(tmp_path / "file" / "pack")
-    packing._helper = Helper(tmp_path / "file" / "pack", [], lambda digest: False)
+    packing._helper = Helper(tmp_path / "file" / "pack", [], [])
     packing.add("blob", b"anything")
     with pytest.raises(NotADirectoryError):
         packing.flush()
@@ -145,8 +150,8 @@ def test_why_the_disk_refused_reaches_the_first_process(tmp_path, early):
 
 def test_a_source_that_ends_early_gives_no_pack(folder):
     """Where the first process is gone, in the middle of an object or between two, nothing is written."""
-    frame = packer._FRAME.pack(KINDS["blob"], 5) + b"hello"
-    for source in (frame, frame[:-2], frame[:3], b""):
+    whole = frame(b"hello")
+    for source in (whole, whole[:-2], whole[:3], b""):
         answers = io.BytesIO()
         serve(folder, io.BytesIO(source), answers)
         assert answers.getvalue() == b""

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage import packs
-from gitlineage.deltas import Deltas
-from gitlineage.packs import PackWriter, merge, object_id, release_abandoned
+from gitlineage.packs import DeltaWriter, PackWriter, merge, object_id, release_abandoned
 
 BLOBS = st.lists(st.binary(max_size=300) | st.integers(4000, 70_000).map(lambda size: b"x%d" % size * 9), max_size=12)
 
@@ -151,7 +150,7 @@ def written(repo: Path, objects: list[tuple[str, bytes]]) -> str:
     """Write objects as a pack with deltas and return its name."""
     folder = repo / "objects" / "pack"
     before = set(folder.glob("*.pack"))
-    writer = PackWriter(folder, deltas=Deltas())
+    writer = DeltaWriter(folder)
     for kind, data in objects:
         assert writer.add(kind, data) == object_id(kind, data)
     writer.flush()
