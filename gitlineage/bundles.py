@@ -22,13 +22,13 @@ from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageEr
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name, is_archive
-from gitlineage.landing import parse_time
 from gitlineage.message import compose
 from gitlineage.models import Order, Task
 from gitlineage.names import moment, resolve
 from gitlineage.notes import NotesTrees
 from gitlineage.queries import ancestors as ancestors_of
 from gitlineage.store import LineageStore
+from gitlineage.times import parse_time
 from gitlineage.views import Views
 
 _SIGNATURE = re.compile(rb"# v\d git bundle\n")

@@ -14,12 +14,12 @@ from gitlineage import forging, impact
 from gitlineage.catalogue import CatalogEntry, EntryStatus, ForgePhase, ForgeRecord, ImpactReport
 from gitlineage.errors import StorageError
 from gitlineage.impact import Subtype
-from gitlineage.landing import stamp
 from gitlineage.ledger import reading
 from gitlineage.names import Id, resolve
 from gitlineage.recorder import Recorder
 from gitlineage.relations import Relations
 from gitlineage.similarity import Similarity, by_words
+from gitlineage.times import stamp
 from gitlineage.usage import UsageLog
 
 

@@ -327,7 +327,7 @@ def _same(one: bytes, other: bytes, most: int) -> int:
 
 def _insert(data: bytes) -> bytes:
     """Return the instructions that write bytes as they are, up to 127 each."""
-    made = []
+    made: list[bytes] = []
     while len(data) > 127:
         made += (b"\x7f", data[:127])
         data = data[127:]

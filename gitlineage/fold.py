@@ -8,7 +8,6 @@ arrive in any order and twice. New rows wait in memory and are written many at a
 import re
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.relation import relation_type
 from gitlineage.similarity import tokens
+from gitlineage.times import stamp
 from gitlineage.trial import Trial, pack, split_number, unpack
 
 WAITING = frozenset(("snapshots", "git_parents", "links", "joins", "passed", "trials", "changed"))
@@ -121,10 +121,10 @@ class Fold:
         self._next_snapshot = state.snapshot
         self._next_trial = state.trial
         self._written = self._next_snapshot
-        self._snapshots: dict[str, list[Any]] = {}
+        self._snapshots: dict[str, tuple[Any, ...]] = {}
         self._parents: list[tuple[int, int, str]] = []
         self._fresh: list[Fresh] = []
-        self._trials: dict[tuple[int, str], list[Any]] = {}
+        self._trials: dict[tuple[int, str], tuple[Any, ...]] = {}
         self._changed: set[int] = set()
         self._names: dict[str, list[str]] = {}
         self._cohorts: set[str] = set()
@@ -202,7 +202,7 @@ class Fold:
         waiting = self._snapshots.get(oid)
         if waiting is not None:
             if order < Order(*waiting[9:]):
-                waiting[9:] = _key(order)
+                self._snapshots[oid] = (*waiting[:9], *_key(order))
                 self._looked_at = 0
             return int(waiting[0])
         known = None if made is not None and made.novel else self._number(oid)
@@ -221,8 +221,8 @@ class Fold:
         cohort = trailers.cohort or None
         if cohort is not None:
             self._cohorts.add(cohort)
-        said = (subject(info.message), info.author, _utc(info.time), trailers.exp_id, cohort, roles)
-        self._snapshots[oid] = [number, oid, info.tree, *said, *_key(order)]
+        said = (subject(info.message), info.author, stamp(info.time), trailers.exp_id, cohort, roles)
+        self._snapshots[oid] = (number, oid, info.tree, *said, *_key(order))
         self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
         if not self.whole:
             self._fresh.append(Fresh(number, oid, info.parents, info.novel))
@@ -259,7 +259,7 @@ class Fold:
             number, was_done, was = known[0], known[4] is not None, Order(known[11], known[12])
             place = min(order, was) if done == was_done else (order if done else was)
             if (done, order) < (was_done, Order(known[13], known[14])):
-                self._trials[snapshot, exp_id] = [*known[:11], *_key(place), *known[13:]]
+                self._trials[snapshot, exp_id] = (*known[:11], *_key(place), *known[13:])
                 return
             self.done += done and not was_done
         exp_number = _number(exp_id)
@@ -270,18 +270,18 @@ class Fold:
             self._numbered[numbered[0]] = numbered[1]
         cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), pack(trial))
         orders = (*_key(place), *_key(order))
-        self._trials[snapshot, exp_id] = [number, snapshot, exp_id, *cells, event.raw, event.saw, *orders]
+        self._trials[snapshot, exp_id] = (number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
         if not self.whole and (known is not None or status in _SHOWN):
             self.touched.add(number)
 
-    def _known(self, snapshot: int, exp_id: str) -> list[Any] | None:
+    def _known(self, snapshot: int, exp_id: str) -> tuple[Any, ...] | None:
         """Return the row of a trial that was folded before."""
         waiting = self._trials.get((snapshot, exp_id))
         if waiting is not None or snapshot >= self._written:
             return waiting
         sql = "SELECT * FROM trials WHERE snapshot = ? AND exp_id = ?"
-        row = self._db.execute(sql, (snapshot, exp_id)).fetchone()
-        return list(row) if row else None
+        known: tuple[Any, ...] | None = self._db.execute(sql, (snapshot, exp_id)).fetchone()
+        return known
 
     def _cohort(self, oid: str, event: codec.CohortEvent, order: Order) -> None:
         if self._is_earliest("cohorts", oid, order):
@@ -406,6 +406,11 @@ class Fold:
         return number is not None and number > self._highest
 
     @property
+    def confusing(self) -> bool:
+        """Whether some exp id could be an oid."""
+        return self._confusing
+
+    @property
     def highest(self) -> int:
         """The highest number that an exp id is; -1 for none."""
         return self._highest
@@ -493,10 +498,6 @@ def read_row(row: str) -> Trial:
 
 def _insert(connection: sqlite3.Connection, into: str, columns: int, rows: Iterable[Any]) -> None:
     connection.executemany(f"{into} VALUES ({', '.join('?' * columns)})", rows)
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment.isoformat()[:19]}Z"
 
 
 def _json(value: object) -> str:

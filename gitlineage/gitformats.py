@@ -90,7 +90,8 @@ def _signature(who: Identity, moment: datetime) -> str:
     """Return who did something and when, as git writes it."""
     zone = moment.tzinfo
     if zone is None or zone is UTC:
-        return f"{who.name} <{who.mail}> {max(int(moment.replace(tzinfo=UTC).timestamp()), 0)} +0000"
+        since = (moment if zone is UTC else moment.replace(tzinfo=UTC)).timestamp()
+        return f"{who.name} <{who.mail}> {max(int(since), 0)} +0000"
     offset = int((moment.utcoffset() or timedelta()).total_seconds()) // 60
     sign = "-" if offset < 0 else "+"
     seconds = max(int(moment.timestamp()), 0)
@@ -152,11 +153,17 @@ def format_tree(entries: Mapping[str, Entry]) -> bytes:
     """Return a tree object's content, sorted as git wants it: a folder as if its name ended in ``/``."""
     pieces = []
     for name, entry in entries.items():
-        raw = name.encode("utf-8", "surrogateescape")
-        piece = b"%o %b\0%b" % (entry.mode, raw, bytes.fromhex(entry.oid))
-        pieces.append((raw + b"/" if entry.mode == TREE else raw, piece))
+        place, head = _entry_head(entry.mode, name)
+        pieces.append((place, head + bytes.fromhex(entry.oid)))
     pieces.sort()
     return b"".join([piece for _, piece in pieces])
+
+
+@lru_cache(maxsize=1024)
+def _entry_head(mode: int, name: str) -> tuple[bytes, bytes]:
+    """Return what a tree's entry is sorted by, and how it begins."""
+    raw = name.encode("utf-8", "surrogateescape")
+    return raw + b"/" if mode == TREE else raw, b"%o %b\0" % (mode, raw)
 
 
 def parse_packed_refs(packed: bytes) -> dict[bytes, bytes]:

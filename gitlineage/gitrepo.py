@@ -117,6 +117,20 @@ class GitRepo(Refs):
             self._pack = None
             self._packs_seen = mtime(self._packs)
 
+    def pack_ahead(self, durable: bool) -> None:
+        """
+        Have what was written so far packed while the rest is being written, where a second process does that.
+
+        Args:
+            durable: have the disk confirm it.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        if self._pack is not None:
+            with writing(self.commondir):
+                self._pack.ahead(durable)
+
     def release_abandoned(self) -> None:
         """Let go of the packs that killed writers were holding; only under the writers' lock."""
         release_abandoned(self._packs)
@@ -206,13 +220,20 @@ class GitRepo(Refs):
         """Write a tree and return its oid."""
         return self.write_object("tree", format_tree(entries))
 
-    def write_object(self, kind: str, data: bytes) -> str:
-        """Write a blob, tree or commit given as git stores it and return its oid."""
+    def write_object(self, kind: str, data: bytes, oid: str | None = None) -> str:
+        """
+        Write an object and return its oid.
+
+        Args:
+            kind: ``blob``, ``tree`` or ``commit``.
+            data: its content, as git stores it.
+            oid: its oid, where the caller knows it.
+        """
         if self._pack is None:
             with writing(self.commondir):
                 return str(self._repo.write(_KINDS[kind], data))
         try:
-            return self._pack.add(kind, data)
+            return self._pack.add(kind, data, oid)
         except OSError:  # a context manager costs more than packing does
             with writing(self.commondir):
                 raise

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Self
 
 from gitlineage.errors import Invalid
 from gitlineage.journal import Recorded
-from gitlineage.landing import parse_time
 from gitlineage.ledger import Ledger, reading
 from gitlineage.models import Snapshot
 from gitlineage.names import Id, Moment, moment_of, resolve
+from gitlineage.times import parse_time
 from gitlineage.trial import Trial
 
 if TYPE_CHECKING:

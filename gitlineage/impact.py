@@ -18,9 +18,9 @@ from datetime import datetime, timedelta
 
 from gitlineage import forging, kinship
 from gitlineage.catalogue import CatalogEntry, EntryStatus, ImpactReport
-from gitlineage.landing import parse_time
 from gitlineage.relation import RelationType
 from gitlineage.similarity import Similarity
+from gitlineage.times import parse_time
 from gitlineage.views import Views
 
 IN_USE = timedelta(days=30)

@@ -160,6 +160,11 @@ class Index:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise _ours(error) from error
 
+    @property
+    def confusing(self) -> bool:
+        """Whether some exp id could be an oid, so that an oid may mean a trial."""
+        return self._fold.confusing if self._fold is not None else self._asked().confusing
+
     def highest_number(self, prefix: str = "") -> int:
         """
         Return the highest number that an exp id is, -1 for none; what waits to be written is left waiting.

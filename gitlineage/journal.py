@@ -98,6 +98,7 @@ class Journal:
         keep: Sequence[str] = (),
         reached: Collection[str] = (),
         novel: Collection[str] = (),
+        ahead: Mapping[str, str] = {},
         durable: bool = False,
     ) -> str | None:
         """
@@ -114,6 +115,7 @@ class Journal:
             keep: commits to keep alive besides those annotated.
             reached: commits that others of the landing have as parents, so that they stay alive through them.
             novel: objects that have just been made, so that they have no notes yet.
+            ahead: notes that were written already, by object; one holds if it is all that the object's note says.
             durable: have the disk confirm it before this returns.
 
         Returns:
@@ -128,13 +130,19 @@ class Journal:
         genesis = self.genesis(writer)
         base = tip or self._resumed(writer) or self.write_genesis(writer)
         tree = self._repo.commit(base).tree
+        self._repo.pack_ahead(durable)
         added: dict[str, list[bytes]] = {}
         for oid, line in lines:
             added.setdefault(oid, []).append(line)
         alive = [oid for oid in (*added, *keep) if oid != genesis]
         known = {oid for oid in (*added, *keep) if oid not in novel and self._trees.has(tree, oid)}
         fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and oid not in known]
-        notes = {oid: _joined(self._trees.get(tree, oid) if oid in known else b"", new) for oid, new in added.items()}
+        written = {oid: ahead[oid] for oid, new in added.items() if len(new) == 1 and oid in ahead and oid not in known}
+        notes = {
+            oid: _joined(self._trees.get(tree, oid) if oid in known else b"", new)
+            for oid, new in added.items()
+            if oid not in written
+        }
         for oid, note in notes.items():
             if len(note) > MAX_NOTE:
                 raise Invalid(f"the events on {oid} would take {len(note):,} bytes, over the limit of {MAX_NOTE:,}")
@@ -145,7 +153,7 @@ class Journal:
             message = compose(f"Keep {len(part)} snapshots", [("Clock", str(self.clock(base)))])
             last = self._repo.write_commit(tree, [last, *part], message, identity, moment, sign)
         message = compose(subject, [("Clock", str(clock))])
-        after = self._trees.put(tree, notes)
+        after = self._trees.put(tree, notes, written)
         new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
         if not self._repo.move_ref(
             PREFIX + writer, new, tip, f"lineage: {subject}", signature=(identity, moment), durable=durable

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
 from gitlineage.index import Index
 from gitlineage.journal import Journal, Recorded
+from gitlineage.times import stamp
 from gitlineage.trial import Trial
 
 _holders: dict[str, int] = {}
@@ -128,9 +129,12 @@ class Landing:
         self.keep: list[str] = []
         self.reached: set[str] = set()
         self.novel: set[str] = set()
+        self.ahead: dict[str, str] = {}
         self.subjects: list[str] = []
         self.clock = max(index.clock, clock)
         self.published = False
+        self._second: int | None = None
+        self._told = ""
 
     def add(
         self,
@@ -150,7 +154,7 @@ class Landing:
             trial: the event's row, where the caller has it as a trial already.
             made: the commit, where the caller has just made it.
         """
-        stamped = msgspec.structs.replace(event, clock=self.clock + 1, at=event.at or stamp(self.moment()))
+        stamped = msgspec.structs.replace(event, clock=self.clock + 1, at=event.at or self._now())
         self.lines.append((oid, codec.encode(stamped)))
         self.clock += 1
         self.events.append((oid, stamped))
@@ -161,9 +165,18 @@ class Landing:
         self.subjects.append(subject)
         self._index.fold(Recorded(self.writer, oid, stamped), trial, made)
 
+    def _now(self) -> str:
+        """Return what the time is, as a text; most events come within a second of the one before."""
+        moment = self.moment()
+        second = int(moment.timestamp())
+        if second != self._second:
+            self._second, self._told = second, stamp(moment)
+        return self._told
+
     def write_ahead(self, repo: GitRepo) -> None:
         """Write the last event's line as the note that it most likely becomes, while others go on recording."""
-        repo.write_blob(self.lines[-1][1] + b"\n")
+        oid, line = self.lines[-1]
+        self.ahead[oid] = repo.write_blob(line + b"\n")
 
     def subject(self, message: str | None) -> str:
         """Return the activity log's line: what the caller said, else what was recorded."""
@@ -188,6 +201,7 @@ class Landing:
         ]
         self.events = moved
         self.lines = [(oid, codec.encode(event)) for oid, event in moved]
+        self.ahead.clear()
 
 
 def publish(
@@ -205,21 +219,6 @@ def publish(
         keep=landing.keep,
         reached=landing.reached,
         novel=landing.novel,
+        ahead=landing.ahead,
         durable=durable,
     )
-
-
-def stamp(moment: datetime) -> str:
-    """Return a moment in UTC as ISO 8601 with ``Z``, whole seconds."""
-    return f"{(moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:19]}Z"
-
-
-def parse_time(text: str) -> datetime | None:
-    """Return the moment that an ISO 8601 text names, in UTC where it names no zone; ``None`` where it is none."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        moment.astimezone(UTC)
-    except (ValueError, OverflowError):  # a zone can lead out of the years 1 to 9999
-        return None
-    return moment

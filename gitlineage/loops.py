@@ -14,11 +14,11 @@ import msgspec
 from gitlineage.errors import BadRows, Invalid
 from gitlineage.formats import autoresearch, tsv
 from gitlineage.formats.autoresearch import LoopRow, Results
-from gitlineage.landing import parse_time, stamp
 from gitlineage.models import Task, TrialView
 from gitlineage.recorder import Recorder, Row
 from gitlineage.store import LineageStore
 from gitlineage.tables import check_task
+from gitlineage.times import parse_time, stamp
 from gitlineage.trial import FailureLabel, Trial
 from gitlineage.views import Views
 

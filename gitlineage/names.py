@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from gitlineage import codec
 from gitlineage.errors import Ambiguous, Invalid, LineageError, NotFound
 from gitlineage.journal import Journal, Recorded
-from gitlineage.landing import parse_time
 from gitlineage.models import CommitOid, Order, Snapshot
+from gitlineage.times import parse_time
 from gitlineage.trial import Trial
 from gitlineage.views import Views
 

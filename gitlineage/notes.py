@@ -129,9 +129,17 @@ class NotesTrees:
         """Whether an object has a note."""
         return bool(self._find(tree, oid))
 
-    def put(self, tree: str, notes: Mapping[str, bytes]) -> str:
-        """Return the tree in which each of these objects has this note; the rest is as it was."""
-        blobs = {oid: Entry(FILE, self._repo.write_blob(note)) for oid, note in notes.items()}
+    def put(self, tree: str, notes: Mapping[str, bytes], written: Mapping[str, str] = {}) -> str:
+        """
+        Return a tree in which some objects have other notes; the rest is as it was.
+
+        Args:
+            tree: the tree to start from.
+            notes: what the notes say, by object.
+            written: the blobs of further notes, by object.
+        """
+        blobs = {oid: Entry(FILE, blob) for oid, blob in written.items()}
+        blobs.update((oid, Entry(FILE, self._repo.write_blob(note))) for oid, note in notes.items())
         return self._put(tree, blobs, 0)
 
     def notes(self, tree: str) -> Iterator[tuple[str, str]]:
@@ -223,17 +231,24 @@ class NotesTrees:
 
     def _put_anew(self, blobs: Mapping[str, Entry], level: int) -> str:
         """Write notes below a folder that is not there yet."""
-        if level == _LEVELS:
-            pieces = [b"100644 %b\0%b" % (rest.encode(), bytes.fromhex(blob.oid)) for rest, blob in blobs.items()]
-        else:
-            groups: dict[bytes, dict[str, Entry]] = {}
-            for rest, blob in blobs.items():
-                groups.setdefault(rest[:2].encode(), {})[rest[2:]] = blob
-            pieces = [
-                b"40000 %b\0%b" % (name, bytes.fromhex(self._put_anew(group, level + 1)))
-                for name, group in groups.items()
-            ]
-        return self._repo.write_object("tree", b"".join(sorted(pieces)))
+        width = 2 * (_LEVELS - level)
+        folders: dict[str, list[bytes]] = {}
+        for rest in sorted(blobs):
+            piece = b"100644 %b\0%b" % (rest[width:].encode(), bytes.fromhex(blobs[rest].oid))
+            try:
+                folders[rest[:width]].append(piece)
+            except KeyError:
+                folders[rest[:width]] = [piece]
+        write = self._repo.write_object
+        while width:
+            width -= 2
+            above: dict[str, list[bytes]] = {}
+            for path, pieces in folders.items():
+                oid = write("tree", b"".join(pieces))
+                piece = b"40000 %b\0%b" % (path[width:].encode(), bytes.fromhex(oid))
+                above.setdefault(path[:width], []).append(piece)
+            folders = above
+        return write("tree", b"".join(folders[""]))
 
     def _without_deeper(self, folder: Folder, blobs: Mapping[str, Entry]) -> dict[str, Entry]:
         """Return folders of a deeper fan-out without the notes of the same objects."""

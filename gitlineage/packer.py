@@ -86,6 +86,16 @@ class Packer:
         """Return an object that was taken lately and may not be in a pack yet."""
         return self._near.get(oid) or (self._helper.get(oid) if self._helper is not None else None)
 
+    def ahead(self, durable: bool) -> None:
+        """
+        Have the second process, if there is one, write what it was handed, while more is on its way.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        if self._helper is not None:
+            self._helper.flush(durable)
+
     def flush(self) -> dict[str, Stored]:
         """
         Write what was taken as packs that git sees and keeps, and return it; of a large landing only its beginning.
@@ -165,7 +175,7 @@ class Helper:
             if len(self._frames) >= _FRAMES:
                 self._send()
             if self._size > _HELD:
-                self._flush(durable=False)
+                self.flush(durable=False)
         return oid
 
     def get(self, oid: str) -> Stored | None:
@@ -180,7 +190,7 @@ class Helper:
             OSError: the disk refused, or the process died.
         """
         try:
-            self._flush(durable)
+            self.flush(durable)
             self._answer()
         finally:
             self.stop()
@@ -195,7 +205,7 @@ class Helper:
         self._process.wait()
         self._pipe(self._process.stdout).close()
 
-    def _flush(self, durable: bool) -> None:
+    def flush(self, durable: bool) -> None:
         """Ask for a pack; its objects stay readable here until the next one is asked for, when it is there."""
         if self._asked:
             self._answer()

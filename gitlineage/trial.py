@@ -172,10 +172,10 @@ class Trial(msgspec.Struct, frozen=True, gc=False):
 
     def cells(self) -> dict[str, str]:
         """Return every cell that holds text, and every extra column, by column name."""
-        texts = {column: str(value) for column, value in zip(COLUMNS, _columns(self), strict=True) if value}
-        for column in NUMERIC:  # zero is a number too
-            if getattr(self, column) == 0:
-                texts[column] = str(getattr(self, column))
+        values = _columns(self)
+        texts = {column: v if type(v) is str else str(v) for column, v in zip(COLUMNS, values, strict=True) if v}
+        if 0 in values:  # zero is a number too
+            texts.update((column, str(value)) for column, value in zip(COLUMNS, values, strict=True) if value == 0)
         texts.update(self.spelled)
         texts.update(self.extra)
         return texts

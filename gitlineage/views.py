@@ -644,17 +644,27 @@ class Views:
             NotFound: nobody opened one.
             Ambiguous: two writers opened different ones.
         """
+        cohort = self.find_cohort(name, members=members)
+        if cohort is None:
+            rows = self.index.rows("SELECT name FROM cohorts ORDER BY clock DESC LIMIT 3")
+            raise NotFound("cohort", name, list(dict.fromkeys(row[0] for row in rows)))
+        return cohort
+
+    def find_cohort(self, name: str, *, members: bool = True) -> Cohort | None:
+        """
+        Return a cohort as `cohort` does, ``None`` where nobody opened one.
+
+        Raises:
+            Ambiguous: two writers opened different ones.
+        """
         found = self._cohorts("WHERE name = ?", name, members=members)
         if not found and "@" in name:
             plain, _, owner = name.rpartition("@")
             named = self._cohorts("WHERE name = ?", plain, members=members)
             found = [cohort for cohort in named if cohort.writer.startswith(owner)]
-        if not found:
-            rows = self.index.rows("SELECT name FROM cohorts ORDER BY clock DESC LIMIT 3")
-            raise NotFound("cohort", name, list(dict.fromkeys(row[0] for row in rows)))
         if len({(cohort.base, cohort.allow_mixed) for cohort in found}) > 1:
             raise Ambiguous(name, [f"{cohort.name}@{cohort.writer}" for cohort in found])
-        return found[0]
+        return found[0] if found else None
 
     def cohort_oids(self, names: Collection[str]) -> dict[str, str]:
         """Return the commits of cohorts by name, without those of which writers opened different ones."""

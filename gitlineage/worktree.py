@@ -26,6 +26,12 @@ DEFAULT_LIMIT = 50 * 1024 * 1024
 _KEPT = 100_000
 """Entries of trees that are kept in memory at most."""
 
+_NAMES = 256
+"""Names of files that are known at a time."""
+
+_SMALL = 64 * 1024
+"""A larger file is not kept to be compared with the next one of its name (bytes)."""
+
 _GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
 _IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _SIZE = re.compile(r"(\d+)([kmg]?)", re.IGNORECASE)
@@ -44,6 +50,7 @@ class Content:
         self._repo = repo
         self._limit = limit
         self._seen: dict[str, Mapping[str, Entry]] = {}
+        self._last: dict[str, tuple[bytes, str]] = {}
         self._count = 0
 
     @property
@@ -67,10 +74,12 @@ class Content:
                 the limit.
         """
         root: dict[str, object] = {}
+        limit = self.limit
         for path, data in files.items():
             if not isinstance(data, bytes):
                 raise InvalidContent(path, f"must be bytes, not {type(data).__name__}")
-            self._check_size(path, len(data))
+            if len(data) > limit:
+                self._check_size(path, len(data))
             *folders, name = check_path(path)
             at = root
             for folder in folders:
@@ -91,15 +100,27 @@ class Content:
             if isinstance(item, dict):
                 entries[name] = Entry(TREE, self._write(item, _folders(there)))
             elif isinstance(item, bytes):
-                oid = object_id("blob", item) if there else self._repo.write_blob(item)
-                if there and all(entry.oid != oid for entry in there):
-                    self._repo.write_blob(item)
+                oid = self._oid(name, item)
+                if all(entry.oid != oid for entry in there):
+                    self._repo.write_object("blob", item, oid)
                 entries[name] = Entry(FILE, oid)
         raw = format_tree(entries)
         oid = object_id("tree", raw)
         if oid not in near:
-            self._repo.write_object("tree", raw)
+            self._repo.write_object("tree", raw, oid)
         self._remember(oid, entries)
+        return oid
+
+    def _oid(self, name: str, data: bytes) -> str:
+        """Return a file's oid; most are what the last one of their name was, and comparing is cheaper than hashing."""
+        last = self._last.get(name)
+        if last is not None and last[0] == data:
+            return last[1]
+        oid = object_id("blob", data)
+        if len(data) <= _SMALL:
+            if len(self._last) >= _NAMES:
+                self._last.clear()
+            self._last[name] = data, oid
         return oid
 
     def _entries(self, tree: str) -> Mapping[str, Entry]:
@@ -187,8 +208,8 @@ class Content:
             if entry.mode == TREE:
                 self._take(entry.oid, _folders(there), loose)
             elif entry.mode != SUBMODULE and not any(other.oid == entry.oid for other in there):
-                self._repo.write_object("blob", self._either(entry.oid, loose))
-        self._repo.write_object("tree", raw)
+                self._repo.write_object("blob", self._either(entry.oid, loose), entry.oid)
+        self._repo.write_object("tree", raw, tree)
 
     def _either(self, oid: str, loose: LooseObjects) -> bytes:
         found = loose.read(oid)
