@@ -7,9 +7,9 @@ arrive in any order and twice. New rows wait in memory and are written many at a
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -24,6 +24,7 @@ from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.relation import relation_type
 from gitlineage.similarity import tokens
+from gitlineage.state import State
 from gitlineage.times import stamp
 from gitlineage.trial import Trial, pack, split_number, unpack
 
@@ -52,63 +53,29 @@ _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highes
 _CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
 
 
-class State(NamedTuple):
-    """
-    What an index says as a whole.
-
-    Args:
-        task: what the campaign optimises; ``None`` while nobody has said it.
-        clock: the highest plausible clock.
-        done: how many trials have a result.
-        backward: whether some snapshot was, or may have been, recorded before one that it goes back to.
-        snapshot: the number of the next snapshot.
-        trial: the number of the next trial.
-        highest: the highest number that an exp id is; -1 for none.
-        confusing: whether some exp id could be an oid.
-    """
-
-    task: Task | None
-    clock: int
-    done: int
-    backward: bool
-    snapshot: int
-    trial: int
-    highest: int
-    confusing: bool
-
-
-def read_state(connection: sqlite3.Connection) -> State:
-    """Return what an index says as a whole."""
-    told = dict(connection.execute("SELECT key, value FROM meta"))
-    hints = dict(connection.execute("SELECT key, value FROM hints"))
-    highest = connection.execute("SELECT max(number) FROM trials WHERE number IS NOT NULL").fetchone()[0]
-    last = [connection.execute(f"SELECT max(id) FROM {name}").fetchone()[0] for name in ("snapshots", "trials")]
-    return State(
-        task=msgspec.json.decode(told["task"], type=Task) if "task" in told else None,
-        clock=int(told.get("clock", 0)),
-        done=int(told.get("done", 0)),
-        backward=bool(hints.get("backward")),
-        snapshot=(last[0] or 0) + 1,
-        trial=(last[1] or 0) + 1,
-        highest=-1 if highest is None else highest,
-        confusing=bool(hints.get("confusing")),
-    )
-
-
 class Fold:
     """
-    Folds events inside one transaction on an index.
+    Folds events into one index.
 
     Args:
-        connection: the index, in a transaction until `finish`.
+        connection: the index; what is written there is inside one transaction.
         repo: where commits are read from.
         state: what the index says so far.
         whole: whether the index is empty and without its indexes; they are then made, and links joined, at the end.
+        begin: called before anything is written; new trials and snapshots wait in memory until `flush`.
     """
 
-    def __init__(self, connection: sqlite3.Connection, repo: GitRepo, state: State, whole: bool) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        repo: GitRepo,
+        state: State,
+        whole: bool,
+        begin: Callable[[], None] = lambda: None,
+    ) -> None:
         self._db = connection
         self._repo = repo
+        self._begin = begin
         self.task = state.task
         self.clock = state.clock
         self.done = state.done
@@ -134,6 +101,8 @@ class Fold:
         self._looked_at = 0
         self._backward = state.backward
         self._numbered: dict[str, int] = {}
+        self._first: dict[str, str] = {}
+        self.tips: dict[str, str] = {}
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -153,6 +122,8 @@ class Fold:
         order = Order(event.clock, found.writer)
         self.raise_clock(event.clock)
         try:
+            if not isinstance(event, codec.TrialEvent | codec.SnapshotEvent):
+                self._begin()
             match event:
                 case codec.TrialEvent():
                     if trial is None:
@@ -189,6 +160,7 @@ class Fold:
 
     def problem(self, found: Problem) -> None:
         """Note a line that is no event, once."""
+        self._begin()
         values = (found.writer, found.oid, found.reason)
         if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values).rowcount:
             self.skipped.append(found)
@@ -209,6 +181,7 @@ class Fold:
         if known is not None:
             (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
             if order < Order(*place):
+                self._begin()
                 self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*_key(order), known))
                 self._backward = True
                 self._changed.add(EVERYWHERE)
@@ -242,6 +215,10 @@ class Fold:
     def _trial(self, oid: str, event: codec.TrialEvent, order: Order, trial: Trial, made: CommitInfo | None) -> None:
         """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
         snapshot = self._snapshot(oid, order, made)
+        if made is not None and made.novel:
+            self._first.setdefault(oid, trial.exp_id)
+        else:
+            self._first.pop(oid, None)  # a result may have put another trial first
         exp_id = trial.exp_id
         known = self._known(snapshot, exp_id)
         status = trial.status.value if trial.status else None
@@ -394,6 +371,15 @@ class Fold:
         """Return the snapshots of trials with an exp id that wait to be written."""
         return self._names.get(exp_id, [])
 
+    def tree(self, oid: str) -> str | None:
+        """Return the tree of a snapshot that waits to be written."""
+        waiting = self._snapshots.get(oid)
+        return waiting[2] if waiting is not None else None
+
+    def first(self, oid: str) -> str | None:
+        """Return the exp id of the first trial on a snapshot that waits to be written, where that is sure."""
+        return self._first.get(oid)
+
     def awaits_member(self, cohort: str) -> bool:
         """Whether a snapshot of a cohort waits to be written."""
         return cohort in self._cohorts
@@ -421,6 +407,8 @@ class Fold:
 
     def flush(self) -> None:
         """Write what waits, so that the tables can be asked."""
+        if self._snapshots or self._trials or self._changed:
+            self._begin()
         if self._snapshots:
             _insert(self._db, "INSERT INTO snapshots", 11, self._snapshots.values())
             _insert(self._db, "INSERT INTO git_parents", 3, self._parents)
@@ -437,13 +425,16 @@ class Fold:
             _insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
             self._trials.clear()
             self._names.clear()
+            self._first.clear()
         if self._changed and not self.whole:
             self._db.executemany(_CHANGED, [(snapshot,) for snapshot in sorted(self._changed)])
             self._changed.clear()
 
     def finish(self) -> None:
         """Write what waits and what the tables as a whole say; of a whole build, after its indexes are made."""
+        self._begin()
         self.flush()
+        self._db.executemany("INSERT OR REPLACE INTO tips VALUES (?, ?)", self.tips.items())
         if self.whole:
             self._links.add_all()
             self._backward = self._backward or self._links_lead_back(0)

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from gitlineage.errors import Invalid, LineageError
-from gitlineage.fold import WAITING, Fold, State, read_row, read_state
+from gitlineage.fold import WAITING, Fold, read_row
 from gitlineage.gitformats import CommitInfo
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Journal, Problem, Recorded
 from gitlineage.links import Links
 from gitlineage.models import Task
 from gitlineage.schema import FORMAT_VERSION, INDEX_NAMES, INDEXES, TABLE_NAMES, TABLES
+from gitlineage.state import State, read_state
 from gitlineage.trial import Trial
 
 _CACHE = 256 * 1024
@@ -31,12 +32,19 @@ _CACHE = 256 * 1024
 _AHEAD = 4000
 """Pages of the write-ahead log after which SQLite moves them into the file, which waits for the disk."""
 
+_WAIT = 32
+"""Landings that wait in memory at most; another process reads as many from the notes before it is up to date."""
+
 _TELL = 500
 """Events between two words about how far a build is."""
 
 
 class Damaged(Exception):
     """The index's file is not what it should be; whoever sees this rebuilds it."""
+
+
+class Overtaken(Exception):
+    """Somebody else wrote to the file before what waited could be written; whoever sees this starts over."""
 
 
 class Index:
@@ -61,6 +69,12 @@ class Index:
         self.skipped: list[Problem] = []
         self.built = False
         self._known: tuple[int, State] | None = None
+        self.generation = 0
+        """Another number whenever something else may have been folded than this store's own landings."""
+        self._process = os.getpid()
+        self._inside = False
+        self._begun = False
+        self._waiting = 0
         self._file = _file_behind(path) if path is not None else None
         self._link = str(path)
         self.connection = sqlite3.connect(self._file or ":memory:", isolation_level=None, timeout=30)
@@ -102,7 +116,9 @@ class Index:
             return True
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what waits, where that can be done, and close the file."""
+        with suppress(Damaged, sqlite3.Error):
+            self.settle()
         self.connection.close()
 
     # -- asking --------------------------------------------------------------------------------------------
@@ -111,7 +127,7 @@ class Index:
         """Return the rows of a query."""
         try:
             if self._fold is not None and _asks_what_waits(sql):
-                self._fold.flush()
+                self._write_out()
             return self.connection.execute(sql, values).fetchall()
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise _ours(error) from error
@@ -120,14 +136,15 @@ class Index:
         """Return the first row of a query, or ``None``."""
         try:
             if self._fold is not None and _asks_what_waits(sql):
-                self._fold.flush()
+                self._write_out()
             return self.connection.execute(sql, values).fetchone()
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise _ours(error) from error
 
     def tips(self) -> dict[str, str]:
         """Return the writers' tips that the index has folded."""
-        return dict(self.rows("SELECT writer, oid FROM tips"))
+        written = dict(self.rows("SELECT writer, oid FROM tips"))
+        return {**written, **self._fold.tips} if self._fold is not None else written
 
     def snapshots_of(self, exp_id: str) -> list[str]:
         """Return the snapshots of the trials with an exp id; what waits to be written is left waiting."""
@@ -141,10 +158,35 @@ class Index:
     def members(self, cohort: str) -> list[str]:
         """Return the snapshots of a cohort in recording order; what waits to be written is left waiting if it can."""
         if self._fold is not None and self._fold.awaits_member(cohort):
-            self._fold.flush()
+            self._write_out()
         sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
         try:
             return [oid for (oid,) in self.connection.execute(sql, (cohort,))]
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise _ours(error) from error
+
+    def tree(self, oid: str) -> str | None:
+        """Return the tree of a snapshot; what waits to be written is left waiting."""
+        if self._fold is not None and (tree := self._fold.tree(oid)) is not None:
+            return tree
+        row = self._first_of("SELECT tree FROM snapshots WHERE oid = ?", oid)
+        return str(row[0]) if row else None
+
+    def first_exp_id(self, oid: str) -> str | None:
+        """Return the exp id of the first trial on a snapshot; what waits to be written is left waiting if it can."""
+        if self._fold is not None and (exp_id := self._fold.first(oid)) is not None:
+            return exp_id
+        row = self.one(
+            "SELECT exp_id FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?) "
+            "ORDER BY clock, writer LIMIT 1",
+            oid,
+        )
+        return str(row[0]) if row else None
+
+    def _first_of(self, sql: str, *values: object) -> Any:
+        """Return the first row of a query, whatever waits."""
+        try:
+            return self.connection.execute(sql, values).fetchone()
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise _ours(error) from error
 
@@ -155,10 +197,7 @@ class Index:
                 return True
             if self._fold.is_beyond(exp_id):
                 return False
-        try:
-            return self.connection.execute("SELECT 1 FROM trials WHERE exp_id = ?", (exp_id,)).fetchone() is not None
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise _ours(error) from error
+        return self._first_of("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
 
     @property
     def confusing(self) -> bool:
@@ -177,16 +216,13 @@ class Index:
         return self._fold.highest if self._fold is not None else self._asked().highest
 
     def _highest_after(self, prefix: str) -> int:
-        try:
-            row = self.connection.execute("SELECT highest FROM numbered WHERE prefix = ?", (prefix,)).fetchone()
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise _ours(error) from error
+        row = self._first_of("SELECT highest FROM numbered WHERE prefix = ?", prefix)
         return max(int(row[0]) if row else -1, self._fold.highest_after(prefix) if self._fold is not None else -1)
 
     @property
     def is_folding(self) -> bool:
-        """Whether a transaction is open, so that what is read may be undone."""
-        return self._fold is not None
+        """Whether something is being folded, so that what is read may be undone."""
+        return self._inside
 
     @property
     def leads_back(self) -> bool:
@@ -214,48 +250,126 @@ class Index:
 
     # -- folding -------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Fold inside this, all or nothing."""
-        with self._folding():
-            yield
+    def transaction(self, *, behind: bool = False) -> AbstractContextManager[Fold]:
+        """
+        Fold inside this, all or nothing.
+
+        Args:
+            behind: new trials and snapshots may wait in memory, with those of landings before, until somebody asks.
+
+        Raises:
+            Overtaken: something had to be written after all, and somebody else had written to the file meanwhile.
+        """
+        return self._folding(behind=behind)
 
     def building(self) -> AbstractContextManager[Fold]:
         """Fold inside this, all or nothing; where nothing was folded before, in the way that suits many events."""
         return self._folding(building=True)
 
     @contextmanager
-    def _folding(self, *, building: bool = False) -> Iterator[Fold]:
-        """Open a transaction; one that builds an empty index makes the indexes and the links at its end."""
-        with _damage():
-            self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            whole = building and self._is_empty()
+    def _folding(self, *, building: bool = False, behind: bool = False) -> Iterator[Fold]:
+        """Fold inside this; a build of an empty index makes the indexes and the links at its end."""
+        with self._undone_on_error():
+            if not behind:
+                self._lock()
+            fold = self._fold if self.holds() else None
+            whole = building and fold is None and self._is_empty()
             if whole:
                 for name in INDEX_NAMES:
                     self.connection.execute(f"DROP INDEX IF EXISTS {name}")
-            self._fold = Fold(self.connection, self._repo, self._whole_state(), whole)
-            yield self._fold
+            if fold is None:
+                fold = Fold(self.connection, self._repo, self._whole_state(), whole, self._begin)
+            self._fold, self._inside = fold, True
+            yield fold
+            self._waiting += 1
+            if self._begun:
+                self._write(fold)
+            self._tell(fold)
+        if self._waiting >= _WAIT:
+            self.settle()
+
+    def settle(self) -> None:
+        """
+        Write what waits, where nobody else has written to the file meanwhile; otherwise it has to be read again.
+
+        Raises:
+            sqlite3.OperationalError: the file cannot be written.
+        """
+        if self._fold is None or self._inside or self._process != os.getpid():
+            return
+        fold = self._fold
+        with suppress(Overtaken), self._undone_on_error():
+            self._write(fold)
+            self._tell(fold)
+
+    def holds(self) -> bool:
+        """Whether what waits follows what the file says; what does not is forgotten, for it has to be read again."""
+        if self._fold is not None and (self._known is None or self._known[0] != self._version()):
+            self._forget()
+        return self._fold is not None
+
+    def _begin(self) -> None:
+        """Begin to write, unless that has been done."""
+        if self._begun:
+            return
+        self._lock()
+        if self._known is None or self._known[0] != self._version():
+            raise Overtaken
+
+    def _lock(self) -> None:
+        """Keep others from writing to the file."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        self._begun = True
+
+    def _write(self, fold: Fold) -> None:
+        """Write all that was folded, and begin anew."""
+        fold.flush()
+        if fold.whole:
+            for statement in INDEXES:
+                self.connection.execute(statement)
+        fold.finish()
+        self.connection.execute("COMMIT")
+        self._begun = False
+        self._known = self._version(), fold.state
+        self._forget()
+
+    def _write_out(self) -> None:
+        """Write the rows that wait, for somebody asks for them."""
+        if self._inside and self._fold is not None:
             self._fold.flush()
-            if whole:
-                for statement in INDEXES:
-                    self.connection.execute(statement)
-            self._fold.finish()
-            self.connection.execute("COMMIT")
-            self._known = self._version(), self._fold.state
-            self.touched |= self._fold.touched
-            self.opened |= self._fold.opened
-            self.skipped += self._fold.skipped
-            self.built = self.built or whole
+        else:
+            self.settle()
+
+    def _forget(self) -> None:
+        """Have nothing waiting."""
+        self._fold, self._waiting = None, 0
+
+    def _tell(self, fold: Fold) -> None:
+        """Say what has changed."""
+        self.touched |= fold.touched
+        self.opened |= fold.opened
+        self.skipped += fold.skipped
+        self.built = self.built or fold.whole
+        fold.touched, fold.opened, fold.skipped = set(), set(), []
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        """Leave the file as it was where this fails."""
+        try:
+            yield
         except BaseException as error:
             self._known = None
-            with suppress(sqlite3.Error):
-                self.connection.execute("ROLLBACK")
+            self.generation += 1
+            self._forget()
+            if self._begun:
+                self._begun = False
+                with suppress(sqlite3.Error):
+                    self.connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error | UnicodeEncodeError):
                 raise _ours(error) from error
             raise
         finally:
-            self._fold = None
+            self._inside = False
 
     def _version(self) -> int:
         """Return a number that changes whenever another connection writes to the file."""
@@ -265,6 +379,7 @@ class Index:
         """Return what the index says as a whole; it is known where nobody has written since this store did."""
         if self._known is None or self._known[0] != self._version():
             self._known = self._version(), read_state(self.connection)
+            self.generation += 1
         return self._known[1]
 
     def refresh(self, journal: Journal, advance: Callable[[int], None] | None = None) -> bool:
@@ -281,6 +396,7 @@ class Index:
             False when a ref went away or back: only a rebuild can forget events. One that went into an archive,
             which says so, has only moved.
         """
+        self.generation += 1
         with self.building() as fold:
             tips, known = journal.tips(), self.tips()
             gone = {writer: tip for writer, tip in known.items() if writer not in tips}
@@ -325,20 +441,22 @@ class Index:
 
     def set_tip(self, writer: str, tip: str, clock: int) -> None:
         """Note that a writer's ref has been folded up to here; inside a transaction."""
-        self.connection.execute("INSERT OR REPLACE INTO tips VALUES (?, ?)", (writer, tip))
-        self._open_fold().raise_clock(clock)
+        fold = self._open_fold()
+        fold.tips[writer] = tip
+        fold.raise_clock(clock)
 
     def fold(self, found: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
         """Fold one event inside a transaction, as `Fold.add` does."""
         self._open_fold().add(found, trial, made)
 
     def _open_fold(self) -> Fold:
-        if self._fold is None:
+        if self._fold is None or not self._inside:
             raise RuntimeError("events are folded inside a transaction")
         return self._fold
 
     def nearest(self, oid: str) -> list[int]:
         """Return the numbers of the recorded snapshots that an unrecorded commit leads up to first."""
+        self._write_out()
         return Links(self.connection, self._repo).nearest(oid)
 
 

@@ -22,11 +22,11 @@ from gitlineage import codec, derived, index
 from gitlineage.errors import Conflict, InThePast, Invalid, RepositoryError, StorageError
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
-from gitlineage.index import Damaged, Index
+from gitlineage.index import Damaged, Index, Overtaken
 from gitlineage.journal import PREFIX, Journal, Recorded, check_writer, is_archive
 from gitlineage.landing import Landing, WriterLock, publish
 from gitlineage.models import Task
-from gitlineage.recorder import Recorder
+from gitlineage.recorder import Memory, Recorder
 from gitlineage.upkeep import tidy
 from gitlineage.views import Views
 
@@ -239,17 +239,37 @@ class Ledger:
 
     def refresh(self) -> None:
         """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
+        self._catch_up(behind=False)
+
+    def _catch_up(self, *, behind: bool) -> None:
+        """
+        Know what is on the writers' refs.
+
+        Args:
+            behind: whether this store's own landings may go on waiting in memory, instead of in the index's file.
+        """
         if self._landing is not None or self._past:
             return
         try:
             if os.getpid() != self._process or self._index.is_replaced():
                 self._use(self._open_index())
                 self.own_writer()
+            if behind:
+                self._index.holds()
+            else:
+                self._settle()
             if self.journal.tips() == self._index.tips():
                 return
             self._fold()
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
+
+    def _settle(self) -> None:
+        """Write into the index's file what waits in memory."""
+        try:
+            self._index.settle()
+        except sqlite3.OperationalError as error:
+            self._use_memory(error)
 
     def reindex(self) -> int:
         """Throw the index and the derived refs away, build them anew, and return the number of trials."""
@@ -363,6 +383,7 @@ class Ledger:
         self._process = os.getpid()
         self._index = new
         self._views = Views(new, self.repo)
+        self._memory = Memory(self.repo)
 
     def _forget_changes(self) -> tuple[set[int], set[str], bool]:
         """Return which trials and cohorts changed and whether all of them did, and begin anew."""
@@ -375,7 +396,9 @@ class Ledger:
         if built:
             derived.rebuild(self.repo, self._views)
             return
-        derived.update(self.repo, self._views, sorted(self._views.shown(touched)), sorted(opened))
+        if touched or opened or not self._memory.has_best(self._index.generation):
+            self._settle()
+            derived.update(self.repo, self._views, sorted(self._views.shown(touched)), sorted(opened))
 
     def lock_is_free_within(self, seconds: float) -> bool:
         """Whether no other process is recording, or ends in time; for those who would rather not than wait."""
@@ -401,16 +424,31 @@ class Ledger:
         if self._landing is not None:
             yield self
             return
+        with self._land(message, behind=False):
+            yield self
+
+    @contextmanager
+    def _land(self, message: str | None, *, behind: bool) -> Iterator[None]:
+        """
+        Record everything inside as one commit of the writer's ref.
+
+        Args:
+            message: the activity log's line; by default it says what was recorded.
+            behind: whether the index may be written later, together with what lands next.
+
+        Raises:
+            Overtaken: it had to be written now, and another process had written to it; nothing was recorded.
+        """
         with self._lock():
-            landing = self._start()
+            landing = self._start(behind)
             with self.repo.packing():
                 identity = self._author = self._who()
                 try:
-                    with self._index.transaction():
+                    with self._index.transaction(behind=behind):
                         self._landing = landing
                         if self._wanted is not None:
                             self._recorder().set_task(self._wanted)
-                        yield self
+                        yield
                         if landing.events:
                             self._publish(landing, message, identity)
                 except _Moved:
@@ -454,9 +492,16 @@ class Ledger:
         with self._lock(), self.repo.packing():
             yield self._who(), self._clock()
 
-    @reading
-    def _start(self) -> Landing:
+    def _start(self, behind: bool) -> Landing:
         """Return an empty landing on an index that is up to date and sound."""
+        self._catch_up(behind=behind)
+        try:
+            return self._fresh_landing()
+        except Damaged as error:
+            self._rebuild(f"the index is damaged ({error})")
+            return self._fresh_landing()
+
+    def _fresh_landing(self) -> Landing:
         writer = self.writer
         tip = self._index.tips().get(writer)
         return Landing(self._index, writer, self.journal.genesis(writer), self._clock, tip, self._clock_at(tip))
@@ -480,10 +525,11 @@ class Ledger:
         """Do one piece of recording in a landing of its own, or in the batch that is open."""
         if self._landing is not None:
             return work(self._recorder())
+        self.check_present()
         try:
-            with self.batch():
+            with self._land(None, behind=True):
                 return work(self._recorder())
-        except _IndexLost:
+        except (_IndexLost, Overtaken):
             with self.batch():
                 return work(self._recorder())
 
@@ -537,7 +583,7 @@ class Ledger:
         if self._landing is None:
             raise RepositoryError("nothing is open to record in")
         if self._desk is None or self._desk.landing is not self._landing:
-            self._desk = Recorder(self.repo, self._views, self._landing, self._author)
+            self._desk = Recorder(self.repo, self._views, self._landing, self._author, self._memory)
         return self._desk
 
 

@@ -63,6 +63,25 @@ class _Base(NamedTuple):
     allow_mixed: bool
 
 
+class Memory:
+    """
+    What a store remembers from one landing to the next.
+
+    Args:
+        repo: the repository.
+    """
+
+    def __init__(self, repo: GitRepo) -> None:
+        self.content = Content(repo)
+        self.best: Trial | None = None
+        self.best_of = -1
+        """The index's generation in which that is the best trial."""
+
+    def has_best(self, generation: int) -> bool:
+        """Whether the best trial is known, and is one that only a better one replaces."""
+        return self.best_of == generation and self.best is not None and self.best.status in _ELIGIBLE
+
+
 class Recorder:
     """
     Records into one landing.
@@ -72,16 +91,19 @@ class Recorder:
         views: the store, with what the landing holds so far.
         landing: where events go.
         identity: who commits, for snapshots that do not come from a table.
+        memory: what landings before have left.
     """
 
-    def __init__(self, repo: GitRepo, views: Views, landing: Landing, identity: Identity) -> None:
+    def __init__(
+        self, repo: GitRepo, views: Views, landing: Landing, identity: Identity, memory: Memory | None = None
+    ) -> None:
         self._repo = repo
         self._views = views
         self.landing = landing
         self._identity = identity.clean()
-        self._content = Content(repo)
-        self._best: Trial | None = None
-        self._best_is_known = False
+        self._memory = memory or Memory(repo)
+        self._content = self._memory.content
+        self._content.renew()
         self._bases: dict[str, _Base] = {}
         self._trees: dict[str, str] = {}
         self._exp_ids: dict[str, str] = {}
@@ -279,6 +301,8 @@ class Recorder:
         Raises:
             Duplicate: the exp id has a different row.
         """
+        if not self._views.is_named(trial.exp_id):
+            return None
         found = self._views.named_exactly(trial.exp_id)
         for view in found:
             if view.trial == trial:
@@ -289,9 +313,8 @@ class Recorder:
 
     def parents_of(self, trial: Trial) -> list[str]:
         """Return the snapshot that a row's parent cell names, as typed or without ``exp_``; none where it dangles."""
-        found = self._views.named(trial.parent_exp) if trial.parent_exp else []
-        oids = list(dict.fromkeys(view.oid for view in found))
-        return [str(oids[0])] if len(oids) == 1 else []
+        oids = self._views.oids_named(trial.parent_exp) if trial.parent_exp else []
+        return oids if len(oids) == 1 else []
 
     # -- cohorts and settings ------------------------------------------------------------------------------
 
@@ -327,7 +350,7 @@ class Recorder:
             better = "lower" if task.lower_is_better else "higher"
             said = f"Set the task: {one_line(task.score_field)}, {better} is better"
             self.landing.add(self.landing.genesis, codec.TaskEvent(task=task), said)
-            self._best_is_known = False
+            self._memory.best_of = -1
 
     def add_table(self, shape: dict[str, Any], rows: int) -> None:
         """Record what an imported file looked like beyond its rows."""
@@ -438,20 +461,21 @@ class Recorder:
 
     def _best_trial(self) -> Trial | None:
         """Return the best trial; the index is asked again only after a row that may be another one."""
-        if not self._best_is_known:
+        memory, generation = self._memory, self._views.index.generation
+        if memory.best_of != generation:
             text = self._views.best_row()
-            self._best = read_row(text) if text is not None else None
-            self._best_is_known = True
-        return self._best
+            memory.best = read_row(text) if text is not None else None
+            memory.best_of = generation
+        return memory.best
 
     def _hold_against_best(self, trial: Trial, revised: bool) -> None:
         """Know the best trial after another one was recorded; the index is asked where that does not say it."""
-        best, task = self._best, self._views.task
+        best, task = self._memory.best, self._views.task
         record = task.score(best) if best is not None and best.status in _ELIGIBLE else None
         if revised or record is None:
-            self._best_is_known = False
+            self._memory.best_of = -1
         elif trial.status in _ELIGIBLE and (score := task.score(trial)) is not None and task.better(score, record):
-            self._best = trial
+            self._memory.best = trial
 
     def _resolve(self, name: Id) -> str:
         """Return the commit that a name stands for; one that this landing made needs no search."""
@@ -489,7 +513,7 @@ class Recorder:
             self.landing.write_ahead(self._repo)
         else:
             self._exp_ids.pop(oid, None)  # a result may have put another trial first
-        if self._best_is_known:
+        if self._memory.best_of == self._views.index.generation:
             self._hold_against_best(trial, made is None)
 
     def _encodable(self, trial: Trial) -> None:

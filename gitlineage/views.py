@@ -338,12 +338,7 @@ class Views:
 
     def exp_id_on(self, oid: str) -> str | None:
         """Return the exp id of the first trial on a commit."""
-        row = self.index.one(
-            "SELECT exp_id FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?) "
-            "ORDER BY clock, writer LIMIT 1",
-            oid,
-        )
-        return str(row[0]) if row else None
+        return self.index.first_exp_id(oid)
 
     def members(self, cohort: str, limit: int | None = None) -> list[TrialView]:
         """Return the trials of a cohort's members in recording order, those without a result too."""
@@ -515,8 +510,7 @@ class Views:
 
     def tree(self, oid: str) -> str | None:
         """Return the tree of a recorded snapshot."""
-        row = self.index.one("SELECT tree FROM snapshots WHERE oid = ?", oid)
-        return str(row[0]) if row else None
+        return self.index.tree(oid)
 
     def snapshot(self, oid: str) -> Snapshot:
         """Return a commit as a snapshot; one that nobody recorded has no writer."""

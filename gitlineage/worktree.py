@@ -48,10 +48,14 @@ class Content:
 
     def __init__(self, repo: GitRepo, limit: int | None = None) -> None:
         self._repo = repo
-        self._limit = limit
+        self._given = self._limit = limit
         self._seen: dict[str, Mapping[str, Entry]] = {}
         self._last: dict[str, tuple[bytes, str]] = {}
         self._count = 0
+
+    def renew(self) -> None:
+        """Have the configuration read again; what trees and files hold is known for good."""
+        self._limit = self._given
 
     @property
     def limit(self) -> int:

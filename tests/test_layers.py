@@ -37,7 +37,7 @@ LAYERS: list[list[str]] = [
         "graphviz",
         "render.diagram",
     ],
-    ["settings", "render.layered"],
+    ["settings", "state", "render.layered"],
     ["refs"],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "signing", "hooks", "render.board", "demo.harness", "demo.trials"],
