@@ -65,7 +65,7 @@ class Journal:
         self._repo = repo
         self._trees = NotesTrees(repo)
         self._archived: dict[str, tuple[tuple[str, str], ...]] = {}
-        self._landed: tuple[str, int] | None = None
+        self._landed: tuple[str, int, str] | None = None
 
     def tips(self) -> dict[str, str]:
         """Return where each writer's ref stands, by writer."""
@@ -129,7 +129,7 @@ class Journal:
         sign = signer.sign if signer is not None else None
         genesis = self.genesis(writer)
         base = tip or self._resumed(writer) or self.write_genesis(writer)
-        tree = self._repo.commit(base).tree
+        tree = self._landed[2] if self._landed is not None and self._landed[0] == base else self._repo.commit(base).tree
         self._repo.pack_ahead(durable)
         added: dict[str, list[bytes]] = {}
         for oid, line in lines:
@@ -159,7 +159,7 @@ class Journal:
             PREFIX + writer, new, tip, f"lineage: {subject}", signature=(identity, moment), durable=durable
         ):
             return None
-        self._landed = new, clock
+        self._landed = new, clock, after
         return new
 
     def clock(self, tip: str) -> int:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from gitlineage.packs import KINDS, DeltaWriter, PackWriter, Stored, object_id, sync
+from gitlineage.packs import KINDS, DeltaWriter, PackWriter, Stored, let_go, object_id, sync
 
 _ALONE = 2000
 """Objects that a landing packs by itself; starting a process costs as much as packing some thousand."""
@@ -59,7 +59,7 @@ class Packer:
         self._folder = folder
         self._near = PackWriter(folder, hasty=True)
         self._helper: Helper | None = None
-        self._kept: list[Path] = []
+        self._kept: list[str] = []
         self.durable = False
 
     def add(self, kind: str, data: bytes, oid: str | None = None) -> str:
@@ -109,7 +109,7 @@ class Packer:
             helper, self._helper = self._helper, None
             helper.finish(self.durable)
         if self.durable and len(early := [*self._near.kept, *self._kept]) > 1:
-            for keep in early:  # those that were full before the landing was complete
+            for keep in map(Path, early):  # those that were full before the landing was complete
                 sync(keep.with_suffix(".pack"))
                 sync(keep.with_suffix(".idx"))
             sync(self._folder)
@@ -121,10 +121,7 @@ class Packer:
             self._helper.stop()
             self._helper = None
         self._near.release()
-        for keep in self._kept:
-            with suppress(OSError):
-                keep.unlink(missing_ok=True)
-        self._kept.clear()
+        let_go(self._kept)
 
 
 class Helper:
@@ -140,7 +137,7 @@ class Helper:
         OSError: it cannot be started.
     """
 
-    def __init__(self, folder: Path, kept: list[Path], done: Collection[bytes]) -> None:
+    def __init__(self, folder: Path, kept: list[str], done: Collection[bytes]) -> None:
         self._kept = kept
         self._objects: dict[str, Stored] = {}
         self._older: dict[str, Stored] = {}
@@ -230,7 +227,7 @@ class Helper:
         if not line:
             raise OSError("the process that packs objects died")
         done = msgspec.json.decode(line, type=Done)
-        self._kept += [Path(name) for name in done.kept]
+        self._kept += done.kept
         if done.reason:
             raise OSError(done.errno, done.reason)
 
@@ -264,7 +261,7 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
                 done = Done()
             except OSError as error:
                 done = Done(errno=error.errno or 0, reason=error.strerror or str(error))
-            done.kept = [str(keep) for keep in writer.kept]
+            done.kept = list(writer.kept)
             writer.kept.clear()
             answers.write(msgspec.json.encode(done) + b"\n")
             answers.flush()

@@ -40,6 +40,9 @@ _TIGHTLY = 6
 _TINY = 64
 """Bytes up to which a delta is not compressed: there is hardly anything to gain."""
 
+_FEW = 12
+"""Objects of a landing that are not compressed when it is in a hurry."""
+
 _BLOCK = 0xFFFF
 """Bytes that one block of a zlib stream can hold as they are."""
 
@@ -68,7 +71,8 @@ class PackWriter:
 
     Args:
         folder: the repository's ``objects/pack``.
-        hasty: whether trees are left as they are: oids hardly shrink, and trying takes long.
+        hasty: whether trees are left as they are, for oids hardly shrink and trying takes long; and so are the first
+            few objects, which are all that a single trial has: `merge` compresses them later.
     """
 
     def __init__(self, folder: Path, *, hasty: bool = False) -> None:
@@ -80,7 +84,7 @@ class PackWriter:
         self._pieces: list[bytes] = []
         self._entries: list[_Entry] = []
         self._size = _HEAD
-        self.kept: list[Path] = []
+        self.kept: list[str] = []
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -115,7 +119,7 @@ class PackWriter:
     def _entry(self, oid: str, kind: str, data: bytes) -> bytes:
         """Return an object's entry, and keep the object until the next flush."""
         self._objects[oid] = Stored(kind, data)
-        if self._hasty and kind == "tree":
+        if self._hasty and (kind == "tree" or len(self._entries) < _FEW):
             return _header(KINDS[kind], len(data)) + _stored(data)
         return _whole(KINDS[kind], data)
 
@@ -145,9 +149,12 @@ class PackWriter:
         for digest, crc, start, end in entries:
             if digest not in self._done:
                 self._done.add(digest)
+                piece = data[start:end]
+                if (tight := _tightened(piece)) is not None:
+                    piece, crc = tight, zlib.crc32(tight)
                 self._entries.append((digest, crc, self._size))
-                self._pieces.append(data[start:end])
-                self._size += end - start
+                self._pieces.append(piece)
+                self._size += len(piece)
         return True
 
     def get(self, oid: str) -> Stored | None:
@@ -178,7 +185,7 @@ class PackWriter:
             if not os.path.isdir(self._folder):
                 self._folder.mkdir(parents=True, exist_ok=True)
             self._keep(keep)
-            self.kept.append(Path(keep))
+            self.kept.append(keep)
             _write(pack, body + trailer, self.durable)
             _write_whole(f"{stem}.idx", scratch, index, self.durable)
             if self.durable:
@@ -202,10 +209,7 @@ class PackWriter:
 
     def release(self) -> None:
         """Let git treat the packs as any other, now that a ref leads to them or nothing ever will."""
-        for keep in self.kept:
-            with suppress(OSError):
-                keep.unlink(missing_ok=True)
-        self.kept.clear()
+        let_go(self.kept)
 
 
 class DeltaWriter(PackWriter):
@@ -245,7 +249,7 @@ def merge(folder: Path, names: Sequence[str]) -> bool:
     """
     Join small packs into one by putting their entries one behind the other, and delete them.
 
-    Nothing is unpacked, so the cost is that of copying. Only under the writers' lock.
+    Nothing is unpacked but what was not compressed, so the cost is that of copying. Only under the writers' lock.
 
     Args:
         folder: the repository's ``objects/pack``.
@@ -302,6 +306,14 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def let_go(kept: list[str]) -> None:
+    """Remove ``.keep`` files, so that git treats their packs as any other."""
+    for keep in kept:
+        with suppress(OSError):
+            os.unlink(keep)
+    kept.clear()
+
+
 def release_abandoned(folder: Path) -> None:
     """Remove the ``.keep`` files of processes that died; only whoever holds the writers' lock may call this."""
     for keep in folder.glob("pack-*.keep"):
@@ -330,6 +342,18 @@ def _stored(data: bytes) -> bytes:
         part = data[start : start + _BLOCK]
         pieces += [struct.pack("<BHH", start + _BLOCK >= size, len(part), len(part) ^ _BLOCK), part]
     return b"".join([*pieces, _CHECK.pack(zlib.adler32(data))])
+
+
+def _tightened(entry: bytes) -> bytes | None:
+    """Return an entry compressed, ``None`` where it is so already, is a tree, or would not be smaller."""
+    start = 1
+    while entry[start - 1] & 0x80:
+        start += 1
+    # a zlib stream whose first block is the last one and stands as it is
+    if entry[start] != 0x78 or entry[start + 2] & 7 != 1 or (entry[0] >> 4) & 7 == KINDS["tree"]:
+        return None
+    tight = entry[:start] + _deflate(entry[start + 7 : -4])
+    return tight if len(tight) < len(entry) else None
 
 
 def _whole(kind: int, data: bytes, level: int = 1) -> bytes:
