@@ -215,10 +215,8 @@ class Fold:
     def _trial(self, oid: str, event: codec.TrialEvent, order: Order, trial: Trial, made: CommitInfo | None) -> None:
         """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
         snapshot = self._snapshot(oid, order, made)
-        if made is not None and made.novel:
-            self._first.setdefault(oid, trial.exp_id)
-        else:
-            self._first.pop(oid, None)  # a result may have put another trial first
+        # a further trial, or a result, may put another one first
+        self._first[oid] = trial.exp_id if made is not None and made.novel else ""
         exp_id = trial.exp_id
         known = self._known(snapshot, exp_id)
         status = trial.status.value if trial.status else None
@@ -377,7 +375,7 @@ class Fold:
         return waiting[2] if waiting is not None else None
 
     def first(self, oid: str) -> str | None:
-        """Return the exp id of the first trial on a snapshot that waits to be written, where that is sure."""
+        """Return the first exp id on a snapshot, empty where only the tables can say; ``None`` where no trial waits."""
         return self._first.get(oid)
 
     def awaits_member(self, cohort: str) -> bool:

@@ -174,9 +174,12 @@ class Index:
 
     def first_exp_id(self, oid: str) -> str | None:
         """Return the exp id of the first trial on a snapshot; what waits to be written is left waiting if it can."""
-        if self._fold is not None and (exp_id := self._fold.first(oid)) is not None:
-            return exp_id
-        row = self.one(
+        waiting = self._fold.first(oid) if self._fold is not None else None
+        if waiting:
+            return waiting
+        if waiting is not None:
+            self._write_out()
+        row = self._first_of(
             "SELECT exp_id FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?) "
             "ORDER BY clock, writer LIMIT 1",
             oid,

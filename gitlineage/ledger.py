@@ -399,6 +399,7 @@ class Ledger:
         if touched or opened or not self._memory.has_best(self._index.generation):
             self._settle()
             derived.update(self.repo, self._views, sorted(self._views.shown(touched)), sorted(opened))
+            self._memory.best_in(self._views)
 
     def lock_is_free_within(self, seconds: float) -> bool:
         """Whether no other process is recording, or ends in time; for those who would rather not than wait."""

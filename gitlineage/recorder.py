@@ -77,6 +77,14 @@ class Memory:
         self.best_of = -1
         """The index's generation in which that is the best trial."""
 
+    def best_in(self, views: Views) -> Trial | None:
+        """Return the best trial; the index is asked again only after something that may have made it another one."""
+        if self.best_of != views.index.generation:
+            text = views.best_row()
+            self.best = read_row(text) if text is not None else None
+            self.best_of = views.index.generation
+        return self.best
+
     def has_best(self, generation: int) -> bool:
         """Whether the best trial is known, and is one that only a better one replaces."""
         return self.best_of == generation and self.best is not None and self.best.status in _ELIGIBLE
@@ -158,19 +166,7 @@ class Recorder:
             self.landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}", None, made)
         else:
             self._add_trial(oid, row, saw=self._session_before(row), made=made)
-        return Snapshot(
-            oid=CommitOid(oid),
-            tree=TreeOid(tree),
-            parents=tuple(map(CommitOid, oids)),
-            roles={parent: role for parent, role in known_roles.items() if parent in oids},
-            inspirations=others,
-            cohort=cohort,
-            subject=subject(said),
-            author=author,
-            time=stamp(moment),
-            writer=self.landing.writer,
-            trials=(row,) if row else (),
-        )
+        return self._recorded(made, row, others)
 
     def record(self, rev: Id, trial: Trial, revise: bool) -> tuple[str, str]:
         """Record a row on a commit, and return the commit's oid and the row's exp id."""
@@ -207,9 +203,26 @@ class Recorder:
         self._add_trial(oid, row, saw=self._session_before(row))
         return oid, row.exp_id
 
-    def append(self, trial: Trial, parents: Sequence[Id] | None, root: Path) -> str:
+    def _recorded(self, made: CommitInfo, row: Trial | None, inspirations: tuple[CommitOid, ...] = ()) -> Snapshot:
+        """Return a commit that this landing made and recorded, as the index will tell of it."""
+        told = made.trailers or Trailers()
+        return Snapshot(
+            oid=CommitOid(made.oid),
+            tree=TreeOid(made.tree),
+            parents=tuple(map(CommitOid, made.parents)),
+            roles={parent: role for parent, role in told.roles if parent in made.parents},
+            inspirations=inspirations,
+            cohort=told.cohort or None,
+            subject=subject(made.message),
+            author=made.author,
+            time=stamp(made.time),
+            writer=self.landing.writer,
+            trials=(row,) if row else (),
+        )
+
+    def append(self, trial: Trial, parents: Sequence[Id] | None, root: Path) -> Snapshot:
         """
-        Write a snapshot for a row alone, record it, and return its oid.
+        Write a snapshot for a row alone, record it, and return it.
 
         The same row gives the same oid on every machine: the author is the specialist and the date the row's own.
         """
@@ -217,13 +230,14 @@ class Recorder:
             trial = trial.replace(exp_id=self._next_exp_id())
         known = self.known_row(trial)
         if known is not None:
-            return known
+            return self._views.snapshot(known)
         named = self.parents_of(trial) if parents is None else [resolve(self._views, each) for each in parents]
         row = Row(trial=trial, tree=folder_tree(self._repo, trial, root))
         self._encodable(trial)
         oid = self.write_row(row, list(dict.fromkeys(named)), self._moment(trial))
+        made, is_new = self._made[oid], self._views.tree(oid) is None
         self.add_row(oid, row)
-        return oid
+        return self._recorded(made, trial) if is_new else self._views.snapshot(oid)
 
     def write_row(self, row: Row, parents: Sequence[str], moment: datetime) -> str:
         """Write the snapshot of a row, without recording it."""
@@ -448,7 +462,7 @@ class Recorder:
 
     def _against_best(self, trial: Trial) -> dict[str, str]:
         """Return the cells that compare a row with the best so far (semantics 16)."""
-        best = self._best_trial()
+        best = self._memory.best_in(self._views)
         if best is None or best.exp_id == trial.exp_id:
             return {}
         found = {} if trial.baseline_exp else {"baseline_exp": best.exp_id}
@@ -458,15 +472,6 @@ class Recorder:
         if scored and score is not None and record is not None and not trial.text("delta_vs_best"):
             found["delta_vs_best"] = f"{score - record:+.6f}"
         return found
-
-    def _best_trial(self) -> Trial | None:
-        """Return the best trial; the index is asked again only after a row that may be another one."""
-        memory, generation = self._memory, self._views.index.generation
-        if memory.best_of != generation:
-            text = self._views.best_row()
-            memory.best = read_row(text) if text is not None else None
-            memory.best_of = generation
-        return memory.best
 
     def _hold_against_best(self, trial: Trial, revised: bool) -> None:
         """Know the best trial after another one was recorded; the index is asked where that does not say it."""

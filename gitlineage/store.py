@@ -196,7 +196,7 @@ class LineageStore(Catalogues, Histories):
         if trial.status is None:
             raise InvalidTrial("status", None, "an appended row needs one")
         ids = None if parents is None else tuple(parents)
-        return self._write(lambda recorder: self._views.snapshot(recorder.append(trial, ids, self.root)))
+        return self._write(lambda recorder: recorder.append(trial, ids, self.root))
 
     def folder_tree(self, trial: Trial, root: Path | None) -> str | None:
         """Return the tree of the folder that a row's ``snapshot_path`` names below a root, where it is there."""

@@ -1,4 +1,4 @@
-"""Everything that a store answers, as one value to compare; no test is here."""
+"""Everything that a store answers or an index says, as one value to compare; no test is here."""
 
 import tempfile
 from pathlib import Path
@@ -8,7 +8,35 @@ import msgspec
 
 from gitlineage import LineageStore
 from gitlineage.boards import write_board
+from gitlineage.index import Index
 from gitlineage.tables import export_tsv
+
+TABLES = (
+    "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots ORDER BY 1",
+    "SELECT s.oid, g.pos, g.parent FROM git_parents g JOIN snapshots s ON s.id = g.child ORDER BY 1, 2",
+    "SELECT c.oid, p.oid, l.pos FROM links l JOIN snapshots c ON c.id = l.child JOIN snapshots p ON p.id = l.parent "
+    "ORDER BY 1, 2",
+    "SELECT s.oid, t.exp_id, t.status, t.specialist, t.parent_cell, t.rank, t.row, t.raw, t.saw, t.clock, t.writer, "
+    "t.last_clock, t.last_writer FROM trials t JOIN snapshots s ON s.id = t.snapshot ORDER BY 1, 2",
+    "SELECT * FROM cohorts ORDER BY 1",
+    "SELECT * FROM sessions ORDER BY 1",
+    "SELECT * FROM tables ORDER BY 1, 2",
+    "SELECT i.name, s.oid, i.source, i.document, i.file, i.stub, i.clock, i.writer FROM imported i "
+    "JOIN snapshots s ON s.id = i.snapshot ORDER BY 1, 2",
+    "SELECT * FROM relation_events ORDER BY 1, 2, 3, 4, 5",
+    "SELECT * FROM relations ORDER BY 1, 2, 3, 4, 5",
+    "SELECT * FROM entries ORDER BY 1, 2",
+    "SELECT * FROM usage ORDER BY 1, 2",
+    "SELECT * FROM forges ORDER BY 1",
+    "SELECT * FROM problems ORDER BY 1, 2, 3",
+    "SELECT * FROM rewrites ORDER BY 1, 2",
+    "SELECT * FROM meta ORDER BY 1",
+)
+
+
+def dump(index: Index) -> list:
+    """Everything an index says, without the numbers it gives to rows."""
+    return [index.rows(sql) for sql in TABLES]
 
 
 def answers(store: LineageStore) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def test_a_batch_is_as_its_steps_one_by_one(steps):
             for step in steps:
                 assert do(single, step, one) == do(batch, step, two), step
                 best = batch.views().best()
-                known = batch._recorder()._best_trial()
+                known = batch._memory.best_in(batch.views())
                 assert known == (best.trial if best else None)
                 assert told(single, one) == told(batch, two)
         assert told(single, one) == told(batch, two)
