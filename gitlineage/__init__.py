@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitlineage.bisecting import Bisection
     from gitlineage.blame import Blame, Regression
     from gitlineage.chronicle import AuditEntry, LineageEvent
+    from gitlineage.current import Watcher
     from gitlineage.errors import (
         Ambiguous,
         BadFiles,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
         UnsupportedRepository,
     )
     from gitlineage.inferring import Inferred
-    from gitlineage.ledger import Watcher
     from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
     from gitlineage.relation import EvolutionStep, Relationship, RelationType
     from gitlineage.store import LineageStore

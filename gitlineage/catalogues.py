@@ -12,9 +12,9 @@ import msgspec
 
 from gitlineage import forging, impact
 from gitlineage.catalogue import CatalogEntry, EntryStatus, ForgePhase, ForgeRecord, ImpactReport
+from gitlineage.current import reading
 from gitlineage.errors import StorageError
 from gitlineage.impact import Subtype
-from gitlineage.ledger import reading
 from gitlineage.names import Id, resolve
 from gitlineage.recorder import Recorder
 from gitlineage.relations import Relations

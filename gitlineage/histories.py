@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Self
 
+from gitlineage.current import reading
 from gitlineage.errors import Invalid
 from gitlineage.journal import Recorded
-from gitlineage.ledger import Ledger, reading
+from gitlineage.ledger import Ledger
 from gitlineage.models import Snapshot
 from gitlineage.names import Id, Moment, moment_of, resolve
 from gitlineage.times import parse_time

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitlineage import kinship, relating
+from gitlineage.current import reading
 from gitlineage.errors import Invalid
-from gitlineage.ledger import Ledger, reading
+from gitlineage.ledger import Ledger
 from gitlineage.models import AncestryNode, CommitOid
 from gitlineage.names import Id, resolve
 from gitlineage.recorder import Recorder

@@ -14,11 +14,11 @@ import msgspec
 from gitlineage import codec, index, queries, signing
 from gitlineage.adoption import Adopted, adopt
 from gitlineage.catalogues import Catalogues
+from gitlineage.current import reading
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.histories import Histories
 from gitlineage.index import Index, read_row
 from gitlineage.journal import is_archive
-from gitlineage.ledger import reading
 from gitlineage.models import (
     AncestryNode,
     Cohort,

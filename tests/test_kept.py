@@ -74,7 +74,9 @@ def act(store: LineageStore, what: str, number: int, commits: Sequence[str]) -> 
     row = Trial(status=("keep", "discard", "crash")[number % 3], core_metric=1.0 + number % 4, specialist="ann")
     files = {"f": b"%d" % number}
     if what == "commit":
-        store.commit(files, parents + ([views[number % 2 % len(views)].oid] if number % 5 == 0 and views else []), trial=row)
+        store.commit(
+            files, parents + ([views[number % 2 % len(views)].oid] if number % 5 == 0 and views else []), trial=row
+        )
     elif what == "named":
         store.commit(files, parents, trial=row.replace(exp_id=f"00{number % 4}"))
     elif what == "again" and seen:

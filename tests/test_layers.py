@@ -48,7 +48,7 @@ LAYERS: list[list[str]] = [
     ["views", "landing"],
     ["names", "queries", "derived", "prompts", "search", "strides"],
     ["recorder", "kinship", "verify", "adoption", "blame", "bisecting", "chronicle"],
-    ["relating", "diagrams", "inferring"],
+    ["current", "relating", "diagrams", "inferring"],
     ["forging"],
     ["ledger", "impact"],
     ["rehome", "consolidation"],

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from gitlineage.cli import output
-from gitlineage.ledger import Watcher
+from gitlineage.current import Watcher
 
 _PROGRESS = re.compile(r"[^\r\n]*:\s+\d+%[^\r\n]*[\r\n]+")
 

@@ -1,0 +1,372 @@
+"""
+An open repository as it stands: its index kept current with the writers' refs, and whole; nobody records here.
+
+Layer 14. Everything that can go wrong around reading is here: a damaged or deleted index, one that cannot be written, a
+ref that went back, what another program's write dropped from this clone's ref.
+"""
+
+import copy
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from gitlineage import codec, derived, index
+from gitlineage.errors import InThePast, StorageError
+from gitlineage.gitformats import Identity
+from gitlineage.gitrepo import GitRepo, find_repository, init_repository
+from gitlineage.index import Damaged, Index
+from gitlineage.journal import Journal, Recorded, check_writer, is_archive
+from gitlineage.landing import Landing, WriterLock
+from gitlineage.recorder import Memory
+from gitlineage.views import Views
+
+_TOLD = 5
+_COUNTED = ("trials", "snapshots")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Watcher:
+    """What a store tells while it works; this one listens to nothing, the command line's prints."""
+
+    def note(self, text: str) -> None:
+        """Hear something worth knowing, in one line."""
+
+    def advance(self, doing: str, count: int, total: int = 0) -> None:
+        """Hear that so many more are done, of how many where that is known."""
+
+    def overhear(self) -> Callable[[str], None] | None:
+        """Return what is to hear git's own progress in a transfer, ``None`` for nobody."""
+        return None
+
+
+def reading(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate[Any, P], R]":
+    """Bring the index up to date before a question, and rebuild it where it turns out to be damaged."""
+
+    @wraps(method)
+    def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            self.refresh()
+            return method(self, *args, **kwargs)
+        except Damaged as error:
+            self._rebuild(f"the index is damaged ({error})")
+            return method(self, *args, **kwargs)
+
+    return wrapper
+
+
+class Current:
+    """An open repository and its index; `LineageStore` says what the arguments mean."""
+
+    _past = ""
+    """Which past moment this store shows, in words; empty for the present."""
+
+    _until: Callable[[Recorded], bool] | None = None
+    """The rule that lets through the events up to that moment."""
+
+    _trusted: Index | None = None
+    """The trusted writers' events alone, once they were asked for."""
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        writer: str | None = None,
+        identity: tuple[str, str] | None = None,
+        clock: Callable[[], datetime] | None = None,
+        create: bool = True,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.root = Path(root)
+        if create and find_repository(self.root) is None:
+            init_repository(self.root)
+        self.repo = GitRepo(self.root)
+        self.journal = Journal(self.repo)
+        self.watcher = watcher or Watcher()
+        self._writer = self.successor(check_writer(writer)) if writer else None
+        self._identity = Identity(*identity) if identity else None
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._folder = self.repo.commondir / "lineage"
+        self._lock = WriterLock(self._folder / "lock")
+        self._landing: Landing | None = None
+        self._use(self._open_index())
+
+    def close(self) -> None:
+        """Close the index; the store opens it again when it is used."""
+        self._index.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- settings ------------------------------------------------------------------------------------------
+
+    @property
+    def writer(self) -> str:
+        """The name of this clone's writer; made up and kept in git's configuration where there is none."""
+        if self._writer is None:
+            self._writer = self.repo.config("lineage.writer")
+        if self._writer is None:
+            self.check_present()
+            with self._lock():
+                self._writer = GitRepo(self.root).config("lineage.writer") or self._new_writer()
+        return check_writer(self._writer)
+
+    def own_writer(self) -> str | None:
+        """Return the name of this clone's writer as it is now, ``None`` where there is none yet."""
+        repo = GitRepo(self.root)
+        name = self._writer or repo.config("lineage.writer")
+        self._writer = self.successor(name, repo) if name else None
+        return self._writer
+
+    def successor(self, writer: str, repo: GitRepo | None = None) -> str:
+        """Return the name under which a writer of this clone goes on; its own, unless that was in use twice."""
+        seen = {writer}
+        while (new := (repo or self.repo).config(f"lineage.{writer}.successor")) and new not in seen:
+            writer = check_writer(new)
+            seen.add(writer)
+        return writer
+
+    def committer(self) -> Identity:
+        """Return who commits here."""
+        return self._who()
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether a batch is open."""
+        return self._landing is not None
+
+    def holding(self) -> AbstractContextManager[None]:
+        """Wait for the writers' lock and hold it."""
+        self.check_present()
+        return self._lock()
+
+    def recorded_by(self, writer: str, tip: str) -> tuple[int, int] | None:
+        """Return how many trials and snapshots a writer recorded; ``None`` where the index stands elsewhere."""
+        if is_archive(writer) or self._index.tips().get(writer) != tip:
+            return None
+        counts = [self._index.one(f"SELECT count(*) FROM {name} WHERE writer = ?", writer) for name in _COUNTED]
+        return int(counts[0][0]), int(counts[1][0])
+
+    def _new_writer(self) -> str:
+        who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self._who().name.lower())
+        name = "-".join(filter(None, who.split("-")))[:40] or "writer"
+        writer = f"{name}-{secrets.token_hex(3)}"
+        self.repo.set_config("lineage.writer", writer)
+        return writer
+
+    def _who(self) -> Identity:
+        return self._identity or self.repo.identity()
+
+    def now(self) -> datetime:
+        """Return what the time is, by the clock that the store was opened with."""
+        return self._clock()
+
+    # -- the past ------------------------------------------------------------------------------------------
+
+    def check_present(self) -> None:
+        """
+        Refuse to go on in a store that shows the past.
+
+        Raises:
+            InThePast: this one does.
+        """
+        if self._past:
+            raise InThePast(self._past)
+
+    def as_of(self, until: Callable[[Recorded], bool], told: str) -> Self:
+        """
+        Return a store that answers as this one did at a past moment, and records nothing.
+
+        Args:
+            until: the rule that lets through the events up to that moment.
+            told: which moment that is, in words.
+        """
+        past = copy.copy(self)
+        past._past, past._until = told, self.let_through(until)
+        past._landing = past._trusted = None
+        past._use(index.build(self.repo, self.journal, self.journal.tips(), past._until))
+        return past
+
+    def let_through(self, rule: Callable[[Recorded], bool]) -> Callable[[Recorded], bool]:
+        """Return a rule that lets through what another one does, as long as it is not after this store's moment."""
+        own = self._until
+        return rule if own is None else lambda found: own(found) and rule(found)
+
+    # -- the index -----------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
+        self._catch_up(behind=False)
+
+    def _catch_up(self, *, behind: bool) -> None:
+        """
+        Know what is on the writers' refs.
+
+        Args:
+            behind: whether this store's own landings may go on waiting in memory, instead of in the index's file.
+        """
+        if self._landing is not None or self._past:
+            return
+        try:
+            if os.getpid() != self._process or self._index.is_replaced():
+                self._use(self._open_index())
+                self.own_writer()
+            if behind:
+                self._index.holds()
+            else:
+                self._settle()
+            if self.journal.tips() == self._index.tips():
+                return
+            self._fold()
+        except Damaged as error:
+            self._rebuild(f"the index is damaged ({error})")
+
+    def _settle(self) -> None:
+        """Write into the index's file what waits in memory."""
+        try:
+            self._index.settle()
+        except sqlite3.OperationalError as error:
+            self._use_memory(error)
+
+    def reindex(self) -> int:
+        """Throw the index and the derived refs away, build them anew, and return the number of trials."""
+        self.check_present()
+        self._rebuild(None)
+        return self._views.total()
+
+    def problems(self) -> list[tuple[str, str, str]]:
+        """Return writer, commit and reason of every note line that is no event; they are skipped, never deleted."""
+        self.refresh()
+        return [tuple(row) for row in self._index.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")]
+
+    def _open_index(self) -> Index:
+        path = self._folder / "index.sqlite3"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return Index(self.repo, path)
+        except Damaged as error:
+            self.watcher.note(f"the index is unusable ({error}): rebuilding it")
+            with self._lock():
+                index.delete(path)
+                return Index(self.repo, path)
+        except (OSError, sqlite3.OperationalError):
+            return Index(self.repo, None)
+
+    def _fold(self) -> None:
+        try:
+            folded = self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+        except sqlite3.OperationalError as error:
+            self._use_memory(error)
+            return
+        if not folded:
+            self._recover_dropped()
+            self._rebuild("a writer's ref went back")
+            return
+        self._after_folding()
+        self._tell_problems()
+
+    def _recover_dropped(self) -> None:
+        """
+        Record again what another program's write dropped from this clone's ref.
+
+        Git's own notes commands move a ref without looking where it stands, so one that races with a landing can
+        undo it. A ref that was set back on purpose, to a commit of its own past, is left there.
+        """
+        writer = self.own_writer()
+        old = self._index.tips().get(writer or "")
+        with self._lock(), self.repo.packing():
+            new = self.journal.tips().get(writer or "")
+            if writer is None or old is None or new is None or not self.repo.exists(old):
+                return
+            if self.journal.is_ahead(new, old) or self.journal.is_ahead(old, new):
+                return
+            kept = {(found.oid, codec.encode(found.event)) for found in self.journal.events(writer, new)}
+            had = list(self.journal.events(writer, old))
+            dropped = [found for found in had if (found.oid, codec.encode(found.event)) not in kept]
+            dropped.sort(key=lambda found: found.event.clock)
+            if dropped:
+                said = f"Record {len(dropped)} events again that another program dropped"
+                lines = [(found.oid, codec.encode(found.event)) for found in dropped]
+                clock = max(dropped[-1].event.clock, self.journal.clock(new))
+                kept_alive = self.journal.kept(old, self.journal.fork(old, new))
+                self.journal.land(
+                    writer,
+                    new,
+                    lines,
+                    clock=clock,
+                    subject=said,
+                    identity=self._who(),
+                    moment=self._clock(),
+                    keep=[oid for oid in kept_alive if self.repo.exists(oid)],
+                )
+                self.watcher.note(f"another program's write dropped {len(dropped)} events: recorded them again")
+
+    def _rebuild(self, why: str | None) -> None:
+        if self._landing is not None:
+            raise StorageError(f"{why} in the middle of a write; nothing was recorded, try again")
+        if why is not None:
+            self.watcher.note(f"{why}: rebuilding it from the notes")
+        path = self._index.path
+        self._index.close()
+        if path is None:
+            self._use(Index(self.repo, None))
+        else:
+            with self._lock():
+                index.delete(path)
+                self._use(self._open_index())
+        try:
+            self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+            derived.rebuild(self.repo, self._views)
+        except (Damaged, sqlite3.OperationalError) as error:
+            self._use_memory(error)
+            derived.rebuild(self.repo, self._views)
+        self._forget_changes()
+        self._tell_problems()
+
+    def _tell_problems(self) -> None:
+        """Name the note lines that were skipped since the last word about them."""
+        skipped, self._index.skipped = self._index.skipped, []
+        for found in skipped[:_TOLD]:
+            self.watcher.note(f"skipped a note line of {found.writer} on {found.oid[:12]}: {found.reason}")
+        if len(skipped) > _TOLD:
+            self.watcher.note(f"skipped {len(skipped) - _TOLD} more note lines; `gitlineage show` tells where")
+
+    def _use_memory(self, error: Exception) -> None:
+        """Go on without a file where the index cannot be written: on a read-only or full disk."""
+        self.watcher.note(f"the index cannot be written ({error}): reading the notes into memory")
+        self._use(index.build(self.repo, self.journal, self.journal.tips()))
+
+    def _use(self, new: Index) -> None:
+        self._process = os.getpid()
+        self._index = new
+        self._views = Views(new, self.repo)
+        self._memory = Memory(self.repo)
+
+    def _forget_changes(self) -> tuple[set[int], set[str], bool]:
+        """Return which trials and cohorts changed and whether all of them did, and begin anew."""
+        found = self._index.touched, self._index.opened, self._index.built
+        self._index.touched, self._index.opened, self._index.built = set(), set(), False
+        return found
+
+    def _after_folding(self) -> None:
+        touched, opened, built = self._forget_changes()
+        if built:
+            derived.rebuild(self.repo, self._views)
+            return
+        if touched or opened or not self._memory.has_best(self._index.generation):
+            self._settle()
+            derived.update(self.repo, self._views, sorted(self._views.shown(touched)), sorted(opened))
+            self._memory.best_in(self._views)
+
+    def lock_is_free_within(self, seconds: float) -> bool:
+        """Whether no other process is recording, or ends in time; for those who would rather not than wait."""
+        return self._landing is not None or self._lock.is_free_within(seconds)
