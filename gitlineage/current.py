@@ -23,7 +23,7 @@ from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.index import Damaged, Index
 from gitlineage.journal import Journal, Recorded, check_writer, is_archive
 from gitlineage.landing import Landing, WriterLock
-from gitlineage.recorder import Memory
+from gitlineage.rules import Memory
 from gitlineage.views import Views
 
 _TOLD = 5

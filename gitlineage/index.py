@@ -1,13 +1,13 @@
 """
-The index's file: opened, asked, brought up to date, deleted; a cache, never the truth.
+The index: what was folded, asked and brought up to date; a cache, never the truth, and not how SQLite keeps it.
 
-Layer 10. It may be deleted at any time. `FORMAT_VERSION` and the writers' tips say whether it is current; an index in
-memory is the same thing without a file.
+Layer 10. The writers' tips say whether it is current. What single landings fold waits in memory, with what landed
+before, until somebody asks this store for it or enough has come together: that is a third of what recording a trial
+costs, and other processes read it from the notes, as they would read anybody's. Whoever finds that another process has
+written to the file meanwhile forgets what waited and reads that from the notes, too.
 """
 
-import os
 import re
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -15,22 +15,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gitlineage.errors import Invalid, LineageError
+from gitlineage.database import Damaged, Database, damage, delete, ours
+from gitlineage.errors import LineageError
 from gitlineage.fold import WAITING, Fold, read_row
 from gitlineage.gitformats import CommitInfo
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Journal, Problem, Recorded
 from gitlineage.links import Links
 from gitlineage.models import Task
-from gitlineage.schema import FORMAT_VERSION, INDEX_NAMES, INDEXES, TABLE_NAMES, TABLES
+from gitlineage.schema import FORMAT_VERSION, INDEX_NAMES, INDEXES
 from gitlineage.state import State, read_state
 from gitlineage.trial import Trial
-
-_CACHE = 256 * 1024
-"""Pages that SQLite may hold in memory (KiB), so that a large landing is not read back while it is written."""
-
-_AHEAD = 4000
-"""Pages of the write-ahead log after which SQLite moves them into the file, which waits for the disk."""
 
 _WAIT = 32
 """Landings that wait in memory at most; another process reads as many from the notes before it is up to date."""
@@ -39,15 +34,11 @@ _TELL = 500
 """Events between two words about how far a build is."""
 
 
-class Damaged(Exception):
-    """The index's file is not what it should be; whoever sees this rebuilds it."""
-
-
 class Overtaken(Exception):
     """Somebody else wrote to the file before what waited could be written; whoever sees this starts over."""
 
 
-class Index:
+class Index(Database):
     """
     The folded events of one repository.
 
@@ -61,8 +52,8 @@ class Index:
     """
 
     def __init__(self, repo: GitRepo, path: Path | None) -> None:
+        super().__init__(path)
         self._repo = repo
-        self.path = path
         self._fold: Fold | None = None
         self.touched: set[int] = set()
         self.opened: set[str] = set()
@@ -71,55 +62,15 @@ class Index:
         self._known: tuple[int, State] | None = None
         self.generation = 0
         """Another number whenever something else may have been folded than this store's own landings."""
-        self._process = os.getpid()
         self._inside = False
         self._begun = False
         self._waiting = 0
-        self._file = _file_behind(path) if path is not None else None
-        self._link = str(path)
-        self.connection = sqlite3.connect(self._file or ":memory:", isolation_level=None, timeout=30)
-        try:
-            self._prepare()
-        except BaseException:
-            self.connection.close()
-            raise
-
-    def _prepare(self) -> None:
-        with _damage():
-            self.connection.execute("PRAGMA journal_mode = WAL")
-            self.connection.execute("PRAGMA synchronous = NORMAL")
-            self.connection.execute("PRAGMA temp_store = MEMORY")
-            self.connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-            self.connection.execute(f"PRAGMA wal_autocheckpoint = {_AHEAD}")
-            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
-            tables = {
-                name for (name,) in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            }
-            if version == FORMAT_VERSION and (missing := TABLE_NAMES - tables):
-                raise Damaged(f"no such table: {', '.join(sorted(missing))}")
-            if version == FORMAT_VERSION:
-                return
-            if version or self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                raise Damaged(f"it has format {version}, this program writes {FORMAT_VERSION}")
-            self.connection.execute("BEGIN IMMEDIATE")
-            if self.connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in (*TABLES, *INDEXES):
-                    self.connection.execute(statement)
-                self.connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-            self.connection.execute("COMMIT")
-
-    def is_replaced(self) -> bool:
-        """Whether another file stands at the index's place by now, because it was deleted or rebuilt."""
-        try:
-            return self._file is not None and os.readlink(self._link) != self._file.name
-        except OSError:
-            return True
 
     def close(self) -> None:
         """Write what waits, where that can be done, and close the file."""
         with suppress(Damaged, sqlite3.Error):
             self.settle()
-        self.connection.close()
+        super().close()
 
     # -- asking --------------------------------------------------------------------------------------------
 
@@ -130,7 +81,7 @@ class Index:
                 self._write_out()
             return self.connection.execute(sql, values).fetchall()
         except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise _ours(error) from error
+            raise ours(error) from error
 
     def one(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, or ``None``."""
@@ -139,7 +90,7 @@ class Index:
                 self._write_out()
             return self.connection.execute(sql, values).fetchone()
         except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise _ours(error) from error
+            raise ours(error) from error
 
     def tips(self) -> dict[str, str]:
         """Return the writers' tips that the index has folded."""
@@ -152,7 +103,7 @@ class Index:
         try:
             written = [oid for (oid,) in self.connection.execute(sql, (exp_id,))]
         except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise _ours(error) from error
+            raise ours(error) from error
         return list(dict.fromkeys([*written, *self._fold.waiting(exp_id)])) if self._fold is not None else written
 
     def members(self, cohort: str) -> list[str]:
@@ -163,13 +114,13 @@ class Index:
         try:
             return [oid for (oid,) in self.connection.execute(sql, (cohort,))]
         except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise _ours(error) from error
+            raise ours(error) from error
 
     def tree(self, oid: str) -> str | None:
         """Return the tree of a snapshot; what waits to be written is left waiting."""
         if self._fold is not None and (tree := self._fold.tree(oid)) is not None:
             return tree
-        row = self._first_of("SELECT tree FROM snapshots WHERE oid = ?", oid)
+        row = self.first("SELECT tree FROM snapshots WHERE oid = ?", oid)
         return str(row[0]) if row else None
 
     def first_exp_id(self, oid: str) -> str | None:
@@ -179,19 +130,12 @@ class Index:
             return waiting
         if waiting is not None:
             self._write_out()
-        row = self._first_of(
+        row = self.first(
             "SELECT exp_id FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?) "
             "ORDER BY clock, writer LIMIT 1",
             oid,
         )
         return str(row[0]) if row else None
-
-    def _first_of(self, sql: str, *values: object) -> Any:
-        """Return the first row of a query, whatever waits."""
-        try:
-            return self.connection.execute(sql, values).fetchone()
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise _ours(error) from error
 
     def has_exp_id(self, exp_id: str) -> bool:
         """Whether any trial has this exp id; what waits to be written is left waiting."""
@@ -200,7 +144,7 @@ class Index:
                 return True
             if self._fold.is_beyond(exp_id):
                 return False
-        return self._first_of("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
+        return self.first("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
 
     @property
     def confusing(self) -> bool:
@@ -219,7 +163,7 @@ class Index:
         return self._fold.highest if self._fold is not None else self._asked().highest
 
     def _highest_after(self, prefix: str) -> int:
-        row = self._first_of("SELECT highest FROM numbered WHERE prefix = ?", prefix)
+        row = self.first("SELECT highest FROM numbered WHERE prefix = ?", prefix)
         return max(int(row[0]) if row else -1, self._fold.highest_after(prefix) if self._fold is not None else -1)
 
     @property
@@ -248,7 +192,7 @@ class Index:
         return self._fold.task if self._fold is not None else self._asked().task
 
     def _asked(self) -> State:
-        with _damage():
+        with damage():
             return self._whole_state()
 
     # -- folding -------------------------------------------------------------------------------------------
@@ -298,7 +242,7 @@ class Index:
         Raises:
             sqlite3.OperationalError: the file cannot be written.
         """
-        if self._fold is None or self._inside or self._process != os.getpid():
+        if self._fold is None or self._inside or self.is_inherited:
             return
         fold = self._fold
         with suppress(Overtaken), self._undone_on_error():
@@ -369,7 +313,7 @@ class Index:
                 with suppress(sqlite3.Error):
                     self.connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error | UnicodeEncodeError):
-                raise _ours(error) from error
+                raise ours(error) from error
             raise
         finally:
             self._inside = False
@@ -484,65 +428,10 @@ def build(
     return index
 
 
-def delete(path: Path) -> None:
-    """Delete an index; whoever has it open keeps what it has until its next look."""
-    path.unlink(missing_ok=True)
-    for pattern in (f"{path.stem}-*{path.suffix}*", f".{path.stem}-*.link"):
-        for old in path.parent.glob(pattern):
-            old.unlink(missing_ok=True)
-
-
-def _file_behind(path: Path) -> Path:
-    """
-    Return the file that an index's name stands for, a new one where it stands for none.
-
-    The name is a symbolic link to a file that is never used twice: SQLite finds its write-ahead log by name, and two
-    generations of an index under one name would read each other's.
-    """
-    found = _target(path)
-    if found is not None and found.exists():
-        return found
-    new = path.with_name(f"{path.stem}-{secrets.token_hex(6)}{path.suffix}")
-    if path.exists() and not path.is_symlink():
-        path.rename(new)  # a copy of the repository that followed the link
-    link = path.with_name(f".{new.name}.link")
-    link.symlink_to(new.name)
-    link.replace(path)
-    return new
-
-
-def _target(path: Path) -> Path | None:
-    try:
-        return path.with_name(os.readlink(path))
-    except OSError:
-        return None
-
-
 @lru_cache(maxsize=512)
 def _asks_what_waits(sql: str) -> bool:
     """Whether a query reads a table whose new rows may wait in memory."""
     return not WAITING.isdisjoint(re.findall(r"\w+", sql))
-
-
-@contextmanager
-def _damage() -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
-    try:
-        yield
-    except (sqlite3.Error, UnicodeEncodeError) as error:
-        raise _ours(error) from error
-
-
-def _ours(error: Exception) -> Exception:
-    """Tell a broken file, which can be rebuilt, from one that is busy, full or read-only, and from bad text."""
-    if isinstance(error, UnicodeEncodeError):
-        return Invalid(f"this is not valid Unicode text: {error}")
-    if isinstance(error, sqlite3.OperationalError):
-        broken = any(word in str(error) for word in ("no such table", "no such column", "malformed"))
-        return Damaged(str(error)) if broken else error
-    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
-        return error
-    return Damaged(str(error))
 
 
 __all__ = ["FORMAT_VERSION", "Damaged", "Index", "build", "delete", "read_row"]

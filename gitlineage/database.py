@@ -1,0 +1,154 @@
+"""
+The index's file as SQLite has it: opened, found damaged, replaced, deleted; not what its tables say.
+
+Layer 2. It may be deleted at any time; `FORMAT_VERSION` says whether this program can use it. One in memory is the same
+thing without a file.
+"""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gitlineage.errors import Invalid
+from gitlineage.schema import FORMAT_VERSION, INDEXES, TABLE_NAMES, TABLES
+
+_CACHE = 256 * 1024
+"""Pages that SQLite may hold in memory (KiB), so that a large landing is not read back while it is written."""
+
+_AHEAD = 4000
+"""Pages of the write-ahead log after which SQLite moves them into the file, which waits for the disk."""
+
+
+class Damaged(Exception):
+    """The index's file is not what it should be; whoever sees this rebuilds it."""
+
+
+class Database:
+    """
+    An open file.
+
+    Args:
+        path: its name, or ``None`` for one in memory.
+
+    Raises:
+        Damaged: the file is no index of this version.
+        sqlite3.OperationalError: the file cannot be opened or written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._process = os.getpid()
+        self._file = _file_behind(path) if path is not None else None
+        self._link = str(path)
+        self.connection = sqlite3.connect(self._file or ":memory:", isolation_level=None, timeout=30)
+        try:
+            self._prepare()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        with damage():
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute("PRAGMA synchronous = NORMAL")
+            self.connection.execute("PRAGMA temp_store = MEMORY")
+            self.connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+            self.connection.execute(f"PRAGMA wal_autocheckpoint = {_AHEAD}")
+            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = {
+                name for (name,) in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
+            if version == FORMAT_VERSION and (missing := TABLE_NAMES - tables):
+                raise Damaged(f"no such table: {', '.join(sorted(missing))}")
+            if version == FORMAT_VERSION:
+                return
+            if version or self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise Damaged(f"it has format {version}, this program writes {FORMAT_VERSION}")
+            self.connection.execute("BEGIN IMMEDIATE")
+            if self.connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in (*TABLES, *INDEXES):
+                    self.connection.execute(statement)
+                self.connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            self.connection.execute("COMMIT")
+
+    def is_replaced(self) -> bool:
+        """Whether another file stands at the index's place by now, because it was deleted or rebuilt."""
+        try:
+            return self._file is not None and os.readlink(self._link) != self._file.name
+        except OSError:
+            return True
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether another process opened it, which forked this one; SQLite's files must not be written then."""
+        return self._process != os.getpid()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    def first(self, sql: str, *values: object) -> Any:
+        """Return the first row of a query, whatever waits."""
+        try:
+            return self.connection.execute(sql, values).fetchone()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise ours(error) from error
+
+
+def delete(path: Path) -> None:
+    """Delete an index; whoever has it open keeps what it has until its next look."""
+    path.unlink(missing_ok=True)
+    for pattern in (f"{path.stem}-*{path.suffix}*", f".{path.stem}-*.link"):
+        for old in path.parent.glob(pattern):
+            old.unlink(missing_ok=True)
+
+
+def _file_behind(path: Path) -> Path:
+    """
+    Return the file that an index's name stands for, a new one where it stands for none.
+
+    The name is a symbolic link to a file that is never used twice: SQLite finds its write-ahead log by name, and two
+    generations of an index under one name would read each other's.
+    """
+    found = _target(path)
+    if found is not None and found.exists():
+        return found
+    new = path.with_name(f"{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+    if path.exists() and not path.is_symlink():
+        path.rename(new)  # a copy of the repository that followed the link
+    link = path.with_name(f".{new.name}.link")
+    link.symlink_to(new.name)
+    link.replace(path)
+    return new
+
+
+def _target(path: Path) -> Path | None:
+    try:
+        return path.with_name(os.readlink(path))
+    except OSError:
+        return None
+
+
+@contextmanager
+def damage() -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except (sqlite3.Error, UnicodeEncodeError) as error:
+        raise ours(error) from error
+
+
+def ours(error: Exception) -> Exception:
+    """Tell a broken file, which can be rebuilt, from one that is busy, full or read-only, and from bad text."""
+    if isinstance(error, UnicodeEncodeError):
+        return Invalid(f"this is not valid Unicode text: {error}")
+    if isinstance(error, sqlite3.OperationalError):
+        broken = any(word in str(error) for word in ("no such table", "no such column", "malformed"))
+        return Damaged(str(error)) if broken else error
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
+        return error
+    return Damaged(str(error))
