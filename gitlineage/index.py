@@ -205,7 +205,8 @@ class Index(Database):
             behind: new trials and snapshots may wait in memory, with those of landings before, until somebody asks.
 
         Raises:
-            Overtaken: something had to be written after all, and somebody else had written to the file meanwhile.
+            Overtaken: somebody else had written to the file meanwhile, and either it matters what the file says or
+                something had to be written after all.
         """
         return self._folding(behind=behind)
 
@@ -219,7 +220,10 @@ class Index(Database):
         with self._undone_on_error():
             if not behind:
                 self._lock()
+            had = self._fold is not None
             fold = self._fold if self.holds() else None
+            if behind and had and fold is None:
+                raise Overtaken  # the file may lack what waited: whoever wrote to it may have read the refs long before
             whole = building and fold is None and self._is_empty()
             if whole:
                 for name in INDEX_NAMES:

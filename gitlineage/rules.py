@@ -97,8 +97,6 @@ class Rules:
         self._prefix = check_id_prefix(prefix) if prefix else ""
         self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
 
-    # -- rules ---------------------------------------------------------------------------------------------
-
     def _tree(self, content: Mapping[str, bytes] | Path | str | None, near: Sequence[str]) -> str:
         if isinstance(content, dict | Mapping):  # the first of them takes a tenth of the time
             return self._content.from_mapping(content, near)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from gitlineage import Duplicate, LineageStore, StorageError, Trial, index
 from gitlineage.index import Index
+from gitlineage.landing import Landing
+from gitlineage.ledger import Ledger
 from gitlineage.recorder import Recorder
 from gitlineage.worktree import Content
 
@@ -142,6 +144,28 @@ def test_a_landing_that_is_overtaken_starts_over(opened, monkeypatch):
     assert alice.cohort("opened now").members == (made.oid,)
     assert {each.exp_id for each in alice.all_trials()} == {"000", "waits", "in"}
     assert alice.journal.clock(alice.journal.tips()["alice"]) == 4
+    same_as_anew(alice)
+
+
+def test_a_reader_that_is_late_makes_no_exp_id_free_again(opened, monkeypatch):
+    """It writes what it read some landings ago, just after a landing has begun on top of what waits."""
+    alice, bob = opened(), opened("bob")
+    start(alice)
+    alice.commit({"f": b"1"}, ["000"], trial=trial("*"))
+    then = alice.journal.tips()
+    alice.commit({"f": b"2"}, ["000"], trial=trial("*"))
+    fresh = Ledger._fresh_landing
+
+    def late(store: LineageStore) -> Landing:
+        landing = fresh(store)
+        if store is alice and written(alice) == {"000"}:
+            monkeypatch.setattr(bob.journal, "tips", lambda: then)
+            assert len(bob.all_trials()) == 2
+        return landing
+
+    monkeypatch.setattr(Ledger, "_fresh_landing", late)
+    assert alice.commit({"f": b"3"}, ["000"], trial=trial("*")).exp_id == "003"
+    assert written(alice) == {"000", "001", "002", "003"}
     same_as_anew(alice)
 
 
