@@ -27,7 +27,7 @@ from gitlineage.schema import FORMAT_VERSION, INDEX_NAMES, INDEXES
 from gitlineage.state import State, read_state
 from gitlineage.trial import Trial
 
-_WAIT = 32
+_WAIT = 16
 """Landings that wait in memory at most; another process reads as many from the notes before it is up to date."""
 
 _TELL = 500

@@ -26,6 +26,9 @@ from gitlineage.recorder import Recorder
 from gitlineage.upkeep import tidy
 
 _TRIES = 10
+_ALONE = 16
+"""Landings in a row without a sign of another process, after which the index may wait again."""
+
 R = TypeVar("R")
 
 
@@ -37,6 +40,12 @@ class Ledger(Current):
 
     _author = Identity("", "")
     _desk: Recorder | None = None
+
+    _alone = _ALONE
+    """Landings since another process was last seen to write."""
+
+    _seen: int | None = None
+    """The index's generation after the last landing."""
 
     def __init__(
         self,
@@ -130,6 +139,7 @@ class Ledger(Current):
                 identity = self._author = self._who()
                 try:
                     with self._index.transaction(behind=behind):
+                        self._look_around()
                         self._landing = landing
                         if self._wanted is not None:
                             self._recorder().set_task(self._wanted)
@@ -147,6 +157,7 @@ class Ledger(Current):
             self._wanted = None
             if landing.events:
                 self._finish()
+            self._seen = self._index.generation
 
     def _finish(self) -> None:
         """Do what follows a landing and can neither undo it nor fail it."""
@@ -182,6 +193,12 @@ class Ledger(Current):
             self._rebuild(f"the index is damaged ({error})")
             return self._fresh_landing()
 
+    def _look_around(self) -> None:
+        """Take note of whether another process has written since the last landing."""
+        generation = self._index.generation
+        self._alone = self._alone + 1 if self._seen in (None, generation) else 0
+        self._seen = generation
+
     def _fresh_landing(self) -> Landing:
         writer = self.writer
         tip = self._index.tips().get(writer)
@@ -208,7 +225,8 @@ class Ledger(Current):
             return work(self._recorder())
         self.check_present()
         try:
-            with self._land(None, behind=True):
+            # where others are at work, too, they had better find the index written than read the notes
+            with self._land(None, behind=self._alone >= _ALONE):
                 return work(self._recorder())
         except (_IndexLost, Overtaken):
             with self.batch():

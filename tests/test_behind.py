@@ -111,6 +111,21 @@ def test_rules_see_what_waits(opened):
     same_as_anew(store)
 
 
+def test_nothing_waits_in_company(opened):
+    """While another process is seen to write, the index is written with each landing; a while after that it waits."""
+    alice, bob = opened(), opened("bob")
+    start(alice)
+    for at in range(4):
+        alice.append(trial(f"a{at}"))
+        bob.append(trial(f"b{at}"))
+    alice.append(trial("there"))
+    assert "there" in written(alice)
+    for at in range(30):
+        alice.append(trial(f"c{at}"))
+    assert "c29" not in written(alice)
+    same_as_anew(bob)
+
+
 def test_two_stores_that_take_turns(opened):
     """Each drops what waits when the other has written, and reads it again: nothing is lost or there twice."""
     alice, bob = opened(), opened("bob")
