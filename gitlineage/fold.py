@@ -1,29 +1,26 @@
 """
-How events become rows of the index's tables; not where events are read from or what is asked of the tables.
+How trials and snapshots become rows of the index's tables; not where events are read or what is asked of the tables.
 
 Layer 9. Every fold is commutative (the least order gives a thing its place, the greatest its state), so events may
 arrive in any order and twice. New rows wait in memory and are written many at a time.
 """
 
-import re
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from gitlineage import codec
-from gitlineage.catalogue import checked_fields
 from gitlineage.errors import CorruptEvent, LineageError
-from gitlineage.gitformats import CommitInfo
+from gitlineage.facts import Facts, as_json, insert, placed
+from gitlineage.gitformats import CommitInfo, is_oid
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Problem, Recorded
 from gitlineage.links import Fresh, Links
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import Order, Task
-from gitlineage.relation import relation_type
-from gitlineage.similarity import tokens
 from gitlineage.state import State
 from gitlineage.times import stamp
 from gitlineage.trial import Trial, pack, split_number, unpack
@@ -43,17 +40,12 @@ _REMEMBERED = 200_000
 EVERYWHERE = 0
 """What stands for all snapshots among those of which something else is said than before."""
 
-_OID = re.compile(r"[0-9a-f]{40}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-_USES = 1 << 40
-"""Uses of an artifact that one writer may have counted; the sum over all of them has to stay a number of SQLite's."""
-
 _PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
 
 
-class Fold:
+class Fold(Facts):
     """
     Folds events into one index.
 
@@ -73,7 +65,7 @@ class Fold:
         whole: bool,
         begin: Callable[[], None] = lambda: None,
     ) -> None:
-        self._db = connection
+        super().__init__(connection)
         self._repo = repo
         self._begin = begin
         self.task = state.task
@@ -81,7 +73,6 @@ class Fold:
         self.done = state.done
         self.whole = whole
         self.touched: set[int] = set()
-        self.opened: set[str] = set()
         self.skipped: list[Problem] = []
         self._links = Links(connection, repo)
         self._numbers: dict[str, int] = {}
@@ -97,7 +88,6 @@ class Fold:
         self._cohorts: set[str] = set()
         self._highest = state.highest
         self._confusing = state.confusing
-        self._related: list[tuple[str, str]] = []
         self._looked_at = 0
         self._backward = state.backward
         self._numbered: dict[str, int] = {}
@@ -133,26 +123,26 @@ class Fold:
                 case codec.SnapshotEvent():
                     self._snapshot(oid, order, made)
                 case codec.CohortEvent():
-                    self._cohort(oid, event, order)
+                    self.fold_cohort(oid, event, order)
                 case codec.TaskEvent():
                     self._task(event, order)
                 case codec.TableEvent():
-                    values = (*_key(order), _json(event.shape))
+                    values = (*placed(order), as_json(event.shape))
                     self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
                 case codec.SessionEvent():
-                    self._session(oid, event, order)
+                    self.fold_session(oid, event, order)
                 case codec.ImportedEvent():
-                    self._imported(self._snapshot(oid, order, made), event, order)
+                    self.fold_imported(self._snapshot(oid, order, made), event, order)
                 case codec.RewriteEvent():
                     self._rewrite(oid, event, order)
                 case codec.RelationAdded() | codec.RelationDeprecated():
-                    self._relation(oid, event, order)
+                    self.fold_relation(oid, event, order)
                 case codec.EntryEvent():
-                    self._entry(oid, event, order)
+                    self.fold_entry(oid, event, order)
                 case codec.UsageEvent():
-                    self._usage(oid, event, order)
+                    self.fold_usage(oid, event, order)
                 case codec.ForgeEvent():
-                    self._forge(oid, event, order)
+                    self.fold_forge(oid, event, order)
         except LineageError as error:
             self.problem(Problem(found.writer, oid, str(error)))
         if len(self._trials) + len(self._snapshots) >= _WAITING:
@@ -174,7 +164,7 @@ class Fold:
         waiting = self._snapshots.get(oid)
         if waiting is not None:
             if order < Order(*waiting[9:]):
-                self._snapshots[oid] = (*waiting[:9], *_key(order))
+                self._snapshots[oid] = (*waiting[:9], *placed(order))
                 self._looked_at = 0
             return int(waiting[0])
         known = None if made is not None and made.novel else self._number(oid)
@@ -182,7 +172,7 @@ class Fold:
             (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
             if order < Order(*place):
                 self._begin()
-                self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*_key(order), known))
+                self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*placed(order), known))
                 self._backward = True
                 self._changed.add(EVERYWHERE)
             return known
@@ -195,7 +185,7 @@ class Fold:
         if cohort is not None:
             self._cohorts.add(cohort)
         said = (subject(info.message), info.author, stamp(info.time), trailers.exp_id, cohort, roles)
-        self._snapshots[oid] = (number, oid, info.tree, *said, *_key(order))
+        self._snapshots[oid] = (number, oid, info.tree, *said, *placed(order))
         self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
         if not self.whole:
             self._fresh.append(Fresh(number, oid, info.parents, info.novel))
@@ -227,14 +217,14 @@ class Fold:
             number, place = self._next_trial, order
             self._next_trial += 1
             self._names.setdefault(exp_id, []).append(oid)
-            if len(exp_id) == 40 and _OID.fullmatch(exp_id):
+            if len(exp_id) == 40 and is_oid(exp_id):
                 self._confusing = True
             self.done += done
         else:
             number, was_done, was = known[0], known[4] is not None, Order(known[11], known[12])
             place = min(order, was) if done == was_done else (order if done else was)
             if (done, order) < (was_done, Order(known[13], known[14])):
-                self._trials[snapshot, exp_id] = (*known[:11], *_key(place), *known[13:])
+                self._trials[snapshot, exp_id] = (*known[:11], *placed(place), *known[13:])
                 return
             self.done += done and not was_done
         exp_number = _number(exp_id)
@@ -244,7 +234,7 @@ class Fold:
         elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
             self._numbered[numbered[0]] = numbered[1]
         cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), pack(trial))
-        orders = (*_key(place), *_key(order))
+        orders = (*placed(place), *placed(order))
         self._trials[snapshot, exp_id] = (number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
         if not self.whole and (known is not None or status in _SHOWN):
             self.touched.add(number)
@@ -258,97 +248,18 @@ class Fold:
         known: tuple[Any, ...] | None = self._db.execute(sql, (snapshot, exp_id)).fetchone()
         return known
 
-    def _cohort(self, oid: str, event: codec.CohortEvent, order: Order) -> None:
-        if self._is_earliest("cohorts", oid, order):
-            self.opened.add(event.name)
-            self._db.execute(
-                "INSERT OR REPLACE INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (oid, event.name, _json(event.base), _json(event.metadata), event.allow_mixed, event.at, *_key(order)),
-            )
-
-    def _session(self, oid: str, event: codec.SessionEvent, order: Order) -> None:
-        if self._is_earliest("sessions", oid, order):
-            values = (oid, event.specialist, *_key(order), event.at)
-            self._db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
-
-    def _imported(self, snapshot: int, event: codec.ImportedEvent, order: Order) -> None:
-        sql = "SELECT clock, writer FROM imported WHERE name = ? AND snapshot = ?"
-        known = self._db.execute(sql, (event.name, snapshot)).fetchone()
-        if known is None or order < Order(*known):
-            said = (event.source, event.document, event.file, event.stub)
-            values = (event.name, snapshot, *said, *_key(order))
-            self._db.execute("INSERT OR REPLACE INTO imported VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-
     def _rewrite(self, oid: str, event: codec.RewriteEvent, order: Order) -> None:
-        if not _OID.fullmatch(event.old) or event.old == oid:
+        if not is_oid(event.old) or event.old == oid:
             raise CorruptEvent(f"not an event: nothing can be rewritten from {event.old[:50]!r}")
         self._snapshot(oid, order, None)
         self._db.execute("INSERT OR IGNORE INTO rewrites VALUES (?, ?)", (oid, event.old))
-
-    def _relation(self, oid: str, event: codec.RelationAdded | codec.RelationDeprecated, order: Order) -> None:
-        """Fold one word about a relation: each ends or begins what stands at its place in the order of all of them."""
-        if not _OID.fullmatch(event.target) or event.target == oid:
-            raise CorruptEvent(f"not an event: nothing can be related to {event.target[:50]!r}")
-        added = isinstance(event, codec.RelationAdded)
-        detail = _json(event.context) if isinstance(event, codec.RelationAdded) else event.reason
-        triple = (oid, event.target, relation_type(event.relation).value)
-        self._db.execute(
-            "INSERT OR IGNORE INTO relation_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*triple, *_key(order), added, event.at, event.actor, detail),
-        )
-        said = self._db.execute(
-            "SELECT clock, writer, added, at, actor, detail FROM relation_events "
-            "WHERE source = ? AND target = ? AND type = ? ORDER BY clock, writer",
-            triple,
-        ).fetchall()
-        self._db.execute("DELETE FROM relations WHERE source = ? AND target = ? AND type = ?", triple)
-        rows: list[list[Any]] = []
-        for clock, writer, begins, at, actor, text in said:
-            is_open = bool(rows) and rows[-1][8] is None
-            if begins and not is_open:
-                rows.append([oid, triple[2], event.target, clock, writer, at, actor, text, None, None, None])
-            elif not begins and is_open:
-                rows[-1][8:] = [at, actor, text]
-        _insert(self._db, "INSERT INTO relations", 11, rows)
-        self._related.append((oid, event.target))
-
-    def _entry(self, oid: str, event: codec.EntryEvent, order: Order) -> None:
-        for field, value in checked_fields(event.fields).items():
-            self._db.execute(
-                "INSERT INTO entries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, "
-                "clock = excluded.clock, writer = excluded.writer "
-                "WHERE (excluded.clock, excluded.writer) > (clock, writer)",
-                (oid, field, _json(value), *_key(order)),
-            )
-
-    def _usage(self, oid: str, event: codec.UsageEvent, order: Order) -> None:
-        if not 0 <= event.total <= _USES or not _TIME.fullmatch(event.last_used):
-            raise CorruptEvent(f"not an event: {event.total} uses, the last at {event.last_used[:50]!r}")
-        self._db.execute(
-            "INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET total = max(total, excluded.total), "
-            "last_used = max(last_used, excluded.last_used)",
-            (oid, order.writer, event.total, event.last_used),
-        )
-
-    def _forge(self, oid: str, event: codec.ForgeEvent, order: Order) -> None:
-        if self._is_earliest("forges", oid, order):
-            said = (event.intent, " ".join(tokens(event.intent)), _json(event.phases), event.result, event.success)
-            self._db.execute(
-                "INSERT OR REPLACE INTO forges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (oid, *said, event.at, event.actor, *_key(order)),
-            )
-
-    def _is_earliest(self, table: str, oid: str, order: Order) -> bool:
-        """Whether an event comes before what a table holds of the same commit."""
-        known = self._db.execute(f"SELECT clock, writer FROM {table} WHERE oid = ?", (oid,)).fetchone()
-        return known is None or order < Order(*known)
 
     def _task(self, event: codec.TaskEvent, order: Order) -> None:
         found = self._db.execute("SELECT value FROM meta WHERE key = 'task_order'").fetchone()
         if found and order <= msgspec.json.decode(found[0], type=Order):
             return
         for key, value in (("task", event.task), ("task_order", order)):
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _json(value)))
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, as_json(value)))
         self.task = event.task
         self.flush()
         upto = 0
@@ -384,7 +295,7 @@ class Fold:
 
     def is_beyond(self, exp_id: str) -> bool:
         """Whether an exp id is a number above all that there are, or an oid where no exp id could be one."""
-        if len(exp_id) == 40 and not self._confusing and _OID.fullmatch(exp_id):
+        if len(exp_id) == 40 and not self._confusing and is_oid(exp_id):
             return True
         number = _number(exp_id)
         return number is not None and number > self._highest
@@ -408,8 +319,8 @@ class Fold:
         if self._snapshots or self._trials or self._changed:
             self._begin()
         if self._snapshots:
-            _insert(self._db, "INSERT INTO snapshots", 11, self._snapshots.values())
-            _insert(self._db, "INSERT INTO git_parents", 3, self._parents)
+            insert(self._db, "INSERT INTO snapshots", 11, self._snapshots.values())
+            insert(self._db, "INSERT INTO git_parents", 3, self._parents)
             fresh, self._fresh = self._fresh, []
             first, self._written = self._written, self._next_snapshot
             self._snapshots.clear()
@@ -420,7 +331,7 @@ class Fold:
                 self._changed |= between
                 self._backward = self._backward or bool(between) or self._links_lead_back(first)
         if self._trials:
-            _insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
+            insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
             self._trials.clear()
             self._names.clear()
             self._first.clear()
@@ -485,19 +396,6 @@ def read_row(row: str) -> Trial:
     return unpack(row)
 
 
-def _insert(connection: sqlite3.Connection, into: str, columns: int, rows: Iterable[Any]) -> None:
-    connection.executemany(f"{into} VALUES ({', '.join('?' * columns)})", rows)
-
-
-def _json(value: object) -> str:
-    """Return a value as JSON with sorted keys, so that equal values are equal texts."""
-    return msgspec.json.encode(value, order="sorted").decode()
-
-
 def _number(exp_id: str) -> int | None:
     """Return the number that an exp id is, if it is one."""
     return int(exp_id) if exp_id.isascii() and exp_id.isdecimal() and len(exp_id) < 16 else None
-
-
-def _key(order: Order) -> tuple[int, str]:
-    return order.clock, order.writer

@@ -43,7 +43,7 @@ LAYERS: list[list[str]] = [
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "signing", "hooks", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "checkout", "render.prompt"],
-    ["links", "receiving", "trust"],
+    ["facts", "links", "receiving", "trust"],
     ["fold"],
     ["index", "kept"],
     ["views", "landing"],

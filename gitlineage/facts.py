@@ -1,0 +1,138 @@
+"""
+How events that record no trial become rows: cohorts, sessions, origins, relations, the catalogue.
+
+Layer 8. As for trials, every fold is commutative: the earliest word, the latest or the greatest counts, whichever comes
+first.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from gitlineage import codec
+from gitlineage.catalogue import checked_fields
+from gitlineage.errors import CorruptEvent
+from gitlineage.gitformats import is_oid
+from gitlineage.models import Order
+from gitlineage.relation import relation_type
+from gitlineage.similarity import tokens
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_USES = 1 << 40
+"""Uses of an artifact that one writer may have counted; the sum over all of them has to stay a number of SQLite's."""
+
+
+class Facts:
+    """
+    Folds such events; what they say is written at once.
+
+    Args:
+        connection: the index, in a transaction.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self.opened: set[str] = set()
+        self._related: list[tuple[str, str]] = []
+
+    def fold_cohort(self, oid: str, event: codec.CohortEvent, order: Order) -> None:
+        """Fold the opening of a cohort; the earliest word about a commit counts."""
+        if self._is_earliest("cohorts", oid, order):
+            self.opened.add(event.name)
+            said = (event.name, as_json(event.base), as_json(event.metadata), event.allow_mixed, event.at)
+            values = (oid, *said, *placed(order))
+            self._db.execute("INSERT OR REPLACE INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def fold_session(self, oid: str, event: codec.SessionEvent, order: Order) -> None:
+        """Fold a session; the earliest word about a commit counts."""
+        if self._is_earliest("sessions", oid, order):
+            values = (oid, event.specialist, *placed(order), event.at)
+            self._db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", values)
+
+    def fold_imported(self, snapshot: int, event: codec.ImportedEvent, order: Order) -> None:
+        """Fold where a snapshot came from; the earliest word about a name counts."""
+        sql = "SELECT clock, writer FROM imported WHERE name = ? AND snapshot = ?"
+        known = self._db.execute(sql, (event.name, snapshot)).fetchone()
+        if known is None or order < Order(*known):
+            said = (event.source, event.document, event.file, event.stub)
+            values = (event.name, snapshot, *said, *placed(order))
+            self._db.execute("INSERT OR REPLACE INTO imported VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def fold_relation(self, oid: str, event: codec.RelationAdded | codec.RelationDeprecated, order: Order) -> None:
+        """Fold one word about a relation: each ends or begins what stands at its place in the order of all of them."""
+        if not is_oid(event.target) or event.target == oid:
+            raise CorruptEvent(f"not an event: nothing can be related to {event.target[:50]!r}")
+        added = isinstance(event, codec.RelationAdded)
+        detail = as_json(event.context) if isinstance(event, codec.RelationAdded) else event.reason
+        triple = (oid, event.target, relation_type(event.relation).value)
+        self._db.execute(
+            "INSERT OR IGNORE INTO relation_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*triple, *placed(order), added, event.at, event.actor, detail),
+        )
+        said = self._db.execute(
+            "SELECT clock, writer, added, at, actor, detail FROM relation_events "
+            "WHERE source = ? AND target = ? AND type = ? ORDER BY clock, writer",
+            triple,
+        ).fetchall()
+        self._db.execute("DELETE FROM relations WHERE source = ? AND target = ? AND type = ?", triple)
+        rows: list[list[Any]] = []
+        for clock, writer, begins, at, actor, text in said:
+            is_open = bool(rows) and rows[-1][8] is None
+            if begins and not is_open:
+                rows.append([oid, triple[2], event.target, clock, writer, at, actor, text, None, None, None])
+            elif not begins and is_open:
+                rows[-1][8:] = [at, actor, text]
+        insert(self._db, "INSERT INTO relations", 11, rows)
+        self._related.append((oid, event.target))
+
+    def fold_entry(self, oid: str, event: codec.EntryEvent, order: Order) -> None:
+        """Fold what the catalogue says; the last word on each field counts."""
+        for field, value in checked_fields(event.fields).items():
+            self._db.execute(
+                "INSERT INTO entries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, "
+                "clock = excluded.clock, writer = excluded.writer "
+                "WHERE (excluded.clock, excluded.writer) > (clock, writer)",
+                (oid, field, as_json(value), *placed(order)),
+            )
+
+    def fold_usage(self, oid: str, event: codec.UsageEvent, order: Order) -> None:
+        """Fold how often an artifact was used; the highest count of a writer holds."""
+        if not 0 <= event.total <= _USES or not _TIME.fullmatch(event.last_used):
+            raise CorruptEvent(f"not an event: {event.total} uses, the last at {event.last_used[:50]!r}")
+        self._db.execute(
+            "INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET total = max(total, excluded.total), "
+            "last_used = max(last_used, excluded.last_used)",
+            (oid, order.writer, event.total, event.last_used),
+        )
+
+    def fold_forge(self, oid: str, event: codec.ForgeEvent, order: Order) -> None:
+        """Fold an attempt to forge; the earliest word about a commit counts."""
+        if self._is_earliest("forges", oid, order):
+            said = (event.intent, " ".join(tokens(event.intent)), as_json(event.phases), event.result, event.success)
+            self._db.execute(
+                "INSERT OR REPLACE INTO forges VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (oid, *said, event.at, event.actor, *placed(order)),
+            )
+
+    def _is_earliest(self, table: str, oid: str, order: Order) -> bool:
+        """Whether an event comes before what a table holds of the same commit."""
+        known = self._db.execute(f"SELECT clock, writer FROM {table} WHERE oid = ?", (oid,)).fetchone()
+        return known is None or order < Order(*known)
+
+
+def insert(connection: sqlite3.Connection, into: str, columns: int, rows: Iterable[Any]) -> None:
+    """Insert rows of so many columns."""
+    connection.executemany(f"{into} VALUES ({', '.join('?' * columns)})", rows)
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON with sorted keys, so that equal values are equal texts."""
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def placed(order: Order) -> tuple[int, str]:
+    """Return an order as two columns."""
+    return order.clock, order.writer
