@@ -174,6 +174,8 @@ class Index(Database):
     @property
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
+        if not self._inside:
+            self.settle()
         return self._fold.leads_back() if self._fold is not None else self._asked().backward
 
     @property
@@ -255,8 +257,11 @@ class Index(Database):
 
     def holds(self) -> bool:
         """Whether what waits follows what the file says; what does not is forgotten, for it has to be read again."""
-        if self._fold is not None and (self._known is None or self._known[0] != self._version()):
-            self._forget()
+        if self._fold is None:
+            return False
+        with damage():
+            if self._known is None or self._known[0] != self._version():
+                self._forget()
         return self._fold is not None
 
     def _begin(self) -> None:
