@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,34 @@ def test_another_program_moves_the_ref_in_between(store):
     store.append(Trial("packed", status="discard"))
     assert git(store.root, "rev-parse", REF) == store.journal.tips()["alice"]
     git(store.root, "fsck", "--strict")
+
+
+def test_whoever_reads_meanwhile_sees_a_tip(store):
+    """Readers that open the file again and again, and one that keeps it open for a few moves, see whole oids only."""
+    path = store.root / ".git" / REF
+    seen: set[bytes] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(path.read_bytes())
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for at in range(100):
+            with path.open("rb", buffering=0) as held:
+                store.append(Trial(f"u{at}", status="discard"))
+                store.append(Trial(f"v{at}", status="discard"))
+                seen.add(held.read())
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+    tips = git(store.root, "log", "--first-parent", "--format=%H", REF).splitlines()
+    assert seen <= {f"{tip}\n".encode() for tip in tips}
+    assert len(seen) > 100
 
 
 def test_a_held_lock_is_not_taken(tmp_path):
