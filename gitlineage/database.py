@@ -90,8 +90,15 @@ class Database:
         """Close the file."""
         self.connection.close()
 
+    def all(self, sql: str, *values: object) -> list[Any]:
+        """Return the rows of a query on the file."""
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise ours(error) from error
+
     def first(self, sql: str, *values: object) -> Any:
-        """Return the first row of a query, whatever waits."""
+        """Return the first row of a query on the file, or ``None``."""
         try:
             return self.connection.execute(sql, values).fetchone()
         except (sqlite3.Error, UnicodeEncodeError) as error:

@@ -63,7 +63,7 @@ class Fold(Facts):
         repo: GitRepo,
         state: State,
         whole: bool,
-        begin: Callable[[], None] = lambda: None,
+        begin: Callable[[], None],
     ) -> None:
         super().__init__(connection)
         self._repo = repo

@@ -76,21 +76,15 @@ class Index(Database):
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Return the rows of a query."""
-        try:
-            if self._fold is not None and _asks_what_waits(sql):
-                self._write_out()
-            return self.connection.execute(sql, values).fetchall()
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise ours(error) from error
+        if self._fold is not None and _asks_what_waits(sql):
+            self._write_out()
+        return self.all(sql, *values)
 
     def one(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, or ``None``."""
-        try:
-            if self._fold is not None and _asks_what_waits(sql):
-                self._write_out()
-            return self.connection.execute(sql, values).fetchone()
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise ours(error) from error
+        if self._fold is not None and _asks_what_waits(sql):
+            self._write_out()
+        return self.first(sql, *values)
 
     def tips(self) -> dict[str, str]:
         """Return the writers' tips that the index has folded."""
@@ -100,10 +94,7 @@ class Index(Database):
     def snapshots_of(self, exp_id: str) -> list[str]:
         """Return the snapshots of the trials with an exp id; what waits to be written is left waiting."""
         sql = "SELECT DISTINCT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?"
-        try:
-            written = [oid for (oid,) in self.connection.execute(sql, (exp_id,))]
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise ours(error) from error
+        written = [oid for (oid,) in self.all(sql, exp_id)]
         return list(dict.fromkeys([*written, *self._fold.waiting(exp_id)])) if self._fold is not None else written
 
     def members(self, cohort: str) -> list[str]:
@@ -111,10 +102,7 @@ class Index(Database):
         if self._fold is not None and self._fold.awaits_member(cohort):
             self._write_out()
         sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
-        try:
-            return [oid for (oid,) in self.connection.execute(sql, (cohort,))]
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise ours(error) from error
+        return [oid for (oid,) in self.all(sql, cohort)]
 
     def tree(self, oid: str) -> str | None:
         """Return the tree of a snapshot; what waits to be written is left waiting."""
@@ -292,7 +280,8 @@ class Index(Database):
     def _write_out(self) -> None:
         """Write the rows that wait, for somebody asks for them."""
         if self._inside and self._fold is not None:
-            self._fold.flush()
+            with damage():
+                self._fold.flush()
         else:
             self.settle()
 

@@ -20,7 +20,7 @@ from gitlineage.message import Trailers, compose, one_line, snapshot_trailers, s
 from gitlineage.models import CommitOid, Snapshot, Task, TreeOid
 from gitlineage.names import Id, resolve
 from gitlineage.queries import rewritten_from
-from gitlineage.rules import Base, Rules, agrees, check_name, merged
+from gitlineage.rules import Base, Rules, agrees, check_cohort_name, merged
 from gitlineage.times import parse_time, stamp
 from gitlineage.trial import AUTO_ID, Trial
 from gitlineage.worktree import Content
@@ -275,7 +275,7 @@ class Recorder(Rules):
 
     def new_cohort(self, name: str, base: Sequence[Id], metadata: Mapping[str, Any], allow_mixed: bool) -> None:
         """Open a cohort that must not be open yet; the same one again is no error."""
-        check_name(name)
+        check_cohort_name(name)
         oids = tuple(dict.fromkeys(self._resolve(parent) for parent in base))
         known = self._views.find_cohort(name, members=False)
         if known is None:

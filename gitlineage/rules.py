@@ -79,15 +79,13 @@ class Rules:
         memory: what landings before have left.
     """
 
-    def __init__(
-        self, repo: GitRepo, views: Views, landing: Landing, identity: Identity, memory: Memory | None = None
-    ) -> None:
+    def __init__(self, repo: GitRepo, views: Views, landing: Landing, identity: Identity, memory: Memory) -> None:
         self._repo = repo
         self._views = views
         self.landing = landing
         self._identity = identity.clean()
-        self._memory = memory or Memory(repo)
-        self._content = self._memory.content
+        self._memory = memory
+        self._content = memory.content
         self._content.renew()
         self._bases: dict[str, Base] = {}
         self._trees: dict[str, str] = {}
@@ -134,7 +132,7 @@ class Rules:
         """Return the base to open a cohort with, ``None`` where it is open and takes these parents."""
         base = self._bases.get(name)
         if base is None:
-            check_name(name)
+            check_cohort_name(name)
             cohort = self._views.find_cohort(name, members=False)
             if cohort is None:
                 return list(parents)
@@ -270,7 +268,7 @@ def merged(given: Trial, known: Trial) -> Trial:
     return Trial.from_cells({**known.cells(), **{name: text for name, text in given.cells().items() if text}})
 
 
-def check_name(name: str) -> None:
+def check_cohort_name(name: str) -> None:
     """Refuse a text that cannot name a cohort: empty, padded, overlong or of several lines."""
     if not name or name != one_line(name) or len(name) > _MAX_NAME:
         raise Invalid(f"{name!r} cannot name a cohort: a name is one line of 1 to {_MAX_NAME} characters")
