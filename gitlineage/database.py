@@ -41,9 +41,31 @@ class Database:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._process = os.getpid()
-        self._file = _file_behind(path) if path is not None else None
         self._link = str(path)
-        self.connection = sqlite3.connect(self._file or ":memory:", isolation_level=None, timeout=30)
+        self._file = self._open(path) if path is not None else None
+        if path is None:
+            self._connect(":memory:")
+
+    def _open(self, path: Path) -> Path:
+        """
+        Open the file that the name stands for, or a new one, and return which.
+
+        A new file has its tables before it has the name, so that nobody opens half a file; where another process was
+        faster, its file is opened instead.
+        """
+        while (found := _file_behind(path)) is None:
+            new = _new_name(path)
+            self._connect(new)
+            if _put_name(path, new):
+                return new
+            self.connection.close()
+            _remove(new)
+        self._connect(found)
+        return found
+
+    def _connect(self, file: Path | str) -> None:
+        """Open a file, and make its tables where it has none."""
+        self.connection = sqlite3.connect(file, isolation_level=None, timeout=30)
         try:
             self._prepare()
         except BaseException:
@@ -113,23 +135,43 @@ def delete(path: Path) -> None:
             old.unlink(missing_ok=True)
 
 
-def _file_behind(path: Path) -> Path:
+def _file_behind(path: Path) -> Path | None:
     """
-    Return the file that an index's name stands for, a new one where it stands for none.
+    Return the file that an index's name stands for, ``None`` where it stands for none.
 
     The name is a symbolic link to a file that is never used twice: SQLite finds its write-ahead log by name, and two
     generations of an index under one name would read each other's.
     """
+    if path.exists() and not path.is_symlink():  # a copy of the repository that followed the link
+        new = _new_name(path)
+        path.rename(new)
+        _put_name(path, new)
     found = _target(path)
-    if found is not None and found.exists():
-        return found
-    new = path.with_name(f"{path.stem}-{secrets.token_hex(6)}{path.suffix}")
-    if path.exists() and not path.is_symlink():
-        path.rename(new)  # a copy of the repository that followed the link
-    link = path.with_name(f".{new.name}.link")
-    link.symlink_to(new.name)
-    link.replace(path)
-    return new
+    return found if found is not None and found.exists() else None
+
+
+def _new_name(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+
+
+def _put_name(path: Path, new: Path) -> bool:
+    """Let an index's name stand for a file, unless it stands for another one that is there; say whether it does."""
+    found = _target(path)
+    if found is not None and not found.exists():
+        link = path.with_name(f".{new.name}.link")
+        link.symlink_to(new.name)
+        link.replace(path)
+        return True
+    try:
+        path.symlink_to(new.name)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove(file: Path) -> None:
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink(missing_ok=True)
 
 
 def _target(path: Path) -> Path | None:

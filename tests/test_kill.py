@@ -256,11 +256,16 @@ class Campaign:
             assert count == int(token.rpartition(" ")[2]), f"half a batch: {count} rows of {token!r}"
 
     def _check_index(self, store: LineageStore) -> None:
-        """What the file says after it was brought up to date is what a replay of all notes says."""
+        """
+        What the file says after it was brought up to date is what a replay of all notes says.
+
+        It may be another file than the store's: the one that a reader is making in its place.
+        """
         path = self.root / ".git" / "lineage" / "index.sqlite3"
         tips = store.journal.tips()
         filed, replayed = Index(store.repo, path), build(store.repo, store.journal, tips)
         try:
+            assert filed.refresh(store.journal)
             assert filed.tips() == tips
             assert facts(Views(filed, store.repo)) == facts(Views(replayed, store.repo))
             assert filed.rows("PRAGMA integrity_check") == [("ok",)]
