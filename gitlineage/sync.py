@@ -17,7 +17,7 @@ import msgspec
 
 from gitlineage import codec, transport
 from gitlineage.consolidation import holds, join_copies
-from gitlineage.errors import Conflict, CorruptEvent, Invalid, LineageError, RemoteError, RepositoryError
+from gitlineage.errors import CorruptEvent, Invalid, LineageError, RemoteError, RepositoryError
 from gitlineage.journal import ARCHIVE, PREFIX, check_name, is_archive
 from gitlineage.ledger import Ledger
 from gitlineage.rehome import rehome
@@ -146,7 +146,7 @@ def push(ledger: Ledger, remote: str | None = None, *, dry_run: bool = False) ->
     _check_free(ledger)
     ledger.refresh()
     outcomes: list[RefOutcome] = []
-    for _ in range(_TRIES):
+    for tries in range(_TRIES, 0, -1):
         writer = ledger.own_writer()
         tip = ledger.journal.tips().get(writer) if writer else None
         if writer is None or tip is None:
@@ -157,13 +157,14 @@ def push(ledger: Ledger, remote: str | None = None, *, dry_run: bool = False) ->
         if done.flag != "!":
             outcomes.append(_pushed(ledger, way, writer, tip, done, dry_run))
             break
-        if not _is_stale(done):
-            outcomes.append(_refusal(writer, "push", tip, tip, f"{way.shown} does not take it: {done.reason}"))
+        if tries == 1 or not (done.locked or _is_stale(done)):
+            outcomes.append(_refusal(writer, "push", tip, tip, _declined(way, done)))
             break
+        if done.locked or not (there := way.transport.refs(PREFIX + writer)):
+            continue
         before = ledger.repo.ref(way.prefix + writer)
         _fetch(ledger, way, [f"+{PREFIX}{writer}:{way.prefix}{writer}"], dry_run=dry_run)
-        there = way.transport.refs(PREFIX + writer).get(PREFIX + writer) if dry_run else None
-        now = there or ledger.repo.ref(way.prefix + writer)
+        now = there[PREFIX + writer] if dry_run else ledger.repo.ref(way.prefix + writer)
         if now is None or not ledger.repo.exists(now):
             continue
         found = _own(ledger, way, writer, before, now, False, dry_run, "push")
@@ -171,8 +172,6 @@ def push(ledger: Ledger, remote: str | None = None, *, dry_run: bool = False) ->
             outcomes.append(found)
             if found.state == "refused" or dry_run:
                 break
-    else:
-        raise Conflict(PREFIX + (writer or ""))
     return Exchange(remote=way.shown, outcomes=tuple(outcomes), dry_run=dry_run)
 
 
@@ -205,6 +204,12 @@ def _is_stale(done: Pushed) -> bool:
     """Whether a push was rejected because the remote's ref is elsewhere than git thought."""
     texts = ("fetch first", "non-fast-forward", "cannot lock ref", "incorrect old value", "failed to update ref")
     return any(text in done.reason for text in texts)
+
+
+def _declined(way: _Way, done: Pushed) -> str:
+    """Return why a push was rejected for good, with what to do where a lock is in its way."""
+    advice = "; another git is at work there, try again; if it stays, a killed one left it: remove that file there"
+    return f"{way.shown} does not take it: {done.reason}{advice if done.locked else ''}"
 
 
 # -- pulling -------------------------------------------------------------------------------------------------------

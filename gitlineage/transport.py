@@ -29,6 +29,7 @@ LOCKED = r"cannot lock ref|File exists|unable to update local ref"
 
 _NOISE = re.compile(
     r"hint:|remote: (Enumerating|Counting|Compressing|Resolving|Total)|.*: +\d+% |Cloning into|Everything up-to-date"
+    r"|remote: (Another git process|an editor opened by|are terminated|may have crashed|remove the file)"
     r"|To \S|From \S|Please make sure you have the correct access|and the repository exists|warning: redirecting"
 )
 _BOILERPLATE = re.compile(
@@ -72,6 +73,11 @@ class Pushed(msgspec.Struct, frozen=True):
     ref: str
     summary: str
     reason: str
+
+    @property
+    def locked(self) -> bool:
+        """Whether another git held the ref on the remote, or a killed one left its lock file there."""
+        return bool(re.search(r"Unable to create .*\.lock", self.reason))
 
 
 class Transport:

@@ -33,6 +33,12 @@ def sync(store: LineageStore) -> None:
     assert {outcome.state for outcome in outcomes} <= GOOD, outcomes
 
 
+def unlock(remote: Path) -> None:
+    """Do what its keeper is asked to do where the remote's own git was killed, too: remove the locks that it left."""
+    for lock in (remote / "refs").rglob("*.lock"):
+        lock.unlink()
+
+
 class Killer:
     """Starts victims that sync and kills each at a random moment; keeps what they were told."""
 
@@ -93,6 +99,8 @@ def test_killed_syncs(tmp_path, nursery, kind):
                 bob.append(Trial(exp_id=f"bob-{at}", status="keep", core_metric=9 - at / 100))
                 sync(bob)
                 killer.kill_one()
+                if kind == "folder":
+                    unlock(remote)
                 fsck(tmp_path / "alice")
                 assert killer.recorded <= {(view.trial.exp_id, view.oid) for view in alice.log(None)}
                 if killer.synced:

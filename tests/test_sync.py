@@ -284,6 +284,26 @@ def test_a_lock_that_a_killed_fetch_left(alice: LineageStore, bob: LineageStore)
     assert not lock.exists()
 
 
+@pytest.mark.parametrize("recorded", [0, 1], ids=["first push", "next push"])
+def test_a_lock_that_a_killed_push_left_on_the_remote(alice: LineageStore, remote: Path, recorded: int) -> None:
+    """It is nobody's here to remove: the push is refused with the file's name and what to do, and a pull goes on."""
+    for _ in range(recorded):
+        alice.push()
+        record(alice, "one more", 0.8)
+    lock = remote / "refs" / "notes" / "lineage" / "alice.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+    (outcome,) = alice.push().outcomes
+    assert outcome.state == "refused"
+    assert "alice.lock': File exists" in outcome.reason
+    assert "remove that file" in outcome.reason
+    assert "\n" not in outcome.reason
+    assert lock.exists()
+    assert [each.state for each in alice.sync().refused] == ["refused"]
+    lock.unlink()
+    assert states(alice.push()) == {"push alice": "fast-forwarded" if recorded else "new"}
+
+
 def test_a_clone_of_nothing_leaves_nothing(tmp_path: Path) -> None:
     """A clone that fails leaves no folder; a folder with something in it is not touched."""
     with pytest.raises(RemoteError):
