@@ -43,7 +43,7 @@ print(store.recipe_edit(child, parent=1).diff())
 def lineage(*words: str) -> None:
     """Run a command of gitlineage in the store and print both."""
     print("$ gitlineage", " ".join(words), flush=True)
-    subprocess.run([sys.executable, "-m", "gitlineage.cli", "-C", store.root, *words], check=True)
+    subprocess.run([sys.executable, "-m", "gitlineage", "-C", store.root, *words], check=True)
 
 
 lineage("children", parent.oid)

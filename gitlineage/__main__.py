@@ -1,7 +1,7 @@
 """
-``python -m gitlineage.cli``, and nothing else.
+``python -m gitlineage``, the command line where its script is on no path; nothing else.
 
-Layer 24.
+Layer 25.
 """
 
 from gitlineage.cli.app import main

@@ -89,7 +89,7 @@ def _template() -> str:
 
 def process(*words: object, folder: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
     """Run a command as a process of its own."""
-    command = [sys.executable, "-m", "gitlineage.cli", *map(str, words)]
+    command = [sys.executable, "-m", "gitlineage", *map(str, words)]
     return subprocess.run(command, cwd=folder, env=environment(**variables), capture_output=True, check=False)
 
 
@@ -102,7 +102,7 @@ def on_terminal(*words: object, folder: Path, columns: int = 100, **variables: s
     """Run a command on a pseudo-terminal and return what that showed."""
     ours, theirs = pty.openpty()
     told = environment(TERM="xterm-256color", COLUMNS=str(columns), **variables)
-    command = [sys.executable, "-m", "gitlineage.cli", *map(str, words)]
+    command = [sys.executable, "-m", "gitlineage", *map(str, words)]
     with subprocess.Popen(command, cwd=folder, env=told, stdin=theirs, stdout=theirs, stderr=theirs):
         os.close(theirs)
         shown = b""

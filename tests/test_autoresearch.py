@@ -578,7 +578,7 @@ class Watch:
         self._output = loop.folder.parent / "output.txt"
         self._read = 0
         self._deadline = time.monotonic() + DEADLINE
-        command = [sys.executable, "-m", "gitlineage.cli", "import", "autoresearch", "--watch", "--interval", "0.05"]
+        command = [sys.executable, "-m", "gitlineage", "import", "autoresearch", "--watch", "--interval", "0.05"]
         self._loop = loop
         with self._errors.open("wb") as errors, self._output.open("wb") as output:
             self._process = subprocess.Popen(

@@ -165,7 +165,7 @@ class TestUntouched:
         script = f'echo $$ >"{started}.new"; mv "{started}.new" "{started}"; sleep 60'
         words = ["bisect", "t0", "t8", "--", "sh", "-c", script]
         with subprocess.Popen(
-            [sys.executable, "-m", "gitlineage.cli", *words],
+            [sys.executable, "-m", "gitlineage", *words],
             cwd=users.root,
             env=environment(),
             stdout=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ root = types.ModuleType("gitlineage")
 root.__path__ = [sys.argv.pop(1)]
 sys.modules["gitlineage"] = root
 try:
-    runpy.run_module("gitlineage.cli", run_name="__main__")
+    runpy.run_module("gitlineage.__main__", run_name="__main__")
 finally:
     print(*(name for name in ("pygit2", "rich", "sqlite3") if name in sys.modules), file=sys.stderr)
 """
@@ -45,7 +45,7 @@ class TestTerminal:
         """NO_COLOR and dumb terminals are respected."""
         told = {"TERM": "xterm", **variables}
         ours, theirs = os.openpty()
-        words = [sys.executable, "-m", "gitlineage.cli", "log"]
+        words = [sys.executable, "-m", "gitlineage", "log"]
         subprocess.run(words, cwd=shared, env=environment(**told), stdout=theirs, check=True)
         os.close(theirs)
         assert b"\x1b" not in os.read(ours, 65536)
@@ -83,7 +83,7 @@ class TestPipes:
         shell = campaign(folder)
         for _ in range(6):
             shell("commit", "-m", "x" * 40_000, "--metric", "1")
-        words = [sys.executable, "-m", "gitlineage.cli", "log", "--json"]
+        words = [sys.executable, "-m", "gitlineage", "log", "--json"]
         with subprocess.Popen(
             words, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as running:
@@ -96,7 +96,7 @@ class TestPipes:
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
     def test_a_full_disk(self, shared: Path) -> None:
         """What cannot be written is told in one line."""
-        words = [sys.executable, "-m", "gitlineage.cli", "log"]
+        words = [sys.executable, "-m", "gitlineage", "log"]
         with open("/dev/full", "wb") as full:
             done = subprocess.run(
                 words, cwd=shared, env=environment(), stdout=full, stderr=subprocess.PIPE, check=False

@@ -18,7 +18,7 @@ def blocks(language: str) -> list[str]:
 def run(words: list[str], folder: Path) -> str:
     """Run the command line in a folder."""
     done = subprocess.run(
-        [sys.executable, "-m", "gitlineage.cli", *words], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "gitlineage", *words], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
     return done.stdout

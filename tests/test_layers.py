@@ -60,6 +60,7 @@ LAYERS: list[list[str]] = [
     ["tables", "hooked", "demo.loop"],
     ["boards", "bundles", "loops", "curricula"],
     ["cli.*"],
+    ["__main__"],
 ]
 EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}
 

@@ -33,7 +33,7 @@ class Machine:
 
     def run(self, *words: object, folder: Path) -> subprocess.CompletedProcess[str]:
         """Run a command of gitlineage here."""
-        command = self.command(sys.executable, "-m", "gitlineage.cli", "-C", folder, *words)
+        command = self.command(sys.executable, "-m", "gitlineage", "-C", folder, *words)
         return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
 
     def objects(self, *words: object, folder: Path) -> list[dict]:

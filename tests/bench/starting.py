@@ -19,7 +19,7 @@ ROUNDS = 15
 def commands(stores: Stores, sizes: list[int]) -> list[Figure]:
     """Measure reading commands as whole processes against the start of Python with pygit2."""
     program = Path(sys.executable).with_name("gitlineage")
-    words = [str(program)] if program.exists() else [sys.executable, "-m", "gitlineage.cli"]
+    words = [str(program)] if program.exists() else [sys.executable, "-m", "gitlineage"]
     rows = []
     for size in sizes:
         built = stores.of(size)
@@ -96,6 +96,6 @@ def shows(stores: Stores, peers: Peers, sizes: list[int]) -> list[Figure]:
             "shows", "leaderboard(20)", size, top, "ms", f"MLflow search, {count:,} runs", runs.get("search"), gain()
         )
     ]
-    log = repeated(lambda: process([sys.executable, "-m", "gitlineage.cli", "log", "-n", "20"], built.root), 9)
+    log = repeated(lambda: process([sys.executable, "-m", "gitlineage", "log", "-n", "20"], built.root), 9)
     shown = Dvc(peers, stores.scratch()).show()
     return [*rows, Figure("shows", "gitlineage log -n 20", size, log, "ms", "dvc exp show, 6 of them", shown, gain())]
