@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from gitlineage.inferring import Inferred
     from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
     from gitlineage.relation import EvolutionStep, Relationship, RelationType
+    from gitlineage.remotes import Exchange, RefOutcome
     from gitlineage.store import LineageStore
-    from gitlineage.sync import Exchange, RefOutcome
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
     from gitlineage.verify import Finding
@@ -106,7 +106,7 @@ _HOMES = {
     "ledger": ["Watcher"],
     "relation": ["EvolutionStep", "RelationType", "Relationship"],
     "store": ["LineageStore"],
-    "sync": ["Exchange", "RefOutcome"],
+    "remotes": ["Exchange", "RefOutcome"],
     "treediff": ["RecipeEdit"],
     "verify": ["Finding"],
     "trial": ["FailureLabel", "Trial"],

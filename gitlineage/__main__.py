@@ -1,7 +1,7 @@
 """
 ``python -m gitlineage``, the command line where its script is on no path; nothing else.
 
-Layer 25.
+Layer 26.
 """
 
 from gitlineage.cli.app import main

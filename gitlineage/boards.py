@@ -1,7 +1,7 @@
 """
 The board: a store's state as files in a folder, for agents and people who read files; not what the files say.
 
-Layer 23.
+Layer 24.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 Bundles: lineage as one file for machines without a network, written and taken in; the file's format is git's own.
 
-Layer 23. What goes out and what comes in passes through a bare repository of its own, which borrows this one's objects:
+Layer 24. What goes out and what comes in passes through a bare repository of its own, which borrows this one's objects:
 nothing of a file reaches this one before all of it was read and judged.
 """
 

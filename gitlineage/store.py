@@ -1,7 +1,7 @@
 """
 The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Layer 21. Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Layer 22. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
 import os
@@ -41,7 +41,7 @@ from gitlineage.worktree import read_files
 
 if TYPE_CHECKING:
     from gitlineage.checkout import Written
-    from gitlineage.sync import Exchange
+    from gitlineage.remotes import Exchange
     from gitlineage.verify import Finding
 
 _LOOKS = 3
@@ -668,9 +668,9 @@ class LineageStore(Catalogues, Histories):
             RemoteError: the remote could not be reached; nothing here was changed.
             Invalid: a rewrite is accepted of a writer that is not here.
         """
-        from gitlineage import sync
+        from gitlineage import pulling
 
-        return sync.pull(self, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
+        return pulling.pull(self, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
 
     def sync(
         self, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()

@@ -1,7 +1,7 @@
 """
 The command line; only its entry point is here.
 
-Layer 24.
+Layer 25.
 """
 
 from gitlineage.cli.app import main

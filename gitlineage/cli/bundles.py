@@ -1,7 +1,7 @@
 """
 Commands that share lineage without a network, and keep the number of refs small: consolidate, bundle and unbundle.
 
-Layer 24.
+Layer 25.
 """
 
 from pathlib import Path

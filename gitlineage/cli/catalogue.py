@@ -1,7 +1,7 @@
 """
 Commands on the catalogue of artifacts: entry, forge, impact.
 
-Layer 24.
+Layer 25.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """
 Commands on cohorts: new, list and show.
 
-Layer 24.
+Layer 25.
 """
 
 from typing import Annotated, Any

@@ -1,7 +1,7 @@
 """
 The command that searches texts.
 
-Layer 24.
+Layer 25.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """
 The command that draws a lineage as a diagram: graph.
 
-Layer 24.
+Layer 25.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 Commands that ask why: blame, audit, bisect, events, infer.
 
-Layer 24.
+Layer 25.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """
 Commands that look at trials and their edits: log and diff.
 
-Layer 24.
+Layer 25.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """
 Commands that rank trials: best and leaderboard.
 
-Layer 24.
+Layer 25.
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """
 Commands on typed relations: relate, relations, evolve, history, dependents, path.
 
-Layer 24.
+Layer 25.
 """
 
 from typing import Annotated, Any

@@ -1,7 +1,7 @@
 """
 Commands between machines: push, pull, sync, clone and status; what is taken and what is refused is the store's.
 
-Layer 24.
+Layer 25.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened, place
 
 if TYPE_CHECKING:
-    from gitlineage.sync import Exchange, RefOutcome
+    from gitlineage.remotes import Exchange, RefOutcome
 
 app = commands()
 

@@ -1,7 +1,7 @@
 """
 Commands for lineage that comes from others: verify and checkout.
 
-Layer 24.
+Layer 25.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 Commands that keep a clone in order: reindex and maintain.
 
-Layer 24.
+Layer 25.
 """
 
 import typer
