@@ -1,7 +1,7 @@
 """
 ``python -m gitlineage``, the command line where its script is on no path; nothing else.
 
-Layer 26.
+Layer 28.
 """
 
 from gitlineage.cli.app import main

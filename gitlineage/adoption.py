@@ -1,7 +1,7 @@
 """
 Snapshots of another store on their way into this one: commits, names and documents; not how that store spells them.
 
-Layer 13. Everything about such a commit follows from the other store alone, so two machines get the same oids. What
+Layer 15. Everything about such a commit follows from the other store alone, so two machines get the same oids. What
 that store says about a snapshot is kept as a document beside the tree, not in it: the tree is what the snapshot *is*,
 so that equal content has an equal content id however it was derived (semantics 2, 67).
 """
@@ -80,7 +80,7 @@ class _Adoption:
     def record(
         self, snapshots: Sequence[Adopted], advance: Callable[[str, int, int], None]
     ) -> list[tuple[CommitOid, bool]]:
-        known = self._views.imported()
+        known = self._views.origins.imported()
         self._mixed = _mixed(snapshots)
         found: list[tuple[CommitOid, bool]] = []
         for done, each in enumerate(snapshots, 1):
@@ -131,7 +131,7 @@ class _Adoption:
             return
         mixed = name in self._mixed
         try:
-            cohort = self._views.cohort(name, members=False)
+            cohort = self._views.cohorts.one(name, members=False)
         except NotFound:
             base = [] if mixed else list(parents)
             event = codec.CohortEvent(name=name, base=tuple(base), allow_mixed=mixed)

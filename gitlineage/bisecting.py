@@ -1,7 +1,7 @@
 """
 The first bad snapshot of a chain, found by git's own bisect in a checkout apart; the user's repository stays untouched.
 
-Layer 13. The checkout is a linked worktree in a temporary folder: its HEAD, index and bisect refs are its own.
+Layer 15. The checkout is a linked worktree in a temporary folder: its HEAD, index and bisect refs are its own.
 """
 
 import shutil

@@ -1,7 +1,7 @@
 """
 Which change made the score worse: the steps of a primary chain held against the noise of replicates; no walks here.
 
-Layer 13. Semantics 32b. Trials with equal content measure the noise: what is smaller than it is no regression.
+Layer 15. Semantics 32b. Trials with equal content measure the noise: what is smaller than it is no regression.
 """
 
 import math

@@ -1,7 +1,7 @@
 """
 The board: a store's state as files in a folder, for agents and people who read files; not what the files say.
 
-Layer 24.
+Layer 26.
 """
 
 from pathlib import Path

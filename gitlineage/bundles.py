@@ -1,7 +1,7 @@
 """
 Bundles: lineage as one file for machines without a network, written and taken in; the file's format is git's own.
 
-Layer 24. What goes out and what comes in passes through a bare repository of its own, which borrows this one's objects:
+Layer 26. What goes out and what comes in passes through a bare repository of its own, which borrows this one's objects:
 nothing of a file reaches this one before all of it was read and judged.
 """
 
@@ -240,7 +240,7 @@ class _Chosen:
     def choose(self, cohort: str | None, ancestors: str | None, since: str | None) -> None:
         """Take what was named, its ancestors, and the cohorts of all of them with their bases."""
         if cohort is not None:
-            found = self._views.cohort(cohort)
+            found = self._views.cohorts.one(cohort)
             self._open([found.name])
             self._add(found.members)
         elif ancestors is not None:

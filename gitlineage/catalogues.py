@@ -1,7 +1,7 @@
 """
 The facade's part about a catalogue of artifacts: entries, usage, forging, impact.
 
-Layer 21. What is recorded and what follows is told by ``forging`` and ``impact``.
+Layer 23. What is recorded and what follows is told by ``forging`` and ``impact``.
 """
 
 from collections.abc import Iterable, Mapping

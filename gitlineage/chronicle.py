@@ -2,7 +2,7 @@
 History as a log of events: all of them in order, those that touch one snapshot, each in words; what they add up to is
 the index's.
 
-Layer 13. Semantics 32b and 39. Events are read from the notes themselves, in the order (clock, writer).
+Layer 15. Semantics 32b and 39. Events are read from the notes themselves, in the order (clock, writer).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

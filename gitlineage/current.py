@@ -1,7 +1,7 @@
 """
 An open repository as it stands: its index kept current with the writers' refs, and whole; nobody records here.
 
-Layer 14. Everything that can go wrong around reading is here: a damaged or deleted index, one that cannot be written, a
+Layer 16. Everything that can go wrong around reading is here: a damaged or deleted index, one that cannot be written, a
 ref that went back, what another program's write dropped from this clone's ref.
 """
 

@@ -1,7 +1,7 @@
 """
 OpenRange stores in and out: a folder of snapshot files imported whole, and written again; not how a file is spelled.
 
-Layer 24. A snapshot's tree holds what it is: its artifacts, or in generation 3 its graph, of which its id is a hash.
+Layer 26. A snapshot's tree holds what it is: its artifacts, or in generation 3 its graph, of which its id is a hash.
 The file itself is kept beside the tree, byte for byte, because most of it says how the snapshot came about.
 """
 
@@ -355,7 +355,7 @@ def _subject(record: Record) -> str:
 
 def _known(views: Views, name: str) -> CommitOid | None:
     """Return the snapshot that has a name in this store already, where it is not in the folder."""
-    oids = [origin.oid for origin in views.called(name) if not origin.stub]
+    oids = [origin.oid for origin in views.origins.called(name) if not origin.stub]
     oids = oids or ([found] if (found := _recorded(views, name)) else [])
     if len(oids) > 1:
         raise Ambiguous(name, oids)
@@ -399,7 +399,7 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
         StorageError: a file cannot be written.
     """
     views = store.views()
-    origins = views.origins()
+    origins = views.origins.all()
     native = _natives(views)
     there = sorted({_generation(origin) for origin in origins if not origin.stub} | ({2} if native else set()))
     if generation is None and len(there) > 1:
@@ -468,7 +468,7 @@ class _Writer:
             builder_summary=trial.notes if trial else snapshot.subject if snapshot.name else "",
             touched_files=_touched(self._store, snapshot),
         )
-        origin = self._views.origin_on(oid)
+        origin = self._views.origins.on(oid)
         if origin is not None and _generation(origin) == 2:
             node = dict(_own_node(self._store.repo.read(origin.document)) or node)
         text = self._nodes[oid] = openrange.node_text(node)
@@ -480,7 +480,7 @@ class _Writer:
         return self._above[oid]
 
     def _name(self, oid: str) -> str:
-        origin = self._views.origin_on(oid)
+        origin = self._views.origins.on(oid)
         return origin.name if origin else oid[:_NATIVE]
 
     def _manifest(self, snapshot: Snapshot) -> dict[str, Any]:

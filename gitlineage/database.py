@@ -8,9 +8,10 @@ thing without a file.
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from gitlineage.errors import Invalid
 from gitlineage.schema import FORMAT_VERSION, INDEXES, TABLE_NAMES, TABLES
@@ -20,6 +21,11 @@ _CACHE = 256 * 1024
 
 _AHEAD = 4000
 """Pages of the write-ahead log after which SQLite moves them into the file, which waits for the disk."""
+
+_MANY = 500
+"""Values in one query; SQLite itself allows some tens of thousands."""
+
+T = TypeVar("T")
 
 
 class Damaged(Exception):
@@ -179,6 +185,20 @@ def _target(path: Path) -> Path | None:
         return path.with_name(os.readlink(path))
     except OSError:
         return None
+
+
+def parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Return values in parts that one query takes."""
+    return (values[at : at + _MANY] for at in range(0, len(values), _MANY))
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is valid Unicode; a command line may hand over bytes that are not."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class damage:

@@ -1,7 +1,7 @@
 """
 The local refs under ``refs/lineage/``: names for plain git, derived from the index; never pushed and never the truth.
 
-Layer 12. ``best``, ``exp/<id>`` for baselines and kept trials, ``cohorts/<name>`` (design 3). Ids are percent-encoded,
+Layer 14. ``best``, ``exp/<id>`` for baselines and kept trials, ``cohorts/<name>`` (design 3). Ids are percent-encoded,
 because a ref's name cannot hold every sign and ``a`` and ``a/b`` cannot both be refs.
 """
 
@@ -62,11 +62,11 @@ def present(repo: GitRepo) -> dict[str, str]:
 def _wanted(views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> dict[str, str | None]:
     """Return what the refs of some exp ids and cohorts should point at, ``None`` where there should be none."""
     wanted: dict[str, str | None] = {}
-    for exp_id, label, oid, status in views.labels(list(exp_ids)):
+    for exp_id, label, oid, status in views.labels.of(list(exp_ids)):
         if label != exp_id:
             wanted[exp_ref(exp_id)] = None
         wanted[exp_ref(label)] = oid if status in _SHOWN else None
-    return wanted | {cohort_ref(name): oid for name, oid in views.cohort_oids(list(cohorts)).items()}
+    return wanted | {cohort_ref(name): oid for name, oid in views.cohorts.oids(list(cohorts)).items()}
 
 
 def _set_best(repo: GitRepo, views: Views) -> None:

@@ -1,7 +1,7 @@
 """
 Which part of a store a diagram shows, and its drawing in any format; the formats themselves are in ``render``.
 
-Layer 14. Git parents and typed relations together, as in ``kinship``; nodes stand in recording order.
+Layer 16. Git parents and typed relations together, as in ``kinship``; nodes stand in recording order.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -92,7 +92,7 @@ def cohort(views: Views, name: str, types: Sequence[RelationType], limit: int = 
 
     Raises `Invalid` too, where there are more snapshots than the limit.
     """
-    found = views.cohort(name)
+    found = views.cohorts.one(name)
     _check(len(found.base) + len(found.members), limit, "name an ID with --depth")
     return _between(views, [*found.base, *found.members], types)
 

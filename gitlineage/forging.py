@@ -1,7 +1,7 @@
 """
 Recording what a catalogue needs: entries, how often something was used, forge attempts; not what follows from them.
 
-Layer 15. Each function makes its checks first and adds all its events to one landing.
+Layer 17. Each function makes its checks first and adds all its events to one landing.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
 """
 The facade's part about history: what made it worse, what happened to a snapshot, all events, past moments, inferences.
 
-Layer 20. What each means is told by ``blame``, ``chronicle``, ``bisecting`` and ``inferring``.
+Layer 22. What each means is told by ``blame``, ``chronicle``, ``bisecting`` and ``inferring``.
 """
 
 from collections.abc import Callable, Sequence

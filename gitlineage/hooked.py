@@ -1,7 +1,7 @@
 """
 What the hooks of a repository that somebody works in do; not how they are installed, and nothing of a server's.
 
-Layer 23. None of them fails what git was asked for: each returns what is worth saying in one line, if anything.
+Layer 25. None of them fails what git was asked for: each returns what is worth saying in one line, if anything.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """
 What follows if an artifact is deprecated, and what could take its place; nothing is recorded here.
 
-Layer 16. Severity follows the number of transitive dependents and whether the artifact is in use (semantics 36):
+Layer 18. Severity follows the number of transitive dependents and whether the artifact is in use (semantics 36):
 
 ==================  =============  ===========
 dependents          not in use     in use

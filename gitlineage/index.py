@@ -9,13 +9,13 @@ written to the file meanwhile forgets what waited and reads that from the notes,
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gitlineage.database import Damaged, Database, damage, delete, ours
+from gitlineage.database import Damaged, Database, damage, delete, ours, parts
 from gitlineage.errors import LineageError
 from gitlineage.fold import WAITING, Fold, read_row
 from gitlineage.gitformats import CommitInfo
@@ -85,6 +85,20 @@ class Index(Database):
         if self._fold is not None and _asks_what_waits(sql):
             self._write_out()
         return self.first(sql, *values)
+
+    def grouped(self, sql: str, keys: Collection[Any]) -> dict[Any, list[tuple[Any, ...]]]:
+        """
+        Return the rows of a query for many keys, grouped by their first column, without it.
+
+        Args:
+            sql: the query, with ``{}`` in the place of the keys.
+            keys: what to ask for.
+        """
+        found: dict[Any, list[tuple[Any, ...]]] = {}
+        for part in parts(list(keys)):
+            for key, *rest in self.rows(sql.format(", ".join("?" * len(part))), *part):
+                found.setdefault(key, []).append(tuple(rest))
+        return found
 
     def tips(self) -> dict[str, str]:
         """Return the writers' tips that the index has folded."""

@@ -1,7 +1,7 @@
 """
 Relations that nobody recorded, read from the texts of trials: who cites whom by its id; proposals, never parents.
 
-Layer 14. They are worked out when they are asked for and kept nowhere; how a citation looks is `formats.citations`'s.
+Layer 16. They are worked out when they are asked for and kept nowhere; how a citation looks is `formats.citations`'s.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

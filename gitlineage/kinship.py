@@ -1,7 +1,7 @@
 """
 Walks over typed relations and derivation together: who goes back to whom, by which type; nothing is recorded here.
 
-Layer 13. A git parent counts as ``successor_to``, or as ``forked_from`` where that was said of the same two snapshots.
+Layer 15. A git parent counts as ``successor_to``, or as ``forked_from`` where that was said of the same two snapshots.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """
 Recording in an open repository: landings published whole or refused whole; not what is recorded or asked.
 
-Layer 16. Everything that can go wrong around a write is here: a full disk, a ref that another program moves, an index
+Layer 18. Everything that can go wrong around a write is here: a full disk, a ref that another program moves, an index
 that another process wrote to.
 """
 

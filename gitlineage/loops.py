@@ -1,7 +1,7 @@
 """
 Autoresearch loops into a store: rows of a results file as trials on the commits of the loop's own repository.
 
-Layer 24. What the file looks like is `formats.autoresearch`'s. Nothing of the user's branches, index or working tree
+Layer 26. What the file looks like is `formats.autoresearch`'s. Nothing of the user's branches, index or working tree
 is moved or rewritten: commits that exist get notes, and what is written anew hangs on the writer's ref alone.
 """
 

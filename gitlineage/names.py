@@ -1,7 +1,7 @@
 """
 What a text stands for: exp ids, ``best``, refs and oid prefixes to commits; moments of the past to a rule on events.
 
-Layer 12. One function resolves every id that a user types (design 7), and reports all matches where there are several.
+Layer 14. One function resolves every id that a user types (design 7), and reports all matches where there are several.
 """
 
 import re
@@ -53,7 +53,7 @@ def resolve(views: Views, name: Id) -> CommitOid:
         return CommitOid(oids[0])
     if text == "best" and (best := views.best()):
         return best.oid
-    if named := views.called(text):
+    if named := views.origins.called(text):
         return _only(text, {origin.oid: origin.oid for origin in named})
     if _PREFIX.fullmatch(text):
         ends = text, text + "g"
@@ -64,13 +64,13 @@ def resolve(views: Views, name: Id) -> CommitOid:
     if oid is None and len(text) >= _LEAST and (found := _beginning(views, text)):
         return _only(text, found)
     if oid is None:
-        raise NotFound("snapshot or trial", text, views.nearest(text))
+        raise NotFound("snapshot or trial", text, views.labels.nearest(text))
     return CommitOid(oid)
 
 
 def _beginning(views: Views, text: str) -> dict[str, str]:
     """Return the imported snapshots whose names begin so, each with what to call it: its oid where a name is shared."""
-    found = views.called(text, begins=True)
+    found = views.origins.called(text, begins=True)
     names = [origin.name for origin in found]
     return {origin.oid: origin.oid if names.count(origin.name) > 1 else origin.name for origin in found}
 
@@ -108,7 +108,7 @@ def moment(views: Views, journal: Journal, at: str) -> Callable[[Recorded], bool
     except LineageError:
         clock = 0
     if not clock:
-        raise NotFound("trial, commit of a writer's ref or time", at, views.nearest(at))
+        raise NotFound("trial, commit of a writer's ref or time", at, views.labels.nearest(at))
     return lambda found: found.event.clock <= clock
 
 

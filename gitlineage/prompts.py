@@ -1,7 +1,7 @@
 """
 What a prompt shows, gathered from the index; how it looks is the renderer's.
 
-Layer 12. The cost follows what is shown, not the size of the store.
+Layer 14. The cost follows what is shown, not the size of the store.
 """
 
 from gitlineage.models import PromptOptions, PromptView

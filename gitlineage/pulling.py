@@ -1,7 +1,7 @@
 """
 What others pushed, taken into place or refused; what this clone pushes is not decided here.
 
-Layer 18. Design 3: a ref is taken only where it goes on from what is here. Whatever else happened to it on the remote
+Layer 20. Design 3: a ref is taken only where it goes on from what is here. Whatever else happened to it on the remote
 is refused and told. Where a remote has more of this clone's own ref than was ever pushed from here, a copy of the clone
 writes under the same name, and what is only here goes on under a fresh one.
 """

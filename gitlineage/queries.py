@@ -1,7 +1,7 @@
 """
 Questions about the graph of snapshots: what came from what, where two paths meet, what has equal content.
 
-Layer 12. Each walk asks the index once per generation; the algorithms are in ``graph``. An unrecorded commit is no
+Layer 14. Each walk asks the index once per generation; the algorithms are in ``graph``. An unrecorded commit is no
 snapshot: walks pass through it to the recorded ones (design 4).
 """
 

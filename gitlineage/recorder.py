@@ -1,7 +1,7 @@
 """
 Recording into a landing: snapshots, rows, tables, cohorts, sessions; not how the landing is published.
 
-Layer 14. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
+Layer 16. Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -277,7 +277,7 @@ class Recorder(Rules):
         """Open a cohort that must not be open yet; the same one again is no error."""
         check_cohort_name(name)
         oids = tuple(dict.fromkeys(self._resolve(parent) for parent in base))
-        known = self._views.find_cohort(name, members=False)
+        known = self._views.cohorts.find(name, members=False)
         if known is None:
             self.open_cohort(name, oids, metadata, allow_mixed)
             return

@@ -1,7 +1,7 @@
 """
 A copied clone: one writer's name in use on two machines, and how what is only here goes on under a fresh one.
 
-Layer 17. Design 3. Every step can be repeated: the fresh name follows from the old one and from what was recorded, and
+Layer 19. Design 3. Every step can be repeated: the fresh name follows from the old one and from what was recorded, and
 what has landed under it already is not landed again.
 """
 

@@ -1,7 +1,7 @@
 """
 The rules of relating snapshots: both ends recorded, a type that fits them, no cycle; not how a landing is published.
 
-Layer 14. Every check is made in the landing that writes, so that two processes cannot close a cycle together.
+Layer 16. Every check is made in the landing that writes, so that two processes cannot close a cycle together.
 """
 
 from collections.abc import Mapping

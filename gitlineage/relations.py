@@ -1,7 +1,7 @@
 """
 The facade's part about typed relations: recording them, walking over them, the evolution they tell.
 
-Layer 20. Direction and rules are those of semantics 20-32; a git parent counts as a relation in every walk.
+Layer 22. Direction and rules are those of semantics 20-32; a git parent counts as a relation in every walk.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

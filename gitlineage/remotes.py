@@ -1,7 +1,7 @@
 """
 A remote as lineage sees it: which one is meant, what was last seen of its refs, and how what became of them is told.
 
-Layer 17. Nothing is pulled, pushed or decided here. What was fetched is beside the store, under
+Layer 19. Nothing is pulled, pushed or decided here. What was fetched is beside the store, under
 ``refs/lineage/remotes/``, until it is taken into place.
 """
 

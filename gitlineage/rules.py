@@ -1,7 +1,7 @@
 """
 The rules of recording: what a snapshot, a row or a cohort must be, and what the store fills in; nothing lands here.
 
-Layer 13.
+Layer 15.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -133,7 +133,7 @@ class Rules:
         base = self._bases.get(name)
         if base is None:
             check_cohort_name(name)
-            cohort = self._views.find_cohort(name, members=False)
+            cohort = self._views.cohorts.find(name, members=False)
             if cohort is None:
                 return list(parents)
             base = self._bases[name] = Base(cohort.base, cohort.allow_mixed)

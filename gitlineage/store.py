@@ -1,7 +1,7 @@
 """
 The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Layer 22. Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Layer 24. Each method is a line or two over the modules below; what is worth reading about the rules is there.
 """
 
 import os
@@ -278,7 +278,7 @@ class LineageStore(Catalogues, Histories):
 
         def work(recorder: Recorder) -> Cohort:
             recorder.new_cohort(name, ids, metadata, allow_mixed)
-            return self._views.cohort(name)
+            return self._views.cohorts.one(name)
 
         return self._write(work)
 
@@ -357,7 +357,7 @@ class LineageStore(Catalogues, Histories):
         Raises:
             NotFound: there is no such cohort.
         """
-        name = self._views.cohort(cohort).name if cohort is not None else None
+        name = self._views.cohorts.one(cohort).name if cohort is not None else None
         return self._views.listing(
             cohort=name, statuses=statuses, specialist=specialist, dangling=dangling, limit=limit
         )
@@ -453,12 +453,12 @@ class LineageStore(Catalogues, Histories):
             NotFound: nobody opened it.
             Ambiguous: two writers opened different ones by this name.
         """
-        return self._views.cohort(name)
+        return self._views.cohorts.one(name)
 
     @reading
     def cohorts(self) -> list[Cohort]:
         """Return every cohort in the order they were opened."""
-        return self._views.cohorts()
+        return self._views.cohorts.all()
 
     @reading
     def files(self, id: Id) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """
 One walk over relations and git parents together, by the index's own numbers, for many nodes at a time.
 
-Layer 12. What the nodes and edges mean is in ``kinship``. A snapshot is its number; what is none, a forge attempt, its
+Layer 14. What the nodes and edges mean is in ``kinship``. A snapshot is its number; what is none, a forge attempt, its
 oid.
 """
 

@@ -1,7 +1,7 @@
 """
 Lineage between this clone and a remote: pushed, exchanged both ways, cloned, carried by plain git; not the transfer.
 
-Layer 19. Design 3: a clone pushes the ref of its own writer and nothing else, so that a push is a fast-forward.
+Layer 21. Design 3: a clone pushes the ref of its own writer and nothing else, so that a push is a fast-forward.
 """
 
 from collections.abc import Callable, Sequence

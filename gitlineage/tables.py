@@ -1,7 +1,7 @@
 """
 Tables in and out of a store: a campaign's TSV imported whole, and given back byte for byte; not the format itself.
 
-Layer 23.
+Layer 25.
 """
 
 from collections.abc import Sequence

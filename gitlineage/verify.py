@@ -2,7 +2,7 @@
 Everything about a store that can be checked, checked: objects, refs, notes, events, signatures, caches; nothing is
 mended here.
 
-Layer 13. Every check is a generator of findings, so that one that fails hides none of the others.
+Layer 15. Every check is a generator of findings, so that one that fails hides none of the others.
 """
 
 import os

@@ -1,22 +1,26 @@
 """
-Trials, snapshots and cohorts as models, read from the index; not how they got there, and no walks over the graph.
+Trials and snapshots as models, read from the index; not how they got there, and no walks over the graph.
 
-Layer 11. Every function here is one or a few queries whose cost does not grow with the store, except where it returns
-all of it.
+Layer 13. Every function here is one or a few queries whose cost does not grow with the store, except where it returns
+all of it. Cohorts, imported snapshots and names have modules of their own, which are reached from here.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from gitlineage.cohorts import Cohorts
+from gitlineage.database import is_text, parts
 from gitlineage.errors import Ambiguous, NotFound
 from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import first_parent_chain
 from gitlineage.index import Index, read_row
 from gitlineage.kept import Kept, Line, Shown
+from gitlineage.labels import Labels, meant
 from gitlineage.message import read_trailers, subject
-from gitlineage.models import Cohort, CommitOid, Kin, Order, Origin, Snapshot, Task, TreeOid, TrialView
+from gitlineage.models import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
+from gitlineage.origins import Origins
 from gitlineage.trial import Trial
 
 _VIEW = """
@@ -41,16 +45,6 @@ _FALLBACKS = (
 _KEPT = (
     "INDEXED BY trials_kept WHERE t.status = 'keep' AND t.rank IS {} NULL ORDER BY t.rank, t.clock, t.writer LIMIT ?"
 )
-_ORIGIN = (
-    "SELECT s.oid, i.name, i.source, i.document, i.file, i.stub FROM imported i JOIN snapshots s ON s.id = i.snapshot"
-)
-_SHORT_NAME, _CUT_NAME = 24, 19
-"""Longer names are shown cut: to ``sha256:`` and twelve digits, which stand for them as well."""
-
-T = TypeVar("T")
-_MANY = 500
-_UP = 10_000
-"""Snapshots without a trial that a search for the parent's trial goes past."""
 
 
 class Views:
@@ -67,6 +61,9 @@ class Views:
         self.index = index
         self.repo = repo
         self.raw_parents = raw_parents
+        self.cohorts = Cohorts(index)
+        self.origins = Origins(index)
+        self.labels = Labels(index, self.origins)
         self._memory = Kept(index.rows)
 
     @property
@@ -146,8 +143,10 @@ class Views:
         known = memory.views()
         found = {number: known[number][0] for number in wanted if number in known}
         missing = [number for number in dict.fromkeys(wanted) if number not in found]
-        rows = list(self._many(f"SELECT t.id, {_VIEW.split('SELECT', 1)[1]} WHERE t.id IN ({{}})", missing).items())
-        for part in _parts(rows):
+        rows = list(
+            self.index.grouped(f"SELECT t.id, {_VIEW.split('SELECT', 1)[1]} WHERE t.id IN ({{}})", missing).items()
+        )
+        for part in parts(rows):
             views, names = self._together([row for _, (row,) in part])
             made = {number: each for (number, _), each in zip(part, views, strict=True)}
             found |= {number: view for number, (view, _) in made.items()}
@@ -215,12 +214,12 @@ class Views:
         if len(found) > 1:
             raise Ambiguous(name, [view.label for view in found])
         if not found:
-            raise NotFound("trial", name, self.nearest(name))
+            raise NotFound("trial", name, self.labels.nearest(name))
         return found[0]
 
     def named(self, name: str) -> list[TrialView]:
         """Return the trials that a name stands for; more than one where it is ambiguous."""
-        if not _is_text(name):
+        if not is_text(name):
             return []
         for exp_id in (name, name.removeprefix("exp_")):
             if found := self.named_exactly(exp_id):
@@ -238,7 +237,7 @@ class Views:
 
     def oids_named(self, name: str) -> list[str]:
         """Return the snapshots of the trials that a name stands for."""
-        if not _is_text(name):
+        if not is_text(name):
             return []
         for exp_id in dict.fromkeys((name, name.removeprefix("exp_"))):
             if oids := self.index.snapshots_of(exp_id):
@@ -255,37 +254,12 @@ class Views:
 
         Those are baselines and kept trials; a revision may have made or unmade one of them.
         """
-        found = self._many(
+        found = self.index.grouped(
             "SELECT exp_id, 0 FROM trials WHERE id IN ({}) "
             "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer))",
             numbers,
         )
         return set(found)
-
-    def labels(self, exp_ids: Collection[str]) -> Iterator[tuple[str, str, str, str | None]]:
-        """Return exp id, label, snapshot and status of every trial with one of these exp ids."""
-        sql = (
-            "SELECT t.exp_id, t.writer, s.oid, t.status FROM trials t JOIN snapshots s ON s.id = t.snapshot "
-            "WHERE t.exp_id IN ({})"
-        )
-        for exp_id, trials in self._many(sql, exp_ids).items():
-            for writer, oid, status in trials:
-                yield exp_id, (exp_id if len(trials) == 1 else self._label(exp_id, writer, oid)), oid, status
-
-    def nearest(self, name: str) -> list[str]:
-        """Return exp ids that look like a name, for an error to suggest."""
-        from difflib import get_close_matches  # only an error needs it
-
-        if not _is_text(name):
-            return []
-        digits = name.removeprefix("exp_").lstrip("0")
-        sql = "SELECT DISTINCT exp_id FROM trials WHERE exp_id LIKE ? ESCAPE '\\' ORDER BY clock DESC LIMIT 500"
-        plain = digits.replace("\\", "").replace("%", "").replace("_", "\\_")
-        pool = [row[0] for row in self.index.rows(sql, f"%{plain}%")] if plain else []
-        pool += [row[0] for row in self.index.rows(sql, "%")]
-        close = get_close_matches(name, list(dict.fromkeys(pool)), n=3, cutoff=0.4)
-        same = [exp_id for exp_id in pool if exp_id.lstrip("0") == digits]
-        return list(dict.fromkeys(same + close))[:3]
 
     def children(self, view: TrialView, limit: int | None = None) -> list[TrialView]:
         """Return the trials derived from one, whichever of their parents it is, sorted by exp id."""
@@ -357,7 +331,7 @@ class Views:
 
     def _views(self, sql: str, *values: object) -> list[TrialView]:
         rows = self.index.rows(sql, *values)
-        return [view for part in _parts(rows) for view, _ in self._together(part)[0]]
+        return [view for part in parts(rows) for view, _ in self._together(part)[0]]
 
     def _together(self, rows: Sequence[Sequence[Any]]) -> tuple[list[Shown], set[str]]:
         """
@@ -366,27 +340,19 @@ class Views:
         Returns:
             What `_view` does of each, and the exp ids that are in any of them.
         """
-        links = self._many(
+        links = self.index.grouped(
             "SELECT l.child, l.parent, p.oid FROM links l JOIN snapshots p ON p.id = l.parent "
             "WHERE l.child IN ({}) ORDER BY l.pos, p.clock, p.writer",
             {row[6] for row in rows},
         )
-        near = self._many(
+        near = self.index.grouped(
             "SELECT snapshot, exp_id, writer FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer",
             {parent for above in links.values() for parent, _ in above},
         )
         used = {row[1] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}
-        shared = self._many("SELECT exp_id, count(*) FROM trials WHERE exp_id IN ({}) GROUP BY exp_id", used)
+        shared = self.index.grouped("SELECT exp_id, count(*) FROM trials WHERE exp_id IN ({}) GROUP BY exp_id", used)
         alone = {exp_id for exp_id, ((count,),) in shared.items() if count == 1}
         return [self._view(row, links.get(row[6], []), near, alone) for row in rows], used
-
-    def _many(self, sql: str, keys: Collection[Any]) -> dict[Any, list[tuple[Any, ...]]]:
-        """Return the rows of a query for many keys, grouped by their first column, without it."""
-        found: dict[Any, list[tuple[Any, ...]]] = {}
-        for part in _parts(list(keys)):
-            for key, *rest in self.index.rows(sql.format(", ".join("?" * len(part))), *part):
-                found.setdefault(key, []).append(tuple(rest))
-        return found
 
     def _view(
         self,
@@ -409,19 +375,19 @@ class Views:
         others = [Kin(self._name_near(parent, oid, near, alone), known.get(oid, "")) for parent, oid in links[1:]]
         linked = {parent_oid for _, parent_oid in links}
         inspired = [
-            Kin(self.name(parent), role)
+            Kin(self.labels.name(parent), role)
             for parent, role in known.items()
             if parent not in linked and not self._is_git_parent(sid, parent)
         ]
         view = TrialView(
             trial=read_row(text),
-            label=exp_id if exp_id in alone else self._label(exp_id, writer, oid),
+            label=exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid),
             oid=CommitOid(oid),
             order=Order(clock, writer),
-            parent=self._raw_parent(cell) if self.raw_parents else self._parent_near(links, near, alone, cell),
+            parent=self.labels.raw_parent(cell) if self.raw_parents else self._parent_near(links, near, alone, cell),
             others=(*others, *inspired),
             cohort=cohort,
-            dangling=cell if cell and not links and not self._exists(cell) else None,
+            dangling=cell if cell and not links and not self.labels.is_trial(cell) else None,
             saw=saw or None,
         )
         lasts = not (inspired or view.dangling or self.raw_parents) and all(parent in near for parent, _ in links)
@@ -432,9 +398,9 @@ class Views:
     ) -> str:
         """Return what `_name` does, of a snapshot whose trials are at hand."""
         if parent not in near:
-            return self._name(parent)
+            return self.labels.name_of(parent)
         exp_id, writer = near[parent][0]
-        return exp_id if exp_id in alone else self._label(exp_id, writer, oid)
+        return exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid)
 
     def _parent_near(
         self,
@@ -449,43 +415,9 @@ class Views:
         first, oid = links[0]
         trials = near.get(first)
         if not trials:
-            return self._parent(first, cell)
-        exp_id, writer = _meant(trials, cell)
-        return exp_id if exp_id in alone else self._label(exp_id, writer, oid)
-
-    def _label(self, exp_id: str, writer: str, oid: str) -> str:
-        """Return an exp id, or a longer name where others use it too."""
-        others = self.index.rows("SELECT writer FROM trials WHERE exp_id = ? LIMIT 3", exp_id)
-        if len(others) < 2:
-            return exp_id
-        alike = self.index.one("SELECT count(*) FROM trials WHERE exp_id = ? AND writer = ?", exp_id, writer)[0]
-        return f"{exp_id}@{writer}" if alike == 1 else f"{exp_id}@{oid[:12]}"
-
-    def _parent(self, snapshot: int | None, cell: str) -> str | None:
-        """Return the label of the trial on a parent snapshot, or on the nearest above it that has one."""
-        for _ in range(_UP):
-            if snapshot is None:
-                return None
-            sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ? ORDER BY clock, writer"
-            trials = self.index.rows(sql, snapshot)
-            if trials:
-                (oid,) = self.index.one("SELECT oid FROM snapshots WHERE id = ?", snapshot)
-                exp_id, writer = _meant(trials, cell)
-                return self._label(exp_id, writer, oid)
-            up = self.index.one("SELECT parent FROM links WHERE child = ? ORDER BY pos LIMIT 1", snapshot)
-            snapshot = up[0] if up else None
-        return None
-
-    def _raw_parent(self, cell: str) -> str | None:
-        row = self.index.one(
-            "SELECT t.exp_id, t.writer, s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?",
-            cell,
-        )
-        return self._label(*row) if row and cell else None
-
-    def _exists(self, cell: str) -> bool:
-        sql = "SELECT 1 FROM trials WHERE exp_id IN (?, ?) LIMIT 1"
-        return self.index.one(sql, cell, cell.removeprefix("exp_")) is not None
+            return self.labels.parent(first, cell)
+        exp_id, writer = meant(trials, cell)
+        return exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid)
 
     def _is_git_parent(self, sid: int, oid: str) -> bool:
         return self.index.one("SELECT 1 FROM git_parents WHERE child = ? AND parent = ?", sid, oid) is not None
@@ -494,19 +426,7 @@ class Views:
 
     def name(self, oid: str) -> str:
         """Return how to name a commit: by its first trial, else by the beginning of its oid."""
-        row = self.index.one("SELECT id FROM snapshots WHERE oid = ?", oid)
-        return self._name(row[0]) if row else oid[:12]
-
-    def _name(self, sid: int) -> str:
-        (oid,) = self.index.one("SELECT oid FROM snapshots WHERE id = ?", sid)
-        sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ? ORDER BY clock, writer LIMIT 1"
-        row = self.index.one(sql, sid)
-        if row:
-            return self._label(row[0], row[1], oid)
-        called = self.index.one("SELECT name FROM imported WHERE snapshot = ? ORDER BY clock, writer LIMIT 1", sid)
-        if called is None or [origin.oid for origin in self.called(called[0])] != [oid]:
-            return str(oid[:12])
-        return str(called[0]) if len(called[0]) <= _SHORT_NAME else str(called[0][:_CUT_NAME])
+        return self.labels.name(oid)
 
     def tree(self, oid: str) -> str | None:
         """Return the tree of a recorded snapshot."""
@@ -521,35 +441,31 @@ class Views:
         """Return those of the commits that are recorded, in the order given."""
         found: dict[str, Snapshot] = {}
         wanted = list(dict.fromkeys(oids))
-        for part in _parts(wanted):
+        for part in parts(wanted):
             marks = ", ".join("?" * len(part))
             rows = self.index.rows(f"SELECT * FROM snapshots WHERE oid IN ({marks})", *part)
             ids = [row[0] for row in rows]
-            parents = self._by_snapshot("SELECT child, parent FROM git_parents WHERE child IN ({}) ORDER BY pos", ids)
-            trials = self._by_snapshot(
+            parents = self.index.grouped("SELECT child, parent FROM git_parents WHERE child IN ({}) ORDER BY pos", ids)
+            trials = self.index.grouped(
                 "SELECT snapshot, row FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer", ids
             )
-            called = self._by_snapshot(
-                "SELECT snapshot, json_array(name, stub) FROM imported WHERE snapshot IN ({}) "
-                "ORDER BY clock DESC, writer DESC",
-                ids,
+            called = self.index.grouped(
+                "SELECT snapshot, name, stub FROM imported WHERE snapshot IN ({}) ORDER BY clock, writer", ids
             )
             for row in rows:
-                found[row[1]] = self._snapshot(row, parents.get(row[0], []), trials.get(row[0], []))
+                made = self._snapshot(row, parents.get(row[0], []), trials.get(row[0], []))
                 if row[0] in called:
-                    name, stub = msgspec.json.decode(called[row[0]][-1])
-                    found[row[1]] = msgspec.structs.replace(found[row[1]], name=name, stub=bool(stub))
+                    name, stub = called[row[0]][0]
+                    made = msgspec.structs.replace(made, name=name, stub=bool(stub))
+                found[row[1]] = made
         return [found[oid] for oid in wanted if oid in found]
 
-    def _by_snapshot(self, sql: str, ids: Sequence[int]) -> dict[int, list[str]]:
-        grouped: dict[int, list[str]] = {}
-        for sid, value in self.index.rows(sql.format(", ".join("?" * len(ids))), *ids):
-            grouped.setdefault(sid, []).append(value)
-        return grouped
-
-    def _snapshot(self, row: Sequence[Any], parents: Sequence[str], trials: Sequence[str]) -> Snapshot:
+    def _snapshot(
+        self, row: Sequence[Any], above: Sequence[tuple[str, ...]], rows: Sequence[tuple[str, ...]]
+    ) -> Snapshot:
         _, oid, tree, said, author, time, _, cohort, roles, _, writer = row
         known = msgspec.json.decode(roles, type=dict[str, str])
+        parents = [parent for (parent,) in above]
         return Snapshot(
             oid=oid,
             tree=tree,
@@ -561,53 +477,8 @@ class Views:
             author=author,
             time=time,
             writer=writer,
-            trials=tuple(read_row(text) for text in trials),
+            trials=tuple(read_row(text) for (text,) in rows),
         )
-
-    # -- snapshots of other stores -------------------------------------------------------------------------
-
-    def called(self, name: str, *, begins: bool = False) -> list[Origin]:
-        """
-        Return the imported snapshots that a name of their own store stands for.
-
-        A stub gives way to a snapshot with content, and of one document's snapshots the latest counts: that is how an
-        ancestor that was a stub at first is replaced, together with what was derived from it.
-
-        Args:
-            name: the name, or its beginning.
-            begins: whether it is a beginning; ``sha256:`` may be left out of it.
-        """
-        if not _is_text(name):
-            return []
-        if not begins:
-            return self._origins("name = ?", name)
-        spans = [(start, start + chr(0x10FFFF)) for start in (name, f"sha256:{name}")]
-        return [origin for span in spans for origin in self._origins("name >= ? AND name < ?", *span)]
-
-    def origins(self) -> list[Origin]:
-        """Return every imported snapshot that its name stands for, by name."""
-        return self._origins("1")
-
-    def imported(self) -> set[CommitOid]:
-        """Return every imported snapshot, those that a later one took the place of too."""
-        found = self.index.rows("SELECT oid FROM snapshots WHERE id IN (SELECT snapshot FROM imported)")
-        return {CommitOid(oid) for (oid,) in found}
-
-    def origin_on(self, oid: str) -> Origin | None:
-        """Return where a snapshot was imported from, ``None`` where it was recorded here."""
-        found = self.index.rows(f"{_ORIGIN} WHERE s.oid = ? ORDER BY i.clock, i.writer LIMIT 1", oid)
-        return _origin(found[0]) if found else None
-
-    def _origins(self, where: str, *values: object) -> list[Origin]:
-        found: dict[str, dict[str, Origin]] = {}
-        for row in self.index.rows(f"{_ORIGIN} WHERE {where} ORDER BY i.name, i.clock, i.writer, s.oid", *values):
-            origin = _origin(row)
-            found.setdefault(origin.name, {})[origin.document] = origin
-        chosen = []
-        for same in found.values():
-            whole = [origin for origin in same.values() if not origin.stub]
-            chosen += whole or list(same.values())
-        return chosen
 
     def _unrecorded(self, oid: str) -> Snapshot:
         if not self.repo.exists(oid):  # beyond the end of a shallow clone
@@ -624,96 +495,7 @@ class Views:
             time=info.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
 
-    # -- cohorts -------------------------------------------------------------------------------------------
-
-    def cohort(self, name: str, *, members: bool = True) -> Cohort:
-        """
-        Return a cohort by its name or ``<name>@<writer>``.
-
-        Args:
-            name: the name.
-            members: whether the members are wanted too.
-
-        Raises:
-            NotFound: nobody opened one.
-            Ambiguous: two writers opened different ones.
-        """
-        cohort = self.find_cohort(name, members=members)
-        if cohort is None:
-            rows = self.index.rows("SELECT name FROM cohorts ORDER BY clock DESC LIMIT 3")
-            raise NotFound("cohort", name, list(dict.fromkeys(row[0] for row in rows)))
-        return cohort
-
-    def find_cohort(self, name: str, *, members: bool = True) -> Cohort | None:
-        """
-        Return a cohort as `cohort` does, ``None`` where nobody opened one.
-
-        Raises:
-            Ambiguous: two writers opened different ones.
-        """
-        found = self._cohorts("WHERE name = ?", name, members=members)
-        if not found and "@" in name:
-            plain, _, owner = name.rpartition("@")
-            named = self._cohorts("WHERE name = ?", plain, members=members)
-            found = [cohort for cohort in named if cohort.writer.startswith(owner)]
-        if len({(cohort.base, cohort.allow_mixed) for cohort in found}) > 1:
-            raise Ambiguous(name, [f"{cohort.name}@{cohort.writer}" for cohort in found])
-        return found[0] if found else None
-
-    def cohort_oids(self, names: Collection[str]) -> dict[str, str]:
-        """Return the commits of cohorts by name, without those of which writers opened different ones."""
-        sql = "SELECT name, oid, base, allow_mixed FROM cohorts WHERE name IN ({}) ORDER BY clock, writer"
-        found = self._many(sql, names)
-        return {name: rows[0][0] for name, rows in found.items() if len({row[1:] for row in rows}) == 1}
-
-    def cohorts(self) -> list[Cohort]:
-        """Return every cohort in the order they were opened."""
-        return self._cohorts("")
-
-    def _cohorts(self, where: str, *values: object, members: bool = True) -> list[Cohort]:
-        rows = self.index.rows(f"SELECT * FROM cohorts {where} ORDER BY clock, writer", *values)
-        return [self._cohort(row, members) for row in rows]
-
-    def _cohort(self, row: Sequence[Any], wanted: bool) -> Cohort:
-        oid, name, base, metadata, allow_mixed, at, _, writer = row
-        members = self.index.members(name) if wanted else []
-        return Cohort(
-            name=name,
-            oid=CommitOid(oid),
-            base=msgspec.json.decode(base, type=tuple[CommitOid, ...]),
-            metadata=msgspec.json.decode(metadata),
-            allow_mixed=bool(allow_mixed),
-            members=tuple(CommitOid(member) for member in members),
-            created_at=at,
-            writer=writer,
-        )
-
-
-def _meant(trials: Sequence[tuple[Any, ...]], cell: str) -> tuple[str, str]:
-    """Return exp id and writer of the trial that a parent cell means, of those on the parent; else of the first."""
-    meant = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))]
-    exp_id, writer = (meant or trials)[0]
-    return exp_id, writer
-
-
-def _origin(row: Sequence[Any]) -> Origin:
-    oid, name, source, document, file, stub = row
-    return Origin(oid=CommitOid(oid), name=name, source=source, document=document, file=file, stub=bool(stub))
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name is valid Unicode; a command line may hand over bytes that are not."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
 
 def trials(views: Iterable[TrialView]) -> tuple[Trial, ...]:
     """Return the rows of some views."""
     return tuple(view.trial for view in views)
-
-
-def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (values[at : at + _MANY] for at in range(0, len(values), _MANY))

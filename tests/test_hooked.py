@@ -24,7 +24,7 @@ def program(tmp_path: Path) -> Path:
     path = tmp_path / "bin" / "gitlineage"
     path.parent.mkdir()
     top = Path(__file__).parent.parent
-    path.write_text(f'#!/bin/sh\nPYTHONPATH="{top}" exec "{sys.executable}" -m gitlineage.cli "$@"\n')
+    path.write_text(f'#!/bin/sh\nPYTHONPATH="{top}" exec "{sys.executable}" -m gitlineage "$@"\n')
     path.chmod(0o755)
     return path
 

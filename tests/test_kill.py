@@ -340,7 +340,7 @@ def facts(views: Views) -> dict[str, object]:
         "children": {oid: [each.oid for each in children(views, oid)] for oid in oids},
         "parents": {oid: [each.oid for each in parents(views, oid)] for oid in oids},
         "leaves": [each.oid for each in leaves(views)],
-        "cohorts": views.cohorts(),
+        "cohorts": views.cohorts.all(),
         "best": views.best_oid(),
         "task": views.index.task,
         "clock": views.index.clock,

@@ -46,6 +46,8 @@ LAYERS: list[list[str]] = [
     ["facts", "links", "receiving", "trust"],
     ["fold"],
     ["index", "kept"],
+    ["cohorts", "origins"],
+    ["labels"],
     ["views", "landing"],
     ["names", "queries", "derived", "prompts", "search", "strides"],
     ["rules", "kinship", "verify", "adoption", "blame", "bisecting", "chronicle"],

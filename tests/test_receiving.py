@@ -30,7 +30,7 @@ def server(tmp_path: Path) -> GitRepo:
     program = tmp_path / "bin" / "gitlineage"
     program.parent.mkdir()
     top = Path(__file__).parent.parent
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{top}" exec "{sys.executable}" -m gitlineage.cli "$@"\n')
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{top}" exec "{sys.executable}" -m gitlineage "$@"\n')
     program.chmod(0o755)
     init_repository(tmp_path / "server.git", bare=True)
     repo = GitRepo(tmp_path / "server.git")

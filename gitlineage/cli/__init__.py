@@ -1,7 +1,7 @@
 """
 The command line; only its entry point is here.
 
-Layer 25.
+Layer 27.
 """
 
 from gitlineage.cli.app import main

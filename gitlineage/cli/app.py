@@ -1,7 +1,7 @@
 """
 The program: its global options and the table of its commands; what they do is in the modules that the table names.
 
-Layer 25.
+Layer 27.
 """
 
 import gc

@@ -1,7 +1,7 @@
 """
 The command import autoresearch: a running loop's results taken in, once or for as long as it runs.
 
-Layer 25.
+Layer 27.
 """
 
 import time

@@ -1,7 +1,7 @@
 """
 Commands that share lineage without a network, and keep the number of refs small: consolidate, bundle and unbundle.
 
-Layer 25.
+Layer 27.
 """
 
 from pathlib import Path

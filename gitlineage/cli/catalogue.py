@@ -1,7 +1,7 @@
 """
 Commands on the catalogue of artifacts: entry, forge, impact.
 
-Layer 25.
+Layer 27.
 """
 
 from collections.abc import Sequence

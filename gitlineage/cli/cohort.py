@@ -1,7 +1,7 @@
 """
 Commands on cohorts: new, list and show.
 
-Layer 25.
+Layer 27.
 """
 
 from typing import Annotated, Any

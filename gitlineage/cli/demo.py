@@ -1,7 +1,7 @@
 """
 The command demo: a small research loop that really runs, and how to look at what is left of it.
 
-Layer 25.
+Layer 27.
 """
 
 import shlex

@@ -1,7 +1,7 @@
 """
 The graph of some snapshots, drawn beside their lines; which snapshots, and what the lines say, is the caller's.
 
-Layer 25. Git draws it: the snapshots are written as empty commits into a repository that is thrown away, so that
+Layer 27. Git draws it: the snapshots are written as empty commits into a repository that is thrown away, so that
 neither ordinary commits nor snapshots that were not asked for get into the picture.
 """
 

@@ -1,7 +1,7 @@
 """
 Commands that bring trials and snapshots in and out: import and export of tables, loops and OpenRange stores.
 
-Layer 25.
+Layer 27.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """
 The command that searches texts.
 
-Layer 25.
+Layer 27.
 """
 
 from typing import Annotated

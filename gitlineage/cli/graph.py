@@ -1,7 +1,7 @@
 """
 The command that draws a lineage as a diagram: graph.
 
-Layer 25.
+Layer 27.
 """
 
 from pathlib import Path

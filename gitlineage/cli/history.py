@@ -1,7 +1,7 @@
 """
 Commands that ask why: blame, audit, bisect, events, infer.
 
-Layer 25.
+Layer 27.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """
 Commands on git hooks: hooks install, remove and list, and hook, which the installed scripts call.
 
-Layer 25.
+Layer 27.
 """
 
 import os

@@ -1,7 +1,7 @@
 """
 Trials and snapshots as lines of a table and as JSON objects; not where they come from.
 
-Layer 25.
+Layer 27.
 """
 
 from collections.abc import Sequence

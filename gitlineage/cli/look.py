@@ -1,7 +1,7 @@
 """
 Commands that look at trials and their edits: log and diff.
 
-Layer 25.
+Layer 27.
 """
 
 from typing import Annotated

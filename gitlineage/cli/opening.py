@@ -1,7 +1,7 @@
 """
 Opening a store for a command: which repository, who commits, who listens; nothing else reads the environment for that.
 
-Layer 25.
+Layer 27.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """
 Options and arguments that several commands share, each declared once, and what their texts mean; no command.
 
-Layer 25.
+Layer 27.
 """
 
 from collections.abc import Sequence

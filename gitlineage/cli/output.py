@@ -1,7 +1,7 @@
 """
 What reaches the terminal: lines, colours, JSON, errors and progress; not what is in them.
 
-Layer 25. Colours are for terminals. Everything goes out as UTF-8, and text of trials without its control characters.
+Layer 27. Colours are for terminals. Everything goes out as UTF-8, and text of trials without its control characters.
 """
 
 import os

@@ -1,7 +1,7 @@
 """
 Commands that hand lineage to agents: prompt and board.
 
-Layer 25. The time is injected here: the library renders the same bytes for the same state.
+Layer 27. The time is injected here: the library renders the same bytes for the same state.
 """
 
 import os

@@ -1,7 +1,7 @@
 """
 Commands that rank trials: best and leaderboard.
 
-Layer 25.
+Layer 27.
 """
 
 from typing import Annotated

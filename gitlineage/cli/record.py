@@ -1,7 +1,7 @@
 """
 Commands that record: init, commit and record; what may be recorded is the store's business.
 
-Layer 25.
+Layer 27.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 Commands on typed relations: relate, relations, evolve, history, dependents, path.
 
-Layer 25.
+Layer 27.
 """
 
 from typing import Annotated, Any

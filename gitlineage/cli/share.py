@@ -1,7 +1,7 @@
 """
 Commands between machines: push, pull, sync, clone and status; what is taken and what is refused is the store's.
 
-Layer 25.
+Layer 27.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 The command show: everything about one snapshot, its trials, its kin, its content and its history.
 
-Layer 25.
+Layer 27.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """
 Commands for lineage that comes from others: verify and checkout.
 
-Layer 25.
+Layer 27.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """
 Commands that keep a clone in order: reindex and maintain.
 
-Layer 25.
+Layer 27.
 """
 
 import typer

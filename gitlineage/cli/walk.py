@@ -1,7 +1,7 @@
 """
 Commands that walk the graph of snapshots: parents, children, ancestors, descendants, leaves, common-ancestor, same.
 
-Layer 25.
+Layer 27.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """
 What a store tells while it works, printed on standard error.
 
-Layer 25.
+Layer 27.
 """
 
 import re

@@ -1,7 +1,7 @@
 """
 Drives the demo's research loop: takes the parents' files, lets an idea edit them, runs the result and records it.
 
-Layer 23. Keep and discard follow from what the runs print. Identity and clock are fixed, so that one Python version
+Layer 25. Keep and discard follow from what the runs print. Identity and clock are fixed, so that one Python version
 gives the same commit ids every time. What to show of it is the caller's business.
 """
 

@@ -1,0 +1,76 @@
+"""
+Snapshots that came from other stores, by the names that they have there; not how they were imported.
+
+Layer 11.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gitlineage.database import is_text
+from gitlineage.index import Index
+from gitlineage.models import CommitOid, Origin
+
+_ORIGIN = (
+    "SELECT s.oid, i.name, i.source, i.document, i.file, i.stub FROM imported i JOIN snapshots s ON s.id = i.snapshot"
+)
+
+
+class Origins:
+    """
+    The imported snapshots of an index.
+
+    Args:
+        index: the folded events.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def called(self, name: str, *, begins: bool = False) -> list[Origin]:
+        """
+        Return the imported snapshots that a name of their own store stands for.
+
+        A stub gives way to a snapshot with content, and of one document's snapshots the latest counts: that is how an
+        ancestor that was a stub at first is replaced, together with what was derived from it.
+
+        Args:
+            name: the name, or its beginning.
+            begins: whether it is a beginning; ``sha256:`` may be left out of it.
+        """
+        if not is_text(name):
+            return []
+        if not begins:
+            return self._rows("name = ?", name)
+        spans = [(start, start + chr(0x10FFFF)) for start in (name, f"sha256:{name}")]
+        return [origin for span in spans for origin in self._rows("name >= ? AND name < ?", *span)]
+
+    def all(self) -> list[Origin]:
+        """Return every imported snapshot that its name stands for, by name."""
+        return self._rows("1")
+
+    def imported(self) -> set[CommitOid]:
+        """Return every imported snapshot, those that a later one took the place of too."""
+        found = self._index.rows("SELECT oid FROM snapshots WHERE id IN (SELECT snapshot FROM imported)")
+        return {CommitOid(oid) for (oid,) in found}
+
+    def on(self, oid: str) -> Origin | None:
+        """Return where a snapshot was imported from, ``None`` where it was recorded here."""
+        found = self._index.rows(f"{_ORIGIN} WHERE s.oid = ? ORDER BY i.clock, i.writer LIMIT 1", oid)
+        return _origin(found[0]) if found else None
+
+    def _rows(self, where: str, *values: object) -> list[Origin]:
+        found: dict[str, dict[str, Origin]] = {}
+        for row in self._index.rows(f"{_ORIGIN} WHERE {where} ORDER BY i.name, i.clock, i.writer, s.oid", *values):
+            origin = _origin(row)
+            found.setdefault(origin.name, {})[origin.document] = origin
+        chosen = []
+        for same in found.values():
+            whole = [origin for origin in same.values() if not origin.stub]
+            chosen += whole or list(same.values())
+        return chosen
+
+
+def _origin(row: Sequence[Any]) -> Origin:
+    oid, name, source, document, file, stub = row
+    return Origin(oid=CommitOid(oid), name=name, source=source, document=document, file=file, stub=bool(stub))
