@@ -67,10 +67,21 @@ def over(work: Callable[[Any], object], things: Sequence[Any], runs: int, budget
     return repeated(lambda: work(things[next(at) % len(things)]), runs, budget)
 
 
-def in_turn(works: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Return the median of what each contestant measures, one round of all after the other."""
+def in_turn(works: Mapping[str, Callable[[], float]], rounds: int, budget: float = 600.0) -> dict[str, float]:
+    """
+    Return the median of what each contestant measures, one round of all after the other.
+
+    A shared machine is faster in one minute than in the next; taking turns, all of them have the same minutes.
+
+    Args:
+        works: the contestants; each measures itself and returns seconds.
+        rounds: how many at most.
+        budget: seconds after which no further round begins.
+    """
     found: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(min(rounds, Rounds.limit)):
+        if sum(map(sum, found.values())) > budget:
+            break
         for name, work in works.items():
             found[name].append(work())
     return {name: statistics.median(values) for name, values in found.items()}
