@@ -4,6 +4,7 @@ The rules of recording: what a snapshot, a row or a cohort must be, and what the
 Layer 15.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,15 @@ from gitlineage.models import ROLES
 from gitlineage.names import Id, resolve
 from gitlineage.queries import originals
 from gitlineage.times import parse_time, stamp
-from gitlineage.trial import AUTO_ID, FailureLabel, Trial, check_id_prefix, refuse_non_finite
+from gitlineage.trial import (
+    AUTO_ID,
+    FailureLabel,
+    Trial,
+    check_id_prefix,
+    numbered,
+    refuse_non_finite,
+    split_number,
+)
 from gitlineage.views import Views
 from gitlineage.worktree import Content
 
@@ -158,6 +167,17 @@ class Rules:
     def _next_exp_id(self) -> str:
         """Return the next automatic exp id, numbered on its own where this clone has a prefix for them."""
         return self._views.next_exp_id(self._prefix)
+
+    def numbered(self, rows: Sequence[Trial]) -> list[Trial]:
+        """Return rows with an exp id each: automatic ones go on from the highest number, that of the rows included."""
+        if all(row.exp_id != AUTO_ID for row in rows):
+            return list(rows)
+        split = [split_number(row.exp_id) for row in rows]
+        taken = [found[1] for found in split if found is not None and found[0] == self._prefix]
+        free = itertools.count(max(self._views.index.highest_number(self._prefix), *taken, -1) + 1)
+        return [
+            row.replace(exp_id=numbered(self._prefix, next(free))) if row.exp_id == AUTO_ID else row for row in rows
+        ]
 
     def _tree_of(self, oid: str) -> str:
         """Return a commit's tree; those that this landing made are known."""

@@ -35,7 +35,7 @@ from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
 from gitlineage.search import search
 from gitlineage.treediff import RecipeEdit
-from gitlineage.trial import Trial
+from gitlineage.trial import AUTO_ID, Trial
 from gitlineage.views import Views, trials
 from gitlineage.worktree import read_files
 
@@ -206,12 +206,14 @@ class LineageStore(Catalogues, Histories):
         """
         Record many rows alone, all of them or none, each as `append` does; a row may name a later one as its parent.
 
+        Rows without an exp id are numbered on from the highest number there is, in the store and in the other rows.
+
         Raises:
             BadRows: exp ids that are taken by different rows, by position counted from 1.
             InvalidTrial: a row breaks a rule, or has no status.
         """
-        given = list(rows)
         with self.batch(message):
+            given = self._recorder().numbered(list(rows))
             self.append_rows([Row(trial=trial, tree=self.folder_tree(trial, self.root)) for trial in given], message)
             return tuple(self._views.snapshot(self._views.named_exactly(trial.exp_id)[0].oid) for trial in given)
 
@@ -230,6 +232,8 @@ class LineageStore(Catalogues, Histories):
         for row in rows:
             if row.trial.status is None:
                 raise InvalidTrial("status", None, f"the row of {row.trial.exp_id} needs one")
+            if row.trial.exp_id == AUTO_ID:
+                raise InvalidTrial("exp_id", AUTO_ID, "a table's row needs one")
         with self.batch(message):
             recorder = self._recorder()
             if task is not None:

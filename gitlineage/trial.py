@@ -285,6 +285,11 @@ def check_id_prefix(prefix: str) -> str:
     return prefix
 
 
+def numbered(prefix: str, number: int) -> str:
+    """Return the exp id of a number, with at least three digits (semantics 13)."""
+    return f"{prefix}{number:03d}"
+
+
 def split_number(exp_id: str) -> tuple[str, int] | None:
     """Return what is before the number that an exp id ends in, and the number; ``None`` where it ends in none."""
     prefix = exp_id.rstrip("0123456789")

@@ -21,7 +21,7 @@ from gitlineage.labels import Labels, meant
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
 from gitlineage.origins import Origins
-from gitlineage.trial import Trial
+from gitlineage.trial import Trial, numbered
 
 _VIEW = """
 SELECT t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles
@@ -324,7 +324,7 @@ class Views:
 
     def next_exp_id(self, prefix: str = "") -> str:
         """Return the highest number among the exp ids plus one, with at least three digits (semantics 13)."""
-        return f"{prefix}{self.index.highest_number(prefix) + 1:03d}"
+        return numbered(prefix, self.index.highest_number(prefix) + 1)
 
     def _has_other(self, child: TrialView, view: TrialView) -> bool:
         return any(kin.label == view.label for kin in child.others)

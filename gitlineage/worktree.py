@@ -34,6 +34,7 @@ _SMALL = 64 * 1024
 
 _GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
 _IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_UNBORN = re.compile(r"'(.+?)/?' does not have a commit checked out")
 _SIZE = re.compile(r"(\d+)([kmg]?)", re.IGNORECASE)
 
 
@@ -190,16 +191,29 @@ class Content:
                 git("add", "--all", "--", below)
                 if below != ".":
                     _drop_conflicts(git)
-                tree = git("write-tree", *([] if below == "." else [f"--prefix={below}/"])).decode().strip()
+                tree = self._written(git, below)
             except GitFailed as error:
-                if "prefix" in error.message:
-                    return self._repo.empty_tree()
+                if found := _UNBORN.search(error.message):
+                    raise InvalidContent(
+                        found[1], "is a git repository without a commit; commit there, or ignore it"
+                    ) from error
                 if "unable to write" in error.message or "No space" in error.message or "denied" in error.message:
                     raise StorageError(f"{error}; nothing was recorded") from error
                 raise
             self._take(tree, near, LooseObjects(objects))
         self._check_tree(tree)
         return tree
+
+    def _written(self, git: "_Git", below: str) -> str:
+        """Write git's index, or what it has below a folder, and return the tree."""
+        if below == ".":
+            return git("write-tree").decode().strip()
+        try:
+            return git("write-tree", f"--prefix={below}/").decode().strip()
+        except GitFailed as error:
+            if not error.message.rstrip().endswith(f"prefix {below}/ not found"):
+                raise
+            return self._repo.empty_tree()
 
     def _take(self, tree: str, near: Sequence[str], loose: LooseObjects) -> None:
         """Write what a tree has and no near one has at the same path, from git's scratch objects or from our own."""

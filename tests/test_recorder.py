@@ -413,6 +413,17 @@ def test_the_next_exp_id_is_the_highest_number_plus_one(store):
     assert store.append(row()).exp_id == "1001"
 
 
+def test_many_rows_without_an_exp_id_are_numbered(store):
+    """They go on from the highest number in the store and in the other rows, and every reader has them."""
+    store.append(row("006"))
+    made = store.append_many([row(metric=1.0), row("010"), row(metric=3.0), row("name")])
+    assert [each.exp_id for each in made] == ["011", "010", "012", "name"]
+    assert store.append(row()).exp_id == "013"
+    store.reindex()
+    assert [each.exp_id for each in store.all_trials()] == ["006", "011", "010", "012", "name", "013"]
+    assert store.problems() == []
+
+
 @pytest.mark.parametrize("exp_id", ["", " a", "a ", "a\nb", "a\tb", "\x1b", "a\u2028b", "x" * 201, "\x9f"])
 def test_an_exp_id_that_cannot_name_a_trial_is_refused(exp_id):
     """Empty, padded, overlong and control characters name nothing."""

@@ -443,3 +443,13 @@ def test_a_file_that_cannot_be_read_is_an_error(store, git, folder):
     fill(folder, {"a": "1"})
     assert set(store.files(store.commit(None))) == {"a"}
     assert stat.S_ISFIFO(os.stat(folder / "pipe").st_mode)
+
+
+@pytest.mark.parametrize("name", ["prefix-tuning", "nested"])
+def test_a_repository_without_a_commit_inside_is_named(content, git, folder, name):
+    """Git cannot add one, whatever it is called; nothing is recorded as empty instead."""
+    fill(folder, {"train.py": "lr = 1\n", f"below/{name}/x": "x"})
+    git("init", "--quiet", f"below/{name}")
+    for where in (folder, folder / "below"):
+        with pytest.raises(InvalidContent, match=f"below/{name}.*without a commit"):
+            content.from_folder(where)
