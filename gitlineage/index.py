@@ -219,6 +219,16 @@ class Index(Database):
         return self._folding(building=True)
 
     @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write to tables besides the events' inside this, all or nothing; in a batch together with what it records."""
+        if self._inside:
+            self._begin()
+            yield
+        else:
+            with self.transaction():
+                yield
+
+    @contextmanager
     def _folding(self, *, building: bool = False, behind: bool = False) -> Iterator[Fold]:
         """Fold inside this; a build of an empty index makes the indexes and the links at its end."""
         with self._undone_on_error():

@@ -246,14 +246,19 @@ class Journal:
         return {writer: tuple(old) for writer, old in found.items()}
 
     def folded(self, tip: str) -> tuple[tuple[str, str], ...]:
-        """Return the writers and their tips that one archive names, those folded first first."""
+        """
+        Return the writers and their tips that one archive names and keeps alive, those folded first first.
+
+        A tip that is no parent of the commit that names it is only claimed: git would prune what it leads to.
+        """
         if tip not in self._archived:
             found: list[tuple[str, str]] = []
             at: str | None = tip
             while at is not None and self._repo.exists(at):
                 info = self._repo.commit(at)
                 told = [value for key, value in trailer_lines(info.message) if key == "Archived"]
-                found += [(match[1], match[2]) for value in reversed(told) if (match := _ARCHIVED.fullmatch(value))]
+                named = [(match[1], match[2]) for value in reversed(told) if (match := _ARCHIVED.fullmatch(value))]
+                found += [(writer, old) for writer, old in named if old in info.parents[1:]]
                 at = info.parents[0] if info.parents else None
             self._archived[tip] = tuple(reversed(found))
         return self._archived[tip]

@@ -5,7 +5,8 @@ Layer 14. The text index is a table beside the others, made at the first search 
 that nobody searches pays nothing for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from gitlineage.index import Index, read_row
 from gitlineage.message import one_line
@@ -49,29 +50,56 @@ def search(views: Views, text: str, limit: int = 20, advance: Callable[[int], No
     return views.by_number(number for (number,) in rows)
 
 
+class _News(NamedTuple):
+    """What has to be made searchable: the trials after one number up to another, and those that were revised."""
+
+    since: int
+    newest: int
+    stale: Sequence[int]
+    changes: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a search finds everything already."""
+        return self.since == self.newest and not self.stale
+
+
+def _news(index: Index) -> _News | None:
+    """Return what was recorded or revised since the last search, ``None`` before the first one."""
+    if index.one("SELECT 1 FROM sqlite_master WHERE name = 'texts'") is None:
+        return None
+    done = index.one("SELECT value FROM meta WHERE key = 'searchable'")
+    seen = index.one("SELECT value FROM meta WHERE key = 'searchable_changes'")
+    since = int(done[0]) if done else 0
+    newest, last = _ends(index)
+    stale = [number for (number,) in index.rows(_STALE, int(seen[0]) if seen else last, since)]
+    return _News(since, newest, stale, last)
+
+
+def _ends(index: Index) -> tuple[int, int]:
+    (newest,) = index.one("SELECT coalesce(max(id), 0) FROM trials")
+    (last,) = index.one("SELECT coalesce(max(at), 0) FROM changed")
+    return newest, last
+
+
 def _update(index: Index, advance: Callable[[int], None] | None) -> None:
     """Make searchable what was recorded or revised since the last search."""
-    have = index.one("SELECT 1 FROM sqlite_master WHERE name = 'texts'")
-    (newest,) = index.one("SELECT coalesce(max(id), 0) FROM trials")
-    done = index.one("SELECT value FROM meta WHERE key = 'searchable'")
-    since = int(done[0]) if have and done else 0
-    (last,) = index.one("SELECT coalesce(max(at), 0) FROM changed")
-    seen = index.one("SELECT value FROM meta WHERE key = 'searchable_changes'")
-    stale = [number for (number,) in index.rows(_STALE, int(seen[0]) if have and seen else last, since)]
-    if have and since == newest and not stale:
+    if (news := _news(index)) is not None and news.is_empty:
         return
-    with index.transaction():
-        index.connection.execute(_SCHEMA)
-        for number in stale:
+    with index.writing():
+        news = _news(index)  # another process may have done it while this one waited
+        if news is None:
+            index.connection.execute(_SCHEMA)
+            newest, last = _ends(index)
+            news = _News(0, newest, (), last)
+        for number in news.stale:
             index.connection.execute("DELETE FROM texts WHERE rowid = ?", (number,))
             _add(index, "id = ?", number)
-        while since < newest:
-            upto = min(since + _PART, newest)
-            count = _add(index, "id > ? AND id <= ?", since, upto)
-            since = upto
+        for since in range(news.since, news.newest, _PART):
+            count = _add(index, "id > ? AND id <= ?", since, min(since + _PART, news.newest))
             if advance is not None:
                 advance(count)
-        for key, value in (("searchable", newest), ("searchable_changes", last)):
+        for key, value in (("searchable", news.newest), ("searchable_changes", news.changes)):
             index.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 

@@ -462,6 +462,21 @@ class TestPull:
             assert lineage_refs(theirs) == ["archive-own", "bob"]
             assert answers(theirs) == before == rebuilt(theirs)
 
+    def test_an_archive_that_keeps_nothing_alive(self, clones: tuple[Path, Path, Path], git) -> None:
+        """One that has the events and not the old tip as its parent covers nothing: git would prune the snapshots."""
+        here, other, _ = clones
+        with opened(here, "own") as store, opened(other, "dave") as theirs:
+            before, oid = answers(theirs), theirs.resolve("bob")
+            tip = str(consolidate(store, ["bob"]).tip)
+            made = store.repo.commit(tip)
+            forged = git("commit-tree", "-p", made.parents[0], "-m", made.message, made.tree)
+            git("push", "-q", "origin", f"{forged}:{PREFIX}archive-own", f":{PREFIX}bob")
+            states = {each.writer: each.state for each in theirs.pull().outcomes}
+            assert states["bob"] == "refused"
+            git("gc", "-q", "--prune=now", cwd=other)
+            assert git("cat-file", "-t", oid, cwd=other) == "commit"
+            assert answers(theirs) == before == rebuilt(theirs)
+
 
 def sign_as(store: LineageStore, name: str, where: Path) -> str:
     """Have a store sign with a key of its own and return the key's line of an allowed-signers file."""

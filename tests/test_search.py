@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -68,6 +70,41 @@ def searched(tmp_path_factory):
     store = LineageStore(tmp_path_factory.mktemp("searched"), writer="alice", identity=("A", "a@example.org"))
     fill(store)
     return store
+
+
+def test_what_a_batch_holds_is_found_inside_it_and_gone_with_it(store):
+    """A search in the middle of a batch finds what was recorded so far, and undoes nothing of it."""
+    fill(store)
+    with store.batch():
+        store.append(Trial("003", status="keep", core_metric=0.8, hypothesis="warmup longer"))
+        assert found(store, "longer") == ["003"]
+        store.append(Trial("004", status="keep", core_metric=0.7, hypothesis="warmup longer still"))
+        assert set(found(store, "longer")) == {"003", "004"}
+    assert len(store.all_trials()) == 5
+    with pytest.raises(RuntimeError), store.batch():
+        store.append(Trial("005", status="keep", core_metric=0.6, hypothesis="longest"))
+        assert found(store, "longest") == ["005"]
+        raise RuntimeError
+    assert found(store, "longest") == []
+    assert set(found(store, "longer")) == {"003", "004"}
+    assert store.verify() == []
+
+
+def test_first_searches_at_once(store, folder):
+    """Whoever comes later finds the texts made already, once each."""
+    store.append_many([Trial(status="discard", hypothesis=f"warmup {at}") for at in range(600)])
+    barrier = threading.Barrier(4, timeout=30)
+
+    def search() -> int:
+        with LineageStore(folder, writer="alice") as mine:
+            mine.refresh()
+            barrier.wait()
+            return len(mine.search("warmup", 1000))
+
+    with ThreadPoolExecutor(4) as pool:
+        tasks = [pool.submit(search) for _ in range(4)]
+        assert [task.result() for task in tasks] == [600] * 4
+    assert found(store, "599") == ["599"]
 
 
 @pytest.mark.parametrize("mode", ["none", "batch", "always"])
