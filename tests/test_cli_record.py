@@ -214,6 +214,13 @@ class TestRecord:
         assert shown["score"] == 3
         assert [entry["row"]["core_metric"] for entry in shown["history"]] == ["2", "3"]
 
+    def test_the_best_that_is_no_longer(self, ready: Shell) -> None:
+        """What ``best`` meant before is revised and shown, although another one is the best afterwards."""
+        ready.commit("--metric", "2")
+        ready.commit("--metric", "1")
+        assert ready("record", "best", "--revise", "--status", "disqualified").startswith("001  disqualified")
+        assert ready.objects("best")[0]["exp_id"] == "000"
+
     def test_replicates(self, ready: Shell) -> None:
         """A second result on a snapshot is a trial of its own."""
         ready.commit("--metric", "2")

@@ -175,9 +175,13 @@ class TestUnexpected:
         folder.mkdir()
         return Breaking(Shell(folder), monkeypatch)
 
-    def test_an_internal_error_is_one_line(self, broken: "Breaking") -> None:
+    @pytest.mark.parametrize("kind", [RuntimeError, StopIteration, KeyError])
+    def test_an_internal_error_is_one_line(self, broken: "Breaking", kind: type[Exception]) -> None:
         """It says what it is and how to see where it happened."""
-        assert "internal: RuntimeError: odd; set GITLINEAGE_DEBUG=1" in broken(RuntimeError("odd")).fails(1, "log")
+        said = broken(kind("odd")).fails(1, "log")
+        assert f"internal: {kind.__name__}: " in said
+        assert "odd" in said
+        assert "set GITLINEAGE_DEBUG=1" in said
 
     def test_the_traceback_shows_on_request(self, broken: "Breaking", monkeypatch: pytest.MonkeyPatch) -> None:
         """With the variable set the error comes through."""

@@ -6,8 +6,7 @@ Layer 27. Exit codes: 0 done, 1 refused or not found, 2 usage, 130 interrupted, 
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import typer
 from typer import TyperException
@@ -23,30 +22,45 @@ DEBUG = "GITLINEAGE_DEBUG"
 """The environment variable that lets the traceback of an unexpected error show."""
 
 
-@contextmanager
-def reported() -> Iterator[None]:
-    """Turn whatever a command raises into a line on standard error and an exit code."""
-    try:
-        yield
-    except (TyperException, typer.Exit, typer.Abort):
-        raise
-    except LineageError as error:
-        output.error(*_lines(error))
-        raise typer.Exit(REFUSED) from error
-    except BrokenPipeError as error:
-        _let_go_of_output()
-        raise typer.Exit(NO_READER) from error
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        output.error(f"{where}{error.strerror or error}")
-        raise typer.Exit(REFUSED) from error
-    except KeyboardInterrupt as error:
-        raise typer.Exit(INTERRUPTED) from error
-    except Exception as error:
-        if os.environ.get(DEBUG):
-            raise
-        output.error(f"internal: {type(error).__name__}: {error}; set {DEBUG}=1 to see where it happened")
-        raise typer.Exit(REFUSED) from error
+class reported:
+    """
+    Turns whatever a command raises into a line on standard error and an exit code.
+
+    A class, because contextlib's generators take an exit for a fault of theirs where the error is a StopIteration.
+    """
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, TyperException | typer.Exit | typer.Abort):
+            return
+        if (code := _told(error)) is not None:
+            raise typer.Exit(code) from error
+
+
+def _told(error: BaseException) -> int | None:
+    """Say what an error means in one line, and return the exit code; ``None`` for one that is to be seen whole."""
+    match error:
+        case LineageError():
+            output.error(*_lines(error))
+        case BrokenPipeError():
+            _let_go_of_output()
+            return NO_READER
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            output.error(f"{where}{error.strerror or error}")
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case Exception():
+            if os.environ.get(DEBUG):
+                return None
+            output.error(f"internal: {type(error).__name__}: {error}; set {DEBUG}=1 to see where it happened")
+        case _:
+            return None
+    return REFUSED
 
 
 def wrong_usage(error: TyperException) -> int:

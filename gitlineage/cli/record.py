@@ -162,8 +162,8 @@ def record(
             trial, why = _decided(store, row, metric, judge=not revise)
             if trial.status is None and not revise:
                 raise Invalid("a result needs --status, or --metric to be judged by")
-            recorded = store.record(rev, trial, revise=revise)
-            oid = store.resolve(rev)
+            oid = store.resolve(rev)  # before it is recorded: best may be another one then
+            recorded = store.record(oid, trial, revise=revise)
         _print_recorded(store, listing.view_on(store, oid, recorded.exp_id), why, as_json)
 
 
