@@ -59,11 +59,15 @@ class Cohorts:
             raise Ambiguous(name, [f"{cohort.name}@{cohort.writer}" for cohort in found])
         return found[0] if found else None
 
-    def oids(self, names: Collection[str]) -> dict[str, str]:
-        """Return the commits of cohorts by name, without those of which writers opened different ones."""
+    def oids(self, names: Collection[str]) -> dict[str, str | None]:
+        """Return the commits of cohorts by name, ``None`` where writers opened different ones under it."""
         sql = "SELECT name, oid, base, allow_mixed FROM cohorts WHERE name IN ({}) ORDER BY clock, writer"
         found = self._index.grouped(sql, names)
-        return {name: rows[0][0] for name, rows in found.items() if len({row[1:] for row in rows}) == 1}
+        return {name: rows[0][0] if len({row[1:] for row in rows}) == 1 else None for name, rows in found.items()}
+
+    def is_shared(self, name: str) -> bool:
+        """Whether writers opened different cohorts under a name."""
+        return self.oids([name]).get(name, "") is None
 
     def all(self) -> list[Cohort]:
         """Return every cohort in the order they were opened."""
@@ -75,7 +79,7 @@ class Cohorts:
 
     def _made(self, row: Sequence[Any], wanted: bool) -> Cohort:
         oid, name, base, metadata, allow_mixed, at, _, writer = row
-        members = self._index.members(name) if wanted else []
+        members = self._members(name, (base, allow_mixed)) if wanted else []
         return Cohort(
             name=name,
             oid=CommitOid(oid),
@@ -86,3 +90,29 @@ class Cohorts:
             created_at=at,
             writer=writer,
         )
+
+    def _members(self, name: str, kind: tuple[str, int]) -> list[str]:
+        """
+        Return the snapshots of a cohort in recording order.
+
+        A commit only names its cohort. Where writers opened different ones under that name, it is in the one that its
+        parents are the base of, else in a mixed one; and of several such, in what its own writer opened.
+        """
+        members = self._index.members(name)
+        rows = self._index.rows("SELECT base, allow_mixed, writer FROM cohorts WHERE name = ?", name)
+        writers: dict[tuple[str, int], set[str]] = {}
+        for base, allow_mixed, writer in rows:
+            writers.setdefault((base, allow_mixed), set()).add(writer)
+        if len(writers) < 2:
+            return members
+        bases = {each: frozenset(msgspec.json.decode(each[0], type=list[str])) for each in writers}
+        sql = "SELECT s.oid, s.writer, p.parent FROM snapshots s LEFT JOIN git_parents p ON p.child = s.id"
+        found = self._index.grouped(f"{sql} WHERE s.oid IN ({{}})", members)
+        mine = []
+        for oid in members:
+            above = frozenset(parent for _, parent in found[oid] if parent is not None)
+            fitting = [each for each in writers if bases[each] == above] or [each for each in writers if each[1]]
+            own = [each for each in fitting if found[oid][0][0] in writers[each]]
+            if kind in (own or fitting or writers):
+                mine.append(oid)
+        return mine

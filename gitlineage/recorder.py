@@ -67,7 +67,9 @@ class Recorder(Rules):
         if row is not None:
             self._encodable(row)
         tree = self._tree(content, [self._tree_of(parent) for parent in oids])
-        base = self._check_cohort(cohort, oids) if cohort is not None else None
+        known_cohort = self._check_cohort(cohort, oids) if cohort is not None else None
+        is_opened = cohort is not None and known_cohort is None
+        cohort = known_cohort or cohort
         if row is not None and trial is not None and trial.exp_id != AUTO_ID:
             known = self._already(row, trial, tree, oids)
             if known is not None:
@@ -83,8 +85,8 @@ class Recorder(Rules):
         said = message or (one_line(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
         said = compose(said, trailers)
         oid = self._repo.write_commit(tree, oids, said, self._identity, moment)
-        if base is not None and cohort is not None:
-            self.open_cohort(cohort, base, {}, False)
+        if is_opened and cohort is not None:
+            self.open_cohort(cohort, oids, {}, False)
         others = tuple([CommitOid(parent) for parent in known_roles if parent not in oids])
         self.landing.keep.extend(others)
         author = f"{self._identity.name} <{self._identity.mail}>"
@@ -270,7 +272,7 @@ class Recorder(Rules):
         message = compose(f"Cohort {name}", [("Cohort-Name", name), ("Cohort-Id", nonce)])
         oid = self._repo.write_commit(self._repo.empty_tree(), base, message, self._identity, moment)
         self.landing.add(oid, event, f"Open cohort {name}")
-        self._bases[name] = Base(event.base, allow_mixed)
+        self._bases[name] = Base(name, event.base, allow_mixed)
         return oid
 
     def new_cohort(self, name: str, base: Sequence[Id], metadata: Mapping[str, Any], allow_mixed: bool) -> None:

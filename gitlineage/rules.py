@@ -43,8 +43,9 @@ _SMALL = 10_000
 
 
 class Base(NamedTuple):
-    """What a cohort asks of its members: the parents it was opened with, or any others."""
+    """What a cohort asks of its members: the parents it was opened with, or any others; and how they name it."""
 
+    name: str
     oids: Sequence[str]
     allow_mixed: bool
 
@@ -137,19 +138,19 @@ class Rules:
                 raise Invalid(f"{name!r} has two roles: {given[oid]} and {role}")
         return {oid: given[oid] for oid in (*parents, *given) if oid in given}
 
-    def _check_cohort(self, name: str, parents: Sequence[str]) -> list[str] | None:
-        """Return the base to open a cohort with, ``None`` where it is open and takes these parents."""
+    def _check_cohort(self, name: str, parents: Sequence[str]) -> str | None:
+        """Return the name of the cohort that is meant, ``None`` where it has to be opened with these parents."""
         base = self._bases.get(name)
         if base is None:
             check_cohort_name(name)
             cohort = self._views.cohorts.find(name, members=False)
             if cohort is None:
-                return list(parents)
-            base = self._bases[name] = Base(cohort.base, cohort.allow_mixed)
+                return None
+            base = self._bases[name] = Base(cohort.name, cohort.base, cohort.allow_mixed)
         if not base.allow_mixed and set(base.oids) != set(parents):
             names = self._views.name
             raise CohortMismatch(name, [names(oid) for oid in base.oids], [names(oid) for oid in parents])
-        return None
+        return base.name
 
     def _fill(self, trial: Trial, parents: Iterable[str]) -> Trial:
         """Return the row with what the store knows in its empty cells: id, time, parent, best and delta."""

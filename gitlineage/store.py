@@ -6,6 +6,7 @@ Layer 24. Each method is a line or two over the modules below; what is worth rea
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -361,10 +362,13 @@ class LineageStore(Catalogues, Histories):
         Raises:
             NotFound: there is no such cohort.
         """
-        name = self._views.cohorts.one(cohort).name if cohort is not None else None
-        return self._views.listing(
-            cohort=name, statuses=statuses, specialist=specialist, dangling=dangling, limit=limit
-        )
+        listing = partial(self._views.listing, statuses=statuses, specialist=specialist, dangling=dangling)
+        if cohort is None:
+            return listing(limit=limit)
+        found = self._views.cohorts.one(cohort, members="@" in cohort)
+        if not self._views.cohorts.is_shared(found.name):
+            return listing(cohort=found.name, limit=limit)
+        return [view for view in listing(cohort=found.name) if view.oid in found.members][:limit]
 
     @reading
     def search(self, text: str, limit: int = 20) -> list[TrialView]:

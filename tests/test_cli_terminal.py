@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from command_line import PACKAGE, Shell, campaign, environment, on_terminal, process
 
 import gitlineage.cli.opening
+from gitlineage.cli import failing
 from gitlineage.errors import StorageError
 
 START = """
@@ -175,13 +177,19 @@ class TestUnexpected:
         folder.mkdir()
         return Breaking(Shell(folder), monkeypatch)
 
-    @pytest.mark.parametrize("kind", [RuntimeError, StopIteration, KeyError])
+    @pytest.mark.parametrize("kind", [RuntimeError, KeyError])
     def test_an_internal_error_is_one_line(self, broken: "Breaking", kind: type[Exception]) -> None:
         """It says what it is and how to see where it happened."""
         said = broken(kind("odd")).fails(1, "log")
         assert f"internal: {kind.__name__}: " in said
         assert "odd" in said
         assert "set GITLINEAGE_DEBUG=1" in said
+
+    def test_no_kind_of_error_slips_through(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Not even the one that a generator takes for its own."""
+        with pytest.raises(typer.Exit), failing.reported():
+            raise StopIteration("odd")
+        assert "internal: StopIteration: odd" in capsys.readouterr().err
 
     def test_the_traceback_shows_on_request(self, broken: "Breaking", monkeypatch: pytest.MonkeyPatch) -> None:
         """With the variable set the error comes through."""
