@@ -4,7 +4,7 @@ The facade's part about a catalogue of artifacts: entries, usage, forging, impac
 Layer 23. What is recorded and what follows is told by ``forging`` and ``impact``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import msgspec
 from gitlineage import forging, impact
 from gitlineage.catalogue import CatalogEntry, EntryStatus, ForgePhase, ForgeRecord, ImpactReport
 from gitlineage.current import reading
-from gitlineage.errors import StorageError
+from gitlineage.errors import Invalid, StorageError
 from gitlineage.impact import Subtype
 from gitlineage.names import Id, resolve
 from gitlineage.recorder import Recorder
@@ -50,13 +50,21 @@ class Catalogues(Relations):
     @reading
     def entry(self, id: Id) -> CatalogEntry:
         """Return what the catalogue says about an artifact, this clone's latest uses included."""
-        return self._counted(forging.entry(self._views, resolve(self._views, id)))
+        return self._counting()(forging.entry(self._views, resolve(self._views, id)))
 
     @reading
     def entries(self, status: str | None = None) -> list[CatalogEntry]:
-        """Return every artifact that the catalogue says something about, those of one status on request, by id."""
+        """
+        Return every artifact that the catalogue says something about, those of one status on request, by id.
+
+        Raises:
+            Invalid: there is no such status.
+        """
+        known = [each.value for each in EntryStatus]
+        if status is not None and status not in known:
+            raise Invalid(f"no status {status!r}: it is one of {', '.join(known)}")
         wanted = None if status is None else EntryStatus(status)
-        return [self._counted(each) for each in forging.entries(self._views, wanted)]
+        return list(map(self._counting(), forging.entries(self._views, wanted)))
 
     @reading
     def touch(self, id: Id) -> None:
@@ -173,7 +181,7 @@ class Catalogues(Relations):
             now: the moment against which usage is held.
         """
         moment = now or self._clock()
-        return impact.analyze_deprecation(self._views, resolve(self._views, id), moment, self._counted)
+        return impact.analyze_deprecation(self._views, resolve(self._views, id), moment, self._counting())
 
     @reading
     def find_replacement_candidates(
@@ -189,19 +197,24 @@ class Catalogues(Relations):
         """
         oid = resolve(self._views, id)
         found = impact.replacements(self._views, oid, similarity, is_subtype)
-        return [self._counted(each) for _, each in found]
+        return list(map(self._counting(), (entry for _, entry in found)))
 
     @property
     def _usage(self) -> UsageLog:
         return UsageLog(self._folder / "usage" / self.writer)
 
-    def _counted(self, entry: CatalogEntry) -> CatalogEntry:
-        """Return an entry with the uses that this clone has counted and not recorded yet."""
-        total, last = (0, "") if self._past else self._usage.totals().get(entry.id, (0, ""))
-        if not total:
-            return entry
-        sql = "SELECT total FROM usage WHERE oid = ? AND writer = ?"
-        row = self._views.index.one(sql, entry.id, self.writer)
-        more = max(total - (row[0] if row else 0), 0)
-        used = max(filter(None, (last, entry.last_used)), default=None)
-        return msgspec.structs.replace(entry, usage_count=entry.usage_count + more, last_used=used)
+    def _counting(self) -> Callable[[CatalogEntry], CatalogEntry]:
+        """Return what adds to an entry the uses that this clone has counted and not recorded yet."""
+        writer = None if self._past else self.own_writer()
+        counted = UsageLog(self._folder / "usage" / writer).totals() if writer is not None else {}
+
+        def add(entry: CatalogEntry) -> CatalogEntry:
+            if entry.id not in counted:
+                return entry
+            total, last = counted[entry.id]
+            row = self._views.index.one("SELECT total FROM usage WHERE oid = ? AND writer = ?", entry.id, writer)
+            more = max(total - (row[0] if row else 0), 0)
+            used = max(filter(None, (last, entry.last_used)), default=None)
+            return msgspec.structs.replace(entry, usage_count=entry.usage_count + more, last_used=used)
+
+        return add

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from gitlineage import codec, derived, index
-from gitlineage.errors import InThePast, StorageError
+from gitlineage.errors import InThePast, RepositoryError, StorageError
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.index import Damaged, Index
@@ -98,7 +98,14 @@ class Current:
         self._use(self._open_index())
 
     def close(self) -> None:
-        """Close the index; the store opens it again when it is used."""
+        """
+        Close the index; the store opens it again when it is used, unless it shows the past.
+
+        Raises:
+            RepositoryError: a batch is open.
+        """
+        if self._landing is not None:
+            raise RepositoryError("a batch is open; end it before the store is closed")
         self._index.close()
 
     def __enter__(self) -> Self:
@@ -214,10 +221,12 @@ class Current:
         Args:
             behind: whether this store's own landings may go on waiting in memory, instead of in the index's file.
         """
+        if self._past and self._index.is_closed:
+            raise RepositoryError(f"this store as of {self._past} was closed; replay it again")
         if self._landing is not None or self._past:
             return
         try:
-            if os.getpid() != self._process or self._index.is_replaced():
+            if os.getpid() != self._process or self._index.is_outdated():
                 self._use(self._open_index())
                 self.own_writer()
             if behind:
@@ -240,6 +249,8 @@ class Current:
     def reindex(self) -> int:
         """Throw the index and the derived refs away, build them anew, and return the number of trials."""
         self.check_present()
+        if self._landing is not None:
+            raise RepositoryError("a batch is open; end it first")
         self._rebuild(None)
         return self._views.total()
 

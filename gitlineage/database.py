@@ -46,6 +46,7 @@ class Database:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
+        self.is_closed = False
         self._process = os.getpid()
         self._link = str(path)
         self._file = self._open(path) if path is not None else None
@@ -102,10 +103,10 @@ class Database:
                 self.connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
             self.connection.execute("COMMIT")
 
-    def is_replaced(self) -> bool:
-        """Whether another file stands at the index's place by now, because it was deleted or rebuilt."""
+    def is_outdated(self) -> bool:
+        """Whether it was closed, or another file stands in its place by now, because it was deleted or rebuilt."""
         try:
-            return self._file is not None and os.readlink(self._link) != self._file.name
+            return self.is_closed or (self._file is not None and os.readlink(self._link) != self._file.name)
         except OSError:
             return True
 
@@ -116,6 +117,7 @@ class Database:
 
     def close(self) -> None:
         """Close the file."""
+        self.is_closed = True
         self.connection.close()
 
     def all(self, sql: str, *values: object) -> list[Any]:

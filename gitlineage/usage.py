@@ -5,7 +5,10 @@ Layer 1. Each line is an oid, a count and a moment; lines of one oid add up. Cou
 the same sums twice says nothing new.
 """
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _LONG = 1 << 16
@@ -31,11 +34,8 @@ class UsageLog:
             OSError: the file cannot be written.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        try:
+        with self._locked() as handle:
             os.write(handle, f"{oid} 1 {at}\n".encode())
-        finally:
-            os.close(handle)
 
     def totals(self) -> dict[str, tuple[int, str]]:
         """Return how often and when last each artifact was used; a line that was cut short does not count."""
@@ -54,13 +54,35 @@ class UsageLog:
 
     def compact(self) -> None:
         """
-        Write a long file anew; only while nobody else counts, so under the writers' lock.
+        Write a long file anew.
 
         Raises:
             OSError: the disk refused; the counts are as they were.
         """
-        if self._path.exists() and self._path.stat().st_size > _LONG:
+        if not self._path.exists() or self._path.stat().st_size <= _LONG:
+            return
+        with self._locked():
             lines = [f"{oid} {count} {at}\n" for oid, (count, at) in self.totals().items()]
             scratch = self._path.with_name(f"{self._path.name}.new")
             scratch.write_text("".join(lines))
             scratch.replace(self._path)
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        """Hold the file, which nobody else then counts in or writes anew; the kernel frees it when its holder dies."""
+        while True:
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if _is_same(handle, self._path):  # else it was written anew while this one waited
+                    yield handle
+                    return
+            finally:
+                os.close(handle)
+
+
+def _is_same(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

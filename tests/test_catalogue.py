@@ -104,6 +104,12 @@ def test_counts_of_two_writers_add_up(store):
     assert (store.entry("a").usage_count, store.entry("a").last_used) == (3, "2026-06-02T00:00:00Z")
 
 
+def test_entries_of_a_status_that_there_is_not(store):
+    """It is an error that lists those that there are."""
+    with pytest.raises(Invalid, match="active"):
+        store.entries("old")
+
+
 # -- forging -------------------------------------------------------------------------------------------------------
 
 

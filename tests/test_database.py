@@ -25,7 +25,7 @@ def opened(path: Path, barrier: threading.Barrier) -> bool:
     database = Database(path)
     barrier.wait()
     try:
-        return database.is_replaced()
+        return database.is_outdated()
     finally:
         database.close()
 
@@ -73,8 +73,8 @@ def test_a_file_that_went_away_is_replaced_under_a_new_name(tmp_path: Path, how:
             path.resolve().unlink()
     new = Database(path)
     assert path.readlink().name != name
-    assert old.is_replaced()
-    assert not new.is_replaced()
+    assert old.is_outdated()
+    assert not new.is_outdated()
     assert new.all("SELECT * FROM tips") == []
     old.close()
     new.close()
@@ -100,7 +100,7 @@ def test_in_memory_there_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     database = Database(None)
     assert database.all("SELECT * FROM tips") == []
-    assert not database.is_replaced()
+    assert not database.is_outdated()
     database.close()
     assert list(tmp_path.iterdir()) == []
 

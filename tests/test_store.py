@@ -382,6 +382,28 @@ def test_an_error_caught_inside_a_batch_leaves_the_rest(store):
     assert ids(store.all_trials()) == ["a", "c"]
 
 
+def test_a_closed_store_opens_again_when_it_is_used(open_store):
+    """Nothing is lost by closing, and nothing breaks after it; within a batch it is refused."""
+    store = open_store()
+    store.append(row("000", metric=1.0))
+    store.close()
+    assert ids(store.all_trials()) == ["000"]
+    with store:
+        pass
+    assert store.append(row("001", metric=0.5)).exp_id == "001"
+    assert store.best().exp_id == "001"
+    with store.batch():
+        store.append(row("002", metric=0.4))
+        for refused in (store.close, store.reindex):
+            with pytest.raises(RepositoryError, match="batch is open"):
+                refused()
+    assert ids(store.all_trials()) == ["000", "001", "002"]
+    past = store.replay(until="001")
+    past.close()
+    with pytest.raises(RepositoryError, match="replay it again"):
+        past.best()
+
+
 def test_nested_batches_are_one(store, git):
     """A batch inside a batch lands with the outer one."""
     with store.batch("outer"):
