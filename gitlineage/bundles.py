@@ -19,7 +19,7 @@ import msgspec
 from gitlineage import codec, program
 from gitlineage.consolidation import holds, join, signed_lines
 from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageError, StorageError
-from gitlineage.gitformats import Identity
+from gitlineage.gitformats import Identity, is_oid
 from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name, is_archive
 from gitlineage.message import compose
@@ -229,10 +229,12 @@ class _Chosen:
 
     def __init__(self, store: LineageStore, views: Views, tips: Mapping[str, str]) -> None:
         self._journal = store.journal
+        self._repo = store.repo
         self._views = views
         self._tips = tips
         self.snapshots: set[str] = set()
-        self._cohorts: set[str] = set()
+        self._aside: set[str] = set()
+        """Commits that hold events and are no snapshots: cohorts, sessions, attempts to forge."""
         self._names: set[str] = set()
         self._parents: set[str] = set()
         self.trials = 0
@@ -258,14 +260,22 @@ class _Chosen:
         names = []
         for ref, tip in self._tips.items():
             for found in self._journal.events(ref, tip):
-                if isinstance(found.event, codec.TrialEvent | codec.SnapshotEvent) and not until(found):
-                    later[found.oid] = None
-                elif isinstance(found.event, codec.CohortEvent) and not until(found):
-                    names.append(found.event.name)
-        if not later and not names:
+                if until(found):
+                    continue
+                later |= dict.fromkeys(codec.names_commits(found.event))
+                match found.event:
+                    case codec.TaskEvent() | codec.TableEvent():
+                        pass  # on no commit but the writer's first; the task goes along anyhow
+                    case codec.CohortEvent(name=name):
+                        names.append(name)
+                    case codec.SessionEvent() | codec.ForgeEvent():
+                        self._aside.add(found.oid)
+                    case _:
+                        later[found.oid] = None
+        if not later and not names and not self._aside:
             raise Invalid(f"nothing was recorded since {since}")
         self._open(names)
-        self._add(later)
+        self._add(oid for oid in later if oid not in self._aside and is_oid(oid) and self._repo.exists(oid))
 
     def _add(self, oids: Iterable[str]) -> None:
         """Take snapshots with all their recorded ancestors and cohorts."""
@@ -297,7 +307,7 @@ class _Chosen:
         for part in _parts(sorted(names - self._names)):
             sql = f"SELECT oid, base FROM cohorts WHERE name IN ({', '.join('?' * len(part))})"
             for oid, base in self._views.index.rows(sql, *part):
-                self._cohorts.add(oid)
+                self._aside.add(oid)
                 bases |= set(msgspec.json.decode(base, type=tuple[str, ...]))
         self._names |= names
         return {snapshot.oid for snapshot in self._views.snapshots(sorted(bases))}
@@ -307,7 +317,7 @@ class _Chosen:
         events: dict[str, dict[bytes, Order]] = {}
         latest = ""
         for ref, tip in self._tips.items():
-            for oid in self.snapshots | self._cohorts:
+            for oid in self.snapshots | self._aside:
                 for _, line in signed_lines(self._journal, ref, ref, tip, oid):
                     event = codec.decode(line)
                     events.setdefault(oid, {})[line] = Order(event.clock, event.writer)
@@ -321,7 +331,7 @@ class _Chosen:
             notes[journal.genesis(name)] = join(b"", [task])
         tree = trees.put(repo.empty_tree(), notes)
         clock = max((order.clock for lines in events.values() for order in lines.values()), default=0)
-        heads = sorted(self.snapshots - self._parents | self._cohorts)
+        heads = sorted(self.snapshots - self._parents | self._aside)
         last = journal.write_genesis(name)
         said = compose(f"Bundle {len(self.snapshots)} snapshots", [("Clock", str(clock))])
         for part in _parts(heads):

@@ -259,6 +259,20 @@ AnyEvent = (
     | ImportedEvent
 )
 
+MAKES_SNAPSHOT = (TrialEvent, SnapshotEvent, ImportedEvent, RewriteEvent)
+"""Events that make the commit which carries them a snapshot; others say something about a commit."""
+
+
+def names_commits(event: AnyEvent) -> tuple[str, ...]:
+    """Return the commits that an event names besides the one that carries it."""
+    match event:
+        case RelationAdded(target=oid) | RelationDeprecated(target=oid) | RewriteEvent(old=oid):
+            return (oid,)
+        case ForgeEvent(result=oid) if oid:
+            return (oid,)
+    return ()
+
+
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AnyEvent)
 

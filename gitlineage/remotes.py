@@ -156,8 +156,8 @@ def count(ledger: Ledger, writer: str, tip: str, since: str | None) -> tuple[int
         names = {event.row.get("exp_id") for event in old if isinstance(event, codec.TrialEvent)}
         more = {event.row.get("exp_id") for event in new if isinstance(event, codec.TrialEvent)}
         trials += len(more - names)
-        kinds = codec.TrialEvent | codec.SnapshotEvent
-        snapshots += any(isinstance(event, kinds) for event in new) and not any(isinstance(e, kinds) for e in old)
+        made, before = (any(isinstance(event, codec.MAKES_SNAPSHOT) for event in each) for each in (new, old))
+        snapshots += made and not before
     return trials, snapshots
 
 

@@ -126,6 +126,12 @@ class TestFormat:
         ]
         assert autoresearch.read(f"{WIDE}{cells}\n".encode(), source="r", metric="mfu").metric == "mfu"
 
+    def test_an_id_is_no_score(self) -> None:
+        """Numbers that name trials rank none."""
+        text = "commit\texp_id\tloss\tstatus\tdescription\nabc1234\t001\t0.5\tkeep\t1\n"
+        results = autoresearch.read(text.encode(), source="r")
+        assert (results.metric, results.rows[0].name) == ("loss", "001")
+
     def test_both_texts(self) -> None:
         """With a hypothesis and a description, the first is the hypothesis and the second a column of its own."""
         text = "commit\tloss\tstatus\tdescription\thypothesis\nabc1234\t1\tkeep\tdid it\tit helps\n"
@@ -498,6 +504,8 @@ class TestCommand:
         [
             (1, ["--results", "nothing.tsv"], "cannot read nothing.tsv: No such file"),
             (1, ["--metric", "loss"], "no column 'loss'"),
+            (1, ["--metric", "description"], "no column 'description' to rank by; the columns are val_bpb, memory_gb"),
+            (1, ["--metric", "status"], "no column 'status'"),
             (1, ["--branch", "nowhere"], "no branch 'nowhere'"),
             (1, ["--branch", "main"], "no results.tsv on main"),
             (2, ["--status", "kept"], "not of the form"),

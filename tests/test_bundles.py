@@ -8,10 +8,12 @@ from answers import answers
 from conftest import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openrange_stores import first
 
 from gitlineage import Invalid, LineageStore, NotFound, Task, Trial
 from gitlineage.bundles import bundle, unbundle
 from gitlineage.consolidation import consolidate
+from gitlineage.curricula import import_openrange
 from gitlineage.errors import BadBundle, StorageError
 from gitlineage.journal import PREFIX
 
@@ -205,6 +207,26 @@ class TestChoice:
             bundle(source, file, since="2030-01-01T00:00:00Z")
         assert bundle(source, file, since="2020-01-01").snapshots == 6
         assert not list(file.parent.glob("*.lock"))
+
+    def test_everything_that_was_said_since(self, source, file, target, tmp_path) -> None:
+        """Relations, entries, attempts, prompts and imports count as well as rows, with the commits that they name."""
+        tip = source.journal.tips()["alice"]
+        source.add_relationship("004", "100", "depends_on")
+        source.set_entry("003", name="lexer")
+        source.render_prompt("opt", record=True)
+        attempt = source.record_forge_attempt("a parser", result="002", success=True)
+        first(tmp_path / "openrange")
+        import_openrange(source, tmp_path / "openrange")
+        made = bundle(source, file, since=tip)
+        done = unbundle(target, file)
+        assert made.snapshots == done.snapshots == 9
+        assert {each.relationship_type for each in target.get_relationships()} == {"depends_on", "forged_from"}
+        assert target.entry("003").name == "lexer"
+        assert target.find_similar_forges("a parser") == source.find_similar_forges("a parser") != []
+        assert target.views().name(target.children("s-root")[0].oid) == "s-child"
+        assert len(target.events(types=["session"])) == 1
+        assert target.repo.exists(attempt.id)
+        assert target.verify() == []
 
     def test_a_commit_of_a_writers_ref(self, source, file) -> None:
         """What was recorded after that commit."""

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from openrange_stores import first
 
 from gitlineage import Exchange, Invalid, LineageStore, RemoteError, RepositoryError, Trial, Watcher
+from gitlineage.curricula import import_openrange
 from gitlineage.rehome import fresh_name, rehome
 
 Git = Callable[..., str]
@@ -282,6 +284,15 @@ def test_a_lock_that_a_killed_fetch_left(alice: LineageStore, bob: LineageStore)
     lock.touch()
     assert states(alice.pull())["pull bob"] == "new"
     assert not lock.exists()
+
+
+def test_imported_snapshots_are_counted(alice: LineageStore, bob: LineageStore, tmp_path: Path) -> None:
+    """A snapshot that came from another store is one, although nobody tried it."""
+    first(tmp_path / "openrange")
+    import_openrange(bob, tmp_path / "openrange")
+    bob.push()
+    (outcome,) = [each for each in alice.pull().outcomes if each.writer == "bob"]
+    assert (outcome.trials, outcome.snapshots) == (0, 3)
 
 
 @pytest.mark.parametrize("recorded", [0, 1], ids=["first push", "next push"])

@@ -114,10 +114,11 @@ def read(
     if not lines:
         raise BadRows(source, [(1, "the file is empty; it needs a header line")])
     columns = _columns(lines[0][1], source)
-    if metric is not None and metric not in columns:
-        raise Invalid(f"there is no column {metric!r} to rank by; the columns are {', '.join(columns)}")
     status = next(name for name in _STATUS if name in columns)
     text = next((name for name in _TEXT if name in columns), None)
+    scores = [name for name in columns[1:] if name not in (status, text, "exp_id")]
+    if metric is not None and metric not in scores:
+        raise Invalid(f"there is no column {metric!r} to rank by; the columns are {', '.join(scores)}")
     records: list[tuple[int, dict[str, str]]] = []
     bad: list[tuple[int, str]] = []
     repaired: list[int] = []
@@ -142,7 +143,7 @@ def read(
             hints.add("--status WORD=STATUS says what another word means")
             continue
         records.append((line, record))
-    field = metric or (likely if likely in columns else _first_number(columns, [record for _, record in records]))
+    field = metric or (likely if likely in scores else _first_number(scores, [record for _, record in records]))
     rows = []
     for line, record in records:
         try:
@@ -240,8 +241,8 @@ def _columns(cells: Sequence[str], source: str) -> tuple[str, ...]:
 
 
 def _first_number(columns: Sequence[str], records: Sequence[Mapping[str, str]]) -> str | None:
-    """Return the first column after the commit whose cells are numbers; what crashes hold there tells nothing."""
-    for column in columns[1:]:
+    """Return the first column whose cells are numbers; what crashes hold there tells nothing."""
+    for column in columns:
         told = (each.get(column, "").strip() for each in records if each["status"] not in CRASHED)
         cells = list(filter(None, told))
         if cells and all(_is_number(cell) for cell in cells):
