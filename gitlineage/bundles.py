@@ -17,11 +17,11 @@ from pathlib import Path
 import msgspec
 
 from gitlineage import codec, program
-from gitlineage.consolidation import holds, join, signed_lines
+from gitlineage.consolidation import holds, signed_lines
 from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageError, StorageError
 from gitlineage.gitformats import Identity, is_oid
 from gitlineage.gitrepo import GitRepo, init_repository
-from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name, is_archive
+from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name, is_archive, joined
 from gitlineage.message import compose
 from gitlineage.models import Order, Task
 from gitlineage.names import moment, resolve
@@ -326,9 +326,9 @@ class _Chosen:
         content = b"\n".join([*(oid.encode() + line for oid in sorted(events) for line in sorted(events[oid])), task])
         name = f"{ARCHIVE}{sha256(content).hexdigest()[:40]}"
         journal, trees = Journal(repo), NotesTrees(repo)
-        notes = {oid: join(b"", sorted(lines, key=lambda line: (lines[line], line))) for oid, lines in events.items()}
+        notes = {oid: joined(b"", sorted(lines, key=lambda line: (lines[line], line))) for oid, lines in events.items()}
         if task:
-            notes[journal.genesis(name)] = join(b"", [task])
+            notes[journal.genesis(name)] = joined(b"", [task])
         tree = trees.put(repo.empty_tree(), notes)
         clock = max((order.clock for lines in events.values() for order in lines.values()), default=0)
         heads = sorted(self.snapshots - self._parents | self._aside)

@@ -15,7 +15,7 @@ from gitlineage import codec, program, signing
 from gitlineage.errors import Conflict, Invalid, LineageError, NotFound
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo
-from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, decode_note, is_archive
+from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, decode_note, is_archive, joined
 from gitlineage.ledger import Ledger
 from gitlineage.message import compose
 from gitlineage.notes import NotesTrees
@@ -330,7 +330,7 @@ class _Folding:
         notes = {}
         for oid, lines in self._added.items():
             ordered = sorted(lines, key=lambda line: (lines[line].clock, lines[line].writer, line))
-            notes[oid] = join(self._trees.get(self._tree, oid), ordered)
+            notes[oid] = joined(self._trees.get(self._tree, oid), ordered)
         tree = self._trees.put(self._tree, notes)
         for at in range(0, len(folded), _MANY):
             part = folded[at : at + _MANY]
@@ -345,12 +345,6 @@ def signed_lines(journal: Journal, archive: str, ref: str, tip: str, oid: str) -
     """Return the events that a ref has on an object as an archive holds them: on which object, and the line."""
     for place, line, _ in _signed(journal, archive, ref, oid, journal.note(tip, oid), skip=True):
         yield place, line
-
-
-def join(note: bytes, lines: Sequence[bytes]) -> bytes:
-    """Return a note with lines added."""
-    start = note if not note or note.endswith(b"\n") else note + b"\n"
-    return start + b"".join(line + b"\n" for line in lines)
 
 
 def _signed(

@@ -139,7 +139,7 @@ class Journal:
         fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and oid not in known]
         written = {oid: ahead[oid] for oid, new in added.items() if len(new) == 1 and oid in ahead and oid not in known}
         notes = {
-            oid: _joined(self._trees.get(tree, oid) if oid in known else b"", new)
+            oid: joined(self._trees.get(tree, oid) if oid in known else b"", new)
             for oid, new in added.items()
             if oid not in written
         }
@@ -419,7 +419,7 @@ def _genesis(writer: str, tree: str) -> bytes:
     return format_commit(tree, [], message, who, datetime.fromtimestamp(0, UTC))
 
 
-def _joined(note: bytes, lines: Sequence[bytes]) -> bytes:
+def joined(note: bytes, lines: Sequence[bytes]) -> bytes:
     """Return a note with lines added; a foreign note may lack its last line end."""
     start = note if not note or note.endswith(b"\n") else note + b"\n"
     return start + b"".join(line + b"\n" for line in lines)

@@ -16,7 +16,7 @@ from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.gitformats import FILE, NO_OID, TREE, CommitInfo, Entry
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, Recorded, check_name, decode_note
-from gitlineage.message import one_line, trailer_lines
+from gitlineage.message import one_line
 from gitlineage.notes import MAX_NOTE
 from gitlineage.worktree import DEFAULT_LIMIT, size_setting
 
@@ -236,17 +236,7 @@ def is_archived(repo: GitRepo, writer: str, tip: str, name: str, archive: str) -
         archive: where the archive stands.
     """
     journal = Journal(repo)
-    at: str | None = archive
-    kept = False
-    while at is not None and not kept:
-        info = repo.commit(at)
-        for key, value in trailer_lines(info.message):
-            told, _, end = value.partition(" ")
-            kept = kept or (
-                (key, told) == ("Archived", writer) and end in info.parents[1:] and journal.is_ahead(end, tip)
-            )
-        at = info.parents[0] if info.parents else None
-    if not kept:
+    if not any(told == writer and journal.is_ahead(end, tip) for told, end in journal.folded(archive)):
         return False
     there: dict[str, set[bytes]] = {}
     own, settings = journal.genesis(writer), journal.genesis(name)
