@@ -35,6 +35,7 @@ from gitlineage.prompts import prompt_view
 from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
 from gitlineage.search import search
+from gitlineage.sharing import Sharing
 from gitlineage.treediff import RecipeEdit
 from gitlineage.trial import AUTO_ID, Trial
 from gitlineage.views import Views, trials
@@ -42,7 +43,6 @@ from gitlineage.worktree import read_files
 
 if TYPE_CHECKING:
     from gitlineage.checkout import Written
-    from gitlineage.remotes import Exchange
     from gitlineage.verify import Finding
 
 _LOOKS = 3
@@ -52,7 +52,7 @@ _NAMED = 5
 """Writers that are named when some are left out; the rest are counted."""
 
 
-class LineageStore(Catalogues, Histories):
+class LineageStore(Catalogues, Histories, Sharing):
     """
     The lineage of one repository.
 
@@ -637,106 +637,6 @@ class LineageStore(Catalogues, Histories):
         )
         session = self._write(lambda recorder: recorder.add_session(shown.rendered_prompt, event))
         return msgspec.structs.replace(shown, session=CommitOid(session))
-
-    # -- other machines ------------------------------------------------------------------------------------
-
-    def push(self, remote: str | None = None, *, dry_run: bool = False) -> "Exchange":
-        """
-        Push what this clone recorded, and nothing else: the ref of its own writer, as a fast-forward.
-
-        Where a copy of this clone writes under the same name, what only this one has goes on under a fresh name.
-
-        Args:
-            remote: a name, URL or path; by default git config ``lineage.remote``, the only remote, or ``origin``.
-            dry_run: only say what would be.
-
-        Raises:
-            RepositoryError: no such remote.
-            RemoteError: the remote could not be reached; nothing here was changed.
-        """
-        from gitlineage import sync
-
-        return sync.push(self, remote, dry_run=dry_run)
-
-    def pull(
-        self, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()
-    ) -> "Exchange":
-        """
-        Take what others pushed into place, each ref only as a fast-forward.
-
-        A ref that was rewritten or deleted on the remote is refused, kept as it is here, and told as tampering.
-
-        Args:
-            remote: as for `push`.
-            dry_run: only say what would be; objects may be fetched, no ref moves.
-            accept_rewrite: writers whose refs are taken as they are on the remote all the same.
-
-        Raises:
-            RepositoryError: no such remote.
-            RemoteError: the remote could not be reached; nothing here was changed.
-            Invalid: a rewrite is accepted of a writer that is not here.
-        """
-        from gitlineage import pulling
-
-        return pulling.pull(self, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
-
-    def sync(
-        self, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()
-    ) -> "Exchange":
-        """Pull, then push; arguments and errors are theirs."""
-        from gitlineage import sync
-
-        return sync.both(self, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
-
-    def remote_status(self, remote: str | None = None) -> "Exchange":
-        """Return what is not pushed yet and what is behind, by what was last seen of a remote; without the network."""
-        from gitlineage import sync
-
-        return sync.status(self, remote)
-
-    def attach(self, remote: str) -> None:
-        """
-        Have a plain ``git fetch`` and ``git push`` with a remote carry lineage, and make it the default one.
-
-        Raises:
-            RepositoryError: there is no remote of this name.
-        """
-        from gitlineage import sync
-
-        sync.attach(self, remote)
-
-    @classmethod
-    def clone(
-        cls, url: str | Path, folder: Path | str, *, bare: bool = False, branch: str | None = None, **options: Any
-    ) -> "LineageStore":
-        """
-        Clone a repository with its branches and its lineage, and return the store.
-
-        Args:
-            url: a URL or path.
-            folder: where to; it must be empty or not there.
-            bare: make a repository without a working tree.
-            branch: the branch to check out.
-            options: what the store is opened with.
-
-        Raises:
-            RemoteError: it could not be done; nothing is left at the folder.
-        """
-        store, _ = cls.cloned(url, folder, bare=bare, branch=branch, **options)
-        return store
-
-    @classmethod
-    def cloned(
-        cls, url: str | Path, folder: Path | str, *, bare: bool = False, branch: str | None = None, **options: Any
-    ) -> "tuple[LineageStore, Exchange]":
-        """Do what `clone` does, and return also what came."""
-        watcher = options.get("watcher")
-        listener = watcher.overhear() if watcher is not None else None
-        from gitlineage import sync
-
-        sync.clone(str(url), Path(folder), bare=bare, branch=branch, listener=listener)
-        store = cls(folder, **{"create": False, **options})
-        return store, sync.settle(store)
 
 
 def _count(n: int) -> int:

@@ -58,7 +58,7 @@ LAYERS: list[list[str]] = [
     ["pulling"],
     ["sync"],
     ["relations", "histories"],
-    ["catalogues"],
+    ["catalogues", "sharing"],
     ["store"],
     ["tables", "hooked", "demo.loop"],
     ["boards", "bundles", "loops", "curricula"],
