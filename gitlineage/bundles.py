@@ -17,7 +17,8 @@ from pathlib import Path
 import msgspec
 
 from gitlineage import codec, program
-from gitlineage.consolidation import holds, signed_lines
+from gitlineage.consolidation import MAX_TIPS, holds, signed_lines
+from gitlineage.database import parts
 from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageError, StorageError
 from gitlineage.gitformats import Identity, is_oid
 from gitlineage.gitrepo import GitRepo, init_repository
@@ -35,7 +36,6 @@ _SIGNATURE = re.compile(rb"# v\d git bundle\n")
 """How a git bundle begins."""
 
 _INCOMING = "refs/incoming/"
-_MANY = 400
 _WHO = Identity("gitlineage", "gitlineage@localhost")
 
 
@@ -284,7 +284,7 @@ class _Chosen:
             self.snapshots |= fresh
             above: set[str] = set()
             names: set[str] = set()
-            for part in _parts(sorted(fresh)):
+            for part in parts(sorted(fresh)):
                 marks = ", ".join("?" * len(part))
                 here = f"(SELECT id FROM snapshots WHERE oid IN ({marks}))"
                 links = f"SELECT p.oid FROM links l JOIN snapshots p ON p.id = l.parent WHERE l.child IN {here}"
@@ -304,7 +304,7 @@ class _Chosen:
     def _bases(self, names: set[str]) -> set[str]:
         """Take cohorts and return the snapshots that they start from."""
         bases: set[str] = set()
-        for part in _parts(sorted(names - self._names)):
+        for part in parts(sorted(names - self._names)):
             sql = f"SELECT oid, base FROM cohorts WHERE name IN ({', '.join('?' * len(part))})"
             for oid, base in self._views.index.rows(sql, *part):
                 self._aside.add(oid)
@@ -334,7 +334,7 @@ class _Chosen:
         heads = sorted(self.snapshots - self._parents | self._aside)
         last = journal.write_genesis(name)
         said = compose(f"Bundle {len(self.snapshots)} snapshots", [("Clock", str(clock))])
-        for part in _parts(heads):
+        for part in parts(heads, MAX_TIPS):
             last = repo.write_commit(
                 tree, [last, *part], said, _WHO, parse_time(latest) or datetime.fromtimestamp(0, UTC)
             )
@@ -445,7 +445,3 @@ def _counts(views: Views) -> tuple[set[str], int, int]:
     writers = {writer for (writer,) in views.index.rows("SELECT DISTINCT writer FROM snapshots")}
     snapshots, trials = (int(views.index.one(f"SELECT count(*) FROM {name}")[0]) for name in _COUNTED)
     return writers, trials, snapshots
-
-
-def _parts(values: Sequence[str]) -> list[Sequence[str]]:
-    return [values[at : at + _MANY] for at in range(0, len(values), _MANY)]

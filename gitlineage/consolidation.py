@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from gitlineage import codec, program, signing
+from gitlineage.database import parts
 from gitlineage.errors import Conflict, Invalid, LineageError, NotFound
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo
@@ -24,7 +25,7 @@ IDLE = 30
 """Days without a record after which a writer counts as done."""
 
 _TRIES = 10
-_MANY = 400
+MAX_TIPS = 400
 """Old tips that one commit of an archive takes at most; more are a chain."""
 
 
@@ -332,8 +333,7 @@ class _Folding:
             ordered = sorted(lines, key=lambda line: (lines[line].clock, lines[line].writer, line))
             notes[oid] = joined(self._trees.get(self._tree, oid), ordered)
         tree = self._trees.put(self._tree, notes)
-        for at in range(0, len(folded), _MANY):
-            part = folded[at : at + _MANY]
+        for part in parts(folded, MAX_TIPS):
             said = "Archive 1 writer" if len(part) == 1 else f"Archive {len(part)} writers"
             trailers = [*(("Archived", f"{each.writer} {each.tip}") for each in part), ("Clock", str(clock))]
             message = compose(said, trailers)

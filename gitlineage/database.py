@@ -189,9 +189,9 @@ def _target(path: Path) -> Path | None:
         return None
 
 
-def parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Return values in parts that one query takes."""
-    return (values[at : at + _MANY] for at in range(0, len(values), _MANY))
+def parts(values: Sequence[T], size: int = _MANY) -> Iterator[Sequence[T]]:
+    """Return values in parts, as large as one query takes unless a size is given."""
+    return (values[at : at + size] for at in range(0, len(values), size))
 
 
 def is_text(name: str) -> bool:

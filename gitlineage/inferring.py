@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from gitlineage import kinship
+from gitlineage.database import parts
 from gitlineage.formats.citations import may_cite, mentions
 from gitlineage.index import read_row
 from gitlineage.message import one_line
@@ -19,7 +20,6 @@ from gitlineage.views import Views
 _BEFORE, _AFTER = 30, 50
 """How much of a text is shown around a citation."""
 
-_MANY = 500
 _TRIALS = """
 SELECT t.exp_id, t.clock, t.writer, t.row, s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
@@ -145,7 +145,7 @@ def _edges(views: Views, sources: Iterable[str]) -> set[tuple[str, str]]:
     """Return the edges that lead from some snapshots already: parents, inspirations and active relations."""
     wanted = list(sources)
     found = {(edge.source, edge.target) for edge in kinship.edges(views, wanted, tuple(RelationType), up=True)}
-    for part in (wanted[at : at + _MANY] for at in range(0, len(wanted), _MANY)):
+    for part in parts(wanted):
         for snapshot in views.snapshots(part):
             found |= {(snapshot.oid, other) for other in (*snapshot.parents, *snapshot.inspirations)}
     return found

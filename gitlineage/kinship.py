@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gitlineage import graph, strides
+from gitlineage.database import parts
 from gitlineage.models import AncestryNode, CommitOid, Order
 from gitlineage.queries import Entries
 from gitlineage.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
 from gitlineage.trial import NUMERIC, FailureLabel
 from gitlineage.views import Views
 
-_MANY = 500
 _COLUMNS = "source, type, target, clock, writer, at, actor, context, ended_at, ended_by, reason"
 _WORKED = (FailureLabel.KEEP, FailureLabel.BASELINE, None)
 
@@ -187,7 +187,7 @@ def edges(views: Views, nodes: Iterable[str], types: Sequence[RelationType], *, 
     """
     wanted = [str(each) for each in types]
     near = "source" if up else "target"
-    for part in _parts(list(nodes)):
+    for part in parts(list(nodes)):
         marks = ", ".join("?" * len(part))
         sql = (
             f"SELECT source, target, type, clock, writer FROM relations WHERE {near} IN ({marks}) "
@@ -244,7 +244,7 @@ def _walk(
 def _places(views: Views, nodes: Collection[str]) -> dict[str, Order]:
     """Return when snapshots were recorded."""
     found: dict[str, Order] = {}
-    for part in _parts(list(nodes)):
+    for part in parts(list(nodes)):
         sql = f"SELECT oid, clock, writer FROM snapshots WHERE oid IN ({', '.join('?' * len(part))})"
         found.update((oid, Order(clock, writer)) for oid, clock, writer in views.index.rows(sql, *part))
     return found
@@ -287,7 +287,7 @@ def _relationship(row: Sequence[Any]) -> Relationship:
 def _evolutions(views: Views, sources: Collection[str]) -> dict[tuple[str, str], Relationship]:
     """Return the active ``successor_to`` relations of some snapshots by both ends."""
     found: dict[tuple[str, str], Relationship] = {}
-    for part in _parts(list(sources)):
+    for part in parts(list(sources)):
         sql = (
             f"SELECT {_COLUMNS} FROM relations WHERE source IN ({', '.join('?' * len(part))}) "
             "AND type = 'successor_to' AND ended_at IS NULL"
@@ -321,7 +321,3 @@ def _evolution_step(views: Views, edge: Edge, said: Mapping[tuple[str, str], Rel
         metrics=metrics,
         timestamp=snapshot.time,
     )
-
-
-def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (values[at : at + _MANY] for at in range(0, len(values), _MANY))

@@ -8,13 +8,15 @@ snapshot: walks pass through it to the recorded ones (design 4).
 from collections.abc import Collection, Mapping, Sequence
 
 from gitlineage import graph
+from gitlineage.database import parts
 from gitlineage.models import AncestryNode, CommitOid, Snapshot
 from gitlineage.views import Views
 
 DERIVED = "successor_to"
 """The relation that a git parent stands for (semantics 20)."""
 
-_MANY = 500
+_ORIGINALS = 500
+"""Commits that one is said to go back to at most."""
 
 
 def parents(views: Views, oid: str) -> tuple[Snapshot, ...]:
@@ -112,7 +114,7 @@ def originals(views: Views, oid: str) -> tuple[str, ...]:
     """Return all the commits that one goes back to by amends and rebases, nearest first."""
     found: dict[str, None] = {}
     todo = [oid]
-    while todo and len(found) < _MANY:
+    while todo and len(found) < _ORIGINALS:
         for old in rewritten_from(views, todo.pop(0)):
             if old != oid and old not in found:
                 found[old] = None
@@ -164,7 +166,7 @@ def _neighbours(
     for node in nodes:
         if node < 0:
             found[node] = _beside(views, outside[node], far)
-    for part in _parts([node for node in nodes if node >= 0]):
+    for part in parts([node for node in nodes if node >= 0]):
         marks = ", ".join("?" * len(part))
         sql = f"SELECT {near}, {far} FROM links WHERE {near} IN ({marks}) ORDER BY pos"
         for here, there in views.index.rows(sql, *part):
@@ -182,7 +184,7 @@ def _beside(views: Views, oid: str, far: str) -> list[int]:
 def _places(views: Views, nodes: Collection[int]) -> dict[int, tuple[str, int, str]]:
     """Return oid, clock and writer of many snapshots by their number in the index."""
     found: dict[int, tuple[str, int, str]] = {}
-    for part in _parts(list(nodes)):
+    for part in parts(list(nodes)):
         marks = ", ".join("?" * len(part))
         for sid, *place in views.index.rows(
             f"SELECT id, oid, clock, writer FROM snapshots WHERE id IN ({marks})", *part
@@ -198,10 +200,6 @@ def _latest(place: tuple[str, int, str]) -> tuple[int, str, str]:
 def _id(views: Views, oid: str) -> int | None:
     row = views.index.one("SELECT id FROM snapshots WHERE oid = ?", oid)
     return int(row[0]) if row else None
-
-
-def _parts(values: Sequence[int]) -> list[Sequence[int]]:
-    return [values[at : at + _MANY] for at in range(0, len(values), _MANY)]
 
 
 __all__ = [

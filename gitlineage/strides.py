@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gitlineage.database import parts
 from gitlineage.models import Order
 from gitlineage.relation import DERIVATION, RelationType
 from gitlineage.views import Views
 
 Key = int | str
-_MANY = 500
 NOWHERE = Order(1 << 62, "")
 """Where what is no snapshot stands among those of equal depth: last."""
 
@@ -89,7 +89,7 @@ def walk(views: Views, start: str, types: Sequence[RelationType], limit: int, *,
                 reached[far] = (depth, kind, role)
                 front.append(far)
     strides: dict[str, Stride] = {}
-    for part in _parts([key for key in reached if isinstance(key, int)]):
+    for part in parts([key for key in reached if isinstance(key, int)]):
         sql = f"SELECT id, oid, clock, writer FROM snapshots WHERE id IN ({_marks(part)})"
         for number, oid, clock, writer in views.index.rows(sql, *part):
             strides[oid] = Stride(*reached[number], Order(clock, writer))
@@ -104,7 +104,7 @@ def _edges(
     follows = derives or RelationType.FORKED_FROM in types
     asked = {str(each) for each in types} | ({str(RelationType.FORKED_FROM)} if derives else set())
     found: list[_Edge] = []
-    for part in _parts([node for node in nodes if isinstance(node, int)]):
+    for part in parts([node for node in nodes if isinstance(node, int)]):
         sql = (_UP if up else _DOWN).format(_marks(part), _marks(asked))
         related = views.index.rows(sql, *part, *asked) if has_relations else []
         parents = views.index.rows(_PARENTS.format(*_ENDS[up], _marks(part)), *part) if follows else []
@@ -120,9 +120,9 @@ def _edges(
                 if (near, far) not in named:
                     role = roles.get((near, far), "")
                     found.append((clock, writer, pos, len(found), far, RelationType.SUCCESSOR_TO, role))
-    for part in [] if up else _parts([node for node in nodes if isinstance(node, str)]):
+    for others in [] if up else parts([node for node in nodes if isinstance(node, str)]):
         for _, far, _, kind, clock, writer in views.index.rows(
-            _DOWN_FROM_OTHERS.format(_marks(part), _marks(asked)), *part, *asked
+            _DOWN_FROM_OTHERS.format(_marks(others), _marks(asked)), *others, *asked
         ):
             if kind in types:
                 found.append((clock, writer, 0, len(found), far, RelationType(kind), ""))
@@ -145,14 +145,10 @@ def _roles(views: Views, parents: Sequence[Any]) -> dict[tuple[Key, Key], str]:
 
 def _oids(views: Views, numbers: Collection[int]) -> dict[int, str]:
     found: dict[int, str] = {}
-    for part in _parts(list(numbers)):
+    for part in parts(list(numbers)):
         found.update(views.index.rows(f"SELECT id, oid FROM snapshots WHERE id IN ({_marks(part)})", *part))
     return found
 
 
 def _marks(values: Collection[object]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _parts(values: Sequence[Key]) -> list[Sequence[Key]]:
-    return [values[at : at + _MANY] for at in range(0, len(values), _MANY)]
