@@ -80,7 +80,7 @@ def line(views: Views, oid: str, types: Sequence[RelationType], limit: int = LIM
     beside = [edge.source for edge in _edges(views, list(chain)[1:2], DERIVATION, up=False)]
     below = [edge.source for edge in _edges(views, [oid], DERIVATION, up=False)]
     named = views.snapshot(oid).cohort
-    batch = [row[0] for row in views.index.rows("SELECT oid FROM snapshots WHERE cohort = ?", named)] if named else []
+    batch = views.index.members(named) if named else []
     shown = dict.fromkeys([*chain, *mates, *beside, *below, *batch])
     _check(len(shown), limit, "name an ID with --depth")
     return _between(views, shown, types)

@@ -133,8 +133,7 @@ def _sibling_names(store: LineageStore, snapshot: Snapshot) -> list[str]:
     if snapshot.cohort is None:
         return []
     views = store.views()
-    rows = views.index.rows("SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer", snapshot.cohort)
-    members = views.snapshots(oid for (oid,) in rows)
+    members = views.snapshots(views.index.members(snapshot.cohort))
     found = [view.label for view in views.members(snapshot.cohort) if view.oid != snapshot.oid]
     return found + [views.name(each.oid) for each in members if not each.trials and each.oid != snapshot.oid]
 
