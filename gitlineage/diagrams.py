@@ -5,7 +5,6 @@ Layer 16. Git parents and typed relations together, as in ``kinship``; nodes sta
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Literal
 
 from gitlineage import graphviz, kinship
 from gitlineage.errors import Invalid
@@ -14,16 +13,9 @@ from gitlineage.models import Snapshot, Task
 from gitlineage.relation import DERIVATION, Relationship, RelationType
 from gitlineage.render import diagram as drawing
 from gitlineage.render import layered
+from gitlineage.render.choices import LIMIT, known_format
 from gitlineage.render.diagram import Diagram, Group, Node
 from gitlineage.views import Views
-
-Part = Literal["around", "line", "cohort", "all"]
-"""What a diagram shows: what is around a snapshot, the line that led to it, a cohort, or all there is."""
-
-PARTS: tuple[Part, ...] = ("around", "line", "cohort", "all")
-FORMATS = ("mermaid", "dot", "svg", "json")
-LIMIT = 2000
-"""More nodes than this are drawn only where that was said; no one can read them, and Graphviz takes minutes."""
 
 
 def around(
@@ -88,7 +80,7 @@ def line(views: Views, oid: str, types: Sequence[RelationType], limit: int = LIM
 
 def cohort(views: Views, name: str, types: Sequence[RelationType], limit: int = LIMIT) -> tuple[list[str], list[Edge]]:
     """
-    Return a cohort's base and its members, and the edges between them; raises as `Views.cohort`.
+    Return a cohort's base and its members, and the edges between them; raises as `Cohorts.one`.
 
     Raises `Invalid` too, where there are more snapshots than the limit.
     """
@@ -154,7 +146,7 @@ def draw(diagram: Diagram, format: str = "mermaid") -> str:
         DrawingFailed: nothing is installed that draws SVG, or Graphviz could not.
     """
     writers: Mapping[str, Callable[[Diagram], str]] = {**drawing.WRITERS, "svg": _svg}
-    return writers[drawing.known_format(format, FORMATS)](diagram)
+    return writers[known_format(format)](diagram)
 
 
 def _svg(diagram: Diagram) -> str:

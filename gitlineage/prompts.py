@@ -6,13 +6,11 @@ Layer 14. The cost follows what is shown, not the size of the store.
 
 from gitlineage.models import PromptOptions, PromptView
 from gitlineage.render.board import lines_shown
+from gitlineage.render.prompt import SATURATED_AFTER
 from gitlineage.views import Views
 
 _SHORTEST = 23
 """Characters of the shortest line that shows a child, with its end."""
-
-_SATURATION = 5
-"""The specialist's last trials that the saturation signal looks at (semantics 49)."""
 
 
 def prompt_view(views: Views, specialist: str, options: PromptOptions, insights: str = "") -> PromptView:
@@ -48,7 +46,7 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
         children=tuple(children),
         children_total=views.count_children(around) if around else 0,
         recent=tuple(views.latest(max(options.recent_n, options.last_m_full), aborted=False)),
-        own=tuple(views.latest(_SATURATION, aborted=False, specialist=specialist)),
+        own=tuple(views.latest(SATURATED_AFTER, aborted=False, specialist=specialist)),
         cohort=best.cohort if best else None,
         siblings=tuple(siblings),
         siblings_total=len(siblings),

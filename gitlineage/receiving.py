@@ -13,7 +13,7 @@ import msgspec
 
 from gitlineage import codec, program, signing
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
-from gitlineage.gitformats import FILE, NO_OID, TREE, CommitInfo, Entry
+from gitlineage.gitformats import FILE, MAX_TREE, NO_OID, TREE, CommitInfo, Entry
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, Recorded, check_name, decode_note
 from gitlineage.message import one_line
@@ -24,7 +24,6 @@ QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_Q
 """The variables by which git shows a hook the objects that are being pushed."""
 
 _MAX_COMMIT = 1 << 20
-_MAX_TREE = 64 << 20
 _TOLD = 20
 """Breaches that are told of one ref; the rest are not looked for."""
 
@@ -155,7 +154,7 @@ class Rules:
             if after in met:  # no two folders of honest notes are equal; nested, such a tree has no end
                 yield f"the folder {prefix} of the notes is there twice"
                 continue
-            self._refuse_over(after, _MAX_TREE, "a tree")
+            self._refuse_over(after, MAX_TREE, "a tree")
             entries = self._repo.read_tree(after)
             if entries:
                 met.add(after)

@@ -15,9 +15,9 @@ from gitlineage.models import AncestryNode, CommitOid
 from gitlineage.names import Id, resolve
 from gitlineage.recorder import Recorder
 from gitlineage.relation import EvolutionStep, Relationship, RelationType, relation_types
+from gitlineage.render.choices import LIMIT, PARTS, Part, known_format
 
 if TYPE_CHECKING:
-    from gitlineage.diagrams import Part
     from gitlineage.render.diagram import Diagram
 
 
@@ -182,11 +182,11 @@ class Relations(Ledger):
     def lineage_diagram(
         self,
         id: Id | None = None,
-        part: "Part" = "around",
+        part: Part = "around",
         *,
         depth: int | None = 3,
         relationship_types: Sequence[str] | None = None,
-        limit: int = 2000,
+        limit: int = LIMIT,
         proposed: Iterable[Relationship] = (),
     ) -> "Diagram":
         """
@@ -210,8 +210,8 @@ class Relations(Ledger):
 
         views, types = self._views, relation_types(relationship_types, RelationType)
         root = None
-        if part not in diagrams.PARTS:
-            raise Invalid(f"{part!r} is no part of a lineage; there are {', '.join(diagrams.PARTS)}")
+        if part not in PARTS:
+            raise Invalid(f"{part!r} is no part of a lineage; there are {', '.join(PARTS)}")
         if part == "all":
             found = diagrams.everything(views, types, limit)
         elif id is None:
@@ -230,9 +230,9 @@ class Relations(Ledger):
         depth: int | None = 3,
         format: str = "mermaid",
         *,
-        part: "Part" = "around",
+        part: Part = "around",
         relationship_types: Sequence[str] | None = None,
-        limit: int = 2000,
+        limit: int = LIMIT,
         proposed: Iterable[Relationship] = (),
     ) -> str:
         """
@@ -245,9 +245,8 @@ class Relations(Ledger):
             DrawingFailed: nothing is installed that draws SVG.
         """
         from gitlineage import diagrams
-        from gitlineage.render.diagram import known_format
 
-        known_format(format, diagrams.FORMATS)
+        known_format(format)
         shown = self.lineage_diagram(
             id, part, depth=depth, relationship_types=relationship_types, limit=limit, proposed=proposed
         )

@@ -16,15 +16,13 @@ from gitlineage.errors import GitFailed, Invalid, LineageError
 from gitlineage.gitformats import FILE, MAX_TREE, TREE, tree_entries
 from gitlineage.gitrepo import GitRepo
 from gitlineage.index import Index
-from gitlineage.journal import Journal, Problem, check_writer
+from gitlineage.journal import ARCHIVE, Journal, Problem, check_writer
 from gitlineage.message import trailer_lines
 from gitlineage.notes import MAX_NOTE, NotesTrees
 from gitlineage.views import Views
 
 _OID = re.compile(r"\b[0-9a-f]{40}\b")
 _HARMLESS = re.compile(r"notice: |dangling |Checking |unreachable ")
-_ARCHIVE = "archive-"
-"""How the refs begin that hold events of several writers; the clocks of these say nothing about each other."""
 
 _TABLES = {
     "snapshots": "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots",
@@ -131,7 +129,7 @@ class Verification:
                 yield Finding("", found[0] if found else "", f"git fsck: {' '.join(line.split())}")
 
     def _name(self, writer: str, tip: str) -> Iterator[Finding]:
-        if writer.startswith(_ARCHIVE):
+        if writer.startswith(ARCHIVE):
             return
         try:
             check_writer(writer)
@@ -241,7 +239,7 @@ class Verification:
             event = found.event
             try:
                 if isinstance(event, codec.TaskEvent | codec.TableEvent):
-                    if found.oid != genesis and not writer.startswith(_ARCHIVE):
+                    if found.oid != genesis and not writer.startswith(ARCHIVE):
                         yield Finding(writer, found.oid, f"a {_kind(event)} event is not on the writer's first commit")
                     continue
                 if isinstance(event, codec.TrialEvent):

@@ -20,6 +20,7 @@ LAYERS: list[list[str]] = [
         "similarity",
         "usage",
         "render.text",
+        "render.choices",
         "demo.passages",
     ],
     [

@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gitlineage import DrawingFailed, FailureLabel, Invalid, graphviz
-from gitlineage.diagrams import FORMATS, draw
+from gitlineage.diagrams import draw
 from gitlineage.render import layered
+from gitlineage.render.choices import FORMATS
 from gitlineage.render.diagram import COLOURS, Diagram, Edge, Group, Node, as_json, dot, label, mermaid, plain
 
 HOSTILE = [

@@ -14,16 +14,16 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid, StorageError
 from gitlineage.relation import RelationType, relation_types
+from gitlineage.render.choices import FORMATS, LIMIT
 
 app = commands()
-_FORMATS = ("mermaid", "dot", "svg", "json")
 _MERMAID = (500, 50_000)
 """How many edges and how much text Mermaid draws unless its own configuration says otherwise."""
 
 
 def _format(value: str | None) -> str | None:
-    if value is not None and value not in _FORMATS:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(_FORMATS)}")
+    if value is not None and value not in FORMATS:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(FORMATS)}")
     return value
 
 
@@ -71,7 +71,7 @@ def graph(
     file: Annotated[str, typer.Option("-o", metavar="FILE", help="Where to; - for standard output.")] = "-",
     limit: Annotated[
         int, typer.Option("--limit", min=0, metavar="N", help="Refuse to draw more snapshots; 0 draws any number.")
-    ] = 2000,
+    ] = LIMIT,
     inferred: Annotated[
         bool, typer.Option("--inferred", help="Draw dashed what `gitlineage infer` proposes, too.")
     ] = False,

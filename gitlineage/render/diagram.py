@@ -8,7 +8,7 @@ whatever they hold stands in quotes, escaped (semantics 38, 54).
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -232,19 +232,6 @@ def as_json(diagram: Diagram) -> str:
 
 WRITERS: Mapping[str, Callable[[Diagram], str]] = {"mermaid": mermaid, "dot": dot, "json": as_json}
 """The formats that are text, and what writes them."""
-
-
-def known_format(name: str, known: Iterable[str]) -> str:
-    """
-    Return the name of a format.
-
-    Raises:
-        Invalid: there is no such one; the error lists them.
-    """
-    names = list(known)
-    if name not in names:
-        raise Invalid(f"{name!r} is no format of a diagram; there are {', '.join(names)}")
-    return name
 
 
 def _mermaid(line: str) -> str:

@@ -10,7 +10,9 @@ from gitlineage.render.board import MISSING, best_score, knowledge_lines, leader
 from gitlineage.render.text import code, fit, head, prose, shorten
 
 _DEFAULTS = PromptOptions()
-_SATURATED_AFTER = 5
+SATURATED_AFTER = 5
+"""The specialist's last trials that the saturation signal looks at (semantics 49)."""
+
 _NO_LINEAGE = (
     "This run is a control without history: earlier trials are withheld on purpose, so do not query the store for "
     "them. Start from the current best named at the top."
@@ -67,9 +69,9 @@ def is_saturated(view: PromptView) -> bool:
     Within noise is a delta that is missing, no number, or strictly smaller than the task's epsilon, in the score's
     units. Fewer than five trials are never saturated.
     """
-    deltas = [row.trial.number("delta_vs_best") for row in view.own[:_SATURATED_AFTER]]
+    deltas = [row.trial.number("delta_vs_best") for row in view.own[:SATURATED_AFTER]]
     quiet = [delta for delta in deltas if delta is None or abs(delta) < view.task.epsilon]
-    return len(quiet) == _SATURATED_AFTER
+    return len(quiet) == SATURATED_AFTER
 
 
 def _header(view: PromptView, specialist: str, options: PromptOptions) -> str:
@@ -85,7 +87,7 @@ def _header(view: PromptView, specialist: str, options: PromptOptions) -> str:
 
 def _saturation(view: PromptView, specialist: str) -> str:
     return (
-        f"None of the last {_SATURATED_AFTER} trials by **{_name(specialist)}** moved {prose(view.task.score_field)} "
+        f"None of the last {SATURATED_AFTER} trials by **{_name(specialist)}** moved {prose(view.task.score_field)} "
         f"by {view.task.epsilon!r} or more; what they show is noise and failed runs. More of the same is unlikely to "
         "help: try an idea of another kind, or branch from an older trial that others passed by."
     )
