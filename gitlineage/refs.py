@@ -184,8 +184,8 @@ class Refs(Settings, ABC):
 
     def _wants_reflogs(self) -> bool:
         """Whether git would begin a reflog for a ref of notes: always, never, or where there is a working tree."""
-        wanted = (self.config("core.logAllRefUpdates") or "").lower()
-        return wanted == "always" or (self.flag("core.logAllRefUpdates") if wanted else not self._repo.is_bare)
+        key = "core.logAllRefUpdates"
+        return (self.config(key) or "").lower() == "always" or self.flag(key, default=not self._repo.is_bare)
 
     def move_refs(self, moves: Mapping[str, tuple[str | None, str | None]], message: str) -> bool:
         """

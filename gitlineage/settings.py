@@ -31,10 +31,15 @@ class Settings:
             found = self._settings.get_multivar(key) if key in self._settings else ()
             return [value for value in found if value is not None]
 
-    def flag(self, key: str) -> bool:
-        """Whether a configuration value is true as git reads it; one that is missing is not."""
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """
+        Whether a configuration value is true as git reads it; the default where there is none.
+
+        Raises:
+            RepositoryError: it is neither true nor false.
+        """
         with reading(f"git config {key}"):
-            return key in self._settings and bool(self._settings.get_bool(key))
+            return bool(self._settings.get_bool(key)) if key in self._settings else default
 
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration."""

@@ -28,7 +28,6 @@ from gitlineage.remotes import (
 from gitlineage.transport import Pushed
 
 _TRIES = 3
-_TRUE = ("true", "yes", "on", "1")
 
 
 # -- pushing -------------------------------------------------------------------------------------------------------
@@ -219,11 +218,11 @@ def attach(ledger: Ledger, remote: str) -> None:
     if repo.ref(own) is None:
         ledger.journal.begin(ledger.writer)
     repo.set_config("lineage.remote", remote)
-    if (repo.config(f"remote.{remote}.mirror") or "").lower() in _TRUE:
+    if repo.flag(f"remote.{remote}.mirror"):
         return  # it carries everything anyhow
     repo.add_config(f"remote.{remote}.fetch", f"{PREFIX}*:{PREFIX}*")
     repo.add_config(f"remote.{remote}.fetch", f"^{own}")
-    if any((repo.config(key) or "").lower() in _TRUE for key in ("fetch.prune", f"remote.{remote}.prune")):
+    if repo.flag("fetch.prune") or repo.flag(f"remote.{remote}.prune"):
         ledger.watcher.note(
             f"git is configured to prune: a plain git fetch drops other writers' refs here that {remote} has not; "
             "`gitlineage pull` never does"

@@ -17,6 +17,7 @@ import msgspec
 
 from gitlineage import program
 from gitlineage.deltas import MOST
+from gitlineage.errors import RepositoryError
 from gitlineage.gitrepo import GitRepo
 
 MANY_PACKS = 80
@@ -77,7 +78,10 @@ def _size(folder: Path, name: str) -> int:
 
 
 def _is_wanted(repo: GitRepo) -> bool:
-    return (repo.config("lineage.autoRepack") or "true").lower() not in ("false", "no", "off", "0")
+    """Whether nobody turned repacking off; a value that git cannot read turns nothing off, for a landing is done."""
+    with suppress(RepositoryError):
+        return repo.flag("lineage.autoRepack", default=True)
+    return True
 
 
 def repack(repo: GitRepo) -> bool:

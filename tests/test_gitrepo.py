@@ -432,6 +432,25 @@ def test_configuration_comes_from_git_and_stays_in_the_clone(repo, git, blind_gi
     assert repo.identity() == Identity("Ann x", "ann@example.org")
 
 
+@pytest.mark.parametrize(
+    "line", ["= on", "= Yes", "= 1", "= -1", "= 2k", "= true", "", "= off", "= NO", "= 0", "= false", "=", '= ""']
+)
+def test_a_flag_is_what_git_says(repo, git, folder, line):
+    """Every way to write true and false, a key without a value (true) and an empty value (false) included."""
+    with (folder / ".git" / "config").open("a") as file:
+        file.write(f"[some]\n\tkey {line}\n")
+    said = git("config", "--type=bool", "some.key") == "true"
+    assert repo.flag("some.key") is repo.flag("some.key", default=True) is said
+
+
+def test_a_flag_that_is_missing_or_neither(repo, git):
+    """One is the default, the other an error that names it."""
+    assert (repo.flag("some.key"), repo.flag("some.key", default=True)) == (False, True)
+    git("config", "some.key", "maybe")
+    with pytest.raises(RepositoryError, match=r"some\.key.*maybe"):
+        repo.flag("some.key")
+
+
 def test_a_broken_configuration_is_an_error_of_ours(repo, folder):
     """A file that git cannot parse stops us with its name."""
     (folder / ".git" / "config").write_text("[core\nbroken")

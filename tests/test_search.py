@@ -174,10 +174,18 @@ def test_small_packs_are_rolled_up_by_themselves(store, git):
     git("fsck", "--strict")
 
 
-def test_rolling_up_can_be_turned_off(store, git):
-    """With ``lineage.autoRepack = false`` nothing is started."""
-    git("config", "lineage.autoRepack", "false")
+@pytest.mark.parametrize("value", ["false", "Off", "no", "0", ""])
+def test_rolling_up_can_be_turned_off(store, git, value):
+    """With ``lineage.autoRepack = false``, or another word that means it to git, nothing is started."""
+    git("config", "lineage.autoRepack", value)
     assert not upkeep.repack(store.repo)
+
+
+def test_what_is_neither_true_nor_false_turns_nothing_off(store, git):
+    """A landing is done when the setting is looked at, so that a slip in it is no error."""
+    git("config", "lineage.autoRepack", "maybe")
+    assert upkeep.repack(store.repo)
+    _wait_for_repack(store.repo)
 
 
 def _wait_for_repack(repo: GitRepo) -> None:
