@@ -90,22 +90,6 @@ def archive_of(writer: str) -> str:
     return f"{ARCHIVE}{writer}"
 
 
-def covered(journal: Journal) -> dict[str, str]:
-    """
-    Return the writers that archives hold, with the furthest tip that they name.
-
-    A ref that stands there or earlier need not be fetched and may be gone. Its events are those of the archive; the
-    archives' commits are read once for each tip.
-    """
-    furthest: dict[str, str] = {}
-    for writer, tips in journal.archived().items():
-        best, *others = tips
-        for tip in others:
-            best = tip if journal.is_ahead(tip, best) else best
-        furthest[writer] = best
-    return furthest
-
-
 def holds(journal: Journal, archives: Iterable[str], writer: str, tip: str) -> bool:
     """
     Whether one of some archives names a writer's ref and has every event of it, so that the ref may go.

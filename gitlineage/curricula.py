@@ -449,7 +449,7 @@ class _Writer:
                 shown = path.encode("utf-8", "backslashreplace").decode()
                 manifest["gitlineage"].setdefault("left_out", []).append(shown)
                 self.left_out.append((snapshot.oid[:_NATIVE], shown))
-        value = openrange.new_snapshot(id=snapshot.oid[:_NATIVE], lineage=(), artifacts=artifacts, manifest=manifest)
+        value = openrange.new_snapshot(id=snapshot.oid[:_NATIVE], artifacts=artifacts, manifest=manifest)
         return openrange.write_chained(value, [self._node(oid) for oid in lineage])
 
     def _node(self, oid: CommitOid) -> str:

@@ -23,7 +23,7 @@ from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Journal, Problem, Recorded
 from gitlineage.links import Links
 from gitlineage.models import Task
-from gitlineage.schema import FORMAT_VERSION, INDEX_NAMES, INDEXES
+from gitlineage.schema import INDEX_NAMES, INDEXES
 from gitlineage.state import State, read_state
 from gitlineage.trial import Trial
 
@@ -456,4 +456,4 @@ def _asks_what_waits(sql: str) -> bool:
     return not WAITING.isdisjoint(re.findall(r"\w+", sql))
 
 
-__all__ = ["FORMAT_VERSION", "Damaged", "Index", "build", "delete", "read_row"]
+__all__ = ["Damaged", "Index", "build", "delete", "read_row"]

@@ -9,7 +9,7 @@ from typing import Any, NewType
 
 import msgspec
 
-from gitlineage.trial import FailureLabel, Trial
+from gitlineage.trial import Trial
 
 CommitOid = NewType("CommitOid", str)
 """The id of a snapshot: how it came about (content, parents, message, dates)."""
@@ -17,7 +17,6 @@ CommitOid = NewType("CommitOid", str)
 TreeOid = NewType("TreeOid", str)
 """The id of a snapshot's content: what it is."""
 
-WriterId = NewType("WriterId", str)
 """The name of one clone that records, and of its ref ``refs/notes/lineage/<writer>``."""
 
 ROLES = ("base", "mate", "inspiration", "contrast")
@@ -350,7 +349,6 @@ __all__ = [
     "AncestryNode",
     "Cohort",
     "CommitOid",
-    "FailureLabel",
     "Kin",
     "LineageSnapshot",
     "Order",
@@ -360,7 +358,5 @@ __all__ = [
     "Snapshot",
     "Task",
     "TreeOid",
-    "Trial",
     "TrialView",
-    "WriterId",
 ]

@@ -203,7 +203,6 @@ def _id(views: Views, oid: str) -> int | None:
 
 
 __all__ = [
-    "CommitOid",
     "ancestors",
     "children",
     "common_ancestor",

@@ -128,24 +128,9 @@ class Verifier(msgspec.Struct, frozen=True):
         if parts is None:
             return False
         with _signature_file(parts[1]) as signature:
-            return self._verify(parts[0], signature, principal)
-
-    def principal(self, raw: bytes) -> str | None:
-        """Return who signed a commit, as the file's first fitting line names them; ``None`` for nobody it allows."""
-        parts = split(raw)
-        if parts is None:
-            return None
-        with _signature_file(parts[1]) as signature:
-            words = ["-Y", "find-principals", "-f", str(self.allowed), "-s", signature, *_time(parts[0])]
-            done = _run(self.program, words, b"", None, _PATIENCE)
-            found = done.stdout.decode("utf-8", "replace").splitlines() if not done.returncode else []
-            names = (name.strip() for name in found)
-            return next((name for name in names if name and self._verify(parts[0], signature, name)), None)
-
-    def _verify(self, payload: bytes, signature: str, principal: str) -> bool:
-        words = ["-Y", "verify", "-n", NAMESPACE, "-f", str(self.allowed), "-I", principal, "-s", signature]
-        words += ["-r", str(self.revoked)] if self.revoked else []
-        return not _run(self.program, [*words, *_time(payload)], payload, None, _PATIENCE).returncode
+            words = ["-Y", "verify", "-n", NAMESPACE, "-f", str(self.allowed), "-I", principal, "-s", signature]
+            words += ["-r", str(self.revoked)] if self.revoked else []
+            return not _run(self.program, [*words, *_time(parts[0])], parts[0], None, _PATIENCE).returncode
 
 
 def verifier(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None = None) -> Verifier:
@@ -177,16 +162,6 @@ def verifier(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None = Non
         program=repo.config("gpg.ssh.program") or "ssh-keygen",
         revoked=folder / Path(revoked).expanduser() if revoked else None,
     )
-
-
-def signer(repo: GitRepo, oid: str, allowed_signers: str | os.PathLike[str] | None = None) -> str | None:
-    """
-    Return the principal who signed a commit; ``None`` where nobody did that the allowed-signers file knows.
-
-    Raises:
-        SigningError: there is no such file.
-    """
-    return verifier(repo, allowed_signers).principal(repo.read(oid))
 
 
 def not_signed_by(check: Verifier, principal: str, commits: Iterable[tuple[str, bytes]]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Citations: ids of trials in a text are found, numbers that merely look like ids are not."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage.formats import tsv
-from gitlineage.formats.citations import cited
+from gitlineage.formats.citations import mentions
 
 CAMPAIGNS = Path(__file__).parent.parent.parent / "shared" / "data" / "auto-research"
 KNOWN = frozenset(f"{number:03d}" for number in range(200)) | {
@@ -17,6 +18,11 @@ KNOWN = frozenset(f"{number:03d}" for number in range(200)) | {
     "wide-net",
     "baseline",
 }
+
+
+def cited(text: str, known: Collection[str]) -> list[str]:
+    """Return the ids that a text mentions, in the order of their first mention."""
+    return list(dict.fromkeys(name for _, name in mentions(text, known)))
 
 
 @pytest.mark.parametrize(

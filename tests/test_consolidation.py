@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gitlineage import Invalid, LineageStore, NotFound, Task, Trial
 from gitlineage.codec import SnapshotEvent, TrialEvent, encode
-from gitlineage.consolidation import consolidate, covered, idle, push
+from gitlineage.consolidation import consolidate, idle, push
 from gitlineage.errors import GitFailed
 from gitlineage.gitformats import Identity
 from gitlineage.index import Index
@@ -142,7 +142,7 @@ class TestAnswers:
             assert git("for-each-ref", "--format=%(refname)", PREFIX) == f"{PREFIX}archive-own"
             assert answers(store) == before
             assert os.readlink(folder / ".git" / "lineage" / "index.sqlite3") == file, "the index was rebuilt"
-            assert set(covered(store.journal)) == set(names)
+            assert set(store.journal.archived()) == set(names)
             git("reflog", "expire", "--expire=now", "--all")
             for ref in git("for-each-ref", "--format=%(refname)", "refs/lineage").split():
                 git("update-ref", "-d", ref)
@@ -233,7 +233,7 @@ class TestSteps:
             assert before["labels"] == ["2", "1"]
             assert [each.events for each in consolidate(store, ["bob"]).folded] == [1]
             assert answers(store) == before == rebuilt(store)
-            assert covered(store.journal) == {"bob": new}
+            assert store.journal.archived() == {"bob": (old, new)}
 
     def test_a_ref_that_is_gone_without_an_archive_is_forgotten(self, folder: Path, git) -> None:
         """An archive covers only the tips that it names: anything else that vanishes is not in the answers."""

@@ -24,9 +24,9 @@ _SURE_WIDTH = 3
 _SHORTEST_HASH = 7
 
 
-def cited(text: str, known: Collection[str]) -> list[str]:
+def mentions(text: str, known: Collection[str]) -> list[tuple[int, str]]:
     """
-    Return the ids of the trials that a text cites, in the order of their first mention.
+    Return where in a text which ids of trials are cited, in order.
 
     ``exp_015``, ``exp 015``, ``exp015``, ``trial 015``, ``experiment 015``, ``exps 105, 106 and 107``,
     ``exp_105/106``, ``exp_014, 015``, ``#015`` and hashes of at least seven hex digits count, where a known id
@@ -38,11 +38,6 @@ def cited(text: str, known: Collection[str]) -> list[str]:
         text: a hypothesis or notes.
         known: every id that may be cited.
     """
-    return list(dict.fromkeys(name for _, name in mentions(text, known)))
-
-
-def mentions(text: str, known: Collection[str]) -> list[tuple[int, str]]:
-    """Return where in a text which ids are cited, in order; by the rules of `cited`."""
     ids = _Ids(known)
     found: list[tuple[int, str]] = []
     for match in _LED.finditer(text):

@@ -216,31 +216,6 @@ def from_mapping(value: Any, seen: dict[str, Node] | None = None) -> Record:
     return record
 
 
-def as_mapping(record: Record) -> dict[str, Any]:
-    """
-    Return a record as JSON values, with its parents and its cohort where readers look for them.
-
-    What the value says already stays as it is: an old file's record gives the very value it came from.
-    """
-    value = dict(record.value)
-    said = _READERS[record.generation](value).node
-    if all(getattr(said, name) == getattr(record.node, name) for name in ("parents", "cohort", "roles")):
-        return value
-    if record.generation == 1:
-        return _placed(value, record.node, "parent_snapshot_id")
-    if record.generation == 2:
-        *above, own = value["lineage"] or [{"id": record.id}]
-        value["lineage"] = [*above, _placed(dict(own), record.node, "parent_id")]
-        return value
-    first = record.parents[0] if record.parents else None
-    lineage = dict(value["lineage"])
-    evolve = lineage.get("_evolve") or {}
-    if first != evolve.get("parent_snapshot_id"):
-        lineage["_evolve"] = {**evolve, "parent_snapshot_id": first}
-    value["lineage"] = _with_new_keys(lineage, record.node)
-    return value
-
-
 def new_node(
     *,
     id: str,
@@ -271,10 +246,8 @@ def new_node(
     return node
 
 
-def new_snapshot(
-    *, id: str, lineage: Sequence[Mapping[str, Any]], artifacts: Mapping[str, str], manifest: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return a generation 2 snapshot of files alone; the last lineage node is its own."""
+def new_snapshot(*, id: str, artifacts: Mapping[str, str], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a generation 2 snapshot of files alone, without its lineage, which `write_chained` puts in."""
     return {
         "id": id,
         "manifest": dict(manifest),
@@ -284,7 +257,7 @@ def new_snapshot(
         "generated": {},
         "artifacts": dict(artifacts),
         "admission": {},
-        "lineage": [dict(node) for node in lineage],
+        "lineage": [],
         "world_graph": None,
         "runtime": {},
         "feasibility_checks": [],
@@ -386,27 +359,6 @@ def _node(value: Mapping[str, Any], where: str, id_key: str, parent_key: str) ->
         roles=roles,
         value=value,
     )
-
-
-def _placed(value: dict[str, Any], node: Node, parent_key: str) -> dict[str, Any]:
-    """Return a lineage node's value with its parents in the old key and, where needed, the new one."""
-    value[parent_key] = node.parents[0] if node.parents else None
-    return _with_new_keys(value, node)
-
-
-def _with_new_keys(value: dict[str, Any], node: Node) -> dict[str, Any]:
-    """Return a value with ``parents``, ``cohort`` and ``roles``, where it does not say the same already."""
-    if ("parents" in value or len(node.parents) > 1) and _once(value.get("parents")) != node.parents:
-        value["parents"] = list(node.parents)
-    if value.get("cohort") != node.cohort:
-        value["cohort"] = node.cohort
-    if (value.get("roles") or {}) != dict(node.roles):
-        value["roles"] = dict(node.roles)
-    return value
-
-
-def _once(parents: Sequence[str] | None) -> tuple[str, ...] | None:
-    return None if parents is None else tuple(dict.fromkeys(parents))
 
 
 # -- checks ------------------------------------------------------------------------------------------------------------
