@@ -16,7 +16,7 @@ from gitlineage.errors import CohortMismatch, NotFound
 from gitlineage.gitformats import FILE, CommitInfo, Entry, Identity
 from gitlineage.gitrepo import GitRepo
 from gitlineage.landing import Landing
-from gitlineage.message import compose, one_line, snapshot_trailers
+from gitlineage.message import compose, flattened, snapshot_trailers
 from gitlineage.models import CommitOid
 from gitlineage.packs import object_id
 from gitlineage.views import Views
@@ -99,7 +99,7 @@ class _Adoption:
         tree = self._content.from_mapping(each.content)
         document = object_id("blob", each.document)
         trailers = snapshot_trailers("", "", each.cohort, roles, document)
-        message = compose(one_line(each.subject) or each.name, trailers)
+        message = compose(flattened(each.subject) or each.name, trailers)
         oid = CommitOid(self._repo.write_commit(tree, parents, message, who, moment))
         self._moments[oid] = moment
         if oid in known:
@@ -113,7 +113,7 @@ class _Adoption:
         event = codec.ImportedEvent(
             name=each.name, source=each.source, document=document, file=each.file, stub=each.stub
         )
-        self._landing.add(oid, event, f"Adopt {one_line(each.name)}", None, made)
+        self._landing.add(oid, event, f"Adopt {flattened(each.name)}", None, made)
         return oid, True
 
     def _moment(self, parents: Sequence[str]) -> datetime:

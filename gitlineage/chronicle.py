@@ -12,8 +12,8 @@ import msgspec
 
 from gitlineage import codec
 from gitlineage.journal import Journal, Problem, Recorded, decode_note, is_archive
-from gitlineage.message import one_line
 from gitlineage.models import CommitOid
+from gitlineage.render.text import one_line
 from gitlineage.views import Views
 
 EVENT_TYPES: tuple[str, ...] = (

@@ -15,7 +15,7 @@ from gitlineage.errors import Invalid, NotFound
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo
 from gitlineage.landing import Landing
-from gitlineage.message import compose, one_line
+from gitlineage.message import compose, flattened
 from gitlineage.names import Id, resolve
 from gitlineage.relation import RelationType
 from gitlineage.similarity import Similarity, tokens
@@ -112,9 +112,9 @@ def record_attempt(
     event = codec.ForgeEvent(intent=intent, phases=done, result=made, success=success, actor=actor)
     codec.encode(event)
     nonce = f"{landing.writer}-{landing.clock + 1}"
-    message = compose(f"Forge: {one_line(intent)}", [("Forge-Id", nonce)])
+    message = compose(f"Forge: {flattened(intent)}", [("Forge-Id", nonce)])
     oid = repo.write_commit(repo.empty_tree(), [], message, identity, landing.moment())
-    landing.add(oid, event, f"Record a forge attempt: {one_line(intent)}")
+    landing.add(oid, event, f"Record a forge attempt: {flattened(intent)}")
     if made:
         relating.add(views, landing, made, oid, RelationType.FORGED_FROM, actor, {"intent": intent})
     return forge(views, oid)

@@ -11,7 +11,8 @@ from gitlineage import program
 from gitlineage.errors import GitFailed
 from gitlineage.gitformats import NO_OID
 from gitlineage.journal import PREFIX
-from gitlineage.message import one_line, subject
+from gitlineage.message import flattened, subject
+from gitlineage.render.text import one_line
 from gitlineage.store import LineageStore
 from gitlineage.trial import Trial
 
@@ -132,7 +133,7 @@ def _announce(store: LineageStore, oid: str) -> str:
         return _busy(f"{oid[:12]} is not recorded; `gitlineage record HEAD` does it")
     if store.snapshot(oid).recorded:
         return ""
-    trial = store.announce(oid, Trial(hypothesis=one_line(subject(info.message))))
+    trial = store.announce(oid, Trial(hypothesis=flattened(subject(info.message))))
     return f"{one_line(trial.exp_id)} is pending; `gitlineage record HEAD --metric NUMBER` records its result"
 
 
@@ -148,7 +149,7 @@ def _busy(what: str) -> str:
 
 def _reason(said: Sequence[str]) -> str:
     """Return the line that tells most of what git said about a push."""
-    lines = [one_line(line) for line in said if line.strip()]
+    lines = [one_line(line).strip() for line in said if line.strip()]
     telling = [line for line in lines if line.startswith(("remote: gitlineage:", "remote: error:"))]
     telling += [line for line in lines if "rejected]" in line]
     telling += [line for line in lines if line.startswith("fatal:")]

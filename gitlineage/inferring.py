@@ -12,9 +12,9 @@ from gitlineage import kinship
 from gitlineage.database import parts
 from gitlineage.formats.citations import may_cite, mentions
 from gitlineage.index import read_row
-from gitlineage.message import one_line
 from gitlineage.models import CommitOid, Order
 from gitlineage.relation import Relationship, RelationType
+from gitlineage.render.text import one_line
 from gitlineage.views import Views
 
 _BEFORE, _AFTER = 30, 50
@@ -155,4 +155,4 @@ def _around(text: str, start: int) -> str:
     """Return what stands around a citation, as one line; an ellipsis where the text goes on."""
     first, last = max(0, start - _BEFORE), start + _AFTER
     before, after = "…" if first else "", "…" if last < len(text) else ""
-    return f"{before}{one_line(text[first:last])}{after}"
+    return f"{before}{' '.join(one_line(text[first:last]).split())}{after}"

@@ -33,8 +33,12 @@ class Trailers(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     roles: tuple[tuple[str, str], ...] = ()
 
 
-def one_line(text: str) -> str:
-    """Return the text with every run of control characters and line breaks as one space, without outer spaces."""
+def flattened(text: str) -> str:
+    """
+    Return the text with every run of control characters and line breaks as one space, without outer spaces.
+
+    This is for what is recorded, in subjects and trailers; what is shown goes through `render.text.one_line`.
+    """
     return (text if text.isprintable() else _BREAKS.sub(" ", text)).strip()
 
 
@@ -51,7 +55,7 @@ def compose(message: str, trailers: Iterable[tuple[str, str]]) -> str:
         except UnicodeEncodeError as error:
             raise Invalid(f"the message is not valid Unicode text: {error}") from error
     said = message.replace("\r\n", "\n").replace("\0", "").strip()
-    block = "\n".join(f"{key}: {one_line(value)}" for key, value in trailers if value)
+    block = "\n".join(f"{key}: {flattened(value)}" for key, value in trailers if value)
     return f"{said}\n\n{block}\n" if block else f"{said}\n"
 
 

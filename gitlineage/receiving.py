@@ -16,8 +16,8 @@ from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.gitformats import FILE, MAX_TREE, NO_OID, TREE, CommitInfo, Entry
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, Recorded, check_name, decode_note
-from gitlineage.message import one_line
 from gitlineage.notes import MAX_NOTE
+from gitlineage.render.text import one_line
 from gitlineage.worktree import DEFAULT_LIMIT, size_setting
 
 QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")

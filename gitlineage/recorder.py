@@ -16,7 +16,7 @@ from gitlineage.errors import Ambiguous, BadRows, Duplicate, Invalid
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import topological
-from gitlineage.message import Trailers, compose, one_line, snapshot_trailers, subject
+from gitlineage.message import Trailers, compose, flattened, snapshot_trailers, subject
 from gitlineage.models import CommitOid, Snapshot, Task, TreeOid
 from gitlineage.names import Id, resolve
 from gitlineage.queries import rewritten_from
@@ -82,7 +82,7 @@ class Recorder(Rules):
             known_roles,
             "" if row else f"{self.landing.writer}-{self.landing.clock + 1}",
         )
-        said = message or (one_line(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
+        said = message or (flattened(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
         said = compose(said, trailers)
         oid = self._repo.write_commit(tree, oids, said, self._identity, moment)
         if is_opened and cohort is not None:
@@ -174,9 +174,9 @@ class Recorder(Rules):
         """Write the snapshot of a row, without recording it."""
         trial = row.trial
         tree = row.tree or (self._tree_of(parents[0]) if parents else self._repo.empty_tree())
-        said = one_line(trial.hypothesis) or f"Trial {trial.exp_id}"
+        said = flattened(trial.hypothesis) or f"Trial {trial.exp_id}"
         trailers = snapshot_trailers(trial.exp_id, trial.specialist, None, {}, "")
-        name = one_line(trial.specialist) or "gitlineage"
+        name = flattened(trial.specialist) or "gitlineage"
         who = Identity(name, f"{name.replace(' ', '-')}@gitlineage").clean()
         message = compose(said, trailers)
         oid = self._repo.write_commit(tree, parents, message, who, moment)
@@ -293,7 +293,7 @@ class Recorder(Rules):
             raise Invalid("the score's column needs a name")
         if self._views.index.task != task:
             better = "lower" if task.lower_is_better else "higher"
-            said = f"Set the task: {one_line(task.score_field)}, {better} is better"
+            said = f"Set the task: {flattened(task.score_field)}, {better} is better"
             self.landing.add(self.landing.genesis, codec.TaskEvent(task=task), said)
             self._memory.best_of = -1
 
@@ -307,10 +307,10 @@ class Recorder(Rules):
         blob = self._repo.write_blob(prompt.encode())
         tree = self._content.from_mapping({"prompt.md": prompt.encode()})
         nonce = f"{self.landing.writer}-{self.landing.clock + 1}"
-        message = compose(f"Session of {one_line(event.specialist)}", [("Session-Id", nonce)])
+        message = compose(f"Session of {flattened(event.specialist)}", [("Session-Id", nonce)])
         oid = self._repo.write_commit(tree, [], message, self._identity, self.landing.moment())
         self._has_sessions = True
-        said = f"Record a session of {one_line(event.specialist)}"
+        said = f"Record a session of {flattened(event.specialist)}"
         self.landing.add(oid, msgspec.structs.replace(event, prompt=blob), said)
         return oid
 
@@ -332,7 +332,7 @@ class Recorder(Rules):
         """Record that a commit was made from another one, which stays alive with its trials."""
         if old not in rewritten_from(self._views, new):
             self.landing.keep.append(old)
-            said = f"Link {new[:12]} to {old[:12]}: {one_line(how) or 'rewritten'}"
+            said = f"Link {new[:12]} to {old[:12]}: {flattened(how) or 'rewritten'}"
             self.landing.add(new, codec.RewriteEvent(old=old, how=how), said)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from gitlineage import codec, kinship
 from gitlineage.errors import Cycle, Invalid, NotFound
 from gitlineage.landing import Landing
-from gitlineage.message import one_line
+from gitlineage.message import flattened
 from gitlineage.names import Id, resolve
 from gitlineage.relation import FAMILY, Relationship, RelationType, relation_type
 from gitlineage.views import Views
@@ -89,7 +89,7 @@ def deprecate(
     event = codec.RelationDeprecated(target=parent, relation=kind, actor=actor, reason=reason)
     codec.encode(event)
     said = f"End a relation of {views.name(child)}: {kind} {views.name(parent)}"
-    landing.add(child, event, f"{said}: {one_line(reason)}" if reason else said)
+    landing.add(child, event, f"{said}: {flattened(reason)}" if reason else said)
     return True
 
 

@@ -16,7 +16,7 @@ from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
 from gitlineage.index import read_row
 from gitlineage.landing import Landing
-from gitlineage.message import one_line
+from gitlineage.message import flattened
 from gitlineage.models import ROLES
 from gitlineage.names import Id, resolve
 from gitlineage.queries import originals
@@ -291,5 +291,5 @@ def merged(given: Trial, known: Trial) -> Trial:
 
 def check_cohort_name(name: str) -> None:
     """Refuse a text that cannot name a cohort: empty, padded, overlong or of several lines."""
-    if not name or name != one_line(name) or len(name) > _MAX_NAME:
+    if not name or name != flattened(name) or len(name) > _MAX_NAME:
         raise Invalid(f"{name!r} cannot name a cohort: a name is one line of 1 to {_MAX_NAME} characters")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gitlineage.index import Index, read_row
-from gitlineage.message import one_line
+from gitlineage.message import flattened
 from gitlineage.models import TrialView
 from gitlineage.views import Views
 
@@ -38,7 +38,7 @@ def search(views: Views, text: str, limit: int = 20, advance: Callable[[int], No
     """
     if limit < 0:
         raise ValueError(f"a count is 0 or more, not {limit}")
-    words = [_quoted(word) for word in one_line(text).split()]
+    words = [_quoted(word) for word in flattened(text).split()]
     _update(views.index, advance)
     if not words or not limit:
         return []

@@ -34,6 +34,14 @@ def test_a_citation_is_proposed(campaign: LineageStore) -> None:
     assert found.inferred and "exp_001" in found.text
 
 
+def test_what_is_shown_of_a_text_is_one_line_as_it_stands(store: LineageStore) -> None:
+    """Runs of blanks are one, and no bidi control turns what a person reads around."""
+    store.commit({"f": b"0"}, trial=_row("base"))
+    store.commit({"f": b"1"}, trial=_row("as in\n\n exp_000 \u202eevil\u2066"))
+    (found,) = store.infer()
+    assert found.text == "as in exp_000 evil"
+
+
 def test_nothing_is_recorded(campaign: LineageStore, git: Callable[..., str]) -> None:
     """Refs, parents, relations and walks are what they were."""
     before = git("for-each-ref"), campaign.parents("003"), campaign.get_ancestors("003")

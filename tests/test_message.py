@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.message import compose, one_line, read_trailers, snapshot_trailers, subject, trailer_lines
+from gitlineage.message import compose, flattened, read_trailers, snapshot_trailers, subject, trailer_lines
 
 OID = "0123456789abcdef0123456789abcdef01234567"
 quick = settings(max_examples=200, deadline=None, database=None)
@@ -36,9 +36,9 @@ def test_no_text_can_add_or_change_a_trailer(message, values):
     """Whatever message and values hold, each trailer reads back as its one line."""
     exp_id, specialist, cohort = values
     found = read_trailers(compose(message, snapshot_trailers(exp_id, specialist, cohort, {}, "n-1")))
-    assert found.exp_id == one_line(exp_id)
-    assert found.specialist == one_line(specialist)
-    assert found.cohort == one_line(cohort)
+    assert found.exp_id == flattened(exp_id)
+    assert found.specialist == flattened(specialist)
+    assert found.cohort == flattened(cohort)
     assert found.roles == ()
 
 
@@ -82,9 +82,9 @@ def test_a_parent_trailer_that_is_bent_is_passed_over(value):
         ("ä\tb", "ä b"),
     ],
 )
-def test_one_line_has_no_breaks_and_no_control_characters(given_text, line):
+def test_flattened_has_no_breaks_and_no_control_characters(given_text, line):
     """Runs of them become one space."""
-    assert one_line(given_text) == line
+    assert flattened(given_text) == line
 
 
 def test_subject_is_the_first_line():
