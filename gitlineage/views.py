@@ -24,7 +24,7 @@ from gitlineage.origins import Origins
 from gitlineage.trial import Trial, numbered
 
 _VIEW = """
-SELECT t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles
+SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
 _DONE = "+t.status IS NOT NULL"
@@ -143,12 +143,10 @@ class Views:
         known = memory.views()
         found = {number: known[number][0] for number in wanted if number in known}
         missing = [number for number in dict.fromkeys(wanted) if number not in found]
-        rows = list(
-            self.index.grouped(f"SELECT t.id, {_VIEW.split('SELECT', 1)[1]} WHERE t.id IN ({{}})", missing).items()
-        )
-        for part in parts(rows):
-            views, names = self._together([row for _, (row,) in part])
-            made = {number: each for (number, _), each in zip(part, views, strict=True)}
+        for part in parts(missing):
+            rows = self.index.rows(f"{_VIEW} WHERE t.id IN ({', '.join('?' * len(part))})", *part)
+            views, names = self._together(rows)
+            made = {row[0]: each for row, each in zip(rows, views, strict=True)}
             found |= {number: view for number, (view, _) in made.items()}
             memory.keep({number: each for number, each in made.items() if each[1]}, names)
         return [found[number] for number in wanted if number in found]
@@ -343,16 +341,16 @@ class Views:
         links = self.index.grouped(
             "SELECT l.child, l.parent, p.oid FROM links l JOIN snapshots p ON p.id = l.parent "
             "WHERE l.child IN ({}) ORDER BY l.pos, p.clock, p.writer",
-            {row[6] for row in rows},
+            {row[7] for row in rows},
         )
         near = self.index.grouped(
             "SELECT snapshot, exp_id, writer FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer",
             {parent for above in links.values() for parent, _ in above},
         )
-        used = {row[1] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}
+        used = {row[2] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}
         shared = self.index.grouped("SELECT exp_id, count(*) FROM trials WHERE exp_id IN ({}) GROUP BY exp_id", used)
         alone = {exp_id for exp_id, ((count,),) in shared.items() if count == 1}
-        return [self._view(row, links.get(row[6], []), near, alone) for row in rows], used
+        return [self._view(row, links.get(row[7], []), near, alone) for row in rows], used
 
     def _view(
         self,
@@ -370,7 +368,7 @@ class Views:
             near: exp id and writer of the trials on them.
             alone: exp ids that only one trial has.
         """
-        saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles = row
+        _, saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles = row
         known = msgspec.json.decode(roles, type=dict[str, str]) if roles != "{}" else {}
         others = [Kin(self._name_near(parent, oid, near, alone), known.get(oid, "")) for parent, oid in links[1:]]
         linked = {parent_oid for _, parent_oid in links}
