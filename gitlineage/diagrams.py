@@ -116,8 +116,7 @@ def gathered(
     """
     wanted = list(dict.fromkeys(oids))
     known: dict[str, Snapshot] = {each.oid: each for each in views.snapshots(wanted)}
-    places = {oid: at for at, oid in enumerate(_in_order(views, wanted))}
-    shown = {oid: known.get(oid) or views.snapshot(oid) for oid in sorted(wanted, key=lambda oid: places[oid])}
+    shown = {oid: known.get(oid) or views.snapshot(oid) for oid in _in_order(views, wanted)}
     groups: dict[str, list[str]] = {}
     for oid, snapshot in shown.items():
         if snapshot.cohort:
@@ -176,12 +175,8 @@ def _check(count: int, limit: int, instead: str) -> None:
 
 def _in_order(views: Views, oids: Collection[str]) -> list[str]:
     """Return snapshots in recording order; what is not recorded comes last."""
-    return sorted(oids, key=lambda oid: _recorded(views, oid))
-
-
-def _recorded(views: Views, oid: str) -> tuple[bool, int, str, str]:
-    row = views.index.one("SELECT clock, writer FROM snapshots WHERE oid = ?", oid)
-    return (False, *row, oid) if row else (True, 0, "", oid)
+    places = views.index.grouped("SELECT oid, clock, writer FROM snapshots WHERE oid IN ({})", oids)
+    return sorted(oids, key=lambda oid: (oid not in places, *places.get(oid, ()), oid))
 
 
 def _node(snapshot: Snapshot, name: str, task: Task, root: bool) -> Node:

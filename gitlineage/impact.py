@@ -97,11 +97,10 @@ def replacements(
         and fits(each.output_type, wanted.output_type)
     ]
     scores = likeness(wanted.text, [each.text for each in found])
-    ranked = sorted(
+    return sorted(
         zip(scores, found, strict=True),
         key=lambda pair: (pair[1].id != wanted.deprecated_in_favor_of, -pair[0], pair[1].id),
     )
-    return list(ranked)
 
 
 def _is_subtype(one: str, other: str) -> bool:

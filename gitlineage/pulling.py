@@ -263,12 +263,11 @@ def decide_own(
         reason = f"it went back on {way.shown}; the next push puts it right" if back else "not pushed yet"
         return RefOutcome(writer=writer, direction=direction, state="ahead", reason=reason, old=here, new=here)
     if before is not None and not accepted and journal.fork(there, before) != before:
-        shown = (
+        why = (
             f"tampering: it was rewritten on {way.shown}; kept here as it was, a pull with --accept-rewrite {writer} "
+            "takes the remote's and keeps this one's as a new writer"
         )
-        found = refusal(
-            writer, direction, here, there, f"{shown}takes the remote's and keeps this one's as a new writer"
-        )
+        found = refusal(writer, direction, here, there, why)
         if not dry_run:
             ledger.repo.set_ref(way.prefix + writer, before)
         return found
