@@ -21,6 +21,8 @@ LineageError
 │   ├── UnsupportedRepository    e.g. an object format that libgit2 cannot read
 │   └── StorageError             the disk: full, read-only, permission
 ├── HookTaken                    a user's own git hook is where ours would go
+├── InThePast                    something to be recorded in a store that shows a past moment
+├── BisectFailed                 a search for the first bad snapshot found none
 ├── Conflict                     the writer's ref moved under us and retries ran out
 ├── CorruptEvent                 a note line that is not an event
 ├── RemoteError                  a remote could not be reached, or refused; nothing here was changed
