@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 from gitlineage._version import __version__
 
 if TYPE_CHECKING:
+    from gitlineage.adoption import Adopted
     from gitlineage.bisecting import Bisection
     from gitlineage.blame import Blame, Regression
+    from gitlineage.catalogue import CatalogEntry, ForgePhase, ForgeRecord, ImpactReport
+    from gitlineage.checkout import Written
     from gitlineage.chronicle import AuditEntry, LineageEvent
     from gitlineage.current import Watcher
     from gitlineage.errors import (
         Ambiguous,
+        BadBundle,
         BadFiles,
         BadRows,
         BisectFailed,
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
         DrawingFailed,
         Duplicate,
         GitFailed,
+        HookTaken,
         InThePast,
         Invalid,
         InvalidContent,
@@ -39,35 +44,54 @@ if TYPE_CHECKING:
         UnsupportedRepository,
     )
     from gitlineage.inferring import Inferred
-    from gitlineage.models import AncestryNode, Cohort, LineageSnapshot, PromptOptions, Snapshot, Task, TrialView
+    from gitlineage.models import (
+        AncestryNode,
+        Cohort,
+        CommitOid,
+        LineageSnapshot,
+        PromptOptions,
+        Snapshot,
+        Task,
+        TrialView,
+    )
     from gitlineage.relation import EvolutionStep, Relationship, RelationType
     from gitlineage.remotes import Exchange, RefOutcome
+    from gitlineage.render.diagram import Diagram
     from gitlineage.store import LineageStore
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
     from gitlineage.verify import Finding
 
 __all__ = [
+    "Adopted",
     "Ambiguous",
     "AncestryNode",
     "AuditEntry",
+    "BadBundle",
     "BadFiles",
     "BadRows",
     "BisectFailed",
     "Bisection",
     "Blame",
+    "CatalogEntry",
     "Cohort",
     "CohortMismatch",
+    "CommitOid",
     "Conflict",
     "CorruptEvent",
     "Cycle",
+    "Diagram",
     "DrawingFailed",
     "Duplicate",
     "EvolutionStep",
     "Exchange",
     "FailureLabel",
     "Finding",
+    "ForgePhase",
+    "ForgeRecord",
     "GitFailed",
+    "HookTaken",
+    "ImpactReport",
     "InThePast",
     "Inferred",
     "Invalid",
@@ -94,22 +118,36 @@ __all__ = [
     "TrialView",
     "UnsupportedRepository",
     "Watcher",
+    "Written",
     "__version__",
 ]
 
 _HOMES = {
+    "adoption": ["Adopted"],
     "bisecting": ["Bisection"],
     "blame": ["Blame", "Regression"],
+    "catalogue": ["CatalogEntry", "ForgePhase", "ForgeRecord", "ImpactReport"],
+    "checkout": ["Written"],
     "chronicle": ["AuditEntry", "LineageEvent"],
+    "current": ["Watcher"],
     "inferring": ["Inferred"],
-    "models": ["AncestryNode", "Cohort", "LineageSnapshot", "PromptOptions", "Snapshot", "Task", "TrialView"],
-    "ledger": ["Watcher"],
+    "models": [
+        "AncestryNode",
+        "Cohort",
+        "CommitOid",
+        "LineageSnapshot",
+        "PromptOptions",
+        "Snapshot",
+        "Task",
+        "TrialView",
+    ],
     "relation": ["EvolutionStep", "RelationType", "Relationship"],
-    "store": ["LineageStore"],
     "remotes": ["Exchange", "RefOutcome"],
+    "render.diagram": ["Diagram"],
+    "store": ["LineageStore"],
     "treediff": ["RecipeEdit"],
-    "verify": ["Finding"],
     "trial": ["FailureLabel", "Trial"],
+    "verify": ["Finding"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
