@@ -37,11 +37,17 @@ _TABLES = {
     "cohorts": "SELECT * FROM cohorts",
     "sessions": "SELECT * FROM sessions",
     "tables": "SELECT * FROM tables",
+    "relation events": "SELECT * FROM relation_events",
     "relations": "SELECT * FROM relations",
     "catalogue entries": "SELECT * FROM entries",
     "usage": "SELECT * FROM usage",
     "forge attempts": "SELECT * FROM forges",
+    "imported snapshots": (
+        "SELECT s.oid, i.name, i.source, i.document, i.file, i.stub, i.clock, i.writer FROM imported i "
+        "JOIN snapshots s ON s.id = i.snapshot"
+    ),
     "rewrites": "SELECT * FROM rewrites",
+    "numbers after prefixes": "SELECT * FROM numbered",
     "problems": "SELECT * FROM problems",
     "settings": "SELECT '', key, value FROM meta WHERE key IN ('clock', 'done', 'task', 'task_order') AND value <> 0",
     "tips": "SELECT oid, writer FROM tips",
