@@ -12,14 +12,11 @@ import msgspec
 from gitlineage.errors import Invalid, LineageError
 from gitlineage.models import CommitOid, TrialView
 from gitlineage.packs import object_id
-from gitlineage.trial import FailureLabel
+from gitlineage.trial import CRASHED
 from gitlineage.views import Views
 
 SIGMAS = 2
 """How many standard deviations of the replicates a change has to reach."""
-
-_UNFINISHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNESS_ABORT)
-"""What ended so measured something else, if anything: such scores are no replicates."""
 
 _ROW_ONLY = "@gitlineage>"
 """How the author of a snapshot ends that was written for a row alone, whose code may be unknown (recorder)."""
@@ -27,7 +24,7 @@ _ROW_ONLY = "@gitlineage>"
 _EMPTY = object_id("tree", b"")
 _MEASURED = f"""
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
-WHERE t.rank IS NOT NULL AND t.status NOT IN ({", ".join(f"'{each.value}'" for each in _UNFINISHED)})
+WHERE t.rank IS NOT NULL AND t.status NOT IN ({", ".join(f"'{each.value}'" for each in CRASHED)})
 """
 _REPLICATES = f"""
 SELECT s.id, s.tree, s.author, t.rank,

@@ -11,9 +11,9 @@ from contextlib import suppress
 from hashlib import sha256
 
 from gitlineage.errors import LineageError
+from gitlineage.fold import SHOWN
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import PREFIX as JOURNALS
-from gitlineage.trial import FailureLabel
 from gitlineage.views import Views
 
 PREFIX = "refs/lineage/"
@@ -23,7 +23,6 @@ _MAX_COMPONENT = 100
 BEST = f"{PREFIX}best"
 _KINDS = ("exp", "cohorts")
 _MANY = 50
-_SHOWN = (FailureLabel.KEEP, FailureLabel.BASELINE)
 
 
 def update(repo: GitRepo, views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> None:
@@ -65,7 +64,7 @@ def _wanted(views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> dic
     for exp_id, label, oid, status in views.labels.of(list(exp_ids)):
         if label != exp_id:
             wanted[exp_ref(exp_id)] = None
-        wanted[exp_ref(label)] = oid if status in _SHOWN else None
+        wanted[exp_ref(label)] = oid if status in SHOWN else None
     return wanted | {cohort_ref(name): oid for name, oid in views.cohorts.oids(list(cohorts)).items()}
 
 

@@ -28,7 +28,7 @@ from gitlineage.trial import Trial, pack, split_number, unpack
 WAITING = frozenset(("snapshots", "git_parents", "links", "joins", "passed", "trials", "changed"))
 """Tables whose new rows wait in memory."""
 
-_SHOWN = ("keep", "baseline")
+SHOWN = ("keep", "baseline")
 """Statuses of trials that refs are for."""
 
 _WAITING = 5000
@@ -236,7 +236,7 @@ class Fold(Facts):
         cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), pack(trial))
         orders = (*placed(place), *placed(order))
         self._trials[snapshot, exp_id] = (number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
-        if not self.whole and (known is not None or status in _SHOWN):
+        if not self.whole and (known is not None or status in SHOWN):
             self.touched.add(number)
 
     def _known(self, snapshot: int, exp_id: str) -> tuple[Any, ...] | None:

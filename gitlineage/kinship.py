@@ -14,11 +14,11 @@ from gitlineage.database import parts
 from gitlineage.models import AncestryNode, CommitOid, Order
 from gitlineage.queries import Entries
 from gitlineage.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
-from gitlineage.trial import NUMERIC, FailureLabel
+from gitlineage.trial import ELIGIBLE, NUMERIC
 from gitlineage.views import Views
 
 _COLUMNS = "source, type, target, clock, writer, at, actor, context, ended_at, ended_by, reason"
-_WORKED = (FailureLabel.KEEP, FailureLabel.BASELINE, None)
+_WORKED = (*ELIGIBLE, None)
 
 
 class Edge(NamedTuple):

@@ -19,7 +19,7 @@ from gitlineage.recorder import Recorder, Row
 from gitlineage.store import LineageStore
 from gitlineage.tables import check_task
 from gitlineage.times import parse_time, stamp
-from gitlineage.trial import FailureLabel, Trial
+from gitlineage.trial import CRASHED, ELIGIBLE, FailureLabel, Trial
 from gitlineage.views import Views
 
 CODE_LOST = "code lost"
@@ -28,7 +28,6 @@ CODE_LOST = "code lost"
 NO_COMMIT = "no commit"
 """What the notes of a trial say whose row names no commit."""
 
-_ELIGIBLE = (FailureLabel.KEEP, FailureLabel.BASELINE)
 _SCORED = (FailureLabel.KEEP, FailureLabel.DISCARD)
 _DERIVED = ("timestamp", "baseline_exp", "delta_vs_best")
 """Cells that are filled in where the file leaves them empty."""
@@ -181,7 +180,7 @@ def _named(views: Views, placed: Sequence[_Placed], metric: str | None) -> list[
                 return
 
     def scored_alike(trial: Trial, row: LoopRow) -> bool:
-        crashed = trial.status is not None and trial.status in autoresearch.CRASHED
+        crashed = trial.status is not None and trial.status in CRASHED
         return crashed if not row.is_scored else metric is not None and trial.text(metric) == row.cells[metric]
 
     for each in placed:
@@ -319,7 +318,7 @@ def _trials(placed: Sequence[_Placed], named: Sequence[_Named], task: Task) -> l
             trial = trial.replace(**found) if found else trial
         if not each.oid:
             trial = _marked(trial, CODE_LOST if each.row.is_hash else NO_COMMIT)
-        if trial.status in _ELIGIBLE and score is not None and (record is None or task.better(score, record)):
+        if trial.status in ELIGIBLE and score is not None and (record is None or task.better(score, record)):
             best = trial
         trials.append(trial)
     return trials
@@ -370,5 +369,5 @@ def _direction(rows: Sequence[LoopRow], metric: str) -> bool | None:
     shown = tsv.detect_direction((tsv.Row(line=0, trial=trial, cells={}) for trial in trials), metric)
     if shown is not None:
         return shown
-    kept = [score for trial in trials if trial.status in _ELIGIBLE and (score := trial.number(metric)) is not None]
+    kept = [score for trial in trials if trial.status in ELIGIBLE and (score := trial.number(metric)) is not None]
     return None if len(kept) < 2 or kept[0] == kept[-1] else kept[-1] < kept[0]

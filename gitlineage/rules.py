@@ -23,6 +23,7 @@ from gitlineage.queries import originals
 from gitlineage.times import parse_time, stamp
 from gitlineage.trial import (
     AUTO_ID,
+    ELIGIBLE,
     FailureLabel,
     Trial,
     check_id_prefix,
@@ -36,7 +37,6 @@ from gitlineage.worktree import Content
 _GAVE_NOTHING = ("inspiration", "contrast")
 """Roles that a snapshot may have without being a git parent."""
 
-_ELIGIBLE = (FailureLabel.KEEP, FailureLabel.BASELINE)
 _MAX_NAME = 200
 _SMALL = 10_000
 """Characters of hypothesis and notes that cannot make an event too long; the other cells are short where they are."""
@@ -74,7 +74,7 @@ class Memory:
 
     def has_best(self, generation: int) -> bool:
         """Whether the best trial is known, and is one that only a better one replaces."""
-        return self.best_of == generation and self.best is not None and self.best.status in _ELIGIBLE
+        return self.best_of == generation and self.best is not None and self.best.status in ELIGIBLE
 
 
 class Rules:
@@ -207,10 +207,10 @@ class Rules:
     def _hold_against_best(self, trial: Trial, revised: bool) -> None:
         """Know the best trial after another one was recorded; the index is asked where that does not say it."""
         best, task = self._memory.best, self._views.task
-        record = task.score(best) if best is not None and best.status in _ELIGIBLE else None
+        record = task.score(best) if best is not None and best.status in ELIGIBLE else None
         if revised or record is None:
             self._memory.best_of = -1
-        elif trial.status in _ELIGIBLE and (score := task.score(trial)) is not None and task.better(score, record):
+        elif trial.status in ELIGIBLE and (score := task.score(trial)) is not None and task.better(score, record):
             self._memory.best = trial
 
     def _resolve(self, name: Id) -> str:

@@ -54,6 +54,13 @@ class FailureLabel(StrEnum):
         return self is not FailureLabel.HARNESS_ABORT
 
 
+ELIGIBLE = (FailureLabel.KEEP, FailureLabel.BASELINE)
+"""Statuses of trials of which one is the best (semantics 11)."""
+
+CRASHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNESS_ABORT)
+"""Statuses that come without a score: what is in its cell measures something else, if anything."""
+
+
 class Trial(msgspec.Struct, frozen=True, gc=False):
     """
     One row of the log: the seventeen columns of fieldkit's trial log in their published order, then the rest.

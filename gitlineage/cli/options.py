@@ -199,6 +199,7 @@ Fields = Annotated[
     typer.Option("--field", metavar="NAME=VALUE", help="Any other column; repeatable.", rich_help_panel=_ROW),
 ]
 
+By = Annotated[str | None, typer.Option("--by", metavar="WHO", help="Who or what says so. [default: user.name]")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made if it is missing.", show_default=False)]
 TaskMetric = Annotated[
     str | None, typer.Option("--metric", metavar="NAME", help="The column that ranks trials, e.g. val_bpb.")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from gitlineage.errors import BadRows, Invalid, InvalidTrial
-from gitlineage.trial import FailureLabel, Trial, parse_number, refuse_non_finite
+from gitlineage.trial import CRASHED, ELIGIBLE, FailureLabel, Trial, parse_number, refuse_non_finite
 
 SURPLUS = "surplus"
 """The column that keeps the cells which a mended row has beyond the header's."""
@@ -21,14 +21,10 @@ SURPLUS = "surplus"
 MAX_LINE = 1 << 19
 """The longest line that `read` takes, in bytes."""
 
-CRASHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNESS_ABORT)
-"""Statuses that come without a score, whatever the metric's cell says."""
-
 _COMMIT = ("commit", "commit_hash", "hash", "sha")
 _STATUS = ("status", "decision", "outcome", "verdict", "result")
 _TEXT = ("hypothesis", "description")
 _LABELS = [label.value for label in FailureLabel]
-_KEPT = (FailureLabel.KEEP, FailureLabel.BASELINE)
 _HASH = re.compile(r"[0-9a-f]{4,40}", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _UNSAFE = re.compile(r"[^\w.+-]+")
@@ -270,7 +266,7 @@ def _row(line: int, record: dict[str, str], commit: str, text: str | None, metri
         try:
             refuse_non_finite(metric, cells[metric])
         except InvalidTrial:
-            if status in _KEPT:
+            if status in ELIGIBLE:
                 raise
             cells[metric] = ""
         if status in CRASHED:
