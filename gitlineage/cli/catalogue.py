@@ -50,7 +50,6 @@ _STATUSES = {
 }
 _SEVERITIES = {"low": "green", "medium": "yellow", "high": "red", "critical": "bold red"}
 
-By = Annotated[str | None, typer.Option("--by", metavar="WHO", help="Who or what says so. [default: user.name]")]
 Intent = Annotated[str, typer.Argument(metavar="INTENT", help="What is wanted, in words.", show_default=False)]
 Embeddings = Annotated[bool, typer.Option("--embeddings", help="Compare by meaning; needs the extra `embeddings`.")]
 
@@ -63,7 +62,7 @@ def set_(
         list[str],
         typer.Argument(metavar="FIELD=VALUE...", help=f"Any of {', '.join(SET_BY_HAND)}.", show_default=False),
     ],
-    by: By = None,
+    by: options.By = None,
     as_json: options.Json = False,
 ) -> None:
     """Describe an artifact in the catalogue"""
@@ -117,7 +116,7 @@ def record(
     template: Annotated[
         str | None, typer.Option("--template", metavar="ID", help="What it was made from.", show_default=False)
     ] = None,
-    by: By = None,
+    by: options.By = None,
     as_json: options.Json = False,
 ) -> None:
     """Record who forged an artifact, and from what"""
@@ -142,7 +141,7 @@ def attempt(
         str | None, typer.Option("--result", metavar="ID", help="What came of it; then it worked.", show_default=False)
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="It did not work, even with a result.")] = False,
-    by: By = None,
+    by: options.By = None,
     as_json: options.Json = False,
 ) -> None:
     """Record an attempt to forge something"""

@@ -120,6 +120,7 @@ Id = Annotated[
 ]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+By = Annotated[str | None, typer.Option("--by", metavar="WHO", help="Who or what says so. [default: user.name]")]
 Relations = Annotated[
     list[str] | None,
     typer.Option(

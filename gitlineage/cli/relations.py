@@ -40,7 +40,6 @@ _STEPS = (
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The child, the dependent.", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="TARGET", help="The parent, the dependency.", show_default=False)]
 Type = Annotated[str, typer.Argument(metavar="TYPE", help=f"One of {', '.join(RelationType)}.", show_default=False)]
-By = Annotated[str | None, typer.Option("--by", metavar="WHO", help="Who or what says so. [default: user.name]")]
 
 
 @command(app, "relate", "gitlineage relate 015 depends_on 012 --context version_constraint='>=2'")
@@ -49,7 +48,7 @@ def relate(
     source: Source,
     kind: Type,
     target: Target,
-    by: By = None,
+    by: options.By = None,
     context: Annotated[
         list[str] | None,
         typer.Option("--context", metavar="NAME=VALUE", help="Said about it; JSON where it is JSON; repeatable."),
@@ -121,7 +120,7 @@ def evolve(
     metric: Annotated[
         list[str] | None, typer.Option("--metric", metavar="NAME=NUMBER", help="What was measured; repeatable.")
     ] = None,
-    by: By = None,
+    by: options.By = None,
     as_json: options.Json = False,
 ) -> None:
     """Record what was tried from one to another"""
