@@ -35,6 +35,13 @@ def test_forges(shell: Shell) -> None:
     assert "contract" in shell("forge", "attempts", "parse dates")
 
 
+def test_the_forger_is_who_commits(folder: Path) -> None:
+    """Without --by, who forged is who the environment says, as for everything else that is recorded."""
+    shell = Shell(campaign(folder).folder, GIT_AUTHOR_NAME="Forge Master", GIT_AUTHOR_EMAIL="f@example.org")
+    (entry,) = shell.objects("forge", "record", "003", "a lexer")
+    assert entry["forged_by"] == "Forge Master"
+
+
 def test_impact(shell: Shell) -> None:
     """The report tells how bad it is and what to do; candidates are listed on request."""
     shell("relate", "002", "depends_on", "001")

@@ -121,7 +121,7 @@ def record(
 ) -> None:
     """Record who forged an artifact, and from what"""
     with opened(ctx) as store:
-        forger = by if by is not None else store.repo.identity().name
+        forger = by if by is not None else store.committer().name
         _print_entry(store, store.record_forge(name, intent, forger, template), as_json)
 
 
