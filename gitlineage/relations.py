@@ -152,9 +152,15 @@ class Relations(Ledger):
         return self.get_descendants(id, [RelationType.DEPENDS_ON], depth)
 
     @reading
-    def get_path(self, start_id: Id, end_id: Id, relationship_type: str | None = None) -> list[CommitOid] | None:
-        """Return the shortest path from an ancestor to a descendant, ``None`` where there is none (semantics 28)."""
-        types = relation_types(None if relationship_type is None else [relationship_type])
+    def get_path(
+        self, start_id: Id, end_id: Id, relationship_type: str | Sequence[str] | None = None
+    ) -> list[CommitOid] | None:
+        """
+        Return the shortest path from an ancestor to a descendant, ``None`` where there is none (semantics 28).
+
+        It goes over relations of one type, of several, or over derivations where none is named.
+        """
+        types = relation_types([relationship_type] if isinstance(relationship_type, str) else relationship_type)
         start, end = resolve(self._views, start_id), resolve(self._views, end_id)
         found = kinship.path(self._views, start, end, types)
         return None if found is None else [CommitOid(oid) for oid in found]

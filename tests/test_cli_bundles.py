@@ -204,4 +204,4 @@ class TestConsolidate:
         assert "own writer" in shell.fails(1, "consolidate", "alice")
         assert "nobody" in shell.fails(1, "consolidate", "nobody")
         shell.fails(2, "consolidate", "bob", "--idle", "3")
-        assert "archive" in shell.fails(1, "init", "--writer", "archive-1")
+        assert "archive" in shell.fails(2, "init", "--writer", "archive-1")

@@ -21,6 +21,11 @@ def test_entries(shell: Shell) -> None:
     (used,) = shell.objects("entry", "touch", "001")
     assert used["usage_count"] == 1
     assert "lexer" in shell("entry", "list")
+    shell("entry", "set", "002", "status=draft")
+    shell("entry", "set", "003", "status=retired")
+    for words in (["draft,retired"], ["draft", "--status", "retired"]):
+        found = {each["artifact"] for each in shell.objects("entry", "list", "--status", *words)}
+        assert found == {"002", "003"}
 
 
 def test_forges(shell: Shell) -> None:
@@ -56,15 +61,17 @@ def test_impact(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["entry", "set", "001", "color=red"], 1, "'color' is no field"),
+        (["entry", "set", "001", "color=red"], 2, "'color' is no field"),
         (["entry", "set", "001", "name"], 2, "NAME=VALUE"),
-        (["entry", "set", "001", "status=old"], 1, "no catalogue entry"),
+        (["entry", "set", "001", "status=old"], 2, "no catalogue entry"),
         (["entry", "list", "--status", "old"], 2, "none of active"),
         (["entry", "show", "nope"], 1, "no snapshot or trial 'nope'"),
-        (["forge", "attempt", "x", "--phase", "dream"], 1, "'dream' is no forge phase"),
+        (["forge", "attempt", "x", "--phase", "dream"], 2, "'dream' is no forge phase"),
         (["forge", "attempt", "x", "--phase", "{"], 2, "no JSON object"),
         (["forge", "attempt", "x", "--phase", "contract=maybe"], 2, "ok or failed"),
-        (["forge", "similar", "x", "--threshold", "2"], 1, "from 0 to 1"),
+        (["forge", "similar", "x", "--threshold", "2"], 2, "less than or equal to 1"),
+        (["forge", "attempt", "x", "--phase", '{"phase_name": "dream"}'], 2, "'dream' is no forge phase"),
+        (["entry", "list", "--status", "active,old"], 2, "'old' is none of active"),
         (["impact", "nope"], 1, "'nope'"),
     ],
 )

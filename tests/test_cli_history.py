@@ -96,9 +96,9 @@ class TestEvents:
         assert shell.objects("events", "--writer", "bob") == []
         assert {each["event_type"] for each in shell.objects("events", "--type", "task,cohort")} == {"task", "cohort"}
         assert shell.objects("events", "--since", "8")[0]["clock"] == 8
-        said = shell.fails(1, "events", "--type", "nothing")
+        said = shell.fails(2, "events", "--type", "trial,nothing")
         assert all(kind in said for kind in EVENT_TYPES)
-        shell.fails(1, "events", "--since", "yesterday")
+        shell.fails(2, "events", "--since", "yesterday")
 
     def test_a_line_that_is_no_event(self, shell: Shell, git: Callable[..., str]) -> None:
         """It is skipped with a warning on standard error."""

@@ -55,6 +55,7 @@ class TestLog:
             (["--cohort", "ideas"], ["002", "001"]),
             (["--status", "keep"], ["003", "001"]),
             (["--status", "crash", "--status", "baseline"], ["004", "000"]),
+            (["--status", "crash,baseline"], ["004", "000"]),
             (["--specialist", "bold"], ["004"]),
             (["--status", "pending"], []),
             (["--dangling"], []),

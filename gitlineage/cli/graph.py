@@ -12,8 +12,7 @@ import typer
 from gitlineage.cli import options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.errors import Invalid, StorageError
-from gitlineage.relation import RelationType, relation_types
+from gitlineage.errors import StorageError
 
 app = commands()
 _FORMATS = ("mermaid", "dot", "svg", "json")
@@ -22,18 +21,7 @@ _MERMAID = (500, 50_000)
 
 
 def _format(value: str | None) -> str | None:
-    if value is not None and value not in _FORMATS:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(_FORMATS)}")
-    return value
-
-
-def _relations(values: list[str] | None) -> list[str] | None:
-    named = [name for value in values or () for name in value.split(",")]
-    try:
-        relation_types(named)
-    except Invalid as error:
-        raise typer.BadParameter(str(error)) from error
-    return named or None
+    return options.one_of(value, _FORMATS)
 
 
 @command(app, "graph", "gitlineage graph best --depth 2 --format svg -o best.svg")
@@ -46,15 +34,7 @@ def graph(
         int | None,
         typer.Option("--depth", min=-1, metavar="N", help="Go so many steps up and down; -1 for all. [default: 3]"),
     ] = None,
-    relations: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--relations",
-            metavar="T,...",
-            callback=_relations,
-            help=f"Only edges of these types: {', '.join(RelationType)}. [default: all]",
-        ),
-    ] = None,
+    relations: options.Relations = None,
     everything: Annotated[bool, typer.Option("--all", help="Draw the whole lineage.")] = False,
     cohort: Annotated[
         str | None, typer.Option("--cohort", metavar="NAME", help="Draw this cohort with its base.")

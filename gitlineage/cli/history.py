@@ -45,6 +45,12 @@ def _number(value: str | None) -> str | None:
     return value
 
 
+def _types(values: list[str] | None) -> list[str] | None:
+    from gitlineage.chronicle import EVENT_TYPES
+
+    return options.some_of(values, EVENT_TYPES)
+
+
 # -- blame ---------------------------------------------------------------------------------------------------------
 
 
@@ -173,7 +179,12 @@ def events(
     writer: Annotated[str | None, typer.Option("--writer", metavar="NAME", help="Only events of this writer.")] = None,
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", metavar="TYPE,...", help="Only events of these types, such as trial; repeatable."),
+        typer.Option(
+            "--type",
+            metavar="TYPE,...",
+            callback=_types,
+            help="Only events of these types, such as trial; repeatable.",
+        ),
     ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="POINT", help="From this clock, or ISO 8601 time, on.")
@@ -187,7 +198,8 @@ def events(
     timestamp, actor, payload, writer, clock and oid. Note lines that are no events are skipped with a warning.
     """
     with opened(ctx) as store:
-        found = store.events(name, writer=writer, types=options.listed(types) or None, since=since)
+        with options.refused("--since"):
+            found = store.events(name, writer=writer, types=types, since=since)
         if as_json:
             for each in found:
                 output.json_line(each)

@@ -18,9 +18,7 @@ _ELIGIBLE = ("kept", "informational")
 
 
 def _eligible(value: str) -> str:
-    if value not in _ELIGIBLE:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(_ELIGIBLE)}")
-    return value
+    return options.one_of(value, _ELIGIBLE) or value
 
 
 @command(app, "best", "gitlineage best --json")

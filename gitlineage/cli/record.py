@@ -13,7 +13,7 @@ import typer
 from gitlineage.cli import layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
-from gitlineage.errors import Invalid, RepositoryError
+from gitlineage.errors import Invalid, InvalidTrial, RepositoryError
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.journal import check_writer
 from gitlineage.models import Task, TrialView
@@ -54,10 +54,12 @@ def init(
 
     What the task is gets recorded for everybody; left out, it is core_metric, lower is better.
     """
-    if writer is not None:
-        check_writer(writer)
-    if id_prefix:
-        check_id_prefix(id_prefix)
+    with options.refused("--writer"):
+        if writer is not None:
+            check_writer(writer)
+    with options.refused("--id-prefix"):
+        if id_prefix:
+            check_id_prefix(id_prefix)
     root, made = _repository(place(ctx).path, folder, bare)
     with opened(ctx, at=root) as store:
         if writer is not None:
@@ -219,7 +221,11 @@ def _decided(
 ) -> tuple[Trial, str]:
     """Return the trial, with the status that its score deserves where none was given, and why it is that."""
     task = store.task
-    trial = Trial.from_cells({**cells, task.score_field: metric} if metric is not None else cells)
+    try:
+        trial = Trial.from_cells({**cells, task.score_field: metric} if metric is not None else cells)
+    except InvalidTrial as error:
+        option = "--exp-id" if error.field == "exp_id" else "--field"
+        raise typer.BadParameter(str(error), param_hint=f"'{option}'") from error
     score = task.score(trial)
     if trial.status is not None or score is None or not judge:
         return trial, ""
