@@ -192,7 +192,7 @@ class Relations(Ledger):
         *,
         depth: int | None = 3,
         relationship_types: Sequence[str] | None = None,
-        limit: int = 2000,
+        limit: int | None = 2000,
         proposed: Iterable[Relationship] = (),
     ) -> "Diagram":
         """
@@ -204,7 +204,7 @@ class Relations(Ledger):
                 base; or ``all``.
             depth: how many steps up and down ``around`` goes; -1 for all.
             relationship_types: which edges to show; by default all types, git parents included.
-            limit: the most snapshots; 0 for any number.
+            limit: the most snapshots; ``None`` for any number.
             proposed: inferred relations, which are drawn dashed between the snapshots that are shown.
 
         Raises:
@@ -238,7 +238,7 @@ class Relations(Ledger):
         *,
         part: "Part" = "around",
         relationship_types: Sequence[str] | None = None,
-        limit: int = 2000,
+        limit: int | None = 2000,
         proposed: Iterable[Relationship] = (),
     ) -> str:
         """

@@ -99,14 +99,14 @@ class TestOneIdOfTwoWriters:
     def test_archived_and_bundled_they_are_still_two(self, pair: tuple[Shell, Shell], tmp_path: Path) -> None:
         """Neither folding a writer's ref nor carrying it in a file changes a label."""
         alice, _ = pair
-        log = alice("log", "-n", "0", "--json")
+        log = alice("log", "-n", "-1", "--json")
         assert alice("consolidate", "bob") == "archived 1 writer (bob) in archive-alice\n"
-        assert alice("log", "-n", "0", "--json") == log
+        assert alice("log", "-n", "-1", "--json") == log
         alice("bundle", tmp_path / "f")
         other = Shell(tmp_path / "other")
         other.folder.mkdir()
         assert other.run("unbundle", tmp_path / "f").exit_code == 0
-        assert other("log", "-n", "0", "--json") == log
+        assert other("log", "-n", "-1", "--json") == log
 
 
 class TestBundle:
@@ -125,7 +125,7 @@ class TestBundle:
             "alice  new",
             "rules in force: ranked by loss, lower is better (new with this bundle)",
         ]
-        for words in (["log"], ["prompt", "bold"], ["leaderboard"], ["cohort", "show", "ideas"]):
+        for words in (["log"], ["prompt", "bold", "--timestamp", "now"], ["leaderboard"], ["cohort", "show", "ideas"]):
             assert other(*words) == shell(*words)
         assert other("unbundle", file).splitlines() == [
             f"took in {file}: 0 trials, 0 snapshots new",

@@ -51,7 +51,8 @@ class TestLog:
         ("words", "found"),
         [
             (["-n", "2"], ["004", "003"]),
-            (["-n", "0"], ["004", "003", "002", "001", "000"]),
+            (["-n", "0"], []),
+            (["-n", "-1"], ["004", "003", "002", "001", "000"]),
             (["--cohort", "ideas"], ["002", "001"]),
             (["--status", "keep"], ["003", "001"]),
             (["--status", "crash", "--status", "baseline"], ["004", "000"]),
@@ -64,6 +65,15 @@ class TestLog:
     def test_filters(self, shell: Shell, words: list[str], found: list[str]) -> None:
         """Each filter leaves what it says."""
         assert [each["id"] for each in shell.objects("log", *words)] == found
+
+    @pytest.mark.parametrize(
+        ("words", "total"), [(["log", "-n"], 30), (["search", "idea", "-n"], 27), (["leaderboard", "-k"], 27)]
+    )
+    def test_how_many(self, shell: Shell, words: list[str], total: int) -> None:
+        """A number means the same everywhere: 0 is none, -1 is all, of more than twenty too."""
+        for number in range(25):
+            shell.commit("--parents", "000", "-m", f"idea {number}", "--status", "keep", "--metric", number + 2)
+        assert [len(shell.objects(*words, number)) for number in (0, 1, 20, -1)] == [0, 1, 20, total]
 
     def test_a_trial_that_waits(self, shell: Shell) -> None:
         """A pending trial is in the log and is found by that word."""
@@ -207,7 +217,7 @@ class TestDiff:
         (2, ["diff", "003", "--parent", "0"], "greater than or equal to 1"),
         (2, ["diff", "000", "001", "--parent", "1"], "second id"),
         (2, ["log", "--status", "great"], "none of keep"),
-        (2, ["log", "-n", "-1"], "greater than or equal to 0"),
+        (2, ["log", "-n", "-2"], "greater than or equal to -1"),
         (2, ["log", "-n", "many"], "integer"),
         (2, ["log", "--graph", "--json"], "excludes --json"),
     ],

@@ -27,6 +27,7 @@ def test_leaderboard(shell: Shell) -> None:
     assert [line.split()[:2] for line in shell("leaderboard").splitlines()] == [["1", "003"], ["2", "001"]]
     assert [(each["rank"], each["id"]) for each in shell.objects("leaderboard", "-k", "1")] == [(1, "003")]
     assert shell("leaderboard", "-k", "0") == ""
+    assert shell("leaderboard", "-k", "-1") == shell("leaderboard")
 
 
 class TestPrompt:
@@ -87,7 +88,7 @@ def test_board(shell: Shell, tmp_path: Path) -> None:
         (1, ["prompt", "x", "--at", "2026-13-01"], "'2026-13-01'"),
         (1, ["board", "/proc/nothing"], "cannot write the board"),
         (2, ["best", "--eligible", "all"], "none of kept"),
-        (2, ["leaderboard", "-k", "-1"], "greater than or equal to 0"),
+        (2, ["leaderboard", "-k", "-2"], "greater than or equal to -1"),
         (2, ["prompt", "x", "--recent", "many"], "integer"),
         (2, ["prompt"], "missing argument 'SPECIALIST'"),
     ],

@@ -173,4 +173,4 @@ def _print(outcome: ImportOutcome) -> None:
     if outcome.dangling:
         more = f" and {len(outcome.dangling) - _SHOWN} more" if len(outcome.dangling) > _SHOWN else ""
         names = ", ".join(outcome.dangling[:_SHOWN])
-        output.warning(f"parents that no trial has: of {names}{more}; see `gitlineage log --dangling -n 0`")
+        output.warning(f"parents that no trial has: of {names}{more}; see `gitlineage log --dangling -n -1`")

@@ -50,7 +50,7 @@ def graph(
     ] = None,
     file: Annotated[str, typer.Option("-o", metavar="FILE", help="Where to; - for standard output.")] = "-",
     limit: Annotated[
-        int, typer.Option("--limit", min=0, metavar="N", help="Refuse to draw more snapshots; 0 draws any number.")
+        int, typer.Option("--limit", min=-1, metavar="N", help="Refuse to draw more snapshots; -1 draws any number.")
     ] = 2000,
     inferred: Annotated[
         bool, typer.Option("--inferred", help="Draw dashed what `gitlineage infer` proposes, too.")
@@ -82,7 +82,7 @@ def graph(
             "all" if everything else "cohort" if cohort is not None else "line" if best else "around",
             depth=3 if depth is None else depth,
             relationship_types=relations,
-            limit=limit,
+            limit=options.at_most(limit),
             proposed=[each.relationship() for each in store.infer()] if inferred else (),
         )
     text = draw(shown, wanted)

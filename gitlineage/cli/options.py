@@ -107,6 +107,11 @@ def number(text: str, option: str) -> float:
     return found
 
 
+def at_most(count: int) -> int | None:
+    """Return how many a number allows: -1, which is ``None``, allows any number."""
+    return None if count == -1 else count
+
+
 def roles(values: Sequence[str] | None) -> dict[str, str]:
     """Return the role of each parent that ``--role`` names; an id may hold a ``=``, a role holds none."""
     found = {}
@@ -170,6 +175,7 @@ TrustedOnly = Annotated[
     bool,
     typer.Option("--trusted-only", help="Leave out writers whose refs are not signed by their owners."),
 ]
+Count = Annotated[int, typer.Option("-n", min=-1, metavar="N", help="How many; -1 for all.")]
 Parents = Annotated[
     list[str] | None,
     typer.Option(

@@ -54,13 +54,13 @@ def best(
 @command(app, "leaderboard", "gitlineage leaderboard -k 5")
 def leaderboard(
     ctx: typer.Context,
-    k: Annotated[int, typer.Option("-k", min=0, metavar="N", help="How many.")] = 20,
+    k: Annotated[int, typer.Option("-k", min=-1, metavar="N", help="How many; -1 for all.")] = 20,
     at: options.At = None,
     as_json: options.Json = False,
 ) -> None:
     """List the best kept trials, best first"""
     with opened(ctx) as store:
-        found = store.views(at=at).kept(k)
+        found = store.views(at=at).kept(options.at_most(k))
         if as_json:
             for rank, each in enumerate(listing.trial_objects(store, found), 1):
                 output.json_line({"rank": rank, **each})
