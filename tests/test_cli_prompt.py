@@ -30,6 +30,14 @@ def test_leaderboard(shell: Shell) -> None:
     assert shell("leaderboard", "-k", "-1") == shell("leaderboard")
 
 
+def test_an_earlier_leaderboard_is_scored_by_the_task_of_then(shell: Shell) -> None:
+    """What was ranked by one column is shown with that column's scores, though the task has another one now."""
+    before, lines = shell.objects("leaderboard"), shell("leaderboard")
+    shell("init", "--metric", "accuracy", "--higher-is-better")
+    assert shell.objects("leaderboard", "--at", "004") == before
+    assert shell("leaderboard", "--at", "004") == lines
+
+
 class TestPrompt:
     """Printing the prompt."""
 

@@ -60,9 +60,10 @@ def leaderboard(
 ) -> None:
     """List the best kept trials, best first"""
     with opened(ctx) as store:
-        found = store.views(at=at).kept(options.at_most(k))
+        views = store.views(at=at)
+        found = views.kept(options.at_most(k))
         if as_json:
-            for rank, each in enumerate(listing.trial_objects(store, found), 1):
+            for rank, each in enumerate(listing.trial_objects(store, found, views.task), 1):
                 output.json_line({"rank": rank, **each})
         else:
-            listing.print_trials(found, store.task, ranked=True)
+            listing.print_trials(found, views.task, ranked=True)
