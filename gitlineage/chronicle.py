@@ -14,6 +14,7 @@ from gitlineage import codec
 from gitlineage.journal import Journal, Problem, Recorded, decode_note, is_archive
 from gitlineage.message import one_line
 from gitlineage.models import CommitOid
+from gitlineage.render.text import counted
 from gitlineage.views import Views
 
 EVENT_TYPES: tuple[str, ...] = (
@@ -235,7 +236,7 @@ def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
             better = "lower" if task.get("lower_is_better", True) else "higher"
             words = f"task set: {task.get('score_field', 'core_metric')}, {better} is better"
         case "table":
-            words = f"table of {said.get('rows', 0)} rows imported"
+            words = f"table of {counted(said.get('rows', 0), 'row')} imported"
         case "session":
             words = f"session {event.oid[:12]}: {said['specialist'] or 'somebody'} was shown the prompt"
         case "rewrite":

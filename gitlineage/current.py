@@ -23,6 +23,7 @@ from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.index import Damaged, Index
 from gitlineage.journal import Journal, Recorded, check_writer, is_archive
 from gitlineage.landing import Landing, WriterLock
+from gitlineage.render.text import counted
 from gitlineage.rules import Memory
 from gitlineage.views import Views
 
@@ -319,7 +320,9 @@ class Current:
                     moment=self._clock(),
                     keep=[oid for oid in kept_alive if self.repo.exists(oid)],
                 )
-                self.watcher.note(f"another program's write dropped {len(dropped)} events: recorded them again")
+                self.watcher.note(
+                    f"another program's write dropped {counted(len(dropped), 'event')}: recorded them again"
+                )
 
     def _rebuild(self, why: str | None) -> None:
         if self._landing is not None:

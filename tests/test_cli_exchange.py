@@ -23,6 +23,13 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+def test_one_trial_is_no_trials(folder: Path, table: Path) -> None:
+    """A single row is told in the singular."""
+    table.write_text("".join(TABLE.splitlines(keepends=True)[:2]))
+    folder.mkdir()
+    assert Shell(folder)("import", "tsv", table).startswith("imported 1 trial\n")
+
+
 def test_in_and_out_byte_for_byte(folder: Path, table: Path, tmp_path: Path) -> None:
     """Import makes the repository, adds nothing the second time, and export gives the file back."""
     folder.mkdir()

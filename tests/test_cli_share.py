@@ -83,7 +83,7 @@ def test_status(alice: Shell, bob: Shell) -> None:
     ]
     alice.commit("--parents", "003", "-m", "more", "--metric", "1.0")
     assert alice("status").splitlines()[-2:] == [
-        "alice  push  ahead  +1 trials  +1 snapshots",
+        "alice  push  ahead  +1 trial  +1 snapshot",
         "1 trial and 1 snapshot not pushed yet (as last seen)",
     ]
 

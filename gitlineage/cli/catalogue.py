@@ -24,6 +24,7 @@ from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
+from gitlineage.render.text import counted
 from gitlineage.similarity import ByMeaning, Similarity, by_words
 from gitlineage.store import LineageStore
 
@@ -265,7 +266,7 @@ def _print_entry(store: LineageStore, entry: CatalogEntry, as_json: bool) -> Non
             ("gives", output.clean(entry.output_type)),
             ("forged by", output.clean(entry.forged_by or "")),
             ("forged from", output.clean(entry.forged_from or "")),
-            ("used", f"{entry.usage_count} times, last {entry.last_used}" if entry.usage_count else ""),
+            ("used", f"{counted(entry.usage_count, 'time')}, last {entry.last_used}" if entry.usage_count else ""),
         ]
     )
 

@@ -17,6 +17,7 @@ from gitlineage.cli.opening import opened, place
 from gitlineage.errors import StorageError
 from gitlineage.formats import tsv
 from gitlineage.gitrepo import find_repository
+from gitlineage.render.text import counted
 from gitlineage.tables import ImportOutcome, export_tsv, import_tsv
 from gitlineage.worktree import write_whole
 
@@ -142,31 +143,27 @@ def export_store(
     if as_json:
         output.json_line(outcome)
     else:
-        many = _counted(len(outcome.files), "file")
+        many = counted(len(outcome.files), "file")
         output.note(f"wrote {many} of generation {outcome.generation} to {output.clean(str(folder))}")
     if outcome.left_out:
         name, path = outcome.left_out[0]
-        many = _counted(len(outcome.left_out), "file")
+        many = counted(len(outcome.left_out), "file")
         output.warning(f"left out {many} that OpenRange cannot hold, for they are no text: {path} of {name} first")
 
 
 def _print_curriculum(outcome: curricula.CurriculumImport) -> None:
     known = f", {outcome.known} known already" if outcome.known else ""
-    output.say(f"imported {_counted(outcome.added, 'snapshot')} of generation {outcome.generation}{known}")
+    output.say(f"imported {counted(outcome.added, 'snapshot')} of generation {outcome.generation}{known}")
     for word, names in (("stub", outcome.stubs), ("cohort", outcome.cohorts)):
         if names:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             listed = ", ".join(output.clean(name) for name in names[:_SHOWN])
-            output.say(f"{_counted(len(names), word)}: {listed}{more}")
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+            output.say(f"{counted(len(names), word)}: {listed}{more}")
 
 
 def _print(outcome: ImportOutcome) -> None:
     known = f", {outcome.known} known already" if outcome.known else ""
-    output.say(f"imported {outcome.added} trials{known}")
+    output.say(f"imported {counted(outcome.added, 'trial')}{known}")
     output.say(output.clean(f"ranked by {listing.direction(outcome.task)}"))
     if outcome.repaired:
         output.say(f"mended lines: {', '.join(map(str, outcome.repaired))}")

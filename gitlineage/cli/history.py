@@ -14,6 +14,7 @@ from gitlineage.cli import layout, listing, look, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
+from gitlineage.render.text import counted
 from gitlineage.store import LineageStore
 from gitlineage.treediff import diff_trees
 
@@ -105,7 +106,7 @@ def _blame_object(store: LineageStore, found: "Blame", shown: "Sequence[Regressi
 
 def _print_blame(store: LineageStore, found: "Blame", shown: "Sequence[Regression]", stat: bool) -> None:
     if not shown:
-        output.say(f"no regression among {len(found.chain)} trials, from {_clean(found.chain[:1])}")
+        output.say(f"no regression among {counted(len(found.chain), 'trial')}, from {_clean(found.chain[:1])}")
     label = store.task.short
     for each in shown:
         worse = f"{label} {each.score:.10g} is worse than {each.parent_score:.10g} of {output.clean(each.parent)}"
@@ -138,8 +139,7 @@ def _noise_words(found: "Blame") -> str:
     if noise.given:
         source = "as given"
     elif noise.trials:
-        contents = "1 content" if noise.contents == 1 else f"{noise.contents} contents"
-        source = f"from {noise.trials} replicates of {contents}"
+        source = f"from {counted(noise.trials, 'replicate')} of {counted(noise.contents, 'content')}"
     else:
         source = "because there are no replicates; --noise says another"
     small = f"a change below {found.threshold:.6g} is no regression" if found.threshold else "every change counts"
@@ -257,7 +257,7 @@ def bisect(
         skipped = f", {found.skipped} of them skipped" if found.skipped else ""
         name = output.clean(store.views().name(snapshot.oid))
         output.say()  # git leaves its last line open
-        output.say(f"first bad: {output.paint(name, 'bold')}, after {found.tested} commits tested{skipped}")
+        output.say(f"first bad: {output.paint(name, 'bold')}, after {counted(found.tested, 'commit')} tested{skipped}")
         listing.print_snapshots(store, [snapshot])
         look.print_patch(edit.diff_bytes(stat=True))
 

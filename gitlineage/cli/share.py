@@ -15,6 +15,7 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.failing import REFUSED
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened, place
+from gitlineage.render.text import counted
 
 if TYPE_CHECKING:
     from gitlineage.remotes import Exchange, RefOutcome
@@ -193,8 +194,8 @@ def _row(each: "RefOutcome") -> tuple[Cell, ...]:
         Cell(each.writer or "-"),
         Cell(each.direction, "dim"),
         Cell(each.state, _STYLES.get(each.state, "dim")),
-        Cell(f"+{each.trials:,} trials" if each.trials else ""),
-        Cell(f"+{each.snapshots:,} snapshots" if each.snapshots else ""),
+        Cell(f"+{counted(each.trials, 'trial')}" if each.trials else ""),
+        Cell(f"+{counted(each.snapshots, 'snapshot')}" if each.snapshots else ""),
         Cell(each.reason),
     )
 
@@ -205,7 +206,7 @@ def _summary(done: "Exchange") -> str:
     for direction, word in (("pull", "pulled"), ("push", "pushed")):
         if mine := [each for each in done.outcomes if each.direction == direction]:
             moved = [each for each in mine if each.state in _CAME]
-            what = f"{_amount(moved)} in {_number(len(moved), 'ref')}" if moved else "nothing new"
+            what = f"{_amount(moved)} in {counted(len(moved), 'ref')}" if moved else "nothing new"
             parts.append(f"{word} {what}")
     refused = f", {len(done.refused)} refused" if done.refused else ""
     would = "would be: " if done.dry_run else ""
@@ -226,8 +227,4 @@ def _amount(refs: "list[RefOutcome]") -> str:
     trials, snapshots = sum(each.trials for each in refs), sum(each.snapshots for each in refs)
     if not trials and not snapshots:
         return "events other than trials"
-    return f"{_number(trials, 'trial')} and {_number(snapshots, 'snapshot')}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{counted(trials, 'trial')} and {counted(snapshots, 'snapshot')}"

@@ -17,6 +17,7 @@ from gitlineage.codec import TrialEvent
 from gitlineage.derived import exp_ref
 from gitlineage.journal import Problem, Recorded, decode_note
 from gitlineage.models import Snapshot, TrialView
+from gitlineage.render.text import counted
 from gitlineage.store import LineageStore
 
 app = commands()
@@ -161,7 +162,7 @@ def _print_content(store: LineageStore, snapshot: Snapshot) -> None:
     files = store.files(snapshot.oid)
     output.say("\nfiles" if files else "\nno files")
     for path, data in files.items():
-        output.say(f" {output.clean(path)}  {output.paint(f'{len(data):,} bytes', 'dim')}")
+        output.say(f" {output.clean(path)}  {output.paint(counted(len(data), 'byte'), 'dim')}")
 
 
 def _print_history(history: list[Recorded]) -> None:
