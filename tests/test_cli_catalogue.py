@@ -1,5 +1,6 @@
 """The commands on the catalogue."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,14 @@ def test_impact(shell: Shell) -> None:
         (["forge", "attempt", "x", "--phase", '{"phase_name": "dream"}'], 2, "'dream' is no forge phase"),
         (["entry", "list", "--status", "active,old"], 2, "'old' is none of active"),
         (["impact", "nope"], 1, "'nope'"),
+        (
+            ["entry", "set", "HEAD", "name=x"],
+            1,
+            "so `gitlineage record HEAD --status STATUS` comes first",
+        ),
     ],
 )
-def test_bad_calls(shell: Shell, words: list[str], code: int, said: str) -> None:
+def test_bad_calls(shell: Shell, git: Callable[..., str], words: list[str], code: int, said: str) -> None:
     """What is wrong is said in one line."""
+    git("commit", "--quiet", "--allow-empty", "-m", "by hand")
     assert said in shell.fails(code, *words)
