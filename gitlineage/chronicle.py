@@ -209,6 +209,11 @@ def audited(views: Views, oid: str, found: Iterable[LineageEvent]) -> list[Audit
     return entries
 
 
+def told(views: Views, oid: str, found: Iterable[Recorded]) -> list[AuditEntry]:
+    """Return what notes say about a commit, in its order and with what happened, in words."""
+    return audited(views, oid, _ordered(found, None, None))
+
+
 def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
     """
     Return what an event says happened, as one line without control characters.

@@ -350,9 +350,10 @@ class Current:
         """Name the note lines that were skipped since the last word about them."""
         skipped, self._index.skipped = self._index.skipped, []
         for found in skipped[:_TOLD]:
-            self.watcher.note(f"skipped a note line of {found.writer} on {found.oid[:12]}: {found.reason}")
+            self.watcher.note(str(found))
         if len(skipped) > _TOLD:
-            self.watcher.note(f"skipped {len(skipped) - _TOLD} more note lines; `gitlineage show` tells where")
+            more = counted(len(skipped) - _TOLD, "more malformed line")
+            self.watcher.note(f"skipped {more} in notes; `gitlineage events` lists all")
 
     def _use_memory(self, error: Exception) -> None:
         """Go on without a file where the index cannot be written: on a read-only or full disk."""

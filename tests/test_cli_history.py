@@ -106,7 +106,9 @@ class TestEvents:
         git("notes", "--ref", "lineage/mallory", "add", "-m", '{"type": "hologram", "clock": 3}', oid)
         result = shell.run("events", "--json")
         assert result.exit_code == 0
-        assert "warning: skipped a line in the note of mallory" in result.stderr
+        assert "warning: skipped a malformed line in the note of mallory on" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert shell.run("reindex").stderr == result.stderr
         assert "hologram" in result.stderr
         assert all(json.loads(line) for line in result.stdout.splitlines())
 

@@ -148,6 +148,16 @@ class TestShow:
         assert shown["roles"] == {shown["parents"][1]: "mate"}
         assert [entry["type"] for entry in shown["history"]] == ["trial"]
 
+    def test_its_history_is_told_in_the_words_of_audit(self, shell: Shell) -> None:
+        """Each event on the snapshot is a line that says when, who and what, whatever kind of event it is."""
+        shell("relate", "003", "depends_on", "000")
+        shell("entry", "set", "003", "name=lexer")
+        shell("record", "003", "--revise", "--exp-id", "003", "--notes", "again")
+        told = shell("show", "003").partition("\nhistory\n")[2].splitlines()
+        said = [each["what"] for each in shell.objects("audit", "003") if each["own"]]
+        assert [line.split("  ", 2)[1:] for line in told] == [["alice", what] for what in said]
+        assert "relation 003 depends_on 000 added" in said
+
     def test_a_root_and_an_ordinary_commit(self, shell: Shell, git: Callable[..., str]) -> None:
         """A root lists its files; a commit that nobody recorded is shown as such."""
         assert "a.txt  4 bytes" in shell("show", "000")
@@ -162,7 +172,8 @@ class TestShow:
         for _ in range(2):
             result = shell.run("show", "best")
             assert result.exit_code == 0
-            assert f"skipped a malformed line in the note of alice on commit {best['oid']}" in result.stderr
+            assert f"skipped a malformed line in the note of alice on {best['oid'][:12]}: " in result.stderr
+            assert result.stderr.count("skipped") == 1
             assert "cross them" in result.stdout
 
     def test_what_its_agent_saw(self, shell: Shell) -> None:
@@ -256,4 +267,4 @@ def test_show_names_what_was_rewritten(folder: Path) -> None:
     assert shell.objects("show", "003")[0]["rewritten_as"] == [new]
     text = shell("show", new)
     assert "rewritten from  003" in text
-    assert "  alice  rewrite" in text
+    assert f"  alice  {new[:12]} made from 003 by amend" in text

@@ -14,6 +14,7 @@ from gitlineage.cli import layout, listing, look, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
+from gitlineage.journal import Problem
 from gitlineage.render.text import counted
 from gitlineage.store import LineageStore
 from gitlineage.treediff import diff_trees
@@ -210,7 +211,7 @@ def events(
         oid = store.resolve(name) if name is not None else None
         for owner, place, reason in store.problems():
             if writer in (None, owner) and oid in (None, place):
-                output.warning(f"skipped a line in the note of {output.clean(owner)} on {place[:12]}: {reason}")
+                store.watcher.note(str(Problem(owner, place, reason)))
 
 
 def _cells(event: "LineageEvent", what: str) -> list[Cell]:

@@ -10,6 +10,7 @@ from gitlineage import upkeep
 from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
+from gitlineage.journal import Problem
 from gitlineage.render.text import counted
 
 app = commands()
@@ -25,8 +26,8 @@ def reindex(ctx: typer.Context) -> None:
     with opened(ctx) as store:
         count = store.reindex()
         output.say(f"indexed {counted(count, 'trial')}")
-        for writer, oid, reason in store.problems():
-            output.warning(f"skipped a malformed line in the note of {writer} on commit {oid}: {reason}")
+        for problem in store.problems():
+            store.watcher.note(str(Problem(*problem)))
 
 
 @command(app, "maintain", "gitlineage maintain")

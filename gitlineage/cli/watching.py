@@ -19,10 +19,13 @@ class Terminal(Watcher):
 
     def __init__(self) -> None:
         self._progress = output.Progress("events")
+        self._noted: set[str] = set()
 
     def note(self, text: str) -> None:
-        """Print what the store has to repair, skip or do without."""
-        output.warning(text)
+        """Print what the store has to repair, skip or do without; nothing twice."""
+        if text not in self._noted:
+            self._noted.add(text)
+            output.warning(text)
 
     def advance(self, doing: str, count: int, total: int = 0) -> None:
         """Move the progress bar on."""
