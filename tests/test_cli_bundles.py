@@ -172,6 +172,18 @@ class TestBundle:
         (tmp_path / "cut").write_bytes((tmp_path / "f").read_bytes()[:-30])
         assert "nothing was taken" in shell.fails(1, "unbundle", tmp_path / "cut")
 
+    @pytest.mark.parametrize("name", ["none", "text", "cut", "folder"])
+    def test_a_bad_file_makes_no_repository(self, folder: Path, tmp_path: Path, name: str) -> None:
+        """A plain folder is as it was after a bundle that is missing, none, damaged or a folder."""
+        campaign(folder)("bundle", tmp_path / "whole")
+        (tmp_path / "text").write_text("x")
+        (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:-30])
+        (tmp_path / "folder").mkdir()
+        shell = Shell(tmp_path / "plain")
+        shell.folder.mkdir()
+        shell.fails(1, "unbundle", tmp_path / name)
+        assert list(shell.folder.iterdir()) == []
+
 
 class TestConsolidate:
     """Folding by name, by age, and on a remote."""

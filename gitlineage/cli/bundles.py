@@ -12,7 +12,8 @@ import typer
 from gitlineage import bundles, consolidation
 from gitlineage.cli import failing, layout, listing, options, output
 from gitlineage.cli.commands import command, commands
-from gitlineage.cli.opening import opened
+from gitlineage.cli.opening import opened, place
+from gitlineage.gitrepo import find_repository
 from gitlineage.render.text import counted
 
 app = commands()
@@ -112,6 +113,8 @@ def unbundle(
 
     Refs that are new or go on from what is here are taken; one that was rewritten is refused, with exit code 1.
     """
+    if find_repository(place(ctx).path) is None:
+        bundles.check(file)  # a file that is refused makes no repository
     with opened(ctx, create=True) as store:
         done = bundles.unbundle(store, file)
     if as_json:
