@@ -140,26 +140,28 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
     """
     Show who records here, and what is not pushed yet or behind
 
-    By what was last seen of the remote; the network is not asked.
+    By what was last seen of the remote; the network is not asked. What contradicts it is refused, which ends with 1.
+    With --json the first object is this clone: writer, task, trials and remote; one for each ref follows.
     """
     with opened(ctx) as store:
         found = store.remote_status(remote)
+        writer, total = store.own_writer(), store.views().total()
         if as_json:
+            output.json_line({"writer": writer, "task": store.task, "trials": total, "remote": found.remote or None})
             _print_json(found)
-            return
-        total = store.views().total()
-        layout.facts(
-            [
-                ("writer", output.clean(store.own_writer() or "none yet; the first record makes one")),
-                ("task", output.clean(listing.direction(store.task))),
-                ("trials", f"{total:,}"),
-                ("remote", output.clean(found.remote) or "none; `git remote add origin URL` adds one"),
-            ]
-        )
-        apart = [each for each in found.outcomes if each.state != "up to date"]
-        _print_table(apart)
-        if found.remote:
-            output.say(_standing(found))
+        else:
+            layout.facts(
+                [
+                    ("writer", output.clean(writer or "none yet; the first record makes one")),
+                    ("task", output.clean(listing.direction(store.task))),
+                    ("trials", f"{total:,}"),
+                    ("remote", output.clean(found.remote) or "none; `git remote add origin URL` adds one"),
+                ]
+            )
+            _print_table([each for each in found.outcomes if each.state != "up to date"])
+            if found.remote:
+                output.say(_standing(found))
+    _end(found)
 
 
 def _last_part(url: str, bare: bool) -> str:
@@ -175,6 +177,10 @@ def _tell(done: "Exchange", as_json: bool) -> None:
     else:
         _print_table(done.outcomes)
         output.say(_summary(done))
+    _end(done)
+
+
+def _end(done: "Exchange") -> None:
     if done.refused:
         output.flush()
         raise typer.Exit(REFUSED)
@@ -217,7 +223,13 @@ def _standing(found: "Exchange") -> str:
     """Return how this clone stands to a remote, in one line."""
     ahead = [each for each in found.outcomes if each.state == "ahead" and each.direction == "push"]
     behind = [each for each in found.outcomes if each.state == "behind"]
-    parts = [f"{_amount(ahead)} not pushed yet" if ahead else "all pushed"]
+    parts = []
+    if ahead:
+        parts.append(f"{_amount(ahead)} not pushed yet")
+    elif not any(each.direction == "push" for each in found.refused):
+        parts.append("all pushed")
+    if found.refused:
+        parts.append(f"{counted(len(found.refused), 'ref')} refused")
     if behind:
         parts.append(f"{_amount(behind)} behind, `gitlineage pull` takes them")
     return f"{', '.join(parts)} (as last seen)"
