@@ -10,7 +10,8 @@ import typer
 from command_line import PACKAGE, Shell, campaign, environment, on_terminal, process
 
 import gitlineage.cli.opening
-from gitlineage.cli import failing
+from gitlineage.cli import failing, output
+from gitlineage.cli.watching import Terminal
 from gitlineage.errors import StorageError
 
 START = """
@@ -29,6 +30,33 @@ finally:
 def shared(tmp_path_factory: pytest.TempPathFactory, blind_git: Path) -> Path:
     """A small campaign that tests only look at."""
     return campaign(tmp_path_factory.mktemp("campaign")).folder
+
+
+class Bar:
+    """A progress bar that only counts."""
+
+    def __init__(self, unit: str) -> None:
+        self.count = 0
+
+    def advance(self, doing: str, count: int, total: int = 0) -> None:
+        """Count."""
+        self.count += count
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_each_work_is_counted_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was indexed is not counted once more as recorded."""
+    bars: list[Bar] = []
+    monkeypatch.setattr(output, "Progress", lambda unit: bars.append(Bar(unit)) or bars[-1])
+    terminal = Terminal()
+    terminal.advance("indexing", 300)
+    terminal.advance("indexing", 200)
+    terminal.advance("recording", 100, 200)
+    terminal.advance("recording", 100, 200)
+    terminal.close()
+    assert [bar.count for bar in bars if bar.count] == [500, 200]
 
 
 class TestTerminal:

@@ -18,6 +18,7 @@ class Terminal(Watcher):
     """Prints notes at once, and progress where work takes long."""
 
     def __init__(self) -> None:
+        self._doing = ""
         self._progress = output.Progress("events")
         self._noted: set[str] = set()
 
@@ -28,7 +29,10 @@ class Terminal(Watcher):
             output.warning(text)
 
     def advance(self, doing: str, count: int, total: int = 0) -> None:
-        """Move the progress bar on."""
+        """Move the progress bar on; other work has a bar of its own, that counts from nothing."""
+        if doing != self._doing:
+            self._progress.close()
+            self._doing, self._progress = doing, output.Progress("events")
         self._progress.advance(doing, count, total)
 
     def overhear(self) -> Callable[[str], None] | None:
