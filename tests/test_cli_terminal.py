@@ -155,6 +155,35 @@ class TestEnvironment:
         (shared / "deep" / "down").mkdir(parents=True, exist_ok=True)
         assert process("log", folder=shared / "deep" / "down").stdout == process("log", folder=shared).stdout
 
+    @pytest.mark.parametrize(
+        ("words", "made"),
+        [
+            (["init", "inner"], "inner/.git"),
+            (["clone", ".", "copy"], "copy/.git"),
+            (["checkout", "000", "out"], "out/a.txt"),
+            (["export", "tsv", "table.tsv"], "table.tsv"),
+            (["bundle", "file.bundle"], "file.bundle"),
+            (["graph", "--all", "-o", "graph.mmd"], "graph.mmd"),
+            (["board", "board"], "board/LEADERBOARD.md"),
+        ],
+    )
+    def test_paths_are_relative_to_the_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], made: str
+    ) -> None:
+        """As with git's -C, whatever a command makes is made there, and the caller stays where it was."""
+        monkeypatch.chdir(tmp_path)
+        campaign(tmp_path / "store")
+        Shell(Path("store"))(*words)
+        assert (tmp_path / "store" / made).exists()
+        assert (Path.cwd(), [path.name for path in tmp_path.iterdir()]) == (tmp_path, ["store"])
+
+    def test_paths_are_read_from_the_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Files that are named are looked for there, too."""
+        monkeypatch.chdir(tmp_path)
+        assert Shell(Path("new"))("init").startswith("Made a git repository in")
+        (tmp_path / "new" / "table.tsv").write_text("exp_id\tstatus\tloss\n000\tbaseline\t2.0\n")
+        assert "imported 1 trial" in Shell(Path("new"))("import", "tsv", "table.tsv")
+
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         """Recording does not make folders out of a misspelt -C."""
         assert "no folder at" in Shell(tmp_path / "mispelt").fails(1, "commit", "-m", "x")

@@ -122,7 +122,7 @@ def clone(
     from gitlineage.cli.watching import Terminal
     from gitlineage.store import LineageStore
 
-    above = place(ctx).folder or Path()
+    above = place(ctx).folder or Path()  # named, because a folder that is missing yet is made
     where = above / (folder or _last_part(url, bare))
     terminal = Terminal()
     try:
