@@ -56,6 +56,19 @@ class TestPrompt:
         assert shown["current_best"]["exp_id"] == "003"
         assert [each["exp_id"] for each in shown["chain_to_best"]] == ["000", "001", "003"]
 
+    def test_its_trials_are_as_everywhere(self, shell: Shell) -> None:
+        """Each has the status, score and row that log has; an empty store has no best."""
+        (shown,) = shell.objects("prompt", "bold", "--timestamp", "t")
+        known = {each["exp_id"]: each for each in shell.objects("log")}
+        names = ("chain_to_best", "top_k_leaderboard", "recent_n_activity", "last_m_with_full_hypothesis")
+        for trial in (shown["current_best"], *(each for name in names for each in shown[name])):
+            assert trial == {key: known[trial["exp_id"]][key] for key in ("exp_id", "status", "score", "row")}
+        shell("init", "--metric", "accuracy", "--higher-is-better")
+        assert shell.objects("prompt", "bold", "--at", "004")[0]["current_best"] == shown["current_best"]
+        empty = Shell(shell.folder.with_name("empty"))
+        empty("init")
+        assert empty.objects("prompt", "bold")[0]["current_best"] is None
+
     def test_the_time_is_now(self, folder: Path, shell: Shell) -> None:
         """Without --timestamp the clock is asked, or SOURCE_DATE_EPOCH."""
         assert Shell(folder, SOURCE_DATE_EPOCH="0")("prompt", "x").startswith("# Session start — 1970-01-01T00:00:00Z")
@@ -87,6 +100,7 @@ def test_board(shell: Shell, tmp_path: Path) -> None:
         "best.json",
     ]
     assert all(Path(name).is_file() for name in printed)
+    assert shell.objects("board", tmp_path / "board") == [{"files": printed}]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,20 @@ class TestInit:
         assert "acc, higher is better, shown as a" in said
         assert "acc, lower is better, shown as a" in shell("init", "--lower-is-better")
 
+    def test_as_an_object(self, shell: Shell) -> None:
+        """--json says the same."""
+        (first,) = shell.objects("init", "--writer", "ada", "--metric", "acc", "--id-prefix", "a-")
+        assert first["task"]["score_field"] == "acc"
+        assert {**first, "task": None} == {
+            "folder": str(shell.folder),
+            "made": True,
+            "writer": "ada",
+            "id_prefix": "a-",
+            "task": None,
+            "remote": None,
+        }
+        assert shell.objects("init") == [{**first, "made": False}]
+
     def test_makes_up_a_writer_once(self, shell: Shell) -> None:
         """Without --writer a name is made and kept."""
         first = shell("init").splitlines()[1]

@@ -84,8 +84,11 @@ def export(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - for standard output.", show_default=False)],
     at: options.At = None,
+    as_json: options.Json = False,
 ) -> None:
     """Write every trial with a result as a table"""
+    if as_json and file == "-":
+        raise typer.BadParameter("standard output is for the table, or for --json", param_hint="'FILE'")
     with opened(ctx) as store:
         data = export_tsv(store, at=at)
     if file == "-":
@@ -96,7 +99,10 @@ def export(
             write_whole(Path(file), data)
         except OSError as error:
             raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
-        output.note(f"wrote {file}")
+        if as_json:
+            output.json_line({"file": file, "size": len(data)})
+        else:
+            output.note(f"wrote {file}")
 
 
 @command(importing, "openrange", "gitlineage import openrange snapshots/")

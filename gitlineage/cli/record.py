@@ -48,6 +48,7 @@ def init(
             "--remote", metavar="NAME", help="Have a plain git fetch and git push with this remote carry lineage."
         ),
     ] = None,
+    as_json: options.Json = False,
 ) -> None:
     """
     Make a repository ready and say what is optimised
@@ -70,9 +71,21 @@ def init(
         if remote is not None:
             store.attach(remote)
         _set_task(store, metric, lower_is_better, label)
-        where = store.repo.workdir or store.repo.gitdir
-        output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(str(where))}")
+        where = str(store.repo.workdir or store.repo.gitdir)
         prefix = store.repo.config("lineage.idPrefix")
+        if as_json:
+            output.json_line(
+                {
+                    "folder": where,
+                    "made": made,
+                    "writer": name,
+                    "id_prefix": prefix or None,
+                    "task": store.task,
+                    "remote": remote,
+                }
+            )
+            return
+        output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(where)}")
         ids = output.clean(f"{prefix}000, {prefix}001, …") if prefix else ""
         task = output.clean(listing.direction(store.task))
         layout.facts([("writer", name), ("new ids", ids), ("task", task), ("remote", output.clean(remote or ""))])

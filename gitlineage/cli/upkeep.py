@@ -17,7 +17,7 @@ app = commands()
 
 
 @command(app, "reindex", "gitlineage reindex")
-def reindex(ctx: typer.Context) -> None:
+def reindex(ctx: typer.Context, as_json: options.Json = False) -> None:
     """
     Build the index and the derived refs anew
 
@@ -25,7 +25,10 @@ def reindex(ctx: typer.Context) -> None:
     """
     with opened(ctx) as store:
         count = store.reindex()
-        output.say(f"indexed {counted(count, 'trial')}")
+        if as_json:
+            output.json_line({"trials": count})
+        else:
+            output.say(f"indexed {counted(count, 'trial')}")
         for problem in store.problems():
             store.watcher.note(str(Problem(*problem)))
 
