@@ -255,6 +255,7 @@ class TestRecord:
         (1, ["record", "000"], "--status"),
         (2, ["commit", "--field", "status=great"], "must be one of keep"),
         (2, ["init", "--writer", "a b"], "cannot name a writer"),
+        (2, ["init", "--metric", ""], "it needs a name"),
         (2, ["init", "--id-prefix", "a b"], "must not hold blanks"),
         (2, ["commit", "--status", "great"], "none of keep"),
         (2, ["commit", "--metric", "abc"], "finite number"),

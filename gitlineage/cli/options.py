@@ -71,6 +71,12 @@ def _number(value: str | None) -> str | None:
     return value
 
 
+def _column(value: str | None) -> str | None:
+    if value == "":
+        raise typer.BadParameter("it needs a name")
+    return value
+
+
 def _complete_status(incomplete: str) -> list[str]:
     return [status for status in _STATUSES if status.startswith(incomplete)]
 
@@ -242,7 +248,8 @@ Fields = Annotated[
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made if it is missing.", show_default=False)]
 TaskMetric = Annotated[
-    str | None, typer.Option("--metric", metavar="NAME", help="The column that ranks trials, e.g. val_bpb.")
+    str | None,
+    typer.Option("--metric", metavar="NAME", callback=_column, help="The column that ranks trials, e.g. val_bpb."),
 ]
 Direction = Annotated[
     bool | None,
