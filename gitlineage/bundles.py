@@ -212,6 +212,15 @@ def unbundle(store: LineageStore, file: Path) -> Unbundled:
     )
 
 
+def check(file: Path) -> None:
+    """Look whether a repository that holds nothing yet could take a bundle in; `unbundle` says what is raised."""
+    with file.open("rb"):
+        source = str(file.absolute())
+    with _apart() as repo:
+        _heads(repo, source, file)
+        _git(repo, file, ["bundle", "unbundle", source])
+
+
 _COUNTED = ("snapshots", "trials")
 _TRUSTED = ("-c", "protocol.file.allow=always")
 _PLAIN = (
@@ -404,6 +413,14 @@ def _judged(ours: Journal, theirs: Journal, heads: Mapping[str, str]) -> Iterato
         except LineageError as error:
             reason = str(error)
         yield Arrival(writer=name, outcome=outcome, tip=tip, reason=reason)
+
+
+@contextmanager
+def _apart() -> Iterator[GitRepo]:
+    """Make a bare repository and remove it in the end."""
+    with tempfile.TemporaryDirectory(prefix="gitlineage-") as folder:
+        init_repository(folder, bare=True)
+        yield GitRepo(folder)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import msgspec
 from gitlineage import codec
 from gitlineage.journal import Journal, Problem, Recorded, decode_note, is_archive
 from gitlineage.models import CommitOid
-from gitlineage.render.text import one_line
+from gitlineage.render.text import counted, one_line
 from gitlineage.views import Views
 
 EVENT_TYPES: tuple[str, ...] = (
@@ -208,6 +208,11 @@ def audited(views: Views, oid: str, found: Iterable[LineageEvent]) -> list[Audit
     return entries
 
 
+def told(views: Views, oid: str, found: Iterable[Recorded]) -> list[AuditEntry]:
+    """Return what notes say about a commit, in its order and with what happened, in words."""
+    return audited(views, oid, _ordered(found, None, None))
+
+
 def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
     """
     Return what an event says happened, as one line without control characters.
@@ -235,7 +240,7 @@ def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
             better = "lower" if task.get("lower_is_better", True) else "higher"
             words = f"task set: {task.get('score_field', 'core_metric')}, {better} is better"
         case "table":
-            words = f"table of {said.get('rows', 0)} rows imported"
+            words = f"table of {counted(said.get('rows', 0), 'row')} imported"
         case "session":
             words = f"session {event.oid[:12]}: {said['specialist'] or 'somebody'} was shown the prompt"
         case "rewrite":

@@ -23,6 +23,7 @@ from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.index import Damaged, Index
 from gitlineage.journal import Journal, Recorded, check_writer, is_archive
 from gitlineage.landing import Landing, WriterLock
+from gitlineage.render.text import counted
 from gitlineage.rules import Memory
 from gitlineage.views import Views
 
@@ -319,7 +320,9 @@ class Current:
                     moment=self._clock(),
                     keep=[oid for oid in kept_alive if self.repo.exists(oid)],
                 )
-                self.watcher.note(f"another program's write dropped {len(dropped)} events: recorded them again")
+                self.watcher.note(
+                    f"another program's write dropped {counted(len(dropped), 'event')}: recorded them again"
+                )
 
     def _rebuild(self, why: str | None) -> None:
         if self._landing is not None:
@@ -347,9 +350,10 @@ class Current:
         """Name the note lines that were skipped since the last word about them."""
         skipped, self._index.skipped = self._index.skipped, []
         for found in skipped[:_TOLD]:
-            self.watcher.note(f"skipped a note line of {found.writer} on {found.oid[:12]}: {found.reason}")
+            self.watcher.note(str(found))
         if len(skipped) > _TOLD:
-            self.watcher.note(f"skipped {len(skipped) - _TOLD} more note lines; `gitlineage show` tells where")
+            more = counted(len(skipped) - _TOLD, "more malformed line")
+            self.watcher.note(f"skipped {more} in notes; `gitlineage events` lists all")
 
     def _use_memory(self, error: Exception) -> None:
         """Go on without a file where the index cannot be written: on a read-only or full disk."""

@@ -19,7 +19,7 @@ from gitlineage.views import Views
 
 
 def around(
-    views: Views, oid: str, types: Sequence[RelationType], depth: int | None, limit: int = LIMIT
+    views: Views, oid: str, types: Sequence[RelationType], depth: int | None, limit: int | None = LIMIT
 ) -> tuple[list[str], list[Edge]]:
     """
     Return the snapshots that a walk from one meets, up and down, and the edges that it follows.
@@ -29,7 +29,7 @@ def around(
         oid: where to begin.
         types: which relations to follow.
         depth: how many steps each way; -1 or ``None`` for all, 0 for none.
-        limit: the most snapshots; 0 for any number.
+        limit: the most snapshots; ``None`` for any number.
 
     Raises:
         ValueError: another negative depth.
@@ -54,7 +54,9 @@ def around(
     return list(met), list(found)
 
 
-def line(views: Views, oid: str, types: Sequence[RelationType], limit: int = LIMIT) -> tuple[list[str], list[Edge]]:
+def line(
+    views: Views, oid: str, types: Sequence[RelationType], limit: int | None = LIMIT
+) -> tuple[list[str], list[Edge]]:
     """
     Return the line of primary parents that led to a snapshot, its other parents, siblings and children, and the edges.
 
@@ -78,7 +80,9 @@ def line(views: Views, oid: str, types: Sequence[RelationType], limit: int = LIM
     return _between(views, shown, types)
 
 
-def cohort(views: Views, name: str, types: Sequence[RelationType], limit: int = LIMIT) -> tuple[list[str], list[Edge]]:
+def cohort(
+    views: Views, name: str, types: Sequence[RelationType], limit: int | None = LIMIT
+) -> tuple[list[str], list[Edge]]:
     """
     Return a cohort's base and its members, and the edges between them; raises as `Cohorts.one`.
 
@@ -89,7 +93,7 @@ def cohort(views: Views, name: str, types: Sequence[RelationType], limit: int = 
     return _between(views, [*found.base, *found.members], types)
 
 
-def everything(views: Views, types: Sequence[RelationType], limit: int = LIMIT) -> tuple[list[str], list[Edge]]:
+def everything(views: Views, types: Sequence[RelationType], limit: int | None = LIMIT) -> tuple[list[str], list[Edge]]:
     """Return every snapshot and every edge; raises `Invalid` where there are more snapshots than the limit."""
     (count,) = views.index.one("SELECT count(*) FROM snapshots")
     _check(count, limit, "name an ID with --depth, or take --best or --cohort")
@@ -168,9 +172,9 @@ def _between(views: Views, oids: Iterable[str], types: Sequence[RelationType]) -
     return list(nodes), [edge for edge in found if edge.target in nodes]
 
 
-def _check(count: int, limit: int, instead: str) -> None:
-    if limit and count > limit:
-        raise Invalid(f"{count:,} snapshots are more than the {limit:,} that are drawn; {instead}, or say --limit 0")
+def _check(count: int, limit: int | None, instead: str) -> None:
+    if limit is not None and count > limit:
+        raise Invalid(f"{count:,} snapshots are more than the {limit:,} that are drawn; {instead}, or say --limit -1")
 
 
 def _in_order(views: Views, oids: Collection[str]) -> list[str]:

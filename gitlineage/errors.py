@@ -47,14 +47,18 @@ class NotFound(LineageError, KeyError):
         kind: what was looked for, e.g. ``"trial"`` or ``"cohort"``.
         name: the text that was given.
         nearest: names that come close, best first.
+        unrecorded: whether it names a commit that only git knows.
     """
 
-    def __init__(self, kind: str, name: str, nearest: Sequence[str] = ()) -> None:
+    def __init__(self, kind: str, name: str, nearest: Sequence[str] = (), *, unrecorded: bool = False) -> None:
         self.kind = kind
         self.name = name
         self.nearest = tuple(nearest)
+        self.unrecorded = unrecorded
         listing = "gitlineage cohort list" if kind == "cohort" else "gitlineage log"
         hint = f"; nearest: {', '.join(self.nearest)}" if self.nearest else f"; `{listing}` lists what there is"
+        if unrecorded:
+            hint = f"; it is a commit that is not recorded, so `gitlineage record {name} --status STATUS` comes first"
         super().__init__(f"no {kind} {name!r} in this store{hint}")
 
     def __str__(self) -> str:

@@ -165,7 +165,7 @@ def _is_set(views: Views, oid: str, field: str) -> bool:
 def _artifact(views: Views, name: Id) -> str:
     oid = resolve(views, name)
     if views.index.one("SELECT 1 FROM snapshots WHERE oid = ?", oid) is None:
-        raise NotFound("artifact", str(getattr(name, "exp_id", name)))
+        raise NotFound("artifact", str(getattr(name, "exp_id", name)), unrecorded=True)
     return oid
 
 

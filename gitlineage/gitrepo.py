@@ -6,6 +6,7 @@ Nothing here knows of lineage.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -46,7 +47,8 @@ _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.
 _COMMITS = 64
 """Commits that were read last and stay parsed."""
 
-_SHORTEST = 4
+_TOLD = 10
+_PREFIX = re.compile(r"[0-9a-f]{4,40}")
 """Signs that git takes for the beginning of an oid at the least."""
 
 
@@ -339,16 +341,21 @@ class GitRepo(Refs):
         Return the commit that a revision names as git reads it, or ``None``.
 
         Raises:
-            Ambiguous: it is the beginning of several oids.
+            Ambiguous: it is, or starts from, the beginning of several commits' oids; the error names those commits.
         """
         try:
             return str(self._repo.revparse_single(rev).peel(pygit2.Commit).id)
         except pygit2.InvalidSpecError:
             return None
         except ValueError as error:
-            if "ambiguous" in str(error).lower() and len(rev) >= _SHORTEST:
-                raise Ambiguous(rev, ["a longer prefix of the oid"]) from error
-            return None
+            begins = _PREFIX.match(rev.lower())
+            if "ambiguous" not in str(error).lower() or begins is None:
+                return None
+            rest = rev[begins.end() :]
+            meant = [oid + rest for oid in self.commits_beginning(begins[0])]
+            if len(meant) > 1:
+                raise Ambiguous(rev, meant[:_TOLD]) from error
+            return self.resolve(meant[0]) if meant else None
         except (KeyError, pygit2.GitError):
             return None
 

@@ -12,7 +12,7 @@ from gitlineage.errors import GitFailed
 from gitlineage.gitformats import NO_OID
 from gitlineage.journal import PREFIX
 from gitlineage.message import flattened, subject
-from gitlineage.render.text import one_line
+from gitlineage.render.text import counted, one_line
 from gitlineage.store import LineageStore
 from gitlineage.trial import Trial
 
@@ -61,7 +61,7 @@ def post_rewrite(store: LineageStore, how: str, lines: Iterable[str]) -> str:
         with store.batch(None if len(links) == 1 else f"Link {len(links)} rewritten commits"):
             for old, new in links:
                 store.link_rewrite(new, old, how)
-        many = "1 commit" if len(links) == 1 else f"{len(links)} commits"
+        many = counted(len(links), "commit")
         return f"linked {many} to the trials on what they were before; `gitlineage show HEAD` names them"
     if how == "amend" and len(pairs) == 1 and not store.repo.is_replaying():
         return _announce(store, pairs[0][1])
@@ -90,7 +90,7 @@ def post_merge(store: LineageStore, before: str | None) -> str:
     found.sort(key=lambda view: view.order)
     named = [f"{view.label} {view.trial.status.value if view.trial.status else 'pending'}" for view in found[:_NAMED]]
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    many = "1 trial" if len(found) == 1 else f"{len(found)} trials"
+    many = counted(len(found), "trial")
     return one_line(f"{many} came with this merge: {', '.join(named)}{more}")
 
 

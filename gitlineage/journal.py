@@ -57,6 +57,9 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
     oid: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"skipped a malformed line in the note of {self.writer} on {self.oid[:12]}: {self.reason}"
+
 
 class Journal:
     """The writers' refs of one repository."""

@@ -114,7 +114,7 @@ def _recorded(views: Views, end: str, name: Id, kind: RelationType) -> str:
     if views.index.one("SELECT 1 FROM snapshots WHERE oid = ?", oid) is not None:
         return oid
     if views.index.one("SELECT 1 FROM forges WHERE oid = ?", oid) is None:
-        raise NotFound(end, str(getattr(name, "oid", name)))
+        raise NotFound(end, str(getattr(name, "oid", name)), unrecorded=True)
     if (end, kind) != ("target", RelationType.FORGED_FROM):
         raise Invalid(f"{oid[:12]} is a forge attempt: it can only be the target of {RelationType.FORGED_FROM}")
     return oid

@@ -152,9 +152,15 @@ class Relations(Ledger):
         return self.get_descendants(id, [RelationType.DEPENDS_ON], depth)
 
     @reading
-    def get_path(self, start_id: Id, end_id: Id, relationship_type: str | None = None) -> list[CommitOid] | None:
-        """Return the shortest path from an ancestor to a descendant, ``None`` where there is none (semantics 28)."""
-        types = relation_types(None if relationship_type is None else [relationship_type])
+    def get_path(
+        self, start_id: Id, end_id: Id, relationship_type: str | Sequence[str] | None = None
+    ) -> list[CommitOid] | None:
+        """
+        Return the shortest path from an ancestor to a descendant, ``None`` where there is none (semantics 28).
+
+        It goes over relations of one type, of several, or over derivations where none is named.
+        """
+        types = relation_types([relationship_type] if isinstance(relationship_type, str) else relationship_type)
         start, end = resolve(self._views, start_id), resolve(self._views, end_id)
         found = kinship.path(self._views, start, end, types)
         return None if found is None else [CommitOid(oid) for oid in found]
@@ -186,7 +192,7 @@ class Relations(Ledger):
         *,
         depth: int | None = 3,
         relationship_types: Sequence[str] | None = None,
-        limit: int = LIMIT,
+        limit: int | None = LIMIT,
         proposed: Iterable[Relationship] = (),
     ) -> "Diagram":
         """
@@ -198,7 +204,7 @@ class Relations(Ledger):
                 base; or ``all``.
             depth: how many steps up and down ``around`` goes; -1 for all.
             relationship_types: which edges to show; by default all types, git parents included.
-            limit: the most snapshots; 0 for any number.
+            limit: the most snapshots; ``None`` for any number.
             proposed: inferred relations, which are drawn dashed between the snapshots that are shown.
 
         Raises:
@@ -232,7 +238,7 @@ class Relations(Ledger):
         *,
         part: Part = "around",
         relationship_types: Sequence[str] | None = None,
-        limit: int = LIMIT,
+        limit: int | None = LIMIT,
         proposed: Iterable[Relationship] = (),
     ) -> str:
         """

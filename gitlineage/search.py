@@ -21,7 +21,9 @@ _STALE = "SELECT DISTINCT t.id FROM changed c JOIN trials t ON t.snapshot = c.sn
 """Trials that were searchable before something changed on their snapshots."""
 
 
-def search(views: Views, text: str, limit: int = 20, advance: Callable[[int], None] | None = None) -> list[TrialView]:
+def search(
+    views: Views, text: str, limit: int | None = 20, advance: Callable[[int], None] | None = None
+) -> list[TrialView]:
     """
     Return the trials whose texts hold all words of a text, the most telling first.
 
@@ -30,22 +32,22 @@ def search(views: Views, text: str, limit: int = 20, advance: Callable[[int], No
     Args:
         views: the store.
         text: the words.
-        limit: how many trials at the most.
+        limit: how many trials at the most; ``None`` for all.
         advance: called with the number of trials that were made searchable since the last call.
 
     Raises:
         ValueError: a negative limit.
     """
-    if limit < 0:
+    if limit is not None and limit < 0:
         raise ValueError(f"a count is 0 or more, not {limit}")
     words = [_quoted(word) for word in flattened(text).split()]
     _update(views.index, advance)
-    if not words or not limit:
+    if not words or limit == 0:
         return []
     rows = views.index.rows(
         "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY bm25(texts, 1, 1, 2, 1), rowid DESC LIMIT ?",
         " ".join(words),
-        limit,
+        -1 if limit is None else limit,
     )
     return views.by_number(number for (number,) in rows)
 

@@ -371,13 +371,13 @@ class LineageStore(Catalogues, Histories, Sharing):
         return [view for view in listing(cohort=found.name) if view.oid in found.members][:limit]
 
     @reading
-    def search(self, text: str, limit: int = 20) -> list[TrialView]:
+    def search(self, text: str, limit: int | None = 20) -> list[TrialView]:
         """
         Return the trials whose exp id, specialist, hypothesis and notes hold all words of a text, best match first.
 
         Args:
             text: the words; one that ends in ``*`` stands for all that begin so.
-            limit: how many trials at the most.
+            limit: how many trials at the most; ``None`` for all.
 
         Raises:
             ValueError: a negative limit.

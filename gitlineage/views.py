@@ -187,18 +187,22 @@ class Views:
                 return row[0]
         return None
 
-    def kept(self, limit: int) -> list[TrialView]:
-        """Return kept trials, the best first, ties in recording order, those without a score last (semantics 45)."""
+    def kept(self, limit: int | None) -> list[TrialView]:
+        """
+        Return kept trials, the best first, ties in recording order, those without a score last (semantics 45).
+
+        As many as the limit says, or all where it is ``None``.
+        """
         return self.by_number(number for (number,) in self._kept("t.id", limit))
 
-    def kept_rows(self, limit: int) -> list[Trial]:
+    def kept_rows(self, limit: int | None) -> list[Trial]:
         """Return the rows of kept trials, in the order of `kept`."""
         return [read_row(row) for (row,) in self._kept("t.row", limit)]
 
-    def _kept(self, column: str, limit: int) -> list[Any]:
-        scored = self.index.rows(f"SELECT {column} FROM trials t {_KEPT.format('NOT')}", limit)
-        rest = limit - len(scored)
-        return scored + (self.index.rows(f"SELECT {column} FROM trials t {_KEPT.format('')}", rest) if rest > 0 else [])
+    def _kept(self, column: str, limit: int | None) -> list[Any]:
+        scored = self.index.rows(f"SELECT {column} FROM trials t {_KEPT.format('NOT')}", -1 if limit is None else limit)
+        rest = -1 if limit is None else limit - len(scored)
+        return scored + (self.index.rows(f"SELECT {column} FROM trials t {_KEPT.format('')}", rest) if rest else [])
 
     def trial(self, name: str) -> TrialView:
         """

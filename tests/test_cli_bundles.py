@@ -99,14 +99,14 @@ class TestOneIdOfTwoWriters:
     def test_archived_and_bundled_they_are_still_two(self, pair: tuple[Shell, Shell], tmp_path: Path) -> None:
         """Neither folding a writer's ref nor carrying it in a file changes a label."""
         alice, _ = pair
-        log = alice("log", "-n", "0", "--json")
+        log = alice("log", "-n", "-1", "--json")
         assert alice("consolidate", "bob") == "archived 1 writer (bob) in archive-alice\n"
-        assert alice("log", "-n", "0", "--json") == log
+        assert alice("log", "-n", "-1", "--json") == log
         alice("bundle", tmp_path / "f")
         other = Shell(tmp_path / "other")
         other.folder.mkdir()
         assert other.run("unbundle", tmp_path / "f").exit_code == 0
-        assert other("log", "-n", "0", "--json") == log
+        assert other("log", "-n", "-1", "--json") == log
 
 
 class TestBundle:
@@ -125,7 +125,7 @@ class TestBundle:
             "alice  new",
             "rules in force: ranked by loss, lower is better (new with this bundle)",
         ]
-        for words in (["log"], ["prompt", "bold"], ["leaderboard"], ["cohort", "show", "ideas"]):
+        for words in (["log"], ["prompt", "bold", "--timestamp", "now"], ["leaderboard"], ["cohort", "show", "ideas"]):
             assert other(*words) == shell(*words)
         assert other("unbundle", file).splitlines() == [
             f"took in {file}: 0 trials, 0 snapshots new",
@@ -172,6 +172,18 @@ class TestBundle:
         (tmp_path / "cut").write_bytes((tmp_path / "f").read_bytes()[:-30])
         assert "nothing was taken" in shell.fails(1, "unbundle", tmp_path / "cut")
 
+    @pytest.mark.parametrize("name", ["none", "text", "cut", "folder"])
+    def test_a_bad_file_makes_no_repository(self, folder: Path, tmp_path: Path, name: str) -> None:
+        """A plain folder is as it was after a bundle that is missing, none, damaged or a folder."""
+        campaign(folder)("bundle", tmp_path / "whole")
+        (tmp_path / "text").write_text("x")
+        (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:-30])
+        (tmp_path / "folder").mkdir()
+        shell = Shell(tmp_path / "plain")
+        shell.folder.mkdir()
+        shell.fails(1, "unbundle", tmp_path / name)
+        assert list(shell.folder.iterdir()) == []
+
 
 class TestConsolidate:
     """Folding by name, by age, and on a remote."""
@@ -204,4 +216,4 @@ class TestConsolidate:
         assert "own writer" in shell.fails(1, "consolidate", "alice")
         assert "nobody" in shell.fails(1, "consolidate", "nobody")
         shell.fails(2, "consolidate", "bob", "--idle", "3")
-        assert "archive" in shell.fails(1, "init", "--writer", "archive-1")
+        assert "archive" in shell.fails(2, "init", "--writer", "archive-1")

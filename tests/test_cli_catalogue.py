@@ -1,5 +1,6 @@
 """The commands on the catalogue."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ def test_entries(shell: Shell) -> None:
     (used,) = shell.objects("entry", "touch", "001")
     assert used["usage_count"] == 1
     assert "lexer" in shell("entry", "list")
+    shell("entry", "set", "002", "status=draft")
+    shell("entry", "set", "003", "status=retired")
+    for words in (["draft,retired"], ["draft", "--status", "retired"]):
+        found = {each["artifact"] for each in shell.objects("entry", "list", "--status", *words)}
+        assert found == {"002", "003"}
 
 
 def test_forges(shell: Shell) -> None:
@@ -33,6 +39,13 @@ def test_forges(shell: Shell) -> None:
     (entry,) = shell.objects("forge", "record", "003", "a lexer", "--template", "001", "--by", "F")
     assert (entry["forged_by"], entry["forged_from"]) == ("F", "a lexer")
     assert "contract" in shell("forge", "attempts", "parse dates")
+
+
+def test_the_forger_is_who_commits(folder: Path) -> None:
+    """Without --by, who forged is who the environment says, as for everything else that is recorded."""
+    shell = Shell(campaign(folder).folder, GIT_AUTHOR_NAME="Forge Master", GIT_AUTHOR_EMAIL="f@example.org")
+    (entry,) = shell.objects("forge", "record", "003", "a lexer")
+    assert entry["forged_by"] == "Forge Master"
 
 
 def test_impact(shell: Shell) -> None:
@@ -49,18 +62,26 @@ def test_impact(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["entry", "set", "001", "color=red"], 1, "'color' is no field"),
+        (["entry", "set", "001", "color=red"], 2, "'color' is no field"),
         (["entry", "set", "001", "name"], 2, "NAME=VALUE"),
-        (["entry", "set", "001", "status=old"], 1, "no catalogue entry"),
+        (["entry", "set", "001", "status=old"], 2, "no catalogue entry"),
         (["entry", "list", "--status", "old"], 2, "none of active"),
         (["entry", "show", "nope"], 1, "no snapshot or trial 'nope'"),
-        (["forge", "attempt", "x", "--phase", "dream"], 1, "'dream' is no forge phase"),
+        (["forge", "attempt", "x", "--phase", "dream"], 2, "'dream' is no forge phase"),
         (["forge", "attempt", "x", "--phase", "{"], 2, "no JSON object"),
         (["forge", "attempt", "x", "--phase", "contract=maybe"], 2, "ok or failed"),
-        (["forge", "similar", "x", "--threshold", "2"], 1, "from 0 to 1"),
+        (["forge", "similar", "x", "--threshold", "2"], 2, "less than or equal to 1"),
+        (["forge", "attempt", "x", "--phase", '{"phase_name": "dream"}'], 2, "'dream' is no forge phase"),
+        (["entry", "list", "--status", "active,old"], 2, "'old' is none of active"),
         (["impact", "nope"], 1, "'nope'"),
+        (
+            ["entry", "set", "HEAD", "name=x"],
+            1,
+            "so `gitlineage record HEAD --status STATUS` comes first",
+        ),
     ],
 )
-def test_bad_calls(shell: Shell, words: list[str], code: int, said: str) -> None:
+def test_bad_calls(shell: Shell, git: Callable[..., str], words: list[str], code: int, said: str) -> None:
     """What is wrong is said in one line."""
+    git("commit", "--quiet", "--allow-empty", "-m", "by hand")
     assert said in shell.fails(code, *words)

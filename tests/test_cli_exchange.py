@@ -23,6 +23,13 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+def test_one_trial_is_no_trials(folder: Path, table: Path) -> None:
+    """A single row is told in the singular."""
+    table.write_text("".join(TABLE.splitlines(keepends=True)[:2]))
+    folder.mkdir()
+    assert Shell(folder)("import", "tsv", table).startswith("imported 1 trial\n")
+
+
 def test_in_and_out_byte_for_byte(folder: Path, table: Path, tmp_path: Path) -> None:
     """Import makes the repository, adds nothing the second time, and export gives the file back."""
     folder.mkdir()
@@ -37,6 +44,8 @@ def test_in_and_out_byte_for_byte(folder: Path, table: Path, tmp_path: Path) -> 
     assert shell("export", "tsv", "-") == TABLE
     shell("export", "tsv", tmp_path / "out.tsv")
     assert (tmp_path / "out.tsv").read_text() == TABLE
+    out = str(tmp_path / "again.tsv")
+    assert shell.objects("export", "tsv", out) == [{"file": out, "size": len(TABLE)}]
     assert [each["id"] for each in shell.objects("log", "--dangling")] == ["002"]
     assert shell.objects("log", "--dangling")[0]["dangling"] == "777"
 
@@ -152,6 +161,7 @@ def test_reindex(folder: Path) -> None:
     shell = campaign(folder)
     before = shell("log", "--json")
     assert shell("reindex") == "indexed 5 trials\n"
+    assert shell.objects("reindex") == [{"trials": 5}]
     index = folder / ".git" / "lineage" / "index.sqlite3"
     index.write_bytes(b"this is no database" * 100)
     result = shell.run("log", "--json")
@@ -172,6 +182,7 @@ def test_reindex(folder: Path) -> None:
         (1, ["import", "openrange", "/dev"], "no OpenRange snapshot in /dev:"),
         (1, ["export", "openrange", "/dev/null/x"], "cannot write to /dev/null/x: Not a directory"),
         (1, ["export", "openrange", "x", "--generation", "3"], "no snapshot of generation 3 to export"),
+        (2, ["export", "tsv", "-", "--json"], "standard output"),
         (2, ["export", "openrange", "x", "--generation", "4"], "--generation"),
         (2, ["import", "openrange"], "missing argument 'DIR'"),
         (2, ["import", "tsv"], "missing argument 'FILE'"),

@@ -141,9 +141,9 @@ def test_all_and_its_limit(diamond: LineageStore) -> None:
     assert nodes(shown) == ["a", "b", "c", "d", "e", "alone"]
     assert len(shown.edges) == 5 and not any(node.root for node in shown.nodes)
     for part, name in (("all", None), ("around", "d"), ("line", "e")):
-        with pytest.raises(Invalid, match=r"more than the 3 that are drawn; .*--limit 0"):
+        with pytest.raises(Invalid, match=r"more than the 3 that are drawn; .*--limit -1"):
             diamond.lineage_diagram(name, part, limit=3)
-        assert diamond.lineage_diagram(name, part, limit=0).nodes
+        assert diamond.lineage_diagram(name, part, limit=None).nodes
 
 
 def test_cohorts_are_groups(store: LineageStore) -> None:
@@ -317,14 +317,15 @@ def test_a_hostile_store(folder: Path) -> None:
         (2, ["003", "--all"], "name one snapshot"),
         (2, ["--best", "--cohort", "ideas"], "name one snapshot"),
         (2, ["003", "--format", "png"], "'png' is none of mermaid, dot, svg, json"),
-        (2, ["003", "--relations", "nope"], "'nope' is no type of relation"),
-        (2, ["003", "--relations", ""], "'' is no type of relation"),
+        (2, ["003", "--relations", "nope"], "'nope' is none of successor_to"),
+        (2, ["003", "--relations", ""], "'' is none of successor_to"),
         (2, ["003", "--depth", "-2"], "greater than or equal to -1"),
         (2, ["--all", "--depth", "2"], "--depth"),
         (2, ["003", "--json", "--format", "dot"], "excludes --json"),
-        (2, ["003", "--limit", "-1"], "greater than or equal to 0"),
+        (2, ["003", "--limit", "-2"], "greater than or equal to -1"),
         (1, ["nope"], "'nope'"),
         (1, ["--cohort", "nope"], "no cohort 'nope'"),
+        (1, ["--all", "--limit", "0"], "5 snapshots are more than the 0"),
         (1, ["--all", "--limit", "2"], "5 snapshots are more than the 2"),
         (1, ["003", "-o", "/nowhere/x.svg"], "cannot write /nowhere/x.svg"),
     ],

@@ -96,9 +96,9 @@ class TestEvents:
         assert shell.objects("events", "--writer", "bob") == []
         assert {each["event_type"] for each in shell.objects("events", "--type", "task,cohort")} == {"task", "cohort"}
         assert shell.objects("events", "--since", "8")[0]["clock"] == 8
-        said = shell.fails(1, "events", "--type", "nothing")
+        said = shell.fails(2, "events", "--type", "trial,nothing")
         assert all(kind in said for kind in EVENT_TYPES)
-        shell.fails(1, "events", "--since", "yesterday")
+        shell.fails(2, "events", "--since", "yesterday")
 
     def test_a_line_that_is_no_event(self, shell: Shell, git: Callable[..., str]) -> None:
         """It is skipped with a warning on standard error."""
@@ -106,7 +106,9 @@ class TestEvents:
         git("notes", "--ref", "lineage/mallory", "add", "-m", '{"type": "hologram", "clock": 3}', oid)
         result = shell.run("events", "--json")
         assert result.exit_code == 0
-        assert "warning: skipped a line in the note of mallory" in result.stderr
+        assert "warning: skipped a malformed line in the note of mallory on" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert shell.run("reindex").stderr == result.stderr
         assert "hologram" in result.stderr
         assert all(json.loads(line) for line in result.stdout.splitlines())
 

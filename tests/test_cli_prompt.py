@@ -27,6 +27,15 @@ def test_leaderboard(shell: Shell) -> None:
     assert [line.split()[:2] for line in shell("leaderboard").splitlines()] == [["1", "003"], ["2", "001"]]
     assert [(each["rank"], each["id"]) for each in shell.objects("leaderboard", "-k", "1")] == [(1, "003")]
     assert shell("leaderboard", "-k", "0") == ""
+    assert shell("leaderboard", "-k", "-1") == shell("leaderboard")
+
+
+def test_an_earlier_leaderboard_is_scored_by_the_task_of_then(shell: Shell) -> None:
+    """What was ranked by one column is shown with that column's scores, though the task has another one now."""
+    before, lines = shell.objects("leaderboard"), shell("leaderboard")
+    shell("init", "--metric", "accuracy", "--higher-is-better")
+    assert shell.objects("leaderboard", "--at", "004") == before
+    assert shell("leaderboard", "--at", "004") == lines
 
 
 class TestPrompt:
@@ -46,6 +55,19 @@ class TestPrompt:
         assert shown["rendered_prompt"] == shell("prompt", "bold", "--timestamp", "t")
         assert shown["current_best"]["exp_id"] == "003"
         assert [each["exp_id"] for each in shown["chain_to_best"]] == ["000", "001", "003"]
+
+    def test_its_trials_are_as_everywhere(self, shell: Shell) -> None:
+        """Each has the status, score and row that log has; an empty store has no best."""
+        (shown,) = shell.objects("prompt", "bold", "--timestamp", "t")
+        known = {each["exp_id"]: each for each in shell.objects("log")}
+        names = ("chain_to_best", "top_k_leaderboard", "recent_n_activity", "last_m_with_full_hypothesis")
+        for trial in (shown["current_best"], *(each for name in names for each in shown[name])):
+            assert trial == {key: known[trial["exp_id"]][key] for key in ("exp_id", "status", "score", "row")}
+        shell("init", "--metric", "accuracy", "--higher-is-better")
+        assert shell.objects("prompt", "bold", "--at", "004")[0]["current_best"] == shown["current_best"]
+        empty = Shell(shell.folder.with_name("empty"))
+        empty("init")
+        assert empty.objects("prompt", "bold")[0]["current_best"] is None
 
     def test_the_time_is_now(self, folder: Path, shell: Shell) -> None:
         """Without --timestamp the clock is asked, or SOURCE_DATE_EPOCH."""
@@ -78,6 +100,7 @@ def test_board(shell: Shell, tmp_path: Path) -> None:
         "best.json",
     ]
     assert all(Path(name).is_file() for name in printed)
+    assert shell.objects("board", tmp_path / "board") == [{"files": printed}]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +110,7 @@ def test_board(shell: Shell, tmp_path: Path) -> None:
         (1, ["prompt", "x", "--at", "2026-13-01"], "'2026-13-01'"),
         (1, ["board", "/proc/nothing"], "cannot write the board"),
         (2, ["best", "--eligible", "all"], "none of kept"),
-        (2, ["leaderboard", "-k", "-1"], "greater than or equal to 0"),
+        (2, ["leaderboard", "-k", "-2"], "greater than or equal to -1"),
         (2, ["prompt", "x", "--recent", "many"], "integer"),
         (2, ["prompt"], "missing argument 'SPECIALIST'"),
     ],

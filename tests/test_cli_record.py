@@ -41,6 +41,20 @@ class TestInit:
         assert "acc, higher is better, shown as a" in said
         assert "acc, lower is better, shown as a" in shell("init", "--lower-is-better")
 
+    def test_as_an_object(self, shell: Shell) -> None:
+        """--json says the same."""
+        (first,) = shell.objects("init", "--writer", "ada", "--metric", "acc", "--id-prefix", "a-")
+        assert first["task"]["score_field"] == "acc"
+        assert {**first, "task": None} == {
+            "folder": str(shell.folder),
+            "made": True,
+            "writer": "ada",
+            "id_prefix": "a-",
+            "task": None,
+            "remote": None,
+        }
+        assert shell.objects("init") == [{**first, "made": False}]
+
     def test_makes_up_a_writer_once(self, shell: Shell) -> None:
         """Without --writer a name is made and kept."""
         first = shell("init").splitlines()[1]
@@ -233,13 +247,16 @@ class TestRecord:
     [
         (1, ["commit", "--parents", "nope", "-m", "x"], "'nope'"),
         (1, ["commit", "--exp-id", "000", "-m", "x"], "is taken"),
-        (1, ["commit", "--exp-id", "a\x1b[2J"], "control characters"),
-        (1, ["commit", "--parents", "000", "--role", "000=boss"], "must be one of"),
+        (2, ["commit", "--exp-id", "a\x1b[2J"], "control characters"),
+        (2, ["commit", "--parents", "000", "--role", "000=boss"], "none of base, mate"),
         (1, ["commit", "--from", "nothing-there"], "neither a folder"),
         (1, ["commit", "--parents", "003", "--cohort", "ideas"], "was opened on"),
         (1, ["record", "nope", "--status", "keep"], "'nope'"),
         (1, ["record", "000"], "--status"),
-        (1, ["init", "--writer", "a b"], "cannot name a writer"),
+        (2, ["commit", "--field", "status=great"], "must be one of keep"),
+        (2, ["init", "--writer", "a b"], "cannot name a writer"),
+        (2, ["init", "--metric", ""], "it needs a name"),
+        (2, ["init", "--id-prefix", "a b"], "must not hold blanks"),
         (2, ["commit", "--status", "great"], "none of keep"),
         (2, ["commit", "--metric", "abc"], "finite number"),
         (2, ["commit", "--metric", "nan"], "finite number"),

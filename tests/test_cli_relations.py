@@ -5,6 +5,15 @@ from pathlib import Path
 import pytest
 from command_line import Shell, campaign
 
+WITH_TYPES = [
+    ["ancestors", "001", "--relations"],
+    ["descendants", "001", "--relations"],
+    ["common-ancestor", "001", "002", "--relations"],
+    ["relations", "--type"],
+    ["path", "000", "004", "--type"],
+]
+"""Calls whose next word is types of relations."""
+
 
 @pytest.fixture
 def shell(folder: Path) -> Shell:
@@ -43,6 +52,17 @@ def test_walks_over_relations(shell: Shell) -> None:
     assert "no path leads from 004 to 000" in shell.fails(1, "path", "004", "000")
 
 
+@pytest.mark.parametrize("words", [["tested_by,depends_on"], ["tested_by", "--type", "depends_on"]])
+def test_several_types(shell: Shell, words: list[str]) -> None:
+    """Lists and paths take several types, with commas between them or one at a time."""
+    shell("relate", "002", "depends_on", "001")
+    shell("relate", "004", "tested_by", "002")
+    shell("relate", "003", "implements", "001")
+    found = shell.objects("relations", "--type", *words)
+    assert [(each["source"], each["target"]) for each in found] == [("002", "001"), ("004", "002")]
+    assert [each["id"] for each in shell.objects("path", "001", "004", "--type", *words)] == ["001", "002", "004"]
+
+
 def test_a_history_takes_any_context(shell: Shell) -> None:
     """What a relation calls metrics may be something else; the step is told without any."""
     shell("relate", "002", "successor_to", "000", "--context", "metrics=fast", "--context", "evolution_type=speed")
@@ -76,7 +96,7 @@ def test_evolution(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["relate", "001", "likes", "000"], 1, "'likes' is no type of relation"),
+        (["relate", "001", "likes", "000"], 2, "'likes' is none of successor_to"),
         (["relate", "nope", "depends_on", "000"], 1, "no source 'nope'"),
         (["relate", "000", "depends_on", "nope"], 1, "no target 'nope'"),
         (["relate", "000", "depends_on", "000"], 1, "related to itself"),
@@ -85,7 +105,9 @@ def test_evolution(shell: Shell) -> None:
         (["relate", "001", "depends_on", "000", "--reason", "x"], 2, "--reason goes with --end"),
         (["relate", "001", "depends_on", "000", "--context", "x"], 2, "NAME=VALUE"),
         (["evolve", "000", "001", "--metric", "ms=fast"], 2, "no finite number"),
-        (["ancestors", "001", "--relations", "likes"], 1, "'likes' is no type"),
+        *(([*words, "likes"], 2, "'likes' is none of successor_to") for words in WITH_TYPES),
+        *(([*words, "depends_on,likes"], 2, "'likes' is none of successor_to") for words in WITH_TYPES),
+        *(([*words, ""], 2, "'' is none of successor_to") for words in WITH_TYPES),
     ],
 )
 def test_bad_calls(shell: Shell, words: list[str], code: int, said: str) -> None:

@@ -67,7 +67,7 @@ def test_clone_tells_what_came(alice: Shell, remote: Path, tmp_path: Path) -> No
     assert "pulled 5 trials and 5 snapshots in 1 ref (origin)" in shown
     clone = Shell(tmp_path / "here" / "remote")
     assert clone("log") == alice("log")
-    assert len(clone.objects("status")) == 1
+    assert len(clone.objects("status")) == 2
     (came,) = Shell(tmp_path / "here").objects("clone", str(remote), "again")
     assert came["trials"] == 5
 
@@ -83,14 +83,32 @@ def test_status(alice: Shell, bob: Shell) -> None:
     ]
     alice.commit("--parents", "003", "-m", "more", "--metric", "1.0")
     assert alice("status").splitlines()[-2:] == [
-        "alice  push  ahead  +1 trials  +1 snapshots",
+        "alice  push  ahead  +1 trial  +1 snapshot",
         "1 trial and 1 snapshot not pushed yet (as last seen)",
     ]
 
 
 def test_status_without_a_remote(tmp_path: Path) -> None:
     """It says how to add one, and is no error."""
-    assert "git remote add" in campaign(tmp_path / "alone")("status")
+    shell = campaign(tmp_path / "alone")
+    assert "git remote add" in shell("status")
+    (clone,) = shell.objects("status")
+    assert (clone["writer"], clone["trials"], clone["remote"]) == ("alice", 5, None)
+    assert clone["task"]["score_field"] == "loss"
+
+
+def test_status_of_a_ref_that_the_remote_contradicts(alice: Shell, bob: Shell, git: Git) -> None:
+    """Where the own ref was set back, nothing is said to be pushed, and the exit code is that of a refusal."""
+    alice.commit("--parents", "003", "-m", "more", "--metric", "1.0")
+    alice("push")
+    assert [each["state"] for each in alice.objects("status")[1:]] == ["up to date"]
+    git("update-ref", "refs/notes/lineage/alice", "refs/notes/lineage/alice~2", cwd=alice.folder)
+    alice.commit("--parents", "003", "-m", "another", "--metric", "1.0")
+    result = alice.run("status")
+    assert result.exit_code == 1
+    assert "alice  push  refused" in result.stdout
+    assert result.stdout.splitlines()[-1] == "1 ref refused (as last seen)"
+    assert alice.run("status", "--json").exit_code == 1
 
 
 def test_a_refusal_ends_with_one(alice: Shell, bob: Shell, remote: Path, git: Git) -> None:

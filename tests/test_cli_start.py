@@ -15,7 +15,8 @@ from typer.core import TyperArgument, TyperOption
 from gitlineage.cli.parameters import Argument, Option
 
 LOADED = "import sys; from gitlineage.cli import main\ntry: main()\nexcept SystemExit: print(*sorted(sys.modules))"
-VALUES = [None, "", "x", "0", "7", "007", "-1", "-2", " 3 ", "3.0", "1_0", "٣", "9" * 10, "日本", "\udcff"]
+NUMBERS = ["0", "7", "007", "-1", "-2", "-0", "-007", "- 1", "3\n", " 3 ", "3.0", "1_0", "٣", "9" * 10]
+VALUES = [None, "", "x", *NUMBERS, "日本", "\udcff"]
 PARAMETERS = [
     pytest.param(command, parameter, id=f"{name} {parameter.opts[0]}")
     for name, command in every()
@@ -23,7 +24,9 @@ PARAMETERS = [
 ]
 
 
-@pytest.mark.parametrize("words", ["log -n 5", "best", "children 000", "-C . show best --json", "search baseline -n 3"])
+@pytest.mark.parametrize(
+    "words", ["log -n 5", "best", "children 000", "-C . show best --json", "search baseline -n 3", "log -n -1"]
+)
 def test_what_reading_loads(words: str, tmp_path: Path) -> None:
     """A reading command loads neither what only typer's conversion needs nor what only terminals and help do."""
     campaign(tmp_path)

@@ -10,7 +10,8 @@ import typer
 from command_line import PACKAGE, Shell, campaign, environment, on_terminal, process
 
 import gitlineage.cli.opening
-from gitlineage.cli import failing
+from gitlineage.cli import failing, output
+from gitlineage.cli.watching import Terminal
 from gitlineage.errors import StorageError
 
 START = """
@@ -29,6 +30,33 @@ finally:
 def shared(tmp_path_factory: pytest.TempPathFactory, blind_git: Path) -> Path:
     """A small campaign that tests only look at."""
     return campaign(tmp_path_factory.mktemp("campaign")).folder
+
+
+class Bar:
+    """A progress bar that only counts."""
+
+    def __init__(self, unit: str) -> None:
+        self.count = 0
+
+    def advance(self, doing: str, count: int, total: int = 0) -> None:
+        """Count."""
+        self.count += count
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_each_work_is_counted_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was indexed is not counted once more as recorded."""
+    bars: list[Bar] = []
+    monkeypatch.setattr(output, "Progress", lambda unit: bars.append(Bar(unit)) or bars[-1])
+    terminal = Terminal()
+    terminal.advance("indexing", 300)
+    terminal.advance("indexing", 200)
+    terminal.advance("recording", 100, 200)
+    terminal.advance("recording", 100, 200)
+    terminal.close()
+    assert [bar.count for bar in bars if bar.count] == [500, 200]
 
 
 class TestTerminal:
@@ -126,6 +154,35 @@ class TestEnvironment:
         """Any folder inside a repository will do."""
         (shared / "deep" / "down").mkdir(parents=True, exist_ok=True)
         assert process("log", folder=shared / "deep" / "down").stdout == process("log", folder=shared).stdout
+
+    @pytest.mark.parametrize(
+        ("words", "made"),
+        [
+            (["init", "inner"], "inner/.git"),
+            (["clone", ".", "copy"], "copy/.git"),
+            (["checkout", "000", "out"], "out/a.txt"),
+            (["export", "tsv", "table.tsv"], "table.tsv"),
+            (["bundle", "file.bundle"], "file.bundle"),
+            (["graph", "--all", "-o", "graph.mmd"], "graph.mmd"),
+            (["board", "board"], "board/LEADERBOARD.md"),
+        ],
+    )
+    def test_paths_are_relative_to_the_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], made: str
+    ) -> None:
+        """As with git's -C, whatever a command makes is made there, and the caller stays where it was."""
+        monkeypatch.chdir(tmp_path)
+        campaign(tmp_path / "store")
+        Shell(Path("store"))(*words)
+        assert (tmp_path / "store" / made).exists()
+        assert (Path.cwd(), [path.name for path in tmp_path.iterdir()]) == (tmp_path, ["store"])
+
+    def test_paths_are_read_from_the_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Files that are named are looked for there, too."""
+        monkeypatch.chdir(tmp_path)
+        assert Shell(Path("new"))("init").startswith("Made a git repository in")
+        (tmp_path / "new" / "table.tsv").write_text("exp_id\tstatus\tloss\n000\tbaseline\t2.0\n")
+        assert "imported 1 trial" in Shell(Path("new"))("import", "tsv", "table.tsv")
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         """Recording does not make folders out of a misspelt -C."""

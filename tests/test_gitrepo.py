@@ -405,15 +405,36 @@ def test_revisions_are_read_as_git_reads_them(repo, git, folder):
 
 
 def test_a_prefix_of_several_oids_is_ambiguous(repo):
-    """The beginning of many oids names none of them."""
+    """The beginning of several commits' oids names none of them; the error has them all."""
     found: dict[str, str] = {}
     for at in range(3000):
         oid = repo.write_commit(repo.empty_tree(), [], f"{at}\n", WHO, MOMENT)
         if oid[:4] in found:
             break
         found[oid[:4]] = oid
-    with pytest.raises(Ambiguous, match=oid[:4]):
-        repo.resolve(oid[:4])
+    for rest in ("", "^{commit}"):
+        with pytest.raises(Ambiguous, match=oid[:4]) as caught:
+            repo.resolve(oid[:4] + rest)
+        assert set(caught.value.candidates) == {each + rest for each in (found[oid[:4]], oid)}
+        assert all(repo.resolve(each) for each in caught.value.candidates)
+
+
+def test_a_prefix_of_one_commit_and_of_other_objects(repo):
+    """What begins one commit's oid and a file's names the commit, as for git; what begins files' only names nothing."""
+    commits = {
+        oid[:4]: oid for oid in (repo.write_commit(repo.empty_tree(), [], f"{at}\n", WHO, MOMENT) for at in range(300))
+    }
+    files: dict[str, str] = {}
+    both = twice = ""
+    for at in range(9000):
+        oid = repo.write_object("blob", f"{at}\n".encode())
+        both = oid[:4] if oid[:4] in commits and oid[:4] not in files else both
+        twice = oid[:4] if oid[:4] in files and oid[:4] not in commits else twice
+        files[oid[:4]] = oid
+        if both and twice:
+            break
+    assert repo.resolve(both) == commits[both]
+    assert repo.resolve(twice) is None
 
 
 # -- repositories ------------------------------------------------------------------------------------------

@@ -184,6 +184,6 @@ def test_on_the_command_line(folder: Path) -> None:
     assert "post-commit.user" in shell("hooks", "list", "post-commit")
     assert GitRepo(folder).config("lineage.writer"), "hooks do nothing without a writer"
     assert "yours is back" in shell("hooks", "remove")
-    assert "there is no hook 'x'" in shell.fails(1, "hooks", "list", "x")
+    assert "'x' is none of post-commit" in shell.fails(2, "hooks", "list", "x")
     assert "--force" in shell.fails(2, "hooks", "install", "--chain", "--force")
     assert "'x' is none of" in shell.fails(2, "hook", "x")

@@ -7,6 +7,7 @@ Layer 27.
 import gc
 import os
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -156,7 +157,7 @@ def program(
             "-C",
             metavar="PATH",
             callback=_check_readable,
-            help="Work in this repository; other paths stay relative to where you are.",
+            help="Work in this folder, as git -C does: all other paths are relative to it.",
         ),
     ] = None,
     version: Annotated[
@@ -164,7 +165,9 @@ def program(
     ] = False,
 ) -> None:
     """Note where to work; without a command, print the help."""
-    ctx.obj = Place(None if folder is None else Path(folder), os.environ)
+    ctx.obj = Place(None if folder is None else Path(folder).absolute(), os.environ)
+    if folder is not None and os.path.isdir(folder):  # `init` makes one that is missing
+        ctx.with_resource(chdir(folder))
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
         raise typer.Exit(2)

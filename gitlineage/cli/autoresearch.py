@@ -16,6 +16,7 @@ from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Invalid, LineageError, StorageError
 from gitlineage.loops import LoopOutcome, import_autoresearch
 from gitlineage.models import TrialView
+from gitlineage.render.text import counted
 from gitlineage.store import LineageStore
 from gitlineage.trial import FailureLabel
 
@@ -187,7 +188,7 @@ def _report(store: LineageStore, outcome: LoopOutcome, as_json: bool, *, first: 
             output.json_line(each)
     else:
         if first and outcome.known:
-            output.say(f"{outcome.known} trials known already")
+            output.say(f"{counted(outcome.known, 'trial')} known already")
         for view in views:
             output.say(_line(view, store))
     output.flush()
@@ -211,7 +212,7 @@ def _line(view: TrialView, store: LineageStore) -> str:
 def _print(outcome: LoopOutcome) -> None:
     known = f", {outcome.known} known already" if outcome.known else ""
     revised = f", {outcome.revised} with a new version" if outcome.revised else ""
-    output.say(f"imported {outcome.added} trials{known}{revised}")
+    output.say(f"imported {counted(outcome.added, 'trial')}{known}{revised}")
     output.say(output.clean(f"ranked by {listing.direction(outcome.task)}"))
     if outcome.assumed:
         output.note("no kept row shows the direction yet, so lower is better; `gitlineage init --higher-is-better`")

@@ -12,7 +12,9 @@ import typer
 from gitlineage import bundles, consolidation
 from gitlineage.cli import failing, layout, listing, options, output
 from gitlineage.cli.commands import command, commands
-from gitlineage.cli.opening import opened
+from gitlineage.cli.opening import opened, place
+from gitlineage.gitrepo import find_repository
+from gitlineage.render.text import counted
 
 app = commands()
 
@@ -96,8 +98,8 @@ def bundle(
     if as_json:
         output.json_line(made)
         return
-    refs = "1 ref" if len(made.refs) == 1 else f"{len(made.refs)} refs"
-    output.say(output.clean(f"wrote {made.file}: {_counted(made.trials, made.snapshots)}, {refs}, {made.size:,} bytes"))
+    what = ", ".join([_what(made.trials, made.snapshots), counted(len(made.refs), "ref"), counted(made.size, "byte")])
+    output.say(output.clean(f"wrote {made.file}: {what}"))
 
 
 @command(app, "unbundle", "gitlineage unbundle lineage.bundle")
@@ -111,12 +113,14 @@ def unbundle(
 
     Refs that are new or go on from what is here are taken; one that was rewritten is refused, with exit code 1.
     """
+    if find_repository(place(ctx).path) is None:
+        bundles.check(file)  # a file that is refused makes no repository
     with opened(ctx, create=True) as store:
         done = bundles.unbundle(store, file)
     if as_json:
         output.json_line(done)
     else:
-        output.say(output.clean(f"took in {done.file}: {_counted(done.trials, done.snapshots)} new"))
+        output.say(output.clean(f"took in {done.file}: {_what(done.trials, done.snapshots)} new"))
         layout.facts((output.clean(each.writer), each.outcome) for each in done.refs)
         news = ""
         if done.changed:
@@ -129,15 +133,12 @@ def unbundle(
         raise typer.Exit(failing.REFUSED)
 
 
-def _counted(trials: int, snapshots: int) -> str:
+def _what(trials: int, snapshots: int) -> str:
     """Return how many trials and snapshots."""
-    return (
-        f"{trials} {'trial' if trials == 1 else 'trials'}, {snapshots} {'snapshot' if snapshots == 1 else 'snapshots'}"
-    )
+    return f"{counted(trials, 'trial')}, {counted(snapshots, 'snapshot')}"
 
 
 def _named(writers: "list[str] | tuple[str, ...]") -> str:
     """Return how many writers and the first of their names."""
-    count = "1 writer" if len(writers) == 1 else f"{len(writers)} writers"
     more = f" and {len(writers) - _SHOWN} more" if len(writers) > _SHOWN else ""
-    return f"{count} ({output.clean(', '.join(writers[:_SHOWN]))}{more})"
+    return f"{counted(len(writers), 'writer')} ({output.clean(', '.join(writers[:_SHOWN]))}{more})"

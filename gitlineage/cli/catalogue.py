@@ -10,11 +10,21 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gitlineage.catalogue import PHASES, SET_BY_HAND, CatalogEntry, EntryStatus, ForgeRecord
+from gitlineage.catalogue import (
+    PHASES,
+    SET_BY_HAND,
+    CatalogEntry,
+    EntryStatus,
+    ForgePhase,
+    ForgeRecord,
+    checked_fields,
+    checked_phase,
+)
 from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
+from gitlineage.render.text import counted
 from gitlineage.similarity import ByMeaning, Similarity, by_words
 from gitlineage.store import LineageStore
 
@@ -69,6 +79,8 @@ def set_(
     said: dict[str, Any] = dict(options.pairs(fields, "FIELD=VALUE"))
     if "keywords" in said:
         said["keywords"] = said["keywords"].replace(",", " ").split()
+    with options.refused("FIELD=VALUE"):
+        checked_fields(said)
     with opened(ctx) as store:
         _print_entry(store, store.set_entry(name, actor=by, **said), as_json)
 
@@ -83,14 +95,20 @@ def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) ->
 @command(entries, "list", "gitlineage entry list --status active")
 def list_(
     ctx: typer.Context,
-    status: Annotated[str | None, typer.Option("--status", metavar="STATUS", help="Only of this status.")] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS,...",
+            callback=lambda values: options.some_of(values, list(EntryStatus)),
+            help=f"Only of these statuses: {', '.join(EntryStatus)}; repeatable.",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """List the artifacts that the catalogue describes"""
-    if status is not None and status not in list(EntryStatus):
-        raise typer.BadParameter(f"{status!r} is none of {', '.join(EntryStatus)}", param_hint="'--status'")
     with opened(ctx) as store:
-        _print_entries(store, store.entries(status), as_json)
+        _print_entries(store, [each for each in store.entries() if not status or each.status in status], as_json)
 
 
 @command(entries, "touch", "gitlineage entry touch 015")
@@ -121,7 +139,7 @@ def record(
 ) -> None:
     """Record who forged an artifact, and from what"""
     with opened(ctx) as store:
-        forger = by if by is not None else store.repo.identity().name
+        forger = by if by is not None else store.committer().name
         _print_entry(store, store.record_forge(name, intent, forger, template), as_json)
 
 
@@ -145,10 +163,10 @@ def attempt(
     as_json: options.Json = False,
 ) -> None:
     """Record an attempt to forge something"""
+    phases = [_phase(text) for text in phase or ()]
     with opened(ctx) as store:
-        made = store.record_forge_attempt(
-            intent, [_phase(text) for text in phase or ()], result, result is not None and not failed, actor=by
-        )
+        worked = result is not None and not failed
+        made = store.record_forge_attempt(intent, phases, result, worked, actor=by)
         _print_forges(store, [(1.0, made)], as_json, scored=False)
 
 
@@ -157,7 +175,7 @@ def similar(
     ctx: typer.Context,
     intent: Intent,
     threshold: Annotated[
-        float, typer.Option("--threshold", metavar="N", help="How similar at the least, 0 to 1.")
+        float, typer.Option("--threshold", min=0, max=1, metavar="N", help="How similar at the least, 0 to 1.")
     ] = 0.8,
     embeddings: Embeddings = False,
     as_json: options.Json = False,
@@ -216,16 +234,17 @@ def _similarity(embeddings: bool) -> Similarity:
     return ByMeaning() if embeddings else by_words
 
 
-def _phase(text: str) -> dict[str, Any]:
-    if text.lstrip().startswith("{"):
-        found = options.value(text)
-        if isinstance(found, dict):
-            return found
-        raise typer.BadParameter(f"{text!r} is no JSON object", param_hint="'--phase'")
+def _phase(text: str) -> ForgePhase:
     name, _, outcome = text.partition("=")
-    if outcome not in ("", "ok", "failed"):
+    said: Any = {"phase_name": name, "success": outcome != "failed"}
+    if text.lstrip().startswith("{"):
+        said = options.value(text)
+        if not isinstance(said, dict):
+            raise typer.BadParameter(f"{text!r} is no JSON object", param_hint="'--phase'")
+    elif outcome not in ("", "ok", "failed"):
         raise typer.BadParameter(f"{text!r}: a phase ended ok or failed", param_hint="'--phase'")
-    return {"phase_name": name, "success": outcome != "failed"}
+    with options.refused("--phase"):
+        return checked_phase(said)
 
 
 def _print_entry(store: LineageStore, entry: CatalogEntry, as_json: bool) -> None:
@@ -247,7 +266,7 @@ def _print_entry(store: LineageStore, entry: CatalogEntry, as_json: bool) -> Non
             ("gives", output.clean(entry.output_type)),
             ("forged by", output.clean(entry.forged_by or "")),
             ("forged from", output.clean(entry.forged_from or "")),
-            ("used", f"{entry.usage_count} times, last {entry.last_used}" if entry.usage_count else ""),
+            ("used", f"{counted(entry.usage_count, 'time')}, last {entry.last_used}" if entry.usage_count else ""),
         ]
     )
 

@@ -13,6 +13,7 @@ import typer
 from gitlineage.cli import layout, listing, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell
+from gitlineage.cli.opening import place
 from gitlineage.demo.loop import WRITER, Clock, open_store, run_demo
 from gitlineage.errors import RepositoryError
 from gitlineage.gitrepo import init_repository
@@ -31,6 +32,7 @@ _LOOKS = (
 
 @command(app, "demo", "gitlineage demo")
 def demo(
+    ctx: typer.Context,
     folder: Annotated[
         Path | None,
         typer.Argument(
@@ -56,11 +58,11 @@ def demo(
     output.say(f"\n{output.paint('What the next agent reads (gitlineage prompt smooth):', 'bold')}\n")
     output.write(shown.rendered_prompt)
     output.say(f"\n{output.paint('It is all plain git:', 'bold')}\n")
-    place = shlex.quote(str(root))
+    where = shlex.quote(str(root if place(ctx).folder is None else root.resolve()))
     for why, words in _LOOKS:
-        output.say(f"  {output.paint(f'# {why}', 'dim')}\n  git -C {place} {words}")
+        output.say(f"  {output.paint(f'# {why}', 'dim')}\n  git -C {where} {words}")
     output.say(f"\nThe repository is in {output.clean(str(root.resolve()))}")
-    output.say(f"Look on with: gitlineage -C {place} log --graph")
+    output.say(f"Look on with: gitlineage -C {where} log --graph")
 
 
 def _report(store: LineageStore, snapshot: Snapshot) -> None:

@@ -17,6 +17,7 @@ from gitlineage.cli.opening import opened, place
 from gitlineage.errors import StorageError
 from gitlineage.formats import tsv
 from gitlineage.gitrepo import find_repository
+from gitlineage.render.text import counted
 from gitlineage.tables import ImportOutcome, export_tsv, import_tsv
 from gitlineage.worktree import write_whole
 
@@ -83,8 +84,11 @@ def export(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - for standard output.", show_default=False)],
     at: options.At = None,
+    as_json: options.Json = False,
 ) -> None:
     """Write every trial with a result as a table"""
+    if as_json and file == "-":
+        raise typer.BadParameter("standard output is for the table, or for --json", param_hint="'FILE'")
     with opened(ctx) as store:
         data = export_tsv(store, at=at)
     if file == "-":
@@ -95,7 +99,10 @@ def export(
             write_whole(Path(file), data)
         except OSError as error:
             raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
-        output.note(f"wrote {file}")
+        if as_json:
+            output.json_line({"file": file, "size": len(data)})
+        else:
+            output.note(f"wrote {file}")
 
 
 @command(importing, "openrange", "gitlineage import openrange snapshots/")
@@ -142,35 +149,31 @@ def export_store(
     if as_json:
         output.json_line(outcome)
     else:
-        many = _counted(len(outcome.files), "file")
+        many = counted(len(outcome.files), "file")
         output.note(f"wrote {many} of generation {outcome.generation} to {output.clean(str(folder))}")
     if outcome.left_out:
         name, path = outcome.left_out[0]
-        many = _counted(len(outcome.left_out), "file")
+        many = counted(len(outcome.left_out), "file")
         output.warning(f"left out {many} that OpenRange cannot hold, for they are no text: {path} of {name} first")
 
 
 def _print_curriculum(outcome: curricula.CurriculumImport) -> None:
     known = f", {outcome.known} known already" if outcome.known else ""
-    output.say(f"imported {_counted(outcome.added, 'snapshot')} of generation {outcome.generation}{known}")
+    output.say(f"imported {counted(outcome.added, 'snapshot')} of generation {outcome.generation}{known}")
     for word, names in (("stub", outcome.stubs), ("cohort", outcome.cohorts)):
         if names:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             listed = ", ".join(output.clean(name) for name in names[:_SHOWN])
-            output.say(f"{_counted(len(names), word)}: {listed}{more}")
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+            output.say(f"{counted(len(names), word)}: {listed}{more}")
 
 
 def _print(outcome: ImportOutcome) -> None:
     known = f", {outcome.known} known already" if outcome.known else ""
-    output.say(f"imported {outcome.added} trials{known}")
+    output.say(f"imported {counted(outcome.added, 'trial')}{known}")
     output.say(output.clean(f"ranked by {listing.direction(outcome.task)}"))
     if outcome.repaired:
         output.say(f"mended lines: {', '.join(map(str, outcome.repaired))}")
     if outcome.dangling:
         more = f" and {len(outcome.dangling) - _SHOWN} more" if len(outcome.dangling) > _SHOWN else ""
         names = ", ".join(outcome.dangling[:_SHOWN])
-        output.warning(f"parents that no trial has: of {names}{more}; see `gitlineage log --dangling -n 0`")
+        output.warning(f"parents that no trial has: of {names}{more}; see `gitlineage log --dangling -n -1`")

@@ -21,7 +21,7 @@ def search(
     words: Annotated[
         list[str], typer.Argument(metavar="TEXT...", help="Words; one that ends in * stands for all that begin so.")
     ],
-    limit: Annotated[int, typer.Option("-n", min=0, metavar="N", help="How many.")] = 20,
+    count: options.Count = 20,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -30,7 +30,7 @@ def search(
     All words must be there; the best match comes first.
     """
     with opened(ctx) as store:
-        found = store.search(" ".join(words), limit)
+        found = store.search(" ".join(words), options.at_most(count))
         if as_json:
             for each in listing.trial_objects(store, found):
                 output.json_line(each)

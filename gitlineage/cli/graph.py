@@ -12,8 +12,7 @@ import typer
 from gitlineage.cli import options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.errors import Invalid, StorageError
-from gitlineage.relation import RelationType, relation_types
+from gitlineage.errors import StorageError
 from gitlineage.render.choices import FORMATS, LIMIT
 
 app = commands()
@@ -22,18 +21,7 @@ _MERMAID = (500, 50_000)
 
 
 def _format(value: str | None) -> str | None:
-    if value is not None and value not in FORMATS:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(FORMATS)}")
-    return value
-
-
-def _relations(values: list[str] | None) -> list[str] | None:
-    named = [name for value in values or () for name in value.split(",")]
-    try:
-        relation_types(named)
-    except Invalid as error:
-        raise typer.BadParameter(str(error)) from error
-    return named or None
+    return options.one_of(value, FORMATS)
 
 
 @command(app, "graph", "gitlineage graph best --depth 2 --format svg -o best.svg")
@@ -46,15 +34,7 @@ def graph(
         int | None,
         typer.Option("--depth", min=-1, metavar="N", help="Go so many steps up and down; -1 for all. [default: 3]"),
     ] = None,
-    relations: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--relations",
-            metavar="T,...",
-            callback=_relations,
-            help=f"Only edges of these types: {', '.join(RelationType)}. [default: all]",
-        ),
-    ] = None,
+    relations: options.Relations = None,
     everything: Annotated[bool, typer.Option("--all", help="Draw the whole lineage.")] = False,
     cohort: Annotated[
         str | None, typer.Option("--cohort", metavar="NAME", help="Draw this cohort with its base.")
@@ -70,7 +50,7 @@ def graph(
     ] = None,
     file: Annotated[str, typer.Option("-o", metavar="FILE", help="Where to; - for standard output.")] = "-",
     limit: Annotated[
-        int, typer.Option("--limit", min=0, metavar="N", help="Refuse to draw more snapshots; 0 draws any number.")
+        int, typer.Option("--limit", min=-1, metavar="N", help="Refuse to draw more snapshots; -1 draws any number.")
     ] = LIMIT,
     inferred: Annotated[
         bool, typer.Option("--inferred", help="Draw dashed what `gitlineage infer` proposes, too.")
@@ -102,7 +82,7 @@ def graph(
             "all" if everything else "cohort" if cohort is not None else "line" if best else "around",
             depth=3 if depth is None else depth,
             relationship_types=relations,
-            limit=limit,
+            limit=options.at_most(limit),
             proposed=[each.relationship() for each in store.infer()] if inferred else (),
         )
     text = draw(shown, wanted)

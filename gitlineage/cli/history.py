@@ -14,6 +14,8 @@ from gitlineage.cli import layout, listing, look, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
+from gitlineage.journal import Problem
+from gitlineage.render.text import counted
 from gitlineage.store import LineageStore
 from gitlineage.treediff import diff_trees
 
@@ -43,6 +45,12 @@ def _number(value: str | None) -> str | None:
     if value is not None and options.number(value, "--noise") < 0:
         raise typer.BadParameter(f"{value} is negative")
     return value
+
+
+def _types(values: list[str] | None) -> list[str] | None:
+    from gitlineage.chronicle import EVENT_TYPES
+
+    return options.some_of(values, EVENT_TYPES)
 
 
 # -- blame ---------------------------------------------------------------------------------------------------------
@@ -99,7 +107,7 @@ def _blame_object(store: LineageStore, found: "Blame", shown: "Sequence[Regressi
 
 def _print_blame(store: LineageStore, found: "Blame", shown: "Sequence[Regression]", stat: bool) -> None:
     if not shown:
-        output.say(f"no regression among {len(found.chain)} trials, from {_clean(found.chain[:1])}")
+        output.say(f"no regression among {counted(len(found.chain), 'trial')}, from {_clean(found.chain[:1])}")
     label = store.task.short
     for each in shown:
         worse = f"{label} {each.score:.10g} is worse than {each.parent_score:.10g} of {output.clean(each.parent)}"
@@ -132,8 +140,7 @@ def _noise_words(found: "Blame") -> str:
     if noise.given:
         source = "as given"
     elif noise.trials:
-        contents = "1 content" if noise.contents == 1 else f"{noise.contents} contents"
-        source = f"from {noise.trials} replicates of {contents}"
+        source = f"from {counted(noise.trials, 'replicate')} of {counted(noise.contents, 'content')}"
     else:
         source = "because there are no replicates; --noise says another"
     small = f"a change below {found.threshold:.6g} is no regression" if found.threshold else "every change counts"
@@ -173,7 +180,12 @@ def events(
     writer: Annotated[str | None, typer.Option("--writer", metavar="NAME", help="Only events of this writer.")] = None,
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", metavar="TYPE,...", help="Only events of these types, such as trial; repeatable."),
+        typer.Option(
+            "--type",
+            metavar="TYPE,...",
+            callback=_types,
+            help="Only events of these types, such as trial; repeatable.",
+        ),
     ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="POINT", help="From this clock, or ISO 8601 time, on.")
@@ -187,7 +199,8 @@ def events(
     timestamp, actor, payload, writer, clock and oid. Note lines that are no events are skipped with a warning.
     """
     with opened(ctx) as store:
-        found = store.events(name, writer=writer, types=options.listed(types) or None, since=since)
+        with options.refused("--since"):
+            found = store.events(name, writer=writer, types=types, since=since)
         if as_json:
             for each in found:
                 output.json_line(each)
@@ -198,7 +211,7 @@ def events(
         oid = store.resolve(name) if name is not None else None
         for owner, place, reason in store.problems():
             if writer in (None, owner) and oid in (None, place):
-                output.warning(f"skipped a line in the note of {output.clean(owner)} on {place[:12]}: {reason}")
+                store.watcher.note(str(Problem(owner, place, reason)))
 
 
 def _cells(event: "LineageEvent", what: str) -> list[Cell]:
@@ -245,7 +258,7 @@ def bisect(
         skipped = f", {found.skipped} of them skipped" if found.skipped else ""
         name = output.clean(store.views().name(snapshot.oid))
         output.say()  # git leaves its last line open
-        output.say(f"first bad: {output.paint(name, 'bold')}, after {found.tested} commits tested{skipped}")
+        output.say(f"first bad: {output.paint(name, 'bold')}, after {counted(found.tested, 'commit')} tested{skipped}")
         listing.print_snapshots(store, [snapshot])
         look.print_patch(edit.diff_bytes(stat=True))
 

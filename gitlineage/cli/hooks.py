@@ -26,9 +26,16 @@ app.add_typer(managing, name="hooks")
 
 _COLUMNS = (Column("hook"), Column("state"), Column("your own"), Column("path", drop=1))
 
+
+def _names(values: list[str] | None) -> list[str] | None:
+    for value in values or ():
+        options.one_of(value, hooks.NAMES)
+    return values
+
+
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help=f"Which: {', '.join(hooks.NAMES)}.", show_default=False),
+    typer.Argument(metavar="[NAME]...", callback=_names, help=f"Which: {', '.join(hooks.NAMES)}.", show_default=False),
 ]
 
 

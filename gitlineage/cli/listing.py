@@ -179,6 +179,11 @@ def _trial_object(view: TrialView, snapshot: Snapshot, task: Task) -> dict[str, 
     }
 
 
+def ranked_object(trial: Trial, task: Task) -> dict[str, Any]:
+    """Return a trial without its place in the graph as a JSON object."""
+    return {"exp_id": trial.exp_id, "status": trial.status, "score": task.score(trial), "row": row_object(trial)}
+
+
 def row_object(trial: Trial) -> dict[str, str]:
     """Return the text of every column of a row, empty ones too."""
     return {column: trial.text(column) for column in (*COLUMNS, *trial.extra)}

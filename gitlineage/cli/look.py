@@ -31,7 +31,7 @@ def log(
         bool, typer.Option("--dangling", help="Only trials whose parent cell names no trial of the store.")
     ] = False,
     graph: Annotated[bool, typer.Option("--graph", help="Draw how they were derived from each other.")] = False,
-    number: Annotated[int, typer.Option("-n", min=0, metavar="N", help="How many; 0 for all.")] = 20,
+    count: options.Count = 20,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -44,7 +44,7 @@ def log(
         raise typer.BadParameter("it excludes --json", param_hint="'--graph'")
     with opened(ctx) as store:
         found = store.log(
-            number or None, cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling
+            options.at_most(count), cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling
         )
         if as_json:
             for each in listing.trial_objects(store, found):

@@ -4,13 +4,17 @@ Options and arguments that several commands share, each declared once, and what 
 Layer 27.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from gitlineage.errors import Invalid
+from gitlineage.models import ROLES
+from gitlineage.relation import RelationType
 from gitlineage.trial import FailureLabel, parse_number
 
 if TYPE_CHECKING:
@@ -23,23 +27,53 @@ _STATUSES = [label.value for label in FailureLabel]
 _ROW = "The row"
 
 
-def _status(value: str | None) -> str | None:
-    if value is not None and value not in _STATUSES:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(_STATUSES)}")
+@contextmanager
+def refused(option: str) -> Iterator[None]:
+    """Tell what breaks a rule as a wrong value of an option or argument."""
+    try:
+        yield
+    except Invalid as error:
+        raise typer.BadParameter(str(error), param_hint=f"'{option}'") from error
+
+
+def one_of(value: str | None, known: Sequence[str]) -> str | None:
+    """Return a value that was given as one of some words, or none."""
+    if value is not None and value not in known:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}")
     return value
 
 
+def some_of(values: Sequence[str] | None, known: Sequence[str]) -> list[str] | None:
+    """Return which of some words a repeatable option names that also takes ``A,B``; ``None`` where it is not given."""
+    if not values:
+        return None
+    found = dict.fromkeys(word for value in values for word in value.split(",") if word) or [""]
+    for word in found:
+        one_of(word, known)
+    return list(found)
+
+
+def _status(value: str | None) -> str | None:
+    return one_of(value, _STATUSES)
+
+
 def _statuses(values: list[str] | None) -> list[str] | None:
-    known = [*_STATUSES, PENDING]
-    for value in values or ():
-        if value not in known:
-            raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}")
-    return values
+    return some_of(values, [*_STATUSES, PENDING])
+
+
+def _relation_types(values: list[str] | None) -> list[str] | None:
+    return some_of(values, list(RelationType))
 
 
 def _number(value: str | None) -> str | None:
     if value is not None and parse_number(value) is None:
         raise typer.BadParameter(f"{value!r} is no finite number")
+    return value
+
+
+def _column(value: str | None) -> str | None:
+    if value == "":
+        raise typer.BadParameter("it needs a name")
     return value
 
 
@@ -79,9 +113,9 @@ def number(text: str, option: str) -> float:
     return found
 
 
-def listed(values: Sequence[str] | None) -> list[str]:
-    """Return the words of a repeatable option that also takes ``A,B``."""
-    return [word for value in values or () for word in value.split(",") if word]
+def at_most(count: int) -> int | None:
+    """Return how many a number allows: -1, which is ``None``, allows any number."""
+    return None if count == -1 else count
 
 
 def roles(values: Sequence[str] | None) -> dict[str, str]:
@@ -91,6 +125,8 @@ def roles(values: Sequence[str] | None) -> dict[str, str]:
         name, given, role = value.rpartition("=")
         if not given or not name:
             raise typer.BadParameter(f"{value!r} is not of the form PARENT=ROLE", param_hint="'--role'")
+        if role not in ROLES:
+            raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}", param_hint="'--role'")
         found[name] = role
     return found
 
@@ -120,10 +156,20 @@ Id = Annotated[
 ]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+By = Annotated[str | None, typer.Option("--by", metavar="WHO", help="Who or what says so. [default: user.name]")]
 Relations = Annotated[
     list[str] | None,
     typer.Option(
-        "--relations", metavar="TYPE,...", help="Follow relations of these types; git parents are successor_to."
+        "--relations",
+        metavar="TYPE,...",
+        callback=_relation_types,
+        help=f"Follow only relations of these types: {', '.join(RelationType)}; git parents are successor_to.",
+    ),
+]
+RelationTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type", metavar="TYPE,...", callback=_relation_types, help="Only relations of these types; repeatable."
     ),
 ]
 Depth = Annotated[int, typer.Option("--depth", min=-1, metavar="N", help="Go so many generations far; -1 for all.")]
@@ -135,6 +181,7 @@ TrustedOnly = Annotated[
     bool,
     typer.Option("--trusted-only", help="Leave out writers whose refs are not signed by their owners."),
 ]
+Count = Annotated[int, typer.Option("-n", min=-1, metavar="N", help="How many; -1 for all.")]
 Parents = Annotated[
     list[str] | None,
     typer.Option(
@@ -171,10 +218,10 @@ Statuses = Annotated[
     list[str] | None,
     typer.Option(
         "--status",
-        metavar="STATUS",
+        metavar="STATUS,...",
         callback=_statuses,
         autocompletion=_complete_status,
-        help=f"Only trials of this status, or {PENDING}; repeatable.",
+        help=f"Only trials of these statuses, or {PENDING}; repeatable.",
     ),
 ]
 Metric = Annotated[
@@ -199,10 +246,10 @@ Fields = Annotated[
     typer.Option("--field", metavar="NAME=VALUE", help="Any other column; repeatable.", rich_help_panel=_ROW),
 ]
 
-By = Annotated[str | None, typer.Option("--by", metavar="WHO", help="Who or what says so. [default: user.name]")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made if it is missing.", show_default=False)]
 TaskMetric = Annotated[
-    str | None, typer.Option("--metric", metavar="NAME", help="The column that ranks trials, e.g. val_bpb.")
+    str | None,
+    typer.Option("--metric", metavar="NAME", callback=_column, help="The column that ranks trials, e.g. val_bpb."),
 ]
 Direction = Annotated[
     bool | None,

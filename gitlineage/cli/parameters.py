@@ -4,6 +4,7 @@ Parameters whose text is what the command gets, or spells a number; whatever els
 Layer 27. Typer converts with pydantic, and loading that takes as long as all else that a reading command does.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, get_args, get_origin
 
@@ -26,6 +27,7 @@ class Argument(TyperArgument):
         return _processed(self, ctx, value, super().process_value)
 
 
+_NUMBER = re.compile("-?[0-9]{1,9}")
 _PLAIN: dict[Any, Any] = {TyperOption: Option, TyperArgument: Argument}
 
 
@@ -56,7 +58,7 @@ def _read(parameter: Any, value: Any) -> Any:
 
 
 def _read_one(parameter: Any, wanted: Any, value: Any) -> Any:
-    if wanted is int and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+    if wanted is int and isinstance(value, str) and _NUMBER.fullmatch(value):
         value = int(value)
     if wanted not in (int, str) or type(value) is not wanted:
         raise ValueError("for typer")

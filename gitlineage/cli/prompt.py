@@ -6,16 +6,19 @@ Layer 27. The time is injected here: the library renders the same bytes for the 
 
 import os
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from gitlineage.boards import write_board
-from gitlineage.cli import options, output
+from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
+from gitlineage.models import LineageSnapshot, Task
 
 app = commands()
+_TRIALS = ("chain_to_best", "top_k_leaderboard", "recent_n_activity", "last_m_with_full_hypothesis")
 
 
 @command(app, "prompt", "gitlineage prompt optimizer --workdir work --record > prompt.md")
@@ -49,7 +52,8 @@ def prompt(
     """
     Print the lineage prompt for the next agent
 
-    Nothing else goes to standard output. The same state, options and timestamp give the same bytes.
+    Nothing else goes to standard output. The same state, options and timestamp give the same bytes. With --json it is
+    one object; each trial in it has exp_id, status, score, and row, the text of every column by its name.
     """
     with opened(ctx) as store:
         shown = store.render_prompt(
@@ -69,7 +73,7 @@ def prompt(
             raw_parents=raw_parents,
         )
         if as_json:
-            output.json_line(shown)
+            output.json_line(_object(shown, store.views(at=at).task))
         else:
             output.write(shown.rendered_prompt)
         if shown.session is not None:
@@ -84,6 +88,7 @@ def board(
     raw_parents: options.RawParents = False,
     at: options.At = None,
     trusted_only: options.TrustedOnly = False,
+    as_json: options.Json = False,
 ) -> None:
     """
     Write the leaderboard and its companions into a folder
@@ -94,8 +99,20 @@ def board(
         written = write_board(
             store, folder, tree_path=tree_path, raw_parents=raw_parents, at=at, trusted_only=trusted_only
         )
+        if as_json:
+            output.json_line({"files": [str(path) for path in written]})
+            return
         for path in written:
             output.say(output.clean(str(path)))
+
+
+def _object(shown: LineageSnapshot, task: Task) -> dict[str, Any]:
+    """Return what an agent was shown as a JSON object."""
+    best = shown.current_best
+    found = msgspec.structs.asdict(shown) | {"current_best": best and listing.ranked_object(best, task)}
+    for name in _TRIALS:
+        found[name] = [listing.ranked_object(trial, task) for trial in found[name]]
+    return found
 
 
 def _now() -> str:

@@ -18,9 +18,7 @@ _ELIGIBLE = ("kept", "informational")
 
 
 def _eligible(value: str) -> str:
-    if value not in _ELIGIBLE:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(_ELIGIBLE)}")
-    return value
+    return options.one_of(value, _ELIGIBLE) or value
 
 
 @command(app, "best", "gitlineage best --json")
@@ -56,15 +54,16 @@ def best(
 @command(app, "leaderboard", "gitlineage leaderboard -k 5")
 def leaderboard(
     ctx: typer.Context,
-    k: Annotated[int, typer.Option("-k", min=0, metavar="N", help="How many.")] = 20,
+    k: Annotated[int, typer.Option("-k", min=-1, metavar="N", help="How many; -1 for all.")] = 20,
     at: options.At = None,
     as_json: options.Json = False,
 ) -> None:
     """List the best kept trials, best first"""
     with opened(ctx) as store:
-        found = store.views(at=at).kept(k)
+        views = store.views(at=at)
+        found = views.kept(options.at_most(k))
         if as_json:
-            for rank, each in enumerate(listing.trial_objects(store, found), 1):
+            for rank, each in enumerate(listing.trial_objects(store, found, views.task), 1):
                 output.json_line({"rank": rank, **each})
         else:
-            listing.print_trials(found, store.task, ranked=True)
+            listing.print_trials(found, views.task, ranked=True)

@@ -13,7 +13,7 @@ import typer
 from gitlineage.cli import layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
-from gitlineage.errors import Invalid, RepositoryError
+from gitlineage.errors import Invalid, InvalidTrial, RepositoryError
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.journal import check_writer
 from gitlineage.models import Task, TrialView
@@ -48,16 +48,19 @@ def init(
             "--remote", metavar="NAME", help="Have a plain git fetch and git push with this remote carry lineage."
         ),
     ] = None,
+    as_json: options.Json = False,
 ) -> None:
     """
     Make a repository ready and say what is optimised
 
     What the task is gets recorded for everybody; left out, it is core_metric, lower is better.
     """
-    if writer is not None:
-        check_writer(writer)
-    if id_prefix:
-        check_id_prefix(id_prefix)
+    with options.refused("--writer"):
+        if writer is not None:
+            check_writer(writer)
+    with options.refused("--id-prefix"):
+        if id_prefix:
+            check_id_prefix(id_prefix)
     root, made = _repository(place(ctx).path, folder, bare)
     with opened(ctx, at=root) as store:
         if writer is not None:
@@ -68,9 +71,21 @@ def init(
         if remote is not None:
             store.attach(remote)
         _set_task(store, metric, lower_is_better, label)
-        where = store.repo.workdir or store.repo.gitdir
-        output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(str(where))}")
+        where = str(store.repo.workdir or store.repo.gitdir)
         prefix = store.repo.config("lineage.idPrefix")
+        if as_json:
+            output.json_line(
+                {
+                    "folder": where,
+                    "made": made,
+                    "writer": name,
+                    "id_prefix": prefix or None,
+                    "task": store.task,
+                    "remote": remote,
+                }
+            )
+            return
+        output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(where)}")
         ids = output.clean(f"{prefix}000, {prefix}001, …") if prefix else ""
         task = output.clean(listing.direction(store.task))
         layout.facts([("writer", name), ("new ids", ids), ("task", task), ("remote", output.clean(remote or ""))])
@@ -219,7 +234,11 @@ def _decided(
 ) -> tuple[Trial, str]:
     """Return the trial, with the status that its score deserves where none was given, and why it is that."""
     task = store.task
-    trial = Trial.from_cells({**cells, task.score_field: metric} if metric is not None else cells)
+    try:
+        trial = Trial.from_cells({**cells, task.score_field: metric} if metric is not None else cells)
+    except InvalidTrial as error:
+        option = "--exp-id" if error.field == "exp_id" else "--field"
+        raise typer.BadParameter(str(error), param_hint=f"'{option}'") from error
     score = task.score(trial)
     if trial.status is not None or score is None or not judge:
         return trial, ""

@@ -39,7 +39,15 @@ _STEPS = (
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The child, the dependent.", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="TARGET", help="The parent, the dependency.", show_default=False)]
-Type = Annotated[str, typer.Argument(metavar="TYPE", help=f"One of {', '.join(RelationType)}.", show_default=False)]
+Type = Annotated[
+    str,
+    typer.Argument(
+        metavar="TYPE",
+        callback=lambda value: options.one_of(value, list(RelationType)),
+        help=f"One of {', '.join(RelationType)}.",
+        show_default=False,
+    ),
+]
 
 
 @command(app, "relate", "gitlineage relate 015 depends_on 012 --context version_constraint='>=2'")
@@ -92,9 +100,7 @@ def relations(
     ] = None,
     source: Annotated[str | None, typer.Option("--source", metavar="ID", help="Only those from it.")] = None,
     target: Annotated[str | None, typer.Option("--target", metavar="ID", help="Only those to it.")] = None,
-    kind: Annotated[
-        list[str] | None, typer.Option("--type", metavar="TYPE", help="Only of this type; repeatable.")
-    ] = None,
+    types: options.RelationTypes = None,
     by: Annotated[str | None, typer.Option("--by", metavar="WHO", help="Only those that WHO recorded.")] = None,
     ended: Annotated[bool, typer.Option("--ended", help="Those that no longer hold, too.")] = False,
     as_json: options.Json = False,
@@ -102,7 +108,7 @@ def relations(
     """List typed relations in recording order"""
     with opened(ctx) as store:
         found = store.get_relationships(
-            source_id=source, target_id=target, relationship_types=kind, created_by=by, include_deprecated=ended
+            source_id=source, target_id=target, relationship_types=types, created_by=by, include_deprecated=ended
         )
         if name is not None:
             oid = store.resolve(name)
@@ -161,9 +167,7 @@ def path(
     ctx: typer.Context,
     start: Annotated[str, typer.Argument(metavar="ANCESTOR", help="Where it begins.", show_default=False)],
     end: Annotated[str, typer.Argument(metavar="DESCENDANT", help="Where it ends.", show_default=False)],
-    kind: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="Over relations of this type only.")
-    ] = None,
+    types: options.RelationTypes = None,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -172,7 +176,7 @@ def path(
     Two between which there is none end with exit code 1.
     """
     with opened(ctx) as store:
-        found = store.get_path(start, end, kind)
+        found = store.get_path(start, end, types)
         if found is None:
             raise LineageError(f"no path leads from {start} to {end}; the ancestor comes first")
         walk.print_found(store, [store.snapshot(oid) for oid in found], as_json)

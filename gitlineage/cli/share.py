@@ -15,6 +15,7 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.failing import REFUSED
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened, place
+from gitlineage.render.text import counted
 
 if TYPE_CHECKING:
     from gitlineage.remotes import Exchange, RefOutcome
@@ -121,7 +122,7 @@ def clone(
     from gitlineage.cli.watching import Terminal
     from gitlineage.store import LineageStore
 
-    above = place(ctx).folder or Path()
+    above = place(ctx).folder or Path()  # named, because a folder that is missing yet is made
     where = above / (folder or _last_part(url, bare))
     terminal = Terminal()
     try:
@@ -139,26 +140,28 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
     """
     Show who records here, and what is not pushed yet or behind
 
-    By what was last seen of the remote; the network is not asked.
+    By what was last seen of the remote; the network is not asked. What contradicts it is refused, which ends with 1.
+    With --json the first object is this clone: writer, task, trials and remote; one for each ref follows.
     """
     with opened(ctx) as store:
         found = store.remote_status(remote)
+        writer, total = store.own_writer(), store.views().total()
         if as_json:
+            output.json_line({"writer": writer, "task": store.task, "trials": total, "remote": found.remote or None})
             _print_json(found)
-            return
-        total = store.views().total()
-        layout.facts(
-            [
-                ("writer", output.clean(store.own_writer() or "none yet; the first record makes one")),
-                ("task", output.clean(listing.direction(store.task))),
-                ("trials", f"{total:,}"),
-                ("remote", output.clean(found.remote) or "none; `git remote add origin URL` adds one"),
-            ]
-        )
-        apart = [each for each in found.outcomes if each.state != "up to date"]
-        _print_table(apart)
-        if found.remote:
-            output.say(_standing(found))
+        else:
+            layout.facts(
+                [
+                    ("writer", output.clean(writer or "none yet; the first record makes one")),
+                    ("task", output.clean(listing.direction(store.task))),
+                    ("trials", f"{total:,}"),
+                    ("remote", output.clean(found.remote) or "none; `git remote add origin URL` adds one"),
+                ]
+            )
+            _print_table([each for each in found.outcomes if each.state != "up to date"])
+            if found.remote:
+                output.say(_standing(found))
+    _end(found)
 
 
 def _last_part(url: str, bare: bool) -> str:
@@ -174,6 +177,10 @@ def _tell(done: "Exchange", as_json: bool) -> None:
     else:
         _print_table(done.outcomes)
         output.say(_summary(done))
+    _end(done)
+
+
+def _end(done: "Exchange") -> None:
     if done.refused:
         output.flush()
         raise typer.Exit(REFUSED)
@@ -193,8 +200,8 @@ def _row(each: "RefOutcome") -> tuple[Cell, ...]:
         Cell(each.writer or "-"),
         Cell(each.direction, "dim"),
         Cell(each.state, _STYLES.get(each.state, "dim")),
-        Cell(f"+{each.trials:,} trials" if each.trials else ""),
-        Cell(f"+{each.snapshots:,} snapshots" if each.snapshots else ""),
+        Cell(f"+{counted(each.trials, 'trial')}" if each.trials else ""),
+        Cell(f"+{counted(each.snapshots, 'snapshot')}" if each.snapshots else ""),
         Cell(each.reason),
     )
 
@@ -205,7 +212,7 @@ def _summary(done: "Exchange") -> str:
     for direction, word in (("pull", "pulled"), ("push", "pushed")):
         if mine := [each for each in done.outcomes if each.direction == direction]:
             moved = [each for each in mine if each.state in _CAME]
-            what = f"{_amount(moved)} in {_number(len(moved), 'ref')}" if moved else "nothing new"
+            what = f"{_amount(moved)} in {counted(len(moved), 'ref')}" if moved else "nothing new"
             parts.append(f"{word} {what}")
     refused = f", {len(done.refused)} refused" if done.refused else ""
     would = "would be: " if done.dry_run else ""
@@ -216,7 +223,13 @@ def _standing(found: "Exchange") -> str:
     """Return how this clone stands to a remote, in one line."""
     ahead = [each for each in found.outcomes if each.state == "ahead" and each.direction == "push"]
     behind = [each for each in found.outcomes if each.state == "behind"]
-    parts = [f"{_amount(ahead)} not pushed yet" if ahead else "all pushed"]
+    parts = []
+    if ahead:
+        parts.append(f"{_amount(ahead)} not pushed yet")
+    elif not any(each.direction == "push" for each in found.refused):
+        parts.append("all pushed")
+    if found.refused:
+        parts.append(f"{counted(len(found.refused), 'ref')} refused")
     if behind:
         parts.append(f"{_amount(behind)} behind, `gitlineage pull` takes them")
     return f"{', '.join(parts)} (as last seen)"
@@ -226,8 +239,4 @@ def _amount(refs: "list[RefOutcome]") -> str:
     trials, snapshots = sum(each.trials for each in refs), sum(each.snapshots for each in refs)
     if not trials and not snapshots:
         return "events other than trials"
-    return f"{_number(trials, 'trial')} and {_number(snapshots, 'snapshot')}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{counted(trials, 'trial')} and {counted(snapshots, 'snapshot')}"

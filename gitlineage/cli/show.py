@@ -13,10 +13,10 @@ import typer
 from gitlineage.cli import layout, listing, look, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.codec import TrialEvent
 from gitlineage.derived import exp_ref
 from gitlineage.journal import Problem, Recorded, decode_note
 from gitlineage.models import Snapshot, TrialView
+from gitlineage.render.text import counted
 from gitlineage.store import LineageStore
 
 app = commands()
@@ -37,10 +37,7 @@ def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) ->
         history = list(_history(store, snapshot))
         for entry in history:
             if isinstance(entry, Problem):
-                writer = output.clean(entry.writer)
-                output.warning(
-                    f"skipped a malformed line in the note of {writer} on commit {entry.oid}: {entry.reason}"
-                )
+                store.watcher.note(str(entry))
         recorded = [entry for entry in history if isinstance(entry, Recorded)]
         if as_json:
             output.json_line(_object(store, snapshot, recorded))
@@ -92,7 +89,7 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
     for view in views:
         _print_row(view)
     _print_content(store, snapshot)
-    _print_history(history)
+    _print_history(store, snapshot, history)
 
 
 def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> list[str]:
@@ -160,24 +157,18 @@ def _print_content(store: LineageStore, snapshot: Snapshot) -> None:
     files = store.files(snapshot.oid)
     output.say("\nfiles" if files else "\nno files")
     for path, data in files.items():
-        output.say(f" {output.clean(path)}  {output.paint(f'{len(data):,} bytes', 'dim')}")
+        output.say(f" {output.clean(path)}  {output.paint(counted(len(data), 'byte'), 'dim')}")
 
 
-def _print_history(history: list[Recorded]) -> None:
-    rows = [_event_words(entry) for entry in history]
-    if rows:
+def _print_history(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> None:
+    # Imported here, because --json needs none of it.
+    from gitlineage.chronicle import told
+
+    entries = told(store.views(), snapshot.oid, history)
+    if entries:
         output.say("\nhistory")
-        for row in rows:
-            output.say(f" {output.clean(row)}")
-
-
-def _event_words(entry: Recorded) -> str:
-    event = entry.event
-    words = f"{event.at or '—'}  {entry.writer}"
-    if not isinstance(event, TrialEvent):
-        return f"{words}  {type(event).__name__.removesuffix('Event').lower()}"
-    row = event.row
-    return f"{words}  {row.get('exp_id', '')} {row.get('status') or 'pending'}"
+        for event, what in ((entry.event, entry.what) for entry in entries):
+            output.say(f" {event.timestamp or '—'}  {output.clean(event.writer)}  {what}")
 
 
 # -- for programs --------------------------------------------------------------------------------------------------

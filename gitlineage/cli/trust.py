@@ -12,6 +12,7 @@ import typer
 from gitlineage.cli import options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
+from gitlineage.render.text import counted
 
 app = commands()
 
@@ -47,8 +48,7 @@ def verify(
         if findings:
             raise typer.Exit(1)
         if not as_json:
-            writers = len(store.journal.tips())
-            output.note(f"nothing found: {writers} {'writer' if writers == 1 else 'writers'} checked")
+            output.note(f"nothing found: {counted(len(store.journal.tips()), 'writer')} checked")
 
 
 @command(app, "checkout", "gitlineage checkout best work/best")
@@ -69,5 +69,5 @@ def checkout(
         if as_json:
             output.json_line(written)
         else:
-            many = "1 file" if written.files == 1 else f"{written.files:,} files"
-            output.say(output.clean(f"wrote {many}, {written.bytes:,} bytes, to {written.folder}"))
+            what = f"{counted(written.files, 'file')}, {counted(written.bytes, 'byte')}"
+            output.say(output.clean(f"wrote {what}, to {written.folder}"))

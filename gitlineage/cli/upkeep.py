@@ -10,12 +10,14 @@ from gitlineage import upkeep
 from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
+from gitlineage.journal import Problem
+from gitlineage.render.text import counted
 
 app = commands()
 
 
 @command(app, "reindex", "gitlineage reindex")
-def reindex(ctx: typer.Context) -> None:
+def reindex(ctx: typer.Context, as_json: options.Json = False) -> None:
     """
     Build the index and the derived refs anew
 
@@ -23,9 +25,12 @@ def reindex(ctx: typer.Context) -> None:
     """
     with opened(ctx) as store:
         count = store.reindex()
-        output.say(f"indexed {count} {'trial' if count == 1 else 'trials'}")
-        for writer, oid, reason in store.problems():
-            output.warning(f"skipped a malformed line in the note of {writer} on commit {oid}: {reason}")
+        if as_json:
+            output.json_line({"trials": count})
+        else:
+            output.say(f"indexed {counted(count, 'trial')}")
+        for problem in store.problems():
+            store.watcher.note(str(Problem(*problem)))
 
 
 @command(app, "maintain", "gitlineage maintain")

@@ -45,8 +45,7 @@ def ancestors(
 ) -> None:
     """List all that a snapshot goes back to, nearest first"""
     with opened(ctx) as store:
-        types = options.listed(relations)
-        found = store.get_ancestors(name, types, depth) if types else store.ancestors(name, depth)
+        found = store.get_ancestors(name, relations, depth) if relations else store.ancestors(name, depth)
         print_walk(store, found, as_json)
 
 
@@ -60,10 +59,8 @@ def descendants(
 ) -> None:
     """List all that goes back to a snapshot, nearest first"""
     with opened(ctx) as store:
-        types = options.listed(relations)
-        print_walk(
-            store, store.get_descendants(name, types, depth) if types else store.descendants(name, depth), as_json
-        )
+        found = store.get_descendants(name, relations, depth) if relations else store.descendants(name, depth)
+        print_walk(store, found, as_json)
 
 
 @command(app, "leaves", "gitlineage leaves")
@@ -89,7 +86,7 @@ def common_ancestor(
     --relations, forks and successions that were recorded count beside git parents.
     """
     with opened(ctx) as store:
-        found = store.merge_bases(name, other, options.listed(relations) or None)
+        found = store.merge_bases(name, other, relations)
         if not found:
             raise LineageError(f"{name} and {other} have no common ancestor")
         print_found(store, [store.snapshot(oid) for oid in (found if every else found[:1])], as_json)

@@ -18,14 +18,21 @@ class Terminal(Watcher):
     """Prints notes at once, and progress where work takes long."""
 
     def __init__(self) -> None:
+        self._doing = ""
         self._progress = output.Progress("events")
+        self._noted: set[str] = set()
 
     def note(self, text: str) -> None:
-        """Print what the store has to repair, skip or do without."""
-        output.warning(text)
+        """Print what the store has to repair, skip or do without; nothing twice."""
+        if text not in self._noted:
+            self._noted.add(text)
+            output.warning(text)
 
     def advance(self, doing: str, count: int, total: int = 0) -> None:
-        """Move the progress bar on."""
+        """Move the progress bar on; other work has a bar of its own, that counts from nothing."""
+        if doing != self._doing:
+            self._progress.close()
+            self._doing, self._progress = doing, output.Progress("events")
         self._progress.advance(doing, count, total)
 
     def overhear(self) -> Callable[[str], None] | None:

@@ -21,6 +21,11 @@ _TICKS = re.compile(r"`{3,}")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$", re.MULTILINE)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many of something there are, in words: ``1 trial``, ``2 trials``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def one_line(text: str) -> str:
     """
     Return text as one line that shows what it holds.
