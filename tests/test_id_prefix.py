@@ -100,7 +100,7 @@ class TestInit:
         """A bad prefix makes no repository; one that was set by hand is an error of one line."""
         folder.mkdir()
         shell = Shell(folder)
-        assert "digit" in shell.fails(1, "init", "--id-prefix", "a1")
+        assert "digit" in shell.fails(2, "init", "--id-prefix", "a1")
         assert list(folder.iterdir()) == []
         shell("init")
         shell.write(a="1")

@@ -27,7 +27,7 @@ def search(
     """
     Find trials by the words of their hypotheses and notes
 
-    All words must be there; the best match comes first.
+    All words must be there, the exp id and the specialist count too; the best match comes first.
     """
     with opened(ctx) as store:
         found = store.search(" ".join(words), options.at_most(count))
