@@ -213,7 +213,9 @@ class Fold(Facts):
         done = status is not None
         if snapshot < self._written:
             self._changed.add(snapshot)
+        is_shared = False
         if known is None:
+            is_shared = not self.whole and not self.is_beyond(exp_id) and self._is_named(exp_id)
             number, place = self._next_trial, order
             self._next_trial += 1
             self._names.setdefault(exp_id, []).append(oid)
@@ -236,8 +238,14 @@ class Fold(Facts):
         cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), pack(trial))
         orders = (*placed(place), *placed(order))
         self._trials[snapshot, exp_id] = (number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
-        if not self.whole and (known is not None or status in SHOWN):
+        if not self.whole and (known is not None or status in SHOWN or is_shared):
             self.touched.add(number)
+
+    def _is_named(self, exp_id: str) -> bool:
+        """Whether a trial on another snapshot has an exp id, whose label then is another from now on."""
+        if exp_id in self._names:
+            return True
+        return self._db.execute("SELECT 1 FROM trials WHERE exp_id = ? LIMIT 1", (exp_id,)).fetchone() is not None
 
     def _known(self, snapshot: int, exp_id: str) -> tuple[Any, ...] | None:
         """Return the row of a trial that was folded before."""

@@ -74,6 +74,24 @@ def topological(nodes: Collection[Node], parents: Callable[[Node], Iterable[Node
     return order
 
 
+def first_of_cycles(parent: Mapping[Node, Node]) -> set[Node]:
+    """Return of each cycle, where every node has one parent at most, the node that the mapping has first."""
+    place = {node: at for at, node in enumerate(parent)}
+    seen: set[Node] = set()
+    found: set[Node] = set()
+    for start in parent:
+        path: dict[Node, None] = {}
+        node = start
+        while node in parent and node not in seen:
+            seen.add(node)
+            path[node] = None
+            node = parent[node]
+        if node in path:
+            line = list(path)
+            found.add(min(line[line.index(node) :], key=place.__getitem__))
+    return found
+
+
 def _first(depths: dict[Node, int], node: Node, depth: int) -> bool:
     if node in depths:
         return False

@@ -83,18 +83,15 @@ class Labels:
             snapshot = up[0] if up else None
         return None
 
-    def raw_parent(self, cell: str) -> str | None:
-        """Return the label of the trial that a parent cell spells out."""
+    def raw_parent(self, cell: str, writer: str) -> str | None:
+        """Return the label of the trial that a parent cell spells out, where several have that id the writer's own."""
         row = self._index.one(
-            "SELECT t.exp_id, t.writer, s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?",
+            "SELECT t.exp_id, t.writer, s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ? "
+            "ORDER BY t.writer <> ?, t.clock, t.writer LIMIT 1",
             cell,
+            writer,
         )
         return self.label(*row) if row and cell else None
-
-    def is_trial(self, cell: str) -> bool:
-        """Whether a parent cell means any trial."""
-        sql = "SELECT 1 FROM trials WHERE exp_id IN (?, ?) LIMIT 1"
-        return self._index.one(sql, cell, cell.removeprefix("exp_")) is not None
 
     def nearest(self, name: str) -> list[str]:
         """Return exp ids that look like a name, for an error to suggest."""

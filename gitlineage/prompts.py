@@ -4,6 +4,7 @@ What a prompt shows, gathered from the index; how it looks is the renderer's.
 Layer 14. The cost follows what is shown, not the size of the store.
 """
 
+from gitlineage.kept import Line
 from gitlineage.models import PromptOptions, PromptView
 from gitlineage.render.board import lines_shown
 from gitlineage.render.prompt import SATURATED_AFTER
@@ -24,12 +25,12 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
         insights: what people wrote under Key Insights.
     """
     best = views.best()
-    line = views.line(best.oid, best.trial.exp_id) if best and not views.raw_parents else None
+    line = _told(views.line(best.oid, best.trial.exp_id)) if best and not views.raw_parents else None
     shown = lines_shown(line.trials, options.max_chars) if line is not None else None
     if line is not None:
         chain = views.by_number(line.numbers[:shown])
     else:
-        chain = views.chain(best) if best else []
+        chain = [view for view in views.chain(best) if view.trial.status] if best else []
     around = best if shown is None else None  # a cut inside the chain hides all that follows
     few = None if options.max_chars == 0 or options.max_children else options.max_chars // _SHORTEST + 1
     children = views.children(around, few) if around else []
@@ -52,3 +53,11 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
         siblings_total=len(siblings),
         insights=insights,
     )
+
+
+def _told(line: Line) -> Line:
+    """Return a line without the trials that have no result yet."""
+    if all(trial.status is not None for trial in line.trials):
+        return line
+    kept = [(number, trial) for number, trial in zip(*line, strict=True) if trial.status is not None]
+    return Line(tuple(number for number, _ in kept), tuple(trial for _, trial in kept))

@@ -15,7 +15,7 @@ from gitlineage import codec
 from gitlineage.errors import Ambiguous, BadRows, Duplicate, Invalid
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
-from gitlineage.graph import topological
+from gitlineage.graph import first_of_cycles, topological
 from gitlineage.message import Trailers, compose, flattened, snapshot_trailers, subject
 from gitlineage.models import CommitOid, Snapshot, Task, TreeOid
 from gitlineage.names import Id, resolve
@@ -219,6 +219,9 @@ class Recorder(Rules):
         if taken:
             raise BadRows("the table", taken)
         parents = {at: self._parent_in(rows[at].trial, fresh) for at in fresh.values()}
+        among = {at: up for at, found in parents.items() for up in found if isinstance(up, int)}
+        for at in first_of_cycles(among):
+            parents[at] = []  # the earliest row of a cycle is where it begins; the cell keeps its text
         moments = _moments(rows)
         oids: dict[int, str] = {}
         for at in topological(list(parents), lambda child: [p for p in parents[child] if isinstance(p, int)]):

@@ -194,7 +194,7 @@ class Rules:
     def _against_best(self, trial: Trial) -> dict[str, str]:
         """Return the cells that compare a row with the best so far (semantics 16)."""
         best = self._memory.best_in(self._views)
-        if best is None or best.exp_id == trial.exp_id:
+        if best is None or best.status not in ELIGIBLE or best.exp_id == trial.exp_id:
             return {}
         found = {} if trial.baseline_exp else {"baseline_exp": best.exp_id}
         task = self._views.task

@@ -254,11 +254,13 @@ class Views:
         """
         Return the exp ids of those trials, by their numbers in the index, that refs are for.
 
-        Those are baselines and kept trials; a revision may have made or unmade one of them.
+        Those are baselines and kept trials; a revision may have made or unmade one of them, and a trial of the same exp
+        id may have made its label another.
         """
         found = self.index.grouped(
             "SELECT exp_id, 0 FROM trials WHERE id IN ({}) "
-            "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer))",
+            "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer) "
+            "OR EXISTS (SELECT 1 FROM trials o WHERE o.exp_id = trials.exp_id AND o.id <> trials.id))",
             numbers,
         )
         return set(found)
@@ -267,7 +269,8 @@ class Views:
         """Return the trials derived from one, whichever of their parents it is, sorted by exp id."""
         tail = f"AND {_DONE} ORDER BY t.exp_id, t.clock, t.writer LIMIT {-1 if limit is None else limit}"
         if self.raw_parents:
-            return self._views(f"{_VIEW} WHERE t.parent_cell = ? {tail}", view.trial.exp_id)
+            spelled = self._views(f"{_VIEW} WHERE t.parent_cell = ? {tail}", view.trial.exp_id)
+            return [child for child in spelled if child.parent == view.label]
         rows = self.index.rows(
             "SELECT t.id FROM links l JOIN trials t ON t.snapshot = l.child "
             f"WHERE l.parent = (SELECT id FROM snapshots WHERE oid = ?) {tail}",
@@ -279,8 +282,7 @@ class Views:
     def count_children(self, view: TrialView) -> int:
         """Return how many trials were derived from one."""
         if self.raw_parents:
-            sql = f"SELECT count(*) FROM trials t WHERE t.parent_cell = ? AND {_DONE}"
-            return int(self.index.one(sql, view.trial.exp_id)[0])
+            return len(self.children(view))
         sql = "SELECT count(*) FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?)"
         if self.index.one(sql, view.oid)[0] > 1:
             return len(self.children(view))
@@ -381,18 +383,20 @@ class Views:
             for parent, role in known.items()
             if parent not in linked and not self._is_git_parent(sid, parent)
         ]
+        raw = self.raw_parents
+        parent = self.labels.raw_parent(cell, writer) if raw else self._parent_near(links, near, alone, cell)
         view = TrialView(
             trial=read_row(text),
             label=exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid),
             oid=CommitOid(oid),
             order=Order(clock, writer),
-            parent=self.labels.raw_parent(cell) if self.raw_parents else self._parent_near(links, near, alone, cell),
+            parent=parent,
             others=(*others, *inspired),
             cohort=cohort,
-            dangling=cell if cell and not links and not self.labels.is_trial(cell) else None,
+            dangling=cell if cell and (parent is None if raw else not links) else None,
             saw=saw or None,
         )
-        lasts = not (inspired or view.dangling or self.raw_parents) and all(parent in near for parent, _ in links)
+        lasts = not (inspired or view.dangling or raw) and all(parent in near for parent, _ in links)
         return view, (sid, *(parent for parent, _ in links)) if lasts else ()
 
     def _name_near(

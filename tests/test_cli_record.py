@@ -94,6 +94,16 @@ class TestCommit:
         assert "keep: it beats the best so far, 000 with 2.0" in said
         assert "discard: it does not beat the best so far, 001 with 1.50" in ready("commit", "--metric", "1.5")
 
+    @pytest.mark.parametrize("status", ["crash", "size_blocked", "discard"])
+    def test_only_a_keep_or_a_baseline_judges(self, ready: Shell, status: str) -> None:
+        """Whatever else has a score is no best so far: what follows is the baseline, and is held against nothing."""
+        ready.commit("--metric", "0.9", "--status", status)
+        first = ready.commit("--metric", "1.2")
+        assert first["status"] == "baseline"
+        assert (first["row"]["baseline_exp"], first["row"]["delta_vs_best"]) == ("", "")
+        second = ready.commit("--metric", "1.1")
+        assert (second["status"], second["row"]["baseline_exp"]) == ("keep", "001")
+
     def test_higher_may_be_better(self, shell: Shell) -> None:
         """The task says in which direction."""
         shell("init", "--metric", "acc", "--higher-is-better")

@@ -6,7 +6,7 @@ import subprocess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.graph import first_parent_chain, merge_bases, reach, topological
+from gitlineage.graph import first_of_cycles, first_parent_chain, merge_bases, reach, topological
 
 quick = settings(max_examples=200, deadline=None, database=None)
 
@@ -94,6 +94,22 @@ def test_a_first_parent_chain_is_root_first_and_ends_on_a_circle():
     assert first_parent_chain(3, {3: 2, 2: 1}.get) == [1, 2, 3]
     assert first_parent_chain(1, {1: 2, 2: 1}.get) == [2, 1]
     assert first_parent_chain(1, {1: 1}.get) == [1]
+
+
+@quick
+@given(st.lists(st.integers(-1, 11), min_size=1, max_size=12))
+def test_without_the_first_of_each_cycle_there_is_none(above):
+    """Each cycle loses one node, its first in the mapping; what is in no cycle stays."""
+    parent = {node: up for node, up in enumerate(above) if up >= 0}
+    firsts = first_of_cycles(parent)
+    cycles = set()
+    for node in parent:
+        line = [node]
+        while line[-1] in parent and len(line) <= len(parent):
+            line.append(parent[line[-1]])
+        if node in line[1:]:
+            cycles.add(frozenset(line[: line.index(node, 1) + 1]))
+    assert firsts == {min(cycle) for cycle in cycles}
 
 
 def test_depth_is_no_limit_on_recursion():

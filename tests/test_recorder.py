@@ -413,6 +413,20 @@ def test_the_next_exp_id_is_the_highest_number_plus_one(store):
     assert store.append(row()).exp_id == "1001"
 
 
+@pytest.mark.parametrize("ups", [["002", "001"], ["001", "001"], ["003", "001", "002"]], ids=["two", "self", "three"])
+def test_rows_whose_parents_go_round_begin_with_the_earliest(store, ups):
+    """Git cannot hold a circle: its earliest row has no parent and keeps its cell; the others are derived from it."""
+    rows = [row(f"{at:03d}", parent_exp=up) for at, up in enumerate(ups, 1)]
+    store.append_many(rows)
+    views = {view.label: view for view in store.log(None)}
+    assert views["001"].parent is None
+    assert views["001"].dangling == ups[0]
+    assert [view.label for view in store.log(None, dangling=True)] == ["001"]
+    for at, up in list(enumerate(ups, 1))[1:]:
+        assert views[f"{at:03d}"].parent == up
+    assert store.chain_to(rows[-1].exp_id)[0].exp_id == "001"
+
+
 def test_many_rows_without_an_exp_id_are_numbered(store):
     """They go on from the highest number in the store and in the other rows, and every reader has them."""
     store.append(row("006"))

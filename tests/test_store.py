@@ -634,6 +634,27 @@ def test_the_prompt_of_an_earlier_moment_is_what_was_shown_then(store):
         store.render_prompt("arch", at="never")
 
 
+def test_a_prompt_leaves_out_what_waits_for_its_result(store):
+    """A pending trial on the way to the best is no line of its chain, with raw parents neither."""
+    seed = store.commit({"f": b"0"}, trial=row("000", status="baseline", metric=2.0))
+    waits = store.commit({"f": b"1"}, [seed], trial=Trial(exp_id="001", hypothesis="not known yet"))
+    store.commit({"f": b"2"}, [waits], trial=row("002", metric=1.0, hypothesis="it works"))
+    for raw in (False, True):
+        shown = store.render_prompt("x", raw_parents=raw)
+        assert "it works" in shown.rendered_prompt
+        assert "not known yet" not in shown.rendered_prompt
+        assert "exp_001 [" not in shown.rendered_prompt
+
+
+def test_raw_parents_are_what_the_cells_say(store):
+    """A prefixed id that no trial has is kept as it was typed; linked, it is the trial that it means."""
+    store.append_many([row("000", status="baseline", metric=2.0), row("001", metric=1.0, parent_exp="exp_000")])
+    raw = {view.label: view for view in store.views(raw_parents=True).listing()}
+    assert (raw["001"].parent, raw["001"].dangling) == (None, "exp_000")
+    linked = {view.label: view for view in store.log(None)}
+    assert (linked["001"].parent, linked["001"].dangling) == ("000", None)
+
+
 def test_a_recorded_prompt_is_kept_and_named_by_the_trial_that_follows(store, git):
     """Prompt --record keeps the bytes; the specialist's next trial says that it saw them."""
     store.append(row("000", "baseline"))

@@ -286,6 +286,35 @@ def test_a_lock_that_a_killed_fetch_left(alice: LineageStore, bob: LineageStore)
     assert not lock.exists()
 
 
+@pytest.mark.parametrize("status", [None, "crash", "keep"])
+def test_an_id_that_others_have_too_gets_another_name(
+    alice: LineageStore, bob: LineageStore, status: str | None
+) -> None:
+    """Whatever their trial is: the derived ref of ours is moved to its longer name by the pull that brings theirs."""
+    bob.commit({"f": b"theirs"}, [], trial=Trial(exp_id="005", status=status, core_metric=0.5))
+    bob.push()
+    made = alice.commit({"f": b"mine"}, [], trial=Trial(exp_id="005", status="keep", core_metric=0.7))
+    assert alice.repo.ref("refs/lineage/exp/005") == made.oid
+    alice.pull()
+    assert alice.repo.ref("refs/lineage/exp/005") is None
+    assert alice.repo.ref("refs/lineage/exp/005@alice") == made.oid
+    assert alice.verify() == []
+
+
+def test_a_raw_parent_is_the_writers_own(alice: LineageStore, bob: LineageStore) -> None:
+    """A cell that two writers' trials answer to means the same in every clone: the trial of whoever wrote it."""
+    for store, metric in ((alice, 0.7), (bob, 0.6)):
+        store.append(Trial(exp_id="005", status="keep", core_metric=metric))
+    bob.append(Trial(exp_id="006", status="keep", core_metric=0.1, parent_exp="005"))
+    for store in (alice, bob, alice, bob):
+        store.sync()
+    prompts = [
+        store.render_prompt("x", raw_parents=True, session_timestamp="T").rendered_prompt for store in (alice, bob)
+    ]
+    assert prompts[0] == prompts[1]
+    assert "exp_005@bob" in prompts[0]
+
+
 def test_imported_snapshots_are_counted(alice: LineageStore, bob: LineageStore, tmp_path: Path) -> None:
     """A snapshot that came from another store is one, although nobody tried it."""
     first(tmp_path / "openrange")

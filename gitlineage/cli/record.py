@@ -18,7 +18,7 @@ from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.journal import check_writer
 from gitlineage.models import Task, TrialView
 from gitlineage.store import LineageStore
-from gitlineage.trial import FailureLabel, Trial, check_id_prefix
+from gitlineage.trial import ELIGIBLE, FailureLabel, Trial, check_id_prefix
 
 app = commands()
 
@@ -248,7 +248,7 @@ def _decided(
 
 def _judged(store: LineageStore, task: Task, score: float) -> tuple[FailureLabel, str]:
     best = store.views().best()
-    record = task.score(best.trial) if best else None
+    record = task.score(best.trial) if best and best.trial.status in ELIGIBLE else None
     if best is None or record is None:
         return FailureLabel.BASELINE, "baseline: nothing to compare it with yet"
     against = f"the best so far, {best.label} with {best.trial.text(task.score_field)}"
