@@ -28,7 +28,7 @@ def add(
     created_by: str,
     context: Mapping[str, Any] | None = None,
     *,
-    cycle_scope: str = "all",
+    cycle_scope: str = "family",
 ) -> Relationship:
     """
     Record a relation, and return it; one that is there already is returned as it is.
@@ -41,7 +41,7 @@ def add(
         relationship_type: a `RelationType` or its name.
         created_by: who or what says so.
         context: JSON values to keep with it.
-        cycle_scope: ``all`` or ``family``.
+        cycle_scope: ``family`` or ``all``.
 
     Raises:
         NotFound: one of the two is not recorded.

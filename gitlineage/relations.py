@@ -32,7 +32,7 @@ class Relations(Ledger):
         created_by: str | None = None,
         context: Mapping[str, Any] | None = None,
         *,
-        cycle_scope: str = "all",
+        cycle_scope: str = "family",
     ) -> Relationship:
         """
         Record that one snapshot is related to another, from child to parent (semantics 20-23).
@@ -45,7 +45,8 @@ class Relations(Ledger):
             relationship_type: a `RelationType` or its name.
             created_by: who or what says so; by default who commits here.
             context: JSON values to keep with it.
-            cycle_scope: look for cycles over ``all`` relations, or over those of the type's ``family``.
+            cycle_scope: look for cycles over the type's ``family``, which is successor_to, forked_from and forged_from
+                together and any other type by itself; or over ``all`` types together.
 
         Raises:
             NotFound: one of the two is not recorded.

@@ -100,7 +100,7 @@ def test_evolution(shell: Shell) -> None:
         (["relate", "nope", "depends_on", "000"], 1, "no source 'nope'"),
         (["relate", "000", "depends_on", "nope"], 1, "no target 'nope'"),
         (["relate", "000", "depends_on", "000"], 1, "related to itself"),
-        (["relate", "000", "depends_on", "004"], 1, "would create a cycle"),
+        (["relate", "000", "depends_on", "004", "--all-types"], 1, "would create a cycle"),
         (["relate", "001", "depends_on", "000", "--end"], 1, "there is no active relation"),
         (["relate", "001", "depends_on", "000", "--reason", "x"], 2, "--reason goes with --end"),
         (["relate", "001", "depends_on", "000", "--context", "x"], 2, "NAME=VALUE"),

@@ -61,8 +61,9 @@ def relate(
         list[str] | None,
         typer.Option("--context", metavar="NAME=VALUE", help="Said about it; JSON where it is JSON; repeatable."),
     ] = None,
-    family: Annotated[
-        bool, typer.Option("--family", help="Look for cycles over the type's own family only, not over all types.")
+    all_types: Annotated[
+        bool,
+        typer.Option("--all-types", help="Look for cycles over all types, not the type's family only."),
     ] = False,
     end: Annotated[bool, typer.Option("--end", help="The relation no longer holds.")] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it ends.", show_default=False)] = "",
@@ -87,7 +88,7 @@ def relate(
             )[-1]
         else:
             given = {name: options.value(text) for name, text in options.pairs(context, "--context")}
-            scope = "family" if family else "all"
+            scope = "all" if all_types else "family"
             said = store.add_relationship(source, target, kind, by, given or None, cycle_scope=scope)
         _print(store, [said], as_json)
 
