@@ -61,6 +61,55 @@ def test_options_of_an_import(folder: Path, table: Path, tmp_path: Path) -> None
     assert "seed, higher is better, shown as s" in shell("init")
 
 
+def test_a_discard_shows_the_direction(folder: Path, table: Path) -> None:
+    """Where nothing was kept yet, what was discarded says which way is worse."""
+    head = "exp_id\tstatus\tcore_metric\tdelta_vs_best\n"
+    begun = f"{head}000\tbaseline\t0.25\t\n001\tdiscard\t0.20\t-0.05\n"
+    table.write_text(begun)
+    folder.mkdir()
+    shell = Shell(folder)
+    result = shell.run("import", "tsv", table)
+    assert "ranked by core_metric, higher is better" in result.stdout
+    assert "direction" not in result.stderr
+    table.write_text(f"{begun}002\tkeep\t0.27\t+0.02\n")
+    assert "higher is better" in shell("import", "tsv", table)
+    assert shell.objects("best")[0]["id"] == "002"
+
+
+def test_an_assumed_direction_is_settled_by_later_rows(folder: Path, table: Path) -> None:
+    """It is told as long as it is a guess; the rows that show it revise it, and adding nothing stays adding nothing."""
+    begun = "exp_id\tstatus\tacc\tdelta_vs_best\n000\tbaseline\t0.25\t\n"
+    table.write_text(begun)
+    folder.mkdir()
+    shell = Shell(folder)
+    for _ in range(2):
+        result = shell.run("import", "tsv", table)
+        assert "ranked by acc, lower is better" in result.stdout
+        assert result.stderr.count("no kept row shows the direction yet") == 1
+        assert "init --higher-is-better" in result.stderr
+    assert len(shell.objects("events")) == 3
+    table.write_text(f"{begun}001\tkeep\t0.27\t+0.02\n002\tdiscard\t0.20\t-0.07\n")
+    result = shell.run("import", "tsv", table)
+    assert "ranked by acc, higher is better" in result.stdout
+    assert "direction" not in result.stderr
+    assert shell.objects("best")[0]["id"] == "001"
+
+
+@pytest.mark.parametrize("words", [["init", "--lower-is-better"], ["import", "tsv", "results", "--lower-is-better"]])
+def test_a_direction_that_was_said_is_not_revised(folder: Path, table: Path, words: list[str]) -> None:
+    """A flag settles what was assumed, whatever rows say later."""
+    begun = "exp_id\tstatus\tacc\tdelta_vs_best\n000\tbaseline\t0.25\t\n"
+    table.write_text(begun)
+    folder.mkdir()
+    shell = Shell(folder)
+    shell("import", "tsv", table)
+    shell(*(table if word == "results" else word for word in words))
+    table.write_text(f"{begun}001\tkeep\t0.27\t+0.02\n")
+    (outcome,) = shell.objects("import", "tsv", table)
+    assert (outcome["task"]["lower_is_better"], outcome["assumed"]) == (True, False)
+    assert shell.objects("best")[0]["id"] == "000"
+
+
 def test_bad_rows_are_listed(folder: Path, tmp_path: Path) -> None:
     """Every bad row is told by its line, nothing is imported, and the exit code is 1."""
     bad = tmp_path / "bad.tsv"

@@ -462,11 +462,15 @@ def log(*rows):
         ([("keep", 1, "1"), ("keep", 2, "-1"), ("keep", 1, "0")], None),
         ([("baseline", 1, ""), ("keep", 1, "")], None),
         ([("discard", 1, "-1"), ("discard", 2, "1")], None),
+        ([("baseline", 1, ""), ("discard", 2, "1"), ("discard", 3, "2")], True),
+        ([("baseline", 3, ""), ("discard", 2, "-1"), ("discard", 3, "0"), ("crash", 5, "2")], False),
+        ([("baseline", 3, ""), ("discard", 2, "-1"), ("keep", 2, "-1")], True),
+        ([("baseline", 3, ""), ("discard", "", "-1")], None),
         ([], None),
     ],
 )
 def test_direction_is_that_of_the_keeps(rows, lower):
-    """Deltas of keeps tell; where they are missing or at odds, the scores kept one after the other; else nothing."""
+    """Deltas of keeps tell, else the scores kept one after the other, else the deltas of scored discards."""
     assert detect_direction(log(*rows), "score") is lower
 
 

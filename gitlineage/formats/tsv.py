@@ -196,10 +196,12 @@ def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
     Return whether lower scores are better, or ``None`` where the rows do not tell.
 
     A keep improves on the best before it (semantics 11), so all its ``delta_vs_best`` have one sign; where they
-    don't or are empty, all steps from one baseline or keep to the next keep have.
+    don't or are empty, all steps from one baseline or keep to the next keep have. Where no keep tells, a scored
+    discard does: it did not improve, so its delta has the other sign.
     """
     deltas: list[float] = []
     steps: list[float] = []
+    failed: list[float] = []
     best: float | None = None
     for row in rows:
         status, score = row.trial.status, row.trial.number(metric)
@@ -207,9 +209,11 @@ def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
             deltas.append(row.trial.delta_vs_best or 0.0)
             if score is not None and best is not None:
                 steps.append(score - best)
+        if status is FailureLabel.DISCARD and score is not None:
+            failed.append(-(row.trial.delta_vs_best or 0.0))
         if score is not None and status in (FailureLabel.KEEP, FailureLabel.BASELINE):
             best = score
-    for changes in (deltas, steps):
+    for changes in (deltas, steps, failed):
         signs = {change < 0 for change in changes if change}
         if len(signs) == 1:
             return signs.pop()
