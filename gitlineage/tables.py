@@ -99,8 +99,8 @@ def export_tsv(store: LineageStore, *, at: str | None = None) -> bytes:
     """
     Return every trial with a result as a table, in recording order.
 
-    A store that was filled by one import gives that file back byte for byte; columns that came later stand at the
-    end. Without an import the columns are the seventeen, then the rest.
+    A store that was filled by one import, or by several as a file grew, gives that file back byte for byte;
+    columns that came later stand at the end. Without an import the columns are the seventeen, then the rest.
 
     Args:
         store: where from.
@@ -114,6 +114,8 @@ def table_of(views: Views) -> bytes:
     rows = views.rows()
     shapes = [msgspec.convert(shape, tsv.Shape) for shape in views.shapes()]
     shape = shapes[0] if shapes else tsv.Shape(columns=COLUMNS)
+    if shapes:  # a file that grew ends as it did last
+        shape = msgspec.structs.replace(shape, final_newline=shapes[-1].final_newline)
     wanted = [column for other in shapes[1:] for column in other.columns]
     wanted += [column for trial, _ in rows for column in trial.cells()]
     columns = tuple(dict.fromkeys([*shape.columns, *wanted]))

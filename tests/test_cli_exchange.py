@@ -61,6 +61,42 @@ def test_options_of_an_import(folder: Path, table: Path, tmp_path: Path) -> None
     assert "seed, higher is better, shown as s" in shell("init")
 
 
+@pytest.mark.parametrize("data", ["exp_id\tstatus\tval_loss\tfoo\n", "exp_id\tstatus\tval_loss"])
+def test_a_header_alone_comes_back(folder: Path, table: Path, data: str) -> None:
+    """A table without rows keeps its columns, and the second import adds nothing."""
+    table.write_text(data)
+    folder.mkdir()
+    shell = Shell(folder)
+    assert shell("import", "tsv", table).startswith("imported 0 trials\n")
+    assert shell("export", "tsv", "-") == data
+    events = shell.objects("events")
+    shell("import", "tsv", table)
+    assert shell.objects("events") == events
+    table.write_text(TABLE.replace("loss", "val_loss").replace("seed", "foo"))
+    shell("import", "tsv", table)
+
+
+@pytest.mark.parametrize("first", ["", "\n"])
+@pytest.mark.parametrize("second", ["", "\n"])
+@pytest.mark.parametrize(
+    "more", ["", "\n003\t000\tmore\tdiscard\t2.5\t", "\n003\t\tmore\tdiscard\t2.5\t\n004\t\tx\tcrash\t\t"]
+)
+def test_a_file_that_grew_comes_back(folder: Path, table: Path, first: str, second: str, more: str) -> None:
+    """The line end of the last line is that of the file as it was imported last."""
+    folder.mkdir()
+    shell = Shell(folder)
+    table.write_text(TABLE.rstrip("\n") + first)
+    shell("import", "tsv", table)
+    grown = TABLE.rstrip("\n") + more + second
+    for _ in range(2):
+        table.write_text(grown)
+        shell("import", "tsv", table)
+        assert shell("export", "tsv", "-") == grown
+    events = shell.objects("events")
+    shell("import", "tsv", table)
+    assert shell.objects("events") == events
+
+
 def test_a_discard_shows_the_direction(folder: Path, table: Path) -> None:
     """Where nothing was kept yet, what was discarded says which way is worse."""
     head = "exp_id\tstatus\tcore_metric\tdelta_vs_best\n"
