@@ -59,7 +59,7 @@ def import_tsv(
         store: where to.
         data: the file's bytes.
         source: the file's name, for messages.
-        metric: the column that ranks trials; by default the store's, else the one after ``status``.
+        metric: the column that ranks trials; by default the store's, else what `tsv.detect_metric` finds.
         lower_is_better: its direction; by default the store's, else what the rows' deltas show. One that was only
             assumed, as no row showed it, is settled by the first import whose rows or caller say it.
         label: its short name in prompts.
@@ -137,9 +137,9 @@ def _task(
     columns = table.shape.columns
     if metric is not None and metric not in columns:
         raise Invalid(f"there is no column {metric!r} to rank by; the columns are {', '.join(columns)}")
-    field = metric or (recorded.score_field if recorded else tsv.detect_metric(columns))
+    field = metric or (recorded.score_field if recorded else table.metric)
     if field is None:
-        raise Invalid(f"no column follows status to rank by; name it with --metric: {', '.join(columns)}")
+        raise Invalid(f"no column with scores follows status; name it with --metric: {', '.join(columns)}")
     return task_of(recorded, field, lower_is_better, label, lambda: tsv.detect_direction(table.rows, field))
 
 

@@ -97,6 +97,14 @@ def test_a_file_that_grew_comes_back(folder: Path, table: Path, first: str, seco
     assert shell.objects("events") == events
 
 
+def test_text_after_the_status_is_no_metric(folder: Path, table: Path) -> None:
+    """The metric is the first column after the status that holds scores."""
+    head = "exp_id\tparent_exp\thypothesis\tstatus\tdescription\tval_bpb\n"
+    table.write_text(f"{head}000\t\tx\tbaseline\tthe start\t1.2\n001\t000\tx\tkeep\t\t1.1\n")
+    folder.mkdir()
+    assert "ranked by val_bpb, lower is better" in Shell(folder)("import", "tsv", table)
+
+
 def test_a_discard_shows_the_direction(folder: Path, table: Path) -> None:
     """Where nothing was kept yet, what was discarded says which way is worse."""
     head = "exp_id\tstatus\tcore_metric\tdelta_vs_best\n"

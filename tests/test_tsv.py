@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gitlineage.errors import BadRows
 from gitlineage.formats.tsv import MAX_CELL, Row, Shape, Table, detect_direction, detect_metric, read, write
-from gitlineage.trial import FailureLabel, Trial
+from gitlineage.trial import FailureLabel, Trial, are_scores, parse_number
 
 CAMPAIGNS = Path(__file__).parents[2] / "shared" / "data" / "auto-research"
 HEAD = b"exp_id\thypothesis\tstatus\tcore_metric\tnotes\n"
@@ -104,6 +104,11 @@ cell = st.one_of(
 )
 
 
+def _may_rank(text):
+    """Whether a cell is none that a ranking column is refused for."""
+    return parse_number(text) is not None or not are_scores([("keep", text)])
+
+
 @st.composite
 def files(draw):
     """A sound file in any quoting, with the cells it holds."""
@@ -116,7 +121,7 @@ def files(draw):
             f"{number:03}",
             draw(cell),
             draw(st.sampled_from(list(FailureLabel))).value,
-            *(draw(cell) for _ in columns[3:]),
+            *(draw(cell.filter(_may_rank)) for _ in columns[3:]),
         ]
         for number in range(count)
     ]
@@ -434,13 +439,37 @@ def test_repair_leaves_sound_files_alone():
         (CIFAR, "train_s"),
         (Trial.header(), "core_metric"),
         (("exp_id", "status"), None),
-        (("exp_id", "status", "notes", "loss"), None),
+        (("exp_id", "status", "notes", "loss"), "loss"),
+        (("exp_id", "status", "description", "val_bpb"), "val_bpb"),
+        (("exp_id", "status", "notes", "description"), None),
         (("exp_id", "loss"), None),
     ],
 )
 def test_score_is_the_column_after_status(columns, metric):
     """All public schemas put the score right after the status; a text column is none."""
     assert detect_metric(columns) == metric
+
+
+@pytest.mark.parametrize(
+    ("rows", "metric"),
+    [
+        ("keep\ta wider net\t1.5\t9\t3", "loss"),
+        ("keep\t7\t1.5\t9\t3", "what"),
+        ("keep\t7\t1.5\t9\t3|discard\tnan\t1\t2\t3", "what"),
+        ("keep\t7\t1.5\t9\t3|discard\tagain\t1\t2\t3", "loss"),
+        ("keep\t7\t1.5\t9\t3|crash\tagain\t1\t2\t3", "what"),
+        ("keep\t\tx\t9\t3", "seed"),
+        ("crash\tx\ty\t9\t3", "what"),
+        ("keep\tx\ty\tz\t", "train_s"),
+        ("discard\tx\t\tz\t1", "train_s"),
+        ("keep\tx\ty\tz\tslow", None),
+    ],
+)
+def test_score_is_the_first_column_whose_cells_are_scores(rows, metric):
+    """What rows hold decides, whatever a column is called; what stands in crashes and unsound rows tells nothing."""
+    lines = [f"{number}\t{row}\n" for number, row in enumerate(rows.split("|"))]
+    data = "exp_id\tstatus\twhat\tloss\tseed\ttrain_s\n" + "".join(lines)
+    assert read(data.encode(), source="x").metric == metric
 
 
 def log(*rows):

@@ -10,13 +10,13 @@ What cannot be given back byte for byte is refused: blank lines, and line ends t
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from gitlineage.errors import BadRows, InvalidTrial
-from gitlineage.trial import NUMERIC, TEXT, FailureLabel, Trial, refuse_non_finite
+from gitlineage.trial import NUMERIC, TEXT, FailureLabel, Trial, are_scores, refuse_non_finite
 
 MAX_CELL = 1 << 20
 """The longest cell that `read` takes, in characters."""
@@ -74,11 +74,13 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         shape: what it looked like beyond its rows.
         rows: its rows in file order.
         repaired: the lines of rows that were mended.
+        metric: the column with the score, as it was given or found; ``None`` where there is none.
     """
 
     shape: Shape
     rows: tuple[Row, ...] = ()
     repaired: tuple[int, ...] = ()
+    metric: str | None = None
 
 
 class _Record(NamedTuple):
@@ -112,15 +114,15 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
     """
     bom = data.startswith(codecs.BOM_UTF8)
     text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
-    records = _records(text)
-    header = next(records, None)
-    if header is None:
+    if not text:
         raise BadRows(source, [(1, "the file is empty; it needs a header line")])
+    header, *records = _records(text)
     columns = tuple(header.cells)
     if faults := list(_header_faults(header, metric)):
         raise BadRows(source, faults)
     newline = header.ending or "\n"
-    metric = metric or detect_metric(columns)
+    sound = [record for record in records if not _fault(record, len(columns), newline)]
+    metric = metric or detect_metric(columns, [dict(zip(columns, record.cells, strict=True)) for record in sound])
 
     rows: list[Row] = []
     repaired: list[int] = []
@@ -160,7 +162,7 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
         bom=bom,
         final_newline=text.endswith("\n"),
     )
-    return Table(shape=shape, rows=tuple(rows), repaired=tuple(repaired))
+    return Table(shape=shape, rows=tuple(rows), repaired=tuple(repaired), metric=metric)
 
 
 def write(shape: Shape, rows: Iterable[Row]) -> bytes:
@@ -181,14 +183,24 @@ def write(shape: Shape, rows: Iterable[Row]) -> bytes:
     return (codecs.BOM_UTF8 if shape.bom else b"") + text.encode()
 
 
-def detect_metric(columns: Sequence[str]) -> str | None:
+def detect_metric(columns: Sequence[str], cells: Collection[Mapping[str, str]] = ()) -> str | None:
     """
-    Return the column with the score: the one after ``status``, as in all seven campaigns (semantics N).
+    Return the column with the score: the first after ``status`` whose cells are scores.
 
-    ``None`` where no column follows, or one of the seventeen that hold text.
+    In all seven campaigns that is the one right after it (semantics N). An empty column counts where it is one of the
+    seventeen, and where no cell tells anything else; ``None`` where no column can hold scores.
+
+    Args:
+        columns: the header's names in order.
+        cells: the rows' cells by column name.
     """
     after = columns[columns.index("status") + 1 :] if "status" in columns else ()
-    return after[0] if after and after[0] not in TEXT else None
+    possible = [column for column in after if column not in TEXT and column != "description"]
+    found = {column: are_scores((row["status"], row[column]) for row in cells) for column in possible}
+    left = [column for column in possible if found[column] is not False]
+    if any(found.values()):
+        left = [column for column in left if found[column] or column in NUMERIC]
+    return left[0] if left else None
 
 
 def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
