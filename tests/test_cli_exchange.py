@@ -157,7 +157,7 @@ def test_a_direction_that_was_said_is_not_revised(folder: Path, table: Path, wor
 def test_bad_rows_are_listed(folder: Path, tmp_path: Path) -> None:
     """Every bad row is told by its line, nothing is imported, and the exit code is 1."""
     bad = tmp_path / "bad.tsv"
-    bad.write_text(TABLE + "003\t000\tx\tgreat\t1\t\n004\t000\tx\tkeep\tnan\t\n")
+    bad.write_text(TABLE + "003\t000\tx\tgreat\t1\t\n*\t000\tx\tkeep\t1\t\n")
     folder.mkdir()
     shell = Shell(folder)
     result = shell.run("import", "tsv", bad)

@@ -234,6 +234,7 @@ def test_raw_text_is_for_its_own_columns():
         (HEAD + b"001\tx\tkept\t1\t\n", 2, "status 'kept': must be one of keep, discard"),
         (HEAD + b"001\tx\t\t1\t\n", 2, "status '': a row needs one of"),
         (HEAD + b"\tx\tkeep\t1\t\n", 2, "exp_id ''"),
+        (HEAD + b"*\tx\tkeep\t1\t\n", 2, "exp_id '*'"),
         (HEAD + b"0\x1b1\tx\tkeep\t1\t\n", 2, "control characters"),
         (HEAD + b'"0\n1"\tx\tkeep\t1\t\n', 2, "line breaks"),
         (HEAD + b"001\tx\tkeep\tNaN\t\n", 2, "core_metric 'NaN': a metric must be a finite number"),

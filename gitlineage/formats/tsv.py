@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from gitlineage.errors import BadRows, InvalidTrial
-from gitlineage.trial import NUMERIC, TEXT, FailureLabel, Trial, are_scores, refuse_non_finite
+from gitlineage.trial import AUTO_ID, NUMERIC, TEXT, FailureLabel, Trial, are_scores, refuse_non_finite
 
 MAX_CELL = 1 << 20
 """The longest cell that `read` takes, in characters."""
@@ -328,6 +328,8 @@ def _fault(record: _Record, width: int, newline: str) -> tuple[int, str] | None:
 
 
 def _trial(cells: Mapping[str, str], metric: str | None) -> Trial:
+    if cells["exp_id"] == AUTO_ID:
+        raise InvalidTrial("exp_id", AUTO_ID, "a table's row needs a name of its own")
     if metric:
         refuse_non_finite(metric, cells[metric])
     return Trial.from_row(cells)
