@@ -265,6 +265,27 @@ def are_scores(cells: Iterable[tuple[str, str]]) -> bool | None:
     return all(_NON_FINITE.fullmatch(cell) or _NUMBER.fullmatch(cell) for cell in told) if told else None
 
 
+def without_non_finite(cells: Mapping[str, str], metric: str | None) -> dict[str, str]:
+    """
+    Return a row's cells, empty where a numeric column or the metric's spells NaN or infinity: that is no score.
+
+    Raises:
+        InvalidTrial: it is the metric of a keep or baseline row, which has to be ranked (semantics 11).
+    """
+    found = dict(cells)
+    for column in dict.fromkeys([*NUMERIC, *([metric] if metric else [])]):
+        text = found.get(column)
+        if not text or _PLAIN.fullmatch(text):
+            continue
+        try:
+            refuse_non_finite(column, text)
+        except InvalidTrial:
+            if column == metric and found.get("status") in ELIGIBLE:
+                raise
+            found[column] = ""
+    return found
+
+
 def check_cells(cells: Mapping[str, str]) -> None:
     """Refuse cells of valid text that `Trial.from_cells` refuses, for whoever needs no trial."""
     if (status := cells.get("status")) and status not in _LABELS:

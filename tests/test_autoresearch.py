@@ -157,6 +157,8 @@ class TestFormat:
         assert results.rows[0].cells["val_bpb"] == ""
         with pytest.raises(BadRows, match="line 2: val_bpb 'nan'"):
             autoresearch.read((HEADER + "abc1234\tnan\t1\tkeep\tx\n").encode(), source="r")
+        timed = "commit\tval_bpb\ttrain_s\tstatus\tdescription\nabc1234\t1.5\tnan\tkeep\tx\n"
+        assert autoresearch.read(timed.encode(), source="r").rows[0].cells["train_s"] == ""
 
     def test_other_words_for_statuses(self) -> None:
         """Other words are refused by their lines, all of them, until it is said what they mean."""

@@ -105,6 +105,21 @@ def test_text_after_the_status_is_no_metric(folder: Path, table: Path) -> None:
     assert "ranked by val_bpb, lower is better" in Shell(folder)("import", "tsv", table)
 
 
+def test_nan_comes_back_as_text(folder: Path, table: Path) -> None:
+    """One nan refuses no campaign: it comes back as it stood, ranks nowhere, and the second import adds nothing."""
+    head = "exp_id\tstatus\tval_bpb\ttrain_s\n"
+    table.write_text(f"{head}000\tbaseline\t1.2\tnan\n001\tdiscard\tnan\t3\n002\tcrash\tinf\t\n")
+    folder.mkdir()
+    shell = Shell(folder)
+    for added in (3, 0):
+        assert shell.objects("import", "tsv", table)[0]["added"] == added
+        assert shell("export", "tsv", "-") == table.read_text()
+    assert shell.objects("best")[0]["id"] == "000"
+    shell("reindex")
+    assert shell("export", "tsv", "-") == table.read_text()
+    assert "finite number" in shell.fails(2, "commit", "--metric", "nan")
+
+
 def test_a_discard_shows_the_direction(folder: Path, table: Path) -> None:
     """Where nothing was kept yet, what was discarded says which way is worse."""
     head = "exp_id\tstatus\tcore_metric\tdelta_vs_best\n"

@@ -293,6 +293,20 @@ def test_score_column_must_be_finite():
     assert read(data.replace(b"-inf", b"0.9"), source="x").rows[0].cells["spread"] == "nan"
 
 
+@pytest.mark.parametrize("status", ["discard", "crash", "size_blocked"])
+def test_nan_is_no_score(status):
+    """Only a keep or a baseline needs a score that ranks; elsewhere nan is kept as text and scores nothing."""
+    head = b"exp_id\tstatus\tcore_metric\ttrain_s\tspread\n000\tkeep\t1\tNaN\tnan\n"
+    data = head + f"001\t{status}\t-inf\t1e999\tnan\n".encode()
+    table = read(data, source="x")
+    assert [row.trial.number("core_metric") for row in table.rows] == [1.0, None]
+    assert [row.trial.train_s for row in table.rows] == [None, None]
+    assert table.rows[1].cells["core_metric"] == "-inf"
+    assert write(table.shape, table.rows) == data
+    assert read(data, source="x", metric="core_metric").rows == table.rows
+    assert refusal(data, metric="spread").rows[0][0] == 2
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_huge_cells(quote):
     """A cell beyond csv's limit is read, one beyond ours is refused with its size, and csv's limit is left alone."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from gitlineage.errors import BadRows, Invalid, InvalidTrial
-from gitlineage.trial import CRASHED, ELIGIBLE, FailureLabel, Trial, are_scores, refuse_non_finite
+from gitlineage.trial import CRASHED, FailureLabel, Trial, are_scores, without_non_finite
 
 SURPLUS = "surplus"
 """The column that keeps the cells which a mended row has beyond the header's."""
@@ -245,21 +245,14 @@ def _first_number(columns: Sequence[str], records: Sequence[Mapping[str, str]]) 
 
 
 def _row(line: int, record: dict[str, str], commit: str, text: str | None, metric: str | None) -> LoopRow:
-    """Return a record as a row; what no score is does not stay in the metric's column."""
+    """Return a record as a row; what is no number does not stay in the metric's column or a numeric one."""
     cell = record.pop(commit).strip()
     name = record.pop("exp_id", "").strip()
     cells = {"commit": cell, **record}
     if text is not None:
         cells["hypothesis"] = cells.pop(text)
-    if metric is not None:
-        status = FailureLabel(cells["status"])
-        try:
-            refuse_non_finite(metric, cells[metric])
-        except InvalidTrial:
-            if status in ELIGIBLE:
-                raise
-            cells[metric] = ""
-        if status in CRASHED:
-            cells[metric] = ""
+    if metric is not None and cells["status"] in CRASHED:
+        cells[metric] = ""
+    cells = without_non_finite(cells, metric)
     Trial.from_row({**cells, "exp_id": name or "row"})
     return LoopRow(line=line, commit=cell, name=name, cells=cells)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from gitlineage.errors import BadRows, InvalidTrial
-from gitlineage.trial import AUTO_ID, NUMERIC, TEXT, FailureLabel, Trial, are_scores, refuse_non_finite
+from gitlineage.trial import AUTO_ID, NUMERIC, TEXT, FailureLabel, Trial, are_scores, without_non_finite
 
 MAX_CELL = 1 << 20
 """The longest cell that `read` takes, in characters."""
@@ -56,8 +56,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         line: the physical line it begins on, the header being 1; 0 for a row that was not read.
         trial: the row as a record.
         cells: the text of its cells, column by column in the file's order.
-        raw: its text as it stood, without its line end; empty where `write` would spell it alike. Belongs to these
-            cells: drop it when changing them.
+        raw: its text as it stood, without its line end; empty where `write` would spell the trial alike. Belongs
+            to these cells: drop it when changing them.
     """
 
     line: int
@@ -106,7 +106,8 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
         source: the file's name, for errors.
         repair: mend flattened rows: a clean-up joined the lines of a quoted cell and turned the tabs after it into
             single spaces (semantics 60).
-        metric: the column with the score, by default what `detect_metric` says; it may not hold NaN or infinity.
+        metric: the column with the score, by default what `detect_metric` says; in a keep or baseline row it may not
+            hold NaN or infinity. Elsewhere these are no score: the trial's cell is empty, the row keeps the text.
 
     Raises:
         BadRows: any row breaks a rule; every one of them is listed, and with a broken header that alone
@@ -147,7 +148,8 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
         except InvalidTrial as error:
             bad.append((record.line, str(error)))
             continue
-        row = Row(line=record.line, trial=trial, cells=cells, raw=_odd(record))
+        differs = any(trial.text(column) != text for column, text in cells.items())
+        row = Row(line=record.line, trial=trial, cells=cells, raw=record.raw if differs else _odd(record))
         before = first.setdefault(trial.exp_id, row)
         if before is not row:
             what = "the whole row repeats" if before.cells == cells else f"exp_id {trial.exp_id!r} is taken by"
@@ -330,9 +332,7 @@ def _fault(record: _Record, width: int, newline: str) -> tuple[int, str] | None:
 def _trial(cells: Mapping[str, str], metric: str | None) -> Trial:
     if cells["exp_id"] == AUTO_ID:
         raise InvalidTrial("exp_id", AUTO_ID, "a table's row needs a name of its own")
-    if metric:
-        refuse_non_finite(metric, cells[metric])
-    return Trial.from_row(cells)
+    return Trial.from_row(without_non_finite(cells, metric))
 
 
 def _mended(record: _Record, columns: Sequence[str], metric: str | None) -> _Record | None:
