@@ -93,7 +93,7 @@ class Ledger(Current):
         recorded = self._index.task
         base = task or recorded or Task()
         wanted = base if lower_is_better is None else msgspec.structs.replace(base, lower_is_better=lower_is_better)
-        if recorded is not None and recorded != wanted:
+        if recorded is not None and recorded != msgspec.structs.replace(wanted, assumed=recorded.assumed):
             known, asked = (_task_text(each) for each in (recorded, wanted))
             raise Invalid(f"this store's task is {known}, not {asked}; set_task (`gitlineage init`) changes it for all")
         return wanted if recorded is None else None

@@ -17,7 +17,7 @@ from gitlineage.formats.autoresearch import LoopRow, Results
 from gitlineage.models import Task, TrialView
 from gitlineage.recorder import Recorder, Row
 from gitlineage.store import LineageStore
-from gitlineage.tables import check_task
+from gitlineage.tables import task_of
 from gitlineage.times import parse_time, stamp
 from gitlineage.trial import CRASHED, ELIGIBLE, FailureLabel, Trial
 from gitlineage.views import Views
@@ -45,7 +45,7 @@ class LoopOutcome(msgspec.Struct, frozen=True, kw_only=True):
         repaired: the line numbers that were mended.
         trials: exp ids of the new and the revised trials, in file order.
         task: what the loop optimises, as recorded.
-        assumed: whether the direction of the task is a guess that the rows do not bear out.
+        assumed: whether the task's direction is a guess that no row bears out so far.
     """
 
     added: int = 0
@@ -121,7 +121,8 @@ def import_autoresearch(
         data: the file's bytes.
         source: the file's name, for messages.
         metric: the column that ranks trials; by default the store's, else the first one with numbers.
-        lower_is_better: its direction; by default the store's, else what the kept rows show.
+        lower_is_better: its direction; by default the store's, else what the rows show. One that was only assumed
+            is settled by the first import whose rows or caller say it.
         label: its short name in prompts.
         statuses: what other words in the status column mean.
         branch: the loop's branch: a short hash that several commits begin with means one of its commits.
@@ -142,7 +143,7 @@ def import_autoresearch(
         repair=repair,
         whole=whole,
     )
-    task, assumed = _task(results, recorded, metric, lower_is_better, label)
+    task = _task(results, recorded, metric, lower_is_better, label)
     placed = _placed(store, results.rows, source, branch)
 
     def work(recorder: Recorder) -> LoopOutcome:
@@ -153,7 +154,7 @@ def import_autoresearch(
         return _record(store, recorder, placed, named, trials)
 
     done = store.record_with(work, f"Import {source}")
-    return msgspec.structs.replace(done, repaired=results.repaired, task=store.task, assumed=assumed)
+    return msgspec.structs.replace(done, repaired=results.repaired, task=store.task, assumed=bool(store.task.assumed))
 
 
 def _named(views: Views, placed: Sequence[_Placed], metric: str | None) -> list[_Named]:
@@ -349,18 +350,16 @@ def _unmarked(notes: str, mark: str) -> str | None:
 
 def _task(
     results: Results, recorded: Task | None, metric: str | None, lower_is_better: bool | None, label: str | None
-) -> tuple[Task | None, bool]:
-    """Return the task to rank by, ``None`` where no row tells it yet, and whether its direction is a guess."""
+) -> Task | None:
+    """Return the task to rank by, ``None`` where no row tells it yet."""
     field = results.metric
     if recorded is not None:
-        check_task(recorded, metric or field, lower_is_better, label)
-        return recorded, False
+        field = metric or field or recorded.score_field
     if field is None:
         if any(row.is_scored for row in results.rows):
             raise Invalid(f"no column holds numbers to rank by; name one with --metric: {', '.join(results.columns)}")
-        return None, False
-    shown = _direction(results.rows, field) if lower_is_better is None else lower_is_better
-    return Task(score_field=field, lower_is_better=True if shown is None else shown, label=label or ""), shown is None
+        return None
+    return task_of(recorded, field, lower_is_better, label, lambda: _direction(results.rows, field))
 
 
 def _direction(rows: Sequence[LoopRow], metric: str) -> bool | None:

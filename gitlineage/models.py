@@ -5,7 +5,7 @@ Layer 2. Everything is frozen and grows only by fields with defaults.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NewType
+from typing import Any, Literal, NewType
 
 import msgspec
 
@@ -47,12 +47,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
             ``core_metric``, ``time`` for ``train_s``, else the column's own name (semantics 9).
         epsilon: a change below this, in the score's units, counts as noise in the saturation signal
             (semantics 49).
+        assumed: whether nobody said the direction and no row has shown it yet: an import whose rows do settles it.
     """
 
     score_field: str = "core_metric"
     lower_is_better: bool = True
     label: str = ""
     epsilon: float = 0.0005
+    assumed: Literal[True] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def short(self) -> str:

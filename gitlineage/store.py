@@ -240,9 +240,14 @@ class LineageStore(Catalogues, Histories, Sharing):
             if task is not None:
                 recorder.set_task(task)
             added = recorder.append_rows(rows, lambda count: self.watcher.advance("recording", count, len(rows)))
-            if shape is not None and any(added):
+            if shape is not None and (any(added) or self._is_reshaped(shape, len(rows))):
                 recorder.add_table(shape, sum(added))
             return added
+
+    def _is_reshaped(self, shape: dict[str, Any], rows: int) -> bool:
+        """Whether a table without new rows, which holds all there are, looks otherwise than the last one did."""
+        plain = msgspec.json.decode(msgspec.json.encode(shape))
+        return self._views.shapes()[-1:] != [plain] and rows == len(self._views.rows())
 
     def adopt(self, snapshots: Sequence[Adopted], message: str | None = None) -> list[tuple[CommitOid, bool]]:
         """

@@ -4,7 +4,7 @@ Tables in and out of a store: a campaign's TSV imported whole, and given back by
 Layer 25.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -28,6 +28,7 @@ class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
         repaired: the line numbers that were mended.
         dangling: exp ids of rows whose parent cell names no trial.
         task: what the campaign optimises, as recorded.
+        assumed: whether the task's direction is a guess that no row bears out so far.
     """
 
     added: int
@@ -35,6 +36,7 @@ class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
     repaired: tuple[int, ...] = ()
     dangling: tuple[str, ...] = ()
     task: Task = Task()
+    assumed: bool = False
 
 
 def import_tsv(
@@ -57,8 +59,9 @@ def import_tsv(
         store: where to.
         data: the file's bytes.
         source: the file's name, for messages.
-        metric: the column that ranks trials; by default the store's, else the one after ``status``.
-        lower_is_better: its direction; by default the store's, else what the kept rows' deltas show.
+        metric: the column that ranks trials; by default the store's, else what `tsv.detect_metric` finds.
+        lower_is_better: its direction; by default the store's, else what the rows' deltas show. One that was only
+            assumed, as no row showed it, is settled by the first import whose rows or caller say it.
         label: its short name in prompts.
         snapshots: the folder that ``snapshot_path`` cells are below; without it the trials have no content.
         repair: mend flattened rows (semantics 60) instead of refusing the file.
@@ -88,6 +91,7 @@ def import_tsv(
         repaired=table.repaired,
         dangling=tuple(reversed(dangling)),
         task=store.task,
+        assumed=bool(store.task.assumed),
     )
 
 
@@ -95,8 +99,8 @@ def export_tsv(store: LineageStore, *, at: str | None = None) -> bytes:
     """
     Return every trial with a result as a table, in recording order.
 
-    A store that was filled by one import gives that file back byte for byte; columns that came later stand at the
-    end. Without an import the columns are the seventeen, then the rest.
+    A store that was filled by one import, or by several as a file grew, gives that file back byte for byte;
+    columns that came later stand at the end. Without an import the columns are the seventeen, then the rest.
 
     Args:
         store: where from.
@@ -110,6 +114,8 @@ def table_of(views: Views) -> bytes:
     rows = views.rows()
     shapes = [msgspec.convert(shape, tsv.Shape) for shape in views.shapes()]
     shape = shapes[0] if shapes else tsv.Shape(columns=COLUMNS)
+    if shapes:  # a file that grew ends as it did last
+        shape = msgspec.structs.replace(shape, final_newline=shapes[-1].final_newline)
     wanted = [column for other in shapes[1:] for column in other.columns]
     wanted += [column for trial, _ in rows for column in trial.cells()]
     columns = tuple(dict.fromkeys([*shape.columns, *wanted]))
@@ -126,28 +132,52 @@ def _row(trial: Trial, columns: Sequence[str], raw: str) -> tsv.Row:
 
 def _task(
     table: tsv.Table, recorded: Task | None, metric: str | None, lower_is_better: bool | None, label: str | None
-) -> Task | None:
-    """Return the task to record, ``None`` where the store has one that the import does not contradict."""
+) -> Task:
+    """Return the task to rank by."""
     columns = table.shape.columns
     if metric is not None and metric not in columns:
         raise Invalid(f"there is no column {metric!r} to rank by; the columns are {', '.join(columns)}")
-    if recorded is not None:
-        check_task(recorded, metric, lower_is_better, label)
-        return None
-    field = metric or tsv.detect_metric(columns)
+    field = metric or (recorded.score_field if recorded else table.metric)
     if field is None:
-        raise Invalid(f"no column follows status to rank by; name it with --metric: {', '.join(columns)}")
-    shown = tsv.detect_direction(table.rows, field) if lower_is_better is None else lower_is_better
-    return Task(score_field=field, lower_is_better=True if shown is None else shown, label=label or "")
+        raise Invalid(f"no column with scores follows status; name it with --metric: {', '.join(columns)}")
+    return task_of(recorded, field, lower_is_better, label, lambda: tsv.detect_direction(table.rows, field))
+
+
+def task_of(
+    recorded: Task | None,
+    field: str,
+    lower_is_better: bool | None,
+    label: str | None,
+    shown: Callable[[], bool | None],
+) -> Task:
+    """
+    Return the task that an import ranks by: the store's, with a direction that was only assumed settled if it can be.
+
+    Args:
+        recorded: the store's task, ``None`` where it has none yet.
+        field: the column that ranks trials.
+        lower_is_better: the direction, where the caller said it.
+        label: the column's short name, where the caller said it.
+        shown: tells whether the rows show that lower is better; ``None`` where they do not tell.
+
+    Raises:
+        Invalid: what was said contradicts the store's task.
+    """
+    task = recorded or Task(score_field=field, label=label or "", assumed=True)
+    check_task(task, field, None if task.assumed else lower_is_better, label)
+    told = shown() if task.assumed and lower_is_better is None else lower_is_better
+    if told is None:
+        return task
+    return msgspec.structs.replace(task, lower_is_better=told, assumed=msgspec.UNSET)
 
 
 def check_task(recorded: Task, metric: str | None, lower_is_better: bool | None, label: str | None) -> None:
     """Refuse an import that says otherwise than the store's task; what is ``None`` was not said."""
-    asked = Task(
+    asked = msgspec.structs.replace(
+        recorded,
         score_field=metric or recorded.score_field,
         lower_is_better=recorded.lower_is_better if lower_is_better is None else lower_is_better,
         label=recorded.label if label is None else label,
-        epsilon=recorded.epsilon,
     )
     if asked != recorded:
         raise Invalid(

@@ -7,7 +7,7 @@ Layer 1. A trial keeps the text of every cell beside its typed value, so that a 
 import math
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from enum import StrEnum
 from operator import attrgetter
@@ -252,6 +252,38 @@ def parse_number(text: str) -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+def are_scores(cells: Iterable[tuple[str, str]]) -> bool | None:
+    """
+    Return whether a column holds scores: each cell a number, NaN and infinity among them; ``None`` if all are empty.
+
+    Args:
+        cells: each row's status and its cell; what crashes hold there tells nothing.
+    """
+    told = [cell.strip() for status, cell in cells if status not in CRASHED and cell.strip()]
+    return all(_NON_FINITE.fullmatch(cell) or _NUMBER.fullmatch(cell) for cell in told) if told else None
+
+
+def without_non_finite(cells: Mapping[str, str], metric: str | None) -> dict[str, str]:
+    """
+    Return a row's cells, empty where a numeric column or the metric's spells NaN or infinity: that is no score.
+
+    Raises:
+        InvalidTrial: it is the metric of a keep or baseline row, which has to be ranked (semantics 11).
+    """
+    found = dict(cells)
+    for column in dict.fromkeys([*NUMERIC, *([metric] if metric else [])]):
+        text = found.get(column)
+        if not text or _PLAIN.fullmatch(text):
+            continue
+        try:
+            refuse_non_finite(column, text)
+        except InvalidTrial:
+            if column == metric and found.get("status") in ELIGIBLE:
+                raise
+            found[column] = ""
+    return found
 
 
 def check_cells(cells: Mapping[str, str]) -> None:

@@ -157,6 +157,8 @@ class TestFormat:
         assert results.rows[0].cells["val_bpb"] == ""
         with pytest.raises(BadRows, match="line 2: val_bpb 'nan'"):
             autoresearch.read((HEADER + "abc1234\tnan\t1\tkeep\tx\n").encode(), source="r")
+        timed = "commit\tval_bpb\ttrain_s\tstatus\tdescription\nabc1234\t1.5\tnan\tkeep\tx\n"
+        assert autoresearch.read(timed.encode(), source="r").rows[0].cells["train_s"] == ""
 
     def test_other_words_for_statuses(self) -> None:
         """Other words are refused by their lines, all of them, until it is said what they mean."""
@@ -417,6 +419,16 @@ class TestImport:
         assert outcome.assumed
         assert store.task.score_field == "val_bpb"
         assert store.trial(lost).val_bpb is None
+
+    def test_an_assumed_direction_is_settled_by_later_rows(self, loop: Loop, store: LineageStore) -> None:
+        """One keep tells no direction; it stays a guess until a later import has rows that show it."""
+        loop.results.write_text("commit\tval_acc\tstatus\tdescription\n")
+        loop.row(loop.git("rev-parse", "--short", "HEAD"), "0.5", "keep", "start")
+        assert (take(store, loop).assumed, take(store, loop).assumed) == (True, True)
+        loop.row(loop.edit("more"), "0.6", "keep", "more")
+        outcome = take(store, loop)
+        assert (outcome.task.lower_is_better, outcome.assumed) == (False, False)
+        assert LineageStore(store.root, lower_is_better=False).task == outcome.task
 
     def test_a_thousand_rows(self, loop: Loop, store: LineageStore) -> None:
         """Very many rows on few commits are replicates, each with an id of its own."""

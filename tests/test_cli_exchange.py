@@ -61,10 +61,118 @@ def test_options_of_an_import(folder: Path, table: Path, tmp_path: Path) -> None
     assert "seed, higher is better, shown as s" in shell("init")
 
 
+@pytest.mark.parametrize("data", ["exp_id\tstatus\tval_loss\tfoo\n", "exp_id\tstatus\tval_loss"])
+def test_a_header_alone_comes_back(folder: Path, table: Path, data: str) -> None:
+    """A table without rows keeps its columns, and the second import adds nothing."""
+    table.write_text(data)
+    folder.mkdir()
+    shell = Shell(folder)
+    assert shell("import", "tsv", table).startswith("imported 0 trials\n")
+    assert shell("export", "tsv", "-") == data
+    events = shell.objects("events")
+    shell("import", "tsv", table)
+    assert shell.objects("events") == events
+    table.write_text(TABLE.replace("loss", "val_loss").replace("seed", "foo"))
+    shell("import", "tsv", table)
+
+
+@pytest.mark.parametrize("first", ["", "\n"])
+@pytest.mark.parametrize("second", ["", "\n"])
+@pytest.mark.parametrize(
+    "more", ["", "\n003\t000\tmore\tdiscard\t2.5\t", "\n003\t\tmore\tdiscard\t2.5\t\n004\t\tx\tcrash\t\t"]
+)
+def test_a_file_that_grew_comes_back(folder: Path, table: Path, first: str, second: str, more: str) -> None:
+    """The line end of the last line is that of the file as it was imported last."""
+    folder.mkdir()
+    shell = Shell(folder)
+    table.write_text(TABLE.rstrip("\n") + first)
+    shell("import", "tsv", table)
+    grown = TABLE.rstrip("\n") + more + second
+    for _ in range(2):
+        table.write_text(grown)
+        shell("import", "tsv", table)
+        assert shell("export", "tsv", "-") == grown
+    events = shell.objects("events")
+    shell("import", "tsv", table)
+    assert shell.objects("events") == events
+
+
+def test_text_after_the_status_is_no_metric(folder: Path, table: Path) -> None:
+    """The metric is the first column after the status that holds scores."""
+    head = "exp_id\tparent_exp\thypothesis\tstatus\tdescription\tval_bpb\n"
+    table.write_text(f"{head}000\t\tx\tbaseline\tthe start\t1.2\n001\t000\tx\tkeep\t\t1.1\n")
+    folder.mkdir()
+    assert "ranked by val_bpb, lower is better" in Shell(folder)("import", "tsv", table)
+
+
+def test_nan_comes_back_as_text(folder: Path, table: Path) -> None:
+    """One nan refuses no campaign: it comes back as it stood, ranks nowhere, and the second import adds nothing."""
+    head = "exp_id\tstatus\tval_bpb\ttrain_s\n"
+    table.write_text(f"{head}000\tbaseline\t1.2\tnan\n001\tdiscard\tnan\t3\n002\tcrash\tinf\t\n")
+    folder.mkdir()
+    shell = Shell(folder)
+    for added in (3, 0):
+        assert shell.objects("import", "tsv", table)[0]["added"] == added
+        assert shell("export", "tsv", "-") == table.read_text()
+    assert shell.objects("best")[0]["id"] == "000"
+    shell("reindex")
+    assert shell("export", "tsv", "-") == table.read_text()
+    assert "finite number" in shell.fails(2, "commit", "--metric", "nan")
+
+
+def test_a_discard_shows_the_direction(folder: Path, table: Path) -> None:
+    """Where nothing was kept yet, what was discarded says which way is worse."""
+    head = "exp_id\tstatus\tcore_metric\tdelta_vs_best\n"
+    begun = f"{head}000\tbaseline\t0.25\t\n001\tdiscard\t0.20\t-0.05\n"
+    table.write_text(begun)
+    folder.mkdir()
+    shell = Shell(folder)
+    result = shell.run("import", "tsv", table)
+    assert "ranked by core_metric, higher is better" in result.stdout
+    assert "direction" not in result.stderr
+    table.write_text(f"{begun}002\tkeep\t0.27\t+0.02\n")
+    assert "higher is better" in shell("import", "tsv", table)
+    assert shell.objects("best")[0]["id"] == "002"
+
+
+def test_an_assumed_direction_is_settled_by_later_rows(folder: Path, table: Path) -> None:
+    """It is told as long as it is a guess; the rows that show it revise it, and adding nothing stays adding nothing."""
+    begun = "exp_id\tstatus\tacc\tdelta_vs_best\n000\tbaseline\t0.25\t\n"
+    table.write_text(begun)
+    folder.mkdir()
+    shell = Shell(folder)
+    for _ in range(2):
+        result = shell.run("import", "tsv", table)
+        assert "ranked by acc, lower is better" in result.stdout
+        assert result.stderr.count("no kept row shows the direction yet") == 1
+        assert "init --higher-is-better" in result.stderr
+    assert len(shell.objects("events")) == 3
+    table.write_text(f"{begun}001\tkeep\t0.27\t+0.02\n002\tdiscard\t0.20\t-0.07\n")
+    result = shell.run("import", "tsv", table)
+    assert "ranked by acc, higher is better" in result.stdout
+    assert "direction" not in result.stderr
+    assert shell.objects("best")[0]["id"] == "001"
+
+
+@pytest.mark.parametrize("words", [["init", "--lower-is-better"], ["import", "tsv", "results", "--lower-is-better"]])
+def test_a_direction_that_was_said_is_not_revised(folder: Path, table: Path, words: list[str]) -> None:
+    """A flag settles what was assumed, whatever rows say later."""
+    begun = "exp_id\tstatus\tacc\tdelta_vs_best\n000\tbaseline\t0.25\t\n"
+    table.write_text(begun)
+    folder.mkdir()
+    shell = Shell(folder)
+    shell("import", "tsv", table)
+    shell(*(table if word == "results" else word for word in words))
+    table.write_text(f"{begun}001\tkeep\t0.27\t+0.02\n")
+    (outcome,) = shell.objects("import", "tsv", table)
+    assert (outcome["task"]["lower_is_better"], outcome["assumed"]) == (True, False)
+    assert shell.objects("best")[0]["id"] == "000"
+
+
 def test_bad_rows_are_listed(folder: Path, tmp_path: Path) -> None:
     """Every bad row is told by its line, nothing is imported, and the exit code is 1."""
     bad = tmp_path / "bad.tsv"
-    bad.write_text(TABLE + "003\t000\tx\tgreat\t1\t\n004\t000\tx\tkeep\tnan\t\n")
+    bad.write_text(TABLE + "003\t000\tx\tgreat\t1\t\n*\t000\tx\tkeep\t1\t\n")
     folder.mkdir()
     shell = Shell(folder)
     result = shell.run("import", "tsv", bad)

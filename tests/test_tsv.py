@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gitlineage.errors import BadRows
 from gitlineage.formats.tsv import MAX_CELL, Row, Shape, Table, detect_direction, detect_metric, read, write
-from gitlineage.trial import FailureLabel, Trial
+from gitlineage.trial import FailureLabel, Trial, are_scores, parse_number
 
 CAMPAIGNS = Path(__file__).parents[2] / "shared" / "data" / "auto-research"
 HEAD = b"exp_id\thypothesis\tstatus\tcore_metric\tnotes\n"
@@ -104,6 +104,11 @@ cell = st.one_of(
 )
 
 
+def _may_rank(text):
+    """Whether a cell is none that a ranking column is refused for."""
+    return parse_number(text) is not None or not are_scores([("keep", text)])
+
+
 @st.composite
 def files(draw):
     """A sound file in any quoting, with the cells it holds."""
@@ -116,7 +121,7 @@ def files(draw):
             f"{number:03}",
             draw(cell),
             draw(st.sampled_from(list(FailureLabel))).value,
-            *(draw(cell) for _ in columns[3:]),
+            *(draw(cell.filter(_may_rank)) for _ in columns[3:]),
         ]
         for number in range(count)
     ]
@@ -229,6 +234,7 @@ def test_raw_text_is_for_its_own_columns():
         (HEAD + b"001\tx\tkept\t1\t\n", 2, "status 'kept': must be one of keep, discard"),
         (HEAD + b"001\tx\t\t1\t\n", 2, "status '': a row needs one of"),
         (HEAD + b"\tx\tkeep\t1\t\n", 2, "exp_id ''"),
+        (HEAD + b"*\tx\tkeep\t1\t\n", 2, "exp_id '*'"),
         (HEAD + b"0\x1b1\tx\tkeep\t1\t\n", 2, "control characters"),
         (HEAD + b'"0\n1"\tx\tkeep\t1\t\n', 2, "line breaks"),
         (HEAD + b"001\tx\tkeep\tNaN\t\n", 2, "core_metric 'NaN': a metric must be a finite number"),
@@ -285,6 +291,20 @@ def test_score_column_must_be_finite():
     assert "accuracy" in refusal(data).rows[0][1]
     assert "spread" in refusal(data, metric="spread").rows[0][1]
     assert read(data.replace(b"-inf", b"0.9"), source="x").rows[0].cells["spread"] == "nan"
+
+
+@pytest.mark.parametrize("status", ["discard", "crash", "size_blocked"])
+def test_nan_is_no_score(status):
+    """Only a keep or a baseline needs a score that ranks; elsewhere nan is kept as text and scores nothing."""
+    head = b"exp_id\tstatus\tcore_metric\ttrain_s\tspread\n000\tkeep\t1\tNaN\tnan\n"
+    data = head + f"001\t{status}\t-inf\t1e999\tnan\n".encode()
+    table = read(data, source="x")
+    assert [row.trial.number("core_metric") for row in table.rows] == [1.0, None]
+    assert [row.trial.train_s for row in table.rows] == [None, None]
+    assert table.rows[1].cells["core_metric"] == "-inf"
+    assert write(table.shape, table.rows) == data
+    assert read(data, source="x", metric="core_metric").rows == table.rows
+    assert refusal(data, metric="spread").rows[0][0] == 2
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
@@ -434,13 +454,37 @@ def test_repair_leaves_sound_files_alone():
         (CIFAR, "train_s"),
         (Trial.header(), "core_metric"),
         (("exp_id", "status"), None),
-        (("exp_id", "status", "notes", "loss"), None),
+        (("exp_id", "status", "notes", "loss"), "loss"),
+        (("exp_id", "status", "description", "val_bpb"), "val_bpb"),
+        (("exp_id", "status", "notes", "description"), None),
         (("exp_id", "loss"), None),
     ],
 )
 def test_score_is_the_column_after_status(columns, metric):
     """All public schemas put the score right after the status; a text column is none."""
     assert detect_metric(columns) == metric
+
+
+@pytest.mark.parametrize(
+    ("rows", "metric"),
+    [
+        ("keep\ta wider net\t1.5\t9\t3", "loss"),
+        ("keep\t7\t1.5\t9\t3", "what"),
+        ("keep\t7\t1.5\t9\t3|discard\tnan\t1\t2\t3", "what"),
+        ("keep\t7\t1.5\t9\t3|discard\tagain\t1\t2\t3", "loss"),
+        ("keep\t7\t1.5\t9\t3|crash\tagain\t1\t2\t3", "what"),
+        ("keep\t\tx\t9\t3", "seed"),
+        ("crash\tx\ty\t9\t3", "what"),
+        ("keep\tx\ty\tz\t", "train_s"),
+        ("discard\tx\t\tz\t1", "train_s"),
+        ("keep\tx\ty\tz\tslow", None),
+    ],
+)
+def test_score_is_the_first_column_whose_cells_are_scores(rows, metric):
+    """What rows hold decides, whatever a column is called; what stands in crashes and unsound rows tells nothing."""
+    lines = [f"{number}\t{row}\n" for number, row in enumerate(rows.split("|"))]
+    data = "exp_id\tstatus\twhat\tloss\tseed\ttrain_s\n" + "".join(lines)
+    assert read(data.encode(), source="x").metric == metric
 
 
 def log(*rows):
@@ -462,11 +506,15 @@ def log(*rows):
         ([("keep", 1, "1"), ("keep", 2, "-1"), ("keep", 1, "0")], None),
         ([("baseline", 1, ""), ("keep", 1, "")], None),
         ([("discard", 1, "-1"), ("discard", 2, "1")], None),
+        ([("baseline", 1, ""), ("discard", 2, "1"), ("discard", 3, "2")], True),
+        ([("baseline", 3, ""), ("discard", 2, "-1"), ("discard", 3, "0"), ("crash", 5, "2")], False),
+        ([("baseline", 3, ""), ("discard", 2, "-1"), ("keep", 2, "-1")], True),
+        ([("baseline", 3, ""), ("discard", "", "-1")], None),
         ([], None),
     ],
 )
 def test_direction_is_that_of_the_keeps(rows, lower):
-    """Deltas of keeps tell; where they are missing or at odds, the scores kept one after the other; else nothing."""
+    """Deltas of keeps tell, else the scores kept one after the other, else the deltas of scored discards."""
     assert detect_direction(log(*rows), "score") is lower
 
 

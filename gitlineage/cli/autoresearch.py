@@ -215,7 +215,7 @@ def _print(outcome: LoopOutcome) -> None:
     output.say(f"imported {counted(outcome.added, 'trial')}{known}{revised}")
     output.say(output.clean(f"ranked by {listing.direction(outcome.task)}"))
     if outcome.assumed:
-        output.note("no kept row shows the direction yet, so lower is better; `gitlineage init --higher-is-better`")
+        output.note(listing.ASSUMED)
     if outcome.repaired:
         output.say(f"mended lines: {', '.join(map(str, outcome.repaired))}")
     if outcome.lost:

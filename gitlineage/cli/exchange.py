@@ -171,6 +171,8 @@ def _print(outcome: ImportOutcome) -> None:
     known = f", {outcome.known} known already" if outcome.known else ""
     output.say(f"imported {counted(outcome.added, 'trial')}{known}")
     output.say(output.clean(f"ranked by {listing.direction(outcome.task)}"))
+    if outcome.assumed:
+        output.note(listing.ASSUMED)
     if outcome.repaired:
         output.say(f"mended lines: {', '.join(map(str, outcome.repaired))}")
     if outcome.dangling:

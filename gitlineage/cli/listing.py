@@ -72,6 +72,10 @@ def came_from(view: TrialView) -> str:
     return ",".join(filter(None, (first, *others)))
 
 
+ASSUMED = "no kept row shows the direction yet, so lower is better; `gitlineage init --higher-is-better`"
+"""What is said of a task whose direction is a guess."""
+
+
 def direction(task: Task) -> str:
     """Return what is optimised, in words."""
     label = f", shown as {task.short}" if task.short != task.score_field else ""

@@ -5,7 +5,7 @@ Layer 27.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -199,7 +199,9 @@ def _repository(current: Path, folder: Path | None, bare: bool) -> tuple[Path, b
 def _set_task(store: LineageStore, metric: str | None, lower_is_better: bool | None, label: str | None) -> None:
     """Record what is optimised, where that was said; what was not said stays."""
     said = {"score_field": metric, "lower_is_better": lower_is_better, "label": label}
-    changes = {name: value for name, value in said.items() if value is not None}
+    changes: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    if lower_is_better is not None:
+        changes["assumed"] = msgspec.UNSET
     if metric is not None and metric != store.task.score_field:
         changes = {"label": "", **changes}
     if changes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from gitlineage.errors import BadRows, Invalid, InvalidTrial
-from gitlineage.trial import CRASHED, ELIGIBLE, FailureLabel, Trial, parse_number, refuse_non_finite
+from gitlineage.trial import CRASHED, FailureLabel, Trial, are_scores, without_non_finite
 
 SURPLUS = "surplus"
 """The column that keeps the cells which a mended row has beyond the header's."""
@@ -239,37 +239,20 @@ def _columns(cells: Sequence[str], source: str) -> tuple[str, ...]:
 def _first_number(columns: Sequence[str], records: Sequence[Mapping[str, str]]) -> str | None:
     """Return the first column whose cells are numbers; what crashes hold there tells nothing."""
     for column in columns:
-        told = (each.get(column, "").strip() for each in records if each["status"] not in CRASHED)
-        cells = list(filter(None, told))
-        if cells and all(_is_number(cell) for cell in cells):
+        if are_scores((each["status"], each.get(column, "")) for each in records):
             return column
     return None
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        refuse_non_finite("", cell)
-    except InvalidTrial:
-        return True
-    return parse_number(cell) is not None
-
-
 def _row(line: int, record: dict[str, str], commit: str, text: str | None, metric: str | None) -> LoopRow:
-    """Return a record as a row; what no score is does not stay in the metric's column."""
+    """Return a record as a row; what is no number does not stay in the metric's column or a numeric one."""
     cell = record.pop(commit).strip()
     name = record.pop("exp_id", "").strip()
     cells = {"commit": cell, **record}
     if text is not None:
         cells["hypothesis"] = cells.pop(text)
-    if metric is not None:
-        status = FailureLabel(cells["status"])
-        try:
-            refuse_non_finite(metric, cells[metric])
-        except InvalidTrial:
-            if status in ELIGIBLE:
-                raise
-            cells[metric] = ""
-        if status in CRASHED:
-            cells[metric] = ""
+    if metric is not None and cells["status"] in CRASHED:
+        cells[metric] = ""
+    cells = without_non_finite(cells, metric)
     Trial.from_row({**cells, "exp_id": name or "row"})
     return LoopRow(line=line, commit=cell, name=name, cells=cells)

@@ -10,13 +10,13 @@ What cannot be given back byte for byte is refused: blank lines, and line ends t
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from gitlineage.errors import BadRows, InvalidTrial
-from gitlineage.trial import NUMERIC, TEXT, FailureLabel, Trial, refuse_non_finite
+from gitlineage.trial import AUTO_ID, NUMERIC, TEXT, FailureLabel, Trial, are_scores, without_non_finite
 
 MAX_CELL = 1 << 20
 """The longest cell that `read` takes, in characters."""
@@ -56,8 +56,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         line: the physical line it begins on, the header being 1; 0 for a row that was not read.
         trial: the row as a record.
         cells: the text of its cells, column by column in the file's order.
-        raw: its text as it stood, without its line end; empty where `write` would spell it alike. Belongs to these
-            cells: drop it when changing them.
+        raw: its text as it stood, without its line end; empty where `write` would spell the trial alike. Belongs
+            to these cells: drop it when changing them.
     """
 
     line: int
@@ -74,11 +74,13 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         shape: what it looked like beyond its rows.
         rows: its rows in file order.
         repaired: the lines of rows that were mended.
+        metric: the column with the score, as it was given or found; ``None`` where there is none.
     """
 
     shape: Shape
     rows: tuple[Row, ...] = ()
     repaired: tuple[int, ...] = ()
+    metric: str | None = None
 
 
 class _Record(NamedTuple):
@@ -104,7 +106,8 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
         source: the file's name, for errors.
         repair: mend flattened rows: a clean-up joined the lines of a quoted cell and turned the tabs after it into
             single spaces (semantics 60).
-        metric: the column with the score, by default what `detect_metric` says; it may not hold NaN or infinity.
+        metric: the column with the score, by default what `detect_metric` says; in a keep or baseline row it may not
+            hold NaN or infinity. Elsewhere these are no score: the trial's cell is empty, the row keeps the text.
 
     Raises:
         BadRows: any row breaks a rule; every one of them is listed, and with a broken header that alone
@@ -112,15 +115,15 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
     """
     bom = data.startswith(codecs.BOM_UTF8)
     text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
-    records = _records(text)
-    header = next(records, None)
-    if header is None:
+    if not text:
         raise BadRows(source, [(1, "the file is empty; it needs a header line")])
+    header, *records = _records(text)
     columns = tuple(header.cells)
     if faults := list(_header_faults(header, metric)):
         raise BadRows(source, faults)
     newline = header.ending or "\n"
-    metric = metric or detect_metric(columns)
+    sound = [record for record in records if not _fault(record, len(columns), newline)]
+    metric = metric or detect_metric(columns, [dict(zip(columns, record.cells, strict=True)) for record in sound])
 
     rows: list[Row] = []
     repaired: list[int] = []
@@ -145,7 +148,8 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
         except InvalidTrial as error:
             bad.append((record.line, str(error)))
             continue
-        row = Row(line=record.line, trial=trial, cells=cells, raw=_odd(record))
+        differs = any(trial.text(column) != text for column, text in cells.items())
+        row = Row(line=record.line, trial=trial, cells=cells, raw=record.raw if differs else _odd(record))
         before = first.setdefault(trial.exp_id, row)
         if before is not row:
             what = "the whole row repeats" if before.cells == cells else f"exp_id {trial.exp_id!r} is taken by"
@@ -160,7 +164,7 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
         bom=bom,
         final_newline=text.endswith("\n"),
     )
-    return Table(shape=shape, rows=tuple(rows), repaired=tuple(repaired))
+    return Table(shape=shape, rows=tuple(rows), repaired=tuple(repaired), metric=metric)
 
 
 def write(shape: Shape, rows: Iterable[Row]) -> bytes:
@@ -181,14 +185,24 @@ def write(shape: Shape, rows: Iterable[Row]) -> bytes:
     return (codecs.BOM_UTF8 if shape.bom else b"") + text.encode()
 
 
-def detect_metric(columns: Sequence[str]) -> str | None:
+def detect_metric(columns: Sequence[str], cells: Collection[Mapping[str, str]] = ()) -> str | None:
     """
-    Return the column with the score: the one after ``status``, as in all seven campaigns (semantics N).
+    Return the column with the score: the first after ``status`` whose cells are scores.
 
-    ``None`` where no column follows, or one of the seventeen that hold text.
+    In all seven campaigns that is the one right after it (semantics N). An empty column counts where it is one of the
+    seventeen, and where no cell tells anything else; ``None`` where no column can hold scores.
+
+    Args:
+        columns: the header's names in order.
+        cells: the rows' cells by column name.
     """
     after = columns[columns.index("status") + 1 :] if "status" in columns else ()
-    return after[0] if after and after[0] not in TEXT else None
+    possible = [column for column in after if column not in TEXT and column != "description"]
+    found = {column: are_scores((row["status"], row[column]) for row in cells) for column in possible}
+    left = [column for column in possible if found[column] is not False]
+    if any(found.values()):
+        left = [column for column in left if found[column] or column in NUMERIC]
+    return left[0] if left else None
 
 
 def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
@@ -196,10 +210,12 @@ def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
     Return whether lower scores are better, or ``None`` where the rows do not tell.
 
     A keep improves on the best before it (semantics 11), so all its ``delta_vs_best`` have one sign; where they
-    don't or are empty, all steps from one baseline or keep to the next keep have.
+    don't or are empty, all steps from one baseline or keep to the next keep have. Where no keep tells, a scored
+    discard does: it did not improve, so its delta has the other sign.
     """
     deltas: list[float] = []
     steps: list[float] = []
+    failed: list[float] = []
     best: float | None = None
     for row in rows:
         status, score = row.trial.status, row.trial.number(metric)
@@ -207,9 +223,11 @@ def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
             deltas.append(row.trial.delta_vs_best or 0.0)
             if score is not None and best is not None:
                 steps.append(score - best)
+        if status is FailureLabel.DISCARD and score is not None:
+            failed.append(-(row.trial.delta_vs_best or 0.0))
         if score is not None and status in (FailureLabel.KEEP, FailureLabel.BASELINE):
             best = score
-    for changes in (deltas, steps):
+    for changes in (deltas, steps, failed):
         signs = {change < 0 for change in changes if change}
         if len(signs) == 1:
             return signs.pop()
@@ -312,9 +330,9 @@ def _fault(record: _Record, width: int, newline: str) -> tuple[int, str] | None:
 
 
 def _trial(cells: Mapping[str, str], metric: str | None) -> Trial:
-    if metric:
-        refuse_non_finite(metric, cells[metric])
-    return Trial.from_row(cells)
+    if cells["exp_id"] == AUTO_ID:
+        raise InvalidTrial("exp_id", AUTO_ID, "a table's row needs a name of its own")
+    return Trial.from_row(without_non_finite(cells, metric))
 
 
 def _mended(record: _Record, columns: Sequence[str], metric: str | None) -> _Record | None:
