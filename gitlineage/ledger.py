@@ -92,8 +92,14 @@ class Ledger(Current):
         self.refresh()
         recorded = self._index.task
         base = task or recorded or Task()
-        wanted = base if lower_is_better is None else msgspec.structs.replace(base, lower_is_better=lower_is_better)
-        if recorded is not None and recorded != msgspec.structs.replace(wanted, assumed=recorded.assumed):
+        wanted = base
+        if lower_is_better is not None:
+            wanted = msgspec.structs.replace(base, lower_is_better=lower_is_better, assumed=msgspec.UNSET)
+        if recorded is not None and recorded.assumed and wanted != recorded:  # only the direction was a guess
+            recorded = msgspec.structs.replace(recorded, lower_is_better=wanted.lower_is_better, assumed=msgspec.UNSET)
+            if wanted == recorded:
+                return wanted
+        if recorded is not None and recorded != wanted:
             known, asked = (_task_text(each) for each in (recorded, wanted))
             raise Invalid(f"this store's task is {known}, not {asked}; set_task (`gitlineage init`) changes it for all")
         return wanted if recorded is None else None

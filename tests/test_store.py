@@ -475,6 +475,18 @@ def test_a_store_with_another_task_is_refused(open_store):
     assert open_store(lower_is_better=False).best().exp_id == "b"
 
 
+@pytest.mark.parametrize("said", [{"task": Task(score_field="loss")}, {"lower_is_better": False}])
+def test_a_direction_that_was_only_assumed_is_settled_by_who_says_it(open_store, said):
+    """Opening with a task, or a direction, contradicts no guess: the next write records what was said."""
+    open_store().set_task(Task(score_field="loss", assumed=True))
+    store = open_store(**said)
+    store.append(Trial(status="keep", extra={"loss": "1"}))
+    told = open_store().task
+    assert (told.score_field, told.lower_is_better, bool(told.assumed)) == ("loss", "task" in said, False)
+    with pytest.raises(Invalid, match="this store's task is"):
+        open_store(lower_is_better=not told.lower_is_better)
+
+
 def test_a_task_that_json_cannot_hold_is_refused(store):
     """A noise threshold that is not finite would be an unreadable line."""
     with pytest.raises(Invalid):
