@@ -52,7 +52,7 @@ def children(views: Views, oid: str) -> tuple[Snapshot, ...]:
     else:
         sql = "SELECT s.oid FROM links l JOIN snapshots s ON s.id = l.child WHERE l.parent = ?"
         rows = views.index.rows(f"{sql} ORDER BY s.clock, s.writer, s.oid", sid)
-    return tuple(views.snapshots(_standing(views, [row[0] for row in rows])))
+    return tuple(views.snapshots(standing(views, [row[0] for row in rows])))
 
 
 def ancestors(views: Views, oid: str, max_depth: int | None = -1) -> tuple[AncestryNode, ...]:
@@ -81,7 +81,7 @@ def leaves(views: Views) -> tuple[Snapshot, ...]:
         "SELECT oid FROM snapshots s WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.parent = s.id) "
         "ORDER BY clock, writer, oid"
     )
-    return tuple(views.snapshots(_standing(views, [row[0] for row in rows])))
+    return tuple(views.snapshots(standing(views, [row[0] for row in rows])))
 
 
 def merge_bases(views: Views, a: str, b: str) -> tuple[Snapshot, ...]:
@@ -145,14 +145,14 @@ def _walk(views: Views, oid: str, max_depth: int | None, near: str, far: str) ->
     del depths[start]
     places = _places(views, depths)
     if far == "child":
-        standing = set(_standing(views, [place[0] for place in places.values()]))
-        depths = {sid: depth for sid, depth in depths.items() if places[sid][0] in standing}
+        shown = set(standing(views, [place[0] for place in places.values()]))
+        depths = {sid: depth for sid, depth in depths.items() if places[sid][0] in shown}
     ordered = sorted(depths, key=lambda sid: (depths[sid], *places[sid][1:], places[sid][0]))
     entries = Entries(views, [places[sid][0] for sid in ordered])
     return tuple(AncestryNode(CommitOid(places[sid][0]), depths[sid], entries, DERIVED) for sid in ordered)
 
 
-def _standing(views: Views, oids: Sequence[str]) -> list[str]:
+def standing(views: Views, oids: Sequence[str]) -> list[str]:
     """Return some snapshots without those that others among them took the place of."""
     replaced = views.origins.replaced(oids)
     return [oid for oid in oids if oid not in replaced]
@@ -225,4 +225,5 @@ __all__ = [
     "merge_bases",
     "parents",
     "same",
+    "standing",
 ]

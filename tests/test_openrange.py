@@ -126,6 +126,7 @@ def test_a_store_that_grows_lists_nothing_twice(store: LineageStore, legacy: Pat
     assert [each.oid for each in store.children(one)] == [each.oid for each in store.children(two)] == [fresh]
     assert [each.oid for each in store.leaves()] == [store.resolve(last["snapshot_id"])]
     assert [node.id for node in store.descendants(one)] == [fresh, store.resolve(last["snapshot_id"])]
+    assert [node.id for node in store.get_descendants(one)] == [node.id for node in store.descendants(one)]
     assert [each.oid for each in store.children(stub)] == [middle], "what is asked about an old one has old answers"
     assert [node.id for node in store.descendants(stub)] == [middle, end]
     grown = store.commit(message="goes on", content={"a": b""}, parents=[middle])
