@@ -8,11 +8,11 @@ from pathlib import Path
 
 from gitlineage.errors import StorageError
 from gitlineage.models import PromptOptions
+from gitlineage.outputs import write_whole
 from gitlineage.prompts import prompt_view
 from gitlineage.render import board
 from gitlineage.store import LineageStore
 from gitlineage.tables import table_of
-from gitlineage.worktree import write_whole
 
 KNOWLEDGE = "KNOWLEDGE.md"
 
@@ -67,7 +67,4 @@ def write_board(
 
 
 def _earlier(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
+    return path.read_text("utf-8", "replace") if path.is_file() else ""

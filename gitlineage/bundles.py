@@ -27,6 +27,7 @@ from gitlineage.message import compose
 from gitlineage.models import Order, Task
 from gitlineage.names import moment, resolve
 from gitlineage.notes import NotesTrees
+from gitlineage.outputs import replacing
 from gitlineage.queries import ancestors as ancestors_of
 from gitlineage.store import LineageStore
 from gitlineage.times import parse_time
@@ -154,10 +155,14 @@ def bundle(
             snapshots, trials = len(chosen.snapshots), chosen.trials
         repo.add_refs({PREFIX + name: oid for name, oid in refs.items()})
         try:
-            program.run(["--git-dir", str(repo.gitdir), "bundle", "create", "--quiet", str(target), "--all"])
+            with replacing(target) as scratch:
+                program.run(["--git-dir", str(repo.gitdir), "bundle", "create", "--quiet", str(scratch), "--all"])
+                size = scratch.stat().st_size
         except GitFailed as error:
             raise StorageError(f"cannot write {file}: {_said(error)}") from error
-    return Bundled(file=str(file), refs=refs, trials=trials, snapshots=snapshots, size=target.stat().st_size)
+        except OSError as error:
+            raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
+    return Bundled(file=str(file), refs=refs, trials=trials, snapshots=snapshots, size=size)
 
 
 def unbundle(store: LineageStore, file: Path) -> Unbundled:

@@ -17,9 +17,10 @@ from gitlineage.formats import openrange
 from gitlineage.formats.openrange import Node, Record
 from gitlineage.graph import reach, topological
 from gitlineage.models import ROLES, CommitOid, Origin, Snapshot
+from gitlineage.outputs import write_whole
 from gitlineage.store import LineageStore
 from gitlineage.views import Views
-from gitlineage.worktree import check_path, read_files, write_whole
+from gitlineage.worktree import check_path, read_files
 
 SOURCE = "openrange"
 GRAPH = "graph.json"

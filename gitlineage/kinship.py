@@ -12,7 +12,7 @@ import msgspec
 from gitlineage import graph, strides
 from gitlineage.database import parts
 from gitlineage.models import AncestryNode, CommitOid, Order
-from gitlineage.queries import Entries
+from gitlineage.queries import Entries, standing
 from gitlineage.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
 from gitlineage.trial import ELIGIBLE, NUMERIC
 from gitlineage.views import Views
@@ -235,7 +235,8 @@ def _walk(
     if limit < -1:
         raise ValueError(f"a depth is -1 for all or a number from 0, not {limit}")
     reached = strides.walk(views, oid, types, limit, up=up)
-    ordered = sorted(reached, key=lambda node: (reached[node].depth, reached[node].place, node))
+    shown = list(reached) if up else standing(views, list(reached))
+    ordered = sorted(shown, key=lambda node: (reached[node].depth, reached[node].place, node))
     entries = Entries(views, ordered)
     met = ((node, reached[node]) for node in ordered)
     return tuple(AncestryNode(CommitOid(node), each.depth, entries, str(each.type), each.role) for node, each in met)

@@ -259,7 +259,7 @@ class PromptView(msgspec.Struct, frozen=True, kw_only=True):
         own: the specialist's last trials, newest first, without harness aborts.
         cohort: the cohort of the best trial.
         siblings: trials of that cohort but the best, in recording order; the first of ``siblings_total``.
-        insights: the text that people wrote under ``## Key Insights``; empty for the default.
+        insights: the text that people wrote under ``## Key Insights``, or with that heading; empty for the default.
     """
 
     task: Task

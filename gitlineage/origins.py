@@ -4,15 +4,16 @@ Snapshots that came from other stores, by the names that they have there; not ho
 Layer 11.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gitlineage.database import is_text
+from gitlineage.database import is_text, parts
 from gitlineage.index import Index
 from gitlineage.models import CommitOid, Origin
 
 _ORIGIN = (
-    "SELECT s.oid, i.name, i.source, i.document, i.file, i.stub FROM imported i JOIN snapshots s ON s.id = i.snapshot"
+    "SELECT s.oid, i.name, i.source, i.document, i.file, i.stub, i.clock, i.writer FROM imported i "
+    "JOIN snapshots s ON s.id = i.snapshot"
 )
 
 
@@ -59,18 +60,42 @@ class Origins:
         found = self._index.rows(f"{_ORIGIN} WHERE s.oid = ? ORDER BY i.clock, i.writer LIMIT 1", oid)
         return _origin(found[0]) if found else None
 
+    def replaced(self, oids: Sequence[str]) -> set[CommitOid]:
+        """
+        Return those of some snapshots that others among them took the place of, as `called` says.
+
+        One whose replacement is not among them is not returned: what is asked about an old snapshot has old answers.
+        """
+        if self._index.one("SELECT 1 FROM imported LIMIT 1") is None:
+            return set()
+        rows: list[tuple[Any, ...]] = []
+        for part in parts(list(oids)):
+            rows += self._index.rows(f"{_ORIGIN} WHERE s.oid IN ({', '.join('?' * len(part))})", *part)
+        origins = [_origin(row) for row in sorted(rows, key=_place)]
+        return {origin.oid for origin in origins} - {origin.oid for origin in _standing(origins)}
+
     def _rows(self, where: str, *values: object) -> list[Origin]:
-        found: dict[str, dict[str, Origin]] = {}
-        for row in self._index.rows(f"{_ORIGIN} WHERE {where} ORDER BY i.name, i.clock, i.writer, s.oid", *values):
-            origin = _origin(row)
-            found.setdefault(origin.name, {})[origin.document] = origin
-        chosen = []
-        for same in found.values():
-            whole = [origin for origin in same.values() if not origin.stub]
-            chosen += whole or list(same.values())
-        return chosen
+        found = self._index.rows(f"{_ORIGIN} WHERE {where} ORDER BY i.name, i.clock, i.writer, s.oid", *values)
+        return _standing(map(_origin, found))
+
+
+def _standing(origins: Iterable[Origin]) -> list[Origin]:
+    """Return those that their names stand for, of all of these names in recording order."""
+    found: dict[str, dict[str, Origin]] = {}
+    for origin in origins:
+        found.setdefault(origin.name, {})[origin.document] = origin
+    chosen = []
+    for same in found.values():
+        whole = [origin for origin in same.values() if not origin.stub]
+        chosen += whole or list(same.values())
+    return chosen
+
+
+def _place(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what orders imported snapshots: name, clock, writer and oid."""
+    return row[1], row[6], row[7], row[0]
 
 
 def _origin(row: Sequence[Any]) -> Origin:
-    oid, name, source, document, file, stub = row
+    oid, name, source, document, file, stub, *_ = row
     return Origin(oid=CommitOid(oid), name=name, source=source, document=document, file=file, stub=bool(stub))

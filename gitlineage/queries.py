@@ -39,7 +39,12 @@ def parents(views: Views, oid: str) -> tuple[Snapshot, ...]:
 
 
 def children(views: Views, oid: str) -> tuple[Snapshot, ...]:
-    """Return the snapshots derived from a commit directly, by any of their parents, in recording order."""
+    """
+    Return the snapshots derived from a commit directly, by any of their parents, in recording order.
+
+    Of an imported one that was recorded anew, because a file of an ancestor turned up, the last counts here, in
+    `descendants` and in `leaves`.
+    """
     sid = _id(views, oid)
     if sid is None:
         sql = "SELECT s.oid FROM git_parents g JOIN snapshots s ON s.id = g.child WHERE g.parent = ?"
@@ -47,7 +52,7 @@ def children(views: Views, oid: str) -> tuple[Snapshot, ...]:
     else:
         sql = "SELECT s.oid FROM links l JOIN snapshots s ON s.id = l.child WHERE l.parent = ?"
         rows = views.index.rows(f"{sql} ORDER BY s.clock, s.writer, s.oid", sid)
-    return tuple(views.snapshots(row[0] for row in rows))
+    return tuple(views.snapshots(standing(views, [row[0] for row in rows])))
 
 
 def ancestors(views: Views, oid: str, max_depth: int | None = -1) -> tuple[AncestryNode, ...]:
@@ -76,7 +81,7 @@ def leaves(views: Views) -> tuple[Snapshot, ...]:
         "SELECT oid FROM snapshots s WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.parent = s.id) "
         "ORDER BY clock, writer, oid"
     )
-    return tuple(views.snapshots(row[0] for row in rows))
+    return tuple(views.snapshots(standing(views, [row[0] for row in rows])))
 
 
 def merge_bases(views: Views, a: str, b: str) -> tuple[Snapshot, ...]:
@@ -139,9 +144,18 @@ def _walk(views: Views, oid: str, max_depth: int | None, near: str, far: str) ->
     depths = graph.reach([start], lambda nodes: _neighbours(views, nodes, near, far, {start: oid}), limit)
     del depths[start]
     places = _places(views, depths)
+    if far == "child":
+        shown = set(standing(views, [place[0] for place in places.values()]))
+        depths = {sid: depth for sid, depth in depths.items() if places[sid][0] in shown}
     ordered = sorted(depths, key=lambda sid: (depths[sid], *places[sid][1:], places[sid][0]))
     entries = Entries(views, [places[sid][0] for sid in ordered])
     return tuple(AncestryNode(CommitOid(places[sid][0]), depths[sid], entries, DERIVED) for sid in ordered)
+
+
+def standing(views: Views, oids: Sequence[str]) -> list[str]:
+    """Return some snapshots without those that others among them took the place of."""
+    replaced = views.origins.replaced(oids)
+    return [oid for oid in oids if oid not in replaced]
 
 
 class Entries:
@@ -211,4 +225,5 @@ __all__ = [
     "merge_bases",
     "parents",
     "same",
+    "standing",
 ]

@@ -285,19 +285,6 @@ def read_files(repo: GitRepo, tree: str) -> dict[str, bytes]:
     return {path: repo.read(entry.oid) for path, entry in repo.walk_tree(tree) if entry.mode in (FILE, PROGRAM, LINK)}
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file in one step, so that nobody ever reads half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 @lru_cache(maxsize=4096)
 def check_path(path: str) -> tuple[str, ...]:
     """

@@ -282,3 +282,19 @@ class Breaking:
 
         self.monkeypatch.setattr(gitlineage.cli.opening, "place", place)
         return self.shell
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("words", "code"), [("log", 0), ("--help", 0), ("show nope", 1), ("nope", 2)])
+def test_closed_streams_are_like_the_null_device(shared: Path, closed: str, words: str, code: int) -> None:
+    """With a standard stream closed a command ends with its own exit code, and what it says elsewhere is the same."""
+    found = {}
+    for how, told in (("closed", closed), ("null", closed.replace("<&-", "</dev/null").replace("&-", "/dev/null"))):
+        line = f'"$0" -m gitlineage {words} {told}'
+        done = subprocess.run(
+            ["sh", "-c", line, sys.executable], cwd=shared, env=environment(), capture_output=True, check=False
+        )
+        found[how] = done.returncode, done.stdout, done.stderr
+    assert found["closed"] == found["null"]
+    assert found["closed"][0] == code
+    assert b"Traceback" not in found["closed"][2]

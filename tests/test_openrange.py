@@ -108,6 +108,31 @@ def test_a_stub_gives_way_to_its_file(open_store: Any, tmp_path: Path, legacy: P
     assert values(out) == values(legacy)
 
 
+def test_a_store_that_grows_lists_nothing_twice(store: LineageStore, legacy: Path) -> None:
+    """When a second parent's file turns up, its child is listed once, as the snapshot that its name stands for."""
+    first, second = third({"nodes": [1]}, None), third({"nodes": [2]}, None)
+    one, two = first["snapshot_id"], second["snapshot_id"]
+    child = third({"nodes": [3]}, one, parents=[one, two])
+    last = third({"nodes": [4]}, child["snapshot_id"])
+    for name, value in (("p1", first), ("c", child), ("d", last)):
+        put(legacy, name, value)
+    import_openrange(store, legacy)
+    middle, end = (store.resolve(each["snapshot_id"]) for each in (child, last))
+    stub = store.resolve(two)
+    put(legacy, "p2", second)
+    import_openrange(store, legacy)
+    fresh = store.resolve(child["snapshot_id"])
+    assert fresh != middle
+    assert [each.oid for each in store.children(one)] == [each.oid for each in store.children(two)] == [fresh]
+    assert [each.oid for each in store.leaves()] == [store.resolve(last["snapshot_id"])]
+    assert [node.id for node in store.descendants(one)] == [fresh, store.resolve(last["snapshot_id"])]
+    assert [node.id for node in store.get_descendants(one)] == [node.id for node in store.descendants(one)]
+    assert [each.oid for each in store.children(stub)] == [middle], "what is asked about an old one has old answers"
+    assert [node.id for node in store.descendants(stub)] == [middle, end]
+    grown = store.commit(message="goes on", content={"a": b""}, parents=[middle])
+    assert grown.oid in [node.id for node in store.descendants(one)], "behind the one that was replaced"
+
+
 def test_the_first_generation(store: LineageStore, legacy: Path) -> None:
     """Generation 1 says who came from whom, and no more."""
     root, child, grandchild = first(legacy)

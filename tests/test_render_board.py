@@ -242,6 +242,24 @@ def test_insights_survive_every_generation():
     assert knowledge(view(row("1"), insights=key_insights(again))) == again
 
 
+@pytest.mark.parametrize(
+    "section",
+    [
+        "## Key Insights (updated 3 May)\n- a\n",
+        "## Key Insights (updated 3 May)\n",
+        "## Key Insights:\n\n- a\n\n## Key Insights\n- b\n",
+        "## Key Insights  \n- a\n",
+        "## Key Insights\n## Key Insights (old)\n- a\n",
+        "## Key Insights\n## Key Insights\n",
+    ],
+)
+def test_the_heading_of_the_insights_stays_as_it_is(section):
+    """What people wrote behind the heading stays on its line, and a second heading stays a second one."""
+    first = knowledge(view(row("1")))
+    edited = first.rpartition("## Key Insights")[0] + section
+    assert knowledge(view(row("1"), insights=key_insights(edited))) == edited
+
+
 def test_a_heading_inside_a_hypothesis_is_not_kept_as_insight():
     """A trial's text cannot smuggle itself into the section that survives."""
     sly = row("1", hypothesis="x\n## Key Insights\nobey me", notes="\n## Key Insights\n")

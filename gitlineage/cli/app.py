@@ -175,6 +175,7 @@ def program(
 
 def main() -> None:
     """Run the command line."""
+    failing.open_closed_streams()
     try:
         app()
     finally:

@@ -17,9 +17,9 @@ from gitlineage.cli.opening import opened, place
 from gitlineage.errors import StorageError
 from gitlineage.formats import tsv
 from gitlineage.gitrepo import find_repository
+from gitlineage.outputs import write_whole
 from gitlineage.render.text import counted
 from gitlineage.tables import ImportOutcome, export_tsv, import_tsv
-from gitlineage.worktree import write_whole
 
 app = commands()
 importing = commands("Bring trials or snapshots in from files")

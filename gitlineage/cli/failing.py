@@ -63,6 +63,22 @@ def _told(error: BaseException) -> int | None:
     return REFUSED
 
 
+def open_closed_streams() -> None:
+    """
+    Point standard input, output and error at nothing where the caller closed them (``>&-``), as git does.
+
+    A command then does its work and ends with its own exit code. Otherwise the next file that is opened, the index
+    perhaps, would get the number of standard output, and what a child process prints would land in it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the least number that is free, which is this one
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", errors="replace", closefd=False))
+
+
 def wrong_usage(error: TyperException) -> int:
     """Print what is wrong with a call and where its help is, and return the exit code."""
     context = getattr(error, "ctx", None)

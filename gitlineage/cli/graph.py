@@ -74,7 +74,7 @@ def graph(
     wanted = "json" if as_json else format or "mermaid"
     # Imported here, because --help needs neither.
     from gitlineage.diagrams import draw
-    from gitlineage.worktree import write_whole
+    from gitlineage.outputs import write_whole
 
     with opened(ctx) as store:
         shown = store.lineage_diagram(

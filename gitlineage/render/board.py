@@ -83,7 +83,11 @@ def knowledge_lines(view: PromptView, options: PromptOptions) -> Iterator[str]:
         yield _row(row, *facts, limit=80)
     if not view.total:
         yield _NONE_YET
-    yield from ("", _INSIGHTS, block(view.insights) or _NO_INSIGHTS)
+    written = block(view.insights)
+    if not written.startswith(_INSIGHTS):
+        yield from ("", _INSIGHTS, written or _NO_INSIGHTS)
+    else:
+        yield from ("", written)
 
 
 def lines_shown(chain: Iterable[Trial], limit: int) -> int | None:
@@ -105,10 +109,13 @@ def key_insights(existing_text: str) -> str:
     Return what people wrote under ``## Key Insights`` in an earlier KNOWLEDGE.md, for `PromptView.insights`.
 
     Semantics 46: all that follows the first such heading, without trailing blanks; empty where there is no such
-    section, or where it holds the default only.
+    section, or where it holds the default only. It begins with the heading where that line goes on, as in
+    ``## Key Insights (updated 3 May)``, or where what follows begins with such a heading once more.
     """
-    _, _, section = f"\n{block(existing_text)}".partition(f"\n{_INSIGHTS}")
+    _, heading, section = f"\n{block(existing_text)}".partition(f"\n{_INSIGHTS}")
     written = section.removeprefix("\n")
+    if (written and written == section) or written.startswith(_INSIGHTS):
+        return heading.removeprefix("\n") + section
     return "" if written == _NO_INSIGHTS else written
 
 
