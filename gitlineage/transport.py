@@ -220,6 +220,6 @@ def _pushed(output: bytes, ref: str, said: str) -> Pushed | None:
             summary, _, reason = cells[1].partition(" (")
             words = [f"{one_line(summary).strip('[]')}: {one_line(reason.removesuffix(')'))}" if reason else ""]
             told = [anonymous(line)[len("remote:") :].strip() for line in said.splitlines() if line[:7] == "remote:"]
-            heard = [line for line in dict.fromkeys(told) if line and not _NOISE.match(f"remote: {line}")]
+            heard = [line.rstrip(".") for line in dict.fromkeys(told) if line and not _NOISE.match(f"remote: {line}")]
             return Pushed(flag, ref, summary, "; ".join(filter(None, [*words, *heard[-_WORDS:]])))
     return None

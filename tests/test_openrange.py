@@ -349,7 +349,7 @@ def test_nothing_to_export(store: LineageStore, tmp_path: Path) -> None:
 
 def test_a_foreign_file_name_cannot_climb_out(store: LineageStore, tmp_path: Path) -> None:
     """A note that another writer made decides no path outside of the folder, and no two snapshots share a file."""
-    told = ["../evil.json", "/tmp/evil.json", ".git.json", "evil", "a\0.json", "ok.json", "ok.json"]
+    told = ["../evil.json", f"{tmp_path}/evil.json", ".git.json", "evil", "a\0.json", "ok.json", "ok.json"]
     adopted = [Adopted(name=f"n{at}", source="openrange/2", document=b"{}", file=file) for at, file in enumerate(told)]
     oids = [oid for oid, _ in store.adopt(adopted)]
     written = set(export_openrange(store, tmp_path / "out").files)

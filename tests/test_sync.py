@@ -335,7 +335,7 @@ def test_a_lock_that_a_killed_push_left_on_the_remote(alice: LineageStore, remot
     lock.touch()
     (outcome,) = alice.push().outcomes
     assert outcome.state == "refused"
-    assert "alice.lock': File exists" in outcome.reason
+    assert "alice.lock': File exists; another git" in outcome.reason
     assert "remove that file" in outcome.reason
     assert "\n" not in outcome.reason
     assert lock.exists()
