@@ -36,7 +36,6 @@ from gitlineage.packer import Packer
 from gitlineage.packs import Stored, merge, release_abandoned
 from gitlineage.readahead import read_ahead
 from gitlineage.refs import LOCK_PATIENCE, Refs, mtime
-from gitlineage.spares import Spares
 
 _KINDS = {
     "commit": pygit2.enums.ObjectType.COMMIT,
@@ -86,7 +85,6 @@ class GitRepo(Refs):
         self.unconfirmed = ""
         self.landings = 0
         self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
-        self._spares: dict[str, Spares] = {}
         self._recent: dict[str, Stored] = {}
         self._commits: dict[str, CommitInfo] = {}
         self._ahead: dict[str, Stored] = {}

@@ -159,7 +159,7 @@ class Journal:
         after = self._trees.put(tree, notes, written)
         new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
         if not self._repo.move_ref(
-            PREFIX + writer, new, tip, f"lineage: {subject}", signature=(identity, moment), durable=durable, often=True
+            PREFIX + writer, new, tip, f"lineage: {subject}", signature=(identity, moment), durable=durable
         ):
             return None
         self._landed = new, clock, after

@@ -23,7 +23,6 @@ from gitlineage.foreign import writing
 from gitlineage.gitformats import NO_OID, Identity, format_move, packed_lines, parse_packed_refs
 from gitlineage.packs import sync
 from gitlineage.settings import Settings
-from gitlineage.spares import Spares
 
 T = TypeVar("T")
 _TRIES = 10
@@ -42,7 +41,6 @@ class Refs(Settings, ABC):
     gitdir: Path
     unconfirmed: str
     _packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]]
-    _spares: dict[str, Spares]
 
     @abstractmethod
     def _flush(self, durable: bool) -> None:
@@ -95,7 +93,6 @@ class Refs(Settings, ABC):
         *,
         signature: tuple[Identity, datetime] | None = None,
         durable: bool = False,
-        often: bool = False,
     ) -> bool:
         """
         Move a ref by compare-and-swap; ``old`` is ``None`` for one that must not exist yet.
@@ -110,18 +107,14 @@ class Refs(Settings, ABC):
             message: for the reflog.
             signature: who moves it and when, for the reflog; by default as git's configuration and the clock say.
             durable: have the disk confirm the objects, then the ref, before this returns.
-            often: whether it is moved all the time, by one process at a time, so that its lock files are kept.
 
         Returns:
             Whether it was moved; not when it no longer is where the caller saw it.
         """
         self._flush(durable)
-        spares = self._spares_of(name) if often else None
-        with writing(self.commondir), self._locked(name, new, None if durable else spares) as put:
+        with writing(self.commondir), self._locked(name, new) as put:
             if self.ref(name) != old:
                 return False
-            if durable and spares is not None:
-                spares.drop()
             who, moment = signature or (self.identity(), datetime.now().astimezone())
             self._log_move(name, format_move(old, new, message, who, moment))
             put()
@@ -129,25 +122,13 @@ class Refs(Settings, ABC):
             self._confirm(name)
         return True
 
-    def _spares_of(self, name: str) -> Spares:
-        """Return the lock files that are kept of a ref."""
-        if name not in self._spares:
-            self._spares[name] = Spares(f"{self.commondir}/{name}", f"{self.commondir}/lineage")
-        return self._spares[name]
-
     @contextmanager
-    def _locked(self, name: str, new: str, spares: Spares | None = None) -> Iterator[Callable[[], None]]:
+    def _locked(self, name: str, new: str) -> Iterator[Callable[[], None]]:
         """Hold a ref's lock file, which says where it is to go; what is yielded puts that in the ref's place."""
         path = f"{self.commondir}/{name}"
         lock = f"{path}.lock"
         line = f"{new}\n".encode()
-        is_held, is_kept = True, False
-
-        def take() -> None:
-            nonlocal is_kept
-            is_kept = spares is not None and spares.take(lock, line)
-            if not is_kept:
-                _make_lock(lock, line)
+        is_held = True
 
         def put() -> None:
             nonlocal is_held
@@ -157,10 +138,8 @@ class Refs(Settings, ABC):
             except OSError:
                 is_held = True
                 raise
-            if spares is not None and not is_kept:
-                spares.keep()
 
-        self._patiently(name, take)
+        self._patiently(name, lambda: _make_lock(lock, line))
         try:
             yield put
         finally:

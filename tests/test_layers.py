@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 
 # A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
 LAYERS: list[list[str]] = [
-    ["_version", "errors", "times", "spares", "deltas", "outputs", "formats.citations"],
+    ["_version", "errors", "times", "deltas", "outputs", "formats.citations"],
     [
         "trial",
         "message",
