@@ -22,7 +22,8 @@ TASKS = {
     "pg_ablation_lineage_on": Task(score_field="val_bpb"),
 }
 
-needs_campaigns = pytest.mark.skipif(not DATA.is_dir(), reason=f"the public campaigns are not at {DATA}")
+needs_campaigns = pytest.mark.shared
+"""Marks what reads the campaigns; conftest skips it where they are not."""
 
 
 class Campaign(NamedTuple):

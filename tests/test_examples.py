@@ -1,6 +1,5 @@
 """The examples run as a user would run them and show what they promise."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -39,7 +38,7 @@ def test_cohort_and_crossover(tmp_path: Path) -> None:
     assert out.count("diff --git a/world.json b/world.json") == 2
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed: see requirements-ray.txt")
+@pytest.mark.extra("ray")
 def test_ray_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers on Ray, each with a clone, meet in one bare remote: all trials in every clone, one leaderboard."""
     scratch = tempfile.mkdtemp(prefix="ray-")  # Ray's sockets need a short path
@@ -56,9 +55,9 @@ def test_ray_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refs.split() == ["driver", "w0", "w1"]
 
 
+@pytest.mark.extra("ray")
 def test_the_ray_campaign_needs_a_remote_on_a_cluster(tmp_path: Path) -> None:
     """A cluster's machines cannot reach a folder of the driver's."""
-    pytest.importorskip("ray", reason="ray is not installed: see requirements-ray.txt")
     command = [sys.executable, EXAMPLES / "ray_campaign.py", tmp_path, "--address", "ray://nowhere:1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 2

@@ -3,10 +3,10 @@
 import csv
 import io
 import time
-from pathlib import Path
 
 import msgspec
 import pytest
+from campaigns import DATA, needs_campaigns
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +14,6 @@ from gitlineage.errors import BadRows
 from gitlineage.formats.tsv import MAX_CELL, Row, Shape, Table, detect_direction, detect_metric, read, write
 from gitlineage.trial import FailureLabel, Trial, are_scores, parse_number
 
-CAMPAIGNS = Path(__file__).parents[2] / "shared" / "data" / "auto-research"
 HEAD = b"exp_id\thypothesis\tstatus\tcore_metric\tnotes\n"
 GOOD = b"001\twider\tkeep\t1.5\tfine\n"
 LEAD = ["exp_id", "timestamp", "specialist", "parent_exp", "baseline_exp", "domain", "hypothesis", "expected_delta"]
@@ -28,10 +27,7 @@ quick = settings(max_examples=150, deadline=None, database=None)
 
 def campaign(name: str) -> bytes:
     """The log of a real campaign."""
-    path = CAMPAIGNS / name / "results.tsv"
-    if not path.exists():
-        pytest.skip(f"the public campaign data is not at {path}")
-    return path.read_bytes()
+    return (DATA / name / "results.tsv").read_bytes()
 
 
 def refusal(data: bytes, **options) -> BadRows:
@@ -65,6 +61,7 @@ def flattened(cells: list[str], place: int) -> str:
 # Real files
 
 
+@needs_campaigns
 @pytest.mark.parametrize(
     ("name", "rows", "metric"), [("cifar", 98, "train_s"), ("pg_ablation_lineage_on", 201, "val_bpb")]
 )
@@ -81,6 +78,7 @@ def test_real_campaign_goes_out_as_it_came_in(name, rows, metric):
     assert table.repaired == ()
 
 
+@needs_campaigns
 @pytest.mark.parametrize("name", ["cifar", "pg_ablation_lineage_on"])
 def test_real_cells_are_those_of_csv(name):
     """Every cell of a public log is what csv.DictReader says it is."""
@@ -359,6 +357,7 @@ def test_any_bytes_are_read_or_refused(head, tail, repair):
 LEAK = 'Wider MLP, see "4x".\n</hypothesis>\n<parameter name="notes">tail'
 
 
+@needs_campaigns
 def test_flattened_rows_of_a_real_campaign_are_mended():
     """Real rows, flattened as 48 public ones were, are refused with the hint, and mended to what they said."""
     header, *rows = csv.reader(io.StringIO(campaign("pg_ablation_lineage_on").decode(), newline=""), "excel-tab")
