@@ -213,15 +213,6 @@ class Current:
 
     def refresh(self) -> None:
         """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
-        self._catch_up(behind=False)
-
-    def _catch_up(self, *, behind: bool) -> None:
-        """
-        Know what is on the writers' refs.
-
-        Args:
-            behind: whether this store's own landings may go on waiting in memory, instead of in the index's file.
-        """
         if self._past and self._index.is_closed:
             raise RepositoryError(f"this store as of {self._past} was closed; replay it again")
         if self._landing is not None or self._past:
@@ -230,22 +221,11 @@ class Current:
             if os.getpid() != self._process or self._index.is_outdated():
                 self._use(self._open_index())
                 self.own_writer()
-            if behind:
-                self._index.holds()
-            else:
-                self._settle()
             if self.journal.tips() == self._index.tips():
                 return
             self._fold()
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
-
-    def _settle(self) -> None:
-        """Write into the index's file what waits in memory."""
-        try:
-            self._index.settle()
-        except sqlite3.OperationalError as error:
-            self._use_memory(error)
 
     def reindex(self) -> int:
         """Throw the index and the derived refs away, build them anew, and return the number of trials."""
@@ -364,7 +344,7 @@ class Current:
         self._process = os.getpid()
         self._index = new
         self._views = Views(new, self.repo)
-        self._memory = Memory(self.repo)
+        self._memory = Memory()
 
     def _forget_changes(self) -> tuple[set[int], set[str], bool]:
         """Return which trials and cohorts changed and whether all of them did, and begin anew."""
@@ -378,7 +358,6 @@ class Current:
             derived.rebuild(self.repo, self._views)
             return
         if touched or opened or not self._memory.has_best(self._index.generation):
-            self._settle()
             derived.update(self.repo, self._views, sorted(self._views.shown(touched)), sorted(opened))
             self._memory.best_in(self._views)
 

@@ -6,7 +6,6 @@ arrive in any order and twice. New rows wait in memory and are written many at a
 """
 
 import sqlite3
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -54,7 +53,8 @@ class Fold(Facts):
         repo: where commits are read from.
         state: what the index says so far.
         whole: whether the index is empty and without its indexes; they are then made, and links joined, at the end.
-        begin: called before anything is written; new trials and snapshots wait in memory until `flush`.
+
+    New trials and snapshots wait in memory until `flush`.
     """
 
     def __init__(
@@ -63,11 +63,9 @@ class Fold(Facts):
         repo: GitRepo,
         state: State,
         whole: bool,
-        begin: Callable[[], None],
     ) -> None:
         super().__init__(connection)
         self._repo = repo
-        self._begin = begin
         self.task = state.task
         self.clock = state.clock
         self.done = state.done
@@ -112,8 +110,6 @@ class Fold(Facts):
         order = Order(event.clock, found.writer)
         self.raise_clock(event.clock)
         try:
-            if not isinstance(event, codec.TrialEvent | codec.SnapshotEvent):
-                self._begin()
             match event:
                 case codec.TrialEvent():
                     if trial is None:
@@ -150,7 +146,6 @@ class Fold(Facts):
 
     def problem(self, found: Problem) -> None:
         """Note a line that is no event, once."""
-        self._begin()
         values = (found.writer, found.oid, found.reason)
         if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values).rowcount:
             self.skipped.append(found)
@@ -171,7 +166,6 @@ class Fold(Facts):
         if known is not None:
             (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
             if order < Order(*place):
-                self._begin()
                 self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*placed(order), known))
                 self._backward = True
                 self._changed.add(EVERYWHERE)
@@ -324,8 +318,6 @@ class Fold(Facts):
 
     def flush(self) -> None:
         """Write what waits, so that the tables can be asked."""
-        if self._snapshots or self._trials or self._changed:
-            self._begin()
         if self._snapshots:
             insert(self._db, "INSERT INTO snapshots", 11, self._snapshots.values())
             insert(self._db, "INSERT INTO git_parents", 3, self._parents)
@@ -349,7 +341,6 @@ class Fold(Facts):
 
     def finish(self) -> None:
         """Write what waits and what the tables as a whole say; of a whole build, after its indexes are made."""
-        self._begin()
         self.flush()
         self._db.executemany("INSERT OR REPLACE INTO tips VALUES (?, ?)", self.tips.items())
         if self.whole:

@@ -1,10 +1,7 @@
 """
 The index: what was folded, asked and brought up to date; a cache, never the truth, and not how SQLite keeps it.
 
-Layer 10. The writers' tips say whether it is current. What single landings fold waits in memory, with what landed
-before, until somebody asks this store for it or enough has come together: that is a third of what recording a trial
-costs, and other processes read it from the notes, as they would read anybody's. Whoever finds that another process has
-written to the file meanwhile forgets what waited and reads that from the notes, too.
+Layer 10. The writers' tips say whether it is current. Each landing writes what it folded when it ends.
 """
 
 import re
@@ -27,15 +24,8 @@ from gitlineage.schema import INDEX_NAMES, INDEXES
 from gitlineage.state import State, read_state
 from gitlineage.trial import Trial
 
-_WAIT = 16
-"""Landings that wait in memory at most; another process reads as many from the notes before it is up to date."""
-
 _TELL = 500
 """Events between two words about how far a build is."""
-
-
-class Overtaken(Exception):
-    """Somebody else wrote to the file before what waited could be written; whoever sees this starts over."""
 
 
 class Index(Database):
@@ -62,15 +52,6 @@ class Index(Database):
         self._known: tuple[int, State] | None = None
         self.generation = 0
         """Another number whenever something else may have been folded than this store's own landings."""
-        self._inside = False
-        self._begun = False
-        self._waiting = 0
-
-    def close(self) -> None:
-        """Write what waits, where that can be done, and close the file."""
-        with suppress(Damaged, sqlite3.Error):
-            self.settle()
-        super().close()
 
     # -- asking --------------------------------------------------------------------------------------------
 
@@ -171,13 +152,11 @@ class Index(Database):
     @property
     def is_folding(self) -> bool:
         """Whether something is being folded, so that what is read may be undone."""
-        return self._inside
+        return self._fold is not None
 
     @property
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
-        if not self._inside:
-            self.settle()
         return self._fold.leads_back() if self._fold is not None else self._asked().backward
 
     @property
@@ -201,18 +180,9 @@ class Index(Database):
 
     # -- folding -------------------------------------------------------------------------------------------
 
-    def transaction(self, *, behind: bool = False) -> AbstractContextManager[Fold]:
-        """
-        Fold inside this, all or nothing.
-
-        Args:
-            behind: new trials and snapshots may wait in memory, with those of landings before, until somebody asks.
-
-        Raises:
-            Overtaken: somebody else had written to the file meanwhile, and either it matters what the file says or
-                something had to be written after all.
-        """
-        return self._folding(behind=behind)
+    def transaction(self) -> AbstractContextManager[Fold]:
+        """Fold inside this, all or nothing."""
+        return self._folding()
 
     def building(self) -> AbstractContextManager[Fold]:
         """Fold inside this, all or nothing; where nothing was folded before, in the way that suits many events."""
@@ -221,97 +191,41 @@ class Index(Database):
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Write to tables besides the events' inside this, all or nothing; in a batch together with what it records."""
-        if self._inside:
-            self._begin()
+        if self.is_folding:
             yield
         else:
             with self.transaction():
                 yield
 
     @contextmanager
-    def _folding(self, *, building: bool = False, behind: bool = False) -> Iterator[Fold]:
+    def _folding(self, *, building: bool = False) -> Iterator[Fold]:
         """Fold inside this; a build of an empty index makes the indexes and the links at its end."""
         with self._undone_on_error():
-            if not behind:
-                self._lock()
-            had = self._fold is not None
-            fold = self._fold if self.holds() else None
-            if behind and had and fold is None:
-                raise Overtaken  # the file may lack what waited: whoever wrote to it may have read the refs long before
-            whole = building and fold is None and self._is_empty()
+            self.connection.execute("BEGIN IMMEDIATE")
+            whole = building and self._is_empty()
             if whole:
                 for name in INDEX_NAMES:
                     self.connection.execute(f"DROP INDEX IF EXISTS {name}")
-            if fold is None:
-                fold = Fold(self.connection, self._repo, self._whole_state(), whole, self._begin)
-            self._fold, self._inside = fold, True
+            self._fold = fold = Fold(self.connection, self._repo, self._whole_state(), whole)
             yield fold
-            self._waiting += 1
-            if self._begun:
-                self._write(fold)
-            self._tell(fold)
-        if self._waiting >= _WAIT:
-            self.settle()
-
-    def settle(self) -> None:
-        """
-        Write what waits, where nobody else has written to the file meanwhile; otherwise it has to be read again.
-
-        Raises:
-            sqlite3.OperationalError: the file cannot be written.
-        """
-        if self._fold is None or self._inside or self.is_inherited:
-            return
-        fold = self._fold
-        with suppress(Overtaken), self._undone_on_error():
             self._write(fold)
             self._tell(fold)
 
-    def holds(self) -> bool:
-        """Whether what waits follows what the file says; what does not is forgotten, for it has to be read again."""
-        if self._fold is None:
-            return False
-        with damage():
-            if self._known is None or self._known[0] != self._version():
-                self._forget()
-        return self._fold is not None
-
-    def _begin(self) -> None:
-        """Begin to write, unless that has been done."""
-        if self._begun:
-            return
-        self._lock()
-        if self._known is None or self._known[0] != self._version():
-            raise Overtaken
-
-    def _lock(self) -> None:
-        """Keep others from writing to the file."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        self._begun = True
-
     def _write(self, fold: Fold) -> None:
-        """Write all that was folded, and begin anew."""
+        """Write all that was folded."""
         fold.flush()
         if fold.whole:
             for statement in INDEXES:
                 self.connection.execute(statement)
         fold.finish()
         self.connection.execute("COMMIT")
-        self._begun = False
         self._known = self._version(), fold.state
-        self._forget()
 
     def _write_out(self) -> None:
         """Write the rows that wait, for somebody asks for them."""
-        if self._inside and self._fold is not None:
+        if self._fold is not None:
             with damage():
                 self._fold.flush()
-        else:
-            self.settle()
-
-    def _forget(self) -> None:
-        """Have nothing waiting."""
-        self._fold, self._waiting = None, 0
 
     def _tell(self, fold: Fold) -> None:
         """Say what has changed."""
@@ -329,16 +243,14 @@ class Index(Database):
         except BaseException as error:
             self._known = None
             self.generation += 1
-            self._forget()
-            if self._begun:
-                self._begun = False
+            if self.connection.in_transaction:
                 with suppress(sqlite3.Error):
                     self.connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error | UnicodeEncodeError):
                 raise ours(error) from error
             raise
         finally:
-            self._inside = False
+            self._fold = None
 
     def _version(self) -> int:
         """Return a number that changes whenever another connection writes to the file."""
@@ -419,7 +331,7 @@ class Index(Database):
         self._open_fold().add(found, trial, made)
 
     def _open_fold(self) -> Fold:
-        if self._fold is None or not self._inside:
+        if self._fold is None:
             raise RuntimeError("events are folded inside a transaction")
         return self._fold
 

@@ -18,7 +18,7 @@ from gitlineage import index
 from gitlineage.current import Current, Watcher
 from gitlineage.errors import Conflict, Invalid, RepositoryError, StorageError
 from gitlineage.gitformats import Identity
-from gitlineage.index import Damaged, Overtaken
+from gitlineage.index import Damaged
 from gitlineage.journal import PREFIX, Recorded
 from gitlineage.landing import Landing, publish
 from gitlineage.models import Task
@@ -26,8 +26,6 @@ from gitlineage.recorder import Recorder
 from gitlineage.upkeep import tidy
 
 _TRIES = 10
-_ALONE = 16
-"""Landings in a row without a sign of another process, after which the index may wait again."""
 
 R = TypeVar("R")
 
@@ -40,12 +38,6 @@ class Ledger(Current):
 
     _author = Identity("", "")
     _desk: Recorder | None = None
-
-    _alone = _ALONE
-    """Landings since another process was last seen to write."""
-
-    _seen: int | None = None
-    """The index's generation after the last landing."""
 
     def __init__(
         self,
@@ -124,28 +116,18 @@ class Ledger(Current):
         if self._landing is not None:
             yield self
             return
-        with self._land(message, behind=False):
+        with self._land(message):
             yield self
 
     @contextmanager
-    def _land(self, message: str | None, *, behind: bool) -> Iterator[None]:
-        """
-        Record everything inside as one commit of the writer's ref.
-
-        Args:
-            message: the activity log's line; by default it says what was recorded.
-            behind: whether the index may be written later, together with what lands next.
-
-        Raises:
-            Overtaken: it had to be written now, and another process had written to it; nothing was recorded.
-        """
+    def _land(self, message: str | None) -> Iterator[None]:
+        """Record everything inside as one commit of the writer's ref."""
         with self._lock():
-            landing = self._start(behind)
+            landing = self._start()
             with self.repo.packing():
                 identity = self._author = self._who()
                 try:
-                    with self._index.transaction(behind=behind):
-                        self._look_around()
+                    with self._index.transaction():
                         self._landing = landing
                         if self._wanted is not None:
                             self._recorder().set_task(self._wanted)
@@ -163,7 +145,6 @@ class Ledger(Current):
             self._wanted = None
             if landing.events:
                 self._finish()
-            self._seen = self._index.generation
 
     def _finish(self) -> None:
         """Do what follows a landing and can neither undo it nor fail it."""
@@ -190,20 +171,14 @@ class Ledger(Current):
         with self._lock(), self.repo.packing():
             yield self._who(), self._clock()
 
-    def _start(self, behind: bool) -> Landing:
+    def _start(self) -> Landing:
         """Return an empty landing on an index that is up to date and sound."""
-        self._catch_up(behind=behind)
+        self.refresh()
         try:
             return self._fresh_landing()
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
             return self._fresh_landing()
-
-    def _look_around(self) -> None:
-        """Take note of whether another process has written since the last landing."""
-        generation = self._index.generation
-        self._alone = self._alone + 1 if self._seen in (None, generation) else 0
-        self._seen = generation
 
     def _fresh_landing(self) -> Landing:
         writer = self.writer
@@ -231,10 +206,9 @@ class Ledger(Current):
             return work(self._recorder())
         self.check_present()
         try:
-            # where others are at work, too, they had better find the index written than read the notes
-            with self._land(None, behind=self._alone >= _ALONE):
+            with self._land(None):
                 return work(self._recorder())
-        except (_IndexLost, Overtaken):
+        except _IndexLost:
             with self.batch():
                 return work(self._recorder())
 

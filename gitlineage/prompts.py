@@ -4,7 +4,7 @@ What a prompt shows, gathered from the index; how it looks is the renderer's.
 Layer 14. The cost follows what is shown, not the size of the store.
 """
 
-from gitlineage.kept import Line
+from gitlineage.lines import Line
 from gitlineage.models import PromptOptions, PromptView
 from gitlineage.render.board import lines_shown
 from gitlineage.render.prompt import SATURATED_AFTER

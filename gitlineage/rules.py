@@ -51,15 +51,9 @@ class Base(NamedTuple):
 
 
 class Memory:
-    """
-    What a store remembers from one landing to the next.
+    """What a store remembers from one landing to the next: the best trial."""
 
-    Args:
-        repo: the repository.
-    """
-
-    def __init__(self, repo: GitRepo) -> None:
-        self.content = Content(repo)
+    def __init__(self) -> None:
         self.best: Trial | None = None
         self.best_of = -1
         """The index's generation in which that is the best trial."""
@@ -95,8 +89,7 @@ class Rules:
         self.landing = landing
         self._identity = identity.clean()
         self._memory = memory
-        self._content = memory.content
-        self._content.renew()
+        self._content = Content(repo)
         self._bases: dict[str, Base] = {}
         self._trees: dict[str, str] = {}
         self._exp_ids: dict[str, str] = {}

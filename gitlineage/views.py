@@ -16,8 +16,8 @@ from gitlineage.errors import Ambiguous, NotFound
 from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import first_parent_chain
 from gitlineage.index import Index, read_row
-from gitlineage.kept import Kept, Line, Shown
 from gitlineage.labels import Labels, meant
+from gitlineage.lines import Line, line
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
 from gitlineage.origins import Origins
@@ -64,7 +64,6 @@ class Views:
         self.cohorts = Cohorts(index)
         self.origins = Origins(index)
         self.labels = Labels(index, self.origins)
-        self._memory = Kept(index.rows)
 
     @property
     def task(self) -> Task:
@@ -139,21 +138,11 @@ class Views:
     def by_number(self, numbers: Iterable[int]) -> list[TrialView]:
         """Return trials by their numbers in the index, in the order given."""
         wanted = list(numbers)
-        memory = self._remembered()
-        known = memory.views()
-        found = {number: known[number][0] for number in wanted if number in known}
-        missing = [number for number in dict.fromkeys(wanted) if number not in found]
-        for part in parts(missing):
+        found: dict[int, TrialView] = {}
+        for part in parts(list(dict.fromkeys(wanted))):
             rows = self.index.rows(f"{_VIEW} WHERE t.id IN ({', '.join('?' * len(part))})", *part)
-            views, names = self._together(rows)
-            made = {row[0]: each for row, each in zip(rows, views, strict=True)}
-            found |= {number: view for number, (view, _) in made.items()}
-            memory.keep({number: each for number, each in made.items() if each[1]}, names)
+            found |= {row[0]: view for row, view in zip(rows, self._together(rows), strict=True)}
         return [found[number] for number in wanted if number in found]
-
-    def _remembered(self) -> Kept:
-        """Return what was read before; nothing while a transaction is open, which may be undone."""
-        return Kept(self.index.rows) if self.index.is_folding else self._memory
 
     def best(self, eligible: str = "kept") -> TrialView | None:
         """
@@ -308,7 +297,7 @@ class Views:
 
     def line(self, oid: str, exp_id: str) -> Line:
         """Return the primary chain to a trial on a snapshot, root first."""
-        return self._remembered().line(oid, exp_id)
+        return line(self.index.rows, oid, exp_id)
 
     def on_snapshot(self, oid: str) -> list[TrialView]:
         """Return the trials on a snapshot in recording order, those without a result too."""
@@ -335,15 +324,10 @@ class Views:
 
     def _views(self, sql: str, *values: object) -> list[TrialView]:
         rows = self.index.rows(sql, *values)
-        return [view for part in parts(rows) for view, _ in self._together(part)[0]]
+        return [view for part in parts(rows) for view in self._together(part)]
 
-    def _together(self, rows: Sequence[Sequence[Any]]) -> tuple[list[Shown], set[str]]:
-        """
-        Return the views of many rows, asking once for what is around all of them.
-
-        Returns:
-            What `_view` does of each, and the exp ids that are in any of them.
-        """
+    def _together(self, rows: Sequence[Sequence[Any]]) -> list[TrialView]:
+        """Return the views of many rows, asking once for what is around all of them."""
         links = self.index.grouped(
             "SELECT l.child, l.parent, p.oid FROM links l JOIN snapshots p ON p.id = l.parent "
             "WHERE l.child IN ({}) ORDER BY l.pos, p.clock, p.writer",
@@ -356,7 +340,7 @@ class Views:
         used = {row[2] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}
         shared = self.index.grouped("SELECT exp_id, count(*) FROM trials WHERE exp_id IN ({}) GROUP BY exp_id", used)
         alone = {exp_id for exp_id, ((count,),) in shared.items() if count == 1}
-        return [self._view(row, links.get(row[7], []), near, alone) for row in rows], used
+        return [self._view(row, links.get(row[7], []), near, alone) for row in rows]
 
     def _view(
         self,
@@ -364,9 +348,9 @@ class Views:
         links: Sequence[tuple[Any, ...]],
         near: Mapping[int, Sequence[tuple[Any, ...]]],
         alone: Collection[str],
-    ) -> Shown:
+    ) -> TrialView:
         """
-        Return one row's view, and what it is about; nothing where `Kept` could not tell when it does not hold any more.
+        Return one row's view.
 
         Args:
             row: what `_VIEW` selects.
@@ -385,7 +369,7 @@ class Views:
         ]
         raw = self.raw_parents
         parent = self.labels.raw_parent(cell, writer) if raw else self._parent_near(links, near, alone, cell)
-        view = TrialView(
+        return TrialView(
             trial=read_row(text),
             label=exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid),
             oid=CommitOid(oid),
@@ -396,8 +380,6 @@ class Views:
             dangling=cell if cell and (parent is None if raw else not links) else None,
             saw=saw or None,
         )
-        lasts = not (inspired or view.dangling or raw) and all(parent in near for parent, _ in links)
-        return view, (sid, *(parent for parent, _ in links)) if lasts else ()
 
     def _name_near(
         self, parent: int, oid: str, near: Mapping[int, Sequence[tuple[Any, ...]]], alone: Collection[str]

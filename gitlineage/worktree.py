@@ -23,15 +23,6 @@ from gitlineage.packs import LooseObjects, object_id
 DEFAULT_LIMIT = 50 * 1024 * 1024
 """The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
 
-_KEPT = 100_000
-"""Entries of trees that are kept in memory at most."""
-
-_NAMES = 256
-"""Names of files that are known at a time."""
-
-_SMALL = 64 * 1024
-"""A larger file is not kept to be compared with the next one of its name (bytes)."""
-
 _GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
 _IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _UNBORN = re.compile(r"'(.+?)/?' does not have a commit checked out")
@@ -49,14 +40,7 @@ class Content:
 
     def __init__(self, repo: GitRepo, limit: int | None = None) -> None:
         self._repo = repo
-        self._given = self._limit = limit
-        self._seen: dict[str, Mapping[str, Entry]] = {}
-        self._last: dict[str, tuple[bytes, str]] = {}
-        self._count = 0
-
-    def renew(self) -> None:
-        """Have the configuration read again; what trees and files hold is known for good."""
-        self._limit = self._given
+        self._limit = limit
 
     @property
     def limit(self) -> int:
@@ -98,14 +82,14 @@ class Content:
         return self._write(root, near)
 
     def _write(self, folder: Mapping[str, object], near: Sequence[str]) -> str:
-        known = [self._entries(tree) for tree in near]
+        known = [self._repo.read_tree(tree) for tree in near]
         entries = {}
         for name, item in folder.items():
             there = [at[name] for at in known if name in at]
             if isinstance(item, dict):
                 entries[name] = Entry(TREE, self._write(item, _folders(there)))
             elif isinstance(item, bytes):
-                oid = self._oid(name, item)
+                oid = object_id("blob", item)
                 if all(entry.oid != oid for entry in there):
                     self._repo.write_object("blob", item, oid)
                 entries[name] = Entry(FILE, oid)
@@ -113,35 +97,7 @@ class Content:
         oid = object_id("tree", raw)
         if oid not in near:
             self._repo.write_object("tree", raw, oid)
-        self._remember(oid, entries)
         return oid
-
-    def _oid(self, name: str, data: bytes) -> str:
-        """Return a file's oid; most are what the last one of their name was, and comparing is cheaper than hashing."""
-        last = self._last.get(name)
-        if last is not None and last[0] == data:
-            return last[1]
-        oid = object_id("blob", data)
-        if len(data) <= _SMALL:
-            if len(self._last) >= _NAMES:
-                self._last.clear()
-            self._last[name] = data, oid
-        return oid
-
-    def _entries(self, tree: str) -> Mapping[str, Entry]:
-        """Return a tree's entries; trees never change, so those that were read or written lately are kept."""
-        found = self._seen.get(tree)
-        if found is None:
-            found = self._repo.read_tree(tree)
-            self._remember(tree, found)
-        return found
-
-    def _remember(self, tree: str, entries: Mapping[str, Entry]) -> None:
-        self._count += len(entries)
-        if self._count > _KEPT:
-            self._seen.clear()
-            self._count = len(entries)
-        self._seen[tree] = entries
 
     def from_revision(self, rev: str) -> str | None:
         """Return the tree that a revision names, ``None`` where it names none; its paths and sizes are checked."""

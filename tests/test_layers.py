@@ -46,7 +46,7 @@ LAYERS: list[list[str]] = [
     ["journal", "treediff", "checkout", "render.prompt"],
     ["facts", "links", "receiving", "trust"],
     ["fold"],
-    ["index", "kept"],
+    ["index", "lines"],
     ["cohorts", "origins"],
     ["labels"],
     ["views", "landing"],

@@ -1,4 +1,4 @@
-"""gitlineage.kept: what an open store keeps of chains and views says what a store that has just been opened says."""
+"""gitlineage.lines: an open store says of chains and views what one of an index built anew says."""
 
 import os
 import tempfile
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from remotes import bare
 
-from gitlineage import LineageError, LineageStore, PromptOptions, Task, Trial, index, kept
+from gitlineage import LineageError, LineageStore, PromptOptions, Task, Trial
 from gitlineage.gitformats import Identity
 from gitlineage.index import build
 from gitlineage.prompts import prompt_view
@@ -41,10 +41,9 @@ def said(views: Views) -> list[object]:
 
 
 def check(store: LineageStore) -> None:
-    """An open store, one that keeps nothing yet, and one of a new index say the same."""
+    """An open store and one of a new index say the same."""
     views = store.views()
     told = said(views)
-    assert told == said(Views(views.index, store.repo))
     rebuilt = build(store.repo, store.journal, store.journal.tips())
     assert told == said(Views(rebuilt, store.repo))
     rebuilt.close()
@@ -126,15 +125,12 @@ def three(folder: Path) -> Iterator[list[LineageStore]]:
 
 
 @settings(max_examples=200 if SOAK else 25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(STEPS, st.booleans())
-@example([(0, "record", 9), (0, "record", 2), (0, "record", 1), (0, "record", 0)], False)
-@example([(0, "commit", 0), (1, "named", 0), (0, "commit", 0), (1, "again", 0), (1, "revise", 2)], False)
-def test_what_is_kept_holds_whatever_others_do(steps: Sequence[tuple[int, str, int]], is_little: bool) -> None:
-    """After any steps of three stores each says of every trial what a store that keeps nothing says."""
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as name, three(Path(name)) as stores:
-        if is_little:
-            for bound in ("_STEPS_KEPT", "_VIEWS_KEPT", "_LINES_KEPT", "_NEWS"):
-                patch.setattr(kept, bound, 2)
+@given(STEPS)
+@example([(0, "record", 9), (0, "record", 2), (0, "record", 1), (0, "record", 0)])
+@example([(0, "commit", 0), (1, "named", 0), (0, "commit", 0), (1, "again", 0), (1, "revise", 2)])
+def test_what_is_said_holds_whatever_others_do(steps: Sequence[tuple[int, str, int]]) -> None:
+    """After any steps of three stores each says of every trial what an index built anew says."""
+    with tempfile.TemporaryDirectory() as name, three(Path(name)) as stores:
         commits = [raw(store) for store in stores]
         for who, what, number in steps:
             with suppress(LineageError):
@@ -181,7 +177,7 @@ def test_a_child_is_shown_anew_where_its_parent_gets_an_earlier_trial(tmp_path):
         check(ann)
 
 
-def test_what_a_batch_undid_was_never_kept(store):
+def test_what_a_batch_undid_is_not_on_a_line(store):
     """What was read inside a batch that failed says nothing about what is recorded afterwards."""
     store.commit({"f": b"0"}, trial=Trial(exp_id="a", status="keep", core_metric=1.0))
     with suppress(LineageError), store.batch():
@@ -193,7 +189,7 @@ def test_what_a_batch_undid_was_never_kept(store):
     check(store)
 
 
-def test_a_long_line_is_read_in_parts_and_goes_on_from_what_is_known(store):
+def test_a_long_line_and_what_branches_off_it(store):
     """A line of 700 trials, those that branch off it, and what another process adds."""
     with store.batch():
         for at in range(700):
@@ -211,8 +207,8 @@ def test_a_long_line_is_read_in_parts_and_goes_on_from_what_is_known(store):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_process_keeps_its_own(store):
-    """A child that was forked sees what its parent recorded since, and leaves the parent what it keeps."""
+def test_a_forked_process_sees_what_its_parent_recorded(store):
+    """A child that was forked records on top of it, and the parent sees that."""
     store.commit({"f": b"0"}, trial=Trial(exp_id="a", status="keep", core_metric=1.0))
     assert len(store.chain_to("a")) == 1
     store.commit({"f": b"1"}, ["a"], trial=Trial(exp_id="b", status="keep", core_metric=1.0))
@@ -226,20 +222,6 @@ def test_a_forked_process_keeps_its_own(store):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert [trial.status for trial in store.chain_to("b")] == ["crash", "keep"]
     check(store)
-
-
-def test_rows_are_not_read_again_after_an_append(store, monkeypatch):
-    """A chain that is known costs no row, and a new trial on it costs a few steps, however long it is."""
-    with store.batch():
-        for at in range(100):
-            trial = Trial(exp_id=f"{at:03d}", status="keep", core_metric=1.0)
-            store.commit({"f": b"%d" % at}, [f"{at - 1:03d}"] if at else [], trial=trial)
-    store.chain_to("099")
-    read: list[str] = []
-    monkeypatch.setattr(kept, "read_row", lambda row: (read.append(row), index.read_row(row))[1])
-    store.commit({"f": b"new"}, ["099"], trial=Trial(exp_id="new", status="keep", core_metric=1.0))
-    assert len(store.chain_to("099")) == 100 and read == []
-    assert len(store.chain_to("new")) == 101 and len(read) == 1
 
 
 def _merged(store: LineageStore) -> list[str]:
