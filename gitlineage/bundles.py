@@ -22,10 +22,11 @@ from gitlineage.database import parts
 from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageError, StorageError
 from gitlineage.gitformats import Identity, is_oid
 from gitlineage.gitrepo import GitRepo, init_repository
-from gitlineage.journal import ARCHIVE, PREFIX, Journal, check_name, is_archive, joined
+from gitlineage.journal import ARCHIVE, Journal, check_name, is_archive, joined
 from gitlineage.message import compose
 from gitlineage.models import Order, Task
 from gitlineage.names import moment, resolve
+from gitlineage.namespace import DEFAULT, Namespace
 from gitlineage.notes import NotesTrees
 from gitlineage.outputs import replacing
 from gitlineage.queries import ancestors as ancestors_of
@@ -153,7 +154,7 @@ def bundle(
             chosen.choose(cohort, ancestors, since)
             refs = dict([chosen.write(repo)])
             snapshots, trials = len(chosen.snapshots), chosen.trials
-        repo.add_refs({PREFIX + name: oid for name, oid in refs.items()})
+        repo.add_refs({store.namespace.ref(name): oid for name, oid in refs.items()})
         try:
             with replacing(target) as scratch:
                 program.run(["--git-dir", str(repo.gitdir), "bundle", "create", "--quiet", str(scratch), "--all"])
@@ -188,20 +189,20 @@ def unbundle(store: LineageStore, file: Path) -> Unbundled:
         repo.add_refs(
             {name: oid for kind in ("heads/", "notes/") for name, oid in store.repo.refs(f"refs/{kind}").items()}
         )
-        heads = _heads(repo, source, file)
+        heads = _heads(repo, source, file, store.namespace)
         _git(repo, file, ["bundle", "unbundle", source])  # all of it is read, even where it brings nothing new
-        _git(repo, file, ["fetch", *_PLAIN, source, f"+{PREFIX}*:{_INCOMING}*"])
+        _git(repo, file, ["fetch", *_PLAIN, source, f"+{store.namespace.notes}*:{_INCOMING}*"])
         arrivals = tuple(_judged(store.journal, Journal(repo), heads))
         taken = [each.writer for each in arrivals if each.outcome in ("new", "fast-forwarded")]
         if taken:
-            specs = "".join(f"{_INCOMING}{name}:{PREFIX}{name}\n" for name in taken)
+            specs = "".join(f"{_INCOMING}{name}:{store.namespace.ref(name)}\n" for name in taken)
             words = ["fetch", *_PLAIN, "--atomic", "--stdin", str(repo.gitdir)]
             try:
                 with store.exclusive():
                     program.run(["--git-dir", str(store.repo.gitdir), *_TRUSTED, *words], data=specs.encode())
             except GitFailed as error:
                 if "cannot lock ref" in error.message or "rejected" in error.message:
-                    raise Conflict(PREFIX + taken[0]) from error
+                    raise Conflict(store.namespace.ref(taken[0])) from error
                 raise
     after = _counts(store.views())
     now = store.task
@@ -222,7 +223,7 @@ def check(file: Path) -> None:
     with file.open("rb"):
         source = str(file.absolute())
     with _apart() as repo:
-        _heads(repo, source, file)
+        _heads(repo, source, file, DEFAULT)
         _git(repo, file, ["bundle", "unbundle", source])
 
 
@@ -339,7 +340,7 @@ class _Chosen:
         task = self._task()
         content = b"\n".join([*(oid.encode() + line for oid in sorted(events) for line in sorted(events[oid])), task])
         name = f"{ARCHIVE}{sha256(content).hexdigest()[:40]}"
-        journal, trees = Journal(repo), NotesTrees(repo)
+        journal, trees = Journal(repo, self._journal.namespace), NotesTrees(repo)
         notes = {oid: joined(b"", sorted(lines, key=lambda line: (lines[line], line))) for oid, lines in events.items()}
         if task:
             notes[journal.genesis(name)] = joined(b"", [task])
@@ -377,7 +378,7 @@ def _is_other(file: Path) -> bool:
     return bool(start) and _SIGNATURE.match(start) is None
 
 
-def _heads(repo: GitRepo, source: str, file: Path) -> dict[str, str]:
+def _heads(repo: GitRepo, source: str, file: Path, namespace: Namespace) -> dict[str, str]:
     """
     Return the writers' refs that a bundle holds, after git has looked at its head.
 
@@ -387,7 +388,7 @@ def _heads(repo: GitRepo, source: str, file: Path) -> dict[str, str]:
     _git(repo, file, ["bundle", "verify", source])
     listed = _git(repo, file, ["bundle", "list-heads", source]).decode("utf-8", "replace")
     refs = {name: oid for oid, _, name in (line.partition(" ") for line in listed.splitlines())}
-    heads = {name.removeprefix(PREFIX): oid for name, oid in refs.items() if name.startswith(PREFIX)}
+    heads = {namespace.writer(name): oid for name, oid in refs.items() if name.startswith(namespace.notes)}
     if not heads:
         raise BadBundle(str(file), f"it holds no lineage, only {', '.join(list(refs)[:3]) or 'no refs'}")
     return heads

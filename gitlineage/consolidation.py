@@ -16,7 +16,7 @@ from gitlineage.database import parts
 from gitlineage.errors import Conflict, Invalid, LineageError, NotFound
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo
-from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, decode_note, is_archive, joined
+from gitlineage.journal import ARCHIVE, Journal, Problem, decode_note, is_archive, joined
 from gitlineage.ledger import Ledger
 from gitlineage.message import compose
 from gitlineage.notes import NotesTrees
@@ -176,7 +176,7 @@ def consolidate(ledger: Ledger, writers: Sequence[str]) -> Consolidation:
         if done is not None:
             ledger.refresh()
             return done
-    raise Conflict(PREFIX + archive)
+    raise Conflict(ledger.namespace.ref(archive))
 
 
 def join_copies(ledger: Ledger, archive: str, here: str, there: str) -> str | None:
@@ -195,7 +195,8 @@ def join_copies(ledger: Ledger, archive: str, here: str, there: str) -> str | No
     with ledger.exclusive() as (who, moment):
         folding = _Folding(ledger.repo, ledger.journal, archive)
         new = folding.rebase(there, ledger.journal.folded(here), who, moment)
-        if new is None or not ledger.repo.move_ref(PREFIX + archive, new, here, "lineage: join the archive of a copy"):
+        ref, said = ledger.namespace.ref(archive), "lineage: join the archive of a copy"
+        if new is None or not ledger.repo.move_ref(ref, new, here, said):
             return None
     return new
 
@@ -219,8 +220,9 @@ def push(ledger: Ledger, remote: str) -> Handed:
     if tip is None:
         raise Invalid("this clone has no archive to push; `gitlineage consolidate` makes one")
     own = ["--git-dir", str(ledger.repo.gitdir)]
-    listed = program.run([*own, "ls-remote", "--refs", "--", remote, f"{PREFIX}*"]).decode("utf-8", "replace")
-    there = {name.removeprefix(PREFIX): oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
+    space = ledger.namespace
+    listed = program.run([*own, "ls-remote", "--refs", "--", remote, f"{space.notes}*"]).decode("utf-8", "replace")
+    there = {space.writer(name): oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
     removed: dict[str, str] = {}
     left = []
     for writer, old in dict(ledger.journal.folded(tip)).items():
@@ -229,8 +231,8 @@ def push(ledger: Ledger, remote: str) -> Handed:
             removed[writer] = stands
         elif stands is not None:
             left.append(Left(writer, "it has moved on there; pull and consolidate again"))
-    leases = [f"--force-with-lease={PREFIX}{writer}:{oid}" for writer, oid in removed.items()]
-    specs = [f"{tip}:{PREFIX}{archive}", *(f":{PREFIX}{writer}" for writer in removed)]
+    leases = [f"--force-with-lease={space.ref(writer)}:{oid}" for writer, oid in removed.items()]
+    specs = [f"{tip}:{space.ref(archive)}", *(f":{space.ref(writer)}" for writer in removed)]
     program.run([*own, "push", "--quiet", "--atomic", *leases, "--", remote, *specs])
     return Handed(remote=remote, archive=archive, removed=tuple(removed), left=tuple(left))
 
@@ -269,8 +271,9 @@ class _Folding:
         done = Consolidation(archive=self._archive, tip=new, folded=tuple(folded), left=tuple(left))
         if not folded:
             return done
-        moves: dict[str, tuple[str | None, str | None]] = {PREFIX + self._archive: (self._base, new)}
-        moves |= {PREFIX + each.writer: (each.tip, None) for each in folded}
+        ref = self._journal.namespace.ref
+        moves: dict[str, tuple[str | None, str | None]] = {ref(self._archive): (self._base, new)}
+        moves |= {ref(each.writer): (each.tip, None) for each in folded}
         said = f"lineage: archive {len(folded)} writers"
         return done if self._repo.move_refs(moves, said) else None
 

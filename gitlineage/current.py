@@ -23,6 +23,7 @@ from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.index import Damaged, Index
 from gitlineage.journal import Journal, Recorded, check_writer, is_archive
 from gitlineage.landing import Landing, WriterLock
+from gitlineage.namespace import DEFAULT
 from gitlineage.render.text import counted
 from gitlineage.rules import Memory
 from gitlineage.views import Views
@@ -88,12 +89,13 @@ class Current:
         if create and find_repository(self.root) is None:
             init_repository(self.root)
         self.repo = GitRepo(self.root)
-        self.journal = Journal(self.repo)
+        self.namespace = DEFAULT
+        self.journal = Journal(self.repo, self.namespace)
         self.watcher = watcher or Watcher()
         self._writer = self.successor(check_writer(writer)) if writer else None
         self._identity = Identity(*identity) if identity else None
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._folder = self.repo.commondir / "lineage"
+        self._folder = self.namespace.folder(self.repo.commondir)
         self._lock = WriterLock(self._folder / "lock")
         self._landing: Landing | None = None
         self._use(self._open_index())
@@ -319,10 +321,10 @@ class Current:
                 self._use(self._open_index())
         try:
             self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
-            derived.rebuild(self.repo, self._views)
+            derived.rebuild(self.repo, self.namespace, self._views)
         except (Damaged, sqlite3.OperationalError) as error:
             self._use_memory(error)
-            derived.rebuild(self.repo, self._views)
+            derived.rebuild(self.repo, self.namespace, self._views)
         self._forget_changes()
         self._tell_problems()
 
@@ -355,10 +357,10 @@ class Current:
     def _after_folding(self) -> None:
         touched, opened, built = self._forget_changes()
         if built:
-            derived.rebuild(self.repo, self._views)
+            derived.rebuild(self.repo, self.namespace, self._views)
             return
         if touched or opened or not self._memory.has_best(self._index.generation):
-            derived.update(self.repo, self._views, sorted(self._views.shown(touched)), sorted(opened))
+            derived.update(self.repo, self.namespace, self._views, sorted(self._views.shown(touched)), sorted(opened))
             self._memory.best_in(self._views)
 
     def lock_is_free_within(self, seconds: float) -> bool:

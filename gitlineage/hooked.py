@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 from gitlineage import program
 from gitlineage.errors import GitFailed
 from gitlineage.gitformats import NO_OID
-from gitlineage.journal import PREFIX
 from gitlineage.message import flattened, subject
 from gitlineage.render.text import counted, one_line
 from gitlineage.store import LineageStore
@@ -107,7 +106,7 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
         lines: git's: local ref, local oid, remote ref, remote oid.
     """
     writer = store.repo.config("lineage.writer")
-    ref = f"{PREFIX}{writer}"
+    ref = store.namespace.ref(writer or "")
     if writer is None or store.repo.ref(ref) is None:
         return ""
     updates = [words for line in lines if len(words := line.split()) == 4]

@@ -18,10 +18,10 @@ from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.gitformats import Identity, format_commit
 from gitlineage.gitrepo import GitRepo
 from gitlineage.message import compose, trailer_lines
+from gitlineage.namespace import DEFAULT, Namespace
 from gitlineage.notes import MAX_NOTE, NotesTrees
 from gitlineage.packs import object_id
 
-PREFIX = "refs/notes/lineage/"
 ARCHIVE = "archive-"
 """How the refs begin that hold events of several writers; no writer's name does."""
 
@@ -62,17 +62,24 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
 
 
 class Journal:
-    """The writers' refs of one repository."""
+    """
+    The writers' refs of one campaign.
 
-    def __init__(self, repo: GitRepo) -> None:
+    Args:
+        repo: the repository.
+        namespace: the campaign's.
+    """
+
+    def __init__(self, repo: GitRepo, namespace: Namespace = DEFAULT) -> None:
         self._repo = repo
+        self.namespace = namespace
         self._trees = NotesTrees(repo)
         self._archived: dict[str, tuple[tuple[str, str], ...]] = {}
         self._landed: tuple[str, int, str] | None = None
 
     def tips(self) -> dict[str, str]:
         """Return where each writer's ref stands, by writer."""
-        return {name.removeprefix(PREFIX): oid for name, oid in self._repo.refs(PREFIX).items()}
+        return {self.namespace.writer(name): oid for name, oid in self._repo.refs(self.namespace.notes).items()}
 
     def genesis(self, writer: str) -> str:
         """
@@ -158,9 +165,8 @@ class Journal:
         message = compose(subject, [("Clock", str(clock))])
         after = self._trees.put(tree, notes, written)
         new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
-        if not self._repo.move_ref(
-            PREFIX + writer, new, tip, f"lineage: {subject}", signature=(identity, moment), durable=durable
-        ):
+        ref, said = self.namespace.ref(writer), f"lineage: {subject}"
+        if not self._repo.move_ref(ref, new, tip, said, signature=(identity, moment), durable=durable):
             return None
         self._landed = new, clock, after
         return new
@@ -274,8 +280,9 @@ class Journal:
     def begin(self, writer: str) -> str:
         """Give a writer a ref where it has none, with nothing recorded on it, and return where it stands."""
         genesis = self.write_genesis(writer)
-        self._repo.move_ref(PREFIX + writer, genesis, None, "lineage: begin")
-        return self._repo.ref(PREFIX + writer) or genesis
+        ref = self.namespace.ref(writer)
+        self._repo.move_ref(ref, genesis, None, "lineage: begin")
+        return self._repo.ref(ref) or genesis
 
     def fork(self, one: str, other: str) -> str | None:
         """

@@ -19,7 +19,7 @@ from gitlineage.current import Current, Watcher
 from gitlineage.errors import Conflict, Invalid, RepositoryError, StorageError
 from gitlineage.gitformats import Identity
 from gitlineage.index import Damaged
-from gitlineage.journal import PREFIX, Recorded
+from gitlineage.journal import Recorded
 from gitlineage.landing import Landing, publish
 from gitlineage.models import Task
 from gitlineage.recorder import Recorder
@@ -256,7 +256,7 @@ class Ledger(Current):
                 for oid, event in landing.events:
                     self._index.fold(Recorded(landing.writer, oid, event))
                 return
-        raise Conflict(PREFIX + landing.writer)
+        raise Conflict(self.namespace.ref(landing.writer))
 
     def _recorder(self) -> Recorder:
         if self._landing is None:

@@ -13,7 +13,7 @@ import msgspec
 
 from gitlineage.consolidation import holds, join_copies
 from gitlineage.errors import Invalid, LineageError
-from gitlineage.journal import ARCHIVE, PREFIX, check_name, is_archive
+from gitlineage.journal import ARCHIVE, check_name, is_archive
 from gitlineage.ledger import Ledger
 from gitlineage.rehome import rehome
 from gitlineage.remotes import Exchange, RefOutcome, Way, check_free, count, fetch, listed, refusal, seen, way_to
@@ -39,11 +39,12 @@ def pull(
     accepted = _accepted(ledger, accept_rewrite)
     before = seen(ledger, way)
     if dry_run:
-        there = {name.removeprefix(PREFIX): oid for name, oid in way.transport.refs(f"{PREFIX}*").items()}
+        space = ledger.namespace
+        there = {space.writer(name): oid for name, oid in way.transport.refs(f"{space.notes}*").items()}
         if not all(ledger.repo.exists(oid) for oid in there.values()):
-            fetch(ledger, way, [f"+{PREFIX}*:{way.prefix}*"], dry_run=True)
+            fetch(ledger, way, [f"+{space.notes}*:{way.prefix}*"], dry_run=True)
     else:
-        fetch(ledger, way, [f"+{PREFIX}*:{way.prefix}*"], prune=True)
+        fetch(ledger, way, [f"+{ledger.namespace.notes}*:{way.prefix}*"], prune=True)
         there = seen(ledger, way)
     return take(ledger, way, before, there, accepted, dry_run=dry_run)
 
@@ -76,6 +77,7 @@ class _Puller:
     ) -> None:
         self._ledger = ledger
         self._repo = ledger.repo
+        self._ref = ledger.namespace.ref
         self._way = way
         self._before = before
         self._there = there
@@ -169,7 +171,7 @@ class _Puller:
             return self._outcome(writer, "ahead", here, here, reason)
         if writer in self._accepted:
             if not self._dry:
-                self._repo.set_ref(PREFIX + writer, None)
+                self._repo.set_ref(self._ref(writer), None)
                 self._went_back = True
             return self._outcome(writer, "deleted", here, None, "as on the remote, as you asked")
         if here is not None and self._is_archived(writer, here):
@@ -186,7 +188,7 @@ class _Puller:
         """Delete the refs that archives hold instead, now that these are in place."""
         archives = [oid for name, oid in self._ledger.journal.tips().items() if is_archive(name)]
         moves: dict[str, tuple[str | None, str | None]] = {
-            PREFIX + writer: (tip, None)
+            self._ref(writer): (tip, None)
             for writer, tip in self._archived.items()
             if holds(self._ledger.journal, archives, writer, tip)
         }
@@ -202,7 +204,7 @@ class _Puller:
 
     def _move(self, writer: str, state: str, here: str, there: str, reason: str = "") -> RefOutcome:
         if not self._dry:
-            if not self._repo.move_ref(PREFIX + writer, there, here, f"lineage: pull {self._way.shown}"):
+            if not self._repo.move_ref(self._ref(writer), there, here, f"lineage: pull {self._way.shown}"):
                 return self._outcome(writer, "ahead", here, here, "it moved here meanwhile")
             self._moved = True
             self._went_back = self._went_back or state == "rewritten"
@@ -212,7 +214,7 @@ class _Puller:
         """Set the refs that were not here: many at once, a few one by one."""
         if self._dry:
             return
-        refs = {PREFIX + writer: oid for writer, oid in self._fresh.items()}
+        refs = {self._ref(writer): oid for writer, oid in self._fresh.items()}
         if len(refs) >= _MANY:
             with suppress(LineageError):
                 self._repo.add_refs(refs, replace=False)

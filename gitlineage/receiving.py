@@ -15,7 +15,8 @@ from gitlineage import codec, program, signing
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.gitformats import FILE, MAX_TREE, NO_OID, TREE, CommitInfo, Entry
 from gitlineage.gitrepo import GitRepo
-from gitlineage.journal import ARCHIVE, PREFIX, Journal, Problem, Recorded, check_name, decode_note
+from gitlineage.journal import ARCHIVE, Journal, Problem, Recorded, check_name, decode_note
+from gitlineage.namespace import DEFAULT
 from gitlineage.notes import MAX_NOTE
 from gitlineage.render.text import one_line
 from gitlineage.worktree import DEFAULT_LIMIT, size_setting
@@ -64,7 +65,7 @@ class Rules:
     def breaches(self, updates: Iterable[Update]) -> Iterator[str]:
         """Return what a push does that is not allowed, one line each; nothing where all of it may come in."""
         sound: list[Update] = []
-        ours = (update for update in updates if f"{update.ref}/".startswith(PREFIX))
+        ours = (update for update in updates if f"{update.ref}/".startswith(DEFAULT.notes))
         for update in sorted(
             ours, key=lambda update: update.new == NO_OID
         ):  # an archive may come with what it replaces
@@ -82,7 +83,7 @@ class Rules:
             yield from self._large(sound)
 
     def _of(self, update: Update) -> Iterator[str]:
-        writer = update.ref.removeprefix(PREFIX)
+        writer = DEFAULT.writer(update.ref)
         if update.new == NO_OID:
             if not self._may_go(writer, update.old):
                 yield "a writer's ref is not deleted; git config lineage.allowDelete on the server may name it"
@@ -113,11 +114,11 @@ class Rules:
         patterns = [pattern for value in self._repo.configs("lineage.allowDelete") for pattern in value.split()]
         if any(fnmatchcase(writer, pattern) for pattern in patterns):
             return True
-        archives = {**self._repo.refs(PREFIX), **self._came}
+        archives = {**self._repo.refs(DEFAULT.notes), **self._came}
         return any(
-            is_archived(self._repo, writer, tip, ref.removeprefix(PREFIX), archive)
+            is_archived(self._repo, writer, tip, DEFAULT.writer(ref), archive)
             for ref, archive in archives.items()
-            if ref.startswith(PREFIX + ARCHIVE)
+            if ref.startswith(DEFAULT.ref(ARCHIVE))
         )
 
     def _chain(self, update: Update, genesis: str) -> list[CommitInfo]:
@@ -209,7 +210,7 @@ class Rules:
         found = program.run(words, cwd=where, variables=self._variables, data=asked)
         form = "--batch-check=%(objecttype) %(objectsize) %(objectname) %(rest)"
         sizes = program.run(["cat-file", form], cwd=where, variables=self._variables, data=found)
-        name = next(iter(refs.values())) if len(refs) == 1 else PREFIX + "*"
+        name = next(iter(refs.values())) if len(refs) == 1 else DEFAULT.notes + "*"
         for line in sizes.split(b"\n"):
             kind, _, rest = line.partition(b" ")
             if kind != b"blob":

@@ -10,7 +10,6 @@ from hashlib import sha256
 
 from gitlineage import codec
 from gitlineage.errors import Conflict, CorruptEvent
-from gitlineage.journal import PREFIX
 from gitlineage.ledger import Ledger
 
 _LONGEST = 90
@@ -53,8 +52,9 @@ def rehome(ledger: Ledger, writer: str, there: str, *, dry_run: bool = False) ->
         if went_back:
             _land(ledger, writer, fresh, here, there)
         _go_by(ledger, writer, fresh)
-        if not ledger.repo.move_ref(PREFIX + writer, there, here, f"lineage: goes on as {fresh}"):
-            raise Conflict(PREFIX + writer)
+        ref = ledger.namespace.ref(writer)
+        if not ledger.repo.move_ref(ref, there, here, f"lineage: goes on as {fresh}"):
+            raise Conflict(ref)
         ledger.reindex()  # a new file also tells other processes to look up the writer's name
     return fresh
 
@@ -88,7 +88,7 @@ def _land(ledger: Ledger, writer: str, fresh: str, here: str, there: str) -> Non
             keep=list(dict.fromkeys(keep)),
         )
     if landed_at is None:
-        raise Conflict(PREFIX + fresh)
+        raise Conflict(ledger.namespace.ref(fresh))
 
 
 def _go_by(ledger: Ledger, writer: str, fresh: str) -> None:
@@ -98,7 +98,7 @@ def _go_by(ledger: Ledger, writer: str, fresh: str) -> None:
         repo.set_config(f"lineage.{writer}.successor", fresh)
     if (repo.config("lineage.writer") or writer) == writer:
         repo.set_config("lineage.writer", fresh)
-    old, new = PREFIX + writer, PREFIX + fresh
+    old, new = ledger.namespace.ref(writer), ledger.namespace.ref(fresh)
     for remote in repo.remotes():
         if f"{old}:{old}" in repo.config_values(f"remote.{remote}.push") and repo.ref(new) is None:
             ledger.journal.begin(fresh)

@@ -18,9 +18,6 @@ from gitlineage.errors import CorruptEvent, RemoteError, RepositoryError
 from gitlineage.ledger import Ledger
 from gitlineage.transport import Transport
 
-REMOTES = "refs/lineage/remotes/"
-"""Where each remote's refs were when they were last seen, below the remote's name."""
-
 _TRIES = 3
 
 
@@ -118,7 +115,7 @@ def way_to(ledger: Ledger, remote: str | None) -> Way:
     key = meant.replace("%", "%25").replace("/", "%2F") if named else f"url-{sha256(target.encode()).hexdigest()[:12]}"
     where = ledger.repo.workdir or ledger.repo.gitdir
     carrier = Transport(ledger.repo.gitdir, where, target, named=named, listener=ledger.watcher.overhear())
-    return Way(transport.anonymous(target), f"{REMOTES}{key}/", carrier)
+    return Way(transport.anonymous(target), f"{ledger.namespace.remotes}{key}/", carrier)
 
 
 # -- its refs ------------------------------------------------------------------------------------------------------

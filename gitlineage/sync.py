@@ -9,11 +9,10 @@ from pathlib import Path
 
 from gitlineage import transport
 from gitlineage.errors import Invalid, LineageError, RepositoryError
-from gitlineage.journal import PREFIX
 from gitlineage.ledger import Ledger
+from gitlineage.namespace import DEFAULT
 from gitlineage.pulling import decide_own, pull, take
 from gitlineage.remotes import (
-    REMOTES,
     Exchange,
     RefOutcome,
     Way,
@@ -52,18 +51,19 @@ def push(ledger: Ledger, remote: str | None = None, *, dry_run: bool = False) ->
             name = writer or ""
             outcomes.append(RefOutcome(writer=name, direction="push", state="up to date", reason="nothing recorded"))
             break
-        done = way.transport.push(tip, PREFIX + writer, dry_run=dry_run)
+        ref = ledger.namespace.ref(writer)
+        done = way.transport.push(tip, ref, dry_run=dry_run)
         if done.flag != "!":
             outcomes.append(_pushed(ledger, way, writer, tip, done, dry_run))
             break
         if tries == 1 or not (done.locked or _is_stale(done)):
             outcomes.append(refusal(writer, "push", tip, tip, _declined(way, done)))
             break
-        if done.locked or not (there := way.transport.refs(PREFIX + writer)):
+        if done.locked or not (there := way.transport.refs(ref)):
             continue
         before = ledger.repo.ref(way.prefix + writer)
-        fetch(ledger, way, [f"+{PREFIX}{writer}:{way.prefix}{writer}"], dry_run=dry_run)
-        now = there[PREFIX + writer] if dry_run else ledger.repo.ref(way.prefix + writer)
+        fetch(ledger, way, [f"+{ref}:{way.prefix}{writer}"], dry_run=dry_run)
+        now = there[ref] if dry_run else ledger.repo.ref(way.prefix + writer)
         if now is None or not ledger.repo.exists(now):
             continue
         found = decide_own(ledger, way, writer, before, now, False, dry_run, "push")
@@ -182,14 +182,14 @@ def clone(
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Invalid(f"{folder} exists and is not empty; clone into another folder")
-    refspec = f"+{PREFIX}*:{REMOTES}origin/*"
+    refspec = f"+{DEFAULT.notes}*:{DEFAULT.remotes}origin/*"
     transport.clone(transport.address(url), folder, refspec, bare=bare, branch=branch, listener=listener)
 
 
 def settle(ledger: Ledger) -> Exchange:
     """Take what a clone fetched into place, without the network, and leave git's configuration as git makes it."""
     way = way_to(ledger, "origin")
-    ledger.repo.remove_config("remote.origin.fetch", f"+{PREFIX}*:{way.prefix}*")
+    ledger.repo.remove_config("remote.origin.fetch", f"+{DEFAULT.notes}*:{way.prefix}*")
     ledger.repo.set_config("lineage.remote", "origin")
     return take(ledger, way, {}, seen(ledger, way))
 
@@ -214,13 +214,13 @@ def attach(ledger: Ledger, remote: str) -> None:
         raise RepositoryError(
             f"no remote {remote!r} in this repository; {known}; `git remote add {remote} URL` adds it"
         )
-    own = PREFIX + ledger.writer
+    own = ledger.namespace.ref(ledger.writer)
     if repo.ref(own) is None:
         ledger.journal.begin(ledger.writer)
     repo.set_config("lineage.remote", remote)
     if repo.flag(f"remote.{remote}.mirror"):
         return  # it carries everything anyhow
-    repo.add_config(f"remote.{remote}.fetch", f"{PREFIX}*:{PREFIX}*")
+    repo.add_config(f"remote.{remote}.fetch", f"{ledger.namespace.notes}*:{ledger.namespace.notes}*")
     repo.add_config(f"remote.{remote}.fetch", f"^{own}")
     if repo.flag("fetch.prune") or repo.flag(f"remote.{remote}.prune"):
         ledger.watcher.note(

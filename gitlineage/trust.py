@@ -73,7 +73,7 @@ def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str,
         check: the allowed-signers file.
         tips: where the refs stand.
     """
-    path = repo.commondir / "lineage" / _FILE
+    path = journal.namespace.folder(repo.commondir) / _FILE
     memory = _recall(path, _state(check))
     found: dict[str, str] = {}
     archived = [(writer, tip) for writer, ends in journal.archived(tips).items() for tip in ends]

@@ -303,8 +303,8 @@ class Verification:
 
     def _derived(self, fresh: Index) -> Iterator[Finding]:
         """Compare the derived refs with what they follow from."""
-        wanted = derived.expected(Views(fresh, self._repo))
-        there = derived.present(self._repo)
+        wanted = derived.expected(self._journal.namespace, Views(fresh, self._repo))
+        there = derived.present(self._repo, self._journal.namespace)
         for name in sorted(wanted.keys() | there.keys()):
             if wanted.get(name) != there.get(name):
                 should = f"should be {wanted[name]}" if name in wanted else "should not be there"

@@ -15,7 +15,7 @@ from gitlineage.bundles import bundle, unbundle
 from gitlineage.consolidation import consolidate
 from gitlineage.curricula import import_openrange
 from gitlineage.errors import BadBundle, StorageError
-from gitlineage.journal import PREFIX
+from gitlineage.namespace import DEFAULT
 
 
 def opened(folder: Path, writer: str = "alice") -> LineageStore:
@@ -114,9 +114,17 @@ class TestWhole:
     def test_a_ref_that_is_no_writers_is_refused(self, source, target, file, git, folder) -> None:
         """Names that no writer may have, and refs that are no commits."""
         blob = git("hash-object", "-w", "--stdin", data="x")
-        git("update-ref", f"{PREFIX}deep/er", source.journal.tips()["bob"])
-        git("update-ref", f"{PREFIX}blob", blob)
-        git("bundle", "create", "-q", str(file), f"{PREFIX}deep/er", f"{PREFIX}blob", f"{PREFIX}alice")
+        git("update-ref", f"{DEFAULT.notes}deep/er", source.journal.tips()["bob"])
+        git("update-ref", f"{DEFAULT.notes}blob", blob)
+        git(
+            "bundle",
+            "create",
+            "-q",
+            str(file),
+            f"{DEFAULT.notes}deep/er",
+            f"{DEFAULT.notes}blob",
+            f"{DEFAULT.notes}alice",
+        )
         done = unbundle(target, file)
         assert {each.writer: each.outcome for each in done.refs} == {
             "alice": "new",
@@ -127,7 +135,7 @@ class TestWhole:
     def test_branches_of_a_bundle_are_left_alone(self, source, target, file, git) -> None:
         """Only writers' refs are taken."""
         git("update-ref", "refs/heads/main", source.resolve("000"))
-        git("bundle", "create", "-q", str(file), "main", f"{PREFIX}alice")
+        git("bundle", "create", "-q", str(file), "main", f"{DEFAULT.notes}alice")
         unbundle(target, file)
         assert git("for-each-ref", "--format=%(refname)", "refs/heads", cwd=target.root) == ""
         assert list(target.journal.tips()) == ["alice"]
@@ -181,7 +189,7 @@ class TestChoice:
         """From another clone, from the same one later, and after its refs were archived."""
         first = bundle(source, file, cohort="ideas").refs
         git("clone", "-q", str(source.root), str(tmp_path / "clone"), cwd=tmp_path)
-        git("fetch", "-q", "origin", f"{PREFIX}*:{PREFIX}*", cwd=tmp_path / "clone")
+        git("fetch", "-q", "origin", f"{DEFAULT.notes}*:{DEFAULT.notes}*", cwd=tmp_path / "clone")
         with opened(tmp_path / "clone", "dave") as clone:
             clone.append(row("900"))
             assert bundle(clone, file, cohort="ideas").refs == first

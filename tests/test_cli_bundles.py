@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from command_line import Shell, campaign
 
-from gitlineage.journal import PREFIX
+from gitlineage.namespace import DEFAULT
 
 
 def fetch(here: Path, there: Path) -> None:
     """Fetch the writers' refs of another repository by plain git."""
-    words = ["git", "fetch", "-q", str(there), f"{PREFIX}*:{PREFIX}*"]
+    words = ["git", "fetch", "-q", str(there), f"{DEFAULT.notes}*:{DEFAULT.notes}*"]
     subprocess.run(words, cwd=here, check=True, capture_output=True)
 
 
@@ -197,7 +197,9 @@ class TestConsolidate:
             other.commit("--root", "-m", name, "--metric", "2")
         subprocess.run(["git", "config", "lineage.writer", "alice"], cwd=folder, check=True)
         subprocess.run(["git", "init", "-q", "--bare", tmp_path / "remote.git"], check=True)
-        subprocess.run(["git", "push", "-q", tmp_path / "remote.git", f"{PREFIX}*:{PREFIX}*"], cwd=folder, check=True)
+        subprocess.run(
+            ["git", "push", "-q", tmp_path / "remote.git", f"{DEFAULT.notes}*:{DEFAULT.notes}*"], cwd=folder, check=True
+        )
         log = shell("log", "--json")
         assert shell("consolidate") == "no writer to archive\n"
         said = shell("consolidate", "--idle", "0", "--push", tmp_path / "remote.git")

@@ -20,7 +20,8 @@ from gitlineage.consolidation import consolidate, idle, push
 from gitlineage.errors import GitFailed
 from gitlineage.gitformats import Identity
 from gitlineage.index import Index
-from gitlineage.journal import PREFIX, Journal, Problem, Recorded, check_writer, decode_note
+from gitlineage.journal import Journal, Problem, Recorded, check_writer, decode_note
+from gitlineage.namespace import DEFAULT
 
 WHO = ("Alice", "alice@example.org")
 
@@ -63,7 +64,7 @@ ACTIONS = st.lists(
 
 def fetch(here: Path, there: Path) -> None:
     """Fetch all writers' refs of another repository by plain git, where they are ahead."""
-    words = ["git", "fetch", "-q", str(there), f"{PREFIX}*:{PREFIX}*"]
+    words = ["git", "fetch", "-q", str(there), f"{DEFAULT.notes}*:{DEFAULT.notes}*"]
     subprocess.run(words, cwd=here, check=True, capture_output=True)
 
 
@@ -139,7 +140,7 @@ class TestAnswers:
             done = consolidate(store, names)
             assert (len(done.folded), done.left) == (200, ())
             assert sum(each.events for each in done.folded) == 200
-            assert git("for-each-ref", "--format=%(refname)", PREFIX) == f"{PREFIX}archive-own"
+            assert git("for-each-ref", "--format=%(refname)", DEFAULT.notes) == f"{DEFAULT.notes}archive-own"
             assert answers(store) == before
             assert os.readlink(folder / ".git" / "lineage" / "index.sqlite3") == file, "the index was rebuilt"
             assert set(store.journal.archived()) == set(names)
@@ -148,7 +149,7 @@ class TestAnswers:
                 git("update-ref", "-d", ref)
             git("gc", "--quiet", "--prune=now")
             assert git("fsck", "--strict", "--no-dangling") == ""
-            assert set(oids) <= set(git("rev-list", f"{PREFIX}archive-own").split())
+            assert set(oids) <= set(git("rev-list", f"{DEFAULT.notes}archive-own").split())
             assert rebuilt(store) == before
 
     def test_an_exp_id_of_two_writers_keeps_its_labels(self, folder: Path, tmp_path: Path) -> None:
@@ -170,8 +171,14 @@ class TestAnswers:
             before = answers(store)
             consolidate(store, ["a", "b"])
             consolidate(other, ["b", "c"])
-            git("fetch", "-q", str(tmp_path / "other"), f"{PREFIX}archive-theirs:{PREFIX}archive-theirs")
-            git("fetch", "-q", str(folder), f"{PREFIX}archive-own:{PREFIX}archive-own", cwd=tmp_path / "other")
+            git("fetch", "-q", str(tmp_path / "other"), f"{DEFAULT.notes}archive-theirs:{DEFAULT.notes}archive-theirs")
+            git(
+                "fetch",
+                "-q",
+                str(folder),
+                f"{DEFAULT.notes}archive-own:{DEFAULT.notes}archive-own",
+                cwd=tmp_path / "other",
+            )
             consolidate(store, ["c"])
             consolidate(other, ["a"])
             assert lineage_refs(store) == lineage_refs(other) == ["archive-own", "archive-theirs"]
@@ -199,10 +206,10 @@ class TestSteps:
         record(folder, "carol", "2")
         with opened(folder, "own") as store:
             tips = store.journal.tips()
-            moves = {PREFIX + "archive-own": (None, tips["bob"]), PREFIX + "bob": (tips["carol"], None)}
+            moves = {DEFAULT.notes + "archive-own": (None, tips["bob"]), DEFAULT.notes + "bob": (tips["carol"], None)}
             assert not store.repo.move_refs(moves, "x")
             assert store.journal.tips() == tips
-            moves[PREFIX + "bob"] = (tips["bob"], None)
+            moves[DEFAULT.notes + "bob"] = (tips["bob"], None)
             assert store.repo.move_refs(moves, "x")
             assert lineage_refs(store) == ["archive-own", "carol"]
 
@@ -213,7 +220,7 @@ class TestSteps:
             before = answers(store)
             old = store.journal.tips()["bob"]
             tip = consolidate(store, ["bob"]).tip
-            git("update-ref", f"{PREFIX}bob", old)
+            git("update-ref", f"{DEFAULT.notes}bob", old)
             assert answers(store) == before == rebuilt(store)
             again = consolidate(store, ["bob"])
             assert (again.tip, [each.events for each in again.folded]) == (tip, [0])
@@ -241,7 +248,7 @@ class TestSteps:
         record(folder, "carol", "2")
         with opened(folder, "own") as store:
             consolidate(store, ["bob"])
-            git("update-ref", "-d", f"{PREFIX}carol")
+            git("update-ref", "-d", f"{DEFAULT.notes}carol")
             assert answers(store)["labels"] == ["1"]
 
     @pytest.mark.parametrize("lines", [40, 400, 900, 1400, 2000, 3000, 4500, 7000])
@@ -296,7 +303,7 @@ class TestChoice:
         """The writer stays and is told of; the others go."""
         oid = record(folder, "bob", "1")
         record(folder, "carol", "2")
-        git("notes", f"--ref={PREFIX}bob", "append", "-m", "hand-written", oid)
+        git("notes", f"--ref={DEFAULT.notes}bob", "append", "-m", "hand-written", oid)
         with opened(folder, "own") as store:
             before = answers(store)
             assert len(before["problems"]) == 1
@@ -354,12 +361,12 @@ class TestPush:
         for name in ("bob", "carol"):
             record(folder, name, name)
         git("init", "-q", "--bare", str(tmp_path / "remote.git"), cwd=tmp_path)
-        git("push", "-q", str(tmp_path / "remote.git"), f"{PREFIX}*:{PREFIX}*")
+        git("push", "-q", str(tmp_path / "remote.git"), f"{DEFAULT.notes}*:{DEFAULT.notes}*")
         return tmp_path / "remote.git"
 
     def refs(self, git, remote: Path) -> list[str]:
         """What the remote has."""
-        return git("for-each-ref", "--format=%(refname)", PREFIX, cwd=remote).replace(PREFIX, "").split()
+        return git("for-each-ref", "--format=%(refname)", DEFAULT.notes, cwd=remote).replace(DEFAULT.notes, "").split()
 
     def test_in_one_step(self, folder: Path, remote: Path, git) -> None:
         """The archive comes and the refs go; again, nothing changes."""
@@ -370,7 +377,7 @@ class TestPush:
             assert push(store, str(remote)).removed == ()
             before = answers(store)
         git("clone", "-q", str(remote), str(remote.with_name("clone")), cwd=remote)
-        git("fetch", "-q", "origin", f"{PREFIX}*:{PREFIX}*", cwd=remote.with_name("clone"))
+        git("fetch", "-q", "origin", f"{DEFAULT.notes}*:{DEFAULT.notes}*", cwd=remote.with_name("clone"))
         with opened(remote.with_name("clone"), "new") as clone:
             assert answers(clone) == before
 
@@ -378,7 +385,7 @@ class TestPush:
         """What is not here is not deleted there."""
         shutil.copytree(folder, tmp_path / "bobs", symlinks=True)
         record(tmp_path / "bobs", "bob", "later")
-        git("push", "-q", str(remote), f"{PREFIX}bob", cwd=tmp_path / "bobs")
+        git("push", "-q", str(remote), f"{DEFAULT.notes}bob", cwd=tmp_path / "bobs")
         with opened(folder, "own") as store:
             consolidate(store, ["bob", "carol"])
             done = push(store, str(remote))
@@ -405,7 +412,7 @@ class TestPull:
         for name in ("bob", "carol"):
             record(folder, name, name)
         git("init", "-q", "--bare", str(remote), cwd=tmp_path)
-        git("push", "-q", str(remote), f"{PREFIX}*:{PREFIX}*")
+        git("push", "-q", str(remote), f"{DEFAULT.notes}*:{DEFAULT.notes}*")
         git("init", "-q", str(other), cwd=tmp_path)
         for path in (folder, other):
             git("remote", "add", "origin", str(remote), cwd=path)
@@ -456,7 +463,14 @@ class TestPull:
             tip = store.journal.tips()["archive-own"]
             message = f"Archive\n\nArchived: bob {tips['bob']}\nClock: 9"
             forged = git("commit-tree", "-p", tip, "-p", tips["bob"], "-m", message, f"{tip}^{{tree}}")
-            git("push", "-q", "origin", f"{forged}:{PREFIX}archive-own", f":{PREFIX}bob", f":{PREFIX}carol")
+            git(
+                "push",
+                "-q",
+                "origin",
+                f"{forged}:{DEFAULT.notes}archive-own",
+                f":{DEFAULT.notes}bob",
+                f":{DEFAULT.notes}carol",
+            )
             states = {each.writer: each.state for each in theirs.pull().outcomes}
             assert states == {"archive-own": "new", "bob": "refused", "carol": "deleted"}
             assert lineage_refs(theirs) == ["archive-own", "bob"]
@@ -470,7 +484,7 @@ class TestPull:
             tip = str(consolidate(store, ["bob"]).tip)
             made = store.repo.commit(tip)
             forged = git("commit-tree", "-p", made.parents[0], "-m", made.message, made.tree)
-            git("push", "-q", "origin", f"{forged}:{PREFIX}archive-own", f":{PREFIX}bob")
+            git("push", "-q", "origin", f"{forged}:{DEFAULT.notes}archive-own", f":{DEFAULT.notes}bob")
             states = {each.writer: each.state for each in theirs.pull().outcomes}
             assert states["bob"] == "refused"
             git("gc", "-q", "--prune=now", cwd=other)

@@ -12,6 +12,7 @@ LAYERS: list[list[str]] = [
     [
         "trial",
         "message",
+        "namespace",
         "graph",
         "program",
         "foreign",

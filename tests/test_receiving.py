@@ -13,12 +13,13 @@ import pytest
 from gitlineage import LineageStore, Task, Trial, codec, hooks
 from gitlineage.gitformats import FILE, TREE, Entry, Identity
 from gitlineage.gitrepo import GitRepo, init_repository
-from gitlineage.journal import PREFIX, Journal
+from gitlineage.journal import Journal
 from gitlineage.message import compose
+from gitlineage.namespace import DEFAULT
 from gitlineage.notes import MAX_NOTE, NotesTrees
 from gitlineage.receiving import Update, read_updates
 
-REF = f"{PREFIX}alice"
+REF = f"{DEFAULT.notes}alice"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WHO = Identity("Mallory", "mallory@example.org")
 Push = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -127,7 +128,7 @@ def test_two_writers(store: LineageStore, open_store: Callable[..., LineageStore
     """Several writers' refs and a branch may come in one push."""
     made = store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
     open_store(writer="bob").record(made.oid, Trial(status="keep", core_metric=0.9))
-    assert taken(push(REF, f"{PREFIX}bob", f"{made.oid}:refs/heads/main"))
+    assert taken(push(REF, f"{DEFAULT.notes}bob", f"{made.oid}:refs/heads/main"))
 
 
 def test_other_refs_are_left_alone(store: LineageStore, push: Push, refused: Callable[..., str]) -> None:
@@ -176,7 +177,7 @@ def test_an_archive_may_replace_a_writers_ref(store: LineageStore, push: Push, r
     store.set_task(Task(score_field="loss"))
     push(REF)
     tip = repo.ref(REF)
-    archive = f"{PREFIX}archive-bob"
+    archive = f"{DEFAULT.notes}archive-bob"
     kept: dict[str, list[bytes]] = {}
     for found in journal.events("alice", tip):
         place = journal.genesis("archive-bob") if found.oid == journal.genesis("alice") else found.oid
@@ -201,16 +202,16 @@ def test_an_archive_may_replace_a_writers_ref(store: LineageStore, push: Push, r
 def test_names_that_are_no_writers(store: LineageStore, refused: Callable[..., str], name: str) -> None:
     """Only a writer's name may follow the prefix."""
     store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
-    assert "names no writer" in refused(f"{REF}:{PREFIX}{name}")
+    assert "names no writer" in refused(f"{REF}:{DEFAULT.notes}{name}")
 
 
 def test_where_a_ref_begins(store: LineageStore, refused: Callable[..., str]) -> None:
     """A new ref begins at its own writer's first commit, not at another's and not anywhere else."""
     made = store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
-    assert "does not begin at its writer's first commit" in refused(f"{REF}:{PREFIX}bob")
-    assert "does not begin at its writer's first commit" in refused(f"{made.oid}:{PREFIX}bob")
+    assert "does not begin at its writer's first commit" in refused(f"{REF}:{DEFAULT.notes}bob")
+    assert "does not begin at its writer's first commit" in refused(f"{made.oid}:{DEFAULT.notes}bob")
     blob = store.repo.write_blob(b"x")
-    assert "is a blob, not a commit" in refused(f"{blob}:{PREFIX}bob")
+    assert "is a blob, not a commit" in refused(f"{blob}:{DEFAULT.notes}bob")
     assert "names no writer" in refused(f"{REF}:refs/notes/lineage")
 
 
@@ -377,7 +378,7 @@ def test_without_the_program_nothing_is_taken(store: LineageStore, push: Push, s
 def test_our_own_pushes_are_checked_too(store: LineageStore, server: GitRepo) -> None:
     """The variable that keeps client hooks quiet does not reach past the server's."""
     store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
-    command = ["git", "push", "--quiet", str(server.gitdir), f"{REF}:{PREFIX}bob"]
+    command = ["git", "push", "--quiet", str(server.gitdir), f"{REF}:{DEFAULT.notes}bob"]
     inside = {**os.environ, "GITLINEAGE_INSIDE": "1"}
     assert subprocess.run(command, cwd=store.root, env=inside, capture_output=True, check=False).returncode == 1
 

@@ -97,7 +97,9 @@ def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> l
     best = store.views().best()
     if best is not None and best.oid == snapshot.oid:
         found.append("best")
-    return found + [ref for view in views if store.repo.ref(ref := exp_ref(view.label)) == snapshot.oid]
+    return found + [
+        ref for view in views if store.repo.ref(ref := exp_ref(store.namespace, view.label)) == snapshot.oid
+    ]
 
 
 def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
