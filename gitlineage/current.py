@@ -345,7 +345,7 @@ class Current:
     def _use(self, new: Index) -> None:
         self._process = os.getpid()
         self._index = new
-        self._views = Views(new, self.repo)
+        self._views = Views(new, self.repo, note=self.watcher.note)
         self._memory = Memory()
 
     def _forget_changes(self) -> tuple[set[int], set[str], bool]:

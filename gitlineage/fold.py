@@ -85,7 +85,6 @@ class Fold(Facts):
         self._names: dict[str, list[str]] = {}
         self._cohorts: set[str] = set()
         self._highest = state.highest
-        self._confusing = state.confusing
         self._looked_at = 0
         self._backward = state.backward
         self._numbered: dict[str, int] = {}
@@ -213,8 +212,6 @@ class Fold(Facts):
             number, place = self._next_trial, order
             self._next_trial += 1
             self._names.setdefault(exp_id, []).append(oid)
-            if len(exp_id) == 40 and is_oid(exp_id):
-                self._confusing = True
             self.done += done
         else:
             number, was_done, was = known[0], known[4] is not None, Order(known[11], known[12])
@@ -296,16 +293,9 @@ class Fold(Facts):
         return cohort in self._cohorts
 
     def is_beyond(self, exp_id: str) -> bool:
-        """Whether an exp id is a number above all that there are, or an oid where no exp id could be one."""
-        if len(exp_id) == 40 and not self._confusing and is_oid(exp_id):
-            return True
+        """Whether an exp id is a number above all that there are."""
         number = _number(exp_id)
         return number is not None and number > self._highest
-
-    @property
-    def confusing(self) -> bool:
-        """Whether some exp id could be an oid."""
-        return self._confusing
 
     @property
     def highest(self) -> int:
@@ -352,14 +342,12 @@ class Fold(Facts):
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
         if backward:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
-        if self._confusing:
-            self._db.execute("INSERT OR IGNORE INTO hints VALUES ('confusing', 1)")
 
     @property
     def state(self) -> State:
         """What the index says as a whole, with what this transaction folded; after `finish`."""
         numbers = self._next_snapshot, self._next_trial, self._highest
-        return State(self.task, self.clock, self.done, self._backward, *numbers, self._confusing)
+        return State(self.task, self.clock, self.done, self._backward, *numbers)
 
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
@@ -390,9 +378,9 @@ class Fold(Facts):
 
 
 @lru_cache(maxsize=4096)
-def read_row(row: str) -> Trial:
-    """Return a trial from the index's text of its cells; those read lately are kept, for trials never change."""
-    return unpack(row)
+def read_row(row: str, oid: str = "") -> Trial:
+    """Return a trial from the index's text of its cells, with the snapshot that it is on where it is handed out."""
+    return unpack(row, oid)
 
 
 def _number(exp_id: str) -> int | None:

@@ -50,6 +50,15 @@ _TOLD = 10
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
 """Signs that git takes for the beginning of an oid at the least."""
 
+_REVISION = re.compile(r"(.*?)(\^\{[^}]*\}|@\{[^}]*\}|[~^]\d*)*", re.DOTALL)
+"""A name, and the steps that a revision goes on from there."""
+
+_ALWAYS = re.compile(r"@|([A-Z]+_)*HEAD|refs/[^@]*")
+"""Names that are git's whether or not they stand for anything at the moment."""
+
+_PLACES = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
+"""Where git looks for a name."""
+
 
 _RECENT = 2000
 """Objects that stay readable without a look at the disk after they were written."""
@@ -356,6 +365,27 @@ class GitRepo(Refs):
             return self.resolve(meant[0]) if meant else None
         except (KeyError, pygit2.GitError):
             return None
+
+    def is_name(self, text: str) -> bool:
+        """
+        Whether a text is a name of git's own, or a revision that begins with one: ``HEAD``, ``@``, any ref, ``main~2``.
+
+        Beginnings of oids are none. The files are looked at, because libgit2 takes ten times as long for that.
+        """
+        found = _REVISION.fullmatch(text)
+        base = found[1] if found else text
+        if not base:
+            return text.startswith("@{")
+        if _ALWAYS.fullmatch(base):
+            return True
+        names = [name for place in _PLACES if (name := place + base).startswith("refs/")]
+        names.append(f"refs/remotes/{base}/HEAD")
+        top = str(self.commondir)
+        return ".." not in base and any(
+            (os.path.isfile(f"{top}/{name}") or name in self._packed_refs(f"{name.rpartition('/')[0]}/"))
+            and self.ref(name) is not None
+            for name in names
+        )
 
     def commits_beginning(self, prefix: str) -> list[str]:
         """Return the commits whose oids begin with a prefix of at least four hex digits, sorted; refs do not count."""

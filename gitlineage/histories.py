@@ -9,13 +9,12 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Self
 
 from gitlineage.current import reading
-from gitlineage.errors import Invalid
+from gitlineage.errors import Ambiguous, Invalid, NotFound
 from gitlineage.journal import Recorded
 from gitlineage.ledger import Ledger
 from gitlineage.models import Snapshot
-from gitlineage.names import Id, Moment, moment_of, resolve
+from gitlineage.names import Id, Moment, moment_of, resolve, trial_of
 from gitlineage.times import parse_time
-from gitlineage.trial import Trial
 
 if TYPE_CHECKING:
     from gitlineage.bisecting import Bisection
@@ -45,10 +44,12 @@ class Histories(Ledger):
         """
         from gitlineage import blame
 
-        name = "" if isinstance(id, Snapshot) else id.exp_id if isinstance(id, Trial) else id
-        named = self._views.named(name)
-        oid = named[0].oid if len(named) == 1 else resolve(self._views, id)
-        return blame.blame(self._views, oid, named[0].trial.exp_id if len(named) == 1 else "", noise=noise)
+        oid = resolve(self._views, id)
+        try:
+            exp_id = "" if isinstance(id, Snapshot) else trial_of(self._views, id).trial.exp_id
+        except (NotFound, Ambiguous):  # a commit without a trial of its own, or with several
+            exp_id = ""
+        return blame.blame(self._views, oid, exp_id, noise=noise)
 
     @reading
     def audit(self, id: Id) -> "list[AuditEntry]":

@@ -129,11 +129,6 @@ class Index(Database):
                 return False
         return self.first("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
 
-    @property
-    def confusing(self) -> bool:
-        """Whether some exp id could be an oid, so that an oid may mean a trial."""
-        return self._fold.confusing if self._fold is not None else self._asked().confusing
-
     def highest_number(self, prefix: str = "") -> int:
         """
         Return the highest number that an exp id is, -1 for none; what waits to be written is left waiting.

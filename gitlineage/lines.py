@@ -22,7 +22,8 @@ WITH RECURSIVE line (id, up) AS (
     SELECT ?1, {0}
     UNION
     SELECT up, {1} FROM line WHERE up IS NOT NULL)
-SELECT line.id, line.up, t.id, t.row FROM line LEFT JOIN trials t ON t.snapshot = line.id ORDER BY t.clock, t.writer
+SELECT line.id, line.up, (SELECT oid FROM snapshots s WHERE s.id = line.id), t.id, t.row
+FROM line LEFT JOIN trials t ON t.snapshot = line.id ORDER BY t.clock, t.writer
 """
 
 
@@ -48,10 +49,10 @@ def line(rows: Callable[..., list[Any]], oid: str, exp_id: str) -> Line:
     first = _FIRST_OF_MANY if rows("SELECT 1 FROM joins LIMIT 1") else _FIRST
     above: dict[int, int | None] = {}
     on: dict[int, list[tuple[int, Trial]]] = {}
-    for number, up, trial, row in rows(_STEPS.format(first.format("?1"), first.format("line.up")), start[0][0]):
+    for number, up, here, trial, row in rows(_STEPS.format(first.format("?1"), first.format("line.up")), start[0][0]):
         above[number] = up
         if row is not None:
-            on.setdefault(number, []).append((trial, read_row(row)))
+            on.setdefault(number, []).append((trial, read_row(row, here)))
     found: list[tuple[int, Trial]] = []
     at, cell = start[0][0], exp_id
     while at in above:  # each is left once, whatever the links say

@@ -9,22 +9,27 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from gitlineage import codec
+from gitlineage.database import is_text
 from gitlineage.errors import Ambiguous, Invalid, LineageError, NotFound
 from gitlineage.journal import Journal, Recorded
-from gitlineage.models import CommitOid, Order, Snapshot
+from gitlineage.models import CommitOid, Order, Snapshot, TrialView
 from gitlineage.times import parse_time
 from gitlineage.trial import Trial
 from gitlineage.views import Views
 
-Id = str | Snapshot | Trial
+Id = str | Snapshot | Trial | TrialView
 """What the library takes for a snapshot: any text that the command line takes, a snapshot, or a trial."""
 
 Moment = int | str | datetime
 """What the library takes for a moment of the past: a clock, a time, or any text that `moment` takes."""
 
+BEST = "best"
+"""The name that stands for the best trial."""
+
 _OF_SNAPSHOT = "SELECT oid FROM snapshots WHERE oid >= ? AND oid < ?"
 _OF_FORGE = "SELECT oid FROM forges WHERE oid >= ? AND oid < ?"
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
+_FULL = re.compile(r"[0-9a-fA-F]{40}")
 _LEAST = 4
 _TOLD = 10
 
@@ -33,26 +38,26 @@ def resolve(views: Views, name: Id) -> CommitOid:
     """
     Return the commit that a name stands for.
 
-    In this order: an exp id, ``exp_<id>``, ``<id>@<writer>``; ``best``; the name of an imported snapshot; the beginning
-    of a snapshot's or forge attempt's oid or of a hexadecimal name; any revision that git knows; the beginning of an
-    imported snapshot's name.
+    In this order: a full oid; ``best``; a name of git's own; an exp id, ``exp_<id>``, ``<id>@<writer>``; the name of an
+    imported snapshot; the beginning of a snapshot's or forge attempt's oid or of a hexadecimal name; any other revision
+    that git knows; the beginning of an imported snapshot's name. What the library handed out stands for its own commit.
 
     Raises:
         NotFound: nothing answers to it; the error carries the nearest exp ids.
         Ambiguous: several snapshots do.
     """
-    if isinstance(name, Snapshot):
+    if isinstance(name, Snapshot | TrialView):
         return name.oid
-    text = name.exp_id if isinstance(name, Trial) else name
-    if not isinstance(text, str):
-        raise TypeError(f"an id is text, a snapshot or a trial, not {type(text).__name__}")
+    if isinstance(name, Trial):
+        return _home(views, name).oid
+    text = _text(name)
+    if meaning := claimed(views, text):
+        return _claim(views, text, meaning)
     oids = views.oids_named(text)
     if len(oids) > 1:
         raise Ambiguous(text, [view.label for view in views.named(text)])
     if oids:
         return CommitOid(oids[0])
-    if text == "best" and (best := views.best()):
-        return best.oid
     if named := views.origins.called(text):
         return _only(text, {origin.oid: origin.oid for origin in named})
     if _PREFIX.fullmatch(text):
@@ -66,6 +71,117 @@ def resolve(views: Views, name: Id) -> CommitOid:
     if oid is None:
         raise NotFound("snapshot or trial", text, views.labels.nearest(text))
     return CommitOid(oid)
+
+
+def trial_of(views: Views, name: Id) -> TrialView:
+    """
+    Return the trial that a name stands for: the one that it names, else the one on the commit that it names.
+
+    Raises:
+        NotFound: there is none.
+        Ambiguous: there are several.
+    """
+    if isinstance(name, Trial):
+        return _home(views, name)
+    if isinstance(name, TrialView):
+        return _home(views, name.trial, name.oid)
+    if isinstance(name, str):
+        if name == BEST and (best := views.best()):
+            _tell(views, name, "the best trial", best.oid)
+            return best
+        if not claimed(views, name) and views.named(name):
+            return views.trial(name)
+    shown = name.oid if isinstance(name, Snapshot) else _text(name)
+    try:
+        here = views.on_snapshot(resolve(views, name))
+    except NotFound as error:
+        raise NotFound("trial", shown, error.nearest) from error
+    if len(here) > 1:
+        raise Ambiguous(shown, [view.label for view in here])
+    if not here:
+        raise NotFound("trial", shown, views.labels.nearest(shown))
+    return here[0]
+
+
+def claimed(views: Views, text: str) -> str:
+    """Return what a text stands for before any exp id does, in words; empty where exp ids come first."""
+    if _FULL.fullmatch(text):
+        return "a full oid"
+    if text == BEST:
+        return "the best trial"
+    return "a name of git's own" if is_text(text) and views.repo.is_name(text) else ""
+
+
+def taken_for(views: Views, exp_id: str) -> str:
+    """Return what a new exp id could be taken for, in words: what is claimed, or another trial; empty for nothing."""
+    if meaning := claimed(views, exp_id):
+        return meaning
+    return "the id of another trial with its writer" if "@" in exp_id and views.oids_named(exp_id) else ""
+
+
+def _claim(views: Views, text: str, meaning: str) -> CommitOid:
+    """Return the commit that a text stands for before any exp id does; say so where it is one, too."""
+    oid: str | None = None
+    if text == BEST:
+        oid = views.best_oid()
+    elif meaning == "a full oid":
+        exactly = text, text + "g"
+        rows = views.index.rows(f"{_OF_SNAPSHOT} UNION {_OF_FORGE} LIMIT 1", *exactly, *exactly)
+        oid = next((oid for (oid,) in rows), None)
+    oid = oid or views.repo.resolve(text)
+    if oid is None and (named := views.origins.called(text)):
+        oid = _only(text, {origin.oid: origin.oid for origin in named})
+    if oid is None:
+        raise NotFound("snapshot or trial", text, _spelled(views, text) or views.labels.nearest(text))
+    _tell(views, text, meaning, oid)
+    return CommitOid(oid)
+
+
+def _tell(views: Views, text: str, meaning: str, oid: str) -> None:
+    """Say what a text stands for where a trial elsewhere has it as its exp id, or git for something else."""
+    if views.note is None:
+        return
+    others = _spelled(views, text, but=oid)
+    if text == BEST and views.repo.is_name(text) and views.repo.resolve(text) not in (None, oid):
+        others.append(f"refs/heads/{BEST}" if views.repo.ref(f"refs/heads/{BEST}") else f"refs/tags/{BEST}")
+    if others:
+        views.note(f"{text} is {meaning} here, {oid[:12]}; for the other one of that name say {' or '.join(others)}")
+
+
+def _spelled(views: Views, text: str, but: str = "") -> list[str]:
+    """Return how to name the trials whose exp id a text is, those on one snapshot left out."""
+    if not views.oids_named(text):
+        return []
+    found = [view for view in views.named(text) if view.oid != but]
+    writers = [view.order.writer for view in found]
+    return [
+        f"{view.trial.exp_id}@{view.order.writer if writers.count(view.order.writer) == 1 else view.oid[:12]}"
+        for view in found[:_TOLD]
+    ]
+
+
+def _home(views: Views, trial: Trial, oid: str = "") -> TrialView:
+    """
+    Return the trial of the store that a row is: the one on the snapshot that it was handed out with.
+
+    A row that was made by hand, or changed, is the one trial of its exp id, or of several the one that is equal to it.
+    """
+    at = oid or trial.oid
+    named = views.named_exactly(trial.exp_id)
+    found = [view for view in named if view.oid == at] if at else []
+    if not found:
+        found = [view for view in named if view.trial == trial] if len(named) > 1 else named
+    if len(found) != 1 and named:
+        raise Ambiguous(trial.exp_id, [view.label for view in found or named])
+    if not named:
+        raise NotFound("trial", trial.exp_id, views.labels.nearest(trial.exp_id))
+    return found[0]
+
+
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"an id is text, a snapshot or a trial, not {type(name).__name__}")
+    return name
 
 
 def _beginning(views: Views, text: str) -> dict[str, str]:
@@ -95,8 +211,8 @@ def moment(views: Views, journal: Journal, at: str) -> Callable[[Recorded], bool
     Raises:
         NotFound: it is none of these.
     """
-    if views.named(at):
-        limit = views.trial(at).order
+    if at == BEST or (views.named(at) and not claimed(views, at)):
+        limit = trial_of(views, at).order
         return lambda found: Order(found.event.clock, found.writer) <= limit
     until = parse_time(at)
     if until is not None and not _PREFIX.fullmatch(at):

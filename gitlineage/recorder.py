@@ -74,6 +74,7 @@ class Recorder(Rules):
             known = self._already(row, trial, tree, oids)
             if known is not None:
                 return self._views.snapshot(known)
+            self.refuse_claimed(row.exp_id)
         moment = self._moment(row)
         trailers = snapshot_trailers(
             row.exp_id if row else "",
@@ -120,6 +121,7 @@ class Recorder(Rules):
             trial = trial.replace(exp_id=meant)
         known = next((view for view in here if view.trial.exp_id == trial.exp_id), None)
         if known is None:
+            self.refuse_claimed(trial.exp_id)
             self._refuse_taken(trial.exp_id)
             row = self._fill(trial, self._repo.parents(oid))
         else:
@@ -148,7 +150,7 @@ class Recorder(Rules):
             author=made.author,
             time=stamp(made.time),
             writer=self.landing.writer,
-            trials=(row,) if row else (),
+            trials=(row.on(made.oid),) if row else (),
         )
 
     def append(self, trial: Trial, parents: Sequence[Id] | None, root: Path) -> Snapshot:
@@ -162,6 +164,7 @@ class Recorder(Rules):
         known = self.known_row(trial)
         if known is not None:
             return self._views.snapshot(known)
+        self.refuse_claimed(trial.exp_id)
         named = self.parents_of(trial) if parents is None else [resolve(self._views, each) for each in parents]
         row = Row(trial=trial, tree=folder_tree(self._repo, trial, root))
         self._encodable(trial)

@@ -5,20 +5,19 @@ Layer 15.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from gitlineage import codec
-from gitlineage.errors import CohortMismatch, Duplicate, Invalid, InvalidContent, NotFound
+from gitlineage.errors import CohortMismatch, Duplicate, Invalid, InvalidContent, InvalidTrial, NotFound
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
-from gitlineage.index import read_row
 from gitlineage.landing import Landing
 from gitlineage.message import flattened
 from gitlineage.models import ROLES
-from gitlineage.names import Id, resolve
+from gitlineage.names import Id, resolve, taken_for
 from gitlineage.queries import originals
 from gitlineage.times import parse_time, stamp
 from gitlineage.trial import (
@@ -61,8 +60,7 @@ class Memory:
     def best_in(self, views: Views) -> Trial | None:
         """Return the best trial; the index is asked again only after something that may have made it another one."""
         if self.best_of != views.index.generation:
-            text = views.best_row()
-            self.best = read_row(text) if text is not None else None
+            self.best = views.best_row()
             self.best_of = views.index.generation
         return self.best
 
@@ -159,8 +157,17 @@ class Rules:
         return Trial.trusted({**trial.cells(), **found}) if found else trial
 
     def _next_exp_id(self) -> str:
-        """Return the next automatic exp id, numbered on its own where this clone has a prefix for them."""
-        return self._views.next_exp_id(self._prefix)
+        """
+        Return the highest number among the exp ids plus one, with at least three digits (semantics 13).
+
+        It is numbered on its own where this clone has a prefix for automatic exp ids.
+        """
+        return next(self._free(self._views.index.highest_number(self._prefix) + 1))
+
+    def _free(self, start: int) -> Iterator[str]:
+        """Return numbered exp ids from a number on, without those that git has for a branch or a tag."""
+        named = (numbered(self._prefix, number) for number in itertools.count(start))
+        return (exp_id for exp_id in named if not self._repo.is_name(exp_id))
 
     def numbered(self, rows: Sequence[Trial]) -> list[Trial]:
         """Return rows with an exp id each: automatic ones go on from the highest number, that of the rows included."""
@@ -168,10 +175,8 @@ class Rules:
             return list(rows)
         split = [split_number(row.exp_id) for row in rows]
         taken = [found[1] for found in split if found is not None and found[0] == self._prefix]
-        free = itertools.count(max(self._views.index.highest_number(self._prefix), *taken, -1) + 1)
-        return [
-            row.replace(exp_id=numbered(self._prefix, next(free))) if row.exp_id == AUTO_ID else row for row in rows
-        ]
+        free = self._free(max(self._views.index.highest_number(self._prefix), *taken, -1) + 1)
+        return [row.replace(exp_id=next(free)) if row.exp_id == AUTO_ID else row for row in rows]
 
     def _tree_of(self, oid: str) -> str:
         """Return a commit's tree; those that this landing made are known."""
@@ -208,7 +213,7 @@ class Rules:
 
     def _resolve(self, name: Id) -> str:
         """Return the commit that a name stands for; one that this landing made needs no search."""
-        if isinstance(name, str) and name in self._trees and not self._views.index.confusing:
+        if isinstance(name, str) and name in self._trees:
             return name
         return resolve(self._views, name)
 
@@ -230,6 +235,11 @@ class Rules:
             raise Duplicate(
                 exp_id, f"is taken by {holder}; leave it out to get the next free number, or revise that row"
             )
+
+    def refuse_claimed(self, exp_id: str) -> None:
+        """Refuse a new exp id that stands for something else already."""
+        if exp_id != AUTO_ID and (meaning := taken_for(self._views, exp_id)):
+            raise InvalidTrial("exp_id", exp_id, f"is {meaning}, which it could be taken for; choose another one")
 
     def _encodable(self, trial: Trial) -> None:
         """Refuse a score that cannot be ranked, whichever column the task's score is in."""
@@ -264,7 +274,8 @@ class Rules:
     def _trailer_id(self, oid: str) -> str:
         """Return the exp id that a snapshot was made for, where nobody recorded a row with it."""
         row = self._views.index.one("SELECT exp_id FROM snapshots WHERE oid = ?", oid)
-        return str(row[0]) if row and row[0] and not self._views.named_exactly(row[0]) else ""
+        is_free = row and row[0] and not self._views.named_exactly(row[0]) and not taken_for(self._views, row[0])
+        return str(row[0]) if row and is_free else ""
 
     def _moment(self, trial: Trial | None) -> datetime:
         told = parse_time(trial.timestamp) if trial else None

@@ -24,7 +24,6 @@ class State(NamedTuple):
         snapshot: the number of the next snapshot.
         trial: the number of the next trial.
         highest: the highest number that an exp id is; -1 for none.
-        confusing: whether some exp id could be an oid.
     """
 
     task: Task | None
@@ -34,7 +33,6 @@ class State(NamedTuple):
     snapshot: int
     trial: int
     highest: int
-    confusing: bool
 
 
 def read_state(connection: sqlite3.Connection) -> State:
@@ -51,5 +49,4 @@ def read_state(connection: sqlite3.Connection) -> State:
         snapshot=(last[0] or 0) + 1,
         trial=(last[1] or 0) + 1,
         highest=-1 if highest is None else highest,
-        confusing=bool(hints.get("confusing")),
     )

@@ -18,7 +18,7 @@ from gitlineage.catalogues import Catalogues
 from gitlineage.current import reading
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.histories import Histories
-from gitlineage.index import Index, read_row
+from gitlineage.index import Index
 from gitlineage.journal import is_archive
 from gitlineage.models import (
     AncestryNode,
@@ -30,7 +30,7 @@ from gitlineage.models import (
     Task,
     TrialView,
 )
-from gitlineage.names import Id, moment, resolve
+from gitlineage.names import Id, claimed, moment, resolve, taken_for, trial_of
 from gitlineage.prompts import prompt_view
 from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
@@ -214,7 +214,11 @@ class LineageStore(Catalogues, Histories, Sharing):
             InvalidTrial: a row breaks a rule, or has no status.
         """
         with self.batch(message):
-            given = self._recorder().numbered(list(rows))
+            recorder = self._recorder()
+            given = recorder.numbered(list(rows))
+            for trial in given:
+                if not self._views.is_named(trial.exp_id):
+                    recorder.refuse_claimed(trial.exp_id)
             self.append_rows([Row(trial=trial, tree=self.folder_tree(trial, self.root)) for trial in given], message)
             return tuple(self._views.snapshot(self._views.named_exactly(trial.exp_id)[0].oid) for trial in given)
 
@@ -239,10 +243,21 @@ class LineageStore(Catalogues, Histories, Sharing):
             recorder = self._recorder()
             if task is not None:
                 recorder.set_task(task)
+            taken = {row.trial.exp_id for row in rows if taken_for(self._views, row.trial.exp_id)}
             added = recorder.append_rows(rows, lambda count: self.watcher.advance("recording", count, len(rows)))
+            if shadowed := [
+                row.trial.exp_id for row, new in zip(rows, added, strict=True) if new and row.trial.exp_id in taken
+            ]:
+                self._note_shadowed(shadowed)
             if shape is not None and (any(added) or self._is_reshaped(shape, len(rows))):
                 recorder.add_table(shape, sum(added))
             return added
+
+    def _note_shadowed(self, exp_ids: Sequence[str]) -> None:
+        """Tell which ids of a table stand for something else, and how its rows are named."""
+        shown = ", ".join(f"{exp_id}@{self.writer}" for exp_id in exp_ids[:_NAMED])
+        more = f" and {len(exp_ids) - _NAMED} more" if len(exp_ids) > _NAMED else ""
+        self.watcher.note(f"git, oids and `best` come before ids of the table; its rows are called {shown}{more}")
 
     def _is_reshaped(self, shape: dict[str, Any], rows: int) -> bool:
         """Whether a table without new rows, which holds all there are, looks otherwise than the last one did."""
@@ -316,8 +331,7 @@ class LineageStore(Catalogues, Histories, Sharing):
 
         ``trusted_only`` leaves out what `views` says.
         """
-        row = (self.views(trusted_only=True) if trusted_only else self._views).best_row(eligible)
-        return read_row(row) if row is not None else None
+        return (self.views(trusted_only=True) if trusted_only else self._views).best_row(eligible)
 
     @reading
     def leaderboard(self, k: int = 20) -> tuple[Trial, ...]:
@@ -325,7 +339,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         return tuple(self._views.kept_rows(_count(k)))
 
     @reading
-    def trial(self, exp_id: str) -> Trial:
+    def trial(self, exp_id: Id) -> Trial:
         """
         Return one trial.
 
@@ -333,16 +347,17 @@ class LineageStore(Catalogues, Histories, Sharing):
             NotFound: there is none; also a ``KeyError``.
             Ambiguous: two writers used the id.
         """
-        return self._views.trial(exp_id).trial
+        return trial_of(self._views, exp_id).trial
 
     @reading
-    def chain_to(self, exp_id: str) -> tuple[Trial, ...]:
+    def chain_to(self, exp_id: Id) -> tuple[Trial, ...]:
         """Return the trials along primary parents, root first, the one asked for last (semantics 15)."""
-        oids = self._views.oids_named(exp_id)
-        if len(oids) != 1 or "@" in exp_id:
-            view = self._views.trial(exp_id)
-            return self._views.line(view.oid, view.trial.exp_id).trials
-        return self._views.line(oids[0], exp_id).trials
+        views = self._views
+        plain = exp_id if isinstance(exp_id, str) and "@" not in exp_id and not claimed(views, exp_id) else ""
+        if plain and len(oids := views.oids_named(plain)) == 1:
+            return views.line(oids[0], plain).trials
+        view = trial_of(views, exp_id)
+        return views.line(view.oid, view.trial.exp_id).trials
 
     @reading
     def log(
@@ -390,16 +405,17 @@ class LineageStore(Catalogues, Histories, Sharing):
         return search(self._views, text, limit, lambda count: self.watcher.advance("indexing texts", count))
 
     @reading
-    def view(self, exp_id: str) -> TrialView:
+    def view(self, exp_id: Id) -> TrialView:
         """Return one trial with its place in the graph; raises as `trial`."""
-        return self._views.trial(exp_id)
+        return trial_of(self._views, exp_id)
 
     # -- snapshots -----------------------------------------------------------------------------------------
 
     @reading
     def resolve(self, text: Id) -> CommitOid:
         """
-        Return the commit that any id stands for: exp id, ``exp_<id>``, ``<id>@<writer>``, ``best``, ref, oid prefix.
+        Return the commit that any id stands for, in this order: a full oid; ``best`` and git's own names; an exp id,
+        ``exp_<id>``, ``<id>@<writer>``; the beginning of an oid.
 
         Raises:
             NotFound: nothing answers to it; the error carries the nearest exp ids.
@@ -555,13 +571,14 @@ class LineageStore(Catalogues, Histories, Sharing):
         if trusted_only:
             shown = self._trusted_index()
             if at is not None:
-                until = self.let_through(moment(Views(shown, self.repo), self.journal, at))
+                until = self.let_through(moment(Views(shown, self.repo, note=self.watcher.note), self.journal, at))
                 shown = index.build(self.repo, self.journal, shown.tips(), until)
-            return Views(shown, self.repo, raw_parents)
+            return Views(shown, self.repo, raw_parents, self.watcher.note)
         if at is None:
-            return Views(self._index, self.repo, raw_parents) if raw_parents else self._views
+            return Views(self._index, self.repo, raw_parents, self.watcher.note) if raw_parents else self._views
         until = self.let_through(moment(self._views, self.journal, at))
-        return Views(index.build(self.repo, self.journal, self.journal.tips(), until), self.repo, raw_parents)
+        shown = index.build(self.repo, self.journal, self.journal.tips(), until)
+        return Views(shown, self.repo, raw_parents, self.watcher.note)
 
     def _trusted_index(self) -> Index:
         """Return an index of the trusted writers' events alone; kept for as long as their refs stay where they are."""

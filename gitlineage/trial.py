@@ -61,7 +61,7 @@ CRASHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNES
 """Statuses that come without a score: what is in its cell measures something else, if anything."""
 
 
-class Trial(msgspec.Struct, frozen=True, gc=False):
+class Trial(msgspec.Struct, frozen=True, dict=True):
     """
     One row of the log: the seventeen columns of fieldkit's trial log in their published order, then the rest.
 
@@ -124,6 +124,18 @@ class Trial(msgspec.Struct, frozen=True, gc=False):
 
     def __hash__(self) -> int:
         return hash(tuple(self.to_row()))
+
+    @property
+    def oid(self) -> str:
+        """The snapshot that a store handed this row out with; empty for one that was made or changed by hand."""
+        found: str = self.__dict__.get("oid", "")
+        return found
+
+    def on(self, oid: str) -> Self:
+        """Return an equal row that knows which snapshot it is on."""
+        new = copy(self)
+        new.__dict__["oid"] = oid
+        return new
 
     @classmethod
     def header(cls) -> tuple[str, ...]:
@@ -236,13 +248,16 @@ def pack(trial: Trial) -> str:
     return msgspec.json.encode(trial, order="sorted").decode()
 
 
-def unpack(text: str) -> Trial:
-    """Return the trial that was packed; nothing is checked again, so that it takes a microsecond."""
+def unpack(text: str, oid: str = "") -> Trial:
+    """Return the trial that was packed, and is on a snapshot; nothing is checked again: it takes a microsecond."""
     _unpacking.on = True
     try:
-        return _decoder.decode(text)
+        found = _decoder.decode(text)
     finally:
         _unpacking.on = False
+    if oid:
+        found.__dict__["oid"] = oid
+    return found
 
 
 def parse_number(text: str) -> float | None:

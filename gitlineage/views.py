@@ -5,7 +5,7 @@ Layer 13. Every function here is one or a few queries whose cost does not grow w
 all of it. Cohorts, imported snapshots and names have modules of their own, which are reached from here.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,12 +21,13 @@ from gitlineage.lines import Line, line
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
 from gitlineage.origins import Origins
-from gitlineage.trial import Trial, numbered
+from gitlineage.trial import Trial
 
 _VIEW = """
 SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
+_OID = "(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)"
 _DONE = "+t.status IS NOT NULL"
 _PLACE = "t.clock, t.writer"
 _ELIGIBLE = {
@@ -55,12 +56,20 @@ class Views:
         index: the folded events.
         repo: where commits that nobody recorded are read from.
         raw_parents: take parents as the rows spell them, not as the graph has them (semantics 59).
+        note: hears which of several things a name stands for; nobody does by default.
     """
 
-    def __init__(self, index: Index, repo: GitRepo, raw_parents: bool = False) -> None:
+    def __init__(
+        self,
+        index: Index,
+        repo: GitRepo,
+        raw_parents: bool = False,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
         self.index = index
         self.repo = repo
         self.raw_parents = raw_parents
+        self.note = note
         self.cohorts = Cohorts(index)
         self.origins = Origins(index)
         self.labels = Labels(index, self.origins)
@@ -82,8 +91,8 @@ class Views:
 
     def rows(self) -> list[tuple[Trial, str]]:
         """Return every trial that has a result, in recording order, with its bytes in the file it came from."""
-        sql = f"SELECT t.row, t.raw FROM trials t WHERE {_DONE} ORDER BY t.clock, t.writer"
-        return [(read_row(row), raw) for row, raw in self.index.rows(sql)]
+        sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_DONE} ORDER BY t.clock, t.writer"
+        return [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
 
     def shapes(self) -> list[dict[str, Any]]:
         """Return what imported tables looked like, in the order they came."""
@@ -104,8 +113,8 @@ class Views:
 
     def latest_rows(self, limit: int) -> list[Trial]:
         """Return the rows of the newest trials with a result, newest first."""
-        sql = f"SELECT t.row FROM trials t WHERE {_DONE} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
-        return [read_row(row) for (row,) in self.index.rows(sql, limit)]
+        sql = f"SELECT t.row, {_OID} FROM trials t WHERE {_DONE} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        return [read_row(*row) for row in self.index.rows(sql, limit)]
 
     def listing(
         self,
@@ -158,22 +167,22 @@ class Views:
         number = self._best("t.id", eligible)
         return next(iter(self.by_number([number])), None) if number is not None else None
 
-    def best_row(self, eligible: str = "kept") -> str | None:
-        """Return the best trial's row as the index has it; the rule is that of `best`."""
+    def best_row(self, eligible: str = "kept") -> Trial | None:
+        """Return the best trial's row; the rule is that of `best`."""
         if eligible not in _ELIGIBLE:
             raise ValueError(f"eligible is one of {', '.join(_ELIGIBLE)}, not {eligible!r}")
-        row: str | None = self._best("t.row", eligible)
-        return row
+        row = self._best(f"t.row, {_OID}", eligible, whole=True)
+        return read_row(*row) if row is not None else None
 
     def best_oid(self) -> str | None:
         """Return the best trial's snapshot."""
-        oid: str | None = self._best("(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)", "kept")
+        oid: str | None = self._best(_OID, "kept")
         return oid
 
-    def _best(self, column: str, eligible: str) -> Any:
+    def _best(self, columns: str, eligible: str, *, whole: bool = False) -> Any:
         for rule in (_ELIGIBLE[eligible], *_FALLBACKS):
-            if row := self.index.one(f"SELECT {column} FROM trials t {rule}"):
-                return row[0]
+            if row := self.index.one(f"SELECT {columns} FROM trials t {rule}"):
+                return row if whole else row[0]
         return None
 
     def kept(self, limit: int | None) -> list[TrialView]:
@@ -186,7 +195,7 @@ class Views:
 
     def kept_rows(self, limit: int | None) -> list[Trial]:
         """Return the rows of kept trials, in the order of `kept`."""
-        return [read_row(row) for (row,) in self._kept("t.row", limit)]
+        return [read_row(*row) for row in self._kept(f"t.row, {_OID}", limit)]
 
     def _kept(self, column: str, limit: int | None) -> list[Any]:
         scored = self.index.rows(f"SELECT {column} FROM trials t {_KEPT.format('NOT')}", -1 if limit is None else limit)
@@ -212,15 +221,18 @@ class Views:
         """Return the trials that a name stands for; more than one where it is ambiguous."""
         if not is_text(name):
             return []
+        exp_id, at, owner = name.rpartition("@")
+        if at and owner and exp_id:  # before exp ids, or one that is spelled so would take another trial's place
+            found = self.named(exp_id)
+            exact = [view for view in found if view.order.writer == owner]
+            if exact:
+                return exact
+            if of := [view for view in found if view.order.writer.startswith(owner) or view.oid.startswith(owner)]:
+                return of
         for exp_id in (name, name.removeprefix("exp_")):
             if found := self.named_exactly(exp_id):
                 return found
-        exp_id, at, owner = name.rpartition("@")
-        if not at or not owner:
-            return []
-        found = self.named(exp_id) if exp_id else []
-        exact = [view for view in found if view.order.writer == owner]
-        return exact or [view for view in found if view.order.writer.startswith(owner) or view.oid.startswith(owner)]
+        return []
 
     def named_exactly(self, exp_id: str) -> list[TrialView]:
         """Return the trials with this exp id."""
@@ -230,10 +242,12 @@ class Views:
         """Return the snapshots of the trials that a name stands for."""
         if not is_text(name):
             return []
+        if "@" in name:
+            return list(dict.fromkeys(view.oid for view in self.named(name)))
         for exp_id in dict.fromkeys((name, name.removeprefix("exp_"))):
             if oids := self.index.snapshots_of(exp_id):
                 return oids
-        return list(dict.fromkeys(view.oid for view in self.named(name))) if "@" in name else []
+        return []
 
     def is_named(self, exp_id: str) -> bool:
         """Whether any trial has this exp id."""
@@ -315,10 +329,6 @@ class Views:
         )
         return self.by_number(number for (number,) in self.index.rows(sql, cohort, -1 if limit is None else limit))
 
-    def next_exp_id(self, prefix: str = "") -> str:
-        """Return the highest number among the exp ids plus one, with at least three digits (semantics 13)."""
-        return numbered(prefix, self.index.highest_number(prefix) + 1)
-
     def _has_other(self, child: TrialView, view: TrialView) -> bool:
         return any(kin.label == view.label for kin in child.others)
 
@@ -370,7 +380,7 @@ class Views:
         raw = self.raw_parents
         parent = self.labels.raw_parent(cell, writer) if raw else self._parent_near(links, near, alone, cell)
         return TrialView(
-            trial=read_row(text),
+            trial=read_row(text, oid),
             label=exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid),
             oid=CommitOid(oid),
             order=Order(clock, writer),
@@ -465,7 +475,7 @@ class Views:
             author=author,
             time=time,
             writer=writer,
-            trials=tuple(read_row(text) for (text,) in rows),
+            trials=tuple(read_row(text, oid) for (text,) in rows),
         )
 
     def _unrecorded(self, oid: str) -> Snapshot:
