@@ -9,29 +9,51 @@ import copy
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from gitlineage import codec, derived, index
-from gitlineage.errors import InThePast, RepositoryError, StorageError
+from gitlineage.errors import InThePast, Invalid, RepositoryError, StorageError
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.index import Damaged, Index
 from gitlineage.journal import Journal, Recorded, check_writer, is_archive
-from gitlineage.landing import Landing, WriterLock
-from gitlineage.namespace import DEFAULT
+from gitlineage.landing import Landing, WriterLock, alone
+from gitlineage.namespace import (
+    DEFAULT,
+    NOTES_FOLDER,
+    ORDINARY,
+    Namespace,
+    campaigns_in,
+    namespace_of,
+)
 from gitlineage.render.text import counted
 from gitlineage.rules import Memory
+from gitlineage.upkeep import tidy
 from gitlineage.views import Views
 
 _TOLD = 5
 _COUNTED = ("trials", "snapshots")
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def namespace_for(repo: GitRepo, campaign: str | None) -> Namespace:
+    """Return the namespace of a campaign, by default of the one in git config ``lineage.campaign``."""
+    if campaign is not None:
+        return namespace_of(campaign)
+    try:
+        return namespace_of(repo.config("lineage.campaign") or ORDINARY)
+    except Invalid as error:
+        raise Invalid(f"git config lineage.campaign: {error}") from error
+
+
+def _lock_of(repo: GitRepo, namespace: Namespace) -> Path:
+    return namespace.folder(repo.commondir) / "lock"
 
 
 class Watcher:
@@ -79,6 +101,7 @@ class Current:
         self,
         root: str | os.PathLike[str],
         *,
+        campaign: str | None = None,
         writer: str | None = None,
         identity: tuple[str, str] | None = None,
         clock: Callable[[], datetime] | None = None,
@@ -89,14 +112,15 @@ class Current:
         if create and find_repository(self.root) is None:
             init_repository(self.root)
         self.repo = GitRepo(self.root)
-        self.namespace = DEFAULT
+        self.namespace = namespace_for(self.repo, campaign)
         self.journal = Journal(self.repo, self.namespace)
         self.watcher = watcher or Watcher()
+        self._named = writer
         self._writer = self.successor(check_writer(writer)) if writer else None
         self._identity = Identity(*identity) if identity else None
         self._clock = clock or (lambda: datetime.now(UTC))
         self._folder = self.namespace.folder(self.repo.commondir)
-        self._lock = WriterLock(self._folder / "lock")
+        self._lock = WriterLock(_lock_of(self.repo, self.namespace))
         self._landing: Landing | None = None
         self._use(self._open_index())
 
@@ -123,27 +147,90 @@ class Current:
     def writer(self) -> str:
         """The name of this clone's writer; made up and kept in git's configuration where there is none."""
         if self._writer is None:
-            self._writer = self.repo.config("lineage.writer")
+            self._writer = self._configured_writer(self.repo)
         if self._writer is None:
             self.check_present()
-            with self._lock():
-                self._writer = GitRepo(self.root).config("lineage.writer") or self._new_writer()
+            with self._name_lock():
+                self._writer = self._configured_writer(GitRepo(self.root)) or self._new_writer()
         return check_writer(self._writer)
 
     def own_writer(self) -> str | None:
         """Return the name of this clone's writer as it is now, ``None`` where there is none yet."""
         repo = GitRepo(self.root)
-        name = self._writer or repo.config("lineage.writer")
+        name = self._writer or self._configured_writer(repo)
         self._writer = self.successor(name, repo) if name else None
         return self._writer
 
     def successor(self, writer: str, repo: GitRepo | None = None) -> str:
         """Return the name under which a writer of this clone goes on; its own, unless that was in use twice."""
         seen = {writer}
-        while (new := (repo or self.repo).config(f"lineage.{writer}.successor")) and new not in seen:
+        while (new := (repo or self.repo).config(self.namespace.successor_key(writer))) and new not in seen:
             writer = check_writer(new)
             seen.add(writer)
         return writer
+
+    def _configured_writer(self, repo: GitRepo) -> str | None:
+        """Return this clone's writer as git's configuration has it; a campaign may have one of its own."""
+        return repo.config(self.namespace.key("writer")) or repo.config("lineage.writer")
+
+    def _name_lock(self) -> AbstractContextManager[None]:
+        """Wait for the lock under which a clone gets its writer's name, whichever campaign needs it first."""
+        return self._lock() if self.namespace.is_default else WriterLock(_lock_of(self.repo, DEFAULT))()
+
+    # -- campaigns -----------------------------------------------------------------------------------------
+
+    @property
+    def campaign(self) -> str:
+        """The name of the campaign that this store shows; ``default`` for the one that every repository has."""
+        return self.namespace.campaign
+
+    def campaigns(self) -> tuple[str, ...]:
+        """Return the names of the repository's campaigns, the default one first."""
+        return campaigns_in(self.repo.refs(NOTES_FOLDER))
+
+    def of_campaign(self, campaign: str) -> Self:
+        """
+        Open another campaign of the same repository, which begins where nothing was recorded in it yet.
+
+        Raises:
+            Invalid: no campaign can have this name.
+        """
+        who = (self._identity.name, self._identity.mail) if self._identity is not None else None
+        return type(self)(
+            self.root,
+            campaign=campaign,
+            writer=self._named,
+            identity=who,
+            clock=self._clock,
+            create=False,
+            watcher=self.watcher,
+        )
+
+    @contextmanager
+    def all_campaigns(self) -> Iterator[list[Self]]:
+        """Open all campaigns of the repository, the default one first, this store among them; and close them again."""
+        with ExitStack() as opened:
+            stores: list[Self] = []
+            for name in dict.fromkeys((*self.campaigns(), self.campaign)):
+                if name == self.campaign:
+                    stores.append(self)
+                else:
+                    other = self.of_campaign(name)
+                    opened.callback(other.close)
+                    stores.append(other)
+            yield stores
+
+    def tidy(self) -> None:
+        """
+        Keep the number of packs small, after a landing and under the writers' lock.
+
+        Packs belong to all campaigns, so it waits for another time while another campaign records.
+        """
+        folder = DEFAULT.folder(self.repo.commondir)
+        locks = [folder / "lock", *folder.glob("campaigns/*/lock")]
+        with alone([path for path in locks if path != self._folder / "lock"]) as is_alone:
+            if is_alone:
+                tidy(self.repo)
 
     def committer(self) -> Identity:
         """Return who commits here."""

@@ -57,6 +57,8 @@ class NotFound(LineageError, KeyError):
         self.unrecorded = unrecorded
         listing = "gitlineage cohort list" if kind == "cohort" else "gitlineage log"
         hint = f"; nearest: {', '.join(self.nearest)}" if self.nearest else f"; `{listing}` lists what there is"
+        if kind == "campaign":
+            hint = f"; there is {', '.join(self.nearest)}; `gitlineage --campaign {name} init` begins one"
         if unrecorded:
             hint = f"; it is a commit that is not recorded, so `gitlineage record {name} --status STATUS` comes first"
         super().__init__(f"no {kind} {name!r} in this store{hint}")

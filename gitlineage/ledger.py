@@ -23,7 +23,6 @@ from gitlineage.journal import Recorded
 from gitlineage.landing import Landing, publish
 from gitlineage.models import Task
 from gitlineage.recorder import Recorder
-from gitlineage.upkeep import tidy
 
 _TRIES = 10
 
@@ -43,6 +42,7 @@ class Ledger(Current):
         self,
         root: str | os.PathLike[str],
         *,
+        campaign: str | None = None,
         lower_is_better: bool | None = None,
         writer: str | None = None,
         task: Task | None = None,
@@ -51,7 +51,9 @@ class Ledger(Current):
         create: bool = True,
         watcher: Watcher | None = None,
     ) -> None:
-        super().__init__(root, writer=writer, identity=identity, clock=clock, create=create, watcher=watcher)
+        super().__init__(
+            root, campaign=campaign, writer=writer, identity=identity, clock=clock, create=create, watcher=watcher
+        )
         self._wanted = self._wanted_task(task, lower_is_better)
 
     def as_of(self, until: Callable[[Recorded], bool], told: str) -> Self:
@@ -152,7 +154,7 @@ class Ledger(Current):
             self._after_folding()
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
-        tidy(self.repo)
+        self.tidy()
 
     @contextmanager
     def exclusive(self) -> Iterator[tuple[Identity, datetime]]:

@@ -6,6 +6,8 @@ these are called is said here and nowhere else.
 """
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -18,6 +20,7 @@ ORDINARY = "default"
 NOTES = "refs/notes/lineage"
 """How the writers' refs of all campaigns begin."""
 
+NOTES_FOLDER = "refs/notes/"
 _LOCAL = "refs/lineage"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 """No capitals, because two names that differ in these alone would be one folder on many disks."""
@@ -67,6 +70,14 @@ class Namespace(msgspec.Struct, frozen=True):
         """Return where the campaign's files are, in the git directory that all worktrees share."""
         return common / "lineage" if self.is_default else common / "lineage" / "campaigns" / self.campaign
 
+    def key(self, name: str) -> str:
+        """Return the git configuration key of a setting that a campaign may have for itself."""
+        return f"lineage.{name}" if self.is_default else f"lineage.{self.campaign}.{name}"
+
+    def successor_key(self, writer: str) -> str:
+        """Return the git configuration key that says under which name a writer goes on in this campaign."""
+        return f"lineage.{writer if self.is_default else f'{self.campaign}/{writer}'}.successor"
+
     def _named(self, start: str) -> str:
         return start if self.is_default else f"{start}-{self.campaign}"
 
@@ -89,4 +100,20 @@ def namespace_of(campaign: str) -> Namespace:
     return Namespace(campaign)
 
 
-__all__ = ["DEFAULT", "NOTES", "ORDINARY", "Namespace", "namespace_of"]
+def namespace_in(ref: str) -> Namespace | None:
+    """Return the namespace that a writer's ref is in; ``None`` where it is no campaign's."""
+    start, slash, _ = ref.removeprefix(NOTES).partition("/")
+    if not ref.startswith(NOTES) or not slash or start[:1] not in ("", "-") or start == f"-{ORDINARY}":
+        return None
+    with suppress(Invalid):
+        return namespace_of(start[1:]) if start else DEFAULT
+    return None
+
+
+def campaigns_in(refs: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the campaigns that some refs belong to, sorted, after the default one, which is always."""
+    found = {space.campaign for ref in refs if (space := namespace_in(ref)) is not None}
+    return ORDINARY, *sorted(found - {ORDINARY})
+
+
+__all__ = ["DEFAULT", "NOTES", "NOTES_FOLDER", "ORDINARY", "Namespace", "campaigns_in", "namespace_in", "namespace_of"]

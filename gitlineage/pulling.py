@@ -17,7 +17,6 @@ from gitlineage.journal import ARCHIVE, check_name, is_archive
 from gitlineage.ledger import Ledger
 from gitlineage.rehome import rehome
 from gitlineage.remotes import Exchange, RefOutcome, Way, check_free, count, fetch, listed, refusal, seen, way_to
-from gitlineage.upkeep import tidy
 
 _MANY = 50
 """New refs that are put into git's packed list at once instead of a file each."""
@@ -230,7 +229,7 @@ class _Puller:
 
     def _tidy(self) -> None:
         with self._ledger.holding():
-            tidy(self._repo)
+            self._ledger.tidy()
 
     def _outcome(self, writer: str, state: str, old: str | None, new: str | None, reason: str = "") -> RefOutcome:
         return RefOutcome(writer=writer, direction="pull", state=state, reason=reason, old=old or "", new=new or "")

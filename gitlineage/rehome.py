@@ -11,6 +11,7 @@ from hashlib import sha256
 from gitlineage import codec
 from gitlineage.errors import Conflict, CorruptEvent
 from gitlineage.ledger import Ledger
+from gitlineage.namespace import namespace_of
 
 _LONGEST = 90
 """Letters of an old name that a fresh one keeps."""
@@ -95,9 +96,13 @@ def _go_by(ledger: Ledger, writer: str, fresh: str) -> None:
     """Have this clone go by the fresh name: in its configuration, in what plain git pushes, and in this process."""
     repo = ledger.repo
     if ledger.successor(writer) != fresh:
-        repo.set_config(f"lineage.{writer}.successor", fresh)
-    if (repo.config("lineage.writer") or writer) == writer:
-        repo.set_config("lineage.writer", fresh)
+        repo.set_config(ledger.namespace.successor_key(writer), fresh)
+    others = [namespace_of(name) for name in ledger.campaigns() if name != ledger.campaign]
+    for each in others:  # the name is in use twice in this campaign; what others record under it goes on
+        if ledger.namespace.is_default and repo.ref(each.ref(writer)) and repo.config(each.key("writer")) is None:
+            repo.set_config(each.key("writer"), writer)
+    if (repo.config("lineage.writer") or writer) == writer or not ledger.namespace.is_default:
+        repo.set_config(ledger.namespace.key("writer"), fresh)
     old, new = ledger.namespace.ref(writer), ledger.namespace.ref(fresh)
     for remote in repo.remotes():
         if f"{old}:{old}" in repo.config_values(f"remote.{remote}.push") and repo.ref(new) is None:

@@ -58,6 +58,8 @@ class LineageStore(Catalogues, Histories, Sharing):
 
     Args:
         root: the repository or a folder inside; a folder without git is initialised.
+        campaign: which of the repository's campaigns; by default the one in git config ``lineage.campaign``, else
+            ``default``. Each has trials, task and refs of its own (``refs/notes/lineage-<campaign>/…``).
         lower_is_better: the score's direction; recorded with the task at the first write where none is recorded.
         writer: whose ref to record in; by default the name in git config ``lineage.writer``, made at the first write.
         task: what the campaign optimises; recorded like the direction.
@@ -68,7 +70,7 @@ class LineageStore(Catalogues, Histories, Sharing):
 
     Raises:
         RepositoryError: there is no usable repository.
-        Invalid: the task differs from the one recorded in the store.
+        Invalid: the task differs from the one recorded in the store, or no campaign can have this name.
     """
 
     # -- recording -----------------------------------------------------------------------------------------

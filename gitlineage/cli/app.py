@@ -18,6 +18,7 @@ from gitlineage._version import __version__
 from gitlineage.cli import failing
 from gitlineage.cli.commands import Deferred, Group
 from gitlineage.cli.opening import Place
+from gitlineage.errors import Invalid
 
 HELP = """
 Keep the lineage of a research loop in git
@@ -44,6 +45,7 @@ COMMANDS = {
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
         "best": ("rank", "Show the best trial"),
         "leaderboard": ("rank", "List the best kept trials, best first"),
+        "campaigns": ("campaigns", "List the campaigns of this repository"),
     },
     "Walk": {
         "parents": ("walk", "List what a snapshot was derived from"),
@@ -148,6 +150,17 @@ def _check_readable(folder: str | None) -> str | None:
     return folder
 
 
+def _check_campaign(name: str | None) -> str | None:
+    if name:
+        from gitlineage.namespace import namespace_of
+
+        try:
+            namespace_of(name)
+        except Invalid as error:
+            raise typer.BadParameter(str(error)) from error
+    return name
+
+
 @app.callback()
 def program(
     ctx: typer.Context,
@@ -160,12 +173,23 @@ def program(
             help="Work in this folder, as git -C does: all other paths are relative to it.",
         ),
     ] = None,
+    campaign: Annotated[
+        str | None,
+        typer.Option(
+            "--campaign",
+            metavar="NAME",
+            envvar="GITLINEAGE_CAMPAIGN",
+            callback=_check_campaign,
+            help="Work in this campaign of the repository. [default: git config lineage.campaign, else default]",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Note where to work; without a command, print the help."""
-    ctx.obj = Place(None if folder is None else Path(folder).absolute(), os.environ)
+    ctx.obj = Place(None if folder is None else Path(folder).absolute(), os.environ, campaign or None)
     if folder is not None and os.path.isdir(folder):  # `init` makes one that is missing
         ctx.with_resource(chdir(folder))
     if ctx.invoked_subcommand is None:

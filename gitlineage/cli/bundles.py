@@ -45,7 +45,7 @@ def consolidate(
     """
     if writers and idle is not None:
         raise typer.BadParameter("it excludes naming writers", param_hint="'--idle'")
-    with opened(ctx) as store:
+    with opened(ctx, begin=True) as store:
         days = consolidation.IDLE if idle is None else idle
         done = consolidation.consolidate(store, writers or consolidation.idle(store, days))
         handed = consolidation.push(store, push) if push is not None and done.tip is not None else None
@@ -93,7 +93,7 @@ def bundle(
     """
     if sum(each is not None for each in (cohort, ancestors, since)) > 1:
         raise typer.BadParameter("choose by one of --cohort, --ancestors and --since")
-    with opened(ctx) as store:
+    with opened(ctx, begin=True) as store:
         made = bundles.bundle(store, file, cohort=cohort, ancestors=ancestors, since=since)
     if as_json:
         output.json_line(made)
@@ -115,7 +115,7 @@ def unbundle(
     """
     if find_repository(place(ctx).path) is None:
         bundles.check(file)  # a file that is refused makes no repository
-    with opened(ctx, create=True) as store:
+    with opened(ctx, create=True, begin=True) as store:
         done = bundles.unbundle(store, file)
     if as_json:
         output.json_line(done)

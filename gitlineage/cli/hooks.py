@@ -63,8 +63,10 @@ def install(
     repo = GitRepo(place(ctx).path)
     made = hooks.install(repo, names or (), chain=chain, force=force, command=hooks.own_program())
     if any(each.name in hooks.CLIENT for each in made):
-        with opened(ctx) as store:
-            store.repo.set_config("lineage.writer", store.writer)
+        with opened(ctx, begin=True) as store:
+            name = store.writer
+            if store.repo.config("lineage.writer") is None:  # the scripts look whether there is one
+                store.repo.set_config("lineage.writer", name)
     _print(made, as_json)
 
 

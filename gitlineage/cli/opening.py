@@ -13,9 +13,11 @@ import msgspec
 import typer
 
 from gitlineage.cli import output
-from gitlineage.errors import RepositoryError
+from gitlineage.errors import NotFound, RepositoryError
+from gitlineage.namespace import NOTES_FOLDER, campaigns_in
 
 if TYPE_CHECKING:
+    from gitlineage.gitrepo import GitRepo
     from gitlineage.store import LineageStore
 
 
@@ -26,10 +28,12 @@ class Place(msgspec.Struct, frozen=True):
     Args:
         folder: what ``-C`` says, if it is given.
         environment: the variables that git reads too.
+        campaign: what ``--campaign`` or its variable says, if it is given.
     """
 
     folder: Path | None
     environment: Mapping[str, str]
+    campaign: str | None = None
 
     @property
     def path(self) -> Path:
@@ -52,7 +56,9 @@ def place(ctx: typer.Context) -> Place:
 
 
 @contextmanager
-def opened(ctx: typer.Context, *, create: bool = False, at: Path | None = None) -> "Iterator[LineageStore]":
+def opened(
+    ctx: typer.Context, *, create: bool = False, at: Path | None = None, begin: bool = False
+) -> "Iterator[LineageStore]":
     """
     Open the store that a command works on.
 
@@ -60,9 +66,12 @@ def opened(ctx: typer.Context, *, create: bool = False, at: Path | None = None) 
         ctx: the command's context.
         create: whether a folder without git becomes a repository, which is said.
         at: another folder than the one that the command line names.
+        begin: whether the campaign need not be there yet: for `init`, which alone begins one, because a slip of the
+            pen should not, and for commands about the whole repository.
 
     Raises:
         RepositoryError: there is none.
+        NotFound: there is no such campaign.
     """
     # Imported here, because it takes most of the time that a start takes and ``--help`` needs none of it.
     from gitlineage.cli.watching import Terminal
@@ -81,8 +90,19 @@ def opened(ctx: typer.Context, *, create: bool = False, at: Path | None = None) 
     if (identity := where.identity()) is not None:
         own = GitRepo(path).identity() if not all(identity) else None
         settings["identity"] = (identity[0] or (own.name if own else ""), identity[1] or (own.mail if own else ""))
+    if not begin:
+        _check_begun(GitRepo(path), where.campaign)
     try:
-        with LineageStore(path, create=False, watcher=terminal, **settings) as store:
+        with LineageStore(path, campaign=where.campaign, create=False, watcher=terminal, **settings) as store:
             yield store
     finally:
         terminal.close()
+
+
+def _check_begun(repo: "GitRepo", campaign: str | None) -> None:
+    """Refuse to work in a campaign that nobody began; a repository has the default one from the start."""
+    from gitlineage.current import namespace_for
+
+    meant = namespace_for(repo, campaign)
+    if not meant.is_default and not repo.refs(meant.notes):
+        raise NotFound("campaign", meant.campaign, campaigns_in(repo.refs(NOTES_FOLDER)))

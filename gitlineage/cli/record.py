@@ -62,15 +62,17 @@ def init(
         if id_prefix:
             check_id_prefix(id_prefix)
     root, made = _repository(place(ctx).path, folder, bare)
-    with opened(ctx, at=root) as store:
+    with opened(ctx, at=root, begin=True) as store:
         if writer is not None:
-            store.repo.set_config("lineage.writer", writer)
+            store.repo.set_config(store.namespace.key("writer"), writer)
         if id_prefix is not None:
             store.repo.set_config("lineage.idPrefix", id_prefix)
         name = store.writer
         if remote is not None:
             store.attach(remote)
         _set_task(store, metric, lower_is_better, label)
+        if store.campaign not in store.campaigns():
+            store.journal.begin(name)
         where = str(store.repo.workdir or store.repo.gitdir)
         prefix = store.repo.config("lineage.idPrefix")
         if as_json:
@@ -78,6 +80,7 @@ def init(
                 {
                     "folder": where,
                     "made": made,
+                    "campaign": store.campaign,
                     "writer": name,
                     "id_prefix": prefix or None,
                     "task": store.task,
@@ -88,7 +91,16 @@ def init(
         output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(where)}")
         ids = output.clean(f"{prefix}000, {prefix}001, …") if prefix else ""
         task = output.clean(listing.direction(store.task))
-        layout.facts([("writer", name), ("new ids", ids), ("task", task), ("remote", output.clean(remote or ""))])
+        campaign = "" if store.namespace.is_default else store.campaign
+        layout.facts(
+            [
+                ("campaign", campaign),
+                ("writer", name),
+                ("new ids", ids),
+                ("task", task),
+                ("remote", output.clean(remote or "")),
+            ]
+        )
         output.say('Next: gitlineage commit -m "the baseline" --metric NUMBER')
 
 

@@ -38,7 +38,7 @@ def verify(
     Objects, refs, notes, events, clocks, trailers, signatures, the index and the derived refs; each finding is a line
     of its writer, object and what is wrong. Exit code 1 when there are any. Nothing is mended.
     """
-    with opened(ctx) as store:
+    with opened(ctx, begin=True) as store:
         findings = store.verify(everything=everything, allowed_signers=allowed_signers)
         for found in findings:
             if as_json:

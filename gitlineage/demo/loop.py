@@ -14,6 +14,7 @@ from gitlineage.demo import edits, harness
 from gitlineage.demo.trials import BEST, ROUNDS
 from gitlineage.errors import LineageError
 from gitlineage.models import Snapshot, Task
+from gitlineage.namespace import ORDINARY
 from gitlineage.store import LineageStore
 from gitlineage.trial import FailureLabel, Trial
 
@@ -39,7 +40,7 @@ class Clock:
 
 def open_store(root: str | os.PathLike[str], clock: Clock) -> LineageStore:
     """Open the demo's store in a folder, with everything fixed that would differ from run to run."""
-    return LineageStore(root, writer=WRITER, task=TASK, clock=clock, identity=IDENTITY)
+    return LineageStore(root, campaign=ORDINARY, writer=WRITER, task=TASK, clock=clock, identity=IDENTITY)
 
 
 def run_demo(
