@@ -16,7 +16,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from gitlineage import codec, derived, index
+from gitlineage import codec, derived, index, locks
 from gitlineage.errors import InThePast, Invalid, RepositoryError, StorageError
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
@@ -122,6 +122,7 @@ class Current:
         self._folder = self.namespace.folder(self.repo.commondir)
         self._lock = WriterLock(_lock_of(self.repo, self.namespace))
         self._landing: Landing | None = None
+        locks.sweep(str(self.repo.commondir))
         self._use(self._open_index())
 
     def close(self) -> None:
@@ -321,6 +322,8 @@ class Current:
         self.check_present()
         if self._landing is not None:
             raise RepositoryError("a batch is open; end it first")
+        for told in locks.old_locks(str(self.repo.commondir)):
+            self.watcher.note(told)
         self._rebuild(None)
         return self._views.total()
 

@@ -32,8 +32,6 @@ def update(repo: GitRepo, namespace: Namespace, views: Views, exp_ids: Iterable[
 
 def rebuild(repo: GitRepo, namespace: Namespace, views: Views) -> None:
     """Make every derived ref what it should be, and delete those that should not be there."""
-    for prefix in (namespace.local, namespace.notes):
-        repo.break_old_locks(prefix)
     wanted, there = expected(namespace, views), present(repo, namespace)
     with suppress(LineageError):
         repo.drop_refs([name for name in there if name not in wanted])

@@ -19,7 +19,8 @@ LineageError
 ├── CohortMismatch               a member whose parents are not its cohort's base
 ├── RepositoryError              the repository cannot be used as asked
 │   ├── UnsupportedRepository    e.g. an object format that libgit2 cannot read
-│   └── StorageError             the disk: full, read-only, permission
+│   ├── StorageError             the disk: full, read-only, permission
+│   └── Locked                   another program holds a lock for longer than this one waits
 ├── HookTaken                    a user's own git hook is where ours would go
 ├── InThePast                    something to be recorded in a store that shows a past moment
 ├── BisectFailed                 a search for the first bad snapshot found none
@@ -239,6 +240,23 @@ class StorageError(RepositoryError):
     """The disk refused: full, read-only, or no permission."""
 
 
+class Locked(RepositoryError):
+    """
+    Another program holds a lock for longer than this one waits; nothing was recorded.
+
+    Args:
+        path: the lock file.
+        holder: which process holds it, in words; empty where that is not known.
+        seconds: how long it was waited for.
+    """
+
+    def __init__(self, path: str, holder: str, seconds: float) -> None:
+        self.path = path
+        self.holder = holder
+        self.seconds = seconds
+        super().__init__(f"{path} stayed locked for {seconds:g} seconds; nothing was recorded; {remedy(path, holder)}")
+
+
 class HookTaken(LineageError):
     """
     A git hook that is not ours.
@@ -386,3 +404,10 @@ def _verb(command: Sequence[str]) -> str:
 
 def _names(names: Sequence[str]) -> str:
     return ", ".join(names) if names else "no parents"
+
+
+def remedy(path: str, holder: str) -> str:
+    """Return what to do about one of git's lock files, given who holds it, in words, where that is known."""
+    if holder:
+        return f"{holder} holds it: end that process, or where it is gone already, remove the file"
+    return f"if no git is at work here, a killed one left it: rm {path}"

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import pygit2
 
+from gitlineage import locks
 from gitlineage.errors import Ambiguous, RepositoryError
 from gitlineage.foreign import reading, writing
 from gitlineage.gitformats import (
@@ -32,10 +33,11 @@ from gitlineage.gitformats import (
     parse_commit,
     parse_tree,
 )
+from gitlineage.modes import Modes
 from gitlineage.packer import Packer
 from gitlineage.packs import Stored, merge, release_abandoned
 from gitlineage.readahead import read_ahead
-from gitlineage.refs import LOCK_PATIENCE, Refs, mtime
+from gitlineage.refs import Refs, mtime
 
 _KINDS = {
     "commit": pygit2.enums.ObjectType.COMMIT,
@@ -91,6 +93,7 @@ class GitRepo(Refs):
         self._odb = self._repo.odb
         self._settings = self._repo.config
         self._pack: Packer | None = None
+        self.modes = Modes(self.config("core.sharedRepository"))
         self.unconfirmed = ""
         self.landings = 0
         self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
@@ -450,7 +453,7 @@ def find_repository(path: str | os.PathLike[str]) -> str | None:
 
 def init_repository(path: str | os.PathLike[str], *, bare: bool = False) -> None:
     """Make a repository, and the folder where it is missing; an existing one is left as it is."""
-    deadline = time.monotonic() + LOCK_PATIENCE
+    deadline = time.monotonic() + locks.PATIENCE
     with writing(Path(path)):
         while True:
             try:

@@ -4,35 +4,29 @@ One repository's refs: read, moved by compare-and-swap, set, deleted; their lock
 Layer 4. What a ref says is asked of libgit2; files are locked, written and put in their place as git does it.
 """
 
-import errno
 import os
 import re
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 import pygit2
 
-from gitlineage import program
-from gitlineage.errors import Conflict, GitFailed, StorageError
+from gitlineage.errors import Conflict, StorageError
 from gitlineage.foreign import writing
-from gitlineage.gitformats import NO_OID, Identity, format_move, packed_lines, parse_packed_refs
+from gitlineage.gitformats import Identity, format_move, packed_lines, parse_packed_refs
+from gitlineage.locks import Locks
+from gitlineage.modes import Modes
 from gitlineage.packs import sync
 from gitlineage.settings import Settings
 
-T = TypeVar("T")
 _TRIES = 10
-"""Times that a folder is made which another program removes because it is empty."""
+"""Times that a new packed list is made because git has written another one meanwhile."""
 
-_LOCK_AGE = 60.0
-"""Seconds after which a lock file that others may hold for long counts as left behind."""
-
-LOCK_PATIENCE = 2.0
-"""Seconds after which a ref's lock file counts as left behind; git holds one for milliseconds."""
+_LOGGED = ("refs/heads/", "refs/remotes/", "refs/notes/")
+"""The refs that git keeps reflogs of without being told to keep all."""
 
 
 class Refs(Settings, ABC):
@@ -40,6 +34,7 @@ class Refs(Settings, ABC):
 
     gitdir: Path
     unconfirmed: str
+    modes: Modes
     _packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]]
 
     @abstractmethod
@@ -95,56 +90,93 @@ class Refs(Settings, ABC):
         durable: bool = False,
     ) -> bool:
         """
-        Move a ref by compare-and-swap; ``old`` is ``None`` for one that must not exist yet.
-
-        The file is locked, written and put in its place as git does it. libgit2's transaction does the same in twice
-        the time, which is a tenth of what recording one trial costs.
-
-        Args:
-            name: the ref.
-            new: where to.
-            old: where it must stand.
-            message: for the reflog.
-            signature: who moves it and when, for the reflog; by default as git's configuration and the clock say.
-            durable: have the disk confirm the objects, then the ref, before this returns.
+        Move a ref by compare-and-swap; ``old`` is ``None`` for one that must not exist yet; see `move_refs`.
 
         Returns:
             Whether it was moved; not when it no longer is where the caller saw it.
         """
-        self._flush(durable)
-        with writing(self.commondir), self._locked(name, new) as put:
-            if self.ref(name) != old:
+        return self.move_refs({name: (old, new)}, message, signature=signature, durable=durable)
+
+    def move_refs(
+        self,
+        moves: Mapping[str, tuple[str | None, str | None]],
+        message: str,
+        *,
+        signature: tuple[Identity, datetime] | None = None,
+        durable: bool = False,
+        follow: Mapping[str, str | None] | None = None,
+    ) -> bool:
+        """
+        Make, move and delete several refs by compare-and-swap, all or none; those that stay come before any is deleted.
+
+        All of them are locked before one is looked at. The first one that moves is the point of no return.
+
+        Args:
+            moves: by name, where each must stand and where it goes; ``None`` for nowhere.
+            message: for the reflog.
+            signature: who moves them and when, for the reflog; by default as git's configuration and the clock say.
+            durable: have the disk confirm the objects, then the refs, before this returns.
+            follow: further refs that go along, wherever they stand.
+
+        Returns:
+            Whether it was done; not when one is elsewhere.
+
+        Raises:
+            Locked: another program holds one of them.
+        """
+        self._flush(durable or None in (new for _, new in moves.values()))
+        goals = {name: new for name, (_, new) in moves.items()} | dict(follow or {})
+        with self._locked(goals) as locks:
+            if any(self.ref(name) != old for name, (old, _) in moves.items()):
                 return False
             who, moment = signature or (self.identity(), datetime.now().astimezone())
-            self._log_move(name, format_move(old, new, message, who, moment))
-            put()
+            for name, new in goals.items():
+                if new is not None:
+                    self._log_move(name, format_move(self._old(moves, name), new, message, who, moment))
+            self._carry(locks, goals)
         if durable:
-            self._confirm(name)
+            for name in goals:
+                self._confirm(name)
         return True
 
+    def _old(self, moves: Mapping[str, tuple[str | None, str | None]], name: str) -> str | None:
+        return moves[name][0] if name in moves else self.ref(name)
+
     @contextmanager
-    def _locked(self, name: str, new: str) -> Iterator[Callable[[], None]]:
-        """Hold a ref's lock file, which says where it is to go; what is yielded puts that in the ref's place."""
-        path = f"{self.commondir}/{name}"
-        lock = f"{path}.lock"
-        line = f"{new}\n".encode()
-        is_held = True
+    def _locked(self, goals: Mapping[str, str | None]) -> Iterator[Locks]:
+        """Hold the lock files of refs, which say where these are to go."""
+        for name in goals:
+            if not pygit2.reference_is_valid_name(name):
+                raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
+        with writing(self.commondir), Locks(str(self.commondir), self.modes) as locks:
+            marks = {new: locks.mark(f"{new}\n".encode() if new else b"") for new in dict.fromkeys(goals.values())}
+            for name in sorted(goals):  # whoever needs several takes them in this order, so that no two wait in a ring
+                locks.take(name, marks[goals[name]])
+            yield locks
 
-        def put() -> None:
-            nonlocal is_held
-            is_held = False  # once it is renamed, a file of that name is another program's
+    def _carry(self, locks: Locks, goals: Mapping[str, str | None]) -> None:
+        """Put refs that are locked where they are to go, and delete those that go nowhere."""
+        stay = [name for name, new in goals.items() if new is not None]
+        for at, name in enumerate(stay):
             try:
-                os.rename(lock, path)
-            except OSError:
-                is_held = True
-                raise
+                locks.put(name)
+            except OSError as error:
+                if not at:
+                    raise
+                self.unconfirmed = f"{name}: {error.strerror}"
+        if gone := [name for name, new in goals.items() if new is None]:
+            self._delete(gone)
 
-        self._patiently(name, lambda: _make_lock(lock, line))
-        try:
-            yield put
-        finally:
-            if is_held:
-                os.unlink(lock)
+    def _delete(self, names: Sequence[str]) -> None:
+        """Delete refs that are locked, from git's packed list first, so that no older value comes up."""
+        packed = {name.encode() for name in names}
+        if any(name in self._packed_refs(name.rpartition("/")[0] + "/") for name in names):
+            self._rewrite_packed(lambda old: {name: line for name, line in old.items() if name not in packed})
+        for name in names:
+            for path in (f"{self.commondir}/{name}", f"{self.commondir}/logs/{name}"):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    os.unlink(path)
+        self._reopen()
 
     def _log_move(self, name: str, line: bytes) -> None:
         """Add a line to a ref's reflog, where git would keep one."""
@@ -152,53 +184,22 @@ class Refs(Settings, ABC):
         try:
             file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         except FileNotFoundError:
-            if not self._wants_reflogs():
+            if not self._wants_reflog(name):
                 return
-            os.makedirs(os.path.dirname(log), exist_ok=True)
+            self.modes.make_folders(os.path.dirname(log))
             file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self.modes.share(log)
         try:
             os.write(file, line)
         finally:
             os.close(file)
 
-    def _wants_reflogs(self) -> bool:
-        """Whether git would begin a reflog for a ref of notes: always, never, or where there is a working tree."""
+    def _wants_reflog(self, name: str) -> bool:
+        """Whether git would begin a ref's reflog: always, never, or for some kinds where there is a working tree."""
         key = "core.logAllRefUpdates"
-        return (self.config(key) or "").lower() == "always" or self.flag(key, default=not self._repo.is_bare)
-
-    def move_refs(self, moves: Mapping[str, tuple[str | None, str | None]], message: str) -> bool:
-        """
-        Make, move and delete several refs, all or none; those that stay are in place before any is deleted.
-
-        Args:
-            moves: by name, where each must stand and where it goes; ``None`` for nowhere.
-            message: for the reflog.
-
-        Returns:
-            Whether it was done; not when one is elsewhere or another program holds it.
-
-        Raises:
-            GitFailed: git could not do it for another reason.
-        """
-        self._flush(durable=True)
-        lines = []
-        for name, (old, new) in moves.items():
-            if new is None:
-                lines.append(f"delete {name} {old}\n")
-            else:
-                lines.append(f"update {name} {new} {old or NO_OID}\n")
-        who = self.identity()
-        variables = {"GIT_COMMITTER_NAME": who.name, "GIT_COMMITTER_EMAIL": who.mail}
-        words = ["--git-dir", str(self.gitdir), "update-ref", "-m", message, "--stdin"]
-        try:
-            program.run(words, variables=variables, data="".join(lines).encode())
-        except GitFailed as error:
-            if "cannot lock ref" in error.message or "Unable to create" in error.message:
-                return False
-            raise
-        finally:
-            self._reopen()
-        return True
+        if (self.config(key) or "").lower() == "always":
+            return True
+        return name.startswith(_LOGGED) and self.flag(key, default=not self._repo.is_bare)
 
     def _confirm(self, name: str) -> None:
         """Have the disk confirm a ref that has moved; what fails here is told, for nothing can undo the move."""
@@ -214,13 +215,15 @@ class Refs(Settings, ABC):
             self.unconfirmed = f"{name}: {error.strerror}"
 
     def set_ref(self, name: str, oid: str | None) -> None:
-        """Point a ref that only this clone uses at a commit, or delete it."""
-        with writing(self.commondir):
-            if oid is not None:
-                with self._locked(name, oid) as put:
-                    put()
-            elif self.ref(name) is not None:
-                self._patiently(name, lambda: self._delete(name))
+        """
+        Point a ref that only this clone uses at a commit, or delete it.
+
+        Raises:
+            Locked: another program holds it.
+        """
+        if oid is not None or self.ref(name) is not None:
+            with self._locked({name: oid}) as locks:
+                self._carry(locks, {name: oid})
 
     def add_refs(self, refs: Mapping[str, str], *, replace: bool = True) -> None:
         """
@@ -251,106 +254,31 @@ class Refs(Settings, ABC):
                 self.set_ref(name, None)
 
     def _rewrite_packed(self, change: Callable[[dict[bytes, bytes]], Mapping[bytes, bytes]]) -> None:
-        """Put another packed list of refs in the place of the one there is, under git's own lock."""
-        path = self.commondir / "packed-refs"
-        lock = path.with_name("packed-refs.lock")
+        """
+        Put another packed list of refs in the place of the one there is, under git's own lock.
+
+        The new list is written before it is locked and stands in the lock file itself, so that the lock is held for a
+        look at the old list and one step, and hardly ever outlives a killed process.
+        """
+        path = f"{self.commondir}/packed-refs"
         with writing(self.commondir):
-            handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    lines = change(parse_packed_refs(path.read_bytes() if path.exists() else b""))
-                    file.write(b"# pack-refs with: peeled fully-peeled sorted \n")
-                    file.writelines(lines[name] for name in sorted(lines))
-                lock.replace(path)
-            except BaseException:
-                lock.unlink(missing_ok=True)
-                raise
+            for _ in range(_TRIES):
+                before = _stamp(path)
+                with suppress(FileNotFoundError), Locks(str(self.commondir), self.modes) as locks:
+                    lines = change(parse_packed_refs(Path(path).read_bytes() if before else b""))
+                    head = b"# pack-refs with: peeled fully-peeled sorted \n"
+                    mark = locks.mark(b"".join([head, *(lines[name] for name in sorted(lines))]), durable=True)
+                    if before:
+                        os.chmod(mark, os.stat(path).st_mode & 0o777)
+                    locks.take("packed-refs", mark)
+                    if _stamp(path) == before:
+                        locks.put("packed-refs")
+                        return
+        raise Conflict("packed-refs")
 
     def has_loose_ref(self, name: str) -> bool:
         """Whether a ref has a file of its own, which hides the packed list's entry."""
         return (self.commondir / name).exists()
-
-    def _delete(self, name: str) -> None:
-        """Delete a ref; libgit2 may say that it did while the packed list is locked."""
-        if self.ref(name) is not None:
-            if self._is_packing_refs():
-                raise StorageError(f"git is packing refs; {name} stays for now")
-            self._repo.references.delete(name)
-            self._reopen()
-            if self.ref(name) is not None:
-                raise OSError(f"failed to lock the packed refs to delete {name}")
-
-    def _patiently(self, name: str, action: Callable[[], T]) -> T:
-        """Do something that locks a ref; a lock file that stays as it is was left by a killed process and goes."""
-        if not pygit2.reference_is_valid_name(name):
-            raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
-        deadline = time.monotonic() + LOCK_PATIENCE
-        seen: int | None = None
-        while True:
-            try:
-                return action()
-            except (OSError, pygit2.GitError) as error:
-                if "lock" not in str(error) or getattr(error, "errno", None) not in (None, errno.EEXIST):
-                    raise
-                self._reopen()
-                path = self.commondir / f"{name}.lock"
-                seen = seen or mtime(path)
-            if time.monotonic() > deadline:
-                if (now := mtime(path)) is None or now != seen:
-                    raise Conflict(name)
-                path.unlink(missing_ok=True)
-                deadline += LOCK_PATIENCE
-            time.sleep(0.005)
-
-    def _is_packing_refs(self) -> bool:
-        """Whether git rewrites its list of packed refs, which may take it long; a lock of a minute's age is broken."""
-        path = self.commondir / "packed-refs.lock"
-        return mtime(path) is not None and not _unlink_old(path)
-
-    def break_old_locks(self, prefix: str) -> None:
-        """Remove the lock files of a minute's age below a prefix of refs, which killed processes left behind."""
-        for folder, _, files in os.walk(self.commondir / prefix):  # git may remove empty folders meanwhile
-            for name in files:
-                if name.endswith(".lock"):
-                    _unlink_old(Path(folder, name))
-
-    def break_still_locks(self, prefix: str) -> bool:
-        """
-        Remove the lock files below a prefix of refs that stay as they are for longer than git holds one.
-
-        Returns:
-            Whether one was removed.
-        """
-        before = self._locks(prefix)
-        time.sleep(LOCK_PATIENCE if before else 0)
-        after = self._locks(prefix)
-        still = [path for path, seen in before.items() if after.get(path) == seen]
-        for path in still:
-            path.unlink(missing_ok=True)
-        return bool(still)
-
-    def _locks(self, prefix: str) -> dict[Path, int | None]:
-        found = (Path(folder, name) for folder, _, files in os.walk(self.commondir / prefix) for name in files)
-        return {path: mtime(path) for path in found if path.suffix == ".lock"}
-
-
-def _make_lock(path: str, line: bytes) -> None:
-    """Make the lock file of a ref, and the folders that it is in; git may remove empty ones meanwhile."""
-    for _ in range(_TRIES):
-        try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            break
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-    else:
-        raise OSError(f"cannot make {path}: its folder keeps going away")
-    try:
-        with open(file, "wb", buffering=0) as out:
-            if out.write(line) != len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except BaseException:
-        os.unlink(path)
-        raise
 
 
 def _loose_refs(root: str, prefix: str) -> Iterator[str]:
@@ -365,17 +293,6 @@ def _loose_refs(root: str, prefix: str) -> Iterator[str]:
             yield from _loose_refs(root, f"{prefix}{entry.name}/")
         elif not entry.name.endswith(".lock"):
             yield prefix + entry.name
-
-
-def _unlink_old(path: Path) -> bool:
-    """Remove a lock file that nobody can be holding any more, and return whether it was one."""
-    try:
-        old = time.time() - path.stat().st_mtime > _LOCK_AGE
-        if old:
-            path.unlink(missing_ok=True)
-    except OSError:
-        return False
-    return old
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

@@ -6,6 +6,7 @@ Layer 19. Nothing is pulled, pushed or decided here. What was fetched is beside 
 """
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gitlineage import codec, transport
+from gitlineage import codec, locks, transport
 from gitlineage.errors import CorruptEvent, RemoteError, RepositoryError
 from gitlineage.ledger import Ledger
 from gitlineage.transport import Transport
@@ -127,7 +128,7 @@ def seen(ledger: Ledger, way: Way) -> dict[str, str]:
 
 
 def fetch(ledger: Ledger, way: Way, refspecs: Sequence[str], *, prune: bool = False, dry_run: bool = False) -> None:
-    """Fetch; another fetch at the same moment, or a lock file that a killed one left behind, is waited for."""
+    """Fetch; another fetch at the same moment, is waited for, a killed gitlineage's lock file removed."""
     for tries in range(_TRIES, 0, -1):
         try:
             way.transport.fetch(refspecs, prune=prune, dry_run=dry_run)
@@ -135,7 +136,8 @@ def fetch(ledger: Ledger, way: Way, refspecs: Sequence[str], *, prune: bool = Fa
         except RemoteError as error:
             if tries == 1 or not re.search(transport.LOCKED, error.message):
                 raise
-            ledger.repo.break_still_locks(way.prefix)
+            locks.sweep(str(ledger.repo.commondir))
+            time.sleep(locks.PATIENCE / _TRIES)
 
 
 # -- words and numbers ---------------------------------------------------------------------------------------------

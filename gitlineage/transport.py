@@ -47,7 +47,7 @@ _HINTS = (
     (r"shallow", "shallow"),
 )
 _ADVICE = {
-    "busy": "another git is at work in this repository, try again",
+    "busy": "another git is at work in this repository, try again; if it stays, a killed one left that file: remove it",
     "credentials": "check your access and git's credentials for it, then try again",
     "ownership": "`git config --global --add safe.directory PATH` allows it",
     "network": "check the network and the address (`git remote -v`), then try again",

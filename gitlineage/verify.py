@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from gitlineage import codec, derived, program, signing, trust
+from gitlineage import codec, derived, locks, program, signing, trust
 from gitlineage.errors import GitFailed, Invalid, LineageError
 from gitlineage.gitformats import FILE, MAX_TREE, TREE, tree_entries
 from gitlineage.gitrepo import GitRepo
@@ -98,6 +98,7 @@ class Verification:
         return list(dict.fromkeys(self._findings()))
 
     def _findings(self) -> Iterator[Finding]:
+        yield from (Finding("", "", told) for told in locks.old_locks(str(self._repo.commondir)))
         yield from self._objects()
         for writer, tip in self._tips.items():
             for part in (self._name, self._line, self._fan_out, self._events, self._alive, self._signatures):

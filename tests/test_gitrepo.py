@@ -330,23 +330,6 @@ def test_two_processes_that_race_for_one_ref_lose_nothing(repo, git, folder):
     assert int(git("rev-list", "--first-parent", "--count", REF)) == 300
 
 
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("exists", [False, True])
-def test_a_stale_lock_file_is_broken(repo, git, packed, exists):
-    """What a killed process left is removed after a while, for a new ref as for one that is there."""
-    a, b = commits(repo, 2)
-    if exists:
-        repo.set_ref(REF, a)
-    if packed:
-        git("pack-refs", "--all")
-    lock = Path(repo.commondir) / f"{REF}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    lock.write_text("")
-    assert repo.move_ref(REF, b, a if exists else None)
-    assert git("rev-parse", REF) == b
-    assert not lock.exists()
-
-
 def test_refs_below_a_prefix_loose_and_packed(repo, git):
     """Each once, the loose one counting, sorted, without lock files and neighbours."""
     a, b = commits(repo, 2)

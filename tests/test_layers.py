@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 
 # A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
 LAYERS: list[list[str]] = [
-    ["_version", "errors", "times", "deltas", "outputs", "formats.citations"],
+    ["_version", "errors", "times", "modes", "deltas", "outputs", "formats.citations"],
     [
         "trial",
         "message",
@@ -16,6 +16,7 @@ LAYERS: list[list[str]] = [
         "graph",
         "program",
         "foreign",
+        "locks",
         "packs",
         "schema",
         "similarity",
