@@ -3,8 +3,8 @@ Lock files beside git's refs: taken as git takes them, known again when their ho
 
 Layer 1. A lock file is made in one step that fails where there is one (what ``O_EXCL`` does for git), so that a move is
 safe whatever `flock` is worth. It is one more name of a file below ``.git/lineage/locks`` that is called after the
-process. That tells ours from git's own: a lock of ours whose process is gone belongs to whoever renames that file first,
-who removes it; any other one stays until its holder, or a person, removes it.
+process. That tells ours from git's own: a lock of ours whose process is gone belongs to who renames that file first,
+and goes; any other one stays until its holder, or a person, removes it.
 
 libgit2's transaction would be less code, but leaves lock files that nobody can tell from those of a living git:
 `test_a_lock_of_a_killed_writer_is_taken_over_and_gits_own_never` needs this class.
@@ -149,7 +149,7 @@ class Locks:
                     os.rename(mark.path, mine)  # one only succeeds, and holds the lock from now on
                 except FileNotFoundError:
                     return True
-                for path in (lock, mine):
+                for path in (*(each for each, there in lock_files(self._root) if there == inode), mine):
                     with suppress(FileNotFoundError):
                         os.unlink(path)
                 return True

@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 import gitlineage
-from gitlineage import LineageError, LineageStore, StorageError, Trial, packs, refs
+from gitlineage import LineageError, LineageStore, StorageError, Trial, packs
 from gitlineage.derived import cohort_ref, exp_ref
 from gitlineage.index import Index, build, delete
 from gitlineage.queries import children, leaves, parents
@@ -504,23 +504,6 @@ def test_an_object_of_a_pack_that_git_deleted_is_written_again(store, folder):
     store.commit({"f": content[0]}, trial=row("new"))
     fsck(folder)
     assert store.files("new") == {"f": content[0]}
-
-
-@pytest.mark.parametrize("lock", ["refs/lineage/best", "refs/lineage/exp/new", "refs/lineage/cohorts/c", "packed-refs"])
-def test_a_stale_lock_of_a_derived_ref_is_broken(store, folder, monkeypatch, lock):
-    """A lock file that a killed process left beside a derived ref keeps nobody from healing it."""
-    monkeypatch.setattr(refs, "LOCK_PATIENCE", 0.2)
-    store.append(row("old"))
-    git(folder, "pack-refs", "--all")
-    path = folder / ".git" / f"{lock}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    age(path)
-    store.commit({"f": b"1"}, ["old"], trial=row("new", metric=1.0), cohort="c")
-    store.record("old", Trial(exp_id="old", status="discard"), revise=True)
-    store.reindex()
-    Campaign._check_names(type("Here", (), {"root": folder})(), store)
-    git(folder, "gc", "--quiet")
 
 
 # -- a full disk -------------------------------------------------------------------------------------------

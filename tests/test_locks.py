@@ -13,10 +13,9 @@ import gitlineage
 from gitlineage import LineageStore, Trial
 from gitlineage.errors import Locked
 from gitlineage.gitrepo import GitRepo, init_repository
-from gitlineage.journal import PREFIX
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
-REF = f"{PREFIX}alice"
+REF = "refs/notes/lineage/alice"
 
 HOLD = """
 import os, signal, sys
