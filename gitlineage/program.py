@@ -32,6 +32,9 @@ _REPOSITORY_VARIABLES = (
 )
 
 
+_WARNING = "warning: "
+"""How git begins a line that tells of something which it goes on without."""
+
 _PATIENCE = 3
 """Seconds that a process has to end after it was told to."""
 
@@ -52,6 +55,7 @@ def run(
     variables: Mapping[str, str] | None = None,
     data: bytes | None = None,
     listener: Callable[[str], None] | None = None,
+    warned: Callable[[str], object] | None = None,
 ) -> bytes:
     """
     Run git and return what it printed.
@@ -62,6 +66,7 @@ def run(
         variables: environment variables to set; the caller's own repository variables never reach it.
         data: its standard input; none by default.
         listener: hears what it says on standard error while it says it, piece by piece.
+        warned: hears what it warned about, line by line, where it ended well.
 
     Raises:
         GitFailed: it ended with an error, or is not installed.
@@ -80,6 +85,10 @@ def run(
         raise GitFailed(words, 127, "the git program is not installed or the folder is gone") from error
     if status:
         raise GitFailed(words, status, said, output)
+    if warned is not None:
+        for line in said.splitlines():
+            if line.startswith(_WARNING):
+                warned(line.removeprefix(_WARNING))
     return output
 
 

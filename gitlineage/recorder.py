@@ -355,7 +355,7 @@ def folder_tree(repo: GitRepo, trial: Trial, root: Path | None) -> str | None:
         except (OSError, ValueError):
             continue
         if found:
-            return Content(repo).from_folder(folder)
+            return Content(repo).from_folder(folder).tree
     return None
 
 

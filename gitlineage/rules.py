@@ -102,9 +102,9 @@ class Rules:
         if content is None:
             if self._repo.workdir is None:
                 raise Invalid("a bare repository has no working tree: say which content to record")
-            return self._content.from_folder(self._repo.workdir, near)
+            return self._content.from_folder(self._repo.workdir, near, everything=False).tree
         if isinstance(content, Path):
-            return self._content.from_folder(content, near)
+            return self._content.from_folder(content, near, everything=False).tree
         try:
             rev: str = resolve(self._views, content)
         except NotFound:
@@ -113,7 +113,7 @@ class Rules:
         if tree is not None:
             return tree
         if Path(content).is_dir():
-            return self._content.from_folder(Path(content), near)
+            return self._content.from_folder(Path(content), near, everything=False).tree
         raise InvalidContent(content, "is neither a folder nor a commit, tree or id of this store")
 
     def _roles(self, parents: Sequence[str], roles: Mapping[str, str]) -> dict[str, str]:

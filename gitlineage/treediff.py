@@ -84,4 +84,4 @@ def diff_folders(old: Path, new: Path, *, stat: bool = False) -> bytes:
         init_repository(scratch, bare=True)
         repo = GitRepo(scratch)
         content = Content(repo)
-        return diff_trees(repo, content.from_folder(old), content.from_folder(new), stat=stat)
+        return diff_trees(repo, content.from_folder(old).tree, content.from_folder(new).tree, stat=stat)

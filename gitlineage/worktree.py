@@ -1,21 +1,21 @@
 """
 Content on its way into a tree: a folder as ``git add -A`` sees it, a mapping, a revision; and out of it again.
 
-Layer 6. A folder goes through a temporary index, so that ignore rules, executable bits, symlinks and filters are git's
-own; the user's index, HEAD and files are never touched.
+Layer 6. What of a folder is content is decided in `folders`; the user's index, HEAD and files are never touched.
 """
 
-import os
 import re
-import shutil
-import stat
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
+
 from gitlineage import program
-from gitlineage.errors import GitFailed, Invalid, InvalidContent, RepositoryError, StorageError
+from gitlineage.droppings import INCLUDE
+from gitlineage.errors import GitFailed, Invalid, InvalidContent, StorageError
+from gitlineage.folders import Place, Taken, Taker
 from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, format_tree, parse_tree
 from gitlineage.gitrepo import GitRepo
 from gitlineage.packs import LooseObjects, object_id
@@ -24,8 +24,10 @@ DEFAULT_LIMIT = 50 * 1024 * 1024
 """The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
 
 _GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
+_PLAIN = re.compile(r"[\w-][\w/-]*(\.[\w-]+)?", re.ASCII)
+"""Paths that are fine at a glance: no part of them but the last has a dot, and that one has it within."""
+
 _IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
-_UNBORN = re.compile(r"'(.+?)/?' does not have a commit checked out")
 _SIZE = re.compile(r"(\d+)([kmg]?)", re.IGNORECASE)
 
 
@@ -36,10 +38,12 @@ class Content:
     Args:
         repo: the repository.
         limit: the largest file that is taken, in bytes; from git's configuration by default.
+        tell: hears, line by line, what of a folder is not in its tree.
     """
 
-    def __init__(self, repo: GitRepo, limit: int | None = None) -> None:
+    def __init__(self, repo: GitRepo, limit: int | None = None, tell: Callable[[str], None] | None = None) -> None:
         self._repo = repo
+        self._tell = tell or (lambda line: None)
         self._limit = limit
 
     @property
@@ -106,9 +110,9 @@ class Content:
             self._check_tree(tree)
         return tree
 
-    def from_folder(self, folder: Path, near: Sequence[str] = ()) -> str:
+    def from_folder(self, folder: Path, near: Sequence[str] = (), *, everything: bool = True) -> Taken:
         """
-        Write a folder as ``git add -A`` would see it and return its tree.
+        Write a folder as ``git add -A`` with a fresh index would see it; what is not in the tree is told.
 
         Inside the working tree all its ignore rules and attributes hold; elsewhere those inside the folder and the
         user's own.
@@ -116,60 +120,48 @@ class Content:
         Args:
             folder: where the files are.
             near: as for `from_mapping`.
+            everything: whether untracked files are taken that are plainly no recipe.
 
         Raises:
-            InvalidContent: no such folder; a file over the limit.
+            InvalidContent: no such folder; a file over the limit; a repository without a commit in it.
             StorageError: git could not write it.
         """
         if not folder.is_dir():
             raise InvalidContent(str(folder), "is not a folder")
         folder = folder.resolve()
-        root = self._repo.workdir.resolve() if self._repo.workdir else None
+        repo = self._repo
+        root = repo.workdir.resolve() if repo.workdir else None
         inside = root is not None and folder.is_relative_to(root) and not self._is_ignored(root, folder)
         top = root if root is not None and inside else folder
-        below = folder.relative_to(top).as_posix()
+        place = Place(
+            top=top,
+            below=folder.relative_to(top).as_posix(),
+            gitdir=repo.gitdir,
+            commondir=repo.commondir,
+            tracked=inside,
+        )
+        include = None if everything else repo.configs(INCLUDE)
+        keeps_modes = repo.flag("core.fileMode", default=True) and repo.flag("core.symlinks", default=True)
         with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
-            index = Path(scratch, "index")
-            if inside:
-                _copy_index(self._repo.gitdir / "index", index)
-            objects = Path(scratch, "objects")
-            objects.mkdir()
-            variables = {
-                "GIT_DIR": str(self._repo.gitdir),
-                "GIT_WORK_TREE": str(top),
-                "GIT_INDEX_FILE": str(index),
-                "GIT_OBJECT_DIRECTORY": str(objects),
-                "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._repo.commondir / "objects"),
-            }
-            git = _Git(top, variables)
-            self._refuse_large(git, top, below)
+            taker = Taker(place, Path(scratch), include=include, keeps_modes=keeps_modes)
             try:
-                git("add", "--all", "--", below)
-                if below != ".":
-                    _drop_conflicts(git)
-                tree = self._written(git, below)
+                taken = taker(self._refuse_large)
             except GitFailed as error:
-                if found := _UNBORN.search(error.message):
-                    raise InvalidContent(
-                        found[1], "is a git repository without a commit; commit there, or ignore it"
-                    ) from error
                 if "unable to write" in error.message or "No space" in error.message or "denied" in error.message:
                     raise StorageError(f"{error}; nothing was recorded") from error
                 raise
-            self._take(tree, near, LooseObjects(objects))
-        self._check_tree(tree)
-        return tree
-
-    def _written(self, git: "_Git", below: str) -> str:
-        """Write git's index, or what it has below a folder, and return the tree."""
-        if below == ".":
-            return git("write-tree").decode().strip()
-        try:
-            return git("write-tree", f"--prefix={below}/").decode().strip()
-        except GitFailed as error:
-            if not error.message.rstrip().endswith(f"prefix {below}/ not found"):
-                raise
-            return self._repo.empty_tree()
+            if not taken.tree:
+                taken = msgspec.structs.replace(taken, tree=repo.empty_tree())
+            self._take(taken.tree, near, LooseObjects(taker.objects))
+        limit = self.limit
+        for path, size in taken.sizes.items():
+            if not _PLAIN.fullmatch(path):
+                check_path(path)
+            if size > limit:
+                self._check_size(path, size)
+        for line in taken.lines():
+            self._tell(line)
+        return taken
 
     def _take(self, tree: str, near: Sequence[str], loose: LooseObjects) -> None:
         """Write what a tree has and no near one has at the same path, from git's scratch objects or from our own."""
@@ -193,30 +185,18 @@ class Content:
         """Whether the rules above a folder ignore it; asked for by name, it is taken all the same."""
         if folder == root:
             return False
-        git = _Git(root, {"GIT_DIR": str(self._repo.gitdir), "GIT_WORK_TREE": str(root)})
+        variables = {"GIT_DIR": str(self._repo.gitdir), "GIT_WORK_TREE": str(root)}
         try:
-            return bool(git("check-ignore", "--", str(folder)))
+            return bool(program.run(["check-ignore", "--", str(folder)], cwd=root, variables=variables))
         except GitFailed:
             return False
 
-    def _refuse_large(self, git: "_Git", top: Path, below: str) -> None:
+    def _refuse_large(self, taker: Taker, sizes: Iterable[tuple[str, int]]) -> None:
         """Refuse an oversized file before git copies it, unless a filter such as LFS will shrink it."""
-        listed = git("ls-files", "-z", "--others", "--modified", "--exclude-standard", "--", below)
-        large = {}
-        for name in filter(None, listed.split(b"\0")):
-            path = os.fsdecode(name)
-            try:
-                status = os.lstat(top / path)
-            except OSError:
-                continue
-            if stat.S_ISREG(status.st_mode) and status.st_size > self.limit:
-                large[path] = status.st_size
+        limit = self.limit
+        large = {path: size for path, size in sizes if size > limit}
         if large:
-            asked = "\0".join(large) + "\0"
-            answer = git("check-attr", "-z", "--stdin", "filter", data=os.fsencode(asked)).split(b"\0")
-            filtered = {
-                os.fsdecode(answer[at]) for at in range(0, len(answer) - 2, 3) if answer[at + 2] != b"unspecified"
-            }
+            filtered = taker.filtered(large)
             for path, size in large.items():
                 if path not in filtered:
                     self._check_size(path, size)
@@ -265,39 +245,8 @@ def check_path(path: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-class _Git:
-    """The git program on one temporary index."""
-
-    def __init__(self, top: Path, variables: Mapping[str, str]) -> None:
-        self._top = top
-        self._variables = variables
-
-    def __call__(self, *words: str, data: bytes | None = None) -> bytes:
-        settings = ["-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false", "-c", "core.fsmonitor=false"]
-        settings += ["-c", f"core.hooksPath={os.devnull}"]
-        return program.run([*settings, *words], cwd=self._top, variables=self._variables, data=data)
-
-
 def _folders(entries: Iterable[Entry]) -> list[str]:
     return [entry.oid for entry in entries if entry.mode == TREE]
-
-
-def _drop_conflicts(git: _Git) -> None:
-    """Forget the conflicts of a merge elsewhere in the working tree, which keep git from writing any tree."""
-    listed = git("ls-files", "--unmerged", "-z").split(b"\0")
-    paths = {line.split(b"\t", 1)[1] for line in listed if b"\t" in line}
-    if paths:
-        git("update-index", "--force-remove", "-z", "--stdin", data=b"\0".join(paths) + b"\0")
-
-
-def _copy_index(source: Path, target: Path) -> None:
-    """Start from the user's index, so that git need not read again what it has seen already."""
-    try:
-        shutil.copyfile(source, target)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise RepositoryError(f"cannot read {source}: {error}") from error
 
 
 def size_setting(repo: GitRepo, key: str, default: int) -> int:

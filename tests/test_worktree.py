@@ -79,7 +79,7 @@ def test_the_working_tree_is_what_git_add_would_make_of_it(content, git, folder)
     (folder / "link").symlink_to("deep/er/file")
     (folder / "dangling").symlink_to("/nowhere/at all")
     (folder / "hollow").mkdir()
-    tree = content.from_folder(folder)
+    tree = content.from_folder(folder).tree
     assert tree == reference(git, folder)
     modes = listing(git, tree)
     assert modes["run.sh"] == "100755"
@@ -101,7 +101,7 @@ def test_names_that_are_not_utf8_go_in_and_come_out(content, folder, git):
     """A file name is bytes to git, and stays so."""
     with open(os.fsencode(folder) + b"/caf\xe9", "wb") as file:
         file.write(b"x")
-    tree = content.from_folder(folder)
+    tree = content.from_folder(folder).tree
     assert tree == reference(git, folder)
     assert read_files(GitRepo(folder), tree) == {"caf\udce9": b"x"}
 
@@ -111,7 +111,7 @@ def test_tracked_files_stay_in_although_a_rule_ignores_them(content, git, folder
     fill(folder, {"model.bin": "1", ".gitignore": "*.bin\n", "other.bin": "1"})
     git("add", "-f", "model.bin")
     fill(folder, {"model.bin": "2"})
-    tree = content.from_folder(folder)
+    tree = content.from_folder(folder).tree
     assert set(listing(git, tree)) == {"model.bin", ".gitignore"}
     assert git("cat-file", "-p", f"{tree}:model.bin") == "2"
 
@@ -123,7 +123,7 @@ def test_deleted_and_renamed_files_are_gone(content, git, folder):
     git("commit", "-q", "-m", "x")
     (folder / "a").rename(folder / "c")
     (folder / "b").unlink()
-    assert set(listing(git, content.from_folder(folder))) == {"c"}
+    assert set(listing(git, content.from_folder(folder).tree)) == {"c"}
 
 
 def test_a_clean_filter_runs_and_line_ends_are_normalised(content, git, folder):
@@ -134,7 +134,7 @@ def test_a_clean_filter_runs_and_line_ends_are_normalised(content, git, folder):
     fill(
         folder, {".gitattributes": "*.bin filter=fake\n*.txt text\n", "m.bin": "real weights\n", "t.txt": "a\r\nb\r\n"}
     )
-    tree = content.from_folder(folder)
+    tree = content.from_folder(folder).tree
     files = read_files(GitRepo(folder), tree)
     assert files["m.bin"] == b"pointer weights\n"
     assert files["t.txt"] == b"a\nb\n"
@@ -226,13 +226,13 @@ def test_a_subfolder_is_a_tree_of_its_own_under_the_outer_rules(content, git, fo
     """Only the folder's files, paths relative to it, the ignore rules of the top in force; names are no patterns."""
     fill(folder, {".gitignore": "*.log\n", "top": "1", f"{name}/f": "1", f"{name}/x.log": "1", f"{name}/deep/g": "2"})
     fill(folder, {"abc/other": "1"})
-    assert set(listing(git, content.from_folder(folder / name))) == {"f", "deep/g"}
+    assert set(listing(git, content.from_folder(folder / name).tree)) == {"f", "deep/g"}
 
 
 def test_an_empty_subfolder_is_the_empty_tree(content, folder):
     """A folder without files is content too."""
     (folder / "hollow").mkdir()
-    assert content.from_folder(folder / "hollow") == GitRepo(folder).empty_tree()
+    assert content.from_folder(folder / "hollow").tree == GitRepo(folder).empty_tree()
 
 
 def test_a_folder_outside_has_its_own_rules_only(content, git, folder, tmp_path):
@@ -242,21 +242,21 @@ def test_a_folder_outside_has_its_own_rules_only(content, git, folder, tmp_path)
     fill(outside, {"train.py": "1", "x.log": "1", ".gitignore": "*.log\n", "sub/y": "2"})
     (outside / "train.py").chmod(0o755)
     (outside / "link").symlink_to("train.py")
-    modes = listing(git, content.from_folder(outside))
+    modes = listing(git, content.from_folder(outside).tree)
     assert modes == {".gitignore": "100644", "train.py": "100755", "sub/y": "100644", "link": "120000"}
 
 
 def test_an_ignored_folder_that_is_asked_for_is_taken(content, git, folder):
     """Run outputs are often ignored; naming the folder says that it is wanted."""
     fill(folder, {".gitignore": "/runs/\n", "runs/1/train.py": "1", "runs/1/a.log": "1"})
-    assert set(listing(git, content.from_folder(folder / "runs" / "1"))) == {"train.py", "a.log"}
+    assert set(listing(git, content.from_folder(folder / "runs" / "1").tree)) == {"train.py", "a.log"}
 
 
 def test_a_link_to_a_folder_is_followed_when_it_is_the_folder_asked_for(content, git, folder, tmp_path):
     """The argument itself may be a link; links inside stay links."""
     fill(tmp_path / "recipe", {"a": "1"})
     (folder / "link").symlink_to(tmp_path / "recipe")
-    assert set(listing(git, content.from_folder(folder / "link"))) == {"a"}
+    assert set(listing(git, content.from_folder(folder / "link").tree)) == {"a"}
 
 
 @pytest.mark.parametrize("missing", ["nowhere", "file"])
@@ -273,7 +273,7 @@ def test_a_bare_repository_takes_folders_from_anywhere(git, tmp_path):
     fill(tmp_path / "recipe", {"a": "1", "run": "x"})
     (tmp_path / "recipe" / "run").chmod(0o755)
     repo = GitRepo(tmp_path / "bare.git")
-    tree = Content(repo).from_folder(tmp_path / "recipe")
+    tree = Content(repo).from_folder(tmp_path / "recipe").tree
     assert git("ls-tree", "--name-only", tree, cwd=tmp_path / "bare.git") == "a\nrun"
 
 
