@@ -17,6 +17,7 @@ import msgspec
 from gitlineage import index
 from gitlineage.current import Current, Watcher
 from gitlineage.errors import Conflict, Invalid, RepositoryError, StorageError
+from gitlineage.folders import Taken
 from gitlineage.gitformats import Identity
 from gitlineage.index import Damaged
 from gitlineage.journal import Recorded
@@ -37,6 +38,9 @@ class Ledger(Current):
 
     _author = Identity("", "")
     _desk: Recorder | None = None
+
+    taken: Taken | None = None
+    """What the folder that was recorded last gave, and what of it is in no snapshot."""
 
     def __init__(
         self,
@@ -61,6 +65,12 @@ class Ledger(Current):
         past = super().as_of(until, told)
         past._desk = past._wanted = None
         return past
+
+    def hear(self, taken: Taken) -> None:
+        """Keep what a folder gave, and say what of it is in no snapshot."""
+        self.taken = taken
+        for line in taken.lines():
+            self.watcher.note(line)
 
     # -- the task ------------------------------------------------------------------------------------------
 
@@ -264,7 +274,7 @@ class Ledger(Current):
         if self._landing is None:
             raise RepositoryError("nothing is open to record in")
         if self._desk is None or self._desk.landing is not self._landing:
-            self._desk = Recorder(self.repo, self._views, self._landing, self._author, self._memory)
+            self._desk = Recorder(self.repo, self._views, self._landing, self._author, self._memory, self.hear)
         return self._desk
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from gitlineage import codec
 from gitlineage.errors import Ambiguous, BadRows, Duplicate, Invalid
+from gitlineage.folders import Taken
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import first_of_cycles, topological
@@ -166,7 +167,7 @@ class Recorder(Rules):
             return self._views.snapshot(known)
         self.refuse_claimed(trial.exp_id)
         named = self.parents_of(trial) if parents is None else [resolve(self._views, each) for each in parents]
-        row = Row(trial=trial, tree=folder_tree(self._repo, trial, root))
+        row = Row(trial=trial, tree=folder_tree(self._repo, trial, root, self._hear))
         self._encodable(trial)
         oid = self.write_row(row, list(dict.fromkeys(named)), self._moment(trial))
         made, is_new = self._made[oid], self._views.tree(oid) is None
@@ -342,7 +343,7 @@ class Recorder(Rules):
             self.landing.add(new, codec.RewriteEvent(old=old, how=how), said)
 
 
-def folder_tree(repo: GitRepo, trial: Trial, root: Path | None) -> str | None:
+def folder_tree(repo: GitRepo, trial: Trial, root: Path | None, hear: Callable[[Taken], None]) -> str | None:
     """Write the folder that a row's ``snapshot_path`` names below a root and return its tree, if it is there."""
     cell = trial.snapshot_path
     if not cell or root is None or "\0" in cell:
@@ -355,7 +356,7 @@ def folder_tree(repo: GitRepo, trial: Trial, root: Path | None) -> str | None:
         except (OSError, ValueError):
             continue
         if found:
-            return Content(repo).from_folder(folder).tree
+            return Content(repo, hear=hear).from_folder(folder).tree
     return None
 
 

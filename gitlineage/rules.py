@@ -5,13 +5,14 @@ Layer 15.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from gitlineage import codec
 from gitlineage.errors import CohortMismatch, Duplicate, Invalid, InvalidContent, InvalidTrial, NotFound
+from gitlineage.folders import Taken
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
 from gitlineage.landing import Landing
@@ -79,15 +80,25 @@ class Rules:
         landing: where events go.
         identity: who commits, for snapshots that do not come from a table.
         memory: what landings before have left.
+        hear: is told what a folder gave, and what of it is in no snapshot.
     """
 
-    def __init__(self, repo: GitRepo, views: Views, landing: Landing, identity: Identity, memory: Memory) -> None:
+    def __init__(
+        self,
+        repo: GitRepo,
+        views: Views,
+        landing: Landing,
+        identity: Identity,
+        memory: Memory,
+        hear: Callable[[Taken], None],
+    ) -> None:
         self._repo = repo
         self._views = views
         self.landing = landing
         self._identity = identity.clean()
         self._memory = memory
-        self._content = Content(repo)
+        self._hear = hear
+        self._content = Content(repo, hear=hear)
         self._bases: dict[str, Base] = {}
         self._trees: dict[str, str] = {}
         self._exp_ids: dict[str, str] = {}

@@ -38,12 +38,12 @@ class Content:
     Args:
         repo: the repository.
         limit: the largest file that is taken, in bytes; from git's configuration by default.
-        tell: hears, line by line, what of a folder is not in its tree.
+        hear: is told what a folder gave, and what of it is not in its tree.
     """
 
-    def __init__(self, repo: GitRepo, limit: int | None = None, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(self, repo: GitRepo, limit: int | None = None, hear: Callable[[Taken], None] | None = None) -> None:
         self._repo = repo
-        self._tell = tell or (lambda line: None)
+        self._hear = hear
         self._limit = limit
 
     @property
@@ -159,8 +159,8 @@ class Content:
                 check_path(path)
             if size > limit:
                 self._check_size(path, size)
-        for line in taken.lines():
-            self._tell(line)
+        if self._hear is not None:
+            self._hear(taken)
         return taken
 
     def _take(self, tree: str, near: Sequence[str], loose: LooseObjects) -> None:
@@ -214,6 +214,32 @@ class Content:
                 f"has {size:,} bytes, over the limit of {self.limit:,}; ignore it, keep it in LFS, or raise git config "
                 "lineage.maxFileSize",
             )
+
+
+class Weight(msgspec.Struct, frozen=True):
+    """How many files there are, and how many bytes they have."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+def weight(repo: GitRepo, new: str, old: str | None = None) -> Weight:
+    """Return what a tree has, or has more than another one; only where the two differ is looked at."""
+    files = size = 0
+    stack: list[tuple[str | None, str | None]] = [(new, old)]
+    while stack:
+        ours, theirs = stack.pop()
+        one, two = ({} if tree is None else repo.read_tree(tree) for tree in (ours, theirs))
+        folders = {name for name in {**one, **two} if one.get(name) != two.get(name)}
+        for name in folders:
+            below: list[str | None] = []
+            for sign, entry in ((1, one.get(name)), (-1, two.get(name))):
+                below.append(entry.oid if entry is not None and entry.mode == TREE else None)
+                if entry is not None and entry.mode in (FILE, PROGRAM, LINK):
+                    files, size = files + sign, size + sign * repo.size(entry.oid)
+            if any(below):
+                stack.append((below[0], below[1]))
+    return Weight(files, size)
 
 
 def read_files(repo: GitRepo, tree: str) -> dict[str, bytes]:

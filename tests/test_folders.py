@@ -1,19 +1,15 @@
-"""gitlineage.folders: whatever state the user's index is in, the tree is that of a fresh one; what is left out is told."""
+"""gitlineage.folders: whatever state the user's index is in, the tree is that of a fresh one; the rest is told."""
 
 import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import Shell
 
-from gitlineage import InvalidContent
-from gitlineage.droppings import PATTERNS
 from gitlineage.gitrepo import GitRepo
-from gitlineage.worktree import Content, read_files
+from gitlineage.worktree import Content
 
 PAST = 1_600_000_000_000_000_000
 """A time that files and indexes are given by hand (ns)."""
