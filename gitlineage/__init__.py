@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         StorageError,
         UnsupportedRepository,
     )
+    from gitlineage.folders import Taken
     from gitlineage.inferring import Inferred
     from gitlineage.models import (
         AncestryNode,
@@ -115,6 +116,7 @@ __all__ = [
     "SigningError",
     "Snapshot",
     "StorageError",
+    "Taken",
     "Task",
     "Trial",
     "TrialView",
@@ -132,6 +134,7 @@ _HOMES = {
     "checkout": ["Written"],
     "chronicle": ["AuditEntry", "LineageEvent"],
     "current": ["Watcher"],
+    "folders": ["Taken"],
     "inferring": ["Inferred"],
     "models": [
         "AncestryNode",

@@ -39,9 +39,6 @@ class Ledger(Current):
     _author = Identity("", "")
     _desk: Recorder | None = None
 
-    taken: Taken | None = None
-    """What the folder that was recorded last gave, and what of it is in no snapshot."""
-
     def __init__(
         self,
         root: str | os.PathLike[str],
@@ -58,6 +55,8 @@ class Ledger(Current):
         super().__init__(
             root, campaign=campaign, writer=writer, identity=identity, clock=clock, create=create, watcher=watcher
         )
+        self.taken: Taken | None = None
+        """What the folder that was recorded last gave, and what of it is in no snapshot."""
         self._wanted = self._wanted_task(task, lower_is_better)
 
     def as_of(self, until: Callable[[Recorded], bool], told: str) -> Self:
@@ -66,7 +65,7 @@ class Ledger(Current):
         past._desk = past._wanted = None
         return past
 
-    def hear(self, taken: Taken) -> None:
+    def _hear(self, taken: Taken) -> None:
         """Keep what a folder gave, and say what of it is in no snapshot."""
         self.taken = taken
         for line in taken.lines():
@@ -274,7 +273,7 @@ class Ledger(Current):
         if self._landing is None:
             raise RepositoryError("nothing is open to record in")
         if self._desk is None or self._desk.landing is not self._landing:
-            self._desk = Recorder(self.repo, self._views, self._landing, self._author, self._memory, self.hear)
+            self._desk = Recorder(self.repo, self._views, self._landing, self._author, self._memory, self._hear)
         return self._desk
 
 

@@ -203,7 +203,7 @@ class LineageStore(Catalogues, Histories, Sharing):
 
     def folder_tree(self, trial: Trial, root: Path | None) -> str | None:
         """Return the tree of the folder that a row's ``snapshot_path`` names below a root, where it is there."""
-        return folder_tree(self.repo, trial, root, self.hear)
+        return folder_tree(self.repo, trial, root, self._hear)
 
     def append_many(self, rows: Iterable[Trial], *, message: str | None = None) -> tuple[Snapshot, ...]:
         """
