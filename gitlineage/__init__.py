@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         UnsupportedRepository,
     )
     from gitlineage.folders import Taken
+    from gitlineage.frames import Trials
     from gitlineage.inferring import Inferred
     from gitlineage.models import (
         AncestryNode,
@@ -120,6 +121,7 @@ __all__ = [
     "Task",
     "Trial",
     "TrialView",
+    "Trials",
     "UnsupportedRepository",
     "Watcher",
     "Written",
@@ -135,6 +137,7 @@ _HOMES = {
     "chronicle": ["AuditEntry", "LineageEvent"],
     "current": ["Watcher"],
     "folders": ["Taken"],
+    "frames": ["Trials"],
     "inferring": ["Inferred"],
     "models": [
         "AncestryNode",

@@ -9,6 +9,7 @@ from typing import Any, Literal, NewType
 
 import msgspec
 
+from gitlineage import markup
 from gitlineage.trial import Trial
 
 CommitOid = NewType("CommitOid", str)
@@ -21,6 +22,9 @@ TreeOid = NewType("TreeOid", str)
 
 ROLES = ("base", "mate", "inspiration", "contrast")
 """What a parent was to its child; the trailer ``Lineage-Parent`` carries it."""
+
+_SHORT = 12
+"""Digits of an oid that records show of themselves."""
 
 _LABELS = {"val_bpb": "bpb", "core_metric": "core", "train_s": "time"}
 
@@ -107,6 +111,25 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def __hash__(self) -> int:
         return hash(self.oid)
 
+    def __repr__(self) -> str:
+        came = f" from {', '.join(oid[:_SHORT] for oid in self.parents)}" if self.parents else ""
+        return f"Snapshot({' '.join(filter(None, [self.oid[:_SHORT], self.exp_id]))}{came} {self.subject[:60]!r})"
+
+    def _repr_html_(self) -> str:
+        parents = ", ".join(" ".join(filter(None, [oid[:_SHORT], self.roles.get(oid)])) for oid in self.parents)
+        named = [
+            ("trials", ", ".join(f"{trial.exp_id} {trial.status or 'pending'}" for trial in self.trials)),
+            ("subject", self.subject),
+            ("parents", parents),
+            ("inspired by", ", ".join(oid[:_SHORT] for oid in self.inspirations)),
+            ("cohort", self.cohort or ""),
+            ("content", self.tree),
+            ("author", self.author),
+            ("time", self.time),
+            ("writer", self.writer),
+        ]
+        return markup.facts(named, f"snapshot {self.oid}")
+
     @property
     def content_id(self) -> TreeOid:
         """The tree's oid: equal for snapshots with equal content (semantics 2)."""
@@ -175,6 +198,20 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True):
 
     def __hash__(self) -> int:
         return hash(self.oid)
+
+    def __repr__(self) -> str:
+        came = f" from {', '.join(oid[:_SHORT] for oid in self.base)}" if self.base else ""
+        return f"Cohort({self.name}{came}, {len(self.members)} members)"
+
+    def _repr_html_(self) -> str:
+        named = [
+            ("base", ", ".join(oid[:_SHORT] for oid in self.base)),
+            ("members", ", ".join(oid[:_SHORT] for oid in self.members)),
+            *((str(name), str(value)) for name, value in self.metadata.items()),
+            ("opened", self.created_at),
+            ("writer", self.writer),
+        ]
+        return markup.facts(named, f"cohort {self.name}")
 
 
 class AncestryNode(msgspec.Struct, frozen=True):
@@ -307,6 +344,13 @@ class LineageSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     tips: Mapping[str, str] = {}
     clock: int = 0
     session: CommitOid | None = None
+
+    def __str__(self) -> str:
+        return self.rendered_prompt
+
+    def __repr__(self) -> str:
+        shown = f"for {self.specialist!r}, {len(self.rendered_prompt)} characters"
+        return f"LineageSnapshot({shown}, best {self.current_best!r})"
 
 
 class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ Layer 24. Each method is a line or two over the modules below; what is worth rea
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from gitlineage.adoption import Adopted, adopt
 from gitlineage.catalogues import Catalogues
 from gitlineage.current import reading
 from gitlineage.errors import Invalid, InvalidTrial
+from gitlineage.frames import Trials, arrow, dicts, pandas, polars, summary, typed
 from gitlineage.histories import Histories
 from gitlineage.index import Index
 from gitlineage.journal import is_archive
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
 _LOOKS = 3
 """Times that a store is looked at as a whole, because others record meanwhile."""
+
+_SHOWN = 10
+"""Rows of the leaderboard that a notebook shows of a store."""
 
 _NAMED = 5
 """Writers that are named when some are left out; the rest are counted."""
@@ -312,19 +316,63 @@ class LineageStore(Catalogues, Histories, Sharing):
     # -- trials --------------------------------------------------------------------------------------------
 
     @reading
+    def __len__(self) -> int:
+        return self._views.total()
+
+    def __bool__(self) -> bool:
+        return True  # a store without trials is a store
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self.all_trials())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.root)!r})"
+
+    @reading
+    def _repr_html_(self) -> str:
+        views = self._views
+        return summary(views.task, views.total(), views.best_row(), Trials(views.kept_rows(_SHOWN)))
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """
+        Return every trial that has a result as a dictionary, in recording order, all with the same keys.
+
+        Beside the columns: ``oid`` of its snapshot, ``parents`` (the oids it was derived from) and ``cohort``. Numeric
+        columns hold ``float | None``, everything else text; ids stay text (`frames.typed`).
+        """
+        return dicts(self._columns())
+
+    def to_pandas(self) -> Any:
+        """Return what `to_dicts` does as a ``pandas.DataFrame``; raises `Invalid` where pandas is not installed."""
+        return pandas(self._columns())
+
+    def to_polars(self) -> Any:
+        """Return what `to_dicts` does as a ``polars.DataFrame``; raises `Invalid` where polars is not installed."""
+        return polars(self._columns())
+
+    def to_arrow(self) -> Any:
+        """Return what `to_dicts` does as a ``pyarrow.Table``; raises `Invalid` where pyarrow is not installed."""
+        return arrow(self._columns())
+
+    @reading
+    def _columns(self) -> dict[str, list[Any]]:
+        placed = self._views.placed()
+        return typed([trial for trial, _ in placed], [place for _, place in placed])
+
+    @reading
     def all_trials(self) -> list[Trial]:
         """Return every trial that has a result, in recording order."""
         return [trial for trial, _ in self._views.rows()]
 
     @reading
-    def latest(self, n: int = 30) -> tuple[Trial, ...]:
+    def latest(self, n: int = 30) -> Trials:
         """
         Return the last ``n`` trials in recording order; all where there are fewer.
 
         Raises:
             ValueError: ``n`` is negative.
         """
-        return tuple(reversed(self._views.latest_rows(_count(n))))
+        return Trials(reversed(self._views.latest_rows(_count(n))))
 
     @reading
     def best(self, *, eligible: str = "kept", trusted_only: bool = False) -> Trial | None:
@@ -336,9 +384,9 @@ class LineageStore(Catalogues, Histories, Sharing):
         return (self.views(trusted_only=True) if trusted_only else self._views).best_row(eligible)
 
     @reading
-    def leaderboard(self, k: int = 20) -> tuple[Trial, ...]:
+    def leaderboard(self, k: int = 20) -> Trials:
         """Return the ``k`` best kept trials, best first, ties in recording order, those without a score last."""
-        return tuple(self._views.kept_rows(_count(k)))
+        return Trials(self._views.kept_rows(_count(k)))
 
     @reading
     def trial(self, exp_id: Id) -> Trial:
@@ -352,14 +400,14 @@ class LineageStore(Catalogues, Histories, Sharing):
         return trial_of(self._views, exp_id).trial
 
     @reading
-    def chain_to(self, exp_id: Id) -> tuple[Trial, ...]:
+    def chain_to(self, exp_id: Id) -> Trials:
         """Return the trials along primary parents, root first, the one asked for last (semantics 15)."""
         views = self._views
         plain = exp_id if isinstance(exp_id, str) and "@" not in exp_id and not claimed(views, exp_id) else ""
         if plain and len(oids := views.oids_named(plain)) == 1:
-            return views.line(oids[0], plain).trials
+            return Trials(views.line(oids[0], plain).trials)
         view = trial_of(views, exp_id)
-        return views.line(view.oid, view.trial.exp_id).trials
+        return Trials(views.line(view.oid, view.trial.exp_id).trials)
 
     @reading
     def log(

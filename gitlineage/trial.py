@@ -9,13 +9,17 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from copy import copy
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Self
 
 import msgspec
 
+from gitlineage import markup
 from gitlineage.errors import InvalidTrial
+from gitlineage.times import stamp
 
 AUTO_ID = "*"
 """The exp id of a trial that the store numbers when it records it."""
@@ -27,6 +31,8 @@ _PLAIN = re.compile(r"-?\d{1,20}(\.\d{0,20})?", re.ASCII)
 _NON_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MAX_ID = 200
+_SHORT = 60
+"""Characters of a hypothesis that a trial shows of itself."""
 
 
 class FailureLabel(StrEnum):
@@ -72,7 +78,7 @@ class Trial(msgspec.Struct, frozen=True, dict=True):
     Args:
         exp_id: the trial's name; left out, the store gives it the next free number.
         status: a `FailureLabel` or its value; ``None`` while the trial has not been run.
-        extra: cells of columns beyond the seventeen, by column name.
+        extra: cells of columns beyond the seventeen, by column name; numbers and dates are kept as their text.
         spelled: text of numeric cells that a float would spell differently; filled in by itself.
 
     Raises:
@@ -119,7 +125,7 @@ class Trial(msgspec.Struct, frozen=True, dict=True):
             value = getattr(self, column)
             if type(value) is not str or not value.isascii():
                 put(self, column, _text(column, value))
-        put(self, "extra", {str(name): _text(str(name), value) for name, value in self.extra.items()})
+        put(self, "extra", {str(name): _cell(str(name), value) for name, value in self.extra.items()})
         check_exp_id(self.exp_id)
 
     def __hash__(self) -> int:
@@ -136,6 +142,15 @@ class Trial(msgspec.Struct, frozen=True, dict=True):
         new = copy(self)
         new.__dict__["oid"] = oid
         return new
+
+    def __repr__(self) -> str:
+        numbers = [f"{name}={text}" for name in NUMERIC if name != "delta_vs_best" and (text := self.text(name))]
+        said = self.hypothesis if len(self.hypothesis) <= _SHORT else f"{self.hypothesis[: _SHORT - 1]}…"
+        told = [self.exp_id, self.status or "pending", *numbers, *([repr(said)] if said else [])]
+        return f"Trial({' '.join(told)})"
+
+    def _repr_html_(self) -> str:
+        return markup.facts(self.cells().items(), f"trial {self.exp_id}")
 
     @classmethod
     def header(cls) -> tuple[str, ...]:
@@ -384,6 +399,15 @@ def _number(column: str, value: object, spelled: str | None) -> tuple[float | No
     if spelled is not None and parse_number(spelled) == value:
         return float(value), spelled
     return float(value), (str(value) if isinstance(value, int) else None)
+
+
+def _cell(column: str, value: object) -> str:
+    """Return the text of a further column's cell, which may be given as a number, a truth value or a moment."""
+    if isinstance(value, datetime):
+        return stamp(value) if value.tzinfo is not None else value.isoformat()
+    if isinstance(value, bool | int | float | date | Decimal):
+        return str(value)
+    return _text(column, value)
 
 
 def _text(column: str, value: object) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from gitlineage.cohorts import Cohorts
 from gitlineage.database import is_text, parts
 from gitlineage.errors import Ambiguous, NotFound
+from gitlineage.frames import Place
 from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import first_parent_chain
 from gitlineage.index import Index, read_row
@@ -93,6 +94,22 @@ class Views:
         """Return every trial that has a result, in recording order, with its bytes in the file it came from."""
         sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_DONE} ORDER BY t.clock, t.writer"
         return [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
+
+    def placed(self) -> list[tuple[Trial, Place]]:
+        """Return every trial that has a result, in recording order, with its place in the graph."""
+        above: dict[int, list[str]] = {}
+        for child, parent in self.index.rows(
+            "SELECT l.child, s.oid FROM links l JOIN snapshots s ON s.id = l.parent ORDER BY l.child, l.pos"
+        ):
+            above.setdefault(child, []).append(parent)
+        sql = (
+            "SELECT t.row, s.id, s.oid, s.cohort FROM trials t JOIN snapshots s ON s.id = t.snapshot "
+            f"WHERE {_DONE} ORDER BY t.clock, t.writer"
+        )
+        return [
+            (read_row(row), Place(oid, tuple(above.get(number, ())), cohort or ""))
+            for row, number, oid, cohort in self.index.rows(sql)
+        ]
 
     def shapes(self) -> list[dict[str, Any]]:
         """Return what imported tables looked like, in the order they came."""

@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parent.parent / "gitlineage"
 
 # A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
 LAYERS: list[list[str]] = [
-    ["_version", "errors", "times", "modes", "deltas", "outputs", "formats.citations"],
+    ["_version", "errors", "times", "modes", "deltas", "outputs", "markup", "formats.citations"],
     [
         "trial",
         "message",
@@ -42,7 +42,7 @@ LAYERS: list[list[str]] = [
         "render.diagram",
         "droppings",
     ],
-    ["settings", "state", "folders", "render.layered"],
+    ["settings", "state", "folders", "frames", "render.layered"],
     ["refs"],
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "signing", "hooks", "render.board", "demo.harness", "demo.trials"],
