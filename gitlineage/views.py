@@ -107,7 +107,7 @@ class Views:
             f"WHERE {_DONE} ORDER BY t.clock, t.writer"
         )
         return [
-            (read_row(row), Place(oid, tuple(above.get(number, ())), cohort or ""))
+            (read_row(row, oid), Place(oid, tuple(above.get(number, ())), cohort or ""))
             for row, number, oid, cohort in self.index.rows(sql)
         ]
 
