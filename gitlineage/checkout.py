@@ -90,6 +90,7 @@ def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None
 
 def _look(repo: GitRepo, tree: str, limit: int) -> _Plan:
     """Return what there is to write; refuse a tree that holds anything which must not be written."""
+    repo.bring_below([tree])
     plan = _Plan()
     stack: list[tuple[tuple[str, ...], str]] = [((), tree)]
     count = 0

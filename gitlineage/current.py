@@ -9,6 +9,7 @@ import copy
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from gitlineage import codec, derived, index, locks
-from gitlineage.errors import InThePast, Invalid, RepositoryError, StorageError
+from gitlineage.errors import Incomplete, InThePast, Invalid, RepositoryError, StorageError
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.index import Damaged, Index
@@ -35,6 +36,9 @@ from gitlineage.render.text import counted
 from gitlineage.rules import Memory
 from gitlineage.upkeep import tidy
 from gitlineage.views import Views
+
+_LOOK = 5.0
+"""Seconds between two looks for what a clone lacks."""
 
 _TOLD = 5
 _COUNTED = ("trials", "snapshots")
@@ -107,8 +111,11 @@ class Current:
         clock: Callable[[], datetime] | None = None,
         create: bool = True,
         watcher: Watcher | None = None,
+        incomplete: bool = False,
     ) -> None:
         self.root = Path(root)
+        self.incomplete = incomplete
+        self._look_again = 0.0
         if create and find_repository(self.root) is None:
             init_repository(self.root)
         self.repo = GitRepo(self.root)
@@ -205,6 +212,7 @@ class Current:
             clock=self._clock,
             create=False,
             watcher=self.watcher,
+            incomplete=self.incomplete,
         )
 
     @contextmanager
@@ -311,11 +319,31 @@ class Current:
             if os.getpid() != self._process or self._index.is_outdated():
                 self._use(self._open_index())
                 self.own_writer()
-            if self.journal.tips() == self._index.tips():
-                return
-            self._fold()
+            if self.journal.tips() != self._index.tips():
+                self._fold()
+            if self._index.absent:
+                self._face_absence()
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
+
+    def _face_absence(self) -> None:
+        """
+        Fold anew where something that this clone lacked has come; refuse to go on without what it still lacks.
+
+        Raises:
+            Incomplete: something is missing, and the store was not opened to do without.
+        """
+        now = time.monotonic()
+        if now >= self._look_again:
+            self._look_again = now + _LOOK
+            if self._index.has_come():
+                self._rebuild("the index lacks what has come since")
+        if not self.incomplete and (lacking := self._index.incomplete()) is not None:
+            raise lacking
+
+    def lacking(self) -> Incomplete | None:
+        """Return the error that says what this clone lacks of the lineage; ``None`` where it has all of it."""
+        return self._index.incomplete()
 
     def reindex(self) -> int:
         """Throw the index and the derived refs away, build them anew, and return the number of trials."""
@@ -325,6 +353,8 @@ class Current:
         for told in locks.old_locks(str(self.repo.commondir)):
             self.watcher.note(told)
         self._rebuild(None)
+        if self._index.absent:
+            self._face_absence()
         return self._views.total()
 
     def problems(self) -> list[tuple[str, str, str]]:
@@ -411,10 +441,10 @@ class Current:
                 self._use(self._open_index())
         try:
             self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
-            derived.rebuild(self.repo, self.namespace, self._views)
+            self._derive_all()
         except (Damaged, sqlite3.OperationalError) as error:
             self._use_memory(error)
-            derived.rebuild(self.repo, self.namespace, self._views)
+            self._derive_all()
         self._forget_changes()
         self._tell_problems()
 
@@ -438,6 +468,11 @@ class Current:
         self._views = Views(new, self.repo, note=self.watcher.note)
         self._memory = Memory()
 
+    def _derive_all(self) -> None:
+        """Make the derived refs anew; from less than everything ``refs/lineage/best`` would be another trial's."""
+        if not self._index.absent:
+            derived.rebuild(self.repo, self.namespace, self._views)
+
     def _forget_changes(self) -> tuple[set[int], set[str], bool]:
         """Return which trials and cohorts changed and whether all of them did, and begin anew."""
         found = self._index.touched, self._index.opened, self._index.built
@@ -447,7 +482,9 @@ class Current:
     def _after_folding(self) -> None:
         touched, opened, built = self._forget_changes()
         if built:
-            derived.rebuild(self.repo, self.namespace, self._views)
+            self._derive_all()
+            return
+        if self._index.absent:
             return
         if touched or opened or not self._memory.has_best(self._index.generation):
             derived.update(self.repo, self.namespace, self._views, sorted(self._views.shown(touched)), sorted(opened))

@@ -411,6 +411,9 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
         said = f"of generation {generation} " if generation else ""
         raise Invalid(f"there is no snapshot {said}to export")
     writer = _Writer(store, views)
+    documents = [origin.document for origin in origins if not origin.stub]
+    store.repo.bring(oid for oid in documents if not store.repo.exists(oid))
+    store.repo.bring_below(snapshot.tree for snapshot in native)
     files: dict[str, bytes] = {}
     for origin in origins:
         if not origin.stub and _generation(origin) == chosen:

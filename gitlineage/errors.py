@@ -18,9 +18,11 @@ LineageError
 ├── Cycle                        a relation whose target goes back to its source already
 ├── CohortMismatch               a member whose parents are not its cohort's base
 ├── RepositoryError              the repository cannot be used as asked
+│   ├── MissingObject            an object that is not in the repository; ``oid`` says which
 │   ├── UnsupportedRepository    e.g. an object format that libgit2 cannot read
 │   ├── StorageError             the disk: full, read-only, permission
 │   └── Locked                   another program holds a lock for longer than this one waits
+├── Incomplete                   a shallow or partial clone lacks a part of the lineage; ``missing`` says which
 ├── HookTaken                    a user's own git hook is where ours would go
 ├── InThePast                    something to be recorded in a store that shows a past moment
 ├── BisectFailed                 a search for the first bad snapshot found none
@@ -232,6 +234,19 @@ class RepositoryError(LineageError):
     """The repository cannot be used as asked."""
 
 
+class MissingObject(RepositoryError):
+    """
+    An object that is not in the repository.
+
+    Args:
+        oid: which one.
+    """
+
+    def __init__(self, oid: str) -> None:
+        self.oid = oid
+        super().__init__(f"cannot read {oid}: it is not in this repository")
+
+
 class UnsupportedRepository(RepositoryError):
     """A repository of a kind that gitlineage does not read."""
 
@@ -255,6 +270,39 @@ class Locked(RepositoryError):
         self.holder = holder
         self.seconds = seconds
         super().__init__(f"{path} stayed locked for {seconds:g} seconds; nothing was recorded; {remedy(path, holder)}")
+
+
+class Incomplete(LineageError):
+    """
+    A clone that lacks a part of the lineage, so that answers would come from less than everything.
+
+    ``LineageStore(root, incomplete=True)`` answers from what is here.
+
+    Args:
+        missing: the first of the objects that are not here.
+        count: how many there are.
+        remote: the remote to fetch them from.
+        shallow: whether they are commits beyond the end of a shallow clone.
+        said: why a partial clone's remote did not give them.
+    """
+
+    def __init__(self, missing: Sequence[str], count: int, remote: str, *, shallow: bool, said: str = "") -> None:
+        self.missing = tuple(missing)
+        self.count = count
+        self.remote = remote
+        self.shallow = shallow
+        self.said = said
+        many = "1 object" if count == 1 else f"{count:,} objects"
+        if shallow:
+            told = (
+                f"this clone is shallow and lacks {many} of the lineage; `git fetch --unshallow {remote}` brings them"
+            )
+        else:
+            told = (
+                f"this clone is partial and lacks {many} of the lineage, which {remote} did not give "
+                f"({said or 'it was not asked'}); see `git fetch {remote}`, the next command asks for them again"
+            )
+        super().__init__(told)
 
 
 class HookTaken(LineageError):

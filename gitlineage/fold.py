@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec
-from gitlineage.errors import CorruptEvent, LineageError
+from gitlineage.errors import CorruptEvent, LineageError, MissingObject
 from gitlineage.facts import Facts, as_json, insert, placed
 from gitlineage.gitformats import CommitInfo, is_oid
 from gitlineage.gitrepo import GitRepo
@@ -69,6 +69,7 @@ class Fold(Facts):
         self.task = state.task
         self.clock = state.clock
         self.done = state.done
+        self.absent = state.absent
         self.whole = whole
         self.touched: set[int] = set()
         self.skipped: list[Problem] = []
@@ -138,13 +139,20 @@ class Fold(Facts):
                     self.fold_usage(oid, event, order)
                 case codec.ForgeEvent():
                     self.fold_forge(oid, event, order)
+        except MissingObject as error:
+            absent = error.oid if self._repo.lacks(error.oid, commit=True) else ""
+            self.problem(Problem(found.writer, oid, str(error), absent))
         except LineageError as error:
             self.problem(Problem(found.writer, oid, str(error)))
         if len(self._trials) + len(self._snapshots) >= _WAITING:
             self.flush()
 
     def problem(self, found: Problem) -> None:
-        """Note a line that is no event, once."""
+        """Note a line that is no event, or an object that this clone lacks, once."""
+        if found.absent:
+            values = (found.absent, found.writer, found.oid)
+            self.absent += self._db.execute("INSERT OR IGNORE INTO absent VALUES (?, ?, ?)", values).rowcount
+            return
         values = (found.writer, found.oid, found.reason)
         if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values).rowcount:
             self.skipped.append(found)
@@ -340,6 +348,9 @@ class Fold(Facts):
         if self._numbered:
             self._db.executemany(_NUMBERED, self._numbered.items())
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
+        if self.absent:
+            values = ("shallow", self._repo.boundary())
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
         if backward:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
 
@@ -347,7 +358,7 @@ class Fold(Facts):
     def state(self) -> State:
         """What the index says as a whole, with what this transaction folded; after `finish`."""
         numbers = self._next_snapshot, self._next_trial, self._highest
-        return State(self.task, self.clock, self.done, self._backward, *numbers)
+        return State(self.task, self.clock, self.done, self._backward, *numbers, self.absent)
 
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""

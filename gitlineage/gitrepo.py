@@ -5,6 +5,7 @@ Layer 5. Libgit2 is spoken here and below alone: oids are ``str``, content is ``
 Nothing here knows of lineage.
 """
 
+import hashlib
 import os
 import re
 import time
@@ -17,8 +18,8 @@ from typing import TypeVar
 
 import pygit2
 
-from gitlineage import locks
-from gitlineage.errors import Ambiguous, RepositoryError
+from gitlineage import locks, promised
+from gitlineage.errors import Ambiguous, GitFailed, MissingObject, RepositoryError
 from gitlineage.foreign import reading, writing
 from gitlineage.gitformats import (
     MAX_COMMIT,
@@ -45,9 +46,14 @@ _KINDS = {
     "blob": pygit2.enums.ObjectType.BLOB,
 }
 _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""The tree without entries, which git and libgit2 claim to have whether it is there or not."""
+
 _COMMITS = 64
 """Commits that were read last and stay parsed."""
 
+_PROMISOR = re.compile(r"remote\.(.+)\.promisor")
+_REMOTE = re.compile(r"remote\.(.+)\.url")
 _TOLD = 10
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
 """Signs that git takes for the beginning of an oid at the least."""
@@ -100,6 +106,9 @@ class GitRepo(Refs):
         self._recent: dict[str, Stored] = {}
         self._commits: dict[str, CommitInfo] = {}
         self._ahead: dict[str, Stored] = {}
+        self._promisors: tuple[str, ...] | None = None
+        self._unknown: set[str] = set()
+        self.refusal = ""
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
         self._packs = self.commondir / "objects" / "pack"
@@ -188,7 +197,7 @@ class GitRepo(Refs):
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
-        return self._near(oid) is not None or pygit2.Oid(hex=oid) in self._repo
+        return self._near(oid) is not None or pygit2.Oid(hex=oid) in self._odb
 
     def read(self, oid: str, limit: int = 0) -> bytes:
         """
@@ -215,7 +224,12 @@ class GitRepo(Refs):
         if near := self._near(oid):
             return near.kind, len(near.data)
         with reading(f"cannot read {oid}"):
-            kind, size = self._odb.read_header(pygit2.Oid(hex=oid))
+            try:
+                kind, size = self._odb.read_header(pygit2.Oid(hex=oid))
+            except KeyError as error:
+                if not self._give_promised(oid):
+                    raise MissingObject(oid) from error
+                kind, size = self._odb.read_header(pygit2.Oid(hex=oid))
             return _NAMES[int(kind)], int(size)
 
     def write_blob(self, data: bytes) -> str:
@@ -312,13 +326,20 @@ class GitRepo(Refs):
     def _load(self, oid: str, limit: int = 0) -> Stored:
         if near := self._near(oid):
             return near
+        if oid == EMPTY_TREE:
+            return Stored("tree", b"")
         try:
             kind, data = self._fetch(oid, limit)
         except (pygit2.GitError, KeyError, OSError, ValueError):
             # a pack that git's own maintenance replaced may still be open here
             with reading(f"cannot read {oid}"):
                 self._reopen()
-                kind, data = self._fetch(oid, limit)
+                try:
+                    kind, data = self._fetch(oid, limit)
+                except KeyError as error:
+                    if not self._give_promised(oid):
+                        raise MissingObject(oid) from error
+                    kind, data = self._fetch(oid, limit)
         return Stored(_NAMES[int(kind)], data)
 
     def _fetch(self, oid: str, limit: int) -> tuple[int, bytes]:
@@ -343,6 +364,96 @@ class GitRepo(Refs):
                 self._recent.clear()
             if len(written) <= _RECENT:
                 self._recent.update(written)
+
+    # -- what this clone lacks -----------------------------------------------------------------------------
+
+    @property
+    def promisors(self) -> tuple[str, ...]:
+        """The remotes that have what this partial clone left out; none for one that left nothing out."""
+        if self._promisors is None:
+            with reading("cannot read git's configuration"):
+                marked = [entry.name for entry in self._settings if _PROMISOR.fullmatch(entry.name)]
+            found = [_PROMISOR.fullmatch(key)[1] for key in dict.fromkeys(marked) if self.flag(key)]  # type: ignore[index]
+            first = self.config("extensions.partialClone")
+            self._promisors = tuple(dict.fromkeys([*([first] if first else []), *found]))
+        return self._promisors
+
+    def bring(self, oids: Iterable[str], kept: str = "blob:none") -> None:
+        """
+        Fetch objects that a partial clone left out, in one request; `refusal` says what went wrong.
+
+        Args:
+            oids: the objects, none of which is here.
+            kept: git's filter for what lies below them: by default whole trees come, without files.
+        """
+        wanted = [oid for oid in dict.fromkeys(oids) if oid not in self._unknown]
+        self.refusal = ""
+        for remote in self.promisors:
+            if wanted:
+                self.refusal, unknown = promised.fetch(
+                    self.commondir, self.workdir or self.gitdir, remote, wanted, kept
+                )
+                self._reopen()
+                if not self.refusal:
+                    return
+                if remote == self.promisors[-1]:
+                    self._unknown |= unknown
+                wanted = [oid for oid in wanted if not self.exists(oid)]
+
+    def bring_below(self, trees: Iterable[str], known: Iterable[str] = ()) -> None:
+        """
+        Fetch all that a partial clone left out of trees: one request for trees, one for files.
+
+        Args:
+            trees: the trees.
+            known: trees whose content is here.
+        """
+        if not self.promisors:
+            return
+        roots = list(dict.fromkeys(trees))
+        if lacking := [tree for tree in roots if not self.exists(tree)]:
+            self.bring(lacking)
+        here = [tree for tree in roots if self.exists(tree)]
+        below = [tree for tree in dict.fromkeys(known) if self.exists(tree)]
+        before: set[str] = set()
+        try:
+            while (missing := promised.missing_below(self.commondir, here, below)) and not before.issuperset(missing):
+                self.bring(missing)
+                if self.refusal:
+                    return
+                before.update(missing)
+        except GitFailed as error:  # a broken tree, which whoever reads it sees
+            self.refusal = error.message.strip()
+
+    def lacks(self, oid: str, *, commit: bool = False) -> bool:
+        """
+        Whether an object that is not here may be somewhere else, because this clone was made without it.
+
+        Args:
+            oid: the object.
+            commit: whether it is a commit, of which a shallow clone has the latest only.
+        """
+        return (commit and self.is_shallow) or (bool(self.promisors) and oid not in self._unknown)
+
+    def boundary(self) -> str:
+        """Return what is different whenever a shallow clone ends somewhere else; empty for a whole clone."""
+        try:
+            return hashlib.sha1((self.commondir / "shallow").read_bytes()).hexdigest()
+        except OSError:
+            return ""
+
+    def remote(self) -> str:
+        """Return the remote to fetch from where nobody says which: ``origin``, or the first there is."""
+        with reading("cannot read git's configuration"):
+            names = [found[1] for entry in self._settings if (found := _REMOTE.fullmatch(entry.name))]
+        return names[0] if names and "origin" not in names else "origin"
+
+    def _give_promised(self, oid: str) -> bool:
+        """Fetch one object that a partial clone left out; not when the last request failed, or each would."""
+        if not self.promisors or self.refusal or oid in self._unknown:
+            return False
+        self.bring([oid])
+        return self.exists(oid)
 
     # -- names ---------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gitlineage.database import Damaged, Database, damage, delete, ours, parts
-from gitlineage.errors import LineageError
+from gitlineage.errors import Incomplete, LineageError
 from gitlineage.fold import WAITING, Fold, read_row
 from gitlineage.gitformats import CommitInfo
 from gitlineage.gitrepo import GitRepo
@@ -23,6 +23,9 @@ from gitlineage.models import Task
 from gitlineage.schema import INDEX_NAMES, INDEXES
 from gitlineage.state import State, read_state
 from gitlineage.trial import Trial
+
+_NAMED = 100
+"""Objects that this clone lacks which are looked for again, and named in an error."""
 
 _TELL = 500
 """Events between two words about how far a build is."""
@@ -165,6 +168,32 @@ class Index(Database):
         return self._fold.done if self._fold is not None else self._asked().done
 
     @property
+    def absent(self) -> int:
+        """How many objects this clone lacks without which some event could not be folded."""
+        return self._fold.absent if self._fold is not None else self._asked().absent
+
+    def incomplete(self) -> Incomplete | None:
+        """Return the error that says what this clone lacks; ``None`` where it has all."""
+        if not self.absent:
+            return None
+        missing = [oid for (oid,) in self.all("SELECT DISTINCT object FROM absent ORDER BY 1")]
+        shallow = self._repo.is_shallow
+        remote = next(iter(self._repo.promisors), "") if not shallow else ""
+        return Incomplete(
+            missing[:_NAMED], len(missing), remote or self._repo.remote(), shallow=shallow, said=self._repo.refusal
+        )
+
+    def has_come(self) -> bool:
+        """Whether something that this clone lacked is here now, so that an index built anew would say more."""
+        missing = [oid for (oid,) in self.all("SELECT DISTINCT object FROM absent")]
+        boundary = self.first("SELECT value FROM meta WHERE key = 'shallow'")
+        if boundary != (self._repo.boundary(),):
+            return True
+        if self._repo.promisors:
+            self._repo.bring(missing)
+        return any(self._repo.exists(oid) for oid in missing[:_NAMED])
+
+    @property
     def task(self) -> Task | None:
         """The campaign's task, or ``None`` while nobody has set it."""
         return self._fold.task if self._fold is not None else self._asked().task
@@ -279,6 +308,7 @@ class Index(Database):
             if gone and not _is_archived(journal, tips, gone):
                 return False
             self.connection.executemany("DELETE FROM tips WHERE writer = ?", [(writer,) for writer in gone])
+            journal.bring((known.get(writer), tip) for writer, tip in tips.items() if known.get(writer) != tip)
             for writer, tip in tips.items():
                 since = known.get(writer)
                 if since == tip:
@@ -289,7 +319,7 @@ class Index(Database):
                     self._fold_writer(fold, journal, writer, tip, since, advance)
                     self.set_tip(writer, tip, journal.clock(tip))
                 except LineageError as error:
-                    fold.problem(Problem(writer, tip, str(error)))
+                    fold.problem(journal.problem(writer, tip, error))
                     self.set_tip(writer, tip, 0)
         return True
 
@@ -348,6 +378,7 @@ def build(
     """Return an index in memory of all events, or of those that a rule lets through."""
     index = Index(repo, None)
     with index.building() as fold:
+        journal.bring((None, tip) for tip in tips.values())
         for writer, tip in tips.items():
             with suppress(LineageError), closing(journal.read(writer, tip)) as told:
                 for found in told:

@@ -8,13 +8,14 @@ A ref whose name begins with ``archive-`` holds events of several writers, each 
 
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
 
 from gitlineage import codec, signing
-from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
+from gitlineage.errors import CorruptEvent, Invalid, LineageError, MissingObject, RepositoryError
 from gitlineage.gitformats import Identity, format_commit
 from gitlineage.gitrepo import GitRepo
 from gitlineage.message import compose, trailer_lines
@@ -51,11 +52,16 @@ class Recorded(msgspec.Struct, frozen=True, gc=False):
 
 
 class Problem(msgspec.Struct, frozen=True, gc=False):
-    """A line that is no event: who wrote it, on which object, and what is wrong."""
+    """
+    A line that is no event: who wrote it, on which object, and what is wrong.
+
+    Where ``absent`` names an object, this clone lacks it: nothing is wrong, and nothing can be said of the event.
+    """
 
     writer: str
     oid: str
     reason: str
+    absent: str = ""
 
     def __str__(self) -> str:
         return f"skipped a malformed line in the note of {self.writer} on {self.oid[:12]}: {self.reason}"
@@ -204,7 +210,7 @@ class Journal:
             try:
                 yield from decode_note(writer, genesis, self._trees.get(new, genesis))
             except RepositoryError as error:
-                yield Problem(writer, genesis, str(error))
+                yield self.problem(writer, genesis, error)
         odd: dict[str, str] = {}
         repeats = _Repeats()
         notes = repeats.told(self._trees.changed(old, new, odd))
@@ -214,13 +220,43 @@ class Journal:
             try:
                 note = self._repo.read(blob, MAX_NOTE)
             except RepositoryError as error:
-                yield Problem(writer, oid, str(error))
+                yield self.problem(writer, oid, error)
                 continue
             if again:
                 repeats.count(blob, len(note))
             yield from decode_note(writer, oid, note)
-        yield from (Problem(writer, tree, reason) for tree, reason in odd.items())
+        for tree, reason in odd.items():
+            absent = "" if self._repo.exists(tree) or not self._repo.lacks(tree) else tree
+            yield Problem(writer, tree, reason, absent)
         yield from (Problem(writer, blob, "this note stands on too many objects") for blob in repeats.refused)
+
+    def problem(self, writer: str, oid: str, error: LineageError) -> Problem:
+        """Return what is to be said of a note that cannot be read."""
+        absent = error.oid if isinstance(error, MissingObject) and self._repo.lacks(error.oid) else ""
+        return Problem(writer, oid, str(error), absent)
+
+    def bring(self, moved: Iterable[tuple[str | None, str]]) -> None:
+        """
+        Fetch what a partial clone left out of the notes, and of the commits that they are on, in a few requests.
+
+        Args:
+            moved: the tips whose notes will be read, each with the one up to which they were.
+        """
+        repo = self._repo
+        if not repo.promisors:
+            return
+        trees: dict[str, None] = {}
+        known: dict[str, None] = {}
+        for since, tip in moved:
+            with suppress(RepositoryError):
+                trees[repo.commit(tip).tree] = None
+                if since is not None:
+                    known[repo.commit(since).tree] = None
+        repo.bring_below(trees, known)
+        if repo.is_shallow and not repo.refusal:
+            noted = (oid for tree in trees for oid, _ in self._trees.changed(None, tree, {}))
+            if lacking := [oid for oid in noted if not repo.exists(oid)]:
+                repo.bring(lacking, "tree:0")
 
     def events(self, writer: str, tip: str) -> Iterator[Recorded]:
         """Return a writer's events, without the lines that are none."""

@@ -51,9 +51,17 @@ class Ledger(Current):
         clock: Callable[[], datetime] | None = None,
         create: bool = True,
         watcher: Watcher | None = None,
+        incomplete: bool = False,
     ) -> None:
         super().__init__(
-            root, campaign=campaign, writer=writer, identity=identity, clock=clock, create=create, watcher=watcher
+            root,
+            campaign=campaign,
+            writer=writer,
+            identity=identity,
+            clock=clock,
+            create=create,
+            watcher=watcher,
+            incomplete=incomplete,
         )
         self.taken: Taken | None = None
         """What the folder that was recorded last gave, and what of it is in no snapshot."""

@@ -6,7 +6,7 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 10
+FORMAT_VERSION = 11
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -17,6 +17,7 @@ FORMAT_VERSION = 10
 # 8: what was rewritten into what
 # 9: names that snapshots have in the stores they came from
 # 10: where something else is said than before, in order, instead of which rows were revised; rows as trials
+# 11: objects that a shallow or partial clone lacks
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -65,7 +66,8 @@ CREATE TABLE imported (
     name TEXT, snapshot INTEGER, source TEXT NOT NULL, document TEXT NOT NULL, file TEXT NOT NULL,
     stub INTEGER NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (name, snapshot)) WITHOUT ROWID;
 CREATE TABLE rewrites (new TEXT, old TEXT, PRIMARY KEY (new, old)) WITHOUT ROWID;
-CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID
+CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID;
+CREATE TABLE absent (object TEXT, writer TEXT, oid TEXT, PRIMARY KEY (object, writer, oid)) WITHOUT ROWID
 """.strip().split(";\n")
 
 INDEXES = """

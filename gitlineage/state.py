@@ -24,6 +24,7 @@ class State(NamedTuple):
         snapshot: the number of the next snapshot.
         trial: the number of the next trial.
         highest: the highest number that an exp id is; -1 for none.
+        absent: how much this clone lacks: objects without which some event could not be folded.
     """
 
     task: Task | None
@@ -33,6 +34,7 @@ class State(NamedTuple):
     snapshot: int
     trial: int
     highest: int
+    absent: int
 
 
 def read_state(connection: sqlite3.Connection) -> State:
@@ -49,4 +51,5 @@ def read_state(connection: sqlite3.Connection) -> State:
         snapshot=(last[0] or 0) + 1,
         trial=(last[1] or 0) + 1,
         highest=-1 if highest is None else highest,
+        absent=connection.execute("SELECT count(*) FROM absent").fetchone()[0],
     )

@@ -71,10 +71,13 @@ class LineageStore(Catalogues, Histories, Sharing):
         clock: what the time is.
         create: whether a folder without git is initialised; otherwise it is an error.
         watcher: who is told what goes on.
+        incomplete: answer and record from what is here where a shallow or partial clone lacks something; `lacking`
+            says what that is. Otherwise it is an error.
 
     Raises:
         RepositoryError: there is no usable repository.
         Invalid: the task differs from the one recorded in the store, or no campaign can have this name.
+        Incomplete: the clone lacks a part of the lineage; every method that would answer without it raises this.
     """
 
     # -- recording -----------------------------------------------------------------------------------------

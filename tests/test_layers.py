@@ -32,6 +32,7 @@ LAYERS: list[list[str]] = [
         "catalogue",
         "packer",
         "readahead",
+        "promised",
         "transport",
         "database",
         "formats.autoresearch",

@@ -57,7 +57,12 @@ def place(ctx: typer.Context) -> Place:
 
 @contextmanager
 def opened(
-    ctx: typer.Context, *, create: bool = False, at: Path | None = None, begin: bool = False
+    ctx: typer.Context,
+    *,
+    create: bool = False,
+    at: Path | None = None,
+    begin: bool = False,
+    incomplete: bool = False,
 ) -> "Iterator[LineageStore]":
     """
     Open the store that a command works on.
@@ -68,10 +73,13 @@ def opened(
         at: another folder than the one that the command line names.
         begin: whether the campaign need not be there yet: for `init`, which alone begins one, because a slip of the
             pen should not, and for commands about the whole repository.
+        incomplete: whether the command does its work where a shallow or partial clone lacks a part of the lineage,
+            as git config ``lineage.incomplete`` lets all commands do; it is said at the end, with exit code 1.
 
     Raises:
         RepositoryError: there is none.
         NotFound: there is no such campaign.
+        Incomplete: the clone lacks a part.
     """
     # Imported here, because it takes most of the time that a start takes and ``--help`` needs none of it.
     from gitlineage.cli.watching import Terminal
@@ -93,8 +101,14 @@ def opened(
     if not begin:
         _check_begun(GitRepo(path), where.campaign)
     try:
-        with LineageStore(path, campaign=where.campaign, create=False, watcher=terminal, **settings) as store:
+        incomplete = incomplete or GitRepo(path).flag("lineage.incomplete")
+        with LineageStore(
+            path, campaign=where.campaign, create=False, watcher=terminal, incomplete=incomplete, **settings
+        ) as store:
             yield store
+            lacking = store.lacking()
+        if lacking is not None:
+            raise lacking
     finally:
         terminal.close()
 

@@ -68,7 +68,7 @@ def push(ctx: typer.Context, remote: Remote = None, dry_run: DryRun = False, as_
 
     Only the ref of its own writer is pushed, with every snapshot that it holds, so that nobody else's work is touched.
     """
-    with opened(ctx, begin=True) as store:
+    with opened(ctx, begin=True, incomplete=True) as store:
         _tell(store.push(remote, dry_run=dry_run), as_json)
 
 
@@ -85,7 +85,7 @@ def pull(
 
     A writer's ref that was rewritten or deleted there is refused and kept here as it was; the command then ends with 1.
     """
-    with opened(ctx, begin=True) as store:
+    with opened(ctx, begin=True, incomplete=True) as store:
         _tell(store.pull(remote, dry_run=dry_run, accept_rewrite=tuple(accept_rewrite or ())), as_json)
 
 
@@ -98,7 +98,7 @@ def sync(
     as_json: options.Json = False,
 ) -> None:
     """Pull from a remote, then push to it"""
-    with opened(ctx, begin=True) as store:
+    with opened(ctx, begin=True, incomplete=True) as store:
         _tell(store.sync(remote, dry_run=dry_run, accept_rewrite=tuple(accept_rewrite or ())), as_json)
 
 
@@ -143,7 +143,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
     By what was last seen of the remote; the network is not asked. What contradicts it is refused, which ends with 1.
     With --json the first object is this clone: writer, task, trials and remote; one for each ref follows.
     """
-    with opened(ctx, begin=True) as store:
+    with opened(ctx, begin=True, incomplete=True) as store:
         found = store.remote_status(remote)
         writer, total = store.own_writer(), store.views().total()
         if as_json:

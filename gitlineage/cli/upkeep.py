@@ -23,7 +23,7 @@ def reindex(ctx: typer.Context, as_json: options.Json = False) -> None:
 
     Both are caches: nothing is lost with them, and commands repair them by themselves where they see damage.
     """
-    with opened(ctx, begin=True) as store:
+    with opened(ctx, begin=True, incomplete=True) as store:
         count = store.reindex()
         if as_json:
             output.json_line({"trials": count})
@@ -41,7 +41,7 @@ def maintain(ctx: typer.Context, as_json: options.Json = False) -> None:
     Small packs are rolled up in the background as they come (git config lineage.autoRepack = false turns that off);
     this does it thoroughly. Nothing is thrown away, and writers may go on meanwhile.
     """
-    with opened(ctx, begin=True) as store:
+    with opened(ctx, begin=True, incomplete=True) as store:
         saving = upkeep.maintain(store.repo)
         if as_json:
             output.json_line(saving)

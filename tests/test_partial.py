@@ -1,0 +1,252 @@
+"""Shallow and partial clones, made by git itself: what is missing comes in bulk or is said; no answer is wrong."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from clones import git
+from command_line import Shell, process
+
+from gitlineage import Incomplete, LineageStore, RepositoryError, Trial
+from gitlineage.checkout import checkout
+
+NOTES = "refs/notes/lineage/*:refs/notes/lineage/*"
+FILTERS = ["blob:none", "tree:0"]
+SCORES = (1.5, 1.1, 1.3, 1.2, 1.4)
+"""The best is not among the last three, which is what a clone of the last three would take for it."""
+
+READING = [
+    ["best"],
+    ["log"],
+    ["show", "HEAD"],
+    ["leaderboard"],
+    ["prompt", "ann"],
+    ["children", "HEAD"],
+    ["ancestors", "HEAD"],
+    ["leaves"],
+    ["graph", "--all"],
+    ["events"],
+    ["audit", "HEAD"],
+    ["search", "idea"],
+    ["board", "out"],
+    ["export", "tsv", "out.tsv"],
+    ["checkout", "HEAD", "out"],
+    ["verify"],
+    ["status"],
+    ["reindex"],
+]
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    """Return a remote that lets itself be filtered, with five trials, each on a commit of the user's own branch."""
+    place, root = tmp_path / "remote.git", tmp_path / "alice"
+    git(tmp_path, "init", "--quiet", "--bare", "-b", "main", str(place))
+    git(place, "config", "uploadpack.allowFilter", "true")
+    with LineageStore(root, writer="alice", identity=("Alice", "alice@example.org"), lower_is_better=True) as store:
+        git(root, "checkout", "--quiet", "-b", "main")
+        for number, score in enumerate(SCORES):
+            (root / "src").mkdir(exist_ok=True)
+            (root / "src" / "a.txt").write_text(f"{number}\n")
+            (root / "b.txt").write_text(f"b {number}\n")
+            git(root, "add", ".")
+            git(root, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", f"idea {number}")
+            store.record("HEAD", Trial(status="keep", core_metric=score, hypothesis=f"idea {number}"))
+        git(root, "remote", "add", "origin", place.as_uri())
+        git(root, "push", "--quiet", "origin", "main")
+        store.push()
+    return place
+
+
+@pytest.fixture
+def cloned(remote: Path, tmp_path: Path) -> Callable[..., Shell]:
+    """Clone the remote with git as the words say, and fetch the notes with the same depth."""
+
+    def clone(*words: str) -> Shell:
+        root = tmp_path / "reader"
+        git(tmp_path, "clone", "--quiet", *words, remote.as_uri(), str(root))
+        depth = [word for word in words if word.startswith("--depth")]
+        git(root, "fetch", "--quiet", *depth, "origin", NOTES)
+        return Shell(root)
+
+    return clone
+
+
+def fetches(folder: Path, *words: str) -> tuple[int, str]:
+    """Run a command that works, and return how often git fetched for it and what it printed."""
+    log = folder.parent / "trace"
+    log.unlink(missing_ok=True)
+    done = process(*words, folder=folder, GIT_TRACE=str(log))
+    assert done.returncode == 0, done.stderr
+    told = log.read_text() if log.exists() else ""
+    return told.count("built-in: git fetch"), done.stdout.decode()
+
+
+@pytest.mark.parametrize("kept", FILTERS)
+def test_a_partial_clone_answers_as_a_whole_one(kept: str, remote: Path, cloned: Callable[..., Shell]) -> None:
+    """All notes come in two requests at the most, and nothing is fetched once the index stands."""
+    partial, whole = cloned(f"--filter={kept}"), Shell(remote.parent / "alice")
+    count, said = fetches(partial.folder, "log", "--json")
+    assert 1 <= count <= 2
+    assert said == whole("log", "--json")
+    count, said = fetches(partial.folder, "best")
+    assert count == 0
+    assert said.startswith("001 ")
+    assert partial("prompt", "ann") == whole("prompt", "ann")
+    assert partial.objects("show", "002") == whole.objects("show", "002")
+
+
+@pytest.mark.parametrize("kept", FILTERS)
+def test_a_partial_clone_reads_content_as_git_does(kept: str, remote: Path, cloned: Callable[..., Shell]) -> None:
+    """Checkout brings the files of a snapshot at once; diff, recipe_edit, verify and export need no words either."""
+    partial, whole = cloned(f"--filter={kept}"), Shell(remote.parent / "alice")
+    partial("log")
+    count, _ = fetches(partial.folder, "checkout", "001", "out")
+    assert 1 <= count <= 2
+    assert (partial.folder / "out/src/a.txt").read_text() == "1\n"
+    assert (partial.folder / "out/b.txt").read_text() == "b 1\n"
+    assert partial("diff", "003") == whole("diff", "003")
+    with LineageStore(partial.folder, create=False) as store, LineageStore(whole.folder, create=False) as other:
+        assert store.recipe_edit("002").diff() == other.recipe_edit("002").diff() != ""
+        assert store.verify() == []
+    assert partial("export", "openrange", "there") == whole("export", "openrange", "there")
+
+
+@pytest.mark.parametrize("kept", FILTERS)
+def test_a_remote_that_disappears(kept: str, remote: Path, cloned: Callable[..., Shell]) -> None:
+    """What a partial clone cannot have is said in one line with exit code 1, before and after the index stands."""
+    partial = cloned(f"--filter={kept}")
+    remote.rename(remote.parent / "gone.git")
+    for words in READING:
+        result = partial.run(*words)
+        assert result.exit_code == 1, (words, result.output)
+        (line,) = result.stderr.splitlines()
+        assert "this clone is partial and lacks" in line
+        assert "git fetch origin" in line
+        assert "remote.git" in line
+    (remote.parent / "gone.git").rename(remote)
+    assert partial("best").startswith("001 ")
+    assert partial.run("best").stderr == ""
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_shallow_clone_says_so(depth: int, cloned: Callable[..., Shell]) -> None:
+    """What lies beyond its end is said in one line with exit code 1, before and after the index stands."""
+    shallow = cloned(f"--depth={depth}")
+    for words in READING:
+        result = shallow.run(*words)
+        assert result.exit_code == 1, (words, result.output)
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("error: this clone is shallow and lacks ")
+        assert "`git fetch --unshallow origin`" in line
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_unshallow_makes_it_right(depth: int, remote: Path, cloned: Callable[..., Shell]) -> None:
+    """Once git has brought the rest, the next command answers as a whole clone does, by itself."""
+    shallow, whole = cloned(f"--depth={depth}"), Shell(remote.parent / "alice")
+    shallow.fails(1, "best")
+    git(shallow.folder, "fetch", "--quiet", "--depth=5", "origin", NOTES)
+    assert "lacks 1 object" in shallow.run("best").stderr
+    git(shallow.folder, "fetch", "--quiet", "--unshallow", "origin")
+    assert shallow("best") == whole("best")
+    assert shallow.run("log").output == whole("log")
+    with LineageStore(shallow.folder, create=False) as store:
+        assert store.verify() == []
+
+
+def test_a_shallow_clone_with_all_of_the_lineage(cloned: Callable[..., Shell], remote: Path, tmp_path: Path) -> None:
+    """A clone whose branch is shallow and whose notes are whole lacks nothing."""
+    git(tmp_path, "clone", "--quiet", "--depth=1", remote.as_uri(), "branch")
+    git(tmp_path / "branch", "fetch", "--quiet", "origin", NOTES)
+    assert Shell(tmp_path / "branch")("log") == Shell(tmp_path / "alice")("log")
+
+
+def test_a_shallow_partial_clone_gets_all(cloned: Callable[..., Shell], remote: Path) -> None:
+    """Where the remote gives objects one by one, it gives commits beyond the end too, all in one request."""
+    both = cloned("--depth=1", "--filter=blob:none")
+    count, said = fetches(both.folder, "log")
+    assert count == 2
+    assert said == Shell(remote.parent / "alice")("log")
+
+
+def test_nothing_is_recorded_on_less_than_everything(cloned: Callable[..., Shell]) -> None:
+    """A number or a verdict that follows from a part would be wrong for everybody."""
+    shallow = cloned("--depth=1")
+    before = git(shallow.folder, "for-each-ref")
+    shallow.fails(1, "record", "HEAD", "--status", "keep", "--metric", "1.0")
+    shallow.fails(1, "commit", "-m", "more", "--metric", "1.0")
+    assert git(shallow.folder, "for-each-ref") == before
+    assert "refs/lineage/" not in before
+
+
+def test_the_configuration_that_answers_anyway(cloned: Callable[..., Shell]) -> None:
+    """Git config lineage.incomplete gives what is here, still with the line and with exit code 1."""
+    shallow = cloned("--depth=3")
+    git(shallow.folder, "config", "lineage.incomplete", "true")
+    result = shallow.run("best")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("003 ")
+    assert result.stderr.startswith("error: this clone is shallow")
+
+
+def test_the_error_of_the_library(cloned: Callable[..., Shell]) -> None:
+    """It names what is missing; a store may be opened to do without, and says what that is."""
+    shallow = cloned("--depth=3")
+    missing = git(shallow.folder, "notes", "--ref", "lineage/alice", "list")
+    with LineageStore(shallow.folder, create=False) as store:
+        with pytest.raises(Incomplete) as caught:
+            store.best()
+        with pytest.raises(Incomplete):
+            store.render_prompt("ann")
+    assert (caught.value.shallow, caught.value.remote, caught.value.count) == (True, "origin", 2)
+    assert all(oid in missing for oid in caught.value.missing)
+    with LineageStore(shallow.folder, create=False, incomplete=True) as store:
+        assert [trial.exp_id for trial in store.all_trials()] == ["002", "003", "004"]
+        assert store.lacking() is not None
+        assert str(store.lacking()) == str(caught.value)
+    with LineageStore(shallow.folder.parent / "alice", create=False) as store:
+        store.best()
+        assert store.lacking() is None
+
+
+def test_an_open_store_sees_what_comes(cloned: Callable[..., Shell]) -> None:
+    """A store need not be opened anew after git has brought the rest."""
+    shallow = cloned("--depth=1")
+    with LineageStore(shallow.folder, create=False, incomplete=True) as store:
+        assert store.best().exp_id == "004"
+        git(shallow.folder, "fetch", "--quiet", "--unshallow", "origin")
+        store._look_again = 0.0
+        assert store.best().exp_id == "001"
+        assert store.lacking() is None
+
+
+def test_a_note_on_a_commit_that_nobody_has(tmp_path: Path, remote: Path, cloned: Callable[..., Shell]) -> None:
+    """In a whole or a partial clone it is a malformed line, not something to wait for; nor does it stop the rest."""
+    whole = tmp_path / "alice"
+    _, _, note, _ = git(whole, "ls-tree", "-r", "refs/notes/lineage/alice").splitlines()[0].split()
+    (tmp_path / "listed").write_text(f"100644 blob {note}\t{'ab' * 20}\n")
+    with (tmp_path / "listed").open() as listed:
+        made = subprocess.run(["git", "mktree"], cwd=whole, stdin=listed, capture_output=True, text=True, check=True)
+    raw = made.stdout.strip()
+    people = ["-c", "user.name=M", "-c", "user.email=m@example.org"]
+    commit = git(whole, *people, "commit-tree", raw, "-m", "forged\n\nClock: 99")
+    git(whole, "push", "--quiet", "origin", f"{commit}:refs/notes/lineage/mallory")
+    partial = cloned("--filter=blob:none")
+    result = partial.run("best")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("001 ")
+    assert "mallory" in result.stderr
+
+
+def test_a_checkout_without_the_remote(remote: Path, cloned: Callable[..., Shell], tmp_path: Path) -> None:
+    """What is missing is named, and nothing is written."""
+    partial = cloned("--filter=blob:none")
+    partial("log")
+    remote.rename(tmp_path / "gone.git")
+    assert "it is not in this repository" in partial.fails(1, "checkout", "001", "out")
+    assert not (partial.folder / "out").exists()
+    partial.fails(1, "diff", "001")
+    with LineageStore(partial.folder, create=False) as store, pytest.raises(RepositoryError):
+        checkout(store.repo, store.snapshot("001").tree, tmp_path / "there")
