@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gitlineage import codec
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -61,3 +63,34 @@ def test_the_gate_runs_the_test_command_of_readme():
     assert README.splitlines().index(lines[0]) < 25
     assert "grep -m1 -e '-m pytest' README.md" in gate
     assert lines[0] not in gate
+
+
+def test_every_number_that_is_cited_has_a_heading():
+    """``semantics N`` and ``design N``, wherever the code or a test says it, is a heading of docs/."""
+    headings = {
+        name: set(re.findall(r"^##+ (\d+b?)\. ", (ROOT / "docs" / f"{name}.md").read_text(), re.MULTILINE))
+        for name in ("semantics", "design")
+    }
+    cited = re.compile(r"\b(semantics|design) (\d+b?(?:(?:, | and |[-–])\d+b?)*)", re.IGNORECASE)
+    missing = []
+    for path in [*(ROOT / "gitlineage").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        for name, numbers in cited.findall(path.read_text()):
+            unknown = set(re.findall(r"\d+b?", numbers)) - headings[name.lower()]
+            missing += [f"{path.name}: {name} {number}" for number in sorted(unknown)]
+    assert missing == []
+
+
+def test_the_data_model_shows_every_event():
+    """docs/data-model.md has an example of each type of event, and each is one, in its canonical bytes."""
+    text = (ROOT / "docs" / "data-model.md").read_text()
+    lines = [
+        line.encode()
+        for block in re.findall(r"^```json\n(.*?)^```", text, re.M | re.S)
+        for line in block.split("\n")
+        if line
+    ]
+    events = [codec.decode(line) for line in lines]
+    assert {type(event) for event in events} == set(codec.AnyEvent.__args__)
+    assert [codec.encode(event) for event in events] == lines
+    for event in events:
+        assert f"`{event.__struct_config__.tag}`" in text
