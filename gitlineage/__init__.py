@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from gitlineage.folders import Taken
     from gitlineage.frames import Trials
     from gitlineage.inferring import Inferred
+    from gitlineage.judging import Noise, Verdict
     from gitlineage.models import (
         AncestryNode,
         Cohort,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         Task,
         TrialView,
     )
+    from gitlineage.nearest import Candidate, Nearest
     from gitlineage.relation import EvolutionStep, Relationship, RelationType
     from gitlineage.remotes import Exchange, RefOutcome
     from gitlineage.render.diagram import Diagram
@@ -78,6 +80,7 @@ __all__ = [
     "BisectFailed",
     "Bisection",
     "Blame",
+    "Candidate",
     "CatalogEntry",
     "Cohort",
     "CohortMismatch",
@@ -109,6 +112,8 @@ __all__ = [
     "LineageStore",
     "Locked",
     "MissingObject",
+    "Nearest",
+    "Noise",
     "NotFound",
     "PromptOptions",
     "RecipeEdit",
@@ -127,6 +132,7 @@ __all__ = [
     "TrialView",
     "Trials",
     "UnsupportedRepository",
+    "Verdict",
     "Watcher",
     "Written",
     "__version__",
@@ -143,6 +149,7 @@ _HOMES = {
     "folders": ["Taken"],
     "frames": ["Trials"],
     "inferring": ["Inferred"],
+    "judging": ["Noise", "Verdict"],
     "models": [
         "AncestryNode",
         "Cohort",
@@ -153,6 +160,7 @@ _HOMES = {
         "Task",
         "TrialView",
     ],
+    "nearest": ["Candidate", "Nearest"],
     "relation": ["EvolutionStep", "RelationType", "Relationship"],
     "remotes": ["Exchange", "RefOutcome"],
     "render.diagram": ["Diagram"],

@@ -5,50 +5,18 @@ Layer 15. Semantics 32b. Trials with equal content measure the noise: what is sm
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from gitlineage.errors import Invalid, LineageError
+from gitlineage.judging import MEASURED, SCORES, SIGMAS, Noise, grouped, pooled
 from gitlineage.models import CommitOid, TrialView
-from gitlineage.packs import object_id
-from gitlineage.trial import CRASHED
 from gitlineage.views import Views
 
-SIGMAS = 2
-"""How many standard deviations of the replicates a change has to reach."""
-
-_ROW_ONLY = "@gitlineage>"
-"""How the author of a snapshot ends that was written for a row alone, whose code may be unknown (recorder)."""
-
-_EMPTY = object_id("tree", b"")
-_MEASURED = f"""
-FROM trials t JOIN snapshots s ON s.id = t.snapshot
-WHERE t.rank IS NOT NULL AND t.status NOT IN ({", ".join(f"'{each.value}'" for each in CRASHED)})
-"""
 _REPLICATES = f"""
-SELECT s.id, s.tree, s.author, t.rank,
-    (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0)
-{_MEASURED} AND s.tree IN (SELECT s.tree {_MEASURED} GROUP BY s.tree HAVING count(*) > 1)
+{SCORES} AND s.tree IN (SELECT s.tree {MEASURED} GROUP BY s.tree HAVING count(*) > 1)
 ORDER BY t.clock, t.writer
 """
-
-
-class Noise(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    How far scores of equal content lie apart.
-
-    Args:
-        sigma: the pooled standard deviation; 0 where nothing was run twice.
-        trials: how many trials it is from.
-        contents: how many different contents those had.
-        given: whether it was said, not measured.
-    """
-
-    sigma: float = 0.0
-    trials: int = 0
-    contents: int = 0
-    given: bool = False
 
 
 class Regression(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,28 +158,7 @@ def measured_noise(views: Views) -> Noise:
     A snapshot that was written for a row alone has its parent's content, or none, because nobody knows its own: its
     trials are replicates of each other only.
     """
-    groups: dict[str, list[float]] = {}
-    for sid, tree, author, rank, parent_tree in views.index.rows(_REPLICATES):
-        unsure = tree == _EMPTY or (tree == parent_tree and author.endswith(_ROW_ONLY))
-        groups.setdefault(f"#{sid}" if unsure else tree, []).append(rank)
-    return pooled(groups)
-
-
-def pooled(groups: Mapping[str, Sequence[float]]) -> Noise:
-    """Return the noise that groups of scores show, each around its own mean; those of one score show nothing."""
-    several = [scores for scores in groups.values() if len(scores) > 1]
-    freedom = sum(len(scores) - 1 for scores in several)
-    if not freedom:
-        return Noise()
-    squares = math.fsum(square for scores in several for square in _squares(scores))
-    return Noise(
-        sigma=math.sqrt(squares / freedom), trials=sum(len(scores) for scores in several), contents=len(several)
-    )
-
-
-def _squares(scores: Sequence[float]) -> Iterable[float]:
-    mean = math.fsum(scores) / len(scores)
-    return ((score - mean) ** 2 for score in scores)
+    return pooled(grouped(views.index.rows(_REPLICATES)))
 
 
 def _scored(views: Views, view: TrialView) -> tuple[TrialView, float] | None:

@@ -150,6 +150,7 @@ class Landing:
         self.subjects: list[str] = []
         self.clock = max(index.clock, clock)
         self.published = False
+        self.stands_on = ""
         self._second: int | None = None
         self._told = ""
 

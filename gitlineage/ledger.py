@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Self, TypeVar
 
 import msgspec
@@ -23,6 +24,7 @@ from gitlineage.index import Damaged
 from gitlineage.journal import Recorded
 from gitlineage.landing import Landing, publish
 from gitlineage.models import Task
+from gitlineage.nearest import read_mark, write_mark
 from gitlineage.recorder import Recorder
 
 _TRIES = 10
@@ -164,6 +166,28 @@ class Ledger(Current):
             self._wanted = None
             if landing.events:
                 self._finish()
+            if landing.stands_on:
+                self._put_mark(landing.stands_on)
+
+    def stand_on(self, oid: str) -> None:
+        """Remember that this working tree has a snapshot's content, once what is being recorded has landed."""
+        if self._landing is not None:
+            self._landing.stands_on = oid
+        else:
+            self._put_mark(oid)
+
+    def stands_on(self) -> str | None:
+        """Return the snapshot last recorded or checked out in this working tree; ``None`` where that is not known."""
+        return read_mark(self.repo, self._mark)
+
+    @property
+    def _mark(self) -> Path:
+        """The file that says so: in the working tree's own git folder, one for each campaign."""
+        return self.namespace.folder(self.repo.gitdir) / "at"
+
+    def _put_mark(self, oid: str) -> None:
+        if self.repo.workdir is not None:
+            write_mark(self._mark, oid)
 
     def _finish(self) -> None:
         """Do what follows a landing and can neither undo it nor fail it."""

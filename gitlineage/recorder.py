@@ -64,16 +64,18 @@ class Recorder(Rules):
         """Write a snapshot, record it with its row, and return it."""
         oids = list(dict.fromkeys([self._resolve(parent) for parent in parents]))
         known_roles = self._roles(oids, roles) if roles else {}
-        row = self._fill(trial, oids) if trial is not None else None
+        tree = self._tree(content, [self._tree_of(parent) for parent in oids])
+        row = self._fill(trial, oids, tree) if trial is not None else None
         if row is not None:
             self._encodable(row)
-        tree = self._tree(content, [self._tree_of(parent) for parent in oids])
         known_cohort = self._check_cohort(cohort, oids) if cohort is not None else None
         is_opened = cohort is not None and known_cohort is None
         cohort = known_cohort or cohort
         if row is not None and trial is not None and trial.exp_id != AUTO_ID:
             known = self._already(row, trial, tree, oids)
             if known is not None:
+                if content is None:
+                    self.landing.stands_on = known
                 return self._views.snapshot(known)
             self.refuse_claimed(row.exp_id)
         moment = self._moment(row)
@@ -95,16 +97,31 @@ class Recorder(Rules):
         told = Trailers(exp_id=row.exp_id if row else "", cohort=cohort or "", roles=tuple(known_roles.items()))
         made = CommitInfo(oid, tree, tuple(oids), said, author, moment.astimezone(UTC), novel=True, trailers=told)
         self._trees[oid] = tree
+        if content is None:
+            self.landing.stands_on = oid
         if row is None:
             self.landing.add(oid, codec.SnapshotEvent(), f"Record {oid[:12]}", None, made)
         else:
             self._add_trial(oid, row, saw=self._session_before(row), made=made)
         return self._recorded(made, row, others)
 
-    def record(self, rev: Id, trial: Trial, revise: bool) -> tuple[str, str]:
-        """Record a row on a commit, and return the commit's oid and the row's exp id."""
+    def record(
+        self, rev: Id, trial: Trial, revise: bool = False, *, replicate: bool = False, judged: bool = True
+    ) -> tuple[str, str]:
+        """
+        Record a row on a commit, and return the commit's oid and the row's exp id.
+
+        Args:
+            rev: the commit.
+            trial: the row.
+            revise: a new version of the row that is meant.
+            replicate: a further row, whatever waits for its result.
+            judged: whether a score without a status gets the one that it deserves.
+        """
         oid: str = resolve(self._views, rev)
         here = self._views.on_snapshot(oid)
+        if replicate and trial.exp_id == AUTO_ID:
+            trial = trial.replace(exp_id=self._next_exp_id())
         if not here and trial.exp_id == AUTO_ID and not revise and (before := self._waiting_before(oid)):
             if self._tree_of(before[0]) == self._tree_of(oid):
                 oid, here = before[0], self._views.on_snapshot(before[0])
@@ -124,7 +141,7 @@ class Recorder(Rules):
         if known is None:
             self.refuse_claimed(trial.exp_id)
             self._refuse_taken(trial.exp_id)
-            row = self._fill(trial, self._repo.parents(oid))
+            row = self._fill(trial, self._repo.parents(oid), self._known_tree(oid), judged=judged)
         else:
             if known.trial.status is not None and not revise:
                 if agrees(trial, known.trial):
@@ -133,7 +150,7 @@ class Recorder(Rules):
             row = merged(trial, known.trial)
             if row == known.trial:
                 return oid, row.exp_id
-            row = self._fill(row, self._repo.parents(oid))
+            row = self._fill(row, self._repo.parents(oid), self._known_tree(oid), judged=judged)
         self._add_trial(oid, row, saw=self._session_before(row))
         return oid, row.exp_id
 
@@ -169,6 +186,8 @@ class Recorder(Rules):
         named = self.parents_of(trial) if parents is None else [resolve(self._views, each) for each in parents]
         row = Row(trial=trial, tree=folder_tree(self._repo, trial, root, self._hear))
         self._encodable(trial)
+        trial = self._with_status(trial, row.tree, named)
+        row = msgspec.structs.replace(row, trial=trial)
         oid = self.write_row(row, list(dict.fromkeys(named)), self._moment(trial))
         made, is_new = self._made[oid], self._views.tree(oid) is None
         self.add_row(oid, row)
@@ -232,7 +251,11 @@ class Recorder(Rules):
             above = [oids.get(parent, "") if isinstance(parent, int) else parent for parent in parents[at]]
             oids[at] = self.write_row(rows[at], [oid for oid in above if oid], moments[at])
         for done, at in enumerate(fresh.values(), 1):
-            self.add_row(oids[at], rows[at])
+            row = rows[at]
+            if row.trial.status is None:  # judged by the rows before it
+                judged = self._with_status(row.trial, row.tree, self._made[oids[at]].parents if row.tree else ())
+                row = msgspec.structs.replace(row, trial=judged)
+            self.add_row(oids[at], row)
             if done % _TELL == 0:
                 advance(_TELL)
         return [row.trial.exp_id in fresh for row in rows]
@@ -257,7 +280,7 @@ class Recorder(Rules):
             return None
         found = self._views.named_exactly(trial.exp_id)
         for view in found:
-            if view.trial == trial:
+            if view.trial == trial or (trial.status is None and view.trial.replace(status=None) == trial):
                 return view.oid
         if found:
             raise Duplicate(trial.exp_id, f"has a different row already, on {found[0].oid[:12]}")

@@ -15,6 +15,7 @@ from gitlineage.errors import CohortMismatch, Duplicate, Invalid, InvalidContent
 from gitlineage.folders import Taken
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
+from gitlineage.judging import judge
 from gitlineage.landing import Landing
 from gitlineage.message import flattened
 from gitlineage.models import ROLES
@@ -99,6 +100,7 @@ class Rules:
         self._memory = memory
         self._hear = hear
         self._content = Content(repo, hear=hear)
+        self._taken: set[str] = set()
         self._bases: dict[str, Base] = {}
         self._trees: dict[str, str] = {}
         self._exp_ids: dict[str, str] = {}
@@ -108,24 +110,15 @@ class Rules:
         self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
 
     def _tree(self, content: Mapping[str, bytes] | Path | str | None, near: Sequence[str]) -> str:
-        if isinstance(content, dict | Mapping):  # the first of them takes a tenth of the time
-            return self._content.from_mapping(content, near)
-        if content is None:
-            if self._repo.workdir is None:
-                raise Invalid("a bare repository has no working tree: say which content to record")
-            return self._content.from_folder(self._repo.workdir, near, everything=False).tree
-        if isinstance(content, Path):
-            return self._content.from_folder(content, near, everything=False).tree
-        try:
-            rev: str = resolve(self._views, content)
-        except NotFound:
-            rev = content
-        tree = self._content.from_revision(rev)
-        if tree is not None:
-            return tree
-        if Path(content).is_dir():
-            return self._content.from_folder(Path(content), near, everything=False).tree
-        raise InvalidContent(content, "is neither a folder nor a commit, tree or id of this store")
+        if isinstance(content, str) and content in self._taken:
+            return content
+        return content_tree(self._views, self._content, content, near)
+
+    def take(self, content: Mapping[str, bytes] | Path | str | None, near: Sequence[str]) -> str:
+        """Write content and return its tree, by which it can then be recorded in the same landing."""
+        tree = self._tree(content, near)
+        self._taken.add(tree)
+        return tree
 
     def _roles(self, parents: Sequence[str], roles: Mapping[str, str]) -> dict[str, str]:
         """Return roles by oid, git parents first in their order."""
@@ -154,9 +147,19 @@ class Rules:
             raise CohortMismatch(name, [names(oid) for oid in base.oids], [names(oid) for oid in parents])
         return base.name
 
-    def _fill(self, trial: Trial, parents: Iterable[str]) -> Trial:
-        """Return the row with what the store knows in its empty cells: id, time, parent, best and delta."""
+    def _fill(self, trial: Trial, parents: Sequence[str], tree: str | None, *, judged: bool = True) -> Trial:
+        """
+        Return the row with what the store knows in its empty cells: id, time, status, parent, best and delta.
+
+        Args:
+            trial: the row.
+            parents: what its snapshot was derived from.
+            tree: its content, where it is known.
+            judged: whether a score without a status gets the one that it deserves.
+        """
         found: dict[str, str] = {}
+        if trial.status is None and judged:
+            trial = self._with_status(trial, tree, parents)
         if trial.exp_id == AUTO_ID:
             found["exp_id"] = self._next_exp_id()
         if not trial.timestamp:
@@ -166,6 +169,15 @@ class Rules:
         if trial.status is not None:
             found |= self._against_best(trial)
         return Trial.trusted({**trial.cells(), **found}) if found else trial
+
+    def _with_status(self, trial: Trial, tree: str | None, parents: Sequence[str]) -> Trial:
+        """Return a row with the status that its score deserves where it has none; without a score it stays pending."""
+        score = self._views.task.score(trial)
+        if trial.status is not None or score is None:
+            return trial
+        above = (self._trees.get(parent) or self._views.tree(parent) for parent in parents)
+        trees = (tree, *filter(None, above)) if tree else ()
+        return trial.replace(status=judge(self._views, score, trees).status)
 
     def _next_exp_id(self) -> str:
         """
@@ -192,6 +204,10 @@ class Rules:
     def _tree_of(self, oid: str) -> str:
         """Return a commit's tree; those that this landing made are known."""
         return self._trees.get(oid) or self._views.tree(oid) or self._repo.commit(oid).tree
+
+    def _known_tree(self, oid: str) -> str | None:
+        """Return a commit's tree, ``None`` where the commit is missing, as in a shallow clone."""
+        return self._tree_of(oid) if self._repo.exists(oid) else None
 
     def _parent_id(self, parents: Iterable[str]) -> str | None:
         for oid in parents:
@@ -291,6 +307,43 @@ class Rules:
     def _moment(self, trial: Trial | None) -> datetime:
         told = parse_time(trial.timestamp) if trial else None
         return told or self.landing.moment()
+
+
+def content_tree(
+    views: Views, taken: Content, content: Mapping[str, bytes] | Path | str | None, near: Sequence[str]
+) -> str:
+    """
+    Write what content is and return its tree.
+
+    Args:
+        views: the store.
+        taken: writes into the repository.
+        content: files by path, a folder, or a revision, id or tree; ``None`` for the working tree.
+        near: trees that are sure to stay; what they hold at the same path is not written again.
+
+    Raises:
+        Invalid: a bare repository has no working tree.
+        InvalidContent: a path that leads outside, a file over the limit, or a text that names nothing.
+    """
+    repo = views.repo
+    if isinstance(content, dict | Mapping):  # the first of them takes a tenth of the time
+        return taken.from_mapping(content, near)
+    if content is None:
+        if repo.workdir is None:
+            raise Invalid("a bare repository has no working tree: say which content to record")
+        return taken.from_folder(repo.workdir, near, everything=False).tree
+    if isinstance(content, Path):
+        return taken.from_folder(content, near, everything=False).tree
+    try:
+        rev: str = resolve(views, content)
+    except NotFound:
+        rev = content
+    tree = taken.from_revision(rev)
+    if tree is not None:
+        return tree
+    if Path(content).is_dir():
+        return taken.from_folder(Path(content), near, everything=False).tree
+    raise InvalidContent(content, "is neither a folder nor a commit, tree or id of this store")
 
 
 def agrees(given: Trial, known: Trial) -> bool:

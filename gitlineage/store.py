@@ -18,9 +18,11 @@ from gitlineage.catalogues import Catalogues
 from gitlineage.current import reading
 from gitlineage.errors import Invalid, InvalidTrial
 from gitlineage.frames import Trials, arrow, dicts, pandas, polars, summary, typed
+from gitlineage.gitformats import is_oid
 from gitlineage.histories import Histories
 from gitlineage.index import Index
 from gitlineage.journal import is_archive
+from gitlineage.judging import Verdict, judge
 from gitlineage.models import (
     AncestryNode,
     Cohort,
@@ -32,15 +34,17 @@ from gitlineage.models import (
     TrialView,
 )
 from gitlineage.names import Id, claimed, moment, resolve, taken_for, trial_of
+from gitlineage.nearest import Nearest, candidates, nearest
 from gitlineage.prompts import prompt_view
 from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
+from gitlineage.rules import content_tree
 from gitlineage.search import search
 from gitlineage.sharing import Sharing
 from gitlineage.treediff import RecipeEdit
 from gitlineage.trial import AUTO_ID, Trial
 from gitlineage.views import Views, trials
-from gitlineage.worktree import read_files
+from gitlineage.worktree import Content, read_files
 
 if TYPE_CHECKING:
     from gitlineage.checkout import Written
@@ -100,7 +104,8 @@ class LineageStore(Catalogues, Histories, Sharing):
                 as ``git add -A`` would see it.
             parents: what it was derived from, the primary one first; named twice, the first place counts.
             trial: the row; left out, the snapshot is recorded without one. Empty cells that the store knows (exp id,
-                timestamp, parent, best, delta) are filled in; without a status it waits for `record`.
+                timestamp, parent, best, delta) are filled in. With a score and no status it is judged, as `judge`
+                says; with neither it waits for `record`.
             cohort: the batch it belongs to; opened with these parents as its base where it is not open.
             roles: what a parent was, by id: one of `ROLES`. An inspiration or contrast need not be a parent.
             message: the commit message; by default the hypothesis.
@@ -121,7 +126,7 @@ class LineageStore(Catalogues, Histories, Sharing):
 
         return self._write(work)
 
-    def record(self, rev: Id, trial: Trial, *, revise: bool = False) -> Trial:
+    def record(self, rev: Id, trial: Trial, *, revise: bool = False, replicate: bool = False) -> Trial:
         """
         Record a row on any commit, the user's own included, and return it as recorded.
 
@@ -129,20 +134,24 @@ class LineageStore(Catalogues, Histories, Sharing):
 
         Args:
             rev: the commit.
-            trial: the row; empty cells are filled as by `commit`.
+            trial: the row; empty cells are filled as by `commit`, and a score without a status is judged.
             revise: record a new version of the row that is meant, of the only one where no exp id says which; the old
                 version stays in history, and cells that are left empty keep what they held.
+            replicate: record a further row even where a trial waits for its result; one with neither a score nor a
+                status waits, too.
 
         Raises:
             NotFound: no such commit.
             Duplicate: the exp id has another row; an identical one is no error and adds nothing.
-            InvalidTrial: the row breaks a rule, or has no status.
+            InvalidTrial: the row breaks a rule, or has neither a status nor a score.
         """
-        if trial.status is None and not revise:
-            raise InvalidTrial("status", None, "a recorded row needs one")
+        if revise and replicate:
+            raise Invalid("a row is revised or a replicate, not both")
+        if not (revise or replicate):
+            self._check_ended(trial, "a recorded row")
 
         def work(recorder: Recorder) -> Trial:
-            oid, exp_id = recorder.record(rev, trial, revise)
+            oid, exp_id = recorder.record(rev, trial, revise, replicate=replicate)
             return next(view.trial for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
 
         return self._write(work)
@@ -161,7 +170,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         """
 
         def work(recorder: Recorder) -> Trial:
-            oid, exp_id = recorder.record(rev, trial.replace(status=None), False)
+            oid, exp_id = recorder.record(rev, trial.replace(status=None), judged=False)
             return next(view.trial for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
 
         return self._write(work)
@@ -196,15 +205,14 @@ class LineageStore(Catalogues, Histories, Sharing):
         parent's. A ``parent_exp`` that the store does not hold is kept as text, and the snapshot has no parent.
 
         Args:
-            trial: the row; its cells are kept as they are.
+            trial: the row; its cells are kept as they are. With a score and no status it is judged.
             parents: what it was derived from, where ``parent_exp`` does not say it.
 
         Raises:
             Duplicate: the exp id has a different row; the identical one is no error and adds nothing.
-            InvalidTrial: the row breaks a rule, or has no status.
+            InvalidTrial: the row breaks a rule, or has neither a status nor a score.
         """
-        if trial.status is None:
-            raise InvalidTrial("status", None, "an appended row needs one")
+        self._check_ended(trial, "an appended row")
         ids = None if parents is None else tuple(parents)
         return self._write(lambda recorder: recorder.append(trial, ids, self.root))
 
@@ -220,7 +228,7 @@ class LineageStore(Catalogues, Histories, Sharing):
 
         Raises:
             BadRows: exp ids that are taken by different rows, by position counted from 1.
-            InvalidTrial: a row breaks a rule, or has no status.
+            InvalidTrial: a row breaks a rule, or has neither a status nor a score.
         """
         with self.batch(message):
             recorder = self._recorder()
@@ -244,8 +252,7 @@ class LineageStore(Catalogues, Histories, Sharing):
             BadRows: exp ids that are taken by different rows.
         """
         for row in rows:
-            if row.trial.status is None:
-                raise InvalidTrial("status", None, f"the row of {row.trial.exp_id} needs one")
+            self._check_ended(row.trial, f"the row of {row.trial.exp_id}", task)
             if row.trial.exp_id == AUTO_ID:
                 raise InvalidTrial("exp_id", AUTO_ID, "a table's row needs one")
         with self.batch(message):
@@ -267,6 +274,11 @@ class LineageStore(Catalogues, Histories, Sharing):
         shown = ", ".join(f"{exp_id}@{self.writer}" for exp_id in exp_ids[:_NAMED])
         more = f" and {len(exp_ids) - _NAMED} more" if len(exp_ids) > _NAMED else ""
         self.watcher.note(f"git, oids and `best` come before ids of the table; its rows are called {shown}{more}")
+
+    def _check_ended(self, trial: Trial, what: str, task: Task | None = None) -> None:
+        """Refuse a row that says neither how it ended nor what its score is."""
+        if trial.status is None and (task or self.task).score(trial) is None:
+            raise InvalidTrial("status", None, f"{what} needs one, or a score to be judged by")
 
     def _is_reshaped(self, shape: dict[str, Any], rows: int) -> bool:
         """Whether a table without new rows, which holds all there are, looks otherwise than the last one did."""
@@ -361,6 +373,28 @@ class LineageStore(Catalogues, Histories, Sharing):
     def _columns(self) -> dict[str, list[Any]]:
         placed = self._views.placed()
         return typed([trial for trial, _ in placed], [place for _, place in placed])
+
+    @reading
+    def judge(self, score: float | None, content: Id | None = None, parents: Sequence[Id] = ()) -> Verdict:
+        """
+        Return what a trial with this score would be, keep, discard or baseline, and why.
+
+        `commit`, `record` and `append` ask the same of a trial that has a score and no status. A keep beats the best so
+        far, and by more than two sigma where replicates of what is compared exist.
+
+        Args:
+            score: the score; without one the trial is pending.
+            content: the snapshot that it is a further run of, or its tree.
+            parents: what it was derived from; their replicates count for the noise, too.
+        """
+        trees = [self._tree_named(content) if content is not None else "", *map(self._tree_named, parents)]
+        return judge(self._views, score, trees)
+
+    def _tree_named(self, id: Id) -> str:
+        """Return the tree of a snapshot, or the one that a tree's own oid names."""
+        if isinstance(id, str) and is_oid(id) and self.repo.exists(id) and self.repo.kind(id) == "tree":
+            return id
+        return self._views.snapshot(resolve(self._views, id)).tree
 
     @reading
     def all_trials(self) -> list[Trial]:
@@ -525,6 +559,30 @@ class LineageStore(Catalogues, Histories, Sharing):
     def same(self, id: Id) -> tuple[Snapshot, ...]:
         """Return the other snapshots with equal content: other derivations of one recipe."""
         return queries.same(self._views, resolve(self._views, id))
+
+    @reading
+    def nearest(self, content: Mapping[str, bytes] | Path | str | None = None) -> Snapshot | None:
+        """
+        Return the snapshot that some content was most likely made from; nothing is recorded.
+
+        Of the snapshot last recorded or checked out in this working tree, its parents, the best, and HEAD (where HEAD
+        is recorded or nothing is yet), the one that differs least; ties in that order. ``None`` where there is none.
+
+        Args:
+            content: as for `commit`; by default the working tree.
+        """
+        found = self.compare(content)
+        return self._views.snapshot(found.oid) if found.oid is not None else None
+
+    @reading
+    def compare(self, content: Mapping[str, bytes] | Path | str | None = None) -> Nearest:
+        """Return what `nearest` does with what it was chosen from, how far it is away, and the content's tree."""
+        known = candidates(self._views, self.own_writer(), self._mark)
+        near = [each.tree for each in known]
+        if self.in_batch:
+            return nearest(self.repo, self._recorder().take(content, near), known)
+        with self.repo.packing():  # outside of a landing nothing of it gets onto the disk
+            return nearest(self.repo, content_tree(self._views, Content(self.repo), content, near), known)
 
     @reading
     def cohort(self, name: str) -> Cohort:

@@ -95,7 +95,7 @@ class TestLog:
 
     def test_graph_of_some(self, shell: Shell) -> None:
         """Replicates stand below each other, and parents that are not shown are left out."""
-        shell("record", "003", "--status", "discard", "--metric", "1.11")
+        shell("record", "003", "--replicate", "--status", "discard", "--metric", "1.11")
         drawn = shell("log", "--graph", "-n", "3", "--status", "keep", "--status", "discard").splitlines()
         assert [line.split()[:2] for line in drawn] == [["*", "005"], ["|", "003"], ["*", "002"]]
 

@@ -151,8 +151,7 @@ class TestCommit:
         assert ready.commit("--parents", "a,b")["parents"] == [odd]
 
     def test_derived_from_head(self, ready: Shell, git: Callable[..., str]) -> None:
-        """Without --parents it is derived from HEAD where there is one; --root says from nothing."""
-        assert ready.commit()["parents"] == []
+        """Where nothing is recorded yet it is derived from HEAD, if there is one; --root says from nothing."""
         git("commit", "--allow-empty", "-m", "mine")
         assert ready.commit()["parents"] == [git("rev-parse", "HEAD")]
         assert ready.commit("--root")["parents"] == []
@@ -248,7 +247,7 @@ class TestRecord:
     def test_replicates(self, ready: Shell) -> None:
         """A second result on a snapshot is a trial of its own."""
         ready.commit("--metric", "2")
-        assert ready.objects("record", "000", "--metric", "1.9")[0]["exp_id"] == "001"
+        assert ready.objects("record", "000", "--metric", "1.9", "--replicate")[0]["exp_id"] == "001"
         assert "000 (+1)" in ready("leaves")
 
 

@@ -50,7 +50,7 @@ def test_depths_roles_and_scores(shell: Shell) -> None:
 def test_ordinary_commits_are_marked(shell: Shell, git: Callable[..., str]) -> None:
     """A git parent that nobody recorded is listed as unrecorded."""
     git("commit", "--allow-empty", "-m", "mine")
-    shell.commit("-m", "on top of mine")
+    shell.commit("--parents", "HEAD", "-m", "on top of mine")
     assert "unrecorded" in shell("parents", "005")
     (parent,) = shell.objects("parents", "005")
     assert (parent["recorded"], parent["subject"]) == (False, "mine")

@@ -13,6 +13,7 @@ from gitlineage.cli import layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
+from gitlineage.errors import Invalid
 from gitlineage.models import Cohort
 from gitlineage.store import LineageStore
 
@@ -43,7 +44,7 @@ def new(
             "--base",
             "--parents",
             metavar="ID...",
-            help="What every member is derived from: `A B`, or `A,B`. [default: HEAD]",
+            help="What every member is derived from: `A B`, or `A,B`. [default: the nearest by content]",
             show_default=False,
         ),
     ] = None,
@@ -59,13 +60,25 @@ def new(
     allow_mixed: Annotated[bool, typer.Option("--allow-mixed", help="Let members have other parents.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Open a cohort"""
+    """
+    Open a cohort
+
+    Without --base its members are derived from the snapshot that the working tree is nearest to.
+    """
     metadata: dict[str, Any] = {key: options.value(text) for key, text in options.pairs(field, "--field")}
     metadata |= {key: value for key, value in (("note", note), ("size", size)) if value is not None}
     if taken := [key for key in metadata if key in _TAKEN]:
         raise typer.BadParameter(f"{taken[0]!r} is a cohort's own word; take another", param_hint="'--field'")
     with opened(ctx) as store:
-        made = store.open_cohort(name, options.bases(store, base, root), allow_mixed=allow_mixed, **metadata)
+        derived = options.parents(store, base, root)
+        if derived is None:
+            if store.repo.workdir is None:
+                raise Invalid(
+                    "a bare repository has no working tree to find the base by; say it with --base, or --root"
+                )
+            near = store.nearest()
+            derived = [near.oid] if near is not None else []
+        made = store.open_cohort(name, derived, allow_mixed=allow_mixed, **metadata)
         if as_json:
             output.json_line(_object(made))
             return

@@ -140,14 +140,13 @@ def ids(store: "LineageStore", values: Sequence[str]) -> list[str]:
     return found
 
 
-def bases(store: "LineageStore", given: Sequence[str] | None, root: bool) -> list[str]:
-    """Return the parents that were named, or HEAD where none were and there is one."""
+def parents(store: "LineageStore", given: Sequence[str] | None, root: bool) -> list[str] | None:
+    """Return the parents that were said, none with ``--root``, and ``None`` where they are to be found by content."""
     if root and given:
         raise typer.BadParameter("it excludes --parents", param_hint="'--root'")
     if given:
         return ids(store, given)
-    head = None if root else store.repo.head()
-    return [head] if head else []
+    return [] if root else None
 
 
 Id = Annotated[
@@ -187,11 +186,11 @@ Parents = Annotated[
     typer.Option(
         "--parents",
         metavar="ID...",
-        help="What it was derived from, the primary parent first: `A B`, or `A,B`. [default: HEAD]",
+        help="What it was derived from, the primary parent first: `A B`, or `A,B`. [default: the nearest by content]",
         show_default=False,
     ),
 ]
-Root = Annotated[bool, typer.Option("--root", help="Derived from nothing, even where there is a HEAD.")]
+Root = Annotated[bool, typer.Option("--root", help="Derived from nothing, whatever its content is near to.")]
 RawParents = Annotated[
     bool, typer.Option("--raw-parents", help="Take parents as the rows spell them, not as the graph.")
 ]

@@ -4,21 +4,25 @@ Commands that record: init, commit and record; what may be recorded is the store
 Layer 27.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from gitlineage import placing
 from gitlineage.cli import layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
-from gitlineage.errors import Invalid, InvalidTrial, RepositoryError
+from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, RepositoryError
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.journal import check_writer
-from gitlineage.models import Task, TrialView
+from gitlineage.judging import Verdict
+from gitlineage.models import TrialView
+from gitlineage.placing import Place
 from gitlineage.store import LineageStore
-from gitlineage.trial import ELIGIBLE, FailureLabel, Trial, check_id_prefix
+from gitlineage.trial import AUTO_ID, Trial, check_id_prefix
 
 app = commands()
 
@@ -125,6 +129,9 @@ def commit(
             "--role", metavar="PARENT=ROLE", help="What a parent was: base, mate, inspiration, contrast; repeatable."
         ),
     ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Another derivation, even where a snapshot has this content already.")
+    ] = False,
     message: Annotated[
         str | None, typer.Option("--message", metavar="TEXT", help="The commit message. [default: the hypothesis]")
     ] = None,
@@ -141,8 +148,10 @@ def commit(
     """
     Record a snapshot of the code with its trial
 
-    Without --parents it is derived from HEAD. With --metric and no --status it is the baseline, a keep or a discard,
-    by the best so far; with neither it waits for `gitlineage record`. HEAD, branches and files stay as they are.
+    Without --parents it is derived from what its content is nearest to: the snapshot last recorded or checked out here,
+    that one's parents, the best or a recorded HEAD; content that a snapshot has already is a replicate of it. With
+    --metric and no --status it is the baseline, a keep or a discard, by the best so far; with neither it waits for
+    `gitlineage record`. HEAD, branches and files stay as they are.
     """
     row = _cells(exp_id, status, hypothesis, specialist, domain, notes, field)
     known_roles = options.roles(role)
@@ -151,14 +160,25 @@ def commit(
             raise Invalid("a bare repository has no working tree; say what to commit with --from FOLDER-or-REV")
         source = Path(content) if content is not None and Path(content).is_dir() else content
         with store.batch():
-            trial, why = _decided(store, row, metric)
-            derived = options.bases(store, parents, root)
-            made = store.commit(source, derived, trial=trial, cohort=cohort, roles=known_roles, message=message)
-        wanted = None if trial.exp_id == "*" else trial.exp_id
-        view = next(
-            each for each in reversed(store.views().on_snapshot(made.oid)) if wanted in (None, each.trial.exp_id)
-        )
-        _print_recorded(store, view, why, as_json)
+            trial = _trial(store, row, metric)
+            given = options.parents(store, parents, root)
+            where = placing.place(store, source, parents=given, trial=trial, cohort=cohort, roles=known_roles, new=new)
+            verdict = _verdict(store, trial, where.content, where.parents)
+            if where.replicate_of is None:
+                made = store.commit(
+                    where.content, where.parents, trial=trial, cohort=cohort, roles=known_roles, message=message
+                )
+                oid, wanted = made.oid, None if trial.exp_id == AUTO_ID else trial.exp_id
+            else:
+                if message is not None:
+                    output.note("--message is not kept: equal content makes no commit of its own")
+                row_of = trial.replace(exp_id=where.result_of) if where.result_of else trial
+                recorded = store.record(where.replicate_of, row_of, replicate=not where.result_of)
+                oid, wanted = store.resolve(where.replicate_of), recorded.exp_id
+            if not isinstance(source, str):
+                store.stand_on(oid)
+        view = next(each for each in reversed(store.views().on_snapshot(oid)) if wanted in (None, each.trial.exp_id))
+        _print_recorded(store, view, verdict, as_json, where)
 
 
 @command(app, "record", "gitlineage record 015 --status crash --notes 'out of memory in step 3'")
@@ -167,6 +187,9 @@ def record(
     rev: Annotated[str, typer.Argument(metavar="REV", help="A snapshot's id, or any commit: HEAD, a branch, an oid.")],
     revise: Annotated[
         bool, typer.Option("--revise", help="Record a new version of a row; the old one stays in history.")
+    ] = False,
+    replicate: Annotated[
+        bool, typer.Option("--replicate", help="Record a further run of the same code, as a row of its own.")
     ] = False,
     hypothesis: options.Hypothesis = "",
     exp_id: options.ExpId = None,
@@ -181,17 +204,23 @@ def record(
     """
     Record a result on a snapshot or on any commit
 
-    A trial that waits for its result there gets it. With --metric and no --status, the best so far decides what it is.
+    A trial that waits for its result there gets it; where there is a result already, --revise or --replicate says what
+    another one is. With --metric and no --status, the best so far decides what it is.
     """
     row = _cells(exp_id, status, hypothesis, specialist, domain, notes, field)
+    if revise and replicate:
+        raise typer.BadParameter("it excludes --replicate", param_hint="'--revise'")
     with opened(ctx) as store:
         with store.batch():
-            trial, why = _decided(store, row, metric, judge=not revise)
-            if trial.status is None and not revise:
-                raise Invalid("a result needs --status, or --metric to be judged by")
+            trial = _trial(store, row, metric)
             oid = store.resolve(rev)  # before it is recorded: best may be another one then
-            recorded = store.record(oid, trial, revise=revise)
-        _print_recorded(store, listing.view_on(store, oid, recorded.exp_id), why, as_json)
+            if not (revise or replicate):
+                if trial.status is None and store.task.score(trial) is None:
+                    raise Invalid("a result needs --status, or --metric to be judged by")
+                trial = _waiting(store, rev, oid, trial)
+            verdict = None if revise else _verdict(store, trial, oid, store.snapshot(oid).parents)
+            recorded = store.record(oid, trial, revise=revise, replicate=replicate)
+        _print_recorded(store, listing.view_on(store, oid, recorded.exp_id), verdict, as_json)
 
 
 def _repository(current: Path, folder: Path | None, bare: bool) -> tuple[Path, bool]:
@@ -243,52 +272,66 @@ def _cells(
     return {column: text for column, text in {**given, **dict(options.pairs(field, "--field"))}.items() if text}
 
 
-def _decided(
-    store: LineageStore, cells: dict[str, str], metric: str | None, *, judge: bool = True
-) -> tuple[Trial, str]:
-    """Return the trial, with the status that its score deserves where none was given, and why it is that."""
-    task = store.task
+def _trial(store: LineageStore, cells: dict[str, str], metric: str | None) -> Trial:
+    """Return the trial that the options tell of."""
     try:
-        trial = Trial.from_cells({**cells, task.score_field: metric} if metric is not None else cells)
+        return Trial.from_cells({**cells, store.task.score_field: metric} if metric is not None else cells)
     except InvalidTrial as error:
         option = "--exp-id" if error.field == "exp_id" else "--field"
         raise typer.BadParameter(str(error), param_hint=f"'{option}'") from error
-    score = task.score(trial)
-    if trial.status is not None or score is None or not judge:
-        return trial, ""
-    status, why = _judged(store, task, score)
-    return trial.replace(status=status), why
 
 
-def _judged(store: LineageStore, task: Task, score: float) -> tuple[FailureLabel, str]:
-    best = store.views().best()
-    record = task.score(best.trial) if best and best.trial.status in ELIGIBLE else None
-    if best is None or record is None:
-        return FailureLabel.BASELINE, "baseline: nothing to compare it with yet"
-    against = f"the best so far, {best.label} with {best.trial.text(task.score_field)}"
-    if task.better(score, record):
-        return FailureLabel.KEEP, f"keep: it beats {against}"
-    return FailureLabel.DISCARD, f"discard: it does not beat {against}"
+def _verdict(store: LineageStore, trial: Trial, content: str, parents: Sequence[str]) -> Verdict | None:
+    """Return what the store will make of a score without a status, ``None`` where there is nothing to judge."""
+    score = store.task.score(trial)
+    return store.judge(score, content, parents) if trial.status is None and score is not None else None
 
 
-def _print_recorded(store: LineageStore, view: TrialView, why: str, as_json: bool) -> None:
+def _waiting(store: LineageStore, rev: str, oid: str, trial: Trial) -> Trial:
+    """Return a result with the exp id of the trial that waits for it; refuse a second one for a trial that has one."""
+    if trial.exp_id != AUTO_ID:
+        return trial
+    views = store.views()
+    here = views.on_snapshot(oid)
+    best = views.best() if rev == "best" else None
+    named = [view for view in here if view.label == (best.label if best else rev) or view.trial.exp_id == rev]
+    meant = named or [view for view in here if view.trial.status is None] or here
+    waiting = [view for view in meant if view.trial.status is None]
+    if len(waiting) > 1:
+        raise Ambiguous(rev, [view.label for view in waiting])
+    if meant and not waiting:
+        state = meant[0].trial.status
+        raise Invalid(
+            f"{meant[0].label} has a result already ({state}); --revise records a new version of it, --replicate "
+            "another run of the same code"
+        )
+    return trial.replace(exp_id=waiting[0].trial.exp_id) if waiting else trial
+
+
+def _print_recorded(
+    store: LineageStore, view: TrialView, verdict: Verdict | None, as_json: bool, place: Place | None = None
+) -> None:
+    judged = verdict if verdict is not None and verdict.status == view.trial.status else None
     if as_json:
-        output.json_line(listing.trial_objects(store, [view])[0])
+        more = place.object(store) if place is not None else {}
+        output.json_line({**listing.trial_objects(store, [view])[0], **more, "verdict": judged})
         return
     trial, task = view.trial, store.task
     state = listing.status_cell(trial.status)
     score, delta = trial.text(task.score_field), listing.delta_cell(trial, task)
+    told = place.told(store) if place is not None else ""
+    came = f"from {listing.came_from(view)}" if listing.came_from(view) else ""
     words = [
         output.paint(output.clean(view.label), "bold"),
         output.paint(state.text, state.style),
         output.clean(f"{task.short} {score}") if score else "",
         f"({output.paint(output.clean(delta.text), delta.style)})" if delta.text else "",
         output.paint(view.oid[: listing.SHORT], "dim"),
-        output.clean(f"from {came}") if (came := listing.came_from(view)) else "",
+        output.clean(told or came),
         output.clean(f"in cohort {view.cohort}") if view.cohort else "",
     ]
     output.say("  ".join(filter(None, words)))
-    if why:
-        output.say(f"  {output.clean(why)}")
+    if judged is not None:
+        output.say(f"  {output.clean(judged.reason)}")
     if trial.status is None:
         output.say(f"  record its result: gitlineage record {output.clean(view.label)} --status keep --metric NUMBER")

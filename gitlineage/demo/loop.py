@@ -1,8 +1,8 @@
 """
 Drives the demo's research loop: takes the parents' files, lets an idea edit them, runs the result and records it.
 
-Layer 25. Keep and discard follow from what the runs print. Identity and clock are fixed, so that one Python version
-gives the same commit ids every time. What to show of it is the caller's business.
+Layer 25. Keep and discard follow from what the runs print, as the store judges it. Identity and clock are fixed, so
+that one Python version gives the same commit ids every time. What to show of it is the caller's business.
 """
 
 import os
@@ -16,7 +16,7 @@ from gitlineage.errors import LineageError
 from gitlineage.models import Snapshot, Task
 from gitlineage.namespace import ORDINARY
 from gitlineage.store import LineageStore
-from gitlineage.trial import FailureLabel, Trial
+from gitlineage.trial import Trial
 
 TASK = Task(score_field=harness.METRIC, lower_is_better=True)
 WRITER = "demo"
@@ -71,7 +71,7 @@ def run_demo(
             if round_.cohort:
                 store.open_cohort(round_.cohort, parents, purpose=round_.purpose)
             for idea, content, outcome in zip(round_.ideas, contents, pool.map(harness.run, contents), strict=True):
-                cells = {"exp_id": f"{len(recorded):03d}", **idea.cells(), **_judged(outcome, store.best())}
+                cells = {"exp_id": f"{len(recorded):03d}", **idea.cells(), **_ended(outcome, bool(recorded))}
                 trial = Trial.from_cells(cells)
                 snapshot = store.commit(content, parents, trial=trial, cohort=round_.cohort, roles=roles)
                 recorded.append(snapshot)
@@ -92,16 +92,10 @@ def _start(store: LineageStore, parents: Sequence[str]) -> edits.Files:
     return edits.crossover(store.files(ancestor.oid) if ancestor else {}, store.files(base), store.files(mate))
 
 
-def _judged(outcome: harness.Outcome, best: Trial | None) -> dict[str, str]:
-    """Return the cells that follow from how a run ended and from the best before it; the store adds the rest."""
-    cells = {"status": FailureLabel.BASELINE.value, "notes": outcome.notes}
-    if outcome.failure:
-        if best is None:
-            raise LineageError(f"the demo's recipe does not run on this Python: {outcome.notes}")
-        return cells | {"status": outcome.failure.value}
-    cells[TASK.score_field] = outcome.score
-    before = TASK.score(best) if best else None
-    if before is not None:
-        better = TASK.better(float(outcome.score), before)
-        cells["status"] = (FailureLabel.KEEP if better else FailureLabel.DISCARD).value
-    return cells
+def _ended(outcome: harness.Outcome, begun: bool) -> dict[str, str]:
+    """Return the cells that follow from how a run ended; the store judges its score and adds the rest."""
+    if not outcome.failure:
+        return {TASK.score_field: outcome.score, "notes": outcome.notes}
+    if not begun:
+        raise LineageError(f"the demo's recipe does not run on this Python: {outcome.notes}")
+    return {"status": outcome.failure.value, "notes": outcome.notes}
