@@ -11,6 +11,7 @@ from gitlineage._version import __version__
 
 if TYPE_CHECKING:
     from gitlineage.adoption import Adopted
+    from gitlineage.asynchronous import AsyncLineageStore
     from gitlineage.bisecting import Bisection
     from gitlineage.blame import Blame, Regression
     from gitlineage.catalogue import CatalogEntry, ForgePhase, ForgeRecord, ImpactReport
@@ -73,6 +74,7 @@ __all__ = [
     "Adopted",
     "Ambiguous",
     "AncestryNode",
+    "AsyncLineageStore",
     "AuditEntry",
     "BadBundle",
     "BadFiles",
@@ -140,6 +142,7 @@ __all__ = [
 
 _HOMES = {
     "adoption": ["Adopted"],
+    "asynchronous": ["AsyncLineageStore"],
     "bisecting": ["Bisection"],
     "blame": ["Blame", "Regression"],
     "catalogue": ["CatalogEntry", "ForgePhase", "ForgeRecord", "ImpactReport"],

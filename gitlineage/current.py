@@ -9,6 +9,8 @@ import copy
 import os
 import secrets
 import sqlite3
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -16,6 +18,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from weakref import WeakSet
 
 from gitlineage import codec, derived, index, locks
 from gitlineage.errors import Incomplete, InThePast, Invalid, RepositoryError, StorageError
@@ -79,18 +82,44 @@ def reading(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate
 
     @wraps(method)
     def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            self.refresh()
-            return method(self, *args, **kwargs)
-        except Damaged as error:
-            self._rebuild(f"the index is damaged ({error})")
-            return method(self, *args, **kwargs)
+        with self._gate:
+            try:
+                self.refresh()
+                return method(self, *args, **kwargs)
+            except Damaged as error:
+                self._rebuild(f"the index is damaged ({error})")
+                return method(self, *args, **kwargs)
 
     return wrapper
 
 
+_stores: "WeakSet[Current]" = WeakSet()
+"""The open stores of this process, which a fork concerns."""
+
+
+def task_here() -> object | None:
+    """Return the asyncio task that runs in this thread, if one does."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
+    try:
+        return asyncio.current_task()  # type: ignore[no-any-return]
+    except RuntimeError:  # no loop runs in this thread
+        return None
+
+
 class Current:
-    """An open repository and its index; `LineageStore` says what the arguments mean."""
+    """
+    An open repository and its index; `LineageStore` says what the arguments mean.
+
+    One thread at a time is inside: whoever asks or records holds the gate, a batch for as long as it is open.
+    """
+
+    _task: object | None = None
+    """The task whose batch is open; other tasks in its thread cannot wait for it."""
+
+    _inherited = False
+    """Whether this process was forked inside an open batch, which is its parent's, and has not left the block yet."""
 
     _past = ""
     """Which past moment this store shows, in words; empty for the present."""
@@ -126,6 +155,7 @@ class Current:
         self._writer = self.successor(check_writer(writer)) if writer else None
         self._identity = Identity(*identity) if identity else None
         self._clock = clock or (lambda: datetime.now(UTC))
+        self._gate = threading.RLock()
         self._folder = self.namespace.folder(self.repo.commondir)
         self._lock = WriterLock(_lock_of(self.repo, self.namespace))
         self._landing: Landing | None = None
@@ -139,9 +169,10 @@ class Current:
         Raises:
             RepositoryError: a batch is open.
         """
-        if self._landing is not None:
-            raise RepositoryError("a batch is open; end it before the store is closed")
-        self._index.close()
+        with self._gate:
+            if self._landing is not None:
+                raise RepositoryError("a batch is open; end it before the store is closed")
+            self._index.close()
 
     def __enter__(self) -> Self:
         return self
@@ -158,8 +189,10 @@ class Current:
             self._writer = self._configured_writer(self.repo)
         if self._writer is None:
             self.check_present()
-            with self._name_lock():
-                self._writer = self._configured_writer(GitRepo(self.root)) or self._new_writer()
+            with self._gate:
+                self._admit()
+                with self._name_lock():
+                    self._writer = self._configured_writer(GitRepo(self.root)) or self._new_writer()
         return check_writer(self._writer)
 
     def own_writer(self) -> str | None:
@@ -250,10 +283,40 @@ class Current:
         """Whether a batch is open."""
         return self._landing is not None
 
-    def holding(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def holding(self) -> Iterator[None]:
         """Wait for the writers' lock and hold it."""
         self.check_present()
-        return self._lock()
+        with self._gate:
+            self._admit()
+            with self._lock():
+                yield
+
+    def _admit(self) -> None:
+        """
+        Refuse whoever would otherwise have part in a batch that is not theirs; threads wait at the gate instead.
+
+        Raises:
+            RepositoryError: it is another task's, or that of the process that this one was forked from.
+        """
+        if self._inherited:
+            raise RepositoryError(
+                "this process was forked inside a batch, which is its parent's; leave the block, then use the store"
+            )
+        if self._landing is not None and self._task is not task_here():
+            raise RepositoryError(
+                "another task has a batch open in this thread, and waiting would stop both; use AsyncLineageStore, or "
+                "await nothing inside a batch"
+            )
+
+    def _forked(self) -> None:
+        """Begin anew in a process that was just forked: batch, lock and open files are the parent's."""
+        is_idle = self._gate.acquire(blocking=False)  # else another thread has it, and none is in this process
+        self._inherited = is_idle and self._landing is not None
+        self._gate = self._index.gate = threading.RLock()
+        self._index.leave_to_parent(is_idle=is_idle)
+        self._lock.forget()
+        self._landing = self._trusted = None
 
     def recorded_by(self, writer: str, tip: str) -> tuple[int, int] | None:
         """Return how many trials and snapshots a writer recorded; ``None`` where the index stands elsewhere."""
@@ -311,12 +374,20 @@ class Current:
 
     def refresh(self) -> None:
         """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
+        with self._gate:
+            self._admit()
+            self._catch_up()
+
+    def _catch_up(self) -> None:
         if self._past and self._index.is_closed:
             raise RepositoryError(f"this store as of {self._past} was closed; replay it again")
         if self._landing is not None or self._past:
             return
         try:
-            if os.getpid() != self._process or self._index.is_outdated():
+            if os.getpid() != self._process:
+                self.repo = GitRepo(self.root)
+                self.journal = Journal(self.repo, self.namespace)
+            if self._index.is_outdated():
                 self._use(self._open_index())
                 self.own_writer()
             if self.journal.tips() != self._index.tips():
@@ -348,18 +419,20 @@ class Current:
     def reindex(self) -> int:
         """Throw the index and the derived refs away, build them anew, and return the number of trials."""
         self.check_present()
-        if self._landing is not None:
-            raise RepositoryError("a batch is open; end it first")
-        for told in locks.old_locks(str(self.repo.commondir)):
-            self.watcher.note(told)
-        self._rebuild(None)
-        if self._index.absent:
-            self._face_absence()
-        return self._views.total()
+        with self._gate:
+            self._admit()
+            if self._landing is not None:
+                raise RepositoryError("a batch is open; end it first")
+            for told in locks.old_locks(str(self.repo.commondir)):
+                self.watcher.note(told)
+            self._rebuild(None)
+            if self._index.absent:
+                self._face_absence()
+            return self._views.total()
 
+    @reading
     def problems(self) -> list[tuple[str, str, str]]:
         """Return writer, commit and reason of every note line that is no event; they are skipped, never deleted."""
-        self.refresh()
         return [tuple(row) for row in self._index.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")]
 
     def _open_index(self) -> Index:
@@ -464,8 +537,10 @@ class Current:
 
     def _use(self, new: Index) -> None:
         self._process = os.getpid()
+        new.gate = self._gate
         self._index = new
         self._views = Views(new, self.repo, note=self.watcher.note)
+        _stores.add(self)
         self._memory = Memory()
 
     def _derive_all(self) -> None:
@@ -493,3 +568,13 @@ class Current:
     def lock_is_free_within(self, seconds: float) -> bool:
         """Whether no other process is recording, or ends in time; for those who would rather not than wait."""
         return self._landing is not None or self._lock.is_free_within(seconds)
+
+
+def _after_fork() -> None:
+    """Tell the stores of this process that it was forked."""
+    for store in list(_stores):
+        store._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

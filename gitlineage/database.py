@@ -8,6 +8,7 @@ thing without a file.
 import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,9 @@ _MANY = 500
 """Values in one query; SQLite itself allows some tens of thousands."""
 
 T = TypeVar("T")
+
+_abandoned: dict[Path, sqlite3.Connection] = {}
+"""Files that a parent process was writing to when it forked this one: SQLite cannot close them here, nor open them."""
 
 
 class Damaged(Exception):
@@ -47,6 +51,8 @@ class Database:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.is_closed = False
+        self.gate = threading.RLock()
+        """Held by whoever asks or writes; a store puts its own in the place of this one."""
         self._process = os.getpid()
         self._link = str(path)
         self._file = self._open(path) if path is not None else None
@@ -72,7 +78,9 @@ class Database:
 
     def _connect(self, file: Path | str) -> None:
         """Open a file, and make its tables where it has none."""
-        self.connection = sqlite3.connect(file, isolation_level=None, timeout=30)
+        if file in _abandoned:
+            raise sqlite3.OperationalError("it was being written to when this process was forked")
+        self.connection = sqlite3.connect(file, isolation_level=None, timeout=30, check_same_thread=False)
         try:
             self._prepare()
         except BaseException:
@@ -117,8 +125,24 @@ class Database:
 
     def close(self) -> None:
         """Close the file."""
+        with self.gate:
+            self.is_closed = True
+            self.connection.close()
+
+    def leave_to_parent(self, *, is_idle: bool) -> None:
+        """
+        Have no part in the file any more, in a process that was just forked.
+
+        Args:
+            is_idle: whether no other thread of the parent was at work with it.
+        """
+        if self._file is None or self.is_closed:
+            return
         self.is_closed = True
-        self.connection.close()
+        if is_idle and not self.connection.in_transaction:
+            self.connection.close()
+        else:
+            _abandoned[self._file] = self.connection
 
     def all(self, sql: str, *values: object) -> list[Any]:
         """Return the rows of a query on the file."""

@@ -132,13 +132,24 @@ class GitRepo(Refs):
             # libgit2 goes on reading packs that git has deleted, and would claim objects that are gone
             self._reopen()
             self._packs_seen = now
-        self._pack = Packer(self._packs)
+        process = os.getpid()
+        pack = None
         try:
-            yield
-        finally:
-            self._pack.release()
-            self._pack = None
-            self._packs_seen = mtime(self._packs)
+            try:
+                pack = self._pack = Packer(self._packs)
+                yield
+            finally:
+                self._end_pack(pack, process)
+        except BaseException:
+            self._end_pack(pack, process)  # once more, for an interrupt may have come in between
+            raise
+
+    def _end_pack(self, pack: Packer | None, process: int) -> None:
+        """Let a pack go; in a forked process it stays the parent's."""
+        if pack is not None and process == os.getpid():
+            pack.release()
+        self._pack = None
+        self._packs_seen = mtime(self._packs)
 
     def pack_ahead(self, durable: bool) -> None:
         """

@@ -8,9 +8,9 @@ import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gitlineage.database import Damaged, Database, damage, delete, ours, parts
 from gitlineage.errors import Incomplete, LineageError
@@ -24,11 +24,25 @@ from gitlineage.schema import INDEX_NAMES, INDEXES
 from gitlineage.state import State, read_state
 from gitlineage.trial import Trial
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _NAMED = 100
 """Objects that this clone lacks which are looked for again, and named in an error."""
 
 _TELL = 500
 """Events between two words about how far a build is."""
+
+
+def _gated(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate[Any, P], R]":
+    """Have one thread at a time ask what is partly folded."""
+
+    @wraps(method)
+    def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.gate:
+            return method(self, *args, **kwargs)
+
+    return wrapper
 
 
 class Index(Database):
@@ -60,15 +74,17 @@ class Index(Database):
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Return the rows of a query."""
-        if self._fold is not None and _asks_what_waits(sql):
-            self._write_out()
-        return self.all(sql, *values)
+        with self.gate:
+            if self._fold is not None and _asks_what_waits(sql):
+                self._write_out()
+            return self.all(sql, *values)
 
     def one(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, or ``None``."""
-        if self._fold is not None and _asks_what_waits(sql):
-            self._write_out()
-        return self.first(sql, *values)
+        with self.gate:
+            if self._fold is not None and _asks_what_waits(sql):
+                self._write_out()
+            return self.first(sql, *values)
 
     def grouped(self, sql: str, keys: Collection[Any]) -> dict[Any, list[tuple[Any, ...]]]:
         """
@@ -84,17 +100,20 @@ class Index(Database):
                 found.setdefault(key, []).append(tuple(rest))
         return found
 
+    @_gated
     def tips(self) -> dict[str, str]:
         """Return the writers' tips that the index has folded."""
         written = dict(self.rows("SELECT writer, oid FROM tips"))
         return {**written, **self._fold.tips} if self._fold is not None else written
 
+    @_gated
     def snapshots_of(self, exp_id: str) -> list[str]:
         """Return the snapshots of the trials with an exp id; what waits to be written is left waiting."""
         sql = "SELECT DISTINCT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?"
         written = [oid for (oid,) in self.all(sql, exp_id)]
         return list(dict.fromkeys([*written, *self._fold.waiting(exp_id)])) if self._fold is not None else written
 
+    @_gated
     def members(self, cohort: str) -> list[str]:
         """Return the snapshots of a cohort in recording order; what waits to be written is left waiting if it can."""
         if self._fold is not None and self._fold.awaits_member(cohort):
@@ -102,6 +121,7 @@ class Index(Database):
         sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
         return [oid for (oid,) in self.all(sql, cohort)]
 
+    @_gated
     def tree(self, oid: str) -> str | None:
         """Return the tree of a snapshot; what waits to be written is left waiting."""
         if self._fold is not None and (tree := self._fold.tree(oid)) is not None:
@@ -109,6 +129,7 @@ class Index(Database):
         row = self.first("SELECT tree FROM snapshots WHERE oid = ?", oid)
         return str(row[0]) if row else None
 
+    @_gated
     def first_exp_id(self, oid: str) -> str | None:
         """Return the exp id of the first trial on a snapshot; what waits to be written is left waiting if it can."""
         waiting = self._fold.first(oid) if self._fold is not None else None
@@ -123,6 +144,7 @@ class Index(Database):
         )
         return str(row[0]) if row else None
 
+    @_gated
     def has_exp_id(self, exp_id: str) -> bool:
         """Whether any trial has this exp id; what waits to be written is left waiting."""
         if self._fold is not None:
@@ -132,6 +154,7 @@ class Index(Database):
                 return False
         return self.first("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
 
+    @_gated
     def highest_number(self, prefix: str = "") -> int:
         """
         Return the highest number that an exp id is, -1 for none; what waits to be written is left waiting.
@@ -153,21 +176,25 @@ class Index(Database):
         return self._fold is not None
 
     @property
+    @_gated
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
         return self._fold.leads_back() if self._fold is not None else self._asked().backward
 
     @property
+    @_gated
     def clock(self) -> int:
         """The highest plausible clock of any event, which what is recorded next goes on from."""
         return self._fold.clock if self._fold is not None else self._asked().clock
 
     @property
+    @_gated
     def done(self) -> int:
         """How many trials have a result."""
         return self._fold.done if self._fold is not None else self._asked().done
 
     @property
+    @_gated
     def absent(self) -> int:
         """How many objects this clone lacks without which some event could not be folded."""
         return self._fold.absent if self._fold is not None else self._asked().absent
@@ -194,6 +221,7 @@ class Index(Database):
         return any(self._repo.exists(oid) for oid in missing[:_NAMED])
 
     @property
+    @_gated
     def task(self) -> Task | None:
         """The campaign's task, or ``None`` while nobody has set it."""
         return self._fold.task if self._fold is not None else self._asked().task
@@ -224,7 +252,7 @@ class Index(Database):
     @contextmanager
     def _folding(self, *, building: bool = False) -> Iterator[Fold]:
         """Fold inside this; a build of an empty index makes the indexes and the links at its end."""
-        with self._undone_on_error():
+        with self.gate, self._undone_on_error():
             self.connection.execute("BEGIN IMMEDIATE")
             whole = building and self._is_empty()
             if whole:
@@ -267,7 +295,7 @@ class Index(Database):
         except BaseException as error:
             self._known = None
             self.generation += 1
-            if self.connection.in_transaction:
+            if self.connection.in_transaction and not self.is_inherited:
                 with suppress(sqlite3.Error):
                     self.connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error | UnicodeEncodeError):

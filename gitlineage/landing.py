@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -37,8 +38,7 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._held = 0
-        self._file = -1
+        self._file: FileIO | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -49,16 +49,25 @@ class WriterLock:
             StorageError: the lock file cannot be made.
             RepositoryError: this thread holds it already, through another store.
         """
-        if self._held == 0:
-            self._take()
-        self._held += 1
-        try:
+        if self._file is not None:
             yield
-        finally:
-            self._held -= 1
-            if self._held == 0:
-                _holders.pop(str(self._path), None)
-                os.close(self._file)
+            return
+        try:
+            try:
+                self._take()
+                yield
+            finally:
+                self.forget()
+        except BaseException:
+            self.forget()  # once more, for an interrupt may have come in between
+            raise
+
+    def forget(self) -> None:
+        """Let the lock go; in a forked process it stays the parent's, who has the file open too."""
+        if self._file is not None:
+            _holders.pop(str(self._path), None)
+            self._file.close()
+            self._file = None
 
     def is_free_within(self, seconds: float) -> bool:
         """Whether nobody else holds the lock, or lets it go in time."""
@@ -90,7 +99,7 @@ class WriterLock:
         if _holders.get(str(self._path)) == threading.get_ident():
             raise RepositoryError("another store on this repository has a batch open in this thread; use that one")
         try:
-            self._file = self._open()
+            self._file = FileIO(self._open(), "r+")
             fcntl.flock(self._file, fcntl.LOCK_EX)
         except OSError as error:
             raise StorageError(f"cannot write to {self._path}: {error.strerror}; nothing was recorded") from error

@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from gitlineage import index
-from gitlineage.current import Current, Watcher
+from gitlineage.current import Current, Watcher, task_here
 from gitlineage.errors import Conflict, Invalid, RepositoryError, StorageError
 from gitlineage.folders import Taken
 from gitlineage.gitformats import Identity
@@ -134,11 +134,13 @@ class Ledger(Current):
             Conflict: another program kept moving the writer's ref.
         """
         self.check_present()
-        if self._landing is not None:
-            yield self
-            return
-        with self._land(message):
-            yield self
+        with self._gate:
+            self._admit()
+            if self._landing is not None:
+                yield self
+                return
+            with self._land(message):
+                yield self
 
     @contextmanager
     def _land(self, message: str | None) -> Iterator[None]:
@@ -149,10 +151,12 @@ class Ledger(Current):
                 identity = self._author = self._who()
                 try:
                     with self._index.transaction():
-                        self._landing = landing
+                        self._landing, self._task = landing, task_here()
                         if self._wanted is not None:
                             self._recorder().set_task(self._wanted)
                         yield
+                        if self._landing is not landing:
+                            raise RepositoryError("this process was forked inside a batch; its parent records it")
                         if landing.events:
                             self._publish(landing, message, identity)
                 except _Moved:
@@ -163,6 +167,7 @@ class Ledger(Current):
                     self._index_failed(error, landing.published)
                 finally:
                     self._landing = None
+                    self._inherited = False
             self._wanted = None
             if landing.events:
                 self._finish()
@@ -208,11 +213,11 @@ class Ledger(Current):
         Raises:
             RepositoryError: a batch is open.
         """
-        self.check_present()
-        if self._landing is not None:
-            raise RepositoryError("a batch is open; end it first")
-        with self._lock(), self.repo.packing():
-            yield self._who(), self._clock()
+        with self._gate:
+            if self._landing is not None:
+                raise RepositoryError("a batch is open; end it first")
+            with self.holding(), self.repo.packing():
+                yield self._who(), self._clock()
 
     def _start(self) -> Landing:
         """Return an empty landing on an index that is up to date and sound."""
@@ -245,15 +250,17 @@ class Ledger(Current):
 
     def _write(self, work: Callable[[Recorder], R]) -> R:
         """Do one piece of recording in a landing of its own, or in the batch that is open."""
-        if self._landing is not None:
-            return work(self._recorder())
-        self.check_present()
-        try:
-            with self._land(None):
+        with self._gate:
+            self._admit()
+            if self._landing is not None:
                 return work(self._recorder())
-        except _IndexLost:
-            with self.batch():
-                return work(self._recorder())
+            self.check_present()
+            try:
+                with self._land(None):
+                    return work(self._recorder())
+            except _IndexLost:
+                with self.batch():
+                    return work(self._recorder())
 
     def record_with(self, work: Callable[[Recorder], R], message: str | None = None) -> R:
         """

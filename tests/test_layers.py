@@ -65,7 +65,7 @@ LAYERS: list[list[str]] = [
     ["relations", "histories"],
     ["catalogues", "sharing"],
     ["store"],
-    ["tables", "hooked", "demo.loop", "placing"],
+    ["tables", "hooked", "asynchronous", "demo.loop", "placing"],
     ["boards", "bundles", "loops", "curricula"],
     ["cli.*"],
     ["__main__"],
