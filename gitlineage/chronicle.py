@@ -25,6 +25,8 @@ EVENT_TYPES: tuple[str, ...] = (
     "table",
     "session",
     "rewrite",
+    "retract",
+    "reparent",
     "relation_added",
     "relation_deprecated",
     "entry",
@@ -109,8 +111,9 @@ def touching(
     Return the events that touch a commit, in their order.
 
     Those are: the notes on it; relations that lead to it; the opening of its cohort and of those that it is a base of;
-    commits that were made from it by an amend or a rebase; forge attempts with it as result; entries that name it as
-    the better choice; the sessions that its trials saw; and, where it is a session, the trials that saw it.
+    commits that were made from it by an amend or a rebase; words about parents that name it; forge attempts with it as
+    result; entries that name it as the better choice; the sessions that its trials saw; and, where it is a session, the
+    trials that saw it.
     """
     places = [oid, *_places(views, oid)]
     found = [
@@ -130,6 +133,7 @@ def _places(views: Views, oid: str) -> Iterator[str]:
         ("SELECT oid FROM cohorts WHERE name = ?", name),
         ("SELECT oid FROM cohorts WHERE instr(base, ?)", oid),
         ("SELECT new FROM rewrites WHERE old = ?", oid),
+        ("SELECT child FROM reparents WHERE instr(parents, ?) OR instr(roles, ?1)", oid),
         ("SELECT oid FROM forges WHERE result = ?", oid),
         ("SELECT oid FROM entries WHERE field = 'deprecated_in_favor_of' AND value = ?", f'"{oid}"'),
         ("SELECT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.saw = ?", oid),
@@ -149,6 +153,8 @@ def _touches(found: Recorded, oid: str, cohort: str | None, saw: Collection[str]
             return name == cohort or oid in base
         case codec.RewriteEvent(old=other) | codec.ForgeEvent(result=other):
             return other == oid
+        case codec.ReparentEvent(parents=parents, roles=roles):
+            return oid in parents or oid in roles
         case codec.EntryEvent(fields=fields):
             return fields.get("deprecated_in_favor_of") == oid
         case codec.TrialEvent(saw=session):
@@ -245,11 +251,14 @@ def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
             words = f"session {event.oid[:12]}: {said['specialist'] or 'somebody'} was shown the prompt"
         case "rewrite":
             words = f"{on} made from {views.name(said['old'])} by {said.get('how') or 'a rewrite'}"
+        case "retract":
+            words = f"trial {said['exp_id']} {'counts again' if said.get('undo') else 'retracted'}{_why(said)}"
+        case "reparent":
+            words = f"{on} reparented: from {_derived(views, said)}{_why(said)}"
         case "relation_added":
             words = f"relation {on} {said['relation']} {views.name(said['target'])} added"
         case "relation_deprecated":
-            why = f": {said['reason']}" if said.get("reason") else ""
-            words = f"relation {on} {said['relation']} {views.name(said['target'])} ended{why}"
+            words = f"relation {on} {said['relation']} {views.name(said['target'])} ended{_why(said)}"
         case "entry":
             words = f"entry of {on} described: {_listed(said['fields'])}"
         case "usage":
@@ -261,6 +270,20 @@ def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
         case other:
             words = other
     return one_line(words)
+
+
+def _why(said: Mapping[str, Any]) -> str:
+    return f": {said['reason']}" if said.get("reason") else ""
+
+
+def _derived(views: Views, said: Mapping[str, Any]) -> str:
+    """Return what a snapshot is said to be derived from, with roles, in words."""
+    roles: dict[str, str] = said.get("roles", {})
+    named = dict.fromkeys((*said.get("parents", ()), *roles))
+    return (
+        ", ".join(f"{views.name(oid)} ({roles[oid]})" if oid in roles else views.name(oid) for oid in named)
+        or "nothing"
+    )
 
 
 def _trial_words(said: Mapping[str, Any], again: bool) -> str:

@@ -13,7 +13,8 @@ import msgspec
 
 from gitlineage.catalogue import ForgePhase
 from gitlineage.errors import CorruptEvent, Invalid, InvalidTrial
-from gitlineage.models import Task
+from gitlineage.gitformats import is_oid
+from gitlineage.models import ROLES, Task
 from gitlineage.trial import AUTO_ID, check_cells
 
 MAX_CLOCK = 2**48
@@ -161,6 +162,53 @@ class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
     how: str = ""
 
 
+class RetractEvent(Event, frozen=True, kw_only=True, tag="retract"):
+    """
+    A row of the commit that carries the note no longer counts, or counts again; the last word on a row holds.
+
+    Args:
+        exp_id: the row's exp id.
+        undo: whether an earlier word is taken back.
+        reason: why.
+        actor: who or what says so.
+    """
+
+    exp_id: str
+    undo: bool = False
+    reason: str = ""
+    actor: str = ""
+
+
+class ReparentEvent(Event, frozen=True, kw_only=True, tag="reparent"):
+    """
+    The commit that carries the note was derived from other commits than its git parents say; the last word holds.
+
+    Args:
+        parents: what it was derived from, the primary one first; none for a root.
+        roles: what a parent was, by oid, as in the trailers of a commit; one that is no parent gave no content.
+        reason: why.
+        actor: who or what says so.
+    """
+
+    parents: tuple[str, ...] = ()
+    roles: dict[str, str] = {}
+    reason: str = ""
+    actor: str = ""
+
+    def check(self, oid: str) -> None:
+        """
+        Refuse parents and roles that no commit could have.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+        named = (*self.parents, *self.roles)
+        if oid in named or not all(map(is_oid, named)) or len(set(self.parents)) < len(self.parents):
+            raise CorruptEvent("not an event: these cannot be the parents of this commit")
+        if not set(self.roles.values()) <= set(ROLES):
+            raise CorruptEvent("not an event: it gives a parent a role that there is not")
+
+
 class RelationAdded(Event, frozen=True, kw_only=True, tag="relation_added"):
     """
     The commit that carries the note is related to another one (semantics 23).
@@ -250,6 +298,8 @@ AnyEvent = (
     | TaskEvent
     | TableEvent
     | SessionEvent
+    | RetractEvent
+    | ReparentEvent
     | RelationAdded
     | RelationDeprecated
     | EntryEvent
@@ -270,6 +320,8 @@ def names_commits(event: AnyEvent) -> tuple[str, ...]:
             return (oid,)
         case ForgeEvent(result=oid) if oid:
             return (oid,)
+        case ReparentEvent(parents=parents, roles=roles):
+            return tuple(dict.fromkeys((*parents, *roles)))
     return ()
 
 

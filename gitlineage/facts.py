@@ -31,12 +31,19 @@ class Facts:
 
     Args:
         connection: the index, in a transaction.
+        joined: whether snapshots are joined to their parents already; not while all is folded from nothing.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, joined: bool) -> None:
         self._db = connection
+        self.joined = joined
         self.opened: set[str] = set()
         self._related: list[tuple[str, str]] = []
+        self.doubtful = False
+        """Whether it may have changed which edges close a cycle."""
+
+        self.latest = True
+        """Whether all that was said about edges came after what had been said before."""
 
     def fold_cohort(self, oid: str, event: codec.CohortEvent, order: Order) -> None:
         """Fold the opening of a cohort; the earliest word about a commit counts."""
@@ -77,16 +84,42 @@ class Facts:
             "WHERE source = ? AND target = ? AND type = ? ORDER BY clock, writer",
             triple,
         ).fetchall()
+        if self.joined:
+            self._doubt_relation(added and len(said) == 1, added, order)
+        else:
+            self.doubtful = True
         self._db.execute("DELETE FROM relations WHERE source = ? AND target = ? AND type = ?", triple)
         rows: list[list[Any]] = []
         for clock, writer, begins, at, actor, text in said:
             is_open = bool(rows) and rows[-1][8] is None
             if begins and not is_open:
-                rows.append([oid, triple[2], event.target, clock, writer, at, actor, text, None, None, None])
+                rows.append([oid, triple[2], event.target, clock, writer, at, actor, text, None, None, None, True])
             elif not begins and is_open:
-                rows[-1][8:] = [at, actor, text]
-        insert(self._db, "INSERT INTO relations", 11, rows)
+                rows[-1][8:11] = [at, actor, text]
+        insert(self._db, "INSERT INTO relations", 12, rows)
         self._related.append((oid, event.target))
+
+    def _doubt_relation(self, first: bool, added: bool, order: Order) -> None:
+        """Take note of what a word about a relation may change: whether a cycle is closed, or one is open again."""
+        sql = (
+            "SELECT (SELECT 1 FROM relations WHERE NOT followed LIMIT 1), (SELECT max(clock) FROM relations), "
+            "(SELECT max(clock) FROM reparents)"
+        )
+        not_followed, *newest = self._db.execute(sql).fetchone()
+        if added or not_followed is not None:
+            self.doubtful = True
+            self.latest = self.latest and first and all(clock is None or order.clock > clock for clock in newest)
+
+    def fold_reparent(self, oid: str, event: codec.ReparentEvent, order: Order) -> None:
+        """Fold one word about the parents of a snapshot; which one holds is decided when all of them are known."""
+        event.check(oid)
+        order_of_roles = (*event.parents, *sorted(event.roles))
+        roles = msgspec.json.encode({parent: event.roles[parent] for parent in order_of_roles if parent in event.roles})
+        said = (as_json(event.parents), roles.decode(), event.at, event.actor, event.reason)
+        self._db.execute(
+            "INSERT OR IGNORE INTO reparents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (oid, *placed(order), *said, True)
+        )
+        self.doubtful, self.latest = True, False
 
     def fold_entry(self, oid: str, event: codec.EntryEvent, order: Order) -> None:
         """Fold what the catalogue says; the last word on each field counts."""

@@ -6,12 +6,13 @@ arrive in any order and twice. New rows wait in memory and are written many at a
 """
 
 import sqlite3
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from gitlineage import codec
+from gitlineage import acyclic, codec
 from gitlineage.errors import CorruptEvent, LineageError, MissingObject
 from gitlineage.facts import Facts, as_json, insert, placed
 from gitlineage.gitformats import CommitInfo, is_oid
@@ -27,6 +28,9 @@ from gitlineage.trial import Trial, pack, split_number, unpack
 WAITING = frozenset(("snapshots", "git_parents", "links", "joins", "passed", "trials", "changed"))
 """Tables whose new rows wait in memory."""
 
+RETRACTED = "retracted"
+"""What the index has in the place of a retracted trial's status; its row keeps its own."""
+
 SHOWN = ("keep", "baseline")
 """Statuses of trials that refs are for."""
 
@@ -39,7 +43,7 @@ _REMEMBERED = 200_000
 EVERYWHERE = 0
 """What stands for all snapshots among those of which something else is said than before."""
 
-_PAGE = "SELECT id, row FROM trials WHERE id > ? ORDER BY id LIMIT ?"
+_PAGE = "SELECT id, row, status FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
 
@@ -64,7 +68,7 @@ class Fold(Facts):
         state: State,
         whole: bool,
     ) -> None:
-        super().__init__(connection)
+        super().__init__(connection, joined=not whole)
         self._repo = repo
         self.task = state.task
         self.clock = state.clock
@@ -88,6 +92,7 @@ class Fold(Facts):
         self._highest = state.highest
         self._looked_at = 0
         self._backward = state.backward
+        self._repaired = state.repaired
         self._numbered: dict[str, int] = {}
         self._first: dict[str, str] = {}
         self.tips: dict[str, str] = {}
@@ -131,6 +136,11 @@ class Fold(Facts):
                     self.fold_imported(self._snapshot(oid, order, made), event, order)
                 case codec.RewriteEvent():
                     self._rewrite(oid, event, order)
+                case codec.RetractEvent():
+                    self._retract(oid, event, order)
+                case codec.ReparentEvent():
+                    self.fold_reparent(oid, event, order)
+                    self._repaired = True
                 case codec.RelationAdded() | codec.RelationDeprecated():
                     self.fold_relation(oid, event, order)
                 case codec.EntryEvent():
@@ -179,7 +189,7 @@ class Fold(Facts):
             return known
         info = made or self._repo.commit(oid)
         trailers = info.trailers or read_trailers(info.message)
-        roles = msgspec.json.encode(dict(trailers.roles)).decode() if trailers.roles else "{}"  # in the trailers' order
+        roles = _roles(trailers.roles)
         number = self._next_snapshot
         self._next_snapshot += 1
         cohort = trailers.cohort or None
@@ -188,6 +198,8 @@ class Fold(Facts):
         said = (subject(info.message), info.author, stamp(info.time), trailers.exp_id, cohort, roles)
         self._snapshots[oid] = (number, oid, info.tree, *said, *placed(order))
         self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
+        if self.joined and (self._repaired or self._backward or self._related):
+            self._look_for_edges(oid)
         if not self.whole:
             self._fresh.append(Fresh(number, oid, info.parents, info.novel))
             if len(self._numbers) >= _REMEMBERED:
@@ -206,6 +218,7 @@ class Fold(Facts):
     def _trial(self, oid: str, event: codec.TrialEvent, order: Order, trial: Trial, made: CommitInfo | None) -> None:
         """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
         snapshot = self._snapshot(oid, order, made)
+        counts = not (self._repaired and self._is_retracted(oid, trial.exp_id))
         # a further trial, or a result, may put another one first
         self._first[oid] = trial.exp_id if made is not None and made.novel else ""
         exp_id = trial.exp_id
@@ -220,25 +233,108 @@ class Fold(Facts):
             number, place = self._next_trial, order
             self._next_trial += 1
             self._names.setdefault(exp_id, []).append(oid)
-            self.done += done
+            self.done += done and counts
         else:
-            number, was_done, was = known[0], known[4] is not None, Order(known[11], known[12])
+            number, was_done, was = known[0], _is_done(known), Order(known[11], known[12])
             place = min(order, was) if done == was_done else (order if done else was)
             if (done, order) < (was_done, Order(known[13], known[14])):
                 self._trials[snapshot, exp_id] = (*known[:11], *placed(place), *known[13:])
                 return
-            self.done += done and not was_done
+            self.done += done and not was_done and counts
         exp_number = _number(exp_id)
         if exp_number is not None:
             if exp_number > self._highest:
                 self._highest = exp_number
         elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
             self._numbered[numbered[0]] = numbered[1]
-        cells = (exp_number, status, trial.specialist, trial.parent_exp, self._rank(trial), pack(trial))
+        status, rank = (status, self._rank(trial)) if counts else (RETRACTED, None)
+        cells = (exp_number, status, trial.specialist, trial.parent_exp, rank, pack(trial))
         orders = (*placed(place), *placed(order))
         self._trials[snapshot, exp_id] = (number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
         if not self.whole and (known is not None or status in SHOWN or is_shared):
             self.touched.add(number)
+
+    def _retract(self, oid: str, event: codec.RetractEvent, order: Order) -> None:
+        """Fold a word about whether a row counts; the last one holds, also of a row that is read later."""
+        self._repaired = True
+        sql = "SELECT clock, writer FROM retractions WHERE oid = ? AND exp_id = ?"
+        before = self._db.execute(sql, (oid, event.exp_id)).fetchone()
+        if before is not None and order <= Order(*before):
+            return
+        said = (event.undo, event.at, event.actor, event.reason)
+        self._db.execute(
+            "INSERT OR REPLACE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (oid, event.exp_id, *placed(order), *said),
+        )
+        snapshot = self._number(oid)
+        known = None if snapshot is None else self._known(snapshot, event.exp_id)
+        if snapshot is None or known is None:
+            return
+        trial = read_row(known[8])
+        status, rank = (trial.status.value if trial.status else None), self._rank(trial)
+        if event.undo == (known[4] != RETRACTED):
+            self._changed.add(snapshot)  # it may be another reason
+            return
+        self.done += (1 if event.undo else -1) * _is_done(known)
+        status, rank = (status, rank) if event.undo else (RETRACTED, None)
+        self._trials[snapshot, event.exp_id] = (*known[:4], status, *known[5:7], rank, *known[8:])
+        self._changed.add(snapshot)
+        self.touched.add(known[0])
+
+    def _is_retracted(self, oid: str, exp_id: str) -> bool:
+        """Whether the last word on a row is that it does not count."""
+        sql = "SELECT 1 FROM retractions WHERE oid = ? AND exp_id = ? AND NOT undone"
+        return self._db.execute(sql, (oid, exp_id)).fetchone() is not None
+
+    def _look_for_edges(self, oid: str) -> None:
+        """Take note where something was said about the edges of a new snapshot before it was recorded itself."""
+        sql = (
+            "SELECT 1 FROM relations WHERE source = ?1 UNION ALL SELECT 1 FROM relations WHERE target = ?1 "
+            "UNION ALL SELECT 1 FROM reparents WHERE child = ?1 OR instr(parents, ?1)"
+        )
+        if self._db.execute(sql, (oid,)).fetchone() is not None:
+            self.doubtful, self.latest = True, False
+
+    # -- edges -----------------------------------------------------------------------------------------------
+
+    def follow(self, *, checked: bool = False) -> None:
+        """
+        Decide which edges are followed, where something new may close a cycle.
+
+        Args:
+            checked: whether what was added last was seen to close none with all that was there before.
+        """
+        if not (self.doubtful and self.joined):
+            return
+        self.flush()
+        unsure = not (checked and self.latest)
+        self.doubtful, self.latest = False, True
+        if unsure and (self._repaired or self.leads_back()):
+            self._follow(acyclic.decide(self._db, self._repo.parents, self._links.recorded))
+
+    def _follow(self, held: list[acyclic.Word | str]) -> None:
+        """Have snapshots derived from what was said of their parents, or from their git parents again."""
+        moved = []
+        for word in held:
+            oid = word if isinstance(word, str) else word.child
+            number = self._number(oid)
+            if isinstance(word, str):
+                info = self._repo.commit(oid)
+                parents, roles = info.parents, _roles(read_trailers(info.message).roles)
+            else:
+                parents, roles = word.parents, word.roles
+            rows = self._db.execute("SELECT parent FROM git_parents WHERE child = ? ORDER BY pos", (number,))
+            was = tuple(parent for (parent,) in rows)
+            self._db.execute("UPDATE snapshots SET roles = ? WHERE id = ? AND roles <> ?", (roles, number, roles))
+            if was != parents and number is not None:
+                self._db.execute("DELETE FROM git_parents WHERE child = ?", (number,))
+                insert(self._db, "INSERT INTO git_parents", 3, [(number, at, up) for at, up in enumerate(parents)])
+                moved.append(number)
+        if held:
+            self._links.join_again(moved)
+            self._backward = True
+            self._changed.add(EVERYWHERE)
+            self.flush()
 
     def _is_named(self, exp_id: str) -> bool:
         """Whether a trial on another snapshot has an exp id, whose label then is another from now on."""
@@ -272,7 +368,7 @@ class Fold(Facts):
         upto = 0
         while rows := self._db.execute(_PAGE, (upto, _WAITING)).fetchall():
             upto = rows[-1][0]
-            ranks = [(self._rank(read_row(row)), number) for number, row in rows]
+            ranks = [(None if said == RETRACTED else self._rank(read_row(row)), number) for number, row, said in rows]
             self._db.executemany("UPDATE trials SET rank = ? WHERE id = ?", ranks)
 
     def _rank(self, trial: Trial) -> float | None:
@@ -327,6 +423,8 @@ class Fold(Facts):
             if not self.whole:
                 between = self._links.add(fresh, self._numbers)
                 self._changed |= between
+                if between and (self._repaired or self._backward):
+                    self.doubtful, self.latest = True, False
                 self._backward = self._backward or bool(between) or self._links_lead_back(first)
         if self._trials:
             insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
@@ -344,6 +442,8 @@ class Fold(Facts):
         if self.whole:
             self._links.add_all()
             self._backward = self._backward or self._links_lead_back(0)
+            self.joined = True
+        self.follow()
         backward = self.leads_back()
         if self._numbered:
             self._db.executemany(_NUMBERED, self._numbered.items())
@@ -353,12 +453,14 @@ class Fold(Facts):
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
         if backward:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
+        if self._repaired:
+            self._db.execute("INSERT OR IGNORE INTO hints VALUES ('repaired', 1)")
 
     @property
     def state(self) -> State:
         """What the index says as a whole, with what this transaction folded; after `finish`."""
         numbers = self._next_snapshot, self._next_trial, self._highest
-        return State(self.task, self.clock, self.done, self._backward, *numbers, self.absent)
+        return State(self.task, self.clock, self.done, self._backward, *numbers, self.absent, self._repaired)
 
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
@@ -392,6 +494,16 @@ class Fold(Facts):
 def read_row(row: str, oid: str = "") -> Trial:
     """Return a trial from the index's text of its cells, with the snapshot that it is on where it is handed out."""
     return unpack(row, oid)
+
+
+def _is_done(known: tuple[Any, ...]) -> bool:
+    """Whether a row of the index is that of a trial with a result, one that counts or not."""
+    return read_row(known[8]).status is not None if known[4] == RETRACTED else known[4] is not None
+
+
+def _roles(roles: Iterable[tuple[str, str]]) -> str:
+    """Return roles as the index has them, in the order of a commit's trailers."""
+    return msgspec.json.encode(dict(roles)).decode() if roles else "{}"
 
 
 def _number(exp_id: str) -> int | None:

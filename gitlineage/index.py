@@ -383,6 +383,10 @@ class Index(Database):
         """Fold one event inside a transaction, as `Fold.add` does."""
         self._open_fold().add(found, trial, made)
 
+    def follow(self) -> None:
+        """Decide which edges are followed, now that one was folded which was seen to close no cycle, or its like."""
+        self._open_fold().follow(checked=True)
+
     def _open_fold(self) -> Fold:
         if self._fold is None:
             raise RuntimeError("events are folded inside a transaction")

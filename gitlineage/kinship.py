@@ -17,7 +17,7 @@ from gitlineage.relation import DERIVATION, EvolutionStep, Relationship, Relatio
 from gitlineage.trial import ELIGIBLE, NUMERIC
 from gitlineage.views import Views
 
-_COLUMNS = "source, type, target, clock, writer, at, actor, context, ended_at, ended_by, reason"
+_COLUMNS = "source, type, target, clock, writer, at, actor, context, ended_at, ended_by, reason, followed"
 _WORKED = (*ELIGIBLE, None)
 
 
@@ -191,7 +191,7 @@ def edges(views: Views, nodes: Iterable[str], types: Sequence[RelationType], *, 
         marks = ", ".join("?" * len(part))
         sql = (
             f"SELECT source, target, type, clock, writer FROM relations WHERE {near} IN ({marks}) "
-            f"AND type IN ({', '.join('?' * len(wanted))}) AND ended_at IS NULL"
+            f"AND type IN ({', '.join('?' * len(wanted))}) AND ended_at IS NULL AND followed"
         )
         follows = not set(types).isdisjoint(DERIVATION)
         derived = {(edge.source, edge.target): edge for edge in _derived(views, part, up)} if follows else {}
@@ -223,7 +223,7 @@ def _forks(views: Views, nodes: Sequence[str], up: bool) -> set[tuple[str, str]]
     column = "source" if up else "target"
     sql = (
         f"SELECT source, target FROM relations WHERE {column} IN ({', '.join('?' * len(nodes))}) "
-        "AND type = 'forked_from' AND ended_at IS NULL"
+        "AND type = 'forked_from' AND ended_at IS NULL AND followed"
     )
     return {(source, target) for source, target in views.index.rows(sql, *nodes)}
 
@@ -268,7 +268,7 @@ def _not_before(views: Views, nodes: Collection[str], limit: Order | None) -> li
 
 
 def _relationship(row: Sequence[Any]) -> Relationship:
-    source, kind, target, clock, writer, at, actor, context, ended_at, ended_by, reason = row
+    source, kind, target, clock, writer, at, actor, context, ended_at, ended_by, reason, followed = row
     return Relationship(
         source_id=source,
         target_id=target,
@@ -282,6 +282,7 @@ def _relationship(row: Sequence[Any]) -> Relationship:
         deprecated_at=ended_at,
         deprecated_by=ended_by,
         deprecation_reason=reason,
+        followed=bool(followed),
     )
 
 
@@ -291,7 +292,7 @@ def _evolutions(views: Views, sources: Collection[str]) -> dict[tuple[str, str],
     for part in parts(list(sources)):
         sql = (
             f"SELECT {_COLUMNS} FROM relations WHERE source IN ({', '.join('?' * len(part))}) "
-            "AND type = 'successor_to' AND ended_at IS NULL"
+            "AND type = 'successor_to' AND ended_at IS NULL AND followed"
         )
         for row in views.index.rows(sql, *part):
             found[row[0], row[2]] = _relationship(row)

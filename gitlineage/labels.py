@@ -73,7 +73,10 @@ class Labels:
         for _ in range(_UP):
             if snapshot is None:
                 return None
-            sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ? ORDER BY clock, writer"
+            sql = (
+                "SELECT exp_id, writer FROM trials WHERE snapshot = ? "
+                "ORDER BY coalesce(status, '') = 'retracted', clock, writer"
+            )
             trials = self._index.rows(sql, snapshot)
             if trials:
                 (oid,) = self._index.one("SELECT oid FROM snapshots WHERE id = ?", snapshot)

@@ -191,6 +191,7 @@ class Landing:
                 self.novel.add(oid)
         self.subjects.append(subject)
         self._index.fold(Recorded(self.writer, oid, stamped), trial, made)
+        self._index.follow()
 
     def _now(self) -> str:
         """Return what the time is, as a text; most events come within a second of the one before."""

@@ -23,7 +23,8 @@ WITH RECURSIVE line (id, up) AS (
     UNION
     SELECT up, {1} FROM line WHERE up IS NOT NULL)
 SELECT line.id, line.up, (SELECT oid FROM snapshots s WHERE s.id = line.id), t.id, t.row
-FROM line LEFT JOIN trials t ON t.snapshot = line.id ORDER BY t.clock, t.writer
+FROM line LEFT JOIN trials t ON t.snapshot = line.id
+ORDER BY coalesce(t.status, '') = 'retracted', t.clock, t.writer
 """
 
 

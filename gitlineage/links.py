@@ -56,12 +56,22 @@ class Links:
                 found = known.get(parent)
                 above = (found,) if found is not None else self._nearest(parent)
                 rows += [(each.number, number, pos) for number in above]
-        for child in again:
+        self._db.executemany(_ADD, rows)
+        self.join_again(again)
+        return again
+
+    def join_again(self, children: Iterable[int]) -> None:
+        """Join snapshots anew to what they were derived from."""
+        for child in children:
             self._db.execute("DELETE FROM links WHERE child = ?", (child,))
             parents = self._db.execute("SELECT pos, parent FROM git_parents WHERE child = ?", (child,)).fetchall()
-            rows += [(child, number, pos) for pos, parent in parents for number in self._nearest(parent)]
-        self._db.executemany(_ADD, rows)
-        return again
+            self._db.executemany(
+                _ADD, [(child, number, pos) for pos, parent in parents for number in self._nearest(parent)]
+            )
+
+    def recorded(self, oid: str) -> list[int]:
+        """Return the number of the snapshot that a commit is, or of those that it leads up to first."""
+        return self._nearest(oid)
 
     def add_all(self) -> None:
         """Join all snapshots of an index that has no links yet."""

@@ -26,6 +26,9 @@ ROLES = ("base", "mate", "inspiration", "contrast")
 _SHORT = 12
 """Digits of an oid that records show of themselves."""
 
+GAVE_NOTHING = ("inspiration", "contrast")
+"""Roles that a snapshot may have without being a parent."""
+
 _LABELS = {"val_bpb": "bpb", "core_metric": "core", "train_s": "time"}
 
 
@@ -81,7 +84,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Args:
         oid: the commit.
         tree: the commit's tree; equal content has an equal tree.
-        parents: git parents in order, the first one primary.
+        parents: what it was derived from in order, the first one primary: git parents, unless others were said since.
         roles: what a parent was to this snapshot, by parent oid, where known.
         inspirations: snapshots that are named in its trailers and gave no content: no git parents.
         cohort: the name of the cohort it is a member of.
@@ -149,6 +152,34 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def recorded(self) -> bool:
         """Whether the store holds events on this commit; ordinary commits are no snapshots."""
         return bool(self.writer)
+
+
+class Reparenting(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What was said about the parents of a snapshot after it was recorded.
+
+    Args:
+        parents: what it was derived from in truth, the primary one first.
+        roles: what these were, by oid, where known; one that is no parent gave no content.
+        reason: why it was said.
+        actor: who or what said so.
+        at: when, UTC, ISO 8601.
+        writer: whose ref holds it.
+        clock: its place in the history, with the writer.
+        followed: whether it would close no cycle with what was recorded before it; the last that is followed holds.
+    """
+
+    parents: tuple[CommitOid, ...] = ()
+    roles: Mapping[str, str] = {}
+    reason: str = ""
+    actor: str = ""
+    at: str = ""
+    writer: str = ""
+    clock: int = 0
+    followed: bool = True
+
+    def __hash__(self) -> int:
+        return hash((self.clock, self.writer))
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,6 +298,7 @@ class TrialView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         cohort: the cohort its snapshot is a member of.
         dangling: the parent cell's text where no such trial exists.
         saw: the session commit that holds the prompt its agent had read.
+        retracted: why it was retracted, so that it does not count; ``None`` where it does.
     """
 
     trial: Trial
@@ -278,6 +310,7 @@ class TrialView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cohort: str | None = None
     dangling: str | None = None
     saw: str | None = None
+    retracted: str | None = None
 
 
 class PromptView(msgspec.Struct, frozen=True, kw_only=True):
@@ -401,6 +434,7 @@ __all__ = [
     "Origin",
     "PromptOptions",
     "PromptView",
+    "Reparenting",
     "Snapshot",
     "Task",
     "TreeOid",

@@ -25,18 +25,19 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
         insights: what people wrote under Key Insights.
     """
     best = views.best()
-    line = _told(views.line(best.oid, best.trial.exp_id)) if best and not views.raw_parents else None
+    line = _told(views, views.line(best.oid, best.trial.exp_id)) if best and not views.raw_parents else None
     shown = lines_shown(line.trials, options.max_chars) if line is not None else None
     if line is not None:
         chain = views.by_number(line.numbers[:shown])
     else:
-        chain = [view for view in views.chain(best) if view.trial.status] if best else []
+        chain = [view for view in views.chain(best) if view.trial.status and view.retracted is None] if best else []
     around = best if shown is None else None  # a cut inside the chain hides all that follows
     few = None if options.max_chars == 0 or options.max_children else options.max_chars // _SHORTEST + 1
     children = views.children(around, few) if around else []
     siblings = []
     if around is not None and around.cohort is not None:
-        siblings = [view for view in views.members(around.cohort) if view.oid != around.oid and view.trial.status]
+        members = [view for view in views.members(around.cohort) if view.retracted is None]
+        siblings = [view for view in members if view.oid != around.oid and view.trial.status]
     return PromptView(
         task=views.task,
         total=views.total(),
@@ -55,9 +56,14 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
     )
 
 
-def _told(line: Line) -> Line:
-    """Return a line without the trials that have no result yet."""
-    if all(trial.status is not None for trial in line.trials):
+def _told(views: Views, line: Line) -> Line:
+    """Return a line without the trials that have no result yet, and those that were retracted."""
+    retracted = views.retracted_among(line.numbers)
+    if not retracted and all(trial.status is not None for trial in line.trials):
         return line
-    kept = [(number, trial) for number, trial in zip(*line, strict=True) if trial.status is not None]
-    return Line(tuple(number for number, _ in kept), tuple(trial for _, trial in kept))
+    told = [
+        (number, trial)
+        for number, trial in zip(*line, strict=True)
+        if trial.status is not None and number not in retracted
+    ]
+    return Line(tuple(number for number, _ in told), tuple(trial for _, trial in told))

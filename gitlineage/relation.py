@@ -50,6 +50,7 @@ class Relationship(msgspec.Struct, frozen=True, kw_only=True):
         deprecated_at: since when, UTC, ISO 8601.
         deprecated_by: who or what said so.
         deprecation_reason: why.
+        followed: whether walks follow it; not where it would close a cycle with what was recorded before it.
     """
 
     source_id: str
@@ -64,6 +65,7 @@ class Relationship(msgspec.Struct, frozen=True, kw_only=True):
     deprecated_at: str | None = None
     deprecated_by: str | None = None
     deprecation_reason: str | None = None
+    followed: bool = True
 
     def __hash__(self) -> int:
         return hash((self.source_id, self.target_id, self.relationship_type, self.clock, self.writer))

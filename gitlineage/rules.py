@@ -18,7 +18,7 @@ from gitlineage.gitrepo import GitRepo
 from gitlineage.judging import judge
 from gitlineage.landing import Landing
 from gitlineage.message import flattened
-from gitlineage.models import ROLES
+from gitlineage.models import GAVE_NOTHING, ROLES
 from gitlineage.names import Id, resolve, taken_for
 from gitlineage.queries import originals
 from gitlineage.times import parse_time, stamp
@@ -34,9 +34,6 @@ from gitlineage.trial import (
 )
 from gitlineage.views import Views
 from gitlineage.worktree import Content
-
-_GAVE_NOTHING = ("inspiration", "contrast")
-"""Roles that a snapshot may have without being a git parent."""
 
 _MAX_NAME = 200
 _SMALL = 10_000
@@ -127,7 +124,7 @@ class Rules:
             if role not in ROLES:
                 raise Invalid(f"role {role!r} of {name!r}: must be one of {', '.join(ROLES)}")
             oid = resolve(self._views, name)
-            if oid not in parents and role not in _GAVE_NOTHING:
+            if oid not in parents and role not in GAVE_NOTHING:
                 raise Invalid(f"{name!r} has the role {role!r} but is not among the parents")
             if given.setdefault(oid, role) != role:
                 raise Invalid(f"{name!r} has two roles: {given[oid]} and {role}")

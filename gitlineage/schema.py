@@ -6,7 +6,7 @@ Layer 1. Whoever changes a statement raises `FORMAT_VERSION`: an index of anothe
 
 import re
 
-FORMAT_VERSION = 11
+FORMAT_VERSION = 12
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -18,6 +18,7 @@ FORMAT_VERSION = 11
 # 9: names that snapshots have in the stores they came from
 # 10: where something else is said than before, in order, instead of which rows were revised; rows as trials
 # 11: objects that a shallow or partial clone lacks
+# 12: rows that were retracted, parents that were said anew, relations that would close a cycle
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -50,8 +51,15 @@ CREATE TABLE relation_events (
     actor TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (source, target, type, clock, writer)) WITHOUT ROWID;
 CREATE TABLE relations (
     source TEXT, type TEXT, target TEXT, clock INTEGER, writer TEXT, at TEXT NOT NULL, actor TEXT NOT NULL,
-    context TEXT NOT NULL, ended_at TEXT, ended_by TEXT, reason TEXT,
+    context TEXT NOT NULL, ended_at TEXT, ended_by TEXT, reason TEXT, followed INTEGER NOT NULL,
     PRIMARY KEY (source, type, target, clock, writer)) WITHOUT ROWID;
+CREATE TABLE retractions (
+    oid TEXT, exp_id TEXT, clock INTEGER NOT NULL, writer TEXT NOT NULL, undone INTEGER NOT NULL, at TEXT NOT NULL,
+    actor TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (oid, exp_id)) WITHOUT ROWID;
+CREATE TABLE reparents (
+    child TEXT, clock INTEGER, writer TEXT, parents TEXT NOT NULL, roles TEXT NOT NULL, at TEXT NOT NULL,
+    actor TEXT NOT NULL, reason TEXT NOT NULL, followed INTEGER NOT NULL, PRIMARY KEY (child, clock, writer))
+    WITHOUT ROWID;
 CREATE TABLE entries (
     oid TEXT, field TEXT, value TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (oid, field))
     WITHOUT ROWID;
@@ -87,6 +95,7 @@ CREATE INDEX trials_eligible ON trials (rank, clock, writer)
 CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
 CREATE INDEX relations_by_target ON relations (target, type);
 CREATE INDEX relations_by_order ON relations (clock, writer);
+CREATE INDEX relations_not_followed ON relations (source) WHERE NOT followed;
 CREATE INDEX entries_by_field ON entries (field, value);
 CREATE INDEX forges_by_words ON forges (words);
 CREATE INDEX forges_by_order ON forges (clock, writer);

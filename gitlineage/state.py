@@ -25,6 +25,7 @@ class State(NamedTuple):
         trial: the number of the next trial.
         highest: the highest number that an exp id is; -1 for none.
         absent: how much this clone lacks: objects without which some event could not be folded.
+        repaired: whether some row was ever retracted, or some snapshot given other parents.
     """
 
     task: Task | None
@@ -35,6 +36,7 @@ class State(NamedTuple):
     trial: int
     highest: int
     absent: int
+    repaired: bool = False
 
 
 def read_state(connection: sqlite3.Connection) -> State:
@@ -52,4 +54,5 @@ def read_state(connection: sqlite3.Connection) -> State:
         trial=(last[1] or 0) + 1,
         highest=-1 if highest is None else highest,
         absent=connection.execute("SELECT count(*) FROM absent").fetchone()[0],
+        repaired=bool(hints.get("repaired")),
     )

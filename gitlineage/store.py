@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gitlineage import codec, index, queries, signing
+from gitlineage import codec, index, queries, repairing, signing
 from gitlineage.adoption import Adopted, adopt
 from gitlineage.catalogues import Catalogues
 from gitlineage.current import reading
@@ -29,6 +29,7 @@ from gitlineage.models import (
     CommitOid,
     LineageSnapshot,
     PromptOptions,
+    Reparenting,
     Snapshot,
     Task,
     TrialView,
@@ -196,6 +197,68 @@ class LineageStore(Catalogues, Histories, Sharing):
             recorder.rewrite(made, origin, how)
 
         self._write(work)
+
+    def retract(self, id: Id, reason: str = "", *, undo: bool = False, actor: str | None = None) -> TrialView:
+        """
+        Record that a row does not count, and return it; it stays in history.
+
+        It leaves best, boards, leaderboards, prompts and statistics; other rows of its snapshot stay. A revision does
+        not bring it back, ``undo`` does. Of several clones' words the last one in the order of events holds.
+
+        Args:
+            id: the trial; its snapshot, where that has no other.
+            reason: why; only ``undo`` needs none.
+            undo: take it back: the row counts again.
+            actor: who or what says so; by default who commits here.
+
+        Raises:
+            NotFound: there is no such trial.
+            Ambiguous: the snapshot has several.
+            Invalid: there is no reason, or nothing to take back.
+        """
+
+        def work(recorder: Recorder) -> TrialView:
+            who = self._who().name if actor is None else actor
+            oid, exp_id = repairing.retract(self._views, recorder.landing, id, reason, who, undo)
+            self._memory.best_of = -1
+            return next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+
+        return self._write(work)
+
+    def reparent(
+        self,
+        id: Id,
+        parents: Sequence[Id],
+        reason: str,
+        *,
+        roles: Mapping[str, str] | None = None,
+        actor: str | None = None,
+    ) -> Snapshot:
+        """
+        Record what a snapshot was derived from in truth, and return it; its commit stays as it is.
+
+        Every walk, chain, prompt, diagram and export follows it from now on; saying it anew takes it back.
+
+        Args:
+            id: the snapshot.
+            parents: what it was derived from, the primary one first: recorded or git parents; none for a root.
+            reason: why.
+            roles: what a parent was, by id: one of `ROLES`; one that stays keeps its own.
+            actor: who or what says so; by default who commits here.
+
+        Raises:
+            NotFound: the snapshot or a parent is not recorded.
+            Cycle: a parent goes back to the snapshot.
+            Invalid: there is no reason, or a role that breaks a rule.
+        """
+        given = (parents,) if isinstance(parents, str | Snapshot | Trial) else tuple(parents)
+
+        def work(recorder: Recorder) -> Snapshot:
+            who = self._who().name if actor is None else actor
+            oid = repairing.reparent(self._views, recorder.landing, id, given, roles or {}, reason, who)
+            return self._views.snapshot(oid)
+
+        return self._write(work)
 
     def append(self, trial: Trial, *, parents: Sequence[Id] | None = None) -> Snapshot:
         """
@@ -398,13 +461,13 @@ class LineageStore(Catalogues, Histories, Sharing):
 
     @reading
     def all_trials(self) -> list[Trial]:
-        """Return every trial that has a result, in recording order."""
+        """Return every trial that has a result, in recording order; retracted ones too, as they were recorded."""
         return [trial for trial, _ in self._views.rows()]
 
     @reading
     def latest(self, n: int = 30) -> Trials:
         """
-        Return the last ``n`` trials in recording order; all where there are fewer.
+        Return the last ``n`` trials that count, in recording order; all where there are fewer.
 
         Raises:
             ValueError: ``n`` is negative.
@@ -514,6 +577,11 @@ class LineageStore(Catalogues, Histories, Sharing):
     def snapshot(self, id: Id) -> Snapshot:
         """Return a snapshot; a commit that nobody recorded has no writer."""
         return self._views.snapshot(resolve(self._views, id))
+
+    @reading
+    def reparentings(self, id: Id) -> list[Reparenting]:
+        """Return all that was said about the parents of a snapshot since it was recorded, in order."""
+        return repairing.reparentings(self._views, resolve(self._views, id))
 
     @reading
     def parents(self, id: Id) -> tuple[Snapshot, ...]:

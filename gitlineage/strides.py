@@ -20,7 +20,7 @@ NOWHERE = Order(1 << 62, "")
 """Where what is no snapshot stands among those of equal depth: last."""
 
 _COLUMNS = "r.type, r.clock, r.writer"
-_HOLDS = "r.type IN ({}) AND r.ended_at IS NULL"
+_HOLDS = "r.type IN ({}) AND r.ended_at IS NULL AND r.followed"
 _UP = (
     f"SELECT s.id, t.id, r.target, {_COLUMNS} FROM snapshots s CROSS JOIN relations r ON r.source = s.oid "
     f"LEFT JOIN snapshots t ON t.oid = r.target WHERE s.id IN ({{}}) AND {_HOLDS}"

@@ -11,10 +11,11 @@ import msgspec
 
 from gitlineage.errors import BadRows, Invalid
 from gitlineage.formats import tsv
+from gitlineage.message import flattened
 from gitlineage.models import Task
 from gitlineage.recorder import Row
 from gitlineage.store import LineageStore
-from gitlineage.trial import COLUMNS, Trial
+from gitlineage.trial import COLUMNS, FailureLabel, Trial
 from gitlineage.views import Views
 
 
@@ -100,7 +101,9 @@ def export_tsv(store: LineageStore, *, at: str | None = None) -> bytes:
     Return every trial with a result as a table, in recording order.
 
     A store that was filled by one import, or by several as a file grew, gives that file back byte for byte;
-    columns that came later stand at the end. Without an import the columns are the seventeen, then the rest.
+    columns that came later stand at the end. Without an import the columns are the seventeen, then the rest. A
+    retracted row is there as ``disqualified``, and its notes begin with ``[RETRACTED why]``; one whose snapshot was
+    reparented names its new primary parent.
 
     Args:
         store: where from.
@@ -122,8 +125,25 @@ def table_of(views: Views) -> bytes:
     wider = columns != shape.columns
     if wider:
         shape = msgspec.structs.replace(shape, columns=columns, header="")
-    written = [_row(trial, columns, "" if wider else raw) for trial, raw in rows]
+    retracted, moved = views.retracted(), views.reparented()
+    written = []
+    for at, (trial, raw) in enumerate(rows):
+        shown = trial.replace(parent_exp=moved[at]) if at in moved and "parent_exp" in columns else trial
+        shown = _marked(shown, retracted[at], columns) if at in retracted else shown
+        written.append(_row(shown, columns, raw if shown is trial and not wider else ""))
     return tsv.write(shape, written)
+
+
+def _marked(trial: Trial, why: str, columns: Sequence[str]) -> Trial:
+    """
+    Return a retracted row as a table shows it: disqualified, so that whoever ranks the table leaves it out.
+
+    What is the matter stands before its notes, where the table has any.
+    """
+    marked = trial.replace(status=FailureLabel.DISQUALIFIED)
+    if "notes" not in columns:
+        return marked
+    return marked.replace(notes=f"[RETRACTED {flattened(why)}] {trial.notes}".rstrip())
 
 
 def _row(trial: Trial, columns: Sequence[str], raw: str) -> tsv.Row:

@@ -26,7 +26,7 @@ _HARMLESS = re.compile(r"notice: |dangling |Checking |unreachable ")
 
 _TABLES = {
     "snapshots": "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots",
-    "git parents": "SELECT s.oid, g.pos, g.parent FROM git_parents g JOIN snapshots s ON s.id = g.child",
+    "parents": "SELECT s.oid, g.pos, g.parent FROM git_parents g JOIN snapshots s ON s.id = g.child",
     "links": (
         "SELECT c.oid, p.oid, l.pos FROM links l JOIN snapshots c ON c.id = l.child JOIN snapshots p ON p.id = l.parent"
     ),
@@ -37,6 +37,8 @@ _TABLES = {
     "cohorts": "SELECT * FROM cohorts",
     "sessions": "SELECT * FROM sessions",
     "tables": "SELECT * FROM tables",
+    "retractions": "SELECT * FROM retractions",
+    "words about parents": "SELECT * FROM reparents",
     "relation events": "SELECT * FROM relation_events",
     "relations": "SELECT * FROM relations",
     "catalogue entries": "SELECT * FROM entries",
@@ -110,6 +112,7 @@ class Verification:
         try:
             fresh.refresh(self._journal)
             yield from self._snapshots(fresh)
+            yield from self._cycles(fresh)
             yield from self._replay(fresh)
             yield from self._derived(fresh)
         finally:
@@ -292,6 +295,25 @@ class Verification:
         )
         for writer, oid, cohort in fresh.rows(sql):
             yield Finding(writer, oid, f"the snapshot's Cohort is {cohort!r}, which nobody opened")
+
+    def _cycles(self, fresh: Index) -> Iterator[Finding]:
+        """Name what is not followed, because with what was recorded before it a cycle would be closed."""
+        name = Views(fresh, self._repo).name
+        sql = (
+            "SELECT writer, source, type, target FROM relations WHERE NOT followed AND ended_at IS NULL "
+            "ORDER BY clock, writer, source, target, type"
+        )
+        for writer, source, kind, target in fresh.rows(sql):
+            said = f"the relation {name(source)} {kind} {name(target)} would close a cycle and is not followed"
+            yield Finding(writer, source, f"{said}; `gitlineage relate --end` ends it")
+        sql = (
+            "SELECT child, writer, parents FROM reparents r WHERE NOT followed AND NOT EXISTS (SELECT 1 FROM reparents "
+            "o WHERE o.child = r.child AND (o.clock, o.writer) > (r.clock, r.writer)) ORDER BY clock, writer, child"
+        )
+        for child, writer, parents in fresh.rows(sql):
+            named = ", ".join(map(name, msgspec.json.decode(parents)))
+            said = f"that {name(child)} was derived from {named} would close a cycle and is not followed"
+            yield Finding(writer, child, f"{said}; `gitlineage reparent` says otherwise")
 
     def _replay(self, fresh: Index) -> Iterator[Finding]:
         """Compare the index with one that was built from nothing."""

@@ -25,24 +25,28 @@ from gitlineage.origins import Origins
 from gitlineage.trial import Trial
 
 _VIEW = """
-SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles
+SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles,
+    iif(t.status = 'retracted', (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id), NULL)
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
 _OID = "(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)"
 _DONE = "+t.status IS NOT NULL"
+_COUNTS = f"{_DONE} AND +t.status <> 'retracted'"
+_RESULT = f"{_COUNTS} AND +t.status <> 'harness_abort'"
+_FIRST = "coalesce(status, '') = 'retracted', clock, writer"
+"""Which of the trials on a snapshot stands for it in a line: the first that counts, else the first."""
+
 _PLACE = "t.clock, t.writer"
 _ELIGIBLE = {
     "kept": (
         "INDEXED BY trials_eligible WHERE t.status IN ('keep', 'baseline') AND t.rank IS NOT NULL "
         f"ORDER BY t.rank, {_PLACE} LIMIT 1"
     ),
-    "informational": (
-        f"WHERE {_DONE} AND +t.status <> 'harness_abort' AND t.rank IS NOT NULL ORDER BY t.rank, {_PLACE} LIMIT 1"
-    ),
+    "informational": (f"WHERE {_RESULT} AND t.rank IS NOT NULL ORDER BY t.rank, {_PLACE} LIMIT 1"),
 }
 _FALLBACKS = (
     f"WHERE t.status = 'baseline' ORDER BY {_PLACE} LIMIT 1",
-    f"INDEXED BY trials_by_order WHERE {_DONE} AND +t.status <> 'harness_abort' ORDER BY {_PLACE} LIMIT 1",
+    f"INDEXED BY trials_by_order WHERE {_RESULT} ORDER BY {_PLACE} LIMIT 1",
 )
 _KEPT = (
     "INDEXED BY trials_kept WHERE t.status = 'keep' AND t.rank IS {} NULL ORDER BY t.rank, t.clock, t.writer LIMIT ?"
@@ -87,13 +91,49 @@ class Views:
         return self.index.done
 
     def all(self) -> list[TrialView]:
-        """Return every trial that has a result, in recording order."""
-        return self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer")
+        """
+        Return every trial that has a result and counts, in recording order.
+
+        What was derived from a retracted one is shown below the nearest above that counts.
+        """
+        found = self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer")
+        above = {view.label: view.parent for view in found if view.retracted is not None}
+        return [
+            msgspec.structs.replace(view, parent=_beyond(view.parent, above)) if view.parent in above else view
+            for view in found
+            if view.retracted is None
+        ]
+
+    def retracted_among(self, numbers: Collection[int]) -> set[int]:
+        """Return those of some trials, by their numbers in the index, that were retracted."""
+        if self.index.one("SELECT 1 FROM retractions LIMIT 1") is None:
+            return set()
+        sql = "SELECT id, 0 FROM trials WHERE status = 'retracted' AND id IN ({})"
+        return set(self.index.grouped(sql, numbers))
 
     def rows(self) -> list[tuple[Trial, str]]:
         """Return every trial that has a result, in recording order, with its bytes in the file it came from."""
         sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_DONE} ORDER BY t.clock, t.writer"
-        return [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
+        found = [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
+        return [each for each in found if each[0].status is not None]
+
+    def retracted(self) -> dict[int, str]:
+        """Return why trials with a result were retracted, by their place in `rows`."""
+        if self.index.one("SELECT 1 FROM retractions LIMIT 1") is None:
+            return {}
+        views = [view for view in self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer") if view.trial.status]
+        return {at: view.retracted for at, view in enumerate(views) if view.retracted is not None}
+
+    def reparented(self) -> dict[int, str]:
+        """Return the exp id of the primary parent of trials whose snapshots were given other ones, as `retracted`."""
+        if self.index.one("SELECT 1 FROM reparents WHERE followed LIMIT 1") is None:
+            return {}
+        moved = {oid for (oid,) in self.index.rows("SELECT DISTINCT child FROM reparents WHERE followed")}
+        views = [view for view in self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer") if view.trial.status]
+        return {at: self._exp_id(view.parent) for at, view in enumerate(views) if view.oid in moved}
+
+    def _exp_id(self, label: str | None) -> str:
+        return self.trial(label).trial.exp_id if label is not None else ""
 
     def placed(self) -> list[tuple[Trial, Place]]:
         """Return every trial that has a result, in recording order, with its place in the graph."""
@@ -117,8 +157,8 @@ class Views:
         return [msgspec.json.decode(shape) for (shape,) in found]
 
     def latest(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[TrialView]:
-        """Return the newest trials with a result, newest first; without harness aborts on request."""
-        where = [_DONE]
+        """Return the newest trials with a result that count, newest first; without harness aborts on request."""
+        where = [_COUNTS]
         values: list[object] = []
         if not aborted:
             where.append("+t.status <> 'harness_abort'")
@@ -129,8 +169,8 @@ class Views:
         return self.by_number(number for (number,) in self.index.rows(sql, *values, limit))
 
     def latest_rows(self, limit: int) -> list[Trial]:
-        """Return the rows of the newest trials with a result, newest first."""
-        sql = f"SELECT t.row, {_OID} FROM trials t WHERE {_DONE} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        """Return the rows of the newest trials with a result that count, newest first."""
+        sql = f"SELECT t.row, {_OID} FROM trials t WHERE {_COUNTS} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
         return [read_row(*row) for row in self.index.rows(sql, limit)]
 
     def listing(
@@ -274,12 +314,12 @@ class Views:
         """
         Return the exp ids of those trials, by their numbers in the index, that refs are for.
 
-        Those are baselines and kept trials; a revision may have made or unmade one of them, and a trial of the same exp
-        id may have made its label another.
+        Those are baselines and kept trials; a revision or a retraction may have made or unmade one of them, and a trial
+        of the same exp id may have made its label another.
         """
         found = self.index.grouped(
             "SELECT exp_id, 0 FROM trials WHERE id IN ({}) "
-            "AND (status IN ('keep', 'baseline') OR (clock, writer) <> (last_clock, last_writer) "
+            "AND (status IN ('keep', 'baseline', 'retracted') OR (clock, writer) <> (last_clock, last_writer) "
             "OR EXISTS (SELECT 1 FROM trials o WHERE o.exp_id = trials.exp_id AND o.id <> trials.id))",
             numbers,
         )
@@ -287,7 +327,7 @@ class Views:
 
     def children(self, view: TrialView, limit: int | None = None) -> list[TrialView]:
         """Return the trials derived from one, whichever of their parents it is, sorted by exp id."""
-        tail = f"AND {_DONE} ORDER BY t.exp_id, t.clock, t.writer LIMIT {-1 if limit is None else limit}"
+        tail = f"AND {_COUNTS} ORDER BY t.exp_id, t.clock, t.writer LIMIT {-1 if limit is None else limit}"
         if self.raw_parents:
             spelled = self._views(f"{_VIEW} WHERE t.parent_cell = ? {tail}", view.trial.exp_id)
             return [child for child in spelled if child.parent == view.label]
@@ -307,7 +347,7 @@ class Views:
         if self.index.one(sql, view.oid)[0] > 1:
             return len(self.children(view))
         sql = (
-            f"SELECT count(*) FROM links l JOIN trials t ON t.snapshot = l.child AND {_DONE} "
+            f"SELECT count(*) FROM links l JOIN trials t ON t.snapshot = l.child AND {_COUNTS} "
             "WHERE l.parent = (SELECT id FROM snapshots WHERE oid = ?)"
         )
         return int(self.index.one(sql, view.oid)[0])
@@ -361,7 +401,7 @@ class Views:
             {row[7] for row in rows},
         )
         near = self.index.grouped(
-            "SELECT snapshot, exp_id, writer FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer",
+            f"SELECT snapshot, exp_id, writer FROM trials WHERE snapshot IN ({{}}) ORDER BY {_FIRST}",
             {parent for above in links.values() for parent, _ in above},
         )
         used = {row[2] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}
@@ -385,7 +425,7 @@ class Views:
             near: exp id and writer of the trials on them.
             alone: exp ids that only one trial has.
         """
-        _, saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles = row
+        _, saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles, retracted = row
         known = msgspec.json.decode(roles, type=dict[str, str]) if roles != "{}" else {}
         others = [Kin(self._name_near(parent, oid, near, alone), known.get(oid, "")) for parent, oid in links[1:]]
         linked = {parent_oid for _, parent_oid in links}
@@ -406,6 +446,7 @@ class Views:
             cohort=cohort,
             dangling=cell if cell and (parent is None if raw else not links) else None,
             saw=saw or None,
+            retracted=retracted,
         )
 
     def _name_near(
@@ -509,6 +550,15 @@ class Views:
             author=info.author,
             time=info.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
+
+
+def _beyond(label: str | None, above: Mapping[str, str | None]) -> str | None:
+    """Return the first label on the way up that is none of a retracted trial."""
+    seen: set[str] = set()
+    while label is not None and label in above and label not in seen:
+        seen.add(label)
+        label = above[label]
+    return label
 
 
 def trials(views: Iterable[TrialView]) -> tuple[Trial, ...]:

@@ -34,6 +34,8 @@ COMMANDS = {
         "init": ("record", "Make a repository ready and say what is optimised"),
         "commit": ("record", "Record a snapshot of the code with its trial"),
         "record": ("record", "Record a result on a snapshot or on any commit"),
+        "retract": ("repair", "Say that a trial does not count"),
+        "reparent": ("repair", "Say what a snapshot was derived from in truth"),
         "cohort": ("cohort", "Open, list and show batches made from one parent state"),
     },
     "Look": {

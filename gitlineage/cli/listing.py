@@ -57,6 +57,11 @@ def status_cell(status: FailureLabel | None) -> Cell:
     return Cell(status.value, _STYLES.get(status, "red")) if status else Cell("pending", "blue")
 
 
+def state_cell(view: TrialView) -> Cell:
+    """Return a trial's status as it is shown; one that was retracted counts nowhere, whatever its row says."""
+    return status_cell(view.trial.status) if view.retracted is None else Cell("retracted", "magenta")
+
+
 def delta_cell(trial: Trial, task: Task) -> Cell:
     """Return the difference to the best before, green where it is a gain."""
     text, value = trial.text("delta_vs_best"), trial.number("delta_vs_best")
@@ -101,7 +106,7 @@ def trial_cells(view: TrialView, task: Task) -> list[Cell]:
     return [
         Cell(view.label, "bold"),
         Cell(view.oid[:SHORT], "dim"),
-        status_cell(trial.status),
+        state_cell(view),
         Cell(trial.text(task.score_field)),
         delta_cell(trial, task),
         Cell(trial.specialist),
@@ -177,6 +182,7 @@ def _trial_object(view: TrialView, snapshot: Snapshot, task: Task) -> dict[str, 
         "parent": view.parent,
         "dangling": view.dangling,
         "saw": view.saw,
+        "retracted": view.retracted,
         "writer": view.order.writer,
         "clock": view.order.clock,
         "row": row_object(trial),

@@ -38,7 +38,7 @@ def log(
     List trials, newest first
 
     With --json each is an object: id, exp_id, oid, tree, parents (oids), roles, cohort, status, score, parent,
-    dangling, saw, writer, clock, and row, which has the text of every column by its name.
+    dangling, saw, retracted (why, or null), writer, clock, and row, which has the text of every column by its name.
     """
     if graph and as_json:
         raise typer.BadParameter("it excludes --json", param_hint="'--graph'")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PENDING = "pending"
 """What `log` calls a trial without a result."""
 
+RETRACTED = "retracted"
+"""What `log` calls a trial that does not count."""
+
 _STATUSES = [label.value for label in FailureLabel]
 _ROW = "The row"
 
@@ -58,7 +61,7 @@ def _status(value: str | None) -> str | None:
 
 
 def _statuses(values: list[str] | None) -> list[str] | None:
-    return some_of(values, [*_STATUSES, PENDING])
+    return some_of(values, [*_STATUSES, PENDING, RETRACTED])
 
 
 def _relation_types(values: list[str] | None) -> list[str] | None:
@@ -220,7 +223,7 @@ Statuses = Annotated[
         metavar="STATUS,...",
         callback=_statuses,
         autocompletion=_complete_status,
-        help=f"Only trials of these statuses, or {PENDING}; repeatable.",
+        help=f"Only trials of these statuses, {PENDING} or {RETRACTED}; repeatable.",
     ),
 ]
 Metric = Annotated[

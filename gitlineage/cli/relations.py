@@ -106,7 +106,11 @@ def relations(
     ended: Annotated[bool, typer.Option("--ended", help="Those that no longer hold, too.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """List typed relations in recording order"""
+    """
+    List typed relations in recording order
+
+    Where two clones recorded what together closes a cycle, the later one is here and marked, and no walk follows it.
+    """
     with opened(ctx) as store:
         found = store.get_relationships(
             source_id=source, target_id=target, relationship_types=types, created_by=by, include_deprecated=ended
@@ -196,6 +200,7 @@ def _print(store: LineageStore, found: list[Relationship], as_json: bool) -> Non
 def _cells(store: LineageStore, relation: Relationship) -> list[Cell]:
     views = store.views()
     ended = f"{relation.deprecated_at} {relation.deprecation_reason or ''}".strip() if relation.deprecated else ""
+    ended = ended or ("" if relation.followed else "not followed: it would close a cycle")
     return [
         Cell(views.name(relation.source_id), "bold"),
         Cell(relation.relationship_type, "cyan"),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import typer
 
-from gitlineage.cli import layout, listing, look, options, output
+from gitlineage.cli import layout, listing, look, options, output, repair
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.derived import exp_ref
@@ -76,6 +76,7 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
             ("date", snapshot.time),
             ("recorded by", output.clean(snapshot.writer) or "nobody"),
             *_parents(store, snapshot),
+            *_reparented(store, snapshot),
             ("children", _kin(store, store.children(snapshot.oid))),
             ("same content", _kin(store, store.same(snapshot.oid))),
             ("rewritten from", _kin(store, store.rewritten_from(snapshot.oid))),
@@ -119,6 +120,12 @@ def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
     return lines
 
 
+def _reparented(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Return a line for each word about its parents, and one for those that its commit has."""
+    said = [("reparented", repair.words(store, each)) for each in store.reparentings(snapshot.oid)]
+    return [("git parents", repair.derived(store, store.repo.parents(snapshot.oid))), *said] if said else []
+
+
 def _kin(store: LineageStore, snapshots: tuple[Snapshot, ...]) -> str:
     return _listed([store.views().name(each.oid) for each in snapshots])
 
@@ -145,6 +152,8 @@ def _listed(names: list[str]) -> str:
 def _print_row(view: TrialView) -> None:
     state = listing.status_cell(view.trial.status)
     output.say(f"\ntrial {output.paint(output.clean(view.label), 'bold')}  {output.paint(state.text, state.style)}")
+    if view.retracted is not None:
+        output.say(output.paint(f"  retracted: {output.clean(view.retracted)}", "magenta"))
     cells = view.trial.cells().items()
     layout.facts((f"  {output.clean(column)}", output.clean(text)) for column, text in cells if column != "exp_id")
 
@@ -189,6 +198,8 @@ def _object(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) ->
         rewritten_from=[each.oid for each in store.rewritten_from(snapshot.oid)],
         rewritten_as=[each.oid for each in store.rewritten_as(snapshot.oid)],
         saw=[view.saw for view in views if view.saw],
+        retracted={view.label: view.retracted for view in views if view.retracted is not None},
+        **repair.both(store, snapshot.oid),
         files=sorted(store.files(snapshot.oid)),
         stat=edit.diff(stat=True),
         history=[{"writer": entry.writer, **msgspec.to_builtins(entry.event)} for entry in history],

@@ -1,0 +1,112 @@
+"""
+Commands that put right what was recorded: retract and reparent.
+
+Layer 27.
+"""
+
+from typing import Annotated
+
+import typer
+
+from gitlineage.cli import listing, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.opening import opened
+from gitlineage.models import Reparenting
+from gitlineage.store import LineageStore
+
+app = commands()
+
+Why = Annotated[str, typer.Option("-m", "--reason", metavar="WHY", help="Why, in a line.", show_default=False)]
+
+
+@command(app, "retract", 'gitlineage retract 007 -m "the metric was read from the wrong file"')
+def retract(
+    ctx: typer.Context,
+    name: options.Id,
+    reason: Why = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take it back: the trial counts again.")] = False,
+    by: options.By = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Say that a trial does not count
+
+    It leaves best, boards, leaderboards and prompts and stays in history: log, show and audit have it, and an exported
+    table shows it as disqualified. Nothing is deleted. A revision does not bring it back, --undo does. Anybody may say
+    so of anybody's trial; the last word holds.
+    """
+    if not undo and not reason.strip():
+        raise typer.BadParameter("say why, in a line", param_hint="'-m'")
+    with opened(ctx) as store:
+        view = store.retract(name, reason, undo=undo, actor=by)
+        best = store.views().best()
+        if as_json:
+            output.json_line(
+                {
+                    **listing.trial_objects(store, [view])[0],
+                    "best": best.label if best else None,
+                }
+            )
+            return
+        label = output.clean(view.label)
+        if undo:
+            output.say(f"{label} counts again")
+        else:
+            output.say(f"{label} is retracted: {output.clean(view.retracted or '')}")
+        output.say(f"The best is {output.clean(best.label)}" if best else "There is no best trial now")
+
+
+@command(app, "reparent", 'gitlineage reparent 015 012 014 --role 014=mate -m "015 crossed 012 with 014"')
+def reparent(
+    ctx: typer.Context,
+    name: options.Id,
+    parents: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PARENT...]", help="What it was derived from, the primary parent first.", show_default=False
+        ),
+    ] = None,
+    root: Annotated[bool, typer.Option("--root", help="It was derived from nothing.")] = False,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role", metavar="PARENT=ROLE", help="What a parent was: base, mate, inspiration, contrast; repeatable."
+        ),
+    ] = None,
+    reason: Why = "",
+    by: options.By = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Say what a snapshot was derived from in truth
+
+    Walks, chains, prompts, diagrams and exports follow it from now on; the commit stays as it is, and show tells both.
+    What would close a cycle is refused. To take it back, name the parents it had before.
+    """
+    if root == bool(parents):
+        raise typer.BadParameter("name its parents, or take --root", param_hint="'PARENT'")
+    if not reason.strip():
+        raise typer.BadParameter("say why, in a line", param_hint="'-m'")
+    known_roles = options.roles(role)
+    with opened(ctx) as store:
+        snapshot = store.reparent(name, options.ids(store, parents or []), reason, roles=known_roles, actor=by)
+        if as_json:
+            output.json_line(listing.snapshot_object(store, snapshot, **both(store, snapshot.oid)))
+            return
+        output.say(f"{output.clean(store.views().name(snapshot.oid))} comes from {derived(store, snapshot.parents)}")
+
+
+def derived(store: LineageStore, parents: tuple[str, ...]) -> str:
+    """Return the names of some parents, in words."""
+    return ", ".join(output.clean(store.views().name(oid)) for oid in parents) or "nothing"
+
+
+def both(store: LineageStore, oid: str) -> dict[str, object]:
+    """Return what a commit says of its parents and what was said since, as fields of a JSON object."""
+    return {"git_parents": store.repo.parents(oid), "reparented": store.reparentings(oid)}
+
+
+def words(store: LineageStore, said: Reparenting) -> str:
+    """Return what was said about the parents of a snapshot, in words."""
+    closed = "" if said.followed else " (not followed: it would close a cycle)"
+    return f"{derived(store, said.parents)}{closed}: {output.clean(said.reason)}"
