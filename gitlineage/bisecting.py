@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -62,16 +62,23 @@ def _short(oid: str) -> str:
     return oid[:12]
 
 
-def between(repo: GitRepo, good: str, bad: str, name: Callable[[str], str] = _short) -> list[str]:
+def between(
+    repo: GitRepo, good: str, bad: str, name: Callable[[str], str] = _short, moved: Collection[str] = ()
+) -> list[str]:
     """
     Return the first parents that lead from a bad commit to a good one, the bad one first, the good one left out.
 
     Raises:
-        BisectFailed: the good one is not among them, or is the bad one.
+        BisectFailed: the good one is not among them, or is the bad one; or one on the way was reparented.
     """
     chain: list[str] = []
     at: str | None = bad
     while at is not None and at != good:
+        if at in moved:
+            raise BisectFailed(
+                f"{name(at)} was reparented, and git's bisect follows the parents that its commit has; "
+                "name two snapshots on one side of it"
+            )
         chain.append(at)
         parents = repo.parents(at)
         at = parents[0] if parents else None
@@ -93,6 +100,7 @@ def bisect(
     *,
     output: int | None = None,
     name: Callable[[str], str] = _short,
+    moved: Collection[str] = (),
 ) -> Bisection:
     """
     Run a command on commits of a primary chain until the first bad one is known.
@@ -107,12 +115,13 @@ def bisect(
         command: the command's words.
         output: the descriptor that takes the standard output; by default this process's.
         name: how a commit is called in an error.
+        moved: commits that were derived from others than their git parents.
 
     Raises:
         BisectFailed: the two are not on one chain, the command cannot be run, or it could not tell.
         GitFailed: git could not do it.
     """
-    if len(between(repo, good, bad, name)) == 1:
+    if len(between(repo, good, bad, name, moved)) == 1:
         return Bisection(first_bad=CommitOid(bad), tested=0)
     with _checkout(repo, bad) as (tree, state):
         failed, script = tree.parent / "failed", tree.parent / "run"

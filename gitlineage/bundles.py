@@ -252,6 +252,8 @@ class _Chosen:
         """Commits that hold events and are no snapshots: cohorts, sessions, attempts to forge."""
         self._names: set[str] = set()
         self._parents: set[str] = set()
+        self._moved = {child for (child,) in views.index.rows("SELECT DISTINCT child FROM reparents")}
+        """Snapshots that their commits' own parents do not tell the whole truth about."""
         self.trials = 0
 
     def choose(self, cohort: str | None, ancestors: str | None, since: str | None) -> None:
@@ -304,8 +306,12 @@ class _Chosen:
                 here = f"(SELECT id FROM snapshots WHERE oid IN ({marks}))"
                 links = f"SELECT p.oid FROM links l JOIN snapshots p ON p.id = l.parent WHERE l.child IN {here}"
                 above |= {oid for (oid,) in self._views.index.rows(links, *part)}
-                direct = f"SELECT parent FROM git_parents WHERE child IN {here}"
-                self._parents |= {oid for (oid,) in self._views.index.rows(direct, *part)}
+                direct = (
+                    f"SELECT c.oid, g.parent FROM git_parents g JOIN snapshots c ON c.id = g.child WHERE c.id IN {here}"
+                )
+                rows = self._views.index.rows(direct, *part)
+                self._parents |= {parent for child, parent in rows if child not in self._moved}
+                self._parents |= {parent for child in self._moved & set(part) for parent in self._repo.parents(child)}
                 (count,) = self._views.index.one(f"SELECT count(*) FROM trials WHERE snapshot IN {here}", *part)
                 self.trials += count
                 cohorts = f"SELECT DISTINCT cohort FROM snapshots WHERE oid IN ({marks}) AND cohort IS NOT NULL"

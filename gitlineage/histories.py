@@ -153,7 +153,8 @@ class Histories(Ledger):
         if not command:
             raise Invalid("there is no command to run")
         ends = resolve(self._views, good), resolve(self._views, bad)
-        return bisecting.bisect(self.repo, *ends, command, output=output, name=self._views.name)
+        moved = {oid for (oid,) in self._views.index.rows("SELECT DISTINCT child FROM reparents WHERE followed")}
+        return bisecting.bisect(self.repo, *ends, command, output=output, name=self._views.name, moved=moved)
 
 
 def _since(since: Moment) -> Callable[[Recorded], bool]:

@@ -25,6 +25,8 @@ TABLES = (
     "JOIN snapshots s ON s.id = i.snapshot ORDER BY 1, 2",
     "SELECT * FROM relation_events ORDER BY 1, 2, 3, 4, 5",
     "SELECT * FROM relations ORDER BY 1, 2, 3, 4, 5",
+    "SELECT * FROM retractions ORDER BY 1, 2",
+    "SELECT * FROM reparents ORDER BY 1, 2, 3",
     "SELECT * FROM entries ORDER BY 1, 2",
     "SELECT * FROM usage ORDER BY 1, 2",
     "SELECT * FROM forges ORDER BY 1",

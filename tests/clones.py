@@ -59,12 +59,15 @@ def answers(store: LineageStore, folder: Path) -> dict[str, object]:
     best = store.best()
     files = write_board(store, folder, tree_path="tree.tsv")
     return {
-        "log": [(view.label, view.oid, view.order, view.parent, view.trial) for view in views],
+        "log": [(view.label, view.oid, view.order, view.parent, view.retracted, view.trial) for view in views],
         "trials": store.all_trials(),
         "best": best,
         "where": store.resolve("best") if best else None,
         "leaderboard": store.leaderboard(),
         "snapshots": [(oid, store.snapshot(oid)) for oid in sorted({view.oid for view in views})],
+        "relations": store.get_relationships(include_deprecated=True),
+        "reparentings": [store.reparentings(view.oid) for view in views],
+        "ancestors": [[(node.id, node.depth) for node in store.get_ancestors(view.oid)] for view in views],
         "children": [(view.label, [child.oid for child in store.children(view.oid)]) for view in views],
         "chains": [(view.label, store.chain_to(view.label)) for view in views],
         "leaves": [leaf.oid for leaf in store.leaves()],

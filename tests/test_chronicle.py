@@ -33,6 +33,8 @@ def busy(store: LineageStore) -> LineageStore:
     store.flush_usage()
     store.record_forge_attempt("make a widget", result="001", success=True, actor="smith")
     store.link_rewrite(store.commit({"f": b"4"}, ["000"], message="amended"), "001", "amend")
+    store.retract("002", "the wrong file")
+    store.reparent("002", [], "it began anew")
     return store
 
 
@@ -140,7 +142,7 @@ class TestAudit:
         """Each entry is one of the log's events, in the same order; unrelated ones are missing."""
         every, found = busy.events(), [each.event for each in busy.audit("002")]
         assert [each for each in every if each in found] == found
-        assert kinds(found) == ["trial", "relation_added", "relation_deprecated"]
+        assert kinds(found) == ["trial", "relation_added", "relation_deprecated", "retract", "reparent"]
 
     def test_a_base_hears_of_its_cohorts(self, busy: LineageStore) -> None:
         """The opening of a cohort touches what it starts from."""

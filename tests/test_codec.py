@@ -32,6 +32,8 @@ EVENTS = [
     codec.SessionEvent(specialist="arch", prompt=OID, tips={"alice": OID}, parameters={"top_k": 20}, seen=6, **STAMP),
     codec.ImportedEvent(name="a1b2", source="openrange/2", document=OID, file="a1b2.json", stub=True, **STAMP),
     codec.RewriteEvent(old=OID, how="amend", **STAMP),
+    codec.RetractEvent(exp_id="015", undo=True, reason="it was right", actor="x", **STAMP),
+    codec.ReparentEvent(parents=(OID,), roles={OID: "mate"}, reason="crossed", actor="x", **STAMP),
 ]
 quick = settings(max_examples=200, deadline=None, database=None)
 json_values = st.recursive(

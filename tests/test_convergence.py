@@ -25,9 +25,12 @@ SOAK = os.environ.get("GITLINEAGE_SOAK", "0") not in ("", "0")
 # -- random interleavings ----------------------------------------------------------------------------------
 
 RECORDING = ("append", "commit", "named", "same", "again", "pending", "result", "revise", "cohort", "session", "task")
+REPAIRING = ("retract", "undo", "reparent", "relate", "unrelate")
 SHARING = ("push", "pull", "sync")
 STEPS = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from(RECORDING + SHARING + ("sync", "pull")), st.integers(0, 11)),
+    st.tuples(
+        st.integers(0, 2), st.sampled_from(RECORDING + REPAIRING + SHARING + ("sync", "pull")), st.integers(0, 11)
+    ),
     max_size=24,
 )
 
@@ -61,6 +64,16 @@ def act(store: LineageStore, what: str, number: int) -> None:
         store.commit({"f": b"%d" % number}, store.cohort(name).base, trial=row, cohort=name)
     elif what == "session":
         store.render_prompt("ann", record=True)
+    elif what in ("retract", "undo") and seen:
+        store.retract(seen, f"why {number}", undo=what == "undo")
+    elif what in ("reparent", "relate", "unrelate") and seen:
+        other = views[(number * 5 + 1) % len(views)]
+        if what == "reparent":
+            store.reparent(seen.oid, [other.oid][: number % 4], f"why {number}", roles={other.oid: "inspiration"})
+        elif what == "relate":
+            store.add_relationship(seen.oid, other.oid, ("successor_to", "depends_on")[number % 2])
+        else:
+            store.deprecate_relationship(seen.oid, other.oid, ("successor_to", "depends_on")[number % 2])
     elif what == "task":
         store.set_task(Task(lower_is_better=number % 2 == 0))
 

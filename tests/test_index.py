@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from gitlineage.codec import (
     ImportedEvent,
     RelationAdded,
     RelationDeprecated,
+    ReparentEvent,
+    RetractEvent,
     RewriteEvent,
     SessionEvent,
     SnapshotEvent,
@@ -139,7 +142,14 @@ EVENTS = st.one_of(
     st.tuples(st.just("session"), st.sampled_from(["s0", "s1"])),
     st.tuples(st.just("imported"), st.sampled_from(["n0", "n1"]), st.booleans()),
     st.tuples(st.just("task"), st.sampled_from(["val_bpb", "core_metric"]), st.booleans()),
-    st.tuples(st.just("relation"), st.booleans(), st.sampled_from(["depends_on", "tested_by"]), st.integers(0, 2)),
+    st.tuples(st.just("retract"), st.sampled_from(["a", "b", "c"]), st.booleans()),
+    st.tuples(st.just("reparent"), st.lists(st.sampled_from([0, 1, 2, 8, 23]), max_size=2, unique=True)),
+    st.tuples(
+        st.just("relation"),
+        st.booleans(),
+        st.sampled_from(["depends_on", "tested_by", "successor_to", "forked_from"]),
+        st.sampled_from([0, 1, 2, 8, 23]),
+    ),
     st.tuples(st.just("entry"), st.sampled_from(["name", "version"]), st.sampled_from(["x", "y"])),
     st.tuples(st.just("usage"), st.integers(1, 3)),
     st.tuples(st.just("forge"), st.sampled_from(["x y", "z"])),
@@ -169,6 +179,11 @@ def make(tangle, kind, at: int, clock: int, writer: str) -> Recorded | Problem:
             event = RelationAdded(target=oids[to], relation=name, **stamp)
         case ("relation", False, name, to):
             event = RelationDeprecated(target=oids[to], relation=name, **stamp)
+        case ("retract", exp_id, undo):
+            event = RetractEvent(exp_id=exp_id, undo=undo, reason=f"why {clock}", **stamp)
+        case ("reparent", above):
+            roles = {oids[each]: "mate" for each in above[1:]}
+            event = ReparentEvent(parents=tuple(oids[each] for each in above), roles=roles, **stamp)
         case ("entry", field, value):
             event = EntryEvent(fields={field: value}, **stamp)
         case ("usage", total):
@@ -203,6 +218,59 @@ def test_the_order_of_arrival_does_not_matter(tangle, data):
         dumps.append(dump(index))
         index.close()
     assert dumps[0] == dumps[1]
+
+
+EDGES = st.one_of(
+    st.tuples(
+        st.just("relation"),
+        st.sampled_from([True, True, True, False]),
+        st.sampled_from(["successor_to", "forked_from", "depends_on"]),
+        st.integers(0, 4),
+    ),
+    st.tuples(st.just("reparent"), st.lists(st.integers(0, 4), max_size=2, unique=True)),
+    st.tuples(st.just("snapshot")),
+)
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_followed_has_no_cycle_and_does_not_depend_on_arrival(tangle, data):
+    """Edges among five snapshots, many of them against each other: built at once or as they come, the same DAG."""
+    repo = tangle[0]
+    told = data.draw(
+        st.lists(
+            st.tuples(EDGES, st.integers(0, 4), st.integers(1, 40), st.sampled_from(["ann", "bob"])),
+            min_size=4,
+            max_size=24,
+            unique_by=lambda each: each[2:],
+        )
+    )
+    events = [make(tangle, *each) for each in told]
+    shuffled = data.draw(st.permutations(events))
+    portions = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=6)))
+    whole = Index(repo, None)
+    with whole.building() as fold:
+        for event in events:
+            fold.add(event)
+    parts = Index(repo, None)
+    for start, end in zip([0, *portions], [*portions, len(events)], strict=True):
+        with parts.transaction():
+            for event in shuffled[start:end]:
+                parts.fold(event)
+    assert dump(parts) == dump(whole)
+    for types in (("successor_to", "forked_from"), ("depends_on",)):
+        above: dict[str, set[str]] = {}
+        asked = ", ".join(repr(each) for each in types)
+        edges = whole.rows(
+            f"SELECT source, target FROM relations WHERE followed AND ended_at IS NULL AND type IN ({asked})"
+        )
+        if len(types) > 1:
+            edges += [row[:2] for row in dump(whole)[2]]
+        for near, far in edges:
+            above.setdefault(near, set()).add(far)
+        TopologicalSorter(above).prepare()
+    for index in (whole, parts):
+        index.close()
 
 
 # -- joining -----------------------------------------------------------------------------------------------
