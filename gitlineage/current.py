@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from weakref import WeakSet
 
+import msgspec
+
 from gitlineage import codec, derived, index, locks
 from gitlineage.errors import Incomplete, InThePast, Invalid, RepositoryError, StorageError
 from gitlineage.gitformats import Identity
@@ -35,7 +37,7 @@ from gitlineage.namespace import (
     campaigns_in,
     namespace_of,
 )
-from gitlineage.render.text import counted
+from gitlineage.render.text import counted, one_line
 from gitlineage.rules import Memory
 from gitlineage.upkeep import tidy
 from gitlineage.views import Views
@@ -324,6 +326,20 @@ class Current:
             return None
         counts = [self._index.one(f"SELECT count(*) FROM {name} WHERE writer = ?", writer) for name in _COUNTED]
         return int(counts[0][0]), int(counts[1][0])
+
+    def repairs_by(self, writer: str, since: int) -> list[str]:
+        """Return which rows a writer retracted and which snapshots it reparented after a clock, in words."""
+        name = self._views.name
+        found: list[tuple[int, str]] = []
+        sql = "SELECT clock, exp_id, undone, reason FROM retractions WHERE writer = ? AND clock > ?"
+        for clock, exp_id, undone, reason in self._index.rows(sql, writer, since):
+            said = f"took back that {exp_id} is retracted" if undone else f"retracted {exp_id}"
+            found.append((clock, f"{writer} {said}{f': {reason}' if reason else ''}"))
+        sql = "SELECT clock, child, parents, reason FROM reparents WHERE writer = ? AND clock > ?"
+        for clock, child, parents, reason in self._index.rows(sql, writer, since):
+            above = ", ".join(map(name, msgspec.json.decode(parents))) or "nothing"
+            found.append((clock, f"{writer} reparented {name(child)} to {above}: {reason}"))
+        return [one_line(said) for _, said in sorted(found)]
 
     def _new_writer(self) -> str:
         who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self._who().name.lower())

@@ -21,6 +21,9 @@ from gitlineage.remotes import Exchange, RefOutcome, Way, check_free, count, fet
 _MANY = 50
 """New refs that are put into git's packed list at once instead of a file each."""
 
+_TOLD = 5
+"""Retractions and reparentings of one writer that a pull names before it counts the rest."""
+
 
 def pull(
     ledger: Ledger, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()
@@ -238,7 +241,18 @@ class _Puller:
         if found.state not in ("new", "fast-forwarded", "rewritten", "rehomed") or not self._repo.exists(found.new):
             return found
         trials, snapshots = count(self._ledger, found.writer, found.new, found.old or None)
+        if self._here and not self._dry:  # in a new clone all is new
+            self._tell_repairs(found)
         return msgspec.structs.replace(found, trials=trials, snapshots=snapshots)
+
+    def _tell_repairs(self, found: RefOutcome) -> None:
+        """Say which rows somebody else retracted, and what was reparented."""
+        since = self._ledger.journal.last_clock(found.old) if found.old and self._repo.exists(found.old) else 0
+        said = self._ledger.repairs_by(found.writer, since)
+        for each in said[:_TOLD]:
+            self._ledger.watcher.note(each)
+        if len(said) > _TOLD:
+            self._ledger.watcher.note(f"and {len(said) - _TOLD} more; `gitlineage events --type retract,reparent`")
 
 
 def decide_own(

@@ -153,7 +153,11 @@ class LineageStore(Catalogues, Histories, Sharing):
 
         def work(recorder: Recorder) -> Trial:
             oid, exp_id = recorder.record(rev, trial, revise, replicate=replicate)
-            return next(view.trial for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+            view = next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+            if view.retracted is not None:
+                undo = f"`gitlineage retract {view.label} --undo` takes that back"
+                self.watcher.note(f"{view.label} is retracted and does not count: {view.retracted}; {undo}")
+            return view.trial
 
         return self._write(work)
 

@@ -7,10 +7,21 @@ from clones import answers, clones, git
 from command_line import Shell
 from remotes import bare
 
-from gitlineage import BisectFailed, Cycle, Invalid, LineageStore, NotFound, Trial
+from gitlineage import BisectFailed, Cycle, Invalid, LineageStore, NotFound, Trial, Watcher
 from gitlineage.boards import write_board
 from gitlineage.bundles import bundle, unbundle
 from gitlineage.tables import export_tsv, import_tsv
+
+
+class Ears(Watcher):
+    """Keeps what a store tells."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keep a line."""
+        self.notes.append(text)
 
 
 def fill(store: LineageStore) -> list[str]:
@@ -322,6 +333,21 @@ class TestClones:
         followed = [a.get_relationships()[0].followed, a.reparentings("x")[0].followed]
         assert sorted(followed) == [False, True]
         assert len(a.verify()) == len(b.verify()) == 1
+
+    def test_a_pull_says_who_said_what(self, pair, tmp_path: Path) -> None:
+        """Whose rows no longer count, and what came from elsewhere, is told where it arrives, once."""
+        a, b, _ = pair
+        b.retract("x", "wrong file")
+        b.reparent("y", ["x"], "really")
+        b.sync()
+        ears = Ears()
+        with LineageStore(a.root, writer="a", watcher=ears) as again:
+            again.pull()
+            assert ears.notes == ["b retracted x: wrong file", "b reparented y to x: really"]
+            again.pull()
+            assert len(ears.notes) == 2
+            again.record("x", Trial(core_metric=3.0), revise=True)
+        assert ears.notes[2].startswith("x is retracted and does not count: wrong file; `gitlineage retract x --undo`")
 
     def test_the_last_word_on_a_row_holds(self, pair, tmp_path: Path) -> None:
         """Whoever said it: a retraction after an undo that it had not seen, or the other way round."""
