@@ -1,8 +1,8 @@
 """
 The rules of putting right what was recorded: a row that does not count, parents that were others; nothing is changed.
 
-Layer 16. Both are events that a later one takes back; whoever records may say them of anybody's rows and snapshots,
-as the last word in the order of events holds. Every check is made in the landing that writes.
+Layer 16. Semantics 72 and 73. Both are events that a later one takes back; whoever records may say them of anybody's
+rows and snapshots, as the last word in the order of events holds. Every check is made in the landing that writes.
 """
 
 from collections.abc import Mapping, Sequence
