@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import wraps
@@ -143,13 +143,14 @@ class Current:
         create: bool = True,
         watcher: Watcher | None = None,
         incomplete: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.root = Path(root)
         self.incomplete = incomplete
         self._look_again = 0.0
         if create and find_repository(self.root) is None:
             init_repository(self.root)
-        self.repo = GitRepo(self.root)
+        self.repo = GitRepo(self.root, environment=environment)
         self.namespace = namespace_for(self.repo, campaign)
         self.journal = Journal(self.repo, self.namespace)
         self.watcher = watcher or Watcher()

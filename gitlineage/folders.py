@@ -284,7 +284,7 @@ class Taker:
         except OSError:
             return False
         common = self._place.commondir.resolve()
-        return common in (found, found.parent.parent)
+        return common == found or common / "worktrees" == found.parent
 
     def _elsewhere(self, repositories: Iterable[str], known: Mapping[str, tuple[int, str, bool]]) -> dict[str, str]:
         """Return the repositories inside of which a snapshot tells too little, and what it does not tell."""

@@ -10,15 +10,16 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import pygit2
 
-from gitlineage import locks, promised
+from gitlineage import locks, program, promised
 from gitlineage.errors import Ambiguous, GitFailed, MissingObject, RepositoryError
 from gitlineage.foreign import reading, writing
 from gitlineage.gitformats import (
@@ -82,13 +83,19 @@ class GitRepo(Refs):
     Args:
         path: the repository or a folder inside.
         borrowed: further object directories to read from, as git's own quarantine of what is being pushed.
+        environment: variables of git that say which folder is the working tree, where a caller heeds them.
 
     Raises:
         RepositoryError: there is none at the path.
         UnsupportedRepository: libgit2 cannot read it, e.g. because it uses SHA-256.
     """
 
-    def __init__(self, path: str | os.PathLike[str], borrowed: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        borrowed: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         found = find_repository(path)
         if found is None:
             raise RepositoryError(f"no git repository at {os.fspath(path)}; `gitlineage init` makes one")
@@ -113,7 +120,13 @@ class GitRepo(Refs):
         self.commondir = _common_directory(self.gitdir)
         self._packs = self.commondir / "objects" / "pack"
         self._packs_seen = mtime(self._packs)
-        self.workdir = Path(self._repo.workdir) if self._repo.workdir else None
+        self._asked_at = Path(path)
+        self._environment = environment
+
+    @cached_property
+    def workdir(self) -> Path | None:
+        """The folder that git takes for the working tree, ``None`` where it has none; git is asked once."""
+        return find_worktree(self._asked_at, self.gitdir, self._environment)
 
     # -- objects -------------------------------------------------------------------------------------------
 
@@ -571,6 +584,42 @@ def find_repository(path: str | os.PathLike[str]) -> str | None:
     """Return the git directory that a path is in, looking upwards, or ``None``."""
     with reading(f"cannot look for a repository at {os.fspath(path)}"):
         return pygit2.discover_repository(os.fspath(path)) if os.path.isdir(path) else None
+
+
+def find_worktree(path: Path, gitdir: Path, environment: Mapping[str, str] | None = None) -> Path | None:
+    """
+    Return the folder that git takes for a repository's working tree, or ``None``.
+
+    Libgit2 takes the folder beside the git directory, wherever that lies.
+
+    Args:
+        path: from where the repository was found.
+        gitdir: its git directory.
+        environment: git's variables for the working tree; where there are some, they rule in the current folder.
+    """
+    if environment:
+        return _top(Path(), environment)
+    if found := _top(path):
+        return found
+    beside = [gitdir.parent] if gitdir.name == ".git" else []  # the path leads into the git directory itself
+    with suppress(OSError):
+        beside.append(Path((gitdir / "gitdir").read_text(errors="surrogateescape").removesuffix("\n")).parent)
+    for folder in beside:
+        known = find_repository(folder)
+        if known is not None and os.path.samefile(known, gitdir):
+            return _top(folder)
+    return None
+
+
+def _top(folder: Path, environment: Mapping[str, str] | None = None) -> Path | None:
+    """Return the top of the working tree that a folder is in, as git says."""
+    try:
+        told = program.run(["rev-parse", "--show-toplevel"], cwd=folder, variables=environment)
+    except GitFailed as error:
+        if "work tree" not in error.message:
+            raise
+        return None
+    return Path(os.fsdecode(told.removesuffix(b"\n"))) if told.strip() else None
 
 
 def init_repository(path: str | os.PathLike[str], *, bare: bool = False) -> None:

@@ -7,7 +7,7 @@ that another process wrote to.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +54,7 @@ class Ledger(Current):
         create: bool = True,
         watcher: Watcher | None = None,
         incomplete: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
             root,
@@ -64,6 +65,7 @@ class Ledger(Current):
             create=create,
             watcher=watcher,
             incomplete=incomplete,
+            environment=environment,
         )
         self.taken: Taken | None = None
         """What the folder that was recorded last gave, and what of it is in no snapshot."""

@@ -319,7 +319,7 @@ def content_tree(
         near: trees that are sure to stay; what they hold at the same path is not written again.
 
     Raises:
-        Invalid: a bare repository has no working tree.
+        Invalid: there is no working tree.
         InvalidContent: a path that leads outside, a file over the limit, or a text that names nothing.
     """
     repo = views.repo
@@ -327,7 +327,7 @@ def content_tree(
         return taken.from_mapping(content, near)
     if content is None:
         if repo.workdir is None:
-            raise Invalid("a bare repository has no working tree: say which content to record")
+            raise Invalid("there is no working tree: say which content to record")
         return taken.from_folder(repo.workdir, near, everything=False).tree
     if isinstance(content, Path):
         return taken.from_folder(content, near, everything=False).tree

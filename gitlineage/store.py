@@ -78,6 +78,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         watcher: who is told what goes on.
         incomplete: answer and record from what is here where a shallow or partial clone lacks something; `lacking`
             says what that is. Otherwise it is an error.
+        environment: ``GIT_DIR`` and ``GIT_WORK_TREE``, where they are to say which folder is the working tree.
 
     Raises:
         RepositoryError: there is no usable repository.

@@ -72,7 +72,7 @@ class TestInit:
         shell("init", "store.git", "--bare")
         assert git("rev-parse", "--is-bare-repository", cwd=shell.folder / "store.git") == "true"
         assert "Using" in shell("init", "store.git")
-        assert "a bare repository has no working tree" in Shell(shell.folder / "store.git").fails(1, "commit")
+        assert "there is no working tree" in Shell(shell.folder / "store.git").fails(1, "commit")
 
 
 class TestCommit:

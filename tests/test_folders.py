@@ -1,15 +1,20 @@
 """gitlineage.folders: whatever state the user's index is in, the tree is that of a fresh one; the rest is told."""
 
+import json
 import os
 import random
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Shell, process
 
+from gitlineage import InvalidContent
+from gitlineage.droppings import PATTERNS
 from gitlineage.gitrepo import GitRepo
-from gitlineage.worktree import Content
+from gitlineage.worktree import Content, read_files
 
 PAST = 1_600_000_000_000_000_000
 """A time that files and indexes are given by hand (ns)."""
@@ -352,3 +357,347 @@ def test_whatever_was_done_before_the_tree_is_that_of_a_fresh_index(repo, git, s
                 continue
         expected = fresh(git, repo)
         assert git("ls-tree", "-r", taken(repo)) == git("ls-tree", "-r", expected)
+
+
+# -- what a folder has besides files -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def heard(repo) -> Callable[..., list[str]]:
+    """Take the working tree, or a folder, and return what was said of it."""
+
+    def hearing(where: Path | None = None) -> list[str]:
+        said = []
+        Content(GitRepo(repo), hear=said.append).from_folder(where or repo, everything=False)
+        return said[0].lines()
+
+    return hearing
+
+
+def paths(git, tree: str) -> set[str]:
+    """The paths of a tree."""
+    return set(filter(None, git("ls-tree", "-r", "-z", "--name-only", tree).split("\0")))
+
+
+def test_linked_worktrees_inside_are_left_out_and_said(repo, git, heard):
+    """The same code has the same tree, whatever happens in a worktree inside; even where its entry was committed."""
+    before = taken(repo)
+    git("worktree", "add", "-q", "-b", "one", ".claude/worktrees/x")
+    git("worktree", "add", "-q", "--detach", "y z")
+    assert taken(repo) == before
+    assert heard() == ["left out 2 other worktrees of this repository: .claude/worktrees/x, y z"]
+    git("commit", "-q", "--allow-empty", "-m", "x", cwd=repo / ".claude" / "worktrees" / "x")
+    git("add", "-A")  # as git would have it: two entries like those of submodules
+    assert taken(repo) == before
+    inside = repo / "y z"
+    write(inside, {"a": "of the worktree\n"})
+    assert read_files(GitRepo(inside), taken(inside, inside))["a"] == b"of the worktree\n"
+    git("worktree", "remove", "--force", "y z")
+    write(repo, {"y z": "a file\n"})
+    assert "y z" in paths(git, taken(repo))
+
+
+def test_the_main_worktree_inside_a_linked_one_is_left_out(git, tmp_path):
+    """What git lists as a worktree may be the main one, too."""
+    (tmp_path / "outer").mkdir()
+    git("init", "-q", str(tmp_path / "main"), cwd=tmp_path)
+    write(tmp_path / "main", {"a": "1\n"})
+    git("add", "-A", cwd=tmp_path / "main")
+    git("commit", "-q", "-m", "x", cwd=tmp_path / "main")
+    git("worktree", "add", "-q", "--detach", str(tmp_path / "outer" / "linked"), cwd=tmp_path / "main")
+    shutil.move(tmp_path / "main", tmp_path / "outer" / "linked" / "main")
+    git("worktree", "repair", str(tmp_path / "outer" / "linked"), cwd=tmp_path / "outer" / "linked" / "main")
+    linked = tmp_path / "outer" / "linked"
+    found = Content(GitRepo(linked)).from_folder(linked)
+    assert found.worktrees == ("main",)
+    assert set(found.sizes) == {"a"}
+
+
+def inner(git, path: Path) -> None:
+    """Make a repository with a commit."""
+    path.mkdir(parents=True)
+    git("init", "-q", cwd=path)
+    write(path, {"lib.py": "1\n"})
+    git("add", "-A", cwd=path)
+    git("commit", "-q", "-m", "x", cwd=path)
+
+
+def test_code_in_other_repositories_is_said_to_be_in_no_snapshot(repo, git, heard, tmp_path):
+    """A clean submodule is silent; with changes, new files or without .gitmodules, it is named with the reason."""
+    inner(git, tmp_path / "library")
+    local = ("-c", "protocol.file.allow=always")
+    git(*local, "submodule", "add", "-q", str(tmp_path / "library"), "lib")
+    git("commit", "-q", "-m", "with a submodule")
+    assert heard() == []
+    assert taken(repo) == fresh(git, repo)
+    write(repo / "lib", {"new.py": "2\n"})
+    beginning = "not in the snapshot, because it is in a repository of its own: "
+    assert heard() == [f"{beginning}lib (a submodule with changes)"]
+    git("add", "-A", cwd=repo / "lib")
+    git("commit", "-q", "-m", "y", cwd=repo / "lib")
+    assert heard() == []
+    inner(git, repo / "vendor" / "x")
+    assert heard() == [f"{beginning}vendor/x (no submodule)"]
+    write(repo / "vendor" / "x", {"lib.py": "2\n"})
+    assert heard() == [f"{beginning}vendor/x (no submodule, with changes)"]
+    assert taken(repo) == fresh(git, repo)
+    git("submodule", "deinit", "-q", "-f", "lib")
+    shutil.rmtree(repo / "vendor")
+    assert heard() == []
+    assert "lib" in paths(git, taken(repo))
+
+
+def test_tracked_files_stay_files_where_a_repository_was_made_around_them(repo, git):
+    """``git init`` in a folder of the recipe does not take the recipe out of the snapshot."""
+    write(repo, {"sub/new": "x\n"})
+    git("init", "-q", "sub")
+    assert {"sub/c", "sub/deep/d", "sub/new"} <= paths(git, taken(repo))
+
+
+def test_a_submodule_whose_repository_is_gone_gives_its_files(repo, git, tmp_path):
+    """Where only files are left, they are content."""
+    inner(git, repo / "lib")
+    git("add", "lib")
+    shutil.rmtree(repo / "lib" / ".git")
+    assert "lib/lib.py" in paths(git, taken(repo))
+
+
+def test_the_repositorys_own_files_are_never_content(git, tmp_path):
+    """A git directory with another name inside the working tree is not taken for files."""
+    top = tmp_path / "top"
+    top.mkdir()
+    git("init", "-q", "--separate-git-dir", str(top / "history"), str(top), cwd=tmp_path)
+    write(top, {"a": "1\n"})
+    assert set(Content(GitRepo(top)).from_folder(top).sizes) == {"a"}
+
+
+# -- what is plainly no recipe -----------------------------------------------------------------------------
+
+
+def test_what_is_plainly_no_recipe_is_left_out_and_counted(repo, git, heard):
+    """Environments, packages, caches, keys and droppings, wherever they are; one line says how many of what."""
+    names = ["env/pyvenv.cfg", "env/lib/a.py", "env/lib/b.py", "node_modules/x/i.js", "p/__pycache__/m.pyc", ".env"]
+    write(repo, dict.fromkeys([*names, "keys/id_rsa", "s.pem", "p/.DS_Store", "p/x.py~", ".x.py.swp"], "x\n"))
+    write(repo, dict.fromkeys(["p/x.py", ".env.example", "id_rsa.pub", "environment.py"], "x\n"))
+    before = paths(git, git("write-tree"))
+    found = Content(GitRepo(repo)).from_folder(repo, everything=False)
+    assert paths(git, found.tree) == before | {"p/x.py", ".env.example", "id_rsa.pub", "environment.py"}
+    assert sum(found.left_out.values()) == 11
+    assert found.left_out["env/"] == 3
+    (line,) = heard()
+    assert line.startswith("left out 11 untracked files, no recipe: env/ (3), ")
+    assert "lineage.include" in line
+    assert paths(git, Content(GitRepo(repo)).from_folder(repo).tree) > paths(git, found.tree)
+
+
+def test_what_is_tracked_is_taken_whatever_it_is_called(repo, git, heard):
+    """The list is about untracked files alone."""
+    write(repo, {".env": "x\n", "env/pyvenv.cfg": "x\n", "env/a.py": "x\n", "node_modules/m.js": "x\n"})
+    git("add", "-A")
+    write(repo, {".env": "y\n"})
+    assert heard() == []
+    assert {".env", "env/pyvenv.cfg", "env/a.py", "node_modules/m.js"} <= paths(git, taken(repo))
+
+
+def test_the_users_word_takes_it_in(repo, git, heard):
+    """A negated rule of .gitignore, or git config, says what is wanted."""
+    write(repo, {".env": "x\n", "a.key": "x\n", "e/pyvenv.cfg": "x\n", "e/x.py": "x\n", "node_modules/m.js": "x\n"})
+    assert heard()[0].startswith("left out 5 ")
+    write(repo, {".gitignore": "*.bin\n!.env\n"})
+    assert heard()[0].startswith("left out 4 ")
+    git("config", "--add", "lineage.include", "*.key")
+    git("config", "--add", "lineage.include", "/e/")
+    assert heard()[0].startswith("left out 1 untracked file, no recipe: node_modules/;")
+    git("config", "--add", "lineage.include", "*")
+    assert heard() == []
+
+
+def test_readme_tells_where_the_list_is() -> None:
+    """Whoever wonders why a file is missing finds the list."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    assert "gitlineage/droppings.py" in readme
+    assert "lineage.include" in readme
+    assert len(set(PATTERNS)) == len(PATTERNS)
+
+
+# -- odd files, names and folders --------------------------------------------------------------------------
+
+
+def test_files_over_gits_threshold_are_taken(repo, git, open_store):
+    """Git would stream them into a pack of its scratch store."""
+    git("config", "core.bigFileThreshold", "1k")
+    write(repo, {"large": "x" * 5000, "larger": "yz" * 50_000})
+    files = open_store().files(open_store().commit(None))
+    assert (len(files["large"]), len(files["larger"])) == (5000, 100_000)
+
+
+@pytest.mark.parametrize("name", ["a:b", "line\nend", 'quo"te', "back\\slash", " "])
+def test_a_repository_may_be_in_a_folder_of_any_name(git, tmp_path, open_store, name):
+    """A colon, a line end or a quote in the path is no end of it; what is committed need not be written again."""
+    top = tmp_path / name
+    top.mkdir()
+    store = open_store(top)
+    write(top, {"a": "1\n", "b": "2\n"})
+    git("add", "-A", cwd=top)
+    git("commit", "-q", "-m", "x", cwd=top)
+    write(top, {"a": "2\n"})
+    assert store.files(store.commit(None, ["HEAD"])) == {"a": b"2\n", "b": b"2\n"}
+    store.checkout("HEAD", tmp_path / f"out of {name}")
+
+
+@pytest.mark.parametrize("name", [":x", ":!x", ":/", ":(glob)", "*", "[a]"])
+def test_a_folder_may_have_a_name_that_git_reads_as_a_pattern(repo, git, open_store, name):
+    """Asked for by name, it is that folder and no other."""
+    write(repo, {f"{name}/f": "1\n", "x/g": "2\n"})
+    assert set(open_store().files(open_store().commit(repo / name))) == {"f"}
+
+
+def test_what_git_warns_about_is_passed_on(repo, heard):
+    """A folder that cannot be opened is not missing without a word; its path is too long for the system."""
+    here = os.open(repo, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=here)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    (line,) = heard()
+    assert line.startswith("git warns: could not open directory")
+
+
+# -- the command line --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shell(repo) -> Shell:
+    """A shell in the repository."""
+    shell = Shell(repo)
+    shell("init", "--writer", "alice")
+    return shell
+
+
+def test_commit_says_how_much_it_recorded(shell, repo) -> None:
+    """Files and bytes, in words and in --json."""
+    assert "  8 files, 40 B\n" in shell("commit", "-m", "x")
+    made = shell.commit("-m", "y")
+    assert (made["content"]["files"], made["content"]["bytes"]) == (8, 40)
+    assert shell.commit("-m", "y", "--from", "HEAD")["content"]["files"] == 8
+
+
+def test_commit_warns_of_a_snapshot_that_is_much_larger_than_its_parent(shell, repo) -> None:
+    """The line says how much larger; a little more is no matter."""
+    first = shell.commit("-m", "x", "--root")["exp_id"]
+    write(repo, {f"data/{number}": "x\n" for number in range(120)})
+    said = shell.run("commit", "-m", "y", "--parents", first)
+    assert "the snapshot has 128 files, 280 B, its parent 8 files, 40 B" in said.stderr
+    write(repo, {"data/large": "x" * 11_000_000})
+    made = shell.commit("-m", "z", "--parents", "001")
+    assert made["content"]["much_more"]
+    assert made["content"]["parent"] == {"files": 128, "bytes": 280}
+    write(repo, {"data/little": "x"})
+    assert not shell.commit("-m", "a", "--parents", "002")["content"]["much_more"]
+
+
+def test_commit_says_what_is_in_no_snapshot(shell, repo, git) -> None:
+    """On standard error in one line each, and in --json."""
+    write(repo, {".env": "x\n"})
+    inner(git, repo / "vendor")
+    git("worktree", "add", "-q", "--detach", "tree")
+    said = shell.run("commit", "-m", "x").stderr
+    assert said.count("\n") == 3
+    for words in ("left out 1 untracked file, no recipe: .env;", "worktree of this repository: tree", "vendor (no sub"):
+        assert words in said
+    content = shell.commit("-m", "y")["content"]
+    assert content["left_out"] == {".env": 1}
+    assert content["worktrees"] == ["tree"]
+    assert content["elsewhere"] == {"vendor": "no submodule"}
+
+
+def test_a_repository_without_a_commit_inside_is_refused(repo, git) -> None:
+    """It cannot be recorded, and is not left out in silence."""
+    write(repo, {"new/x": "x\n"})
+    git("init", "-q", "new")
+    with pytest.raises(InvalidContent, match=r"new.*without a commit"):
+        taken(repo)
+
+
+# -- which folder is the working tree ----------------------------------------------------------------------
+
+
+def beside(git, tmp: Path) -> dict[str, tuple[Path, dict[str, str], Path]]:
+    """
+    Make repositories whose git directory is not where one would think, each beside something private.
+
+    Returns:
+        By name, where a command is run, with which variables, and which folder is the working tree.
+    """
+    made = {}
+    for name in ("plain", "link", "file", "elsewhere", "chosen"):
+        (tmp / name / "top" / "sub").mkdir(parents=True)
+        (tmp / name / "history").mkdir()
+        write(tmp / name, {"private.txt": "x\n", "history/private.txt": "x\n", "top/a": "1\n", "top/sub/b": "2\n"})
+    tops = {name: tmp / name / "top" for name in ("plain", "link", "file", "elsewhere", "chosen")}
+    for name, top in tops.items():
+        git("init", "-q", cwd=top)
+        made[name] = top, {}, top
+    made["below"] = tops["plain"] / "sub", {}, tops["plain"]
+    made["in .git"] = tops["plain"] / ".git", {}, tops["plain"]
+    shutil.move(tops["link"] / ".git", tmp / "link" / "history" / ".git")
+    (tops["link"] / ".git").symlink_to(tmp / "link" / "history" / ".git")
+    git("init", "-q", "--separate-git-dir", str(tmp / "file" / "history" / "repo.git"), cwd=tops["file"])
+    made["below a file"] = tops["file"] / "sub", {}, tops["file"]
+    shutil.move(tops["elsewhere"] / ".git", tmp / "elsewhere" / "history" / ".git")
+    git("config", "core.worktree", str(tops["elsewhere"]), cwd=tmp / "elsewhere" / "history" / ".git")
+    made["elsewhere"] = tmp / "elsewhere" / "history", {}, tops["elsewhere"]
+    shutil.move(tops["chosen"] / ".git", tmp / "chosen" / "history" / "repo.git")
+    at_history = {"GIT_DIR": str(tmp / "chosen" / "history" / "repo.git")}
+    made["chosen"] = tops["chosen"], at_history, tops["chosen"]
+    made["chosen from afar"] = tmp, {**at_history, "GIT_WORK_TREE": str(tops["chosen"])}, tops["chosen"]
+    made["chosen relatively"] = tmp / "chosen", {"GIT_DIR": "history/repo.git", "GIT_WORK_TREE": "top"}, tops["chosen"]
+    made["another folder"] = tops["plain"], {"GIT_WORK_TREE": str(tops["plain"] / "sub")}, tops["plain"] / "sub"
+    git("commit", "-q", "--allow-empty", "-m", "x", cwd=tops["plain"])
+    git("worktree", "add", "-q", "--detach", str(tmp / "linked"), cwd=tops["plain"])
+    write(tmp / "linked", {"l": "1\n"})
+    made["linked"] = tmp / "linked", {}, tmp / "linked"
+    made["in a linked one's directory"] = tops["plain"] / ".git" / "worktrees" / "linked", {}, tmp / "linked"
+    inner(git, tmp / "library")
+    local = ("-c", "protocol.file.allow=always")
+    git("init", "-q", str(tmp / "super"), cwd=tmp)
+    git(*local, "submodule", "add", "-q", str(tmp / "library"), "lib", cwd=tmp / "super")
+    made["submodule"] = tmp / "super" / "lib", {}, tmp / "super" / "lib"
+    made["in a submodule's directory"] = tmp / "super" / ".git" / "modules" / "lib", {}, tmp / "super" / "lib"
+    return made
+
+
+def test_the_working_tree_is_the_one_that_git_takes(git, tmp_path) -> None:
+    """A table of set-ups: what is recorded is that folder, never the one beside the git directory."""
+    for name, (where, variables, top) in beside(git, tmp_path).items():
+        done = process("commit", "-m", name, "--json", "--root", folder=where, **variables)
+        assert done.returncode == 0, (name, done.stderr.decode())
+        files = {path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()}
+        expected = {path for path in files if not path.startswith(".git/") and path != ".git"}
+        oid = json.loads(done.stdout)["oid"]
+        gitdir = git("rev-parse", "--absolute-git-dir", cwd=where, env=variables)
+        assert paths(lambda *words, at=gitdir: git(*words, cwd=Path(at)), oid) == expected, name
+        asked = [] if name.startswith("in ") else [git("rev-parse", "--show-toplevel", cwd=where, env=variables)]
+        assert all(Path(found).samefile(top) for found in asked), name
+        if not variables:
+            assert GitRepo(where).workdir.samefile(top), name
+
+
+def test_where_git_has_no_working_tree_nothing_is_recorded(git, tmp_path) -> None:
+    """A bare repository and a git directory whose working tree nobody can know: the error says what to do."""
+    git("init", "-q", "--bare", str(tmp_path / "bare.git"), cwd=tmp_path)
+    (tmp_path / "top").mkdir()
+    git("init", "-q", "--separate-git-dir", str(tmp_path / "history.git"), str(tmp_path / "top"), cwd=tmp_path)
+    write(tmp_path, {"private.txt": "x\n"})
+    bare = str(tmp_path / "bare.git")
+    for where, variables in (
+        (tmp_path / "bare.git", {}),
+        (tmp_path / "history.git", {}),
+        (tmp_path, {"GIT_DIR": bare}),
+    ):
+        done = process("commit", "-m", "x", folder=where, **variables)
+        assert done.returncode == 1
+        assert b"no working tree" in done.stderr
+        assert done.stderr.count(b"\n") == 1

@@ -40,6 +40,12 @@ class Place(msgspec.Struct, frozen=True):
         """The repository's folder: what ``-C`` says, else ``GIT_DIR``, else the current one."""
         return self.folder or Path(self.environment.get("GIT_DIR") or ".")
 
+    @property
+    def git(self) -> dict[str, str]:
+        """The variables that say which folder is the working tree, unless ``-C`` says where to look."""
+        said = {name: self.environment.get(name) for name in ("GIT_DIR", "GIT_WORK_TREE")}
+        return {} if self.folder else {name: value for name, value in said.items() if value}
+
     def identity(self) -> tuple[str, str] | None:
         """Return who commits where the environment says it, as git reads it; the rest is git's configuration."""
         found = [
@@ -100,6 +106,8 @@ def opened(
         settings["identity"] = (identity[0] or (own.name if own else ""), identity[1] or (own.mail if own else ""))
     if not begin:
         _check_begun(GitRepo(path), where.campaign)
+    if at in (None, where.path):
+        settings["environment"] = where.git
     try:
         incomplete = incomplete or GitRepo(path).flag("lineage.incomplete")
         with LineageStore(

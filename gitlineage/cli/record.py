@@ -12,14 +12,14 @@ import msgspec
 import typer
 
 from gitlineage import placing
-from gitlineage.cli import layout, listing, options, output
+from gitlineage.cli import layout, listing, options, output, taking
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, RepositoryError
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.journal import check_writer
 from gitlineage.judging import Verdict
-from gitlineage.models import TrialView
+from gitlineage.models import Snapshot, TrialView
 from gitlineage.placing import Place
 from gitlineage.store import LineageStore
 from gitlineage.trial import AUTO_ID, Trial, check_id_prefix
@@ -157,7 +157,7 @@ def commit(
     known_roles = options.roles(role)
     with opened(ctx, create=True) as store:
         if content is None and store.repo.workdir is None:
-            raise Invalid("a bare repository has no working tree; say what to commit with --from FOLDER-or-REV")
+            raise Invalid("there is no working tree here; say what to commit with --from FOLDER-or-REV")
         source = Path(content) if content is not None and Path(content).is_dir() else content
         with store.batch():
             trial = _trial(store, row, metric)
@@ -178,7 +178,7 @@ def commit(
             if not isinstance(source, str):
                 store.stand_on(oid)
         view = next(each for each in reversed(store.views().on_snapshot(oid)) if wanted in (None, each.trial.exp_id))
-        _print_recorded(store, view, verdict, as_json, where)
+        _print_recorded(store, view, verdict, as_json, where, store.snapshot(oid))
 
 
 @command(app, "record", "gitlineage record 015 --status crash --notes 'out of memory in step 3'")
@@ -309,11 +309,17 @@ def _waiting(store: LineageStore, rev: str, oid: str, trial: Trial) -> Trial:
 
 
 def _print_recorded(
-    store: LineageStore, view: TrialView, verdict: Verdict | None, as_json: bool, place: Place | None = None
+    store: LineageStore,
+    view: TrialView,
+    verdict: Verdict | None,
+    as_json: bool,
+    place: Place | None = None,
+    made: Snapshot | None = None,
 ) -> None:
     judged = verdict if verdict is not None and verdict.status == view.trial.status else None
     if as_json:
         more = place.object(store) if place is not None else {}
+        more |= {"content": taking.facts(store, made)} if made is not None else {}
         output.json_line({**listing.trial_objects(store, [view])[0], **more, "verdict": judged})
         return
     trial, task = view.trial, store.task
@@ -333,5 +339,7 @@ def _print_recorded(
     output.say("  ".join(filter(None, words)))
     if judged is not None:
         output.say(f"  {output.clean(judged.reason)}")
+    if made is not None:
+        taking.tell(store, made)
     if trial.status is None:
         output.say(f"  record its result: gitlineage record {output.clean(view.label)} --status keep --metric NUMBER")
