@@ -52,6 +52,7 @@ class TestInit:
             "id_prefix": "a-",
             "task": None,
             "remote": None,
+            "campaign": "default",
         }
         assert shell.objects("init") == [{**first, "made": False}]
 
