@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from gitlineage.checkout import Written
     from gitlineage.verify import Finding
 
+Given = Trial | Mapping[str, Any]
+"""A row, or its cells by column; ``score`` among them is what the task ranks by."""
+
 _LOOKS = 3
 """Times that a store is looked at as a whole, because others record meanwhile."""
 
@@ -93,7 +96,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         content: Mapping[str, bytes] | Path | str | None,
         parents: Sequence[Id] = (),
         *,
-        trial: Trial | None = None,
+        trial: Given | None = None,
         cohort: str | None = None,
         roles: Mapping[str, str] | None = None,
         message: str | None = None,
@@ -105,7 +108,8 @@ class LineageStore(Catalogues, Histories, Sharing):
             content: files by path, a folder, or a revision or id whose tree to take; ``None`` for the working tree
                 as ``git add -A`` would see it.
             parents: what it was derived from, the primary one first; named twice, the first place counts.
-            trial: the row; left out, the snapshot is recorded without one. Empty cells that the store knows (exp id,
+            trial: the row, also as a mapping of columns to values (``{"score": 0.9}``); left out, the snapshot is
+                recorded without one. Empty cells that the store knows (exp id,
                 timestamp, parent, best, delta) are filled in. With a score and no status it is judged, as `judge`
                 says; with neither it waits for `record`.
             cohort: the batch it belongs to; opened with these parents as its base where it is not open.
@@ -122,13 +126,14 @@ class LineageStore(Catalogues, Histories, Sharing):
         if isinstance(parents, str | Snapshot | Trial):
             parents = (parents,)
         ids = tuple(parents)
+        row = None if trial is None else self._row(trial)
 
         def work(recorder: Recorder) -> Snapshot:
-            return recorder.commit(content, ids, trial, cohort, roles or {}, message)
+            return recorder.commit(content, ids, row, cohort, roles or {}, message)
 
         return self._write(work)
 
-    def record(self, rev: Id, trial: Trial, *, revise: bool = False, replicate: bool = False) -> Trial:
+    def record(self, rev: Id, trial: Given, *, revise: bool = False, replicate: bool = False) -> Trial:
         """
         Record a row on any commit, the user's own included, and return it as recorded.
 
@@ -149,11 +154,12 @@ class LineageStore(Catalogues, Histories, Sharing):
         """
         if revise and replicate:
             raise Invalid("a row is revised or a replicate, not both")
+        row = self._row(trial)
         if not (revise or replicate):
-            self._check_ended(trial, "a recorded row")
+            self._check_ended(row, "a recorded row")
 
         def work(recorder: Recorder) -> Trial:
-            oid, exp_id = recorder.record(rev, trial, revise, replicate=replicate)
+            oid, exp_id = recorder.record(rev, row, revise, replicate=replicate)
             view = next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
             if view.retracted is not None:
                 undo = f"`gitlineage retract {view.label} --undo` takes that back"
@@ -265,7 +271,7 @@ class LineageStore(Catalogues, Histories, Sharing):
 
         return self._write(work)
 
-    def append(self, trial: Trial, *, parents: Sequence[Id] | None = None) -> Snapshot:
+    def append(self, trial: Given, *, parents: Sequence[Id] | None = None) -> Snapshot:
         """
         Record a row alone; the same row gives the same snapshot id on every machine.
 
@@ -280,15 +286,22 @@ class LineageStore(Catalogues, Histories, Sharing):
             Duplicate: the exp id has a different row; the identical one is no error and adds nothing.
             InvalidTrial: the row breaks a rule, or has neither a status nor a score.
         """
-        self._check_ended(trial, "an appended row")
+        row = self._row(trial)
+        self._check_ended(row, "an appended row")
         ids = None if parents is None else tuple(parents)
-        return self._write(lambda recorder: recorder.append(trial, ids, self.root))
+        return self._write(lambda recorder: recorder.append(row, ids, self.root))
+
+    def _row(self, given: Given) -> Trial:
+        """Return a row as it is recorded; the task is asked for only where it matters."""
+        if isinstance(given, Trial) and given.score is None:
+            return given
+        return Trial.of(given, self.task.score_field)
 
     def folder_tree(self, trial: Trial, root: Path | None) -> str | None:
         """Return the tree of the folder that a row's ``snapshot_path`` names below a root, where it is there."""
         return folder_tree(self.repo, trial, root, self._hear)
 
-    def append_many(self, rows: Iterable[Trial], *, message: str | None = None) -> tuple[Snapshot, ...]:
+    def append_many(self, rows: Iterable[Given], *, message: str | None = None) -> tuple[Snapshot, ...]:
         """
         Record many rows alone, all of them or none, each as `append` does; a row may name a later one as its parent.
 
@@ -300,7 +313,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         """
         with self.batch(message):
             recorder = self._recorder()
-            given = recorder.numbered(list(rows))
+            given = recorder.numbered([self._row(row) for row in rows])
             for trial in given:
                 if not self._views.is_named(trial.exp_id):
                     recorder.refuse_claimed(trial.exp_id)

@@ -67,7 +67,7 @@ CRASHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNES
 """Statuses that come without a score: what is in its cell measures something else, if anything."""
 
 
-class Trial(msgspec.Struct, frozen=True, dict=True):
+class Trial(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     """
     One row of the log: the seventeen columns of fieldkit's trial log in their published order, then the rest.
 
@@ -80,6 +80,8 @@ class Trial(msgspec.Struct, frozen=True, dict=True):
         status: a `FailureLabel` or its value; ``None`` while the trial has not been run.
         extra: cells of columns beyond the seventeen, by column name; numbers and dates are kept as their text.
         spelled: text of numeric cells that a float would spell differently; filled in by itself.
+        score: what the task ranks by, for whoever need not know its column; recording puts it there. A row that a store
+            hands out has it in the column alone: ``store.task.score(trial)``.
 
     Raises:
         InvalidTrial: unknown status, a number that is not finite, an empty exp id or one with control characters.
@@ -104,6 +106,7 @@ class Trial(msgspec.Struct, frozen=True, dict=True):
     notes: str = ""
     extra: Mapping[str, str] = {}
     spelled: Mapping[str, str] = {}
+    score: float | str | None = None
 
     def __post_init__(self) -> None:
         if _unpacking.on:
@@ -125,6 +128,8 @@ class Trial(msgspec.Struct, frozen=True, dict=True):
             value = getattr(self, column)
             if type(value) is not str or not value.isascii():
                 put(self, column, _text(column, value))
+        if self.score is not None:
+            _number("score", self.score, None)
         put(self, "extra", {str(name): _cell(str(name), value) for name, value in self.extra.items()})
         check_exp_id(self.exp_id)
 
@@ -228,6 +233,29 @@ class Trial(msgspec.Struct, frozen=True, dict=True):
         if column in NUMERIC:
             return getattr(self, column)  # type: ignore[no-any-return]
         return parse_number(self.text(column))
+
+    @classmethod
+    def of(cls, given: "Trial | Mapping[str, Any]", score_field: str) -> "Trial":
+        """
+        Return a row that may be given as a mapping of columns to values, with its score in the task's column.
+
+        Args:
+            given: the row; in a mapping ``score`` is what the task ranks by, and unknown columns are further ones.
+            score_field: the task's column.
+
+        Raises:
+            InvalidTrial: as the class; or a score and another number in the task's column.
+        """
+        if not isinstance(given, Trial):
+            known = {name: given[name] for name in (*COLUMNS, "score") if name in given}
+            further = {name: value for name, value in given.items() if name not in known and name != "extra"}
+            given = cls(**known, extra={**given.get("extra", {}), **further})
+        if given.score is None:
+            return given
+        there = given.text(score_field)
+        if there and parse_number(there) != parse_number(str(given.score)):
+            raise InvalidTrial("score", given.score, f"the row has {there} in {score_field}, by which the task ranks")
+        return given.replace(**{"score": None, score_field: there or str(given.score)})
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some columns changed; names beyond the seventeen change ``extra``."""

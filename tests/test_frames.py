@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import Invalid, LineageStore, Trial
+from gitlineage import Invalid, InvalidTrial, LineageStore, Task, Trial
 from gitlineage.frames import Trials, typed
 
 
@@ -149,3 +149,44 @@ def test_numbers_and_moments_in_further_columns() -> None:
         extra={"lr": 0.1, "n": 3, "ok": True, "day": date(2026, 1, 2), "at": datetime(2026, 1, 2, tzinfo=UTC)}
     )
     assert trial.extra == {"lr": "0.1", "n": "3", "ok": "True", "day": "2026-01-02", "at": "2026-01-02T00:00:00Z"}
+
+
+class TestRows:
+    """Rows as people write them."""
+
+    def test_a_score_goes_to_the_column_that_the_task_ranks_by(self, open_store) -> None:
+        """``score=`` is the task's column, whichever that is, and keeps its text; the judge sees it."""
+        store = open_store(task=Task(score_field="accuracy", lower_is_better=False))
+        store.commit({"a": b"1"}, trial=Trial(score=0.5))
+        made = store.commit({"a": b"2"}, ["000"], trial={"score": "0.70", "lr": 0.1, "hypothesis": "more"})
+        store.append({"score": 0.6, "parent_exp": made.exp_id})
+        store.append_many([{"score": 0.1}, Trial(score=0.2)])
+        store.record(made, {"score": 0.4}, replicate=True)
+        assert [row.text("accuracy") for row in store] == ["0.5", "0.70", "0.6", "0.1", "0.2", "0.4"]
+        assert [row.status for row in store][:3] == ["baseline", "keep", "discard"]
+        assert store.trial("001").extra["lr"] == "0.1"
+        assert store.best() == store.trial("001")
+        assert "score" not in store.trial("001").cells()
+
+    def test_a_score_that_the_row_contradicts(self, store: LineageStore) -> None:
+        """Two numbers for one column are refused, and nothing is recorded."""
+        with pytest.raises(InvalidTrial, match="score"):
+            store.append(Trial(score=0.5, core_metric=0.6))
+        with pytest.raises(InvalidTrial, match="score"):
+            Trial(score=float("nan"))
+        with pytest.raises(InvalidTrial, match="status"):
+            store.commit({"a": b"1"}, trial={"status": "great"})
+        assert len(store) == 0
+
+    def test_every_method_takes_every_kind_of_id(self, campaign: LineageStore) -> None:
+        """An exp id, ``exp_<id>``, ``<id>@<writer>``, ``best``, an oid, its beginning, a row and a snapshot."""
+        snapshot = campaign.snapshot("007")
+        ids = ["007", "exp_007", "007@alice", "best", snapshot.oid, snapshot.oid[:12], campaign.best(), snapshot]
+        for each in ids:
+            assert campaign.trial(each).exp_id == "007"
+            assert campaign.chain_to(each).to_dicts()[-1]["exp_id"] == "007"
+            assert campaign.resolve(each) == snapshot.oid
+            assert campaign.snapshot(each) == snapshot
+            assert [node.id for node in campaign.ancestors(each)] == [campaign.resolve("000")]
+            assert [child.exp_id for child in campaign.children(each)] == ["8"]
+            assert campaign.recipe_edit(each).diff()
