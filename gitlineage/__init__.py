@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from gitlineage.relation import EvolutionStep, Relationship, RelationType
     from gitlineage.remotes import Exchange, RefOutcome
     from gitlineage.render.diagram import Diagram
+    from gitlineage.restoring import Restored
     from gitlineage.store import LineageStore
     from gitlineage.treediff import RecipeEdit
     from gitlineage.trial import FailureLabel, Trial
@@ -127,6 +128,7 @@ __all__ = [
     "RemoteError",
     "Reparenting",
     "RepositoryError",
+    "Restored",
     "SigningError",
     "Snapshot",
     "StorageError",
@@ -170,6 +172,7 @@ _HOMES = {
     "relation": ["EvolutionStep", "RelationType", "Relationship"],
     "remotes": ["Exchange", "RefOutcome"],
     "render.diagram": ["Diagram"],
+    "restoring": ["Restored"],
     "store": ["LineageStore"],
     "treediff": ["RecipeEdit"],
     "trial": ["FailureLabel", "Trial"],

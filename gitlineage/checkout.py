@@ -85,10 +85,20 @@ def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None
     return Written(folder=str(folder), files=len(plan.files) + len(plan.links), bytes=plan.bytes)
 
 
+def check(repo: GitRepo, tree: str) -> None:
+    """
+    Refuse a tree that holds what must not be written; submodules are left to who writes it.
+
+    Raises:
+        InvalidContent: it does.
+    """
+    _look(repo, tree, size_setting(repo, "lineage.maxCheckoutSize", DEFAULT_LIMIT), submodules=True)
+
+
 # -- looking ---------------------------------------------------------------------------------------------------------
 
 
-def _look(repo: GitRepo, tree: str, limit: int) -> _Plan:
+def _look(repo: GitRepo, tree: str, limit: int, *, submodules: bool = False) -> _Plan:
     """Return what there is to write; refuse a tree that holds anything which must not be written."""
     repo.bring_below([tree])
     plan = _Plan()
@@ -119,6 +129,8 @@ def _look(repo: GitRepo, tree: str, limit: int) -> _Plan:
             elif entry.mode == LINK:
                 plan.bytes += _size(repo, shown, entry.oid)
                 plan.links[path] = _leads(repo, shown, entry.oid)
+            elif entry.mode == SUBMODULE and submodules:
+                continue
             elif entry.mode == SUBMODULE:
                 raise InvalidContent(shown, "is a submodule, whose content is in another repository")
             else:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from gitlineage.fold import RETRACTED
 from gitlineage.models import Task
 from gitlineage.packs import object_id
 from gitlineage.trial import CRASHED, ELIGIBLE, FailureLabel
@@ -28,7 +29,7 @@ _MOST = 1000
 
 MEASURED = f"""
 FROM snapshots s JOIN trials t ON t.snapshot = s.id
-WHERE t.rank IS NOT NULL AND t.status NOT IN ({", ".join(f"'{each.value}'" for each in CRASHED)})
+WHERE t.rank IS NOT NULL AND t.status NOT IN ({", ".join(f"'{each}'" for each in (*CRASHED, RETRACTED))})
 """
 """Trials whose score measures their content."""
 

@@ -36,9 +36,11 @@ from gitlineage.models import (
 )
 from gitlineage.names import Id, claimed, moment, resolve, taken_for, trial_of
 from gitlineage.nearest import Nearest, candidates, nearest
+from gitlineage.packs import object_id
 from gitlineage.prompts import prompt_view
 from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
+from gitlineage.render.text import counted
 from gitlineage.rules import content_tree
 from gitlineage.search import search
 from gitlineage.sharing import Sharing
@@ -49,6 +51,7 @@ from gitlineage.worktree import Content, read_files
 
 if TYPE_CHECKING:
     from gitlineage.checkout import Written
+    from gitlineage.restoring import Restored
     from gitlineage.verify import Finding
 
 Given = Trial | Mapping[str, Any]
@@ -748,6 +751,50 @@ class LineageStore(Catalogues, Histories, Sharing):
         from gitlineage.checkout import checkout
 
         return checkout(self.repo, self._views.snapshot(resolve(self._views, id)).tree, folder)
+
+    @reading
+    def restore(self, id: Id, *, force: bool = False) -> "Restored":
+        """
+        Bring a snapshot's files back into the working tree; what is recorded next counts from it.
+
+        HEAD, branches and the index stay as they are, and so do files that no snapshot takes, as ignored ones.
+
+        Args:
+            id: the snapshot.
+            force: throw away what is recorded nowhere; its tree stays in the repository until git prunes it.
+
+        Raises:
+            NotFound: there is no such snapshot.
+            Invalid: something would be lost that is recorded nowhere; nothing was changed.
+            InvalidContent: the snapshot holds what is not safe to write; nothing was changed.
+        """
+        from gitlineage.restoring import restore
+
+        snapshot = self._views.snapshot(resolve(self._views, id))
+        if self.repo.workdir is None:
+            raise Invalid("a bare repository has no working tree; name a folder to write the snapshot to")
+        known = candidates(self._views, self.own_writer(), self._mark)
+        content = Content(self.repo)
+        with self.repo.packing():  # nothing of it gets onto the disk
+            now = content.from_folder(self.repo.workdir, [each.tree for each in known], everything=False).tree
+            is_kept = self._is_kept(now, snapshot.tree)
+            if not (force or is_kept):
+                many = counted(nearest(self.repo, now, known).paths, "file")
+                raise Invalid(
+                    f"the working tree has {many} changed that no snapshot has; `gitlineage commit` records them, "
+                    "--force throws them away"
+                )
+        if not is_kept:  # so that it can be found again until git prunes it
+            now = content.from_folder(self.repo.workdir, everything=False).tree
+        done = restore(self.repo, snapshot.oid, now, snapshot.tree, force=force)
+        self.stand_on(snapshot.oid)
+        return done
+
+    def _is_kept(self, tree: str, target: str) -> bool:
+        """Whether a working tree's content is safe: recorded, that of HEAD, or what is to be there; or it is empty."""
+        head = self.repo.head()
+        kept = {target, object_id("tree", b""), self._views.snapshot(head).tree if head is not None else ""}
+        return tree in kept or self._views.index.one("SELECT 1 FROM snapshots WHERE tree = ?", tree) is not None
 
     # -- the prompt ----------------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ LAYERS: list[list[str]] = [
     ["gitrepo"],
     ["codec", "notes", "worktree", "upkeep", "signing", "hooks", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "checkout", "render.prompt"],
-    ["acyclic", "facts", "links", "receiving", "trust"],
+    ["acyclic", "facts", "links", "receiving", "trust", "restoring"],
     ["fold"],
     ["index", "lines"],
     ["cohorts", "origins"],

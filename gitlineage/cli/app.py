@@ -41,7 +41,8 @@ COMMANDS = {
     "Look": {
         "log": ("look", "List trials, newest first"),
         "show": ("show", "Show all that is known about one snapshot"),
-        "checkout": ("trust", "Write a snapshot's files into a new or empty folder"),
+        "checkout": ("trust", "Write a snapshot's files into a folder, or in place"),
+        "restore": ("trust", "Bring a snapshot's files back into the working tree"),
         "search": ("find", "Find trials by the words of their hypotheses and notes"),
         "graph": ("graph", "Draw the lineage as a diagram"),
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),

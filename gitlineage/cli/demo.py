@@ -14,6 +14,7 @@ from gitlineage.cli import layout, listing, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell
 from gitlineage.cli.opening import place
+from gitlineage.demo.harness import SCRIPT
 from gitlineage.demo.loop import WRITER, Clock, open_store, run_demo
 from gitlineage.errors import RepositoryError
 from gitlineage.gitrepo import init_repository
@@ -63,6 +64,7 @@ def demo(
         output.say(f"  {output.paint(f'# {why}', 'dim')}\n  git -C {where} {words}")
     output.say(f"\nThe repository is in {output.clean(str(root.resolve()))}")
     output.say(f"Look on with: gitlineage -C {where} log --graph")
+    output.say(f"Run a trial again: gitlineage -C {where} restore 001 && (cd {where} && python {SCRIPT})")
 
 
 def _report(store: LineageStore, snapshot: Snapshot) -> None:

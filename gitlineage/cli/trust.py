@@ -1,5 +1,5 @@
 """
-Commands for lineage that comes from others: verify and checkout.
+Commands for lineage that comes from others: verify, checkout and restore.
 
 Layer 27.
 """
@@ -11,8 +11,10 @@ import typer
 
 from gitlineage.cli import options, output
 from gitlineage.cli.commands import command, commands
+from gitlineage.cli.listing import SHORT
 from gitlineage.cli.opening import opened
 from gitlineage.render.text import counted
+from gitlineage.store import LineageStore
 
 app = commands()
 
@@ -51,23 +53,64 @@ def verify(
             output.note(f"nothing found: {counted(len(store.journal.tips()), 'writer')} checked")
 
 
+Force = Annotated[bool, typer.Option("--force", help="Throw away what is in the working tree and recorded nowhere.")]
+
+
 @command(app, "checkout", "gitlineage checkout best work/best")
 def checkout(
     ctx: typer.Context,
     id: options.Id,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.", show_default=False)],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="A new or empty folder.", show_default=False)
+    ] = None,
+    here: Annotated[
+        bool, typer.Option("--here", help="In place: the working tree's files become those of the snapshot.")
+    ] = False,
+    force: Force = False,
     as_json: options.Json = False,
 ) -> None:
     """
-    Write a snapshot's files into a new or empty folder
+    Write a snapshot's files into a folder, or in place
 
     Safe on snapshots from anybody: what would lead out of the folder, collide or run as git's own is refused, and
-    then nothing is written.
+    then nothing is written. With --here it does what `gitlineage restore` does.
     """
+    if here == (folder is not None):
+        said = "it excludes a folder" if here else "name a folder, or the working tree with --here"
+        raise typer.BadParameter(said, param_hint="'--here'" if here else "'DIR'")
+    if force and not here:
+        raise typer.BadParameter("it belongs to --here; a folder has to be new or empty", param_hint="'--force'")
     with opened(ctx) as store:
+        if folder is None:
+            _restore(store, id, force, as_json)
+            return
         written = store.checkout(id, folder)
         if as_json:
             output.json_line(written)
         else:
             what = f"{counted(written.files, 'file')}, {counted(written.bytes, 'byte')}"
             output.say(output.clean(f"wrote {what}, to {written.folder}"))
+
+
+@command(app, "restore", "gitlineage restore best")
+def restore(ctx: typer.Context, id: options.Id, force: Force = False, as_json: options.Json = False) -> None:
+    """
+    Bring a snapshot's files back into the working tree
+
+    The next commit counts from it. Refused where something would be lost that is recorded nowhere. Ignored files, HEAD,
+    branches and the index stay as they are.
+    """
+    with opened(ctx) as store:
+        _restore(store, id, force, as_json)
+
+
+def _restore(store: LineageStore, id: str, force: bool, as_json: bool) -> None:
+    done = store.restore(id, force=force)
+    if as_json:
+        output.json_line(done)
+        return
+    what = f"{counted(done.written, 'file')} written, {counted(done.removed, 'file')} removed"
+    name = store.views().name(done.oid)
+    output.say(output.clean(f"the working tree is {name} now: {what}"))
+    if force:
+        output.say(output.clean(f"  what was there is the tree {done.was[:SHORT]}, until git prunes it"))
