@@ -124,3 +124,12 @@ def test_noise_only_ever_forbids(record: float, score: float, group: list[float]
         assert plain.status is FailureLabel.KEEP
         assert abs(score - record) > SIGMAS * held.noise.sigma
     assert verdict(task, score, "x", record, Noise()).status is plain.status
+
+
+def test_a_retracted_run_measures_nothing(open_store, task) -> None:
+    """What was taken back is no replicate, neither of the best nor of what is judged."""
+    store = open_store(task=task)
+    ran(store, b"0", 1.0, 5.0)
+    assert store.judge(0.9).status is FailureLabel.DISCARD
+    store.retract("001", "the wrong data")
+    assert store.judge(0.9).status is FailureLabel.KEEP
