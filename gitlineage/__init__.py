@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         RepositoryError,
         SigningError,
         StorageError,
+        TaskInUse,
         UnsupportedRepository,
     )
     from gitlineage.folders import Taken
@@ -134,6 +135,7 @@ __all__ = [
     "StorageError",
     "Taken",
     "Task",
+    "TaskInUse",
     "Trial",
     "TrialView",
     "Trials",

@@ -12,6 +12,7 @@ LineageError
 │   ├── InvalidTrial             a trial row: status, metric, exp id
 │   ├── InvalidContent           a snapshot's files: path escapes, oversized files
 │   ├── BadRows                  an import with bad rows; ``rows`` lists line and reason
+│   ├── TaskInUse                another task that recorded trials would rank otherwise by
 │   ├── BadFiles                 an import with bad files; ``files`` lists name and reason
 │   └── BadBundle                a bundle that is damaged, foreign or incomplete
 ├── Duplicate                    an exp id that is taken by a different row
@@ -142,6 +143,19 @@ class BadRows(Invalid):
         many = "1 bad row" if len(self.rows) == 1 else f"{len(self.rows)} bad rows"
         tail = f"; {hint}" if hint else ""
         super().__init__(f"{source}: {many}, nothing was imported{tail}\n{listing}")
+
+
+class TaskInUse(Invalid):
+    """
+    Another task, by which trials that are recorded would rank otherwise or not at all.
+
+    Args:
+        change: what it would change, in words.
+    """
+
+    def __init__(self, change: str) -> None:
+        self.change = change
+        super().__init__(f"{change}; `gitlineage init … --force` does it all the same, as set_task(force=True) does")
 
 
 class BadFiles(Invalid):

@@ -95,10 +95,23 @@ class Ledger(Current):
         self.refresh()
         return self._views.index.task or self._wanted
 
-    def set_task(self, task: Task) -> None:
-        """Record what the campaign optimises; every clone ranks and renders by it."""
-        self._write(lambda recorder: recorder.set_task(task))
+    def set_task(self, task: Task, *, force: bool = False) -> str:
+        """
+        Record what the campaign optimises; every clone ranks and renders by it.
+
+        Args:
+            task: the task; the same one again adds nothing.
+            force: record it although trials that are recorded rank otherwise by it.
+
+        Returns:
+            What that changed among recorded trials, in words; empty for nothing.
+
+        Raises:
+            TaskInUse: it would change something, and was not forced; a direction that nobody had said yet needs none.
+        """
+        change = self._write(lambda recorder: recorder.set_task(task, force=force))
         self._wanted = None
+        return change
 
     def _wanted_task(self, task: Task | None, lower_is_better: bool | None) -> Task | None:
         """Return the task to record at the first write; refuse one that the store contradicts."""
@@ -112,9 +125,9 @@ class Ledger(Current):
             wanted = msgspec.structs.replace(base, lower_is_better=lower_is_better, assumed=msgspec.UNSET)
         if recorded is not None and recorded.assumed and wanted != recorded:  # only the direction was a guess
             recorded = msgspec.structs.replace(recorded, lower_is_better=wanted.lower_is_better, assumed=msgspec.UNSET)
-            if wanted == recorded:
+            if wanted.same(recorded):
                 return wanted
-        if recorded is not None and recorded != wanted:
+        if recorded is not None and not recorded.same(wanted):
             known, asked = (_task_text(each) for each in (recorded, wanted))
             raise Invalid(f"this store's task is {known}, not {asked}; set_task (`gitlineage init`) changes it for all")
         return wanted if recorded is None else None
@@ -328,4 +341,4 @@ class _Moved(Exception):
 
 def _task_text(task: Task) -> str:
     better = "lower" if task.lower_is_better else "higher"
-    return f"{task.score_field} ({better} is better, label {task.short})"
+    return f"{task.score_field} ({better} is better, label {task.short}, noise {task.epsilon:g})"

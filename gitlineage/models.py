@@ -68,6 +68,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         """The score's short name."""
         return self.label or _LABELS.get(self.score_field, self.score_field)
 
+    def same(self, other: "Task") -> bool:
+        """Whether another task says the same; a label that is left out is its default."""
+        return all(
+            getattr(self, name) == getattr(other, name)
+            for name in ("score_field", "lower_is_better", "short", "epsilon", "assumed")
+        )
+
     def score(self, trial: Trial) -> float | None:
         """Return a trial's score, or ``None`` where the cell is empty or no number."""
         return trial.number(self.score_field)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from gitlineage import codec
-from gitlineage.errors import Ambiguous, BadRows, Duplicate, Invalid
+from gitlineage.errors import Ambiguous, BadRows, Duplicate, Invalid, TaskInUse
 from gitlineage.folders import Taken
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
@@ -317,15 +317,21 @@ class Recorder(Rules):
         if (known.base, dict(known.metadata), known.allow_mixed) != (oids, said, allow_mixed):
             raise Invalid(f"cohort {name!r} is open already with another base or other metadata")
 
-    def set_task(self, task: Task) -> None:
-        """Record what the campaign optimises, where that is not so already."""
+    def set_task(self, task: Task, *, force: bool = False) -> str:
+        """Record what the campaign optimises, where that is not so already, and return what it changes, in words."""
         if not task.score_field:
             raise Invalid("the score's column needs a name")
-        if self._views.index.task != task:
+        known = self._views.index.task
+        change = self._views.changed_by(task)
+        is_settled = known is not None and bool(known.assumed) and known.score_field == task.score_field
+        if change and not force and not is_settled:
+            raise TaskInUse(change)
+        if known is None or not known.same(task):
             better = "lower" if task.lower_is_better else "higher"
             said = f"Set the task: {flattened(task.score_field)}, {better} is better"
             self.landing.add(self.landing.genesis, codec.TaskEvent(task=task), said)
             self._memory.best_of = -1
+        return change
 
     def add_table(self, shape: dict[str, Any], rows: int) -> None:
         """Record what an imported file looked like beyond its rows."""

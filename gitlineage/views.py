@@ -22,7 +22,8 @@ from gitlineage.lines import Line, line
 from gitlineage.message import read_trailers, subject
 from gitlineage.models import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
 from gitlineage.origins import Origins
-from gitlineage.trial import Trial
+from gitlineage.render.text import counted
+from gitlineage.trial import ELIGIBLE, Trial
 
 _VIEW = """
 SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles,
@@ -241,6 +242,31 @@ class Views:
             if row := self.index.one(f"SELECT {columns} FROM trials t {rule}"):
                 return row if whole else row[0]
         return None
+
+    def changed_by(self, task: Task) -> str:
+        """Return what another task would change about the ranks of recorded trials, in words; empty for nothing."""
+        known = self.task
+        if (task.score_field, task.lower_is_better) == (known.score_field, known.lower_is_better):
+            return ""
+        rows = [trial for trial, _ in self.rows()]
+        orders = []
+        for each in (known, task):
+            scores = [
+                (score if each.lower_is_better else -score, at)
+                for at, row in enumerate(rows)
+                if (score := each.score(row)) is not None
+            ]
+            orders.append([at for _, at in sorted(scores)])
+        lost = len(set(orders[0]) - set(orders[1]))
+        if not orders[0] or orders[0] == orders[1]:
+            return ""
+        tops = []
+        for each, order in zip((known, task), orders, strict=True):
+            best = next((rows[at] for at in order if rows[at].status in ELIGIBLE), None)
+            tops.append(f"{best.exp_id} with {each.short} {best.text(each.score_field)}" if best else "none")
+        better = "lower" if task.lower_is_better else "higher"
+        said = f"by {task.score_field}, {better} is better, the best changes from {tops[0]} to {tops[1]}"
+        return f"{said}, and {lost:,} of {counted(len(orders[0]), 'score')} are lost"
 
     def kept(self, limit: int | None) -> list[TrialView]:
         """

@@ -89,7 +89,7 @@ def play(stores: list[LineageStore], actions: list[tuple]) -> None:
             elif what == "append":
                 store.append(row)
             elif what == "task":
-                store.set_task(Task(lower_is_better=metric % 2 == 0))
+                store.set_task(Task(lower_is_better=metric % 2 == 0), force=True)
             elif what == "session":
                 store.render_prompt(f"s{who}", record=True)
         except Exception as error:  # refusals are part of a campaign

@@ -75,7 +75,7 @@ def act(store: LineageStore, what: str, number: int) -> None:
         else:
             store.deprecate_relationship(seen.oid, other.oid, ("successor_to", "depends_on")[number % 2])
     elif what == "task":
-        store.set_task(Task(lower_is_better=number % 2 == 0))
+        store.set_task(Task(lower_is_better=number % 2 == 0), force=True)
 
 
 def _named(row: Trial, exp_id: str) -> Trial:

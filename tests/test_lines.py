@@ -95,7 +95,7 @@ def act(store: LineageStore, what: str, number: int, commits: Sequence[str]) -> 
     elif what == "cohort":
         store.commit(files, parents, trial=row, cohort=f"c{number % 2}")
     elif what == "task":
-        store.set_task(Task(lower_is_better=number % 2 == 0))
+        store.set_task(Task(lower_is_better=number % 2 == 0), force=True)
     elif what in ("undone", "batch"):
         with store.batch():
             store.commit(files, parents, trial=row)

@@ -49,7 +49,7 @@ def act(store: LineageStore, what: str, number: int) -> None:
     elif what == "session":
         store.render_prompt("s0", record=True)
     elif what == "task":
-        store.set_task(Task(lower_is_better=number % 2 == 0))
+        store.set_task(Task(lower_is_better=number % 2 == 0), force=True)
     elif one is None or other is None:
         store.commit(content, trial=row)
     elif what == "commit":

@@ -468,7 +468,7 @@ def test_a_store_with_another_task_is_refused(open_store):
     store = open_store()
     store.append(row("b", metric=2.0))
     assert store.best().exp_id == "a"
-    store.set_task(Task(lower_is_better=False))
+    store.set_task(Task(lower_is_better=False), force=True)
     assert store.best().exp_id == "b"
     assert open_store(lower_is_better=False).best().exp_id == "b"
 

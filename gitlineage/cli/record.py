@@ -45,6 +45,9 @@ def init(
     metric: options.TaskMetric = None,
     lower_is_better: options.Direction = None,
     label: options.Label = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Change the task although recorded trials then rank otherwise.")
+    ] = False,
     bare: Annotated[bool, typer.Option("--bare", help="Make a repository without a working tree.")] = False,
     remote: Annotated[
         str | None,
@@ -74,7 +77,7 @@ def init(
         name = store.writer
         if remote is not None:
             store.attach(remote)
-        _set_task(store, metric, lower_is_better, label)
+        change = _set_task(store, metric, lower_is_better, label, force)
         if store.campaign not in store.campaigns():
             store.journal.begin(name)
         where = str(store.repo.workdir or store.repo.gitdir)
@@ -88,11 +91,14 @@ def init(
                     "writer": name,
                     "id_prefix": prefix or None,
                     "task": store.task,
+                    "changed": change or None,
                     "remote": remote,
                 }
             )
             return
         output.say(f"{'Made a git repository' if made else 'Using the git repository'} in {output.clean(where)}")
+        if change:
+            output.say(f"The task is another one: {output.clean(change)}")
         ids = output.clean(f"{prefix}000, {prefix}001, …") if prefix else ""
         task = output.clean(listing.direction(store.task))
         campaign = "" if store.namespace.is_default else store.campaign
@@ -237,16 +243,17 @@ def _repository(current: Path, folder: Path | None, bare: bool) -> tuple[Path, b
     return path, not own
 
 
-def _set_task(store: LineageStore, metric: str | None, lower_is_better: bool | None, label: str | None) -> None:
-    """Record what is optimised, where that was said; what was not said stays."""
+def _set_task(
+    store: LineageStore, metric: str | None, lower_is_better: bool | None, label: str | None, force: bool
+) -> str:
+    """Record what is optimised, where that was said, and return what that changed; what was not said stays."""
     said = {"score_field": metric, "lower_is_better": lower_is_better, "label": label}
     changes: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if lower_is_better is not None:
         changes["assumed"] = msgspec.UNSET
     if metric is not None and metric != store.task.score_field:
         changes = {"label": "", **changes}
-    if changes:
-        store.set_task(msgspec.structs.replace(store.task, **changes))
+    return store.set_task(msgspec.structs.replace(store.task, **changes), force=force) if changes else ""
 
 
 def _cells(
