@@ -12,9 +12,11 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
+from gitlineage import lfs
 from gitlineage.errors import InvalidContent, RepositoryError, StorageError
 from gitlineage.gitformats import FILE, LINK, MAX_TREE, PROGRAM, SUBMODULE, TREE, Entry, tree_entries
 from gitlineage.gitrepo import GitRepo
@@ -48,11 +50,12 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class _Plan(msgspec.Struct):
-    """A tree that was looked at: folders before what they hold, files, links and where these lead, by path."""
+    """A tree that was looked at: folders before what they hold, files, links and where these lead, LFS pointers."""
 
     folders: list[tuple[str, ...]] = []
     files: list[tuple[tuple[str, ...], str, bool]] = []
     links: dict[tuple[str, ...], str] = {}
+    pointers: dict[tuple[str, ...], lfs.Pointer] = {}
     bytes: int = 0
 
 
@@ -68,17 +71,21 @@ def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None
 
     Raises:
         InvalidContent: the tree holds what must not be written, or the folder is not empty; nothing was written.
-        StorageError: the disk refused; what had been written is gone again.
+        StorageError: the disk refused, or LFS has not the content of a large file; what had been written is gone again.
     """
     most = size_setting(repo, "lineage.maxCheckoutSize", DEFAULT_LIMIT) if limit is None else limit
     plan = _look(repo, tree, most)
+    _find_content(repo, tree, plan, most)
     with _target(folder) as root:
         for path in plan.folders:
             with _inside(root, path[:-1]) as at:
                 os.mkdir(path[-1], dir_fd=at)
         for path, blob, executable in plan.files:
-            with _inside(root, path[:-1]) as at:
-                _write(at, path[-1], repo.read(blob, most or 1), executable)
+            with _inside(root, path[:-1]) as at, _made(at, path[-1], executable) as file:
+                if (pointer := plan.pointers.get(path)) is not None:
+                    lfs.copy(repo, pointer, file)
+                else:
+                    file.write(repo.read(blob, most or 1))
         for path, leads in plan.links.items():
             with _inside(root, path[:-1]) as at:
                 os.symlink(leads, path[-1], dir_fd=at)
@@ -126,6 +133,8 @@ def _look(repo: GitRepo, tree: str, limit: int, *, submodules: bool = False) -> 
             elif entry.mode in (FILE, PROGRAM, _GROUP_WRITABLE):
                 plan.bytes += _size(repo, shown, entry.oid)
                 plan.files.append((path, entry.oid, entry.mode == PROGRAM))
+                if (pointer := lfs.pointer_in(repo, entry.oid, shown)) is not None:
+                    plan.pointers[path] = pointer
             elif entry.mode == LINK:
                 plan.bytes += _size(repo, shown, entry.oid)
                 plan.links[path] = _leads(repo, shown, entry.oid)
@@ -135,14 +144,31 @@ def _look(repo: GitRepo, tree: str, limit: int, *, submodules: bool = False) -> 
                 raise InvalidContent(shown, "is a submodule, whose content is in another repository")
             else:
                 raise InvalidContent(shown, f"has the mode {entry.mode:o}, which is none of a file, folder or link")
-            if plan.bytes > limit:
-                raise InvalidContent(
-                    shown,
-                    f"is where the files are over {limit:,} bytes together; git config lineage.maxCheckoutSize raises "
-                    "the limit",
-                )
+            _check_limit(shown, plan.bytes, limit)
     _check_links(plan.links)
     return plan
+
+
+def _check_limit(shown: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise InvalidContent(
+            shown,
+            f"is where the files are over {limit:,} bytes together; git config lineage.maxCheckoutSize raises the "
+            "limit",
+        )
+
+
+def _find_content(repo: GitRepo, tree: str, plan: _Plan, limit: int) -> None:
+    """Keep those pointers that LFS is to fill, and have their content here, fetched where it is not."""
+    if not plan.pointers:
+        return
+    smudged = lfs.filtered(repo, tree, [pointer.path for pointer in plan.pointers.values()])
+    plan.pointers = {path: pointer for path, pointer in plan.pointers.items() if pointer.path in smudged}
+    for pointer in plan.pointers.values():
+        plan.bytes += pointer.size
+        _check_limit(pointer.path, plan.bytes, limit)
+    if missing := [pointer for pointer in plan.pointers.values() if not lfs.is_here(repo, pointer)]:
+        lfs.fetch(repo, tree, missing)
 
 
 def _entries(repo: GitRepo, tree: str) -> Iterator[tuple[str, Entry]]:
@@ -278,8 +304,7 @@ def _inside(root: int, path: tuple[str, ...]) -> Iterator[int]:
         os.close(at)
 
 
-def _write(at: int, name: str, data: bytes, executable: bool) -> None:
-    """Write a file that must not be there yet."""
+def _made(at: int, name: str, executable: bool) -> BinaryIO:
+    """Open a file to be written that must not be there yet."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(name, flags, 0o777 if executable else 0o666, dir_fd=at), "wb") as file:
-        file.write(data)
+    return os.fdopen(os.open(name, flags, 0o777 if executable else 0o666, dir_fd=at), "wb")

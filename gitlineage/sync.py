@@ -7,7 +7,7 @@ Layer 21. Design 3: a clone pushes the ref of its own writer and nothing else, s
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gitlineage import transport
+from gitlineage import lfs, transport
 from gitlineage.errors import Invalid, LineageError, RepositoryError
 from gitlineage.ledger import Ledger
 from gitlineage.namespace import DEFAULT
@@ -52,6 +52,9 @@ def push(ledger: Ledger, remote: str | None = None, *, dry_run: bool = False) ->
             outcomes.append(RefOutcome(writer=name, direction="push", state="up to date", reason="nothing recorded"))
             break
         ref = ledger.namespace.ref(writer)
+        if not dry_run and (lost := _send_content(ledger, way, tip)):
+            outcomes.append(refusal(writer, "push", tip, tip, f"not pushed: {lost}"))
+            break
         done = way.transport.push(tip, ref, dry_run=dry_run)
         if done.flag != "!":
             outcomes.append(_pushed(ledger, way, writer, tip, done, dry_run))
@@ -97,6 +100,17 @@ def _pushed(ledger: Ledger, way: Way, writer: str, tip: str, done: Pushed, dry_r
         trials=trials,
         snapshots=snapshots,
     )
+
+
+def _send_content(ledger: Ledger, way: Way, tip: str) -> str:
+    """Send the LFS content of what a push is about to send, and return why that cannot be done; empty where it was."""
+    there = [*seen(ledger, way).values(), *ledger.repo.refs(f"refs/remotes/{way.transport.remote}/").values()]
+    found = lfs.pointers(ledger.repo, [tip], there)
+    here = [pointer for pointer in found if lfs.is_here(ledger.repo, pointer)]
+    if (missing := [pointer for pointer in found if pointer not in here]) and lfs.is_used(ledger.repo, [tip]):
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        ledger.watcher.note(f"the content of {missing[0].shown}{more} is not here, so it is not sent to {way.shown}")
+    return lfs.upload(ledger.repo, way.transport.remote, here)
 
 
 def _is_stale(done: Pushed) -> bool:

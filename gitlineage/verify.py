@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from gitlineage import codec, derived, locks, program, signing, trust
+from gitlineage import codec, derived, lfs, locks, program, signing, trust
 from gitlineage.errors import GitFailed, Invalid, LineageError
 from gitlineage.gitformats import FILE, MAX_TREE, TREE, tree_entries
 from gitlineage.gitrepo import GitRepo
@@ -102,6 +102,10 @@ class Verification:
     def _findings(self) -> Iterator[Finding]:
         yield from (Finding("", "", told) for told in locks.old_locks(str(self._repo.commondir)))
         yield from self._objects()
+        try:
+            yield from self._content()
+        except LineageError as error:
+            yield Finding("", "", str(error))
         for writer, tip in self._tips.items():
             for part in (self._name, self._line, self._fan_out, self._events, self._alive, self._signatures):
                 try:
@@ -137,6 +141,14 @@ class Verification:
             for line in lines or [str(error)]:
                 found = _OID.search(line)
                 yield Finding("", found[0] if found else "", f"git fsck: {' '.join(line.split())}")
+
+    def _content(self) -> Iterator[Finding]:
+        """Check that the content of large files, which LFS keeps outside of git, is here."""
+        tips = [tip for tip in self._tips.values() if self._repo.exists(tip)]
+        if tips and lfs.is_used(self._repo, tips):
+            for pointer in lfs.pointers(self._repo, tips):
+                if not lfs.is_here(self._repo, pointer):
+                    yield Finding("", "", f"the content of {pointer.shown} is not here; `git lfs fetch --all` gets it")
 
     def _name(self, writer: str, tip: str) -> Iterator[Finding]:
         if writer.startswith(ARCHIVE):

@@ -46,7 +46,7 @@ LAYERS: list[list[str]] = [
     ["settings", "state", "folders", "frames", "render.layered"],
     ["refs"],
     ["gitrepo"],
-    ["codec", "notes", "worktree", "upkeep", "signing", "hooks", "render.board", "demo.harness", "demo.trials"],
+    ["codec", "lfs", "notes", "worktree", "upkeep", "signing", "hooks", "render.board", "demo.harness", "demo.trials"],
     ["journal", "treediff", "checkout", "render.prompt"],
     ["acyclic", "facts", "links", "receiving", "trust", "restoring"],
     ["fold"],

@@ -354,7 +354,7 @@ def test_an_exception_inside_a_batch_records_nothing(store, git, error):
     before = git("for-each-ref")
     with pytest.raises(type(error)), store.batch():
         store.commit(FILES, ["000"], trial=row("001", metric=0.5), cohort="c")
-        store.set_task(Task(score_field="other"))
+        store.set_task(Task(score_field="other"), force=True)
         raise error
     assert git("for-each-ref") == before
     assert ids(store.all_trials()) == ["000"]
