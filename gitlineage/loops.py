@@ -221,6 +221,7 @@ def _record(
     """Record what is new and what changed."""
     stubs: dict[str, str] = {}
     added: list[str] = []
+    shadowed: list[str] = []
     lost: list[str] = []
     told: list[str] = []
     for each, name, trial in zip(placed, named, trials, strict=True):
@@ -236,12 +237,15 @@ def _record(
         else:
             oid, row = each.oid or stubs.get(each.stub) or _stub(recorder, each, trial), trial
             added.append(name.exp_id)
+            if recorder.taken_for(name.exp_id):
+                shadowed.append(name.exp_id)
             if not each.oid:
                 stubs[each.stub] = oid
                 lost.append(name.exp_id)
         recorder.add_row(oid, Row(trial=row))
         told.append(name.exp_id)
         store.watcher.advance("recording", 1, len(placed))
+    store.note_shadowed(shadowed)
     return LoopOutcome(
         added=len(added),
         known=len(placed) - len(told),

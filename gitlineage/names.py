@@ -99,7 +99,7 @@ def trial_of(views: Views, name: Id) -> TrialView:
     if len(here) > 1:
         raise Ambiguous(shown, [view.label for view in here])
     if not here:
-        raise NotFound("trial", shown, views.labels.nearest(shown))
+        raise NotFound("trial", shown, _spelled(views, shown) or views.labels.nearest(shown))
     return here[0]
 
 

@@ -260,9 +260,13 @@ class Rules:
                 exp_id, f"is taken by {holder}; leave it out to get the next free number, or revise that row"
             )
 
+    def taken_for(self, exp_id: str) -> str:
+        """Return what a new exp id could be taken for, in words; empty for nothing."""
+        return taken_for(self._views, exp_id)
+
     def refuse_claimed(self, exp_id: str) -> None:
         """Refuse a new exp id that stands for something else already."""
-        if exp_id != AUTO_ID and (meaning := taken_for(self._views, exp_id)):
+        if exp_id != AUTO_ID and (meaning := self.taken_for(exp_id)):
             raise InvalidTrial("exp_id", exp_id, f"is {meaning}, which it could be taken for; choose another one")
 
     def _encodable(self, trial: Trial) -> None:

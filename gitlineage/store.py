@@ -34,7 +34,7 @@ from gitlineage.models import (
     Task,
     TrialView,
 )
-from gitlineage.names import Id, claimed, moment, resolve, taken_for, trial_of
+from gitlineage.names import Id, claimed, moment, resolve, trial_of
 from gitlineage.nearest import Nearest, candidates, nearest
 from gitlineage.packs import object_id
 from gitlineage.prompts import prompt_view
@@ -343,18 +343,18 @@ class LineageStore(Catalogues, Histories, Sharing):
             recorder = self._recorder()
             if task is not None:
                 recorder.set_task(task)
-            taken = {row.trial.exp_id for row in rows if taken_for(self._views, row.trial.exp_id)}
+            taken = {row.trial.exp_id for row in rows if recorder.taken_for(row.trial.exp_id)}
             added = recorder.append_rows(rows, lambda count: self.watcher.advance("recording", count, len(rows)))
-            if shadowed := [
-                row.trial.exp_id for row, new in zip(rows, added, strict=True) if new and row.trial.exp_id in taken
-            ]:
-                self._note_shadowed(shadowed)
+            fresh = (row.trial.exp_id for row, new in zip(rows, added, strict=True) if new)
+            self.note_shadowed([exp_id for exp_id in fresh if exp_id in taken])
             if shape is not None and (any(added) or self._is_reshaped(shape, len(rows))):
                 recorder.add_table(shape, sum(added))
             return added
 
-    def _note_shadowed(self, exp_ids: Sequence[str]) -> None:
-        """Tell which ids of a table stand for something else, and how its rows are named."""
+    def note_shadowed(self, exp_ids: Sequence[str]) -> None:
+        """Tell which ids of an import stand for something else, and how its rows are named."""
+        if not exp_ids:
+            return
         shown = ", ".join(f"{exp_id}@{self.writer}" for exp_id in exp_ids[:_NAMED])
         more = f" and {len(exp_ids) - _NAMED} more" if len(exp_ids) > _NAMED else ""
         self.watcher.note(f"git, oids and `best` come before ids of the table; its rows are called {shown}{more}")

@@ -311,9 +311,10 @@ class TestImport:
         loop.row("main", "1.1", "1", "discard", "something")
         outcome = take(store, loop)
         assert outcome.lost == ("main", "main.2")
-        assert store.trial("main").notes == "no commit"
-        oids = {store.resolve("main"), store.resolve("main.2")}
+        assert store.trial("main@alice").notes == "no commit"
+        oids = {store.resolve("main@alice"), store.resolve("main.2")}
         assert len(oids) == 2 and loop.git("rev-parse", "main") not in oids
+        assert store.resolve("main") == loop.git("rev-parse", "main")
 
     def test_replicates(self, loop: Loop, store: LineageStore) -> None:
         """Rows on one commit, however its hash is cut, are trials on one snapshot."""

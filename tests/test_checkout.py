@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -259,15 +260,15 @@ def test_a_full_disk_half_way_leaves_nothing_behind(trees, tmp_path, monkeypatch
     there = tmp_path / "there"
     there.mkdir()
     (tmp_path / "beside").write_text("stays")
-    real = checking._write
+    real = checking._made
 
-    def write(at: int, name: str, data: bytes, executable: bool) -> None:
+    def made(at: int, name: str, executable: bool) -> BinaryIO:
         if name == "c":
             os.symlink(tmp_path, "way out", dir_fd=at)
             raise OSError(28, "No space left on device")
-        real(at, name, data, executable)
+        return real(at, name, executable)
 
-    monkeypatch.setattr(checking, "_write", write)
+    monkeypatch.setattr(checking, "_made", made)
     for to in (there, tmp_path / "out"):
         with pytest.raises(StorageError, match="No space left"):
             checkout(trees.repo, tree, to)

@@ -51,6 +51,7 @@ class TestInit:
             "writer": "ada",
             "id_prefix": "a-",
             "task": None,
+            "changed": None,
             "remote": None,
             "campaign": "default",
         }

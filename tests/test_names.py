@@ -160,7 +160,7 @@ def test_an_import_keeps_such_rows_and_says_how_they_are_called(campaign, folder
     """A file with a row named HEAD is imported whole, and `record HEAD` still lands on git's HEAD."""
     table = tmp_path / "results.tsv"
     table.write_text(
-        "exp_id\tparent_exp\tstatus\tcore_metric\n000x\t\tkeep\t2\nHEAD\t000x\tkeep\t3\nb\tHEAD\tkeep\t4\n"
+        "exp_id\tparent_exp\tstatus\tcore_metric\n000x\t\tkeep\t5\nHEAD\t000x\tkeep\t3\nb\tHEAD\tkeep\t2\n"
     )
     shell = Shell(folder)
     done = shell.run("import", "tsv", table)
