@@ -96,15 +96,23 @@ class Taker:
         scratch: an empty folder for the index and the objects.
         include: patterns of paths that are wanted although they are plainly no recipe; ``None`` to take everything.
         keeps_modes: whether the file system keeps executable bits and links, as git's configuration has it.
+        ignores_case: whether it finds a file by a name in another case, as git's configuration has it.
     """
 
     def __init__(
-        self, place: Place, scratch: Path, *, include: Sequence[str] | None = (), keeps_modes: bool = True
+        self,
+        place: Place,
+        scratch: Path,
+        *,
+        include: Sequence[str] | None = (),
+        keeps_modes: bool = True,
+        ignores_case: bool = False,
     ) -> None:
         self._place = place
         self._scratch = scratch
         self._include = include
         self._keeps_modes = keeps_modes
+        self._ignores_case = ignores_case
         self.objects = scratch / "objects"
         self.objects.mkdir()
         self._warnings: dict[str, None] = {}
@@ -262,12 +270,15 @@ class Taker:
                 yield path, status.st_size
 
     def _is_file(self, path: str) -> bool:
-        """Whether a file or a link is at a path, with no link on the way."""
+        """Whether a file or a link is at a path, spelled so, with no link on the way."""
+        folder, _, name = path.rpartition("/")
         try:
             mode = os.lstat(self._place.top / path).st_mode
+            if self._ignores_case and name not in os.listdir(self._place.top / folder):
+                return False  # it is listed by the name that it has
         except OSError:
             return False
-        return (stat.S_ISREG(mode) or stat.S_ISLNK(mode)) and self._is_real(path.rpartition("/")[0])
+        return (stat.S_ISREG(mode) or stat.S_ISLNK(mode)) and self._is_real(folder)
 
     def _is_real(self, folder: str) -> bool:
         if folder not in self._real:

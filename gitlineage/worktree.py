@@ -143,7 +143,13 @@ class Content:
         include = None if everything else repo.configs(INCLUDE)
         keeps_modes = repo.flag("core.fileMode", default=True) and repo.flag("core.symlinks", default=True)
         with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
-            taker = Taker(place, Path(scratch), include=include, keeps_modes=keeps_modes)
+            taker = Taker(
+                place,
+                Path(scratch),
+                include=include,
+                keeps_modes=keeps_modes,
+                ignores_case=repo.flag("core.ignoreCase"),
+            )
             try:
                 taken = taker(self._refuse_large)
             except GitFailed as error:

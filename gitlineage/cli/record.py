@@ -157,7 +157,8 @@ def commit(
     Without --parents it is derived from what its content is nearest to: the snapshot last recorded or checked out here,
     that one's parents, the best or a recorded HEAD; content that a snapshot has already is a replicate of it. With
     --metric and no --status it is the baseline, a keep or a discard, by the best so far; with neither it waits for
-    `gitlineage record`. HEAD, branches and files stay as they are.
+    `gitlineage record`. HEAD, branches and files stay as they are. Untracked files that are plainly no recipe, such as
+    .env or node_modules, are left out and counted.
     """
     row = _cells(exp_id, status, hypothesis, specialist, domain, notes, field)
     known_roles = options.roles(role)
