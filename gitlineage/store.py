@@ -109,8 +109,8 @@ class LineageStore(Catalogues, Histories, Sharing):
 
         Args:
             content: files by path, a folder, or a revision or id whose tree to take; ``None`` for the working tree
-                as ``git add -A`` would see it. Of a folder, untracked files that are plainly no recipe (`droppings`) are
-                left out; ``taken`` says afterwards what else is in no snapshot.
+                as ``git add -A`` would see it. Of a folder, untracked files that are plainly no recipe are left out;
+                ``taken`` says afterwards what else is in no snapshot.
             parents: what it was derived from, the primary one first; named twice, the first place counts.
             trial: the row, also as a mapping of columns to values (``{"score": 0.9}``); left out, the snapshot is
                 recorded without one. Empty cells that the store knows (exp id,
