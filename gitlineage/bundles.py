@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,7 @@ from gitlineage.journal import ARCHIVE, Journal, check_name, is_archive, joined
 from gitlineage.message import compose
 from gitlineage.models import Order, Task
 from gitlineage.names import moment, resolve
-from gitlineage.namespace import DEFAULT, Namespace
+from gitlineage.namespace import DEFAULT, NOTES, ORDINARY, namespace_in, namespace_of
 from gitlineage.notes import NotesTrees
 from gitlineage.outputs import replacing
 from gitlineage.queries import ancestors as ancestors_of
@@ -37,7 +37,7 @@ from gitlineage.views import Views
 _SIGNATURE = re.compile(rb"# v\d git bundle\n")
 """How a git bundle begins."""
 
-_INCOMING = "refs/incoming/"
+_INCOMING = "refs/incoming"
 _WHO = Identity("gitlineage", "gitlineage@localhost")
 
 
@@ -47,7 +47,7 @@ class Bundled(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         file: where it is.
-        refs: its refs by writer or archive, and where they stand.
+        refs: its refs by writer or archive, in a further campaign as ``<campaign>/<writer>``, and where they stand.
         trials: how many trials.
         snapshots: how many snapshots.
         size: the file's size in bytes.
@@ -69,12 +69,14 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
         outcome: ``new``, ``fast-forwarded``, ``up to date``, ``behind`` or ``refused``.
         tip: where it stands in the bundle.
         reason: why it was refused.
+        campaign: in which campaign.
     """
 
     writer: str
     outcome: str
     tip: str
     reason: str = ""
+    campaign: str = ORDINARY
 
 
 class Unbundled(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,9 +120,9 @@ def bundle(
     """
     Write lineage into a file, closed under ancestry: it needs nothing that is not in it.
 
-    Without a choice it holds all writers' refs. With one, it holds one archive of the events on the chosen snapshots,
-    all their ancestors and the cohorts that they are members of, and the task; the same choice from the same events
-    gives the same archive.
+    Without a choice it holds all writers' refs of all campaigns. With one, it holds one archive of the events on the
+    chosen snapshots of the store's campaign, all their ancestors and the cohorts that they are members of, and the
+    task; the same choice from the same events gives the same archive.
 
     Args:
         store: where from.
@@ -138,7 +140,8 @@ def bundle(
         raise Invalid("choose by one of cohort, ancestors and since")
     views = store.views()
     tips = store.journal.tips()
-    if not tips:
+    whole = cohort is None and ancestors is None and since is None
+    if not tips and not (whole and len(store.campaigns()) > 1):
         raise Invalid("there is no lineage to bundle yet")
     target = file.absolute()
     if not target.parent.is_dir():
@@ -146,15 +149,21 @@ def bundle(
     if _is_other(target):
         raise StorageError(f"cannot write {file}: it is there and no bundle; name another file, or remove it")
     with _borrowing(store.repo) as repo:
-        if cohort is None and ancestors is None and since is None:
-            refs = tips
-            (snapshots,), (trials,) = (views.index.one(f"SELECT count(*) FROM {name}") for name in _COUNTED)
+        refs: dict[str, str] = {}
+        if whole:
+            snapshots = trials = 0
+            with store.all_campaigns() as campaigns:
+                for each in campaigns:
+                    refs |= {each.namespace.ref(name): oid for name, oid in each.journal.tips().items()}
+                    _, more_trials, more = _counts(each.views())
+                    snapshots, trials = snapshots + more, trials + more_trials
         else:
             chosen = _Chosen(store, views, tips)
             chosen.choose(cohort, ancestors, since)
-            refs = dict([chosen.write(repo)])
+            name, tip = chosen.write(repo)
+            refs[store.namespace.ref(name)] = tip
             snapshots, trials = len(chosen.snapshots), chosen.trials
-        repo.add_refs({store.namespace.ref(name): oid for name, oid in refs.items()})
+        repo.add_refs(refs)
         try:
             with replacing(target) as scratch:
                 program.run(["--git-dir", str(repo.gitdir), "bundle", "create", "--quiet", str(scratch), "--all"])
@@ -163,7 +172,8 @@ def bundle(
             raise StorageError(f"cannot write {file}: {_said(error)}") from error
         except OSError as error:
             raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
-    return Bundled(file=str(file), refs=refs, trials=trials, snapshots=snapshots, size=size)
+    shown = {_short(ref): oid for ref, oid in refs.items()}
+    return Bundled(file=str(file), refs=shown, trials=trials, snapshots=snapshots, size=size)
 
 
 def unbundle(store: LineageStore, file: Path) -> Unbundled:
@@ -183,39 +193,62 @@ def unbundle(store: LineageStore, file: Path) -> Unbundled:
     """
     with file.open("rb"):
         source = str(file.absolute())
-    views = store.views()
-    before, task = _counts(views), store.recorded_task()
     with _borrowing(store.repo) as repo:
         repo.add_refs(
             {name: oid for kind in ("heads/", "notes/") for name, oid in store.repo.refs(f"refs/{kind}").items()}
         )
-        heads = _heads(repo, source, file, store.namespace)
+        heads = _heads(repo, source, file)
         _git(repo, file, ["bundle", "unbundle", source])  # all of it is read, even where it brings nothing new
-        _git(repo, file, ["fetch", *_PLAIN, source, f"+{store.namespace.notes}*:{_INCOMING}*"])
-        arrivals = tuple(_judged(store.journal, Journal(repo), heads))
-        taken = [each.writer for each in arrivals if each.outcome in ("new", "fast-forwarded")]
-        if taken:
-            specs = "".join(f"{_INCOMING}{name}:{store.namespace.ref(name)}\n" for name in taken)
-            words = ["fetch", *_PLAIN, "--atomic", "--stdin", str(repo.gitdir)]
-            try:
-                with store.exclusive():
-                    program.run(["--git-dir", str(store.repo.gitdir), *_TRUSTED, *words], data=specs.encode())
-            except GitFailed as error:
-                if "cannot lock ref" in error.message or "rejected" in error.message:
-                    raise Conflict(store.namespace.ref(taken[0])) from error
-                raise
-    after = _counts(store.views())
-    now = store.task
+        _git(repo, file, ["fetch", *_PLAIN, source, f"+{NOTES}*:{_INCOMING}*"])
+        with ExitStack() as opened:
+            campaigns = [opened.enter_context(store.in_campaign(name)) for name in heads]
+            before = [_counts(each.views()) for each in campaigns]
+            task = store.recorded_task()
+            arrivals = [
+                msgspec.structs.replace(found, campaign=each.campaign)
+                for each in campaigns
+                for found in _judged(each.journal, Journal(repo, each.namespace), heads[each.campaign])
+            ]
+            _take(store, repo, arrivals)
+            after = [_counts(each.views()) for each in campaigns]
+            now = store.task
     return Unbundled(
         file=str(file),
-        refs=arrivals,
-        writers=len(after[0] - before[0]),
-        trials=after[1] - before[1],
-        snapshots=after[2] - before[2],
+        refs=tuple(arrivals),
+        writers=sum(len(new[0] - old[0]) for old, new in zip(before, after, strict=True)),
+        trials=sum(new[1] - old[1] for old, new in zip(before, after, strict=True)),
+        snapshots=sum(new[2] - old[2] for old, new in zip(before, after, strict=True)),
         task=now,
         before=task if task != now else None,
         changed=store.recorded_task() != task,
     )
+
+
+def _take(store: LineageStore, repo: GitRepo, arrivals: Sequence[Arrival]) -> None:
+    """
+    Move the refs that are new or go on, all of them in one step.
+
+    Raises:
+        Conflict: another program moved one of them meanwhile.
+    """
+    found = [each for each in arrivals if each.outcome in ("new", "fast-forwarded")]
+    taken = [namespace_of(each.campaign).ref(each.writer) for each in found]
+    if not taken:
+        return
+    specs = "".join(f"{_INCOMING}{ref.removeprefix(NOTES)}:{ref}\n" for ref in taken)
+    words = ["fetch", *_PLAIN, "--atomic", "--stdin", str(repo.gitdir)]
+    try:
+        with store.exclusive():
+            program.run(["--git-dir", str(store.repo.gitdir), *_TRUSTED, *words], data=specs.encode())
+    except GitFailed as error:
+        if "cannot lock ref" in error.message or "rejected" in error.message:
+            raise Conflict(taken[0]) from error
+        raise
+
+
+def _short(ref: str) -> str:
+    """Return what a bundle's ref is called: its writer, in a further campaign after the campaign's name."""
+    return ref.removeprefix(DEFAULT.notes).removeprefix(f"{NOTES}-")
 
 
 def check(file: Path) -> None:
@@ -223,7 +256,7 @@ def check(file: Path) -> None:
     with file.open("rb"):
         source = str(file.absolute())
     with _apart() as repo:
-        _heads(repo, source, file, DEFAULT)
+        _heads(repo, source, file)
         _git(repo, file, ["bundle", "unbundle", source])
 
 
@@ -384,9 +417,9 @@ def _is_other(file: Path) -> bool:
     return bool(start) and _SIGNATURE.match(start) is None
 
 
-def _heads(repo: GitRepo, source: str, file: Path, namespace: Namespace) -> dict[str, str]:
+def _heads(repo: GitRepo, source: str, file: Path) -> dict[str, dict[str, str]]:
     """
-    Return the writers' refs that a bundle holds, after git has looked at its head.
+    Return the writers' refs that a bundle holds, by campaign, after git has looked at its head.
 
     Raises:
         BadBundle: git cannot read it, or it holds none.
@@ -394,7 +427,10 @@ def _heads(repo: GitRepo, source: str, file: Path, namespace: Namespace) -> dict
     _git(repo, file, ["bundle", "verify", source])
     listed = _git(repo, file, ["bundle", "list-heads", source]).decode("utf-8", "replace")
     refs = {name: oid for oid, _, name in (line.partition(" ") for line in listed.splitlines())}
-    heads = {namespace.writer(name): oid for name, oid in refs.items() if name.startswith(namespace.notes)}
+    heads: dict[str, dict[str, str]] = {}
+    for name, oid in refs.items():
+        if (space := namespace_in(name)) is not None:
+            heads.setdefault(space.campaign, {})[space.writer(name)] = oid
     if not heads:
         raise BadBundle(str(file), f"it holds no lineage, only {', '.join(list(refs)[:3]) or 'no refs'}")
     return heads

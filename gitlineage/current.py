@@ -252,18 +252,23 @@ class Current:
         )
 
     @contextmanager
+    def in_campaign(self, campaign: str) -> Iterator[Self]:
+        """Open a campaign of the repository and close it again; this store where it is its own."""
+        if campaign == self.campaign:
+            yield self
+            return
+        other = self.of_campaign(campaign)
+        try:
+            yield other
+        finally:
+            other.close()
+
+    @contextmanager
     def all_campaigns(self) -> Iterator[list[Self]]:
         """Open all campaigns of the repository, the default one first, this store among them; and close them again."""
         with ExitStack() as opened:
-            stores: list[Self] = []
-            for name in dict.fromkeys((*self.campaigns(), self.campaign)):
-                if name == self.campaign:
-                    stores.append(self)
-                else:
-                    other = self.of_campaign(name)
-                    opened.callback(other.close)
-                    stores.append(other)
-            yield stores
+            names = dict.fromkeys((*self.campaigns(), self.campaign))
+            yield [opened.enter_context(self.in_campaign(name)) for name in names]
 
     def tidy(self) -> None:
         """

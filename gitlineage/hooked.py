@@ -95,9 +95,9 @@ def post_merge(store: LineageStore, before: str | None) -> str:
 
 def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
     """
-    Push this clone's own writer ref along, and return what to say.
+    Push this clone's own writer refs along, those of all campaigns, and return what to say.
 
-    Nothing goes where branches are only deleted, or where the ref is being pushed already. git tells a hook nothing of
+    Nothing goes where branches are only deleted, and no ref that is being pushed already. git tells a hook nothing of
     ``--dry-run``, so that lineage goes even then.
 
     Args:
@@ -105,21 +105,24 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
         remote: the remote's name or address.
         lines: git's: local ref, local oid, remote ref, remote oid.
     """
-    writer = store.repo.config("lineage.writer")
-    ref = store.namespace.ref(writer or "")
-    if writer is None or store.repo.ref(ref) is None:
-        return ""
     updates = [words for line in lines if len(words := line.split()) == 4]
-    if any(words[2] == ref for words in updates) or (updates and all(words[1] == NO_OID for words in updates)):
+    if updates and all(words[1] == NO_OID for words in updates):
         return ""
-    words = ["push", "--no-verify", "--quiet", remote, f"{ref}:{ref}"]
+    with store.all_campaigns() as campaigns:
+        own = [each.namespace.ref(writer) for each in campaigns if (writer := each.own_writer()) is not None]
+    on_their_way = {words[2] for words in updates}
+    refs = [ref for ref in own if ref not in on_their_way and store.repo.ref(ref) is not None]
+    if not refs:
+        return ""
+    words = ["push", "--no-verify", "--quiet", remote, *(f"{ref}:{ref}" for ref in refs)]
     try:
         where = store.repo.workdir or store.repo.gitdir
         program.run(words, cwd=where, variables={"GIT_DIR": str(store.repo.gitdir)})
     except GitFailed as error:
         why = _reason(error.message.splitlines()) or f"git ended with {error.status}"
         return (
-            f"{remote} did not take the lineage: {why}; the branch goes all the same, `git push {remote} {ref}` retries"
+            f"{remote} did not take the lineage: {why}; the branch goes all the same, "
+            f"`git push {remote} {' '.join(refs)}` retries"
         )
     return ""
 

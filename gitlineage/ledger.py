@@ -17,13 +17,14 @@ import msgspec
 
 from gitlineage import index
 from gitlineage.current import Current, Watcher, task_here
-from gitlineage.errors import Conflict, Invalid, RepositoryError, StorageError
+from gitlineage.errors import Conflict, Invalid, LineageError, RepositoryError, StorageError
 from gitlineage.folders import Taken
 from gitlineage.gitformats import Identity
 from gitlineage.index import Damaged
 from gitlineage.journal import Recorded
 from gitlineage.landing import Landing, publish
 from gitlineage.models import Task
+from gitlineage.namespace import NOTES
 from gitlineage.nearest import read_mark, write_mark
 from gitlineage.recorder import Recorder
 
@@ -162,6 +163,7 @@ class Ledger(Current):
         """Record everything inside as one commit of the writer's ref."""
         with self._lock():
             landing = self._start()
+            fresh = landing.tip is None and not self.namespace.is_default
             with self.repo.packing():
                 identity = self._author = self._who()
                 try:
@@ -186,6 +188,9 @@ class Ledger(Current):
             self._wanted = None
             if landing.events:
                 self._finish()
+                if fresh:
+                    with suppress(LineageError):  # what was recorded is recorded
+                        self.carry_along()
             if landing.stands_on:
                 self._put_mark(landing.stands_on)
 
@@ -208,6 +213,20 @@ class Ledger(Current):
     def _put_mark(self, oid: str) -> None:
         if self.repo.workdir is not None:
             write_mark(self._mark, oid)
+
+    def carry(self, remote: str) -> None:
+        """Have a plain ``git push`` to a remote take this campaign's own ref along, and a fetch leave it alone."""
+        writer = self.own_writer()
+        if writer is None or self.repo.ref(own := self.namespace.ref(writer)) is None:
+            return
+        self.repo.add_config(f"remote.{remote}.fetch", f"^{own}")
+        self.repo.add_config(f"remote.{remote}.push", f"{own}:{own}")
+
+    def carry_along(self) -> None:
+        """Have a plain git carry a campaign that has begun wherever it carries another one."""
+        for remote in self.repo.remotes():
+            if any(spec.startswith(NOTES) for spec in self.repo.config_values(f"remote.{remote}.push")):
+                self.carry(remote)
 
     def _finish(self) -> None:
         """Do what follows a landing and can neither undo it nor fail it."""

@@ -6,7 +6,7 @@ these are called is said here and nowhere else.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,10 +53,9 @@ class Namespace(msgspec.Struct, frozen=True):
         """How the refs begin that stay in this clone: ``refs/lineage/``."""
         return f"{self._named(_LOCAL)}/"
 
-    @property
-    def remotes(self) -> str:
-        """How the refs begin that say where each remote's were when last seen, before the remote's name."""
-        return f"{self.local}remotes/"
+    def seen(self, remote: str) -> str:
+        """How the refs begin that say where a remote's were when last seen; `everywhere` fetches them so."""
+        return f"{DEFAULT.local}remotes/{remote}/" if self.is_default else f"{_seen(remote)}{self.campaign}/"
 
     def ref(self, writer: str) -> str:
         """Return the ref of a writer, or of an archive."""
@@ -100,6 +99,34 @@ def namespace_of(campaign: str) -> Namespace:
     return Namespace(campaign)
 
 
+def everywhere(remote: str) -> list[str]:
+    """Return the refspecs that fetch the writers' refs of all campaigns to where `Namespace.seen` says."""
+    return [f"+{DEFAULT.notes}*:{DEFAULT.seen(remote)}*", f"+{NOTES}-*:{_seen(remote)}*"]
+
+
+def seen_below(remote: str) -> tuple[str, str]:
+    """Return how the refs begin that say where a remote's were when last seen, in the default campaign and others."""
+    return DEFAULT.seen(remote), _seen(remote)
+
+
+def seen_in(remote: str, refs: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return, of refs that were fetched so, where each campaign's writers stand; some names may be no campaign's."""
+    found: dict[str, dict[str, str]] = {}
+    for ref, oid in refs.items():
+        if ref.startswith(start := DEFAULT.seen(remote)):
+            found.setdefault(ORDINARY, {})[ref.removeprefix(start)] = oid
+        elif ref.startswith(start := _seen(remote)):
+            campaign, slash, writer = ref.removeprefix(start).partition("/")
+            if slash:
+                found.setdefault(campaign, {})[writer] = oid
+    return found
+
+
+def _seen(remote: str) -> str:
+    """How the refs begin that say where a remote's of further campaigns were when last seen."""
+    return f"{DEFAULT.local}campaigns/{remote}/"
+
+
 def namespace_in(ref: str) -> Namespace | None:
     """Return the namespace that a writer's ref is in; ``None`` where it is no campaign's."""
     start, slash, _ = ref.removeprefix(NOTES).partition("/")
@@ -114,6 +141,3 @@ def campaigns_in(refs: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the campaigns that some refs belong to, sorted, after the default one, which is always."""
     found = {space.campaign for ref in refs if (space := namespace_in(ref)) is not None}
     return ORDINARY, *sorted(found - {ORDINARY})
-
-
-__all__ = ["DEFAULT", "NOTES", "NOTES_FOLDER", "ORDINARY", "Namespace", "campaigns_in", "namespace_in", "namespace_of"]

@@ -15,8 +15,21 @@ from gitlineage.consolidation import holds, join_copies
 from gitlineage.errors import Invalid, LineageError
 from gitlineage.journal import ARCHIVE, check_name, is_archive
 from gitlineage.ledger import Ledger
+from gitlineage.namespace import NOTES, ORDINARY, everywhere, namespace_of
 from gitlineage.rehome import rehome
-from gitlineage.remotes import Exchange, RefOutcome, Way, check_free, count, fetch, listed, refusal, seen, way_to
+from gitlineage.remotes import (
+    Exchange,
+    RefOutcome,
+    Way,
+    check_free,
+    count,
+    fetch,
+    in_campaign,
+    listed,
+    refusal,
+    seen_everywhere,
+    way_to,
+)
 
 _MANY = 50
 """New refs that are put into git's packed list at once instead of a file each."""
@@ -39,30 +52,55 @@ def pull(
     way = way_to(ledger, remote)
     check_free(ledger)
     accepted = _accepted(ledger, accept_rewrite)
-    before = seen(ledger, way)
+    before = seen_everywhere(ledger, way)
     if dry_run:
-        space = ledger.namespace
-        there = {space.writer(name): oid for name, oid in way.transport.refs(f"{space.notes}*").items()}
-        if not all(ledger.repo.exists(oid) for oid in there.values()):
-            fetch(ledger, way, [f"+{space.notes}*:{way.prefix}*"], dry_run=True)
+        refs = way.transport.refs(f"{NOTES}*")
+        if not all(ledger.repo.exists(oid) for oid in refs.values()):
+            fetch(ledger, way, everywhere(way.key), dry_run=True)
+        there: dict[str, dict[str, str]] = {}
+        for name, oid in refs.items():
+            campaign, _, writer = name.removeprefix(NOTES).removeprefix("-").partition("/")
+            if writer:
+                there.setdefault(campaign or ORDINARY, {})[writer] = oid
     else:
-        fetch(ledger, way, [f"+{ledger.namespace.notes}*:{way.prefix}*"], prune=True)
-        there = seen(ledger, way)
+        fetch(ledger, way, everywhere(way.key), prune=True)
+        there = seen_everywhere(ledger, way)
     return take(ledger, way, before, there, accepted, dry_run=dry_run)
 
 
 def take(
     ledger: Ledger,
     way: Way,
-    before: Mapping[str, str],
-    there: Mapping[str, str],
+    before: Mapping[str, Mapping[str, str]],
+    there: Mapping[str, Mapping[str, str]],
     accepted: Iterable[str] = (),
     *,
     dry_run: bool = False,
 ) -> Exchange:
-    """Take a remote's refs into place, given where they were when last seen and where they are; and say what came."""
-    puller = _Puller(ledger, way, before, there, set(accepted), dry_run)
-    return Exchange(remote=way.shown, outcomes=tuple(puller.outcomes()), dry_run=dry_run)
+    """
+    Take a remote's refs of all campaigns into place and say what came.
+
+    Args:
+        ledger: the store; what is accepted is accepted in its campaign.
+        way: the way to the remote.
+        before: where its refs were when last seen, by campaign and writer.
+        there: where they are.
+        accepted: writers whose refs are taken as they are on the remote.
+        dry_run: only say what would be.
+    """
+    outcomes: list[RefOutcome] = []
+    for campaign in sorted({*before, *there}, key=lambda name: (name != ORDINARY, name)):
+        old, new = before.get(campaign, {}), there.get(campaign, {})
+        try:
+            namespace_of(campaign)
+        except Invalid:
+            wrong = (refusal(writer, "pull", None, oid, "this is no campaign's name") for writer, oid in new.items())
+            outcomes += [msgspec.structs.replace(each, campaign=campaign) for each in wrong]
+            continue
+        with ledger.in_campaign(campaign) as each:
+            agreed = set(accepted) if each is ledger else set()
+            outcomes += in_campaign(each, _Puller(each, way.of(each), old, new, agreed, dry_run).outcomes())
+    return Exchange(remote=way.shown, outcomes=tuple(outcomes), dry_run=dry_run)
 
 
 class _Puller:
@@ -201,7 +239,7 @@ class _Puller:
         shallow = " (or this shallow clone cannot tell: git fetch --unshallow)" if self._repo.is_shallow else ""
         return (
             f"tampering: it {what} on {self._way.shown}{shallow}; kept here as it was, "
-            f"--accept-rewrite {writer} takes the remote's"
+            f"{_option(self._ledger)}--accept-rewrite {writer} takes the remote's"
         )
 
     def _move(self, writer: str, state: str, here: str, there: str, reason: str = "") -> RefOutcome:
@@ -279,8 +317,8 @@ def decide_own(
         return RefOutcome(writer=writer, direction=direction, state="ahead", reason=reason, old=here, new=here)
     if before is not None and not accepted and journal.fork(there, before) != before:
         why = (
-            f"tampering: it was rewritten on {way.shown}; kept here as it was, a pull with --accept-rewrite {writer} "
-            "takes the remote's and keeps this one's as a new writer"
+            f"tampering: it was rewritten on {way.shown}; kept here as it was, a pull with "
+            f"{_option(ledger)}--accept-rewrite {writer} takes the remote's and keeps this one's as a new writer"
         )
         found = refusal(writer, direction, here, there, why)
         if not dry_run:
@@ -300,3 +338,8 @@ def _accepted(ledger: Ledger, names: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             raise Invalid(f"no writer {name!r} in this store, so there is no rewrite to accept; it has {listed(known)}")
     return given
+
+
+def _option(ledger: Ledger) -> str:
+    """Return the option that chooses a store's campaign, where one is needed."""
+    return "" if ledger.namespace.is_default else f"--campaign {ledger.campaign} "

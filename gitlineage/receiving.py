@@ -16,7 +16,7 @@ from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.gitformats import FILE, MAX_TREE, NO_OID, TREE, CommitInfo, Entry
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import ARCHIVE, Journal, Problem, Recorded, check_name, decode_note
-from gitlineage.namespace import DEFAULT
+from gitlineage.namespace import NOTES, Namespace, namespace_in
 from gitlineage.notes import MAX_NOTE
 from gitlineage.render.text import one_line
 from gitlineage.worktree import DEFAULT_LIMIT, size_setting
@@ -53,7 +53,6 @@ class Rules:
 
     def __init__(self, repo: GitRepo, variables: Mapping[str, str]) -> None:
         self._repo = repo
-        self._journal = Journal(repo)
         self._variables = {**variables, "GIT_DIR": str(repo.gitdir)}
         self._limit = size_setting(repo, "lineage.maxFileSize", DEFAULT_LIMIT)
         listed = repo.config("lineage.allowedSigners")
@@ -65,7 +64,7 @@ class Rules:
     def breaches(self, updates: Iterable[Update]) -> Iterator[str]:
         """Return what a push does that is not allowed, one line each; nothing where all of it may come in."""
         sound: list[Update] = []
-        ours = (update for update in updates if f"{update.ref}/".startswith(DEFAULT.notes))
+        ours = (update for update in updates if _is_ours(update.ref))
         for update in sorted(
             ours, key=lambda update: update.new == NO_OID
         ):  # an archive may come with what it replaces
@@ -83,9 +82,13 @@ class Rules:
             yield from self._large(sound)
 
     def _of(self, update: Update) -> Iterator[str]:
-        writer = DEFAULT.writer(update.ref)
+        space = namespace_in(f"{update.ref}/")
+        if space is None:
+            yield "this names no campaign; a name has lower-case letters, digits, dots, dashes and underscores"
+            return
+        writer = space.writer(update.ref)
         if update.new == NO_OID:
-            if not self._may_go(writer, update.old):
+            if not self._may_go(space, writer, update.old):
                 yield "a writer's ref is not deleted; git config lineage.allowDelete on the server may name it"
             return
         try:
@@ -94,7 +97,7 @@ class Rules:
             yield "this names no writer; a name has letters, digits, dots, dashes and underscores"
             return
         try:
-            chain = self._chain(update, self._journal.genesis(writer))
+            chain = self._chain(update, Journal(self._repo, space).genesis(writer))
             before = self._repo.commit(update.old).tree if update.old != NO_OID else None
             checked = self._verifier
             for info in chain:
@@ -110,15 +113,15 @@ class Rules:
 
     # -- refs ----------------------------------------------------------------------------------------------
 
-    def _may_go(self, writer: str, tip: str) -> bool:
+    def _may_go(self, space: Namespace, writer: str, tip: str) -> bool:
         patterns = [pattern for value in self._repo.configs("lineage.allowDelete") for pattern in value.split()]
         if any(fnmatchcase(writer, pattern) for pattern in patterns):
             return True
-        archives = {**self._repo.refs(DEFAULT.notes), **self._came}
+        archives = {**self._repo.refs(space.notes), **self._came}
         return any(
-            is_archived(self._repo, writer, tip, DEFAULT.writer(ref), archive)
+            is_archived(self._repo, writer, tip, space.writer(ref), archive)
             for ref, archive in archives.items()
-            if ref.startswith(DEFAULT.ref(ARCHIVE))
+            if ref.startswith(space.ref(ARCHIVE))
         )
 
     def _chain(self, update: Update, genesis: str) -> list[CommitInfo]:
@@ -210,7 +213,7 @@ class Rules:
         found = program.run(words, cwd=where, variables=self._variables, data=asked)
         form = "--batch-check=%(objecttype) %(objectsize) %(objectname) %(rest)"
         sizes = program.run(["cat-file", form], cwd=where, variables=self._variables, data=found)
-        name = next(iter(refs.values())) if len(refs) == 1 else DEFAULT.notes + "*"
+        name = next(iter(refs.values())) if len(refs) == 1 else f"{NOTES}*"
         for line in sizes.split(b"\n"):
             kind, _, rest = line.partition(b" ")
             if kind != b"blob":
@@ -222,6 +225,12 @@ class Rules:
                     f"{name}: {told} of a snapshot has {int(size):,} bytes, over the limit of {self._limit:,} "
                     "(git config lineage.maxFileSize on the server)"
                 )
+
+
+def _is_ours(ref: str) -> bool:
+    """Whether a ref is a campaign's, or would stand in its way; other people's notes are called as they like."""
+    start, slash, _ = f"{ref}/".removeprefix(NOTES).partition("/")
+    return ref.startswith(NOTES) and bool(slash) and (not start or (start[0] == "-" and f"{NOTES}{start}" != ref))
 
 
 def is_archived(repo: GitRepo, writer: str, tip: str, name: str, archive: str) -> bool:

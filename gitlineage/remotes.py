@@ -17,6 +17,7 @@ import msgspec
 from gitlineage import codec, locks, transport
 from gitlineage.errors import CorruptEvent, RemoteError, RepositoryError
 from gitlineage.ledger import Ledger
+from gitlineage.namespace import ORDINARY, seen_below, seen_in
 from gitlineage.transport import Transport
 
 _TRIES = 3
@@ -37,6 +38,7 @@ class RefOutcome(msgspec.Struct, frozen=True, kw_only=True):
         new: where it stands now, or would.
         trials: how many trials came or went with it.
         snapshots: how many snapshots did.
+        campaign: in which campaign.
     """
 
     writer: str
@@ -47,6 +49,7 @@ class RefOutcome(msgspec.Struct, frozen=True, kw_only=True):
     new: str = ""
     trials: int = 0
     snapshots: int = 0
+    campaign: str = ORDINARY
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,11 +73,24 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Way(NamedTuple):
-    """A remote, and where its refs are kept here."""
+    """
+    A remote, and where its refs of one campaign are kept here.
+
+    Args:
+        shown: its name or address, as it is told.
+        key: what it is called in refs.
+        prefix: how the refs begin that say where those of the campaign were last seen.
+        transport: the way there.
+    """
 
     shown: str
+    key: str
     prefix: str
     transport: Transport
+
+    def of(self, ledger: Ledger) -> "Way":
+        """Return the way to the same remote for another campaign."""
+        return self._replace(prefix=ledger.namespace.seen(self.key))
 
 
 # -- which remote --------------------------------------------------------------------------------------------------
@@ -116,15 +132,21 @@ def way_to(ledger: Ledger, remote: str | None) -> Way:
     key = meant.replace("%", "%25").replace("/", "%2F") if named else f"url-{sha256(target.encode()).hexdigest()[:12]}"
     where = ledger.repo.workdir or ledger.repo.gitdir
     carrier = Transport(ledger.repo.gitdir, where, target, named=named, listener=ledger.watcher.overhear())
-    return Way(transport.anonymous(target), f"{ledger.namespace.remotes}{key}/", carrier)
+    return Way(transport.anonymous(target), key, ledger.namespace.seen(key), carrier)
 
 
 # -- its refs ------------------------------------------------------------------------------------------------------
 
 
-def seen(ledger: Ledger, way: Way) -> dict[str, str]:
-    """Return where a remote's refs were when they were last seen, by writer."""
-    return {name.removeprefix(way.prefix): oid for name, oid in ledger.repo.refs(way.prefix).items()}
+def seen_everywhere(ledger: Ledger, way: Way) -> dict[str, dict[str, str]]:
+    """Return where a remote's refs were when they were last seen, by campaign and writer."""
+    main, others = (ledger.repo.refs(start) for start in seen_below(way.key))
+    return seen_in(way.key, main | others)
+
+
+def in_campaign(ledger: Ledger, outcomes: Iterable[RefOutcome]) -> list[RefOutcome]:
+    """Return outcomes with the campaign that they are of."""
+    return [msgspec.structs.replace(each, campaign=ledger.campaign) for each in outcomes]
 
 
 def fetch(ledger: Ledger, way: Way, refspecs: Sequence[str], *, prune: bool = False, dry_run: bool = False) -> None:

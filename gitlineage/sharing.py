@@ -20,7 +20,7 @@ class Sharing(Ledger):
 
     def push(self, remote: str | None = None, *, dry_run: bool = False) -> "Exchange":
         """
-        Push what this clone recorded, and nothing else: the ref of its own writer, as a fast-forward.
+        Push what this clone recorded, and nothing else: its own writer's ref of each campaign, as a fast-forward.
 
         Where a copy of this clone writes under the same name, what only this one has goes on under a fresh name.
 
@@ -40,14 +40,14 @@ class Sharing(Ledger):
         self, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()
     ) -> "Exchange":
         """
-        Take what others pushed into place, each ref only as a fast-forward.
+        Take what others pushed into place, in all campaigns, each ref only as a fast-forward.
 
         A ref that was rewritten or deleted on the remote is refused, kept as it is here, and told as tampering.
 
         Args:
             remote: as for `push`.
             dry_run: only say what would be; objects may be fetched, no ref moves.
-            accept_rewrite: writers whose refs are taken as they are on the remote all the same.
+            accept_rewrite: writers of this campaign whose refs are taken as they are on the remote all the same.
 
         Raises:
             RepositoryError: no such remote.

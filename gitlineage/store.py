@@ -718,7 +718,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         self, *, everything: bool = False, allowed_signers: str | os.PathLike[str] | None = None
     ) -> "list[Finding]":
         """
-        Check everything there is to check and return what is not as it should be; nothing is mended.
+        Check everything there is to check, in all campaigns, and return what is not as it should be; nothing is mended.
 
         Args:
             everything: have git look at every object, not only at whether all that the refs reach is there.
@@ -728,10 +728,18 @@ class LineageStore(Catalogues, Histories, Sharing):
         Raises:
             SigningError: there is no such file.
         """
-        from gitlineage.verify import Verification, verifier_for
+        from gitlineage.verify import verifier_for
 
         self.check_present()
         check = verifier_for(self.repo, allowed_signers)
+        with self.all_campaigns() as campaigns:  # git need not look at every object more than once
+            found = {each.campaign: each._findings(everything and each is campaigns[0], check) for each in campaigns}
+        return [msgspec.structs.replace(each, campaign=name) for name, some in found.items() for each in some]
+
+    def _findings(self, everything: bool, check: "signing.Verifier | None") -> "list[Finding]":
+        """Return what is not as it should be in this campaign."""
+        from gitlineage.verify import Verification
+
         for _ in range(_LOOKS):
             self.refresh()
             checks = Verification(self.repo, self.journal, self._index, everything=everything, check=check)

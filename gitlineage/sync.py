@@ -10,7 +10,7 @@ from pathlib import Path
 from gitlineage import lfs, transport
 from gitlineage.errors import Invalid, LineageError, RepositoryError
 from gitlineage.ledger import Ledger
-from gitlineage.namespace import DEFAULT
+from gitlineage.namespace import DEFAULT, NOTES, everywhere
 from gitlineage.pulling import decide_own, pull, take
 from gitlineage.remotes import (
     Exchange,
@@ -19,9 +19,10 @@ from gitlineage.remotes import (
     check_free,
     count,
     fetch,
+    in_campaign,
     listed,
     refusal,
-    seen,
+    seen_everywhere,
     way_to,
 )
 from gitlineage.transport import Pushed
@@ -34,7 +35,7 @@ _TRIES = 3
 
 def push(ledger: Ledger, remote: str | None = None, *, dry_run: bool = False) -> Exchange:
     """
-    Push the ref of this clone's writer; see `LineageStore.push`.
+    Push the refs of this clone's writer, one in each campaign; see `LineageStore.push`.
 
     Raises:
         RepositoryError: no such remote.
@@ -42,14 +43,24 @@ def push(ledger: Ledger, remote: str | None = None, *, dry_run: bool = False) ->
     """
     way = way_to(ledger, remote)
     check_free(ledger)
+    outcomes: list[RefOutcome] = []
+    with ledger.all_campaigns() as campaigns:
+        for each in campaigns:
+            outcomes += in_campaign(each, _push(each, way.of(each), dry_run))
+    if not outcomes:
+        name = ledger.own_writer() or ""
+        outcomes.append(RefOutcome(writer=name, direction="push", state="up to date", reason="nothing recorded"))
+    return Exchange(remote=way.shown, outcomes=tuple(outcomes), dry_run=dry_run)
+
+
+def _push(ledger: Ledger, way: Way, dry_run: bool) -> list[RefOutcome]:
+    """Push the own ref of one campaign; where nothing was recorded in it, there is nothing to tell."""
     ledger.refresh()
     outcomes: list[RefOutcome] = []
     for tries in range(_TRIES, 0, -1):
         writer = ledger.own_writer()
         tip = ledger.journal.tips().get(writer) if writer else None
         if writer is None or tip is None:
-            name = writer or ""
-            outcomes.append(RefOutcome(writer=name, direction="push", state="up to date", reason="nothing recorded"))
             break
         ref = ledger.namespace.ref(writer)
         if not dry_run and (lost := _send_content(ledger, way, tip)):
@@ -74,7 +85,7 @@ def push(ledger: Ledger, remote: str | None = None, *, dry_run: bool = False) ->
             outcomes.append(found)
             if found.state == "refused" or dry_run:
                 break
-    return Exchange(remote=way.shown, outcomes=tuple(outcomes), dry_run=dry_run)
+    return outcomes
 
 
 def _pushed(ledger: Ledger, way: Way, writer: str, tip: str, done: Pushed, dry_run: bool) -> RefOutcome:
@@ -142,12 +153,16 @@ def status(ledger: Ledger, remote: str | None = None) -> Exchange:
     if remote is None and not ledger.repo.remotes() and not ledger.repo.config("lineage.remote"):
         return Exchange(remote="")
     way = way_to(ledger, remote)
-    ledger.refresh()
-    own, here, there = ledger.own_writer(), ledger.journal.tips(), seen(ledger, way)
-    found = []
-    for writer in sorted({*here, *there}):
-        direction = "push" if writer == own else "pull"
-        found.append(_standing(ledger, writer, direction, here.get(writer), there.get(writer)))
+    known = seen_everywhere(ledger, way)
+    found: list[RefOutcome] = []
+    with ledger.all_campaigns() as campaigns:
+        for each in campaigns:
+            each.refresh()
+            own, here, there = each.own_writer(), each.journal.tips(), known.get(each.campaign, {})
+            for writer in sorted({*here, *there}):
+                direction = "push" if writer == own else "pull"
+                standing = _standing(each, writer, direction, here.get(writer), there.get(writer))
+                found += in_campaign(each, [standing])
     return Exchange(remote=way.shown, outcomes=tuple(found))
 
 
@@ -196,16 +211,17 @@ def clone(
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Invalid(f"{folder} exists and is not empty; clone into another folder")
-    refspec = f"+{DEFAULT.notes}*:{DEFAULT.remotes}origin/*"
-    transport.clone(transport.address(url), folder, refspec, bare=bare, branch=branch, listener=listener)
+    address = transport.address(url)
+    transport.clone(address, folder, everywhere("origin"), bare=bare, branch=branch, listener=listener)
 
 
 def settle(ledger: Ledger) -> Exchange:
     """Take what a clone fetched into place, without the network, and leave git's configuration as git makes it."""
     way = way_to(ledger, "origin")
-    ledger.repo.remove_config("remote.origin.fetch", f"+{DEFAULT.notes}*:{way.prefix}*")
+    for refspec in everywhere(way.key):
+        ledger.repo.remove_config("remote.origin.fetch", refspec)
     ledger.repo.set_config("lineage.remote", "origin")
-    return take(ledger, way, {}, seen(ledger, way))
+    return take(ledger, way, {}, seen_everywhere(ledger, way))
 
 
 # -- a plain git fetch and git push --------------------------------------------------------------------------------
@@ -216,7 +232,8 @@ def attach(ledger: Ledger, remote: str) -> None:
     Have a plain ``git fetch`` and ``git push`` carry lineage, and make a remote the one that is meant by default.
 
     Others' refs are fetched into place as fast-forwards; this clone's own is left out, or git would complain of what
-    is not pushed yet. A push goes on carrying the branch, and takes the own ref along. What the user has set stays.
+    is not pushed yet. A push goes on carrying the branch, and takes the own refs of all campaigns along, those that
+    begin later too. What the user has set stays.
 
     Raises:
         RepositoryError: there is no remote of this name.
@@ -228,14 +245,13 @@ def attach(ledger: Ledger, remote: str) -> None:
         raise RepositoryError(
             f"no remote {remote!r} in this repository; {known}; `git remote add {remote} URL` adds it"
         )
-    own = ledger.namespace.ref(ledger.writer)
-    if repo.ref(own) is None:
+    if repo.ref(ledger.namespace.ref(ledger.writer)) is None:
         ledger.journal.begin(ledger.writer)
     repo.set_config("lineage.remote", remote)
     if repo.flag(f"remote.{remote}.mirror"):
         return  # it carries everything anyhow
-    repo.add_config(f"remote.{remote}.fetch", f"{ledger.namespace.notes}*:{ledger.namespace.notes}*")
-    repo.add_config(f"remote.{remote}.fetch", f"^{own}")
+    for refs in (f"{DEFAULT.notes}*", f"{NOTES}-*"):
+        repo.add_config(f"remote.{remote}.fetch", f"{refs}:{refs}")
     if repo.flag("fetch.prune") or repo.flag(f"remote.{remote}.prune"):
         ledger.watcher.note(
             f"git is configured to prune: a plain git fetch drops other writers' refs here that {remote} has not; "
@@ -243,4 +259,6 @@ def attach(ledger: Ledger, remote: str) -> None:
         )
     if not repo.config_values(f"remote.{remote}.push") and repo.workdir is not None:
         repo.add_config(f"remote.{remote}.push", "HEAD")
-    repo.add_config(f"remote.{remote}.push", f"{own}:{own}")
+    with ledger.all_campaigns() as campaigns:
+        for each in campaigns:
+            each.carry(remote)

@@ -162,15 +162,21 @@ class Transport:
 
 
 def clone(
-    url: str, folder: Path, refspec: str, *, bare: bool = False, branch: str | None = None, listener: Listener = None
+    url: str,
+    folder: Path,
+    refspecs: Sequence[str],
+    *,
+    bare: bool = False,
+    branch: str | None = None,
+    listener: Listener = None,
 ) -> None:
     """
-    Clone a repository with its branches and tags, and what a further refspec fetches, in one go.
+    Clone a repository with its branches and tags, and what further refspecs fetch, in one go.
 
     Raises:
         RemoteError: it could not be done; git leaves no half clone behind.
     """
-    words = [*_SETTINGS, "clone", "--config", f"remote.origin.fetch={refspec}"]
+    words = [*_SETTINGS, "clone", *(f"--config=remote.origin.fetch={refspec}" for refspec in refspecs)]
     words += [*(["--bare"] if bare else []), *(["--branch", branch] if branch else [])]
     words += ["--progress" if listener is not None else "--no-progress", "--", url, str(folder)]
     try:

@@ -18,6 +18,7 @@ from gitlineage.gitrepo import GitRepo
 from gitlineage.index import Index
 from gitlineage.journal import ARCHIVE, Journal, Problem, check_writer
 from gitlineage.message import trailer_lines
+from gitlineage.namespace import ORDINARY
 from gitlineage.notes import MAX_NOTE, NotesTrees
 from gitlineage.views import Views
 
@@ -65,11 +66,13 @@ class Finding(msgspec.Struct, frozen=True):
         writer: on whose ref; empty where it is nobody's.
         oid: the object at fault; empty where there is none.
         what: what is wrong.
+        campaign: in which campaign.
     """
 
     writer: str
     oid: str
     what: str
+    campaign: str = ORDINARY
 
 
 class Verification:

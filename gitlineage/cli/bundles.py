@@ -14,6 +14,7 @@ from gitlineage.cli import failing, layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
 from gitlineage.gitrepo import find_repository
+from gitlineage.namespace import ORDINARY
 from gitlineage.render.text import counted
 
 app = commands()
@@ -41,20 +42,29 @@ def consolidate(
     """
     Fold the refs of writers who are done into one archive ref
 
-    No answer changes. This clone's own writer stays, and so does one with lines that are no events.
+    No answer changes. This clone's own writer stays, and so does one with lines that are no events. Writers who are
+    named are those of the chosen campaign; without names, the idle ones of all campaigns are taken.
     """
     if writers and idle is not None:
         raise typer.BadParameter("it excludes naming writers", param_hint="'--idle'")
-    with opened(ctx, begin=True) as store:
+    with opened(ctx, begin=not writers) as store, store.all_campaigns() as campaigns:
         days = consolidation.IDLE if idle is None else idle
-        done = consolidation.consolidate(store, writers or consolidation.idle(store, days))
-        handed = consolidation.push(store, push) if push is not None and done.tip is not None else None
+        for each in [store] if writers else campaigns:
+            done = consolidation.consolidate(each, writers or consolidation.idle(each, days))
+            handed = consolidation.push(each, push) if push is not None and done.tip is not None else None
+            _tell(each.campaign, done, handed, as_json)
+
+
+def _tell(campaign: str, done: consolidation.Consolidation, handed: consolidation.Handed | None, as_json: bool) -> None:
+    """Print what became of one campaign's writers; nothing of a further campaign that nobody is done with."""
     if as_json:
-        output.json_line({"consolidation": done, "push": handed})
+        output.json_line({"campaign": campaign, "consolidation": done, "push": handed})
         return
+    if campaign != ORDINARY and (done.folded or done.left or handed):
+        output.say(f"campaign {campaign}:")
     if done.folded:
         output.say(f"archived {_named([each.writer for each in done.folded])} in {output.clean(done.archive)}")
-    else:
+    elif campaign == ORDINARY:
         output.say("no writer to archive")
     for left in done.left:
         output.warning(output.clean(f"{left.writer} stays: {left.reason}"))
@@ -89,7 +99,7 @@ def bundle(
     """
     Write lineage into a file for a machine without a network
 
-    Without a choice it holds all writers' refs. It is a git bundle and needs nothing that is not in it.
+    Without a choice it holds all writers' refs of all campaigns. It is a git bundle and needs nothing that it lacks.
     """
     if sum(each is not None for each in (cohort, ancestors, since)) > 1:
         raise typer.BadParameter("choose by one of --cohort, --ancestors and --since")
@@ -121,16 +131,21 @@ def unbundle(
         output.json_line(done)
     else:
         output.say(output.clean(f"took in {done.file}: {_what(done.trials, done.snapshots)} new"))
-        layout.facts((output.clean(each.writer), each.outcome) for each in done.refs)
+        layout.facts((output.clean(_place(each)), each.outcome) for each in done.refs)
         news = ""
         if done.changed:
             was = f", before: {listing.direction(done.before)}" if done.before is not None else ""
             news = f" (new with this bundle{was})"
         output.say(output.clean(f"rules in force: ranked by {listing.direction(done.task)}{news}"))
         for each in done.refused:
-            output.warning(output.clean(f"{each.writer} was refused: {each.reason}"))
+            output.warning(output.clean(f"{_place(each)} was refused: {each.reason}"))
     if done.refused:
         raise typer.Exit(failing.REFUSED)
+
+
+def _place(each: bundles.Arrival) -> str:
+    """Return whose ref it is, with its campaign where that is a further one."""
+    return each.writer if each.campaign == ORDINARY else f"{each.campaign}/{each.writer}"
 
 
 def _what(trials: int, snapshots: int) -> str:

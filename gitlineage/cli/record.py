@@ -80,6 +80,7 @@ def init(
         change = _set_task(store, metric, lower_is_better, label, force)
         if store.campaign not in store.campaigns():
             store.journal.begin(name)
+            store.carry_along()
         where = str(store.repo.workdir or store.repo.gitdir)
         prefix = store.repo.config("lineage.idPrefix")
         if as_json:

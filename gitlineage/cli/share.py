@@ -15,6 +15,7 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.failing import REFUSED
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened, place
+from gitlineage.namespace import ORDINARY
 from gitlineage.render.text import counted
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 app = commands()
 
 _COLUMNS = (
+    Column("campaign", cap=24),
     Column("writer", cap=24),
     Column("", drop=1),
     Column("state"),
@@ -66,7 +68,8 @@ def push(ctx: typer.Context, remote: Remote = None, dry_run: DryRun = False, as_
     """
     Push what this clone recorded to a remote
 
-    Only the ref of its own writer is pushed, with every snapshot that it holds, so that nobody else's work is touched.
+    Only the refs of its own writer are pushed, one for each campaign, with every snapshot that they hold; nobody else's
+    work is touched.
     """
     with opened(ctx, begin=True, incomplete=True) as store:
         _tell(store.push(remote, dry_run=dry_run), as_json)
@@ -126,7 +129,8 @@ def clone(
     where = above / (folder or _last_part(url, bare))
     terminal = Terminal()
     try:
-        store, done = LineageStore.cloned(url, where, bare=bare, branch=branch, watcher=terminal)
+        campaign = place(ctx).campaign
+        store, done = LineageStore.cloned(url, where, bare=bare, branch=branch, campaign=campaign, watcher=terminal)
     finally:
         terminal.close()
     store.close()
@@ -160,6 +164,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
         else:
             layout.facts(
                 [
+                    ("campaign", "" if store.namespace.is_default else store.campaign),
                     ("writer", output.clean(writer or "none yet; the first record makes one")),
                     ("task", output.clean(listing.direction(store.task))),
                     ("trials", f"{total:,}"),
@@ -200,7 +205,8 @@ def _print_json(done: "Exchange") -> None:
 
 
 def _print_table(outcomes: "tuple[RefOutcome, ...] | list[RefOutcome]") -> None:
-    layout.table(_COLUMNS, [_row(each) for each in outcomes])
+    several = any(each.campaign != ORDINARY for each in outcomes)
+    layout.table(_COLUMNS, [(Cell(each.campaign if several else ""), *_row(each)) for each in outcomes])
 
 
 def _row(each: "RefOutcome") -> tuple[Cell, ...]:

@@ -13,6 +13,7 @@ from gitlineage.cli import options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.listing import SHORT
 from gitlineage.cli.opening import opened
+from gitlineage.namespace import ORDINARY
 from gitlineage.render.text import counted
 from gitlineage.store import LineageStore
 
@@ -46,11 +47,15 @@ def verify(
             if as_json:
                 output.json_line(found)
             else:
-                output.say(output.clean(f"{found.writer or '-'}  {found.oid or '-'}  {found.what}"))
+                where = "" if found.campaign == ORDINARY else f"{found.campaign}/"
+                output.say(output.clean(f"{where}{found.writer or '-'}  {found.oid or '-'}  {found.what}"))
         if findings:
             raise typer.Exit(1)
         if not as_json:
-            output.note(f"nothing found: {counted(len(store.journal.tips()), 'writer')} checked")
+            with store.all_campaigns() as campaigns:
+                writers = {name for each in campaigns for name in each.journal.tips()}
+                several = f" in {counted(len(campaigns), 'campaign')}" if len(campaigns) > 1 else ""
+            output.note(f"nothing found: {counted(len(writers), 'writer')}{several} checked")
 
 
 Force = Annotated[bool, typer.Option("--force", help="Throw away what is in the working tree and recorded nowhere.")]

@@ -23,14 +23,15 @@ def reindex(ctx: typer.Context, as_json: options.Json = False) -> None:
 
     Both are caches: nothing is lost with them, and commands repair them by themselves where they see damage.
     """
-    with opened(ctx, begin=True, incomplete=True) as store:
-        count = store.reindex()
+    with opened(ctx, begin=True, incomplete=True) as store, store.all_campaigns() as campaigns:
+        count = sum(each.reindex() for each in campaigns)
         if as_json:
             output.json_line({"trials": count})
         else:
             output.say(f"indexed {counted(count, 'trial')}")
-        for problem in store.problems():
-            store.watcher.note(str(Problem(*problem)))
+        for each in campaigns:
+            for problem in each.problems():
+                store.watcher.note(str(Problem(*problem)))
 
 
 @command(app, "maintain", "gitlineage maintain")
