@@ -38,6 +38,7 @@ from gitlineage.names import Id, claimed, moment, resolve, trial_of
 from gitlineage.nearest import Nearest, candidates, nearest
 from gitlineage.packs import object_id
 from gitlineage.prompts import prompt_view
+from gitlineage.ranking import best_by, board_by, criterion
 from gitlineage.recorder import Recorder, Row, folder_tree
 from gitlineage.render.prompt import render_prompt
 from gitlineage.render.text import counted
@@ -497,18 +498,50 @@ class LineageStore(Catalogues, Histories, Sharing):
         return Trials(reversed(self._views.latest_rows(_count(n))))
 
     @reading
-    def best(self, *, eligible: str = "kept", trusted_only: bool = False) -> Trial | None:
+    def best(
+        self,
+        *,
+        eligible: str = "kept",
+        trusted_only: bool = False,
+        metric: str | None = None,
+        lower_is_better: bool | None = None,
+    ) -> Trial | None:
         """
-        Return the best trial (semantics 11); ``eligible="informational"`` ranks all but harness aborts.
+        Return the best trial (semantics 11), by the task's column or by another one, which leaves the task as it is.
 
-        ``trusted_only`` leaves out what `views` says.
+        Args:
+            eligible: ``"kept"`` for kept trials and baselines, ``"informational"`` for all but harness aborts.
+            trusted_only: leave out what `views` says.
+            metric: any column with numbers; a trial without one there is not the best by it.
+            lower_is_better: its direction, which has to be said of a column that the task does not rank by.
+
+        Raises:
+            Invalid: the direction is not said, or no trial has a number in the column.
         """
-        return (self.views(trusted_only=True) if trusted_only else self._views).best_row(eligible)
+        views = self.views(trusted_only=True) if trusted_only else self._views
+        by = criterion(views.task, metric, lower_is_better)
+        if by == views.task:
+            return views.best_row(eligible)
+        found = best_by(views, by, eligible)
+        return found.trial if found is not None else None
 
     @reading
-    def leaderboard(self, k: int = 20) -> Trials:
-        """Return the ``k`` best kept trials, best first, ties in recording order, those without a score last."""
-        return Trials(self._views.kept_rows(_count(k)))
+    def leaderboard(self, k: int = 20, *, metric: str | None = None, lower_is_better: bool | None = None) -> Trials:
+        """
+        Return the ``k`` best kept trials, best first, ties in recording order, those without a score last.
+
+        Args:
+            k: how many.
+            metric: any column with numbers, instead of the task's.
+            lower_is_better: its direction, which has to be said of a column that the task does not rank by.
+
+        Raises:
+            Invalid: the direction is not said, or no trial has a number in the column.
+        """
+        by = criterion(self._views.task, metric, lower_is_better)
+        if by == self._views.task:
+            return Trials(self._views.kept_rows(_count(k)))
+        return Trials(view.trial for view in board_by(self._views, by, _count(k)))
 
     @reading
     def trial(self, exp_id: Id) -> Trial:

@@ -115,7 +115,8 @@ def _pushed(ledger: Ledger, way: Way, writer: str, tip: str, done: Pushed, dry_r
 
 def _send_content(ledger: Ledger, way: Way, tip: str) -> str:
     """Send the LFS content of what a push is about to send, and return why that cannot be done; empty where it was."""
-    there = [*seen(ledger, way).values(), *ledger.repo.refs(f"refs/remotes/{way.transport.remote}/").values()]
+    known = [oid for refs in seen_everywhere(ledger, way).values() for oid in refs.values()]
+    there = [*known, *ledger.repo.refs(f"refs/remotes/{way.transport.remote}/").values()]
     found = lfs.pointers(ledger.repo, [tip], there)
     here = [pointer for pointer in found if lfs.is_here(ledger.repo, pointer)]
     if (missing := [pointer for pointer in found if pointer not in here]) and lfs.is_used(ledger.repo, [tip]):

@@ -54,7 +54,7 @@ LAYERS: list[list[str]] = [
     ["cohorts", "origins"],
     ["labels"],
     ["views", "landing"],
-    ["names", "queries", "derived", "prompts", "search", "strides", "judging"],
+    ["names", "queries", "ranking", "derived", "prompts", "search", "strides", "judging"],
     ["rules", "kinship", "verify", "adoption", "blame", "bisecting", "chronicle", "nearest"],
     ["recorder", "current", "relating", "repairing", "diagrams", "inferring"],
     ["forging"],

@@ -90,9 +90,17 @@ def direction(task: Task) -> str:
 # -- tables --------------------------------------------------------------------------------------------------------
 
 
-def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False) -> None:
-    """Print trials, one a line; with their rank first where they are ranked."""
-    rows = [trial_cells(view, task) for view in views]
+def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False, deltas: bool = True) -> None:
+    """
+    Print trials, one a line.
+
+    Args:
+        views: the trials.
+        task: what they are scored by.
+        ranked: whether their rank comes first.
+        deltas: whether the difference to the best before is shown, which is that of the store's task.
+    """
+    rows = [trial_cells(view, task, deltas=deltas) for view in views]
     if ranked:
         ranks = [[Cell(str(rank), "dim"), *row] for rank, row in enumerate(rows, 1)]
         layout.table((Column("#", right=True), *_TRIALS), ranks)
@@ -100,7 +108,7 @@ def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False
         layout.table(_TRIALS, rows)
 
 
-def trial_cells(view: TrialView, task: Task) -> list[Cell]:
+def trial_cells(view: TrialView, task: Task, *, deltas: bool = True) -> list[Cell]:
     """Return a trial's line as cells."""
     trial = view.trial
     return [
@@ -108,7 +116,7 @@ def trial_cells(view: TrialView, task: Task) -> list[Cell]:
         Cell(view.oid[:SHORT], "dim"),
         state_cell(view),
         Cell(trial.text(task.score_field)),
-        delta_cell(trial, task),
+        delta_cell(trial, task) if deltas else Cell(""),
         Cell(trial.specialist),
         Cell(view.cohort or ""),
         Cell(came_from(view)),

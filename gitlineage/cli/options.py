@@ -257,4 +257,22 @@ Direction = Annotated[
     bool | None,
     typer.Option("--lower-is-better/--higher-is-better", help="In which direction it improves.", show_default=False),
 ]
+RankBy = Annotated[
+    str | None,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        callback=_column,
+        help="Rank by this column. [default: the task's]",
+        show_default=False,
+    ),
+]
+RankDirection = Annotated[
+    bool | None,
+    typer.Option(
+        "--lower-is-better/--higher-is-better",
+        help="In which direction that column improves; needed for any but the task's.",
+        show_default=False,
+    ),
+]
 Label = Annotated[str | None, typer.Option("--label", metavar="TEXT", help="Its short name in prompts.")]

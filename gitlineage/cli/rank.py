@@ -12,6 +12,9 @@ from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
+from gitlineage.models import Task
+from gitlineage.ranking import best_by, board_by, criterion
+from gitlineage.views import Views
 
 app = commands()
 _ELIGIBLE = ("kept", "informational")
@@ -33,37 +36,73 @@ def best(
             help="Rank kept trials and baselines (kept), or all but harness aborts (informational).",
         ),
     ] = "kept",
+    metric: options.RankBy = None,
+    lower_is_better: options.RankDirection = None,
     at: options.At = None,
     trusted_only: options.TrustedOnly = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show the best trial"""
+    """
+    Show the best trial
+
+    By the task's column, or by any other with numbers: --metric NAME with its direction. The task stays as it is.
+    """
     with opened(ctx) as store:
         views = store.views(at=at, trusted_only=trusted_only)
-        found = views.best(eligible)
+        by = _by(views, metric, lower_is_better)
+        found = views.best(eligible) if by == views.task else best_by(views, by, eligible)
+        if found is None and by != views.task:
+            raise LineageError(f"no kept trial has a number in {by.score_field}; --eligible informational ranks all")
         if found is None:
             raise LineageError(
                 'there is no trial with a result yet; `gitlineage commit -m "..." --metric NUMBER` makes one'
             )
         if as_json:
-            output.json_line(listing.trial_objects(store, [found], views.task)[0])
+            output.json_line({**listing.trial_objects(store, [found], by)[0], **_facts(by, views)})
         else:
-            listing.print_trials([found], views.task)
+            _say(by, views)
+            listing.print_trials([found], by, deltas=by == views.task)
 
 
 @command(app, "leaderboard", "gitlineage leaderboard -k 5")
 def leaderboard(
     ctx: typer.Context,
     k: Annotated[int, typer.Option("-k", min=-1, metavar="N", help="How many; -1 for all.")] = 20,
+    metric: options.RankBy = None,
+    lower_is_better: options.RankDirection = None,
     at: options.At = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the best kept trials, best first"""
+    """
+    List the best kept trials, best first
+
+    By the task's column, or by any other with numbers: --metric NAME with its direction. The task stays as it is.
+    """
     with opened(ctx) as store:
         views = store.views(at=at)
-        found = views.kept(options.at_most(k))
+        by = _by(views, metric, lower_is_better)
+        limit = options.at_most(k)
+        found = views.kept(limit) if by == views.task else board_by(views, by, limit)
         if as_json:
-            for rank, each in enumerate(listing.trial_objects(store, found, views.task), 1):
-                output.json_line({"rank": rank, **each})
+            for rank, each in enumerate(listing.trial_objects(store, found, by), 1):
+                output.json_line({"rank": rank, **each, **_facts(by, views)})
         else:
-            listing.print_trials(found, views.task, ranked=True)
+            _say(by, views)
+            listing.print_trials(found, by, ranked=True, deltas=by == views.task)
+
+
+def _by(views: Views, metric: str | None, lower_is_better: bool | None) -> Task:
+    """Return what to rank by; a direction that is missing is a wrong call."""
+    with options.refused("--metric"):
+        return criterion(views.task, metric, lower_is_better)
+
+
+def _facts(by: Task, views: Views) -> dict[str, object]:
+    """Return what ranks, where it is not the task."""
+    return {} if by == views.task else {"metric": by.score_field, "lower_is_better": by.lower_is_better}
+
+
+def _say(by: Task, views: Views) -> None:
+    """Say what ranks, where it is not the task."""
+    if by != views.task:
+        output.note(output.clean(f"ranked by {listing.direction(by)}; the task is {listing.direction(views.task)}"))
