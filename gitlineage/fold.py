@@ -261,7 +261,7 @@ class Fold(Facts):
         before = self._db.execute(sql, (oid, event.exp_id)).fetchone()
         if before is not None and order <= Order(*before):
             return
-        said = (event.undo, event.at, event.actor, event.reason)
+        said = (event.undo, event.at, event.actor, event.reason or ("" if event.undo else "no reason given"))
         self._db.execute(
             "INSERT OR REPLACE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (oid, event.exp_id, *placed(order), *said),

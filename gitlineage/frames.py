@@ -20,11 +20,15 @@ _SHOWN = ("exp_id", "status", "parent_exp", "specialist", "hypothesis")
 
 
 class Place(NamedTuple):
-    """Where a row stands in the graph: its snapshot's oid, the oids it was derived from, and its cohort."""
+    """
+    Where a row stands in the graph: its snapshot's oid, the oids it was derived from, its cohort, and why it was
+    retracted, empty where it counts.
+    """
 
     oid: str
     parents: tuple[str, ...]
     cohort: str
+    retracted: str
 
 
 class Trials(tuple[Trial, ...]):
@@ -69,8 +73,8 @@ def typed(trials: Sequence[Trial], places: Sequence[Place] | None = None) -> dic
 
     Args:
         trials: the rows.
-        places: where each stands; as columns ``oid``, ``parents`` (a list of oids) and ``cohort``. A further column of
-            such a name gets a ``_`` at its end.
+        places: where each stands; as columns ``oid``, ``parents`` (a list of oids), ``cohort`` and ``retracted`` (why,
+            empty where the row counts). A further column of such a name gets a ``_`` at its end.
     """
     rows = [trial.cells() for trial in trials]
     extra = dict.fromkeys(name for trial in trials for name in trial.extra)

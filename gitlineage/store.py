@@ -438,8 +438,9 @@ class LineageStore(Catalogues, Histories, Sharing):
         """
         Return every trial that has a result as a dictionary, in recording order, all with the same keys.
 
-        Beside the columns: ``oid`` of its snapshot, ``parents`` (the oids it was derived from) and ``cohort``. Numeric
-        columns hold ``float | None``, everything else text; ids stay text (`frames.typed`).
+        Beside the columns: ``oid`` of its snapshot, ``parents`` (the oids it was derived from), ``cohort`` and
+        ``retracted`` (why it does not count, empty where it does). Numeric columns hold ``float | None``, everything
+        else text; ids stay text (`frames.typed`).
         """
         return dicts(self._columns())
 

@@ -25,9 +25,11 @@ from gitlineage.origins import Origins
 from gitlineage.render.text import counted
 from gitlineage.trial import ELIGIBLE, Trial
 
-_VIEW = """
-SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles,
-    iif(t.status = 'retracted', (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id), NULL)
+_WHY = """
+iif(t.status = 'retracted', (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id), NULL)
+"""
+_VIEW = f"""
+SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles, {_WHY}
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
 _OID = "(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)"
@@ -144,12 +146,13 @@ class Views:
         ):
             above.setdefault(child, []).append(parent)
         sql = (
-            "SELECT t.row, s.id, s.oid, s.cohort FROM trials t JOIN snapshots s ON s.id = t.snapshot "
+            f"SELECT t.row, s.id, s.oid, s.cohort, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot "
             f"WHERE {_DONE} ORDER BY t.clock, t.writer"
         )
         return [
-            (read_row(row, oid), Place(oid, tuple(above.get(number, ())), cohort or ""))
-            for row, number, oid, cohort in self.index.rows(sql)
+            (trial, Place(oid, tuple(above.get(number, ())), cohort or "", why or ""))
+            for row, number, oid, cohort, why in self.index.rows(sql)
+            if (trial := read_row(row, oid)).status is not None
         ]
 
     def shapes(self) -> list[dict[str, Any]]:

@@ -64,6 +64,7 @@ class TestRetract:
         assert [each.label for each in store.log(None, statuses=["retracted"])] == ["003"]
         assert store.trial("003").core_metric == 6.0
         assert len(store.all_trials()) == 4
+        assert [each["retracted"] for each in store.to_dicts()] == ["", "", "", "read from the wrong file"]
         assert store.audit("003")[-1].what == "trial 003 retracted: read from the wrong file"
         assert store.audit("003")[-1].event.actor == "eve"
         assert store.verify() == []
