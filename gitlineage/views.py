@@ -251,7 +251,8 @@ class Views:
         known = self.task
         if (task.score_field, task.lower_is_better) == (known.score_field, known.lower_is_better):
             return ""
-        rows = [trial for trial, _ in self.rows()]
+        retracted = self.retracted()
+        rows = [trial for at, (trial, _) in enumerate(self.rows()) if at not in retracted]
         orders = []
         for each in (known, task):
             scores = [

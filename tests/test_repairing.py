@@ -7,7 +7,7 @@ from clones import answers, clones, git
 from command_line import Shell
 from remotes import bare
 
-from gitlineage import BisectFailed, Cycle, Invalid, LineageStore, NotFound, Trial, Watcher
+from gitlineage import BisectFailed, Cycle, Invalid, LineageStore, NotFound, Task, Trial, Watcher
 from gitlineage.boards import write_board
 from gitlineage.bundles import bundle, unbundle
 from gitlineage.tables import export_tsv, import_tsv
@@ -136,6 +136,14 @@ class TestRetract:
             store.commit({"f": b"9"}, ["002"], trial=Trial(status="keep", core_metric=6.5)).trial.baseline_exp == "002"
         )
         assert store.replay(before).best().exp_id == "003"
+
+    def test_another_task_is_held_against_what_counts(self, store: LineageStore) -> None:
+        """A row that ranks nowhere is no reason to refuse another task."""
+        fill(store)
+        for at in range(1, 4):
+            store.retract(f"{at:03d}", "no")
+        store.set_task(Task(lower_is_better=False))
+        assert store.best().exp_id == "000"
 
     def test_a_table_says_it(self, store: LineageStore, tmp_path: Path) -> None:
         """The exported row is disqualified, its notes say why, other bytes stay; whoever reads it ranks alike."""
