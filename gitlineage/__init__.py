@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         SigningError,
         StorageError,
         TaskInUse,
+        TooMuch,
         UnsupportedRepository,
     )
     from gitlineage.folders import Taken
@@ -136,6 +137,7 @@ __all__ = [
     "Taken",
     "Task",
     "TaskInUse",
+    "TooMuch",
     "Trial",
     "TrialView",
     "Trials",

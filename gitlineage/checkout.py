@@ -17,19 +17,11 @@ from typing import BinaryIO
 import msgspec
 
 from gitlineage import lfs
+from gitlineage.bounds import MAX_CHECKOUT, MAX_DEPTH, MAX_ENTRIES, MAX_TREE
 from gitlineage.errors import InvalidContent, RepositoryError, StorageError
-from gitlineage.gitformats import FILE, LINK, MAX_TREE, PROGRAM, SUBMODULE, TREE, Entry, tree_entries
+from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, tree_entries
 from gitlineage.gitrepo import GitRepo
 from gitlineage.worktree import check_path, size_setting
-
-DEFAULT_LIMIT = 4 * 1024**3
-"""Bytes that a checkout takes at most, unless git config ``lineage.maxCheckoutSize`` says otherwise."""
-
-MAX_ENTRIES = 200_000
-"""Files and folders that a checkout has at most."""
-
-MAX_DEPTH = 100
-"""Folders that lie in one another at most."""
 
 _MAX_NAME = 255
 _MAX_TARGET = 4095
@@ -73,7 +65,7 @@ def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None
         InvalidContent: the tree holds what must not be written, or the folder is not empty; nothing was written.
         StorageError: the disk refused, or LFS has not the content of a large file; what had been written is gone again.
     """
-    most = size_setting(repo, "lineage.maxCheckoutSize", DEFAULT_LIMIT) if limit is None else limit
+    most = size_setting(repo, "lineage.maxCheckoutSize", MAX_CHECKOUT) if limit is None else limit
     plan = _look(repo, tree, most)
     _find_content(repo, tree, plan, most)
     with _target(folder) as root:
@@ -99,7 +91,7 @@ def check(repo: GitRepo, tree: str) -> None:
     Raises:
         InvalidContent: it does.
     """
-    _look(repo, tree, size_setting(repo, "lineage.maxCheckoutSize", DEFAULT_LIMIT), submodules=True)
+    _look(repo, tree, size_setting(repo, "lineage.maxCheckoutSize", MAX_CHECKOUT), submodules=True)
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------

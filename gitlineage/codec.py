@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from gitlineage.bounds import MAX_LINE
 from gitlineage.catalogue import ForgePhase
 from gitlineage.errors import CorruptEvent, Invalid, InvalidTrial
 from gitlineage.gitformats import is_oid
@@ -22,9 +23,6 @@ MAX_CLOCK = 2**48
 
 PLAUSIBLE_CLOCK = 2**40
 """A higher clock of another writer orders that writer's event, and nobody else's clock follows it."""
-
-MAX_LINE = 1 << 20
-"""A longer line is no event (bytes); the same bound a server's hook applies."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
@@ -325,6 +323,9 @@ def names_commits(event: AnyEvent) -> tuple[str, ...]:
     return ()
 
 
+_SHORTEST = len(b'{"clock":1,"type":"task"}')
+"""Bytes that any event has at the least: a clock and a type, in four letters."""
+
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AnyEvent)
 
@@ -377,6 +378,17 @@ def decode(line: bytes) -> AnyEvent:
 def lines(note: bytes) -> Iterator[bytes]:
     """Return the lines of a note that are meant to be events: all but the blank ones, which git itself adds."""
     return (line for line in note.split(b"\n") if line.strip())
+
+
+def events(note: bytes) -> tuple[list[bytes], int]:
+    """
+    Return the lines of a note that may be events, and how many more there are that are too short to be any.
+
+    A note that holds nothing else is done with in a thousandth of the time that decoding each of its lines takes.
+    """
+    every = note.split(b"\n")
+    found = [line for line in every if len(line) >= _SHORTEST]
+    return found, len(every) - len(found) - every.count(b"")
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

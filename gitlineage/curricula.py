@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from gitlineage.adoption import Adopted
-from gitlineage.errors import Ambiguous, BadFiles, Invalid, InvalidContent, StorageError
+from gitlineage.bounds import MAX_TEXT, read_input
+from gitlineage.errors import Ambiguous, BadFiles, Invalid, InvalidContent, StorageError, TooMuch
 from gitlineage.formats import openrange
 from gitlineage.formats.openrange import Node, Record
 from gitlineage.graph import reach, topological
@@ -135,14 +136,15 @@ def read_folder(folder: Path) -> list[File]:
     for path in paths:
         try:
             path.name.encode()
-            data = path.read_bytes()
+            with path.open("rb") as given:
+                data = read_input(given, path.name)
             record = openrange.read(data, seen)
             _check(record)
         except UnicodeEncodeError:
             bad.append((repr(path.name), "its name is not valid Unicode text"))
         except OSError as error:
             bad.append((path.name, f"cannot be read: {error.strerror or error}"))
-        except Invalid as error:
+        except (Invalid, TooMuch) as error:
             bad.append((path.name, str(error)))
         else:
             found.append(File(name=path.name, data=data, record=record))
@@ -447,6 +449,8 @@ class _Writer:
         artifacts, manifest = {}, self._manifest(snapshot)
         for path, data in read_files(self._store.repo, snapshot.tree).items():
             try:
+                if len(data) > MAX_TEXT:
+                    raise UnicodeError
                 path.encode()
                 artifacts[path] = data.decode()
             except UnicodeError:

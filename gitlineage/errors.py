@@ -23,6 +23,7 @@ LineageError
 │   ├── UnsupportedRepository    e.g. an object format that libgit2 cannot read
 │   ├── StorageError             the disk: full, read-only, permission
 │   └── Locked                   another program holds a lock for longer than this one waits
+├── TooMuch                      something from elsewhere that is over this program's budget; ``limit`` says which
 ├── Incomplete                   a shallow or partial clone lacks a part of the lineage; ``missing`` says which
 ├── HookTaken                    a user's own git hook is where ours would go
 ├── InThePast                    something to be recorded in a store that shows a past moment
@@ -284,6 +285,23 @@ class Locked(RepositoryError):
         self.holder = holder
         self.seconds = seconds
         super().__init__(f"{path} stayed locked for {seconds:g} seconds; nothing was recorded; {remedy(path, holder)}")
+
+
+class TooMuch(LineageError):
+    """
+    Something from elsewhere that is over this program's budget; it is not read further.
+
+    Args:
+        what: what it is, as a half sentence's subject.
+        limit: how much is read.
+        unit: of what, e.g. ``bytes``.
+    """
+
+    def __init__(self, what: str, limit: float, unit: str) -> None:
+        self.what = what
+        self.limit = limit
+        self.unit = unit
+        super().__init__(f"{what} is over the limit of {limit:,.0f} {unit}; it is not read further")
 
 
 class Incomplete(LineageError):

@@ -22,10 +22,6 @@ _SIGNATURE = re.compile(r"(.*>) ([0-9]{1,18}) [+-][0-9]{4}")
 NO_OID = "0" * 40
 """The oid that stands for none in a reflog."""
 is_oid = re.compile(r"[0-9a-f]{40}").fullmatch
-MAX_COMMIT = 16 * 1024 * 1024
-"""A larger commit is not read into memory (bytes); it may come from anybody."""
-MAX_TREE = 64 * 1024 * 1024
-"""A larger tree object is not read into memory (bytes)."""
 _LAST_SECOND = 253_402_300_799
 """The last second of the year 9999; a commit may claim a later one."""
 

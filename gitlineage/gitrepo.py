@@ -20,11 +20,10 @@ from typing import TypeVar
 import pygit2
 
 from gitlineage import locks, program, promised
-from gitlineage.errors import Ambiguous, GitFailed, MissingObject, RepositoryError
+from gitlineage.bounds import MAX_BLOB, MAX_COMMIT, MAX_NESTED, MAX_TREE, MAX_WALKED
+from gitlineage.errors import Ambiguous, GitFailed, MissingObject, RepositoryError, TooMuch
 from gitlineage.foreign import reading, writing
 from gitlineage.gitformats import (
-    MAX_COMMIT,
-    MAX_TREE,
     TREE,
     CommitInfo,
     Entry,
@@ -49,6 +48,9 @@ _KINDS = {
 _NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """The tree without entries, which git and libgit2 claim to have whether it is there or not."""
+
+_MANY = 10_000
+"""Entries of a tree after which it is found out how many there are before more of them are walked."""
 
 _COMMITS = 64
 """Commits that were read last and stay parsed."""
@@ -223,13 +225,13 @@ class GitRepo(Refs):
         """Whether the object is here."""
         return self._near(oid) is not None or pygit2.Oid(hex=oid) in self._odb
 
-    def read(self, oid: str, limit: int = 0) -> bytes:
+    def read(self, oid: str, limit: int = MAX_BLOB) -> bytes:
         """
         Return an object's content.
 
         Args:
             oid: the object.
-            limit: how many bytes it may have, which is found out before it is read; 0 for any number.
+            limit: how many bytes it may have, which is found out before it is read.
 
         Raises:
             RepositoryError: it is missing, broken or over the limit.
@@ -295,17 +297,58 @@ class GitRepo(Refs):
         return self.write_tree({})
 
     def walk_tree(self, tree: str) -> Iterator[tuple[str, Entry]]:
-        """Return every entry below a tree that is no folder, with its path, sorted as git sorts."""
+        """
+        Return every entry below a tree that is no folder, with its path, sorted as git sorts.
+
+        Raises:
+            TooMuch: there are more than anybody's recipe has; trees that stand in many places make them without end.
+        """
         stack = [("", tree)]
+        walked, checked = 0, False
         while stack:
             prefix, oid = stack.pop()
             folders = []
-            for name, entry in self.read_tree(oid).items():
+            entries = self.read_tree(oid)
+            walked += len(entries)
+            if walked > _MANY and not checked:
+                self.check_extent(tree)
+                checked = True
+            for name, entry in entries.items():
                 if entry.mode == TREE:
                     folders.append((f"{prefix}{name}/", entry.oid))
                 else:
                     yield f"{prefix}{name}", entry
             stack.extend(reversed(folders))
+
+    def check_extent(self, new: str, old: str | None = None) -> None:
+        """
+        Refuse a tree, or the difference of two, that stands for more than anybody's recipe has.
+
+        Trees that stand in many places are looked at once, so this takes as long as there are different ones.
+
+        Raises:
+            TooMuch: it has more files and folders than are walked, or more folders in one another.
+        """
+        known: dict[tuple[str | None, str | None], int] = {}
+
+        def count(one: str | None, two: str | None, depth: int) -> int:
+            if (one, two) in known:
+                return known[one, two]
+            if depth > MAX_NESTED:
+                raise TooMuch(f"the tree {new}", MAX_NESTED, "folders in one another")
+            ours, theirs = ({} if tree is None else self.read_tree(tree) for tree in (one, two))
+            total = 0
+            for name in {**ours, **theirs}:
+                sides = [ours.get(name), theirs.get(name)]
+                if sides[0] != sides[1]:
+                    below = [side.oid if side is not None and side.mode == TREE else None for side in sides]
+                    total += 1 + (count(below[0], below[1], depth + 1) if any(below) else 0)
+                if total > MAX_WALKED:
+                    raise TooMuch(f"the tree {new}", MAX_WALKED, "files and folders")
+            known[one, two] = total
+            return total
+
+        count(new, old, 0)
 
     def commit(self, oid: str) -> CommitInfo:
         """
@@ -347,7 +390,7 @@ class GitRepo(Refs):
         raw = format_commit(tree, parents, message, author.clean(), moment)
         return self.write_object("commit", raw if sign is None else sign(raw))
 
-    def _load(self, oid: str, limit: int = 0) -> Stored:
+    def _load(self, oid: str, limit: int) -> Stored:
         if near := self._near(oid):
             return near
         if oid == EMPTY_TREE:
@@ -368,7 +411,7 @@ class GitRepo(Refs):
 
     def _fetch(self, oid: str, limit: int) -> tuple[int, bytes]:
         key = pygit2.Oid(hex=oid)
-        if limit and (size := self._odb.read_header(key)[1]) > limit:
+        if (size := self._odb.read_header(key)[1]) > limit:
             raise RepositoryError(f"{oid} has {size:,} bytes, over the limit of {limit:,}; it is not read")
         return self._repo.read(key)
 

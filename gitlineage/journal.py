@@ -15,12 +15,13 @@ from functools import lru_cache
 import msgspec
 
 from gitlineage import codec, signing
+from gitlineage.bounds import MAX_NOTE
 from gitlineage.errors import CorruptEvent, Invalid, LineageError, MissingObject, RepositoryError
 from gitlineage.gitformats import Identity, format_commit
 from gitlineage.gitrepo import GitRepo
 from gitlineage.message import compose, trailer_lines
 from gitlineage.namespace import DEFAULT, Namespace
-from gitlineage.notes import MAX_NOTE, NotesTrees
+from gitlineage.notes import NotesTrees
 from gitlineage.packs import object_id
 
 ARCHIVE = "archive-"
@@ -366,8 +367,11 @@ class Journal:
 def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Problem]:
     """Return the events of one note; a line that is none is reported and hides nothing else."""
     archive = is_archive(writer)
+    found, short = codec.events(note)
+    if short > _BAD_LINES:
+        yield Problem(writer, oid, f"{short:,} lines are too short to be events")
     bad = 0
-    for line in codec.lines(note):
+    for line in found if short > _BAD_LINES else codec.lines(note):
         try:
             event = codec.decode(line)
             owner = _owner(writer, event.writer) if archive or event.writer else writer

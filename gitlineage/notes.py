@@ -9,12 +9,10 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
+from gitlineage.bounds import MAX_NOTE, MAX_TREE
 from gitlineage.errors import RepositoryError
-from gitlineage.gitformats import FILE, MAX_TREE, TREE, Entry, format_tree, parse_tree
+from gitlineage.gitformats import FILE, TREE, Entry, format_tree, parse_tree
 from gitlineage.gitrepo import GitRepo
-
-MAX_NOTE = 16 * 1024 * 1024
-"""A longer note is not read into memory (bytes)."""
 
 _LEVELS = 2
 _BRANCH = 2 + 1 + 20

@@ -56,6 +56,7 @@ def run(
     data: bytes | None = None,
     listener: Callable[[str], None] | None = None,
     warned: Callable[[str], object] | None = None,
+    seconds: float | None = None,
 ) -> bytes:
     """
     Run git and return what it printed.
@@ -67,6 +68,7 @@ def run(
         data: its standard input; none by default.
         listener: hears what it says on standard error while it says it, piece by piece.
         warned: hears what it warned about, line by line, where it ended well.
+        seconds: how long it may take; by default as long as it does.
 
     Raises:
         GitFailed: it ended with an error, or is not installed.
@@ -78,9 +80,11 @@ def run(
             status, output, said = _overheard(words, cwd, told, listener)
         else:
             done = subprocess.run(
-                ["git", *words], cwd=cwd, env=told, input=data or b"", capture_output=True, check=False
+                ["git", *words], cwd=cwd, env=told, input=data or b"", capture_output=True, check=False, timeout=seconds
             )
             status, output, said = done.returncode, done.stdout, done.stderr.decode("utf-8", "replace")
+    except subprocess.TimeoutExpired as error:
+        raise GitFailed(words, 124, f"it took more than {seconds:g} seconds") from error
     except FileNotFoundError as error:
         raise GitFailed(words, 127, "the git program is not installed or the folder is gone") from error
     if status:

@@ -12,12 +12,12 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from gitlineage import codec, program, signing
+from gitlineage.bounds import MAX_LINE, MAX_NOTE, MAX_TREE
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
-from gitlineage.gitformats import FILE, MAX_TREE, NO_OID, TREE, CommitInfo, Entry
+from gitlineage.gitformats import FILE, NO_OID, TREE, CommitInfo, Entry
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import ARCHIVE, Journal, Problem, Recorded, check_name, decode_note
 from gitlineage.namespace import NOTES, Namespace, namespace_in
-from gitlineage.notes import MAX_NOTE
 from gitlineage.render.text import one_line
 from gitlineage.worktree import DEFAULT_LIMIT, size_setting
 
@@ -186,8 +186,8 @@ class Rules:
         before = self._repo.read(old) if old is not None and self._repo.size(old) <= MAX_NOTE else b""
         fresh = note[len(before) :] if note.startswith(before) and (not before or before.endswith(b"\n")) else note
         for line in codec.lines(fresh):
-            if len(line) > codec.MAX_LINE:
-                yield f"an event of {len(line):,} bytes is over the limit of {codec.MAX_LINE:,}"
+            if len(line) > MAX_LINE:
+                yield f"an event of {len(line):,} bytes is over the limit of {MAX_LINE:,}"
                 continue
             try:
                 for found in decode_note(writer, "", line):

@@ -14,6 +14,7 @@ import msgspec
 
 from gitlineage import codec, index, queries, repairing, signing
 from gitlineage.adoption import Adopted, adopt
+from gitlineage.bounds import MAX_CHECKOUT
 from gitlineage.catalogues import Catalogues
 from gitlineage.current import reading
 from gitlineage.errors import Invalid, InvalidTrial
@@ -48,7 +49,7 @@ from gitlineage.sharing import Sharing
 from gitlineage.treediff import RecipeEdit
 from gitlineage.trial import AUTO_ID, Trial
 from gitlineage.views import Views, trials
-from gitlineage.worktree import Content, read_files
+from gitlineage.worktree import Content, read_files, size_setting
 
 if TYPE_CHECKING:
     from gitlineage.checkout import Written
@@ -726,8 +727,14 @@ class LineageStore(Catalogues, Histories, Sharing):
 
     @reading
     def files(self, id: Id) -> dict[str, bytes]:
-        """Return the files of a snapshot by path."""
-        return read_files(self.repo, self._views.snapshot(resolve(self._views, id)).tree)
+        """
+        Return the files of a snapshot by path.
+
+        Raises:
+            TooMuch: there are more, or larger ones, than a checkout may have.
+        """
+        limit = size_setting(self.repo, "lineage.maxCheckoutSize", MAX_CHECKOUT)
+        return read_files(self.repo, self._views.snapshot(resolve(self._views, id)).tree, limit)
 
     @reading
     def recipe_edit(self, id: Id, parent: int = 0) -> RecipeEdit:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from gitlineage import program
+from gitlineage.bounds import MAX_DRAWING
 from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.trial import Trial
 from gitlineage.worktree import Content
@@ -29,13 +30,18 @@ def diff_trees(repo: GitRepo, old: str, new: str, *, stat: bool = False) -> byte
         stat: the summary by file instead of the patch.
 
     Raises:
-        GitFailed: a tree is missing or broken.
+        GitFailed: a tree is missing or broken, or git takes too long.
+        TooMuch: the two differ in more files than are shown.
     """
+    trees = [repo.resolve_tree(each) for each in (old, new)]
+    if trees[1] is not None:
+        repo.check_extent(trees[1], trees[0])
     shown = ["--stat=80"] if stat else ["--patch"]
     rules = ["-r", "--find-renames", "--no-color", "--no-ext-diff", "--no-textconv"]
     prefixes = ["--src-prefix=a/", "--dst-prefix=b/"]
     return program.run(
-        ["--git-dir", str(repo.gitdir), "diff-tree", *shown, *rules, *prefixes, "--end-of-options", old, new, "--"]
+        ["--git-dir", str(repo.gitdir), "diff-tree", *shown, *rules, *prefixes, "--end-of-options", old, new, "--"],
+        seconds=MAX_DRAWING,
     )
 
 

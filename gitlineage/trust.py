@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from gitlineage.bounds import MAX_COMMIT
 from gitlineage.errors import LineageError
-from gitlineage.gitformats import MAX_COMMIT
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import ARCHIVE, Journal, is_archive
 from gitlineage.signing import Verifier, not_signed_by

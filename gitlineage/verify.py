@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from gitlineage import codec, derived, lfs, locks, program, signing, trust
+from gitlineage.bounds import MAX_NOTE, MAX_TREE
 from gitlineage.errors import GitFailed, Invalid, LineageError
-from gitlineage.gitformats import FILE, MAX_TREE, TREE, tree_entries
+from gitlineage.gitformats import FILE, TREE, tree_entries
 from gitlineage.gitrepo import GitRepo
 from gitlineage.index import Index
 from gitlineage.journal import ARCHIVE, Journal, Problem, check_writer
 from gitlineage.message import trailer_lines
 from gitlineage.namespace import ORDINARY
-from gitlineage.notes import MAX_NOTE, NotesTrees
+from gitlineage.notes import NotesTrees
 from gitlineage.views import Views
 
 _OID = re.compile(r"\b[0-9a-f]{40}\b")
@@ -52,6 +53,7 @@ _TABLES = {
     "rewrites": "SELECT * FROM rewrites",
     "numbers after prefixes": "SELECT * FROM numbered",
     "problems": "SELECT * FROM problems",
+    "absent objects": "SELECT object, writer, oid FROM absent",
     "settings": "SELECT '', key, value FROM meta WHERE key IN ('clock', 'done', 'task', 'task_order') AND value <> 0",
     "tips": "SELECT oid, writer FROM tips",
 }
@@ -184,8 +186,7 @@ class Verification:
         for annotated, blob in self._trees.changed(before.tree, info.tree, odd):
             old = self._trees.get(before.tree, annotated)
             new = self._repo.read(blob, MAX_NOTE)
-            had = list(codec.lines(old))
-            lines = list(codec.lines(new))
+            had, lines = codec.events(old)[0], codec.events(new)[0]
             if set(had) - set(lines):
                 yield Finding(writer, annotated, f"the note lost events in commit {oid}")
             known = set(had)

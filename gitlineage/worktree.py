@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from gitlineage import program
+from gitlineage.bounds import MAX_BLOB
 from gitlineage.droppings import INCLUDE
-from gitlineage.errors import GitFailed, Invalid, InvalidContent, StorageError
+from gitlineage.errors import GitFailed, Invalid, InvalidContent, StorageError, TooMuch
 from gitlineage.folders import Place, Taken, Taker
 from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, format_tree, parse_tree
 from gitlineage.gitrepo import GitRepo
@@ -231,6 +232,7 @@ class Weight(msgspec.Struct, frozen=True):
 
 def weight(repo: GitRepo, new: str, old: str | None = None) -> Weight:
     """Return what a tree has, or has more than another one; only where the two differ is looked at."""
+    repo.check_extent(new, old)
     files = size = 0
     stack: list[tuple[str | None, str | None]] = [(new, old)]
     while stack:
@@ -248,9 +250,23 @@ def weight(repo: GitRepo, new: str, old: str | None = None) -> Weight:
     return Weight(files, size)
 
 
-def read_files(repo: GitRepo, tree: str) -> dict[str, bytes]:
-    """Return every file below a tree by path; a symlink reads as its target, a submodule is left out."""
-    return {path: repo.read(entry.oid) for path, entry in repo.walk_tree(tree) if entry.mode in (FILE, PROGRAM, LINK)}
+def read_files(repo: GitRepo, tree: str, limit: int = MAX_BLOB) -> dict[str, bytes]:
+    """
+    Return every file below a tree by path; a symlink reads as its target, a submodule is left out.
+
+    Args:
+        repo: where the tree is.
+        tree: its oid.
+        limit: how many bytes they may have together.
+
+    Raises:
+        TooMuch: they have more, or there are too many.
+    """
+    repo.bring_below([tree])
+    files = [(path, entry.oid) for path, entry in repo.walk_tree(tree) if entry.mode in (FILE, PROGRAM, LINK)]
+    if sum(repo.size(oid) for _, oid in files) > limit:
+        raise TooMuch(f"the content of the tree {tree}", limit, "bytes")
+    return {path: repo.read(oid, limit) for path, oid in files}
 
 
 @lru_cache(maxsize=4096)

@@ -16,6 +16,7 @@ LAYERS: list[list[str]] = [
         "graph",
         "program",
         "foreign",
+        "bounds",
         "locks",
         "packs",
         "schema",

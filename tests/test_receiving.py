@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from gitlineage import LineageStore, Task, Trial, codec, hooks
+from gitlineage.bounds import MAX_NOTE
 from gitlineage.gitformats import FILE, TREE, Entry, Identity
 from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.journal import Journal
 from gitlineage.message import compose
 from gitlineage.namespace import DEFAULT
-from gitlineage.notes import MAX_NOTE, NotesTrees
+from gitlineage.notes import NotesTrees
 from gitlineage.receiving import Update, read_updates
 
 REF = f"{DEFAULT.notes}alice"

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from gitlineage.bounds import read_input
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Invalid, LineageError, StorageError
@@ -130,7 +131,8 @@ class _Source:
         if self._path is None:
             return self._committed(str(self._branch))
         try:
-            return self._path.read_bytes()
+            with self._path.open("rb") as given:
+                return read_input(given, self.name)
         except OSError as error:
             hint = "; name the loop's file with --results FILE" if isinstance(error, FileNotFoundError) else ""
             raise StorageError(f"cannot read {self._path}: {error.strerror or error}{hint}") from error

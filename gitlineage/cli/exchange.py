@@ -5,12 +5,14 @@ Layer 27.
 """
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gitlineage import curricula
+from gitlineage.bounds import read_input
 from gitlineage.cli import autoresearch, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
@@ -58,8 +60,9 @@ def import_(
 
     All of it or nothing; again, it adds nothing. Every column is kept, and export gives the file back byte for byte.
     """
-    data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     source = "standard input" if file == "-" else Path(file).name
+    with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as given:
+        data = read_input(given, source)
     if find_repository(place(ctx).path) is None:
         tsv.read(data, source=source, repair=repair, metric=metric)  # a file that is refused makes no repository
     with opened(ctx, create=True) as store:
@@ -154,7 +157,9 @@ def export_store(
     if outcome.left_out:
         name, path = outcome.left_out[0]
         many = counted(len(outcome.left_out), "file")
-        output.warning(f"left out {many} that OpenRange cannot hold, for they are no text: {path} of {name} first")
+        output.warning(
+            f"left out {many} that OpenRange cannot hold, for they are no text or too long: {path} of {name} first"
+        )
 
 
 def _print_curriculum(outcome: curricula.CurriculumImport) -> None:
