@@ -121,7 +121,7 @@ class Recorder(Rules):
         oid: str = resolve(self._views, rev)
         here = self._views.on_snapshot(oid)
         if replicate and trial.exp_id == AUTO_ID:
-            trial = trial.replace(exp_id=self._next_exp_id())
+            trial = trial.replace(exp_id=self._replicate_id(oid))
         if not here and trial.exp_id == AUTO_ID and not revise and (before := self._waiting_before(oid)):
             if self._tree_of(before[0]) == self._tree_of(oid):
                 oid, here = before[0], self._views.on_snapshot(before[0])

@@ -184,6 +184,20 @@ class Rules:
         """
         return next(self._free(self._views.index.highest_number(self._prefix) + 1))
 
+    def _replicate_id(self, oid: str) -> str:
+        """
+        Return the exp id of a further run on a snapshot.
+
+        It has this writer's name in it where another one recorded the snapshot: one exp id on one snapshot is one trial
+        whoever says it, so two clones that run the same code must not take the same number.
+        """
+        owner = self._views.index.one("SELECT writer FROM snapshots WHERE oid = ?", oid)
+        if self._prefix or owner is None or owner[0] == self.landing.writer:
+            return self._next_exp_id()
+        numbers = self._free(self._views.index.highest_number(self._prefix) + 1)
+        named = (f"{number}-{self.landing.writer}" for number in numbers)
+        return next(exp_id for exp_id in named if not self._views.is_named(exp_id))
+
     def _free(self, start: int) -> Iterator[str]:
         """Return numbered exp ids from a number on, without those that git has for a branch or a tag."""
         named = (numbered(self._prefix, number) for number in itertools.count(start))

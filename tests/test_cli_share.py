@@ -81,7 +81,7 @@ def test_status(alice: Shell, bob: Shell) -> None:
         "remote  origin",
         "all pushed (as last seen)",
     ]
-    alice.commit("--parents", "003", "-m", "more", "--metric", "1.0")
+    alice.commit("--parents", "003", "--new", "-m", "more", "--metric", "1.0")
     assert alice("status").splitlines()[-2:] == [
         "alice  push  ahead  +1 trial  +1 snapshot",
         "1 trial and 1 snapshot not pushed yet (as last seen)",
@@ -155,8 +155,8 @@ def test_a_copied_clone_is_told_in_one_line(alice: Shell, tmp_path: Path, git: G
     alice("push")
     subprocess.run(["cp", "-a", str(alice.folder), str(tmp_path / "copy")], check=True)
     copy = Shell(tmp_path / "copy")
-    alice.commit("--parents", "003", "-m", "one", "--metric", "1.0")
-    copy.commit("--parents", "003", "-m", "two", "--metric", "0.9")
+    alice.commit("--parents", "003", "--new", "-m", "one", "--metric", "1.0")
+    copy.commit("--parents", "003", "--new", "-m", "two", "--metric", "0.9")
     alice("push")
     result = copy.run("push")
     assert result.exit_code == 0

@@ -263,6 +263,15 @@ class TestSecondResults:
         assert shell.objects("record", "001", "--metric", "1.4")[0]["exp_id"] == "001"
 
 
+def test_two_clones_that_run_the_same_code_have_two_trials(open_store) -> None:
+    """One exp id on one snapshot is one trial, so a further run of another writer's snapshot has a name of its own."""
+    alice, bob, carol = (open_store(writer=name) for name in ("alice", "bob", "carol"))
+    made = alice.commit({"a": b"1"}, trial=Trial(core_metric=1.0))
+    ids = [store.record(made, Trial(core_metric=2.0), replicate=True).exp_id for store in (bob, carol, bob, alice)]
+    assert ids == ["001-bob", "001-carol", "002-bob", "001"]
+    assert len(alice.all_trials()) == 5
+
+
 def test_a_mark_that_cannot_be_written_loses_nothing(store: LineageStore) -> None:
     """A file where the mark's folder is to be, or no such commit: the store goes on."""
     oid = store.commit({"a": b"1"}, trial=Trial(hypothesis="x")).oid
