@@ -67,8 +67,8 @@ _REVISION = re.compile(r"(.*?)(\^\{[^}]*\}|@\{[^}]*\}|[~^]\d*)*", re.DOTALL)
 _ALWAYS = re.compile(r"@|([A-Z]+_)*HEAD|refs/[^@]*")
 """Names that are git's whether or not they stand for anything at the moment."""
 
-_PLACES = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
-"""Where git looks for a name."""
+_PLACES = ("refs/tags/", "refs/heads/", "refs/remotes/")
+"""Where git looks for a name, besides all refs."""
 
 
 _RECENT = 2000
@@ -559,14 +559,15 @@ class GitRepo(Refs):
             return text.startswith("@{")
         if _ALWAYS.fullmatch(base):
             return True
-        names = [name for place in _PLACES if (name := place + base).startswith("refs/")]
-        names.append(f"refs/remotes/{base}/HEAD")
+        if ".." in base:
+            return False
         top = str(self.commondir)
-        return ".." not in base and any(
-            (os.path.isfile(f"{top}/{name}") or name in self._packed_refs(f"{name.rpartition('/')[0]}/"))
-            and self.ref(name) is not None
-            for name in names
-        )
+        for place in _PLACES:
+            names = (place + base, f"{place}{base}/HEAD") if place == "refs/remotes/" else (place + base,)
+            packed = self._packed_refs(place)
+            if any((os.path.isfile(f"{top}/{name}") or name in packed) and self.ref(name) for name in names):
+                return True
+        return self.ref(base if base.startswith("refs/") else f"refs/{base}") is not None
 
     def commits_beginning(self, prefix: str) -> list[str]:
         """Return the commits whose oids begin with a prefix of at least four hex digits, sorted; refs do not count."""
