@@ -540,8 +540,10 @@ def test_a_repository_may_be_in_a_folder_of_any_name(git, tmp_path, open_store, 
     write(top, {"a": "1\n", "b": "2\n"})
     git("add", "-A", cwd=top)
     git("commit", "-q", "-m", "x", cwd=top)
-    write(top, {"a": "2\n"})
-    assert store.files(store.commit(None, ["HEAD"])) == {"a": b"2\n", "b": b"2\n"}
+    write(top, {"a": "3\n"})
+    git("update-index", "--skip-worktree", "b", cwd=top)
+    (top / "b").unlink()  # so that its content is read from the repository's objects alone
+    assert store.files(store.commit(None, ["HEAD"])) == {"a": b"3\n", "b": b"2\n"}
     store.checkout("HEAD", tmp_path / f"out of {name}")
 
 
