@@ -50,7 +50,8 @@ def write_board(
         tree_path=tree_path or (folder / "tree.tsv").as_posix(), max_chars=0, raw_parents=raw_parents
     )
     try:
-        view = prompt_view(views, "", options, board.key_insights(_earlier(folder / KNOWLEDGE)))
+        insights = board.key_insights(_earlier(folder / KNOWLEDGE))
+        view = prompt_view(views, "", options, insights, store.campaign)
         files = {
             "LEADERBOARD.md": board.leaderboard(view, options).encode(),
             KNOWLEDGE: board.knowledge(view, options).encode(),

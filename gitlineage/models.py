@@ -10,6 +10,7 @@ from typing import Any, Literal, NewType
 import msgspec
 
 from gitlineage import markup
+from gitlineage.namespace import ORDINARY
 from gitlineage.trial import Trial
 
 CommitOid = NewType("CommitOid", str)
@@ -337,6 +338,7 @@ class PromptView(msgspec.Struct, frozen=True, kw_only=True):
         cohort: the cohort of the best trial.
         siblings: trials of that cohort but the best, in recording order; the first of ``siblings_total``.
         insights: the text that people wrote under ``## Key Insights``, or with that heading; empty for the default.
+        campaign: which campaign is shown, for the commands that ask for more of it.
     """
 
     task: Task
@@ -353,6 +355,7 @@ class PromptView(msgspec.Struct, frozen=True, kw_only=True):
     siblings: tuple[TrialView, ...] = ()
     siblings_total: int = 0
     insights: str = ""
+    campaign: str = ORDINARY
 
 
 class LineageSnapshot(msgspec.Struct, frozen=True, kw_only=True):

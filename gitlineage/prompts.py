@@ -6,6 +6,7 @@ Layer 14. The cost follows what is shown, not the size of the store.
 
 from gitlineage.lines import Line
 from gitlineage.models import PromptOptions, PromptView
+from gitlineage.namespace import ORDINARY
 from gitlineage.render.board import lines_shown
 from gitlineage.render.prompt import SATURATED_AFTER
 from gitlineage.views import Views
@@ -14,7 +15,9 @@ _SHORTEST = 23
 """Characters of the shortest line that shows a child, with its end."""
 
 
-def prompt_view(views: Views, specialist: str, options: PromptOptions, insights: str = "") -> PromptView:
+def prompt_view(
+    views: Views, specialist: str, options: PromptOptions, insights: str = "", campaign: str = ORDINARY
+) -> PromptView:
     """
     Return the part of a store that a prompt for one specialist shows.
 
@@ -23,6 +26,7 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
         specialist: whom it is for.
         options: how much of each is wanted.
         insights: what people wrote under Key Insights.
+        campaign: which campaign the store shows.
     """
     best = views.best()
     line = _told(views, views.line(best.oid, best.trial.exp_id)) if best and not views.raw_parents else None
@@ -53,6 +57,7 @@ def prompt_view(views: Views, specialist: str, options: PromptOptions, insights:
         siblings=tuple(siblings),
         siblings_total=len(siblings),
         insights=insights,
+        campaign=campaign,
     )
 
 

@@ -928,7 +928,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         )
         views = self.views(at=at, raw_parents=chosen.raw_parents, trusted_only=trusted_only)
         more = {**({"at": at} if at else {}), **({"trusted_only": True} if trusted_only else {})}
-        view = prompt_view(views, for_specialist, chosen)
+        view = prompt_view(views, for_specialist, chosen, campaign=self.campaign)
         shown = LineageSnapshot(
             rendered_prompt=render_prompt(view, for_specialist, chosen),
             current_best=view.best.trial if view.best else None,

@@ -148,6 +148,16 @@ def test_names(tmp_path: Path, name: str) -> None:
         assert "git config lineage.campaign" in run(tmp_path, "log", code=1)
 
 
+def test_prompts_name_it(folder: Path) -> None:
+    """What an agent is told to type answers from the campaign that the prompt shows, whatever its shell is set to."""
+    with LineageStore(folder) as plain, LineageStore(folder, campaign="sweep") as sweep:
+        own, other = (store.render_prompt("opt").rendered_prompt for store in (plain, sweep))
+    assert "\ngitlineage leaderboard\n" in own and "git diff lineage/exp/000 lineage/best" in own
+    assert "\ngitlineage --campaign sweep leaderboard\n" in other and "\ngitlineage leaderboard" not in other
+    assert "git diff lineage-sweep/exp/000 lineage-sweep/best" in other
+    assert "gitlineage --campaign new commit" in run(folder, "--campaign", "new", "init")
+
+
 def test_names_of_refs() -> None:
     """Which campaign a ref belongs to follows from its name; what no campaign can be called is none."""
     assert namespace_in("refs/notes/lineage/a") == DEFAULT == namespace_of("default")

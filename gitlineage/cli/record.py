@@ -112,7 +112,8 @@ def init(
                 ("remote", output.clean(remote or "")),
             ]
         )
-        output.say('Next: gitlineage commit -m "the baseline" --metric NUMBER')
+        call = "gitlineage" if store.namespace.is_default else f"gitlineage --campaign {store.campaign}"
+        output.say(f'Next: {call} commit -m "the baseline" --metric NUMBER')
 
 
 @command(app, "commit", 'gitlineage commit --parents 012 014 -m "cross 012 with 014" --metric 1.071')

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from gitlineage.models import Kin, PromptOptions, PromptView, Task, TrialView
+from gitlineage.namespace import Namespace
 from gitlineage.render.text import block, cell, code, one_line, prose, shorten
 from gitlineage.trial import Trial
 
@@ -67,7 +68,7 @@ def knowledge_lines(view: PromptView, options: PromptOptions) -> Iterator[str]:
         f"*Rendered by gitlineage; only the `{_INSIGHTS}` section at the end is yours to edit.*",
         "",
         "## Research Tree",
-        *_how_to_query(task, options),
+        *_how_to_query(view, options),
         "",
     )
     yield from _lineage(view, options)
@@ -200,19 +201,22 @@ def _best_lines(view: PromptView) -> list[str]:
     ]
 
 
-def _how_to_query(task: Task, options: PromptOptions) -> list[str]:
+def _how_to_query(view: PromptView, options: PromptOptions) -> list[str]:
+    space = Namespace(view.campaign)
+    call = "gitlineage" if space.is_default else f"gitlineage --campaign {space.campaign}"
+    refs = space.local.removeprefix("refs/")
     file = f" `{code(options.tree_path)}` lists the whole tree as TSV, in preorder." if options.tree_path else ""
     return [
         f"Every trial and its parents are in git.{file} Ask for the part you need from a shell, e.g.:",
         "",
         _FENCE,
         "# what exp_042 led to, and its direct children",
-        "gitlineage descendants 042 --json",
-        "gitlineage children 042",
-        f"# kept trials by {prose(task.score_field)}",
-        "gitlineage leaderboard",
+        f"{call} descendants 042 --json",
+        f"{call} children 042",
+        f"# kept trials by {prose(view.task.score_field)}",
+        f"{call} leaderboard",
         "# what the best changed since exp_000",
-        "git diff lineage/exp/000 lineage/best",
+        f"git diff {refs}exp/000 {refs}best",
         _FENCE,
     ]
 
