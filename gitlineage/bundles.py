@@ -240,6 +240,9 @@ def _take(store: LineageStore, repo: GitRepo, arrivals: Sequence[Arrival]) -> No
     try:
         with store.exclusive():
             program.run(["--git-dir", str(store.repo.gitdir), *_TRUSTED, *words], data=specs.encode())
+            for each in found:  # no remote has it, so a fetch that prunes would take it away
+                namespace = namespace_of(each.campaign)
+                store.repo.set_ref(namespace.kept(each.writer), store.repo.ref(namespace.ref(each.writer)))
     except GitFailed as error:
         if "cannot lock ref" in error.message or "rejected" in error.message:
             raise Conflict(taken[0]) from error

@@ -196,7 +196,7 @@ def join_copies(ledger: Ledger, archive: str, here: str, there: str) -> str | No
         folding = _Folding(ledger.repo, ledger.journal, archive)
         new = folding.rebase(there, ledger.journal.folded(here), who, moment)
         ref, said = ledger.namespace.ref(archive), "lineage: join the archive of a copy"
-        if new is None or not ledger.repo.move_ref(ref, new, here, said):
+        if new is None or not ledger.repo.move_ref(ref, new, here, said, follow={ledger.namespace.kept(archive): new}):
             return None
     return new
 
@@ -275,7 +275,9 @@ class _Folding:
         moves: dict[str, tuple[str | None, str | None]] = {ref(self._archive): (self._base, new)}
         moves |= {ref(each.writer): (each.tip, None) for each in folded}
         said = f"lineage: archive {len(folded)} writers"
-        return done if self._repo.move_refs(moves, said) else None
+        follow = self._journal.follow({each.writer: None for each in folded})
+        follow[self._journal.namespace.kept(self._archive)] = new
+        return done if self._repo.move_refs(moves, said, follow=follow) else None
 
     def rebase(self, onto: str, folded: Sequence[tuple[str, str]], who: Identity, moment: datetime) -> str | None:
         """Make the archive's commits on another state of it and return the last; ``None`` where that cannot be."""

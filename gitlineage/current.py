@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -22,8 +22,8 @@ from weakref import WeakSet
 
 import msgspec
 
-from gitlineage import codec, derived, index, locks
-from gitlineage.errors import Incomplete, InThePast, Invalid, RepositoryError, StorageError
+from gitlineage import derived, index, keeping, locks, turns
+from gitlineage.errors import Incomplete, InThePast, Invalid, Locked, RepositoryError, StorageError
 from gitlineage.gitformats import Identity
 from gitlineage.gitrepo import GitRepo, find_repository, init_repository
 from gitlineage.index import Damaged, Index
@@ -160,7 +160,7 @@ class Current:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._gate = threading.RLock()
         self._folder = self.namespace.folder(self.repo.commondir)
-        self._lock = WriterLock(_lock_of(self.repo, self.namespace))
+        self._lock = self._lock_at(_lock_of(self.repo, self.namespace))
         self._landing: Landing | None = None
         locks.sweep(str(self.repo.commondir))
         self._use(self._open_index())
@@ -217,9 +217,22 @@ class Current:
         """Return this clone's writer as git's configuration has it; a campaign may have one of its own."""
         return repo.config(self.namespace.key("writer")) or repo.config("lineage.writer")
 
+    def _lock_at(self, path: Path) -> WriterLock:
+        return WriterLock(path, self._patience, lambda text: self.watcher.note(text))
+
+    def _patience(self) -> float:
+        """Return how many seconds a writer waits for another one, by git config ``lineage.lockTimeout``."""
+        said = self.repo.config("lineage.lockTimeout")
+        if said is None:
+            return turns.LIMIT
+        with suppress(ValueError):
+            if 0 < (seconds := float(said)) < threading.TIMEOUT_MAX:
+                return seconds
+        raise Invalid(f"git config lineage.lockTimeout is {said!r}; it takes a number of seconds above 0")
+
     def _name_lock(self) -> AbstractContextManager[None]:
         """Wait for the lock under which a clone gets its writer's name, whichever campaign needs it first."""
-        return self._lock() if self.namespace.is_default else WriterLock(_lock_of(self.repo, DEFAULT))()
+        return self._lock() if self.namespace.is_default else self._lock_at(_lock_of(self.repo, DEFAULT))()
 
     # -- campaigns -----------------------------------------------------------------------------------------
 
@@ -413,6 +426,7 @@ class Current:
                 self._use(self._open_index())
                 self.own_writer()
             if self.journal.tips() != self._index.tips():
+                self._put_back()
                 self._fold()
             if self._index.absent:
                 self._face_absence()
@@ -477,49 +491,21 @@ class Current:
             self._use_memory(error)
             return
         if not folded:
-            self._recover_dropped()
             self._rebuild("a writer's ref went back")
             return
         self._after_folding()
         self._tell_problems()
 
-    def _recover_dropped(self) -> None:
-        """
-        Record again what another program's write dropped from this clone's ref.
-
-        Git's own notes commands move a ref without looking where it stands, so one that races with a landing can
-        undo it. A ref that was set back on purpose, to a commit of its own past, is left there.
-        """
-        writer = self.own_writer()
-        old = self._index.tips().get(writer or "")
-        with self._lock(), self.repo.packing():
-            new = self.journal.tips().get(writer or "")
-            if writer is None or old is None or new is None or not self.repo.exists(old):
-                return
-            if self.journal.is_ahead(new, old) or self.journal.is_ahead(old, new):
-                return
-            kept = {(found.oid, codec.encode(found.event)) for found in self.journal.events(writer, new)}
-            had = list(self.journal.events(writer, old))
-            dropped = [found for found in had if (found.oid, codec.encode(found.event)) not in kept]
-            dropped.sort(key=lambda found: found.event.clock)
-            if dropped:
-                said = f"Record {len(dropped)} events again that another program dropped"
-                lines = [(found.oid, codec.encode(found.event)) for found in dropped]
-                clock = max(dropped[-1].event.clock, self.journal.clock(new))
-                kept_alive = self.journal.kept(old, self.journal.fork(old, new))
-                self.journal.land(
-                    writer,
-                    new,
-                    lines,
-                    clock=clock,
-                    subject=said,
-                    identity=self._who(),
-                    moment=self._clock(),
-                    keep=[oid for oid in kept_alive if self.repo.exists(oid)],
-                )
-                self.watcher.note(
-                    f"another program's write dropped {counted(len(dropped), 'event')}: recorded them again"
-                )
+    def _put_back(self) -> None:
+        """Put back what a plain git command took from the refs that this clone moves itself, and say so."""
+        own = self._writer or self._configured_writer(self.repo)
+        for writer in list(keeping.lost(self.repo, self.journal, own)):
+            try:
+                with self._lock(), self.repo.packing():
+                    keeping.put_back(self.repo, self.journal, writer, self._who(), self._clock(), self.watcher.note)
+            except (StorageError, Locked) as error:
+                ref = self.namespace.ref(writer)
+                self.watcher.note(f"{ref} lacks what was recorded here and cannot be put back: {error}")
 
     def _rebuild(self, why: str | None) -> None:
         if self._landing is not None:

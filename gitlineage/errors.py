@@ -278,13 +278,15 @@ class Locked(RepositoryError):
         path: the lock file.
         holder: which process holds it, in words; empty where that is not known.
         seconds: how long it was waited for.
+        advice: what to do, where it is not a lock file of git's.
     """
 
-    def __init__(self, path: str, holder: str, seconds: float) -> None:
+    def __init__(self, path: str, holder: str, seconds: float, advice: str = "") -> None:
         self.path = path
         self.holder = holder
         self.seconds = seconds
-        super().__init__(f"{path} stayed locked for {seconds:g} seconds; nothing was recorded; {remedy(path, holder)}")
+        advice = advice or remedy(path, holder)
+        super().__init__(f"{path} stayed locked for {seconds:g} seconds; nothing was recorded; {advice}")
 
 
 class TooMuch(LineageError):

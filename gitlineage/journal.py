@@ -173,7 +173,8 @@ class Journal:
         after = self._trees.put(tree, notes, written)
         new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
         ref, said = self.namespace.ref(writer), f"lineage: {subject}"
-        if not self._repo.move_ref(ref, new, tip, said, signature=(identity, moment), durable=durable):
+        follow = {self.namespace.kept(writer): new}
+        if not self._repo.move_ref(ref, new, tip, said, signature=(identity, moment), durable=durable, follow=follow):
             return None
         self._landed = new, clock, after
         return new
@@ -314,11 +315,21 @@ class Journal:
         found = self.archived().get(writer, ())
         return next((tip for tip in reversed(found) if self._repo.exists(tip)), None)
 
+    def kept_tips(self) -> dict[str, str | None]:
+        """Return where the refs should stand at the least that this clone moved itself, by writer."""
+        own = self.namespace.own
+        return {name.removeprefix(own): oid for name, oid in self._repo.refs(own).items()}
+
+    def follow(self, goals: Mapping[str, str | None]) -> dict[str, str | None]:
+        """Return what else has to move where writers' refs move other than by landing, by writer: what keeps them."""
+        kept = {self.namespace.kept(writer): new for writer, new in goals.items()}
+        return {name: new for name, new in kept.items() if self._repo.ref(name) is not None}
+
     def begin(self, writer: str) -> str:
         """Give a writer a ref where it has none, with nothing recorded on it, and return where it stands."""
         genesis = self.write_genesis(writer)
         ref = self.namespace.ref(writer)
-        self._repo.move_ref(ref, genesis, None, "lineage: begin")
+        self._repo.move_ref(ref, genesis, None, "lineage: begin", follow={self.namespace.kept(writer): genesis})
         return self._repo.ref(ref) or genesis
 
     def fork(self, one: str, other: str) -> str | None:

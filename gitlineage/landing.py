@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from gitlineage import codec
+from gitlineage import codec, turns
 from gitlineage.errors import RepositoryError, StorageError
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
@@ -34,10 +34,22 @@ class WriterLock:
     Keeps the writing processes of one repository apart; the kernel frees it when its holder dies.
 
     It is there for fairness: what makes a write safe is the ref's compare-and-swap.
+
+    Args:
+        path: the lock file.
+        limit: says how many seconds to wait at the most.
+        tell: hears whom somebody waits for.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        limit: Callable[[], float] = lambda: turns.LIMIT,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._path = path
+        self._limit = limit
+        self._tell = tell
         self._file: FileIO | None = None
 
     @contextmanager
@@ -48,6 +60,7 @@ class WriterLock:
         Raises:
             StorageError: the lock file cannot be made.
             RepositoryError: this thread holds it already, through another store.
+            Locked: its holder keeps it for longer than the limit.
         """
         if self._file is not None:
             yield
@@ -100,7 +113,7 @@ class WriterLock:
             raise RepositoryError("another store on this repository has a batch open in this thread; use that one")
         try:
             self._file = FileIO(self._open(), "r+")
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            turns.take(self._file.fileno(), self._path, self._limit, self._tell)
         except OSError as error:
             raise StorageError(f"cannot write to {self._path}: {error.strerror}; nothing was recorded") from error
         _holders[str(self._path)] = threading.get_ident()

@@ -61,6 +61,15 @@ class Namespace(msgspec.Struct, frozen=True):
         """Return the ref of a writer, or of an archive."""
         return self.notes + writer
 
+    @property
+    def own(self) -> str:
+        """How the refs begin that keep what was recorded here, out of reach of a fetch of notes."""
+        return f"{self.local}own/"
+
+    def kept(self, writer: str) -> str:
+        """Return the ref that keeps what was recorded here on a writer's ref."""
+        return self.own + writer
+
     def writer(self, ref: str) -> str:
         """Return whose ref it is."""
         return ref.removeprefix(self.notes)

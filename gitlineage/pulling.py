@@ -211,7 +211,9 @@ class _Puller:
             return self._outcome(writer, "ahead", here, here, reason)
         if writer in self._accepted:
             if not self._dry:
-                self._repo.set_ref(self._ref(writer), None)
+                self._repo.move_refs(
+                    {self._ref(writer): (here, None)}, "", follow=self._ledger.journal.follow({writer: None})
+                )
                 self._went_back = True
             return self._outcome(writer, "deleted", here, None, "as on the remote, as you asked")
         if here is not None and self._is_archived(writer, here):
@@ -232,7 +234,8 @@ class _Puller:
             for writer, tip in self._archived.items()
             if holds(self._ledger.journal, archives, writer, tip)
         }
-        if moves and not self._dry and self._repo.move_refs(moves, f"lineage: pull {self._way.shown}"):
+        follow = self._ledger.journal.follow({self._ledger.namespace.writer(ref): None for ref in moves})
+        if moves and not self._dry and self._repo.move_refs(moves, f"lineage: pull {self._way.shown}", follow=follow):
             self._moved = True
 
     def _tampered(self, writer: str, what: str) -> str:
@@ -244,7 +247,8 @@ class _Puller:
 
     def _move(self, writer: str, state: str, here: str, there: str, reason: str = "") -> RefOutcome:
         if not self._dry:
-            if not self._repo.move_ref(self._ref(writer), there, here, f"lineage: pull {self._way.shown}"):
+            said, follow = f"lineage: pull {self._way.shown}", self._ledger.journal.follow({writer: there})
+            if not self._repo.move_ref(self._ref(writer), there, here, said, follow=follow):
                 return self._outcome(writer, "ahead", here, here, "it moved here meanwhile")
             self._moved = True
             self._went_back = self._went_back or state == "rewritten"

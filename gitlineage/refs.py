@@ -88,6 +88,7 @@ class Refs(Settings, ABC):
         *,
         signature: tuple[Identity, datetime] | None = None,
         durable: bool = False,
+        follow: Mapping[str, str | None] | None = None,
     ) -> bool:
         """
         Move a ref by compare-and-swap; ``old`` is ``None`` for one that must not exist yet; see `move_refs`.
@@ -95,7 +96,7 @@ class Refs(Settings, ABC):
         Returns:
             Whether it was moved; not when it no longer is where the caller saw it.
         """
-        return self.move_refs({name: (old, new)}, message, signature=signature, durable=durable)
+        return self.move_refs({name: (old, new)}, message, signature=signature, durable=durable, follow=follow)
 
     def move_refs(
         self,
@@ -130,17 +131,14 @@ class Refs(Settings, ABC):
             if any(self.ref(name) != old for name, (old, _) in moves.items()):
                 return False
             who, moment = signature or (self.identity(), datetime.now().astimezone())
-            for name, new in goals.items():
+            for name, (old, new) in moves.items():
                 if new is not None:
-                    self._log_move(name, format_move(self._old(moves, name), new, message, who, moment))
+                    self._log_move(name, format_move(old, new, message, who, moment))
             self._carry(locks, goals)
         if durable:
             for name in goals:
                 self._confirm(name)
         return True
-
-    def _old(self, moves: Mapping[str, tuple[str | None, str | None]], name: str) -> str | None:
-        return moves[name][0] if name in moves else self.ref(name)
 
     @contextmanager
     def _locked(self, goals: Mapping[str, str | None]) -> Iterator[Locks]:

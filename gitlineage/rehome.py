@@ -54,7 +54,8 @@ def rehome(ledger: Ledger, writer: str, there: str, *, dry_run: bool = False) ->
             _land(ledger, writer, fresh, here, there)
         _go_by(ledger, writer, fresh)
         ref = ledger.namespace.ref(writer)
-        if not ledger.repo.move_ref(ref, there, here, f"lineage: goes on as {fresh}"):
+        follow = ledger.journal.follow({writer: None})
+        if not ledger.repo.move_ref(ref, there, here, f"lineage: goes on as {fresh}", follow=follow):
             raise Conflict(ref)
         ledger.reindex()  # a new file also tells other processes to look up the writer's name
     return fresh

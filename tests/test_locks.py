@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import gitlineage
-from gitlineage import LineageStore, Trial
-from gitlineage.errors import Locked
+from gitlineage import LineageStore, Trial, turns
+from gitlineage.errors import Invalid, Locked
 from gitlineage.gitrepo import GitRepo, init_repository
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
@@ -240,3 +241,58 @@ def test_two_stores_in_one_process_hold_their_own_locks(folder: Path, oids):
     assert other.move_refs({REF: (oids[0], oids[1]), "refs/x/a": (oids[1], None)}, "both")
     assert [one.ref(REF), one.ref("refs/x/a")] == [oids[1], None]
     assert isinstance(LineageStore(folder), LineageStore)
+
+
+BATCH = """
+import os, signal, sys
+from gitlineage import LineageStore, Trial
+store = LineageStore(sys.argv[1], writer="alice", identity=("W", "w@example.org"))
+with store.batch():
+    store.append(Trial("held", status="discard"))
+    print("held", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+def test_a_stopped_writer_is_named_and_waited_for_up_to_a_limit(open_store, folder, git, monkeypatch):
+    """Whoever waits hears for whom, ends with a clear error at the configured limit, and goes on once it may."""
+    told = []
+    store = open_store()
+    store.append(Trial("first", status="discard"))
+    store.watcher.note = told.append
+    monkeypatch.setattr(turns, "TOLD", 0.1)
+    git("config", "lineage.lockTimeout", "0.3")
+    holder = start(BATCH, folder)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        who = f"process {holder.pid} on {socket.gethostname()}"
+        with pytest.raises(Locked, match=rf"{who} is recording: .*kill -CONT.*lineage\.lockTimeout") as caught:
+            store.append(Trial("refused", status="discard"))
+        assert (caught.value.holder, caught.value.seconds) == (who, 0.3)
+        assert told == [f"waiting for {who}, which is recording here; at most 0.3 seconds"]
+        assert [trial.exp_id for trial in store.all_trials()] == ["first"]
+        git("config", "lineage.lockTimeout", "300")
+        holder.send_signal(signal.SIGCONT)
+        assert store.append(Trial("after", status="discard")).exp_id == "after"
+        assert holder.wait() == 0
+    finally:
+        end(holder)
+    assert [trial.exp_id for trial in store.all_trials()] == ["first", "held", "after"]
+    with store.holding():
+        assert turns.holder(folder / ".git" / "lineage" / "lock") == f"process {os.getpid()} on {socket.gethostname()}"
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "inf", "nan"])
+def test_a_limit_that_is_none(open_store, folder, git, value):
+    """A wrong limit is an error that names the setting, where there is something to wait for."""
+    store = open_store()
+    store.append(Trial("first", status="discard"))
+    git("config", "lineage.lockTimeout", value)
+    holder = start(BATCH, folder)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(Invalid, match=r"lineage\.lockTimeout is"):
+            store.append(Trial("refused", status="discard"))
+    finally:
+        end(holder)
+    assert store.append(Trial("after", status="discard")).exp_id == "after"
