@@ -2,7 +2,7 @@
 Lock files beside git's refs: taken as git takes them, known again when their holder died, never stolen from a live one.
 
 Layer 1. A lock file is made in one step that fails where there is one (what ``O_EXCL`` does for git), so that a move is
-safe whatever `flock` is worth. It is one more name of a file below ``.git/lineage/locks`` that is called after the
+safe whatever `flock` is worth. It is one more name of a file below ``.git/lineage`` that is called after the
 process. That tells ours from git's own: a lock of ours whose process is gone belongs to who renames that file first,
 and goes; any other one stays until its holder, or a person, removes it.
 
@@ -30,6 +30,9 @@ OLD = 60.0
 _TRIES = 10
 """Times that a folder is made which another program removes because it is empty."""
 
+_HELD = "held~"
+"""How the files are called that tell who holds a lock."""
+
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 """What a file system says that gives a file no second name."""
 
@@ -47,7 +50,7 @@ class Locks:
 
     def __init__(self, root: str, modes: Modes) -> None:
         self._root = root
-        self._folder = f"{root}/lineage/locks"
+        self._folder = f"{root}/lineage"
         self._modes = modes
         self._owner = ""
         self._held: dict[str, str] = {}
@@ -75,7 +78,7 @@ class Locks:
             content: what is to stand in a ref's place.
             durable: have the disk confirm it.
         """
-        path = f"{self._folder}/{_owner()}~{next(_numbers)}"
+        path = f"{self._folder}/{_HELD}{_owner()}~{next(_numbers)}"
         for _ in range(_TRIES):
             try:
                 file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -144,7 +147,7 @@ class Locks:
             return True
         for mark in _marks(self._folder):
             if mark.inode() == inode and _is_dead(mark.name):
-                mine = f"{self._folder}/{_owner()}~{next(_numbers)}"
+                mine = f"{self._folder}/{_HELD}{_owner()}~{next(_numbers)}"
                 try:
                     os.rename(mark.path, mine)  # one only succeeds, and holds the lock from now on
                 except FileNotFoundError:
@@ -158,7 +161,7 @@ class Locks:
 
 def sweep(root: str) -> None:
     """Remove what killed processes of this machine left: their lock files, and the names that tell of these."""
-    folder = f"{root}/lineage/locks"
+    folder = f"{root}/lineage"
     dead = {mark.inode(): mark for mark in _marks(folder) if _is_dead(mark.name)}
     if not dead:
         return
@@ -188,9 +191,9 @@ def holder_of(root: str, lock: str) -> str:
     """Return which process of ours holds a lock file, in words; empty where it is another program's."""
     with suppress(OSError):
         inode = os.stat(lock).st_ino
-        for mark in _marks(f"{root}/lineage/locks"):
+        for mark in _marks(f"{root}/lineage"):
             if mark.inode() == inode:
-                host, _, pid, *_ = mark.name.split("~")
+                _, host, _, pid, *_ = mark.name.split("~")
                 return f"process {pid} on {host}"
     return ""
 
@@ -219,7 +222,7 @@ def _link(mark: str, lock: str) -> None:
 def _marks(folder: str) -> "list[os.DirEntry[str]]":
     try:
         with os.scandir(folder) as found:
-            return list(found)
+            return [mark for mark in found if mark.name.startswith(_HELD)]
     except OSError:
         return []
 
@@ -263,7 +266,7 @@ def _began(pid: int) -> int | None:
 
 def _is_dead(name: str) -> bool:
     """Whether the process that a name tells of ran in this place, and does no more."""
-    words = name.split("~")
+    words = name.removeprefix(_HELD).split("~")
     if len(words) != 5 or words[:2] != [_host(), _place()] or not (words[2] + words[3]).isdecimal():
         return False
     pid, began = int(words[2]), int(words[3])

@@ -511,14 +511,16 @@ def test_an_index_deleted_under_an_open_store_loses_nothing(open_store, folder):
 
 
 def test_a_ref_that_went_back_is_followed_with_a_word(open_store, git):
-    """When somebody rewinds a writer's ref, the index forgets with it, and tells."""
+    """When somebody rewinds a writer's ref and what keeps it, the index forgets with them, and tells."""
     ears = Ears()
     store = open_store(watcher=ears)
     for exp_id in "abc":
         store.append(row(exp_id))
+    git("update-ref", "-d", "refs/lineage/own/alice")
     git("update-ref", "refs/notes/lineage/alice", "refs/notes/lineage/alice~1")
     assert [trial.exp_id for trial in store.all_trials()] == ["a", "b"]
     assert any("went back" in note for note in ears.notes)
+    git("update-ref", "-d", "refs/lineage/own/alice")
     git("update-ref", "-d", "refs/notes/lineage/alice")
     assert store.all_trials() == []
     assert store.append(row()).exp_id == "000"

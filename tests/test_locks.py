@@ -120,7 +120,7 @@ def test_a_lock_of_a_killed_writer_is_taken_over_and_gits_own_never(repo, git, f
     lock.unlink()
     assert repo.move_ref(REF, first, second)
     assert git("rev-parse", REF) == first
-    assert list((folder / ".git" / "lineage" / "locks").iterdir()) == []
+    assert not list((folder / ".git" / "lineage").glob("held~*"))
 
 
 def test_a_stopped_holder_keeps_its_lock_and_is_named(repo, folder, oids):
@@ -211,7 +211,7 @@ def test_a_kill_around_the_packed_list_is_in_nobodys_way(open_store, folder, git
     git("pack-refs", "--all")
     git("branch", "doomed", oids[0])
     git("branch", "-D", "doomed")
-    assert not list((folder / ".git" / "lineage").glob("locks/*"))
+    assert not list((folder / ".git" / "lineage").glob("held~*"))
 
 
 @pytest.mark.parametrize("name", [REF, "refs/lineage/best", "packed-refs", "config"])
