@@ -33,9 +33,9 @@ def sync(store: LineageStore) -> None:
     assert {outcome.state for outcome in outcomes} <= GOOD, outcomes
 
 
-def unlock(remote: Path) -> None:
-    """Do what its keeper is asked to do where the remote's own git was killed, too: remove the locks that it left."""
-    for lock in (remote / "refs").rglob("*.lock"):
+def unlock(repository: Path) -> None:
+    """Do what its keeper is asked to do where git itself was killed, too: remove the locks that it left."""
+    for lock in (repository / "refs").rglob("*.lock"):
         lock.unlink()
 
 
@@ -101,6 +101,7 @@ def test_killed_syncs(tmp_path, nursery, kind):
                 killer.kill_one()
                 if kind == "folder":
                     unlock(remote)
+                unlock(tmp_path / "alice" / ".git")
                 fsck(tmp_path / "alice")
                 assert killer.recorded <= {(view.trial.exp_id, view.oid) for view in alice.log(None)}
                 if killer.synced:
