@@ -98,7 +98,7 @@ def test_status_without_a_remote(tmp_path: Path) -> None:
 
 
 def test_status_of_a_ref_that_the_remote_contradicts(alice: Shell, bob: Shell, git: Git) -> None:
-    """Where the own ref and what keeps it were set back, nothing is said to be pushed, and the exit code is that of a refusal."""
+    """Where the own ref and what keeps it were set back, nothing is said to be pushed, and the exit code is 1."""
     alice.commit("--parents", "003", "-m", "more", "--metric", "1.0")
     alice("push")
     assert [each["state"] for each in alice.objects("status")[1:]] == ["up to date"]
