@@ -6,14 +6,16 @@ The same event always gives the same bytes: keys sorted, defaults left out, one 
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from gitlineage.bounds import MAX_LINE
+from gitlineage.bounds import MAX_COLUMNS, MAX_LINE
 from gitlineage.catalogue import ForgePhase
 from gitlineage.errors import CorruptEvent, Invalid, InvalidTrial
+from gitlineage.formats.tsv import Shape, header_cells
 from gitlineage.gitformats import is_oid
 from gitlineage.models import ROLES, Task
 from gitlineage.trial import AUTO_ID, check_cells
@@ -39,6 +41,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_de
     at: str = ""
     writer: str = ""
 
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse what decodes well and is nothing that anybody could have recorded here.
+
+        Args:
+            oid: the object that it is on, where that is known.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+
 
 class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
     """
@@ -54,7 +67,7 @@ class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
     raw: str = ""
     saw: str = ""
 
-    def check(self) -> None:
+    def check(self, oid: str = "") -> None:
         """
         Refuse a row that is no trial's.
 
@@ -63,6 +76,7 @@ class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
         """
         if self.row.get("exp_id", AUTO_ID) == AUTO_ID:
             raise CorruptEvent("not an event: its row has no exp id")
+        _check_columns(tuple(self.row))
         try:
             check_cells(self.row)
         except InvalidTrial as error:
@@ -95,6 +109,19 @@ class TaskEvent(Event, frozen=True, kw_only=True, tag="task"):
 
     task: Task
 
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse a task that nothing can be ranked by.
+
+        Raises:
+            CorruptEvent: its column has no name that a table could have, or its noise is no number.
+        """
+        for name, text in (("score field", self.task.score_field or " "), ("label", self.task.label)):
+            if len(text) > _MAX_NAME or _CONTROL.search(text) or text.isspace():
+                raise CorruptEvent(f"not an event: its task has the {name} {text[:50]!r}")
+        if not 0 <= self.task.epsilon < math.inf:
+            raise CorruptEvent(f"not an event: its task has the epsilon {self.task.epsilon}")
+
 
 class TableEvent(Event, frozen=True, kw_only=True, tag="table"):
     """
@@ -107,6 +134,23 @@ class TableEvent(Event, frozen=True, kw_only=True, tag="table"):
 
     shape: dict[str, Any]
     rows: int = 0
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse what is no table's shape.
+
+        Raises:
+            CorruptEvent: its columns, its header or its line ends are none that a file could have.
+        """
+        try:
+            shape = msgspec.convert(self.shape, Shape)
+        except msgspec.ValidationError as error:
+            raise CorruptEvent(f"not an event: its table has no shape: {error}") from error
+        _check_columns(shape.columns)
+        if not shape.columns or len(set(shape.columns)) < len(shape.columns) or not all(shape.columns):
+            raise CorruptEvent("not an event: its table has no columns, or columns without names of their own")
+        if shape.newline not in ("\n", "\r\n") or (shape.header and header_cells(shape.header) != shape.columns):
+            raise CorruptEvent("not an event: the header of its table is not what its columns are")
 
 
 class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
@@ -145,6 +189,16 @@ class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
     document: str
     file: str = ""
     stub: bool = False
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse an origin without a document.
+
+        Raises:
+            CorruptEvent: its document is no object.
+        """
+        if not is_oid(self.document):
+            raise CorruptEvent(f"not an event: its document is {self.document[:50]!r}")
 
 
 class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
@@ -193,7 +247,7 @@ class ReparentEvent(Event, frozen=True, kw_only=True, tag="reparent"):
     reason: str = ""
     actor: str = ""
 
-    def check(self, oid: str) -> None:
+    def check(self, oid: str = "") -> None:
         """
         Refuse parents and roles that no commit could have.
 
@@ -323,11 +377,23 @@ def names_commits(event: AnyEvent) -> tuple[str, ...]:
     return ()
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_NAME = 1000
+"""Characters that the name of a column has at most."""
+
 _SHORTEST = len(b'{"clock":1,"type":"task"}')
 """Bytes that any event has at the least: a clock and a type, in four letters."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AnyEvent)
+
+
+def _check_columns(columns: tuple[str, ...]) -> None:
+    """Refuse more columns than a table may have, and names that are longer than any."""
+    if len(columns) > MAX_COLUMNS:
+        raise CorruptEvent(f"not an event: {len(columns):,} columns are over the limit of {MAX_COLUMNS:,}")
+    if any(len(column) > _MAX_NAME for column in columns):
+        raise CorruptEvent(f"not an event: a column's name is longer than {_MAX_NAME:,} characters")
 
 
 def encode(event: AnyEvent) -> bytes:
@@ -344,8 +410,13 @@ def encode(event: AnyEvent) -> bytes:
         )
     try:
         if not isinstance(event, TrialEvent | SnapshotEvent):  # these hold nothing but text
+            event.check()
             _refuse_non_json(msgspec.to_builtins(event))
+        elif isinstance(event, TrialEvent) and len(event.row) > MAX_COLUMNS:
+            _check_columns(tuple(event.row))
         line = _encoder.encode(event)
+    except CorruptEvent as error:
+        raise Invalid(error.reason.removeprefix("not an event: ")) from error
     except RecursionError as error:
         raise Invalid("this cannot be kept as JSON: it is nested too deeply") from error
     except (TypeError, UnicodeEncodeError, ValueError) as error:

@@ -115,10 +115,11 @@ class Fold(Facts):
         order = Order(event.clock, found.writer)
         self.raise_clock(event.clock)
         try:
+            if trial is None:
+                event.check(oid)
             match event:
                 case codec.TrialEvent():
                     if trial is None:
-                        event.check()
                         trial = Trial.trusted(event.row)
                     self._trial(oid, event, order, trial, made)
                 case codec.SnapshotEvent():

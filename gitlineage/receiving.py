@@ -193,7 +193,7 @@ class Rules:
                 for found in decode_note(writer, "", line):
                     if isinstance(found, Problem):
                         yield found.reason
-                    elif isinstance(found.event, codec.TrialEvent):
+                    else:
                         found.event.check()
             except CorruptEvent as error:
                 yield error.reason

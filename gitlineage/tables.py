@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from gitlineage.bounds import MAX_COLUMNS
 from gitlineage.errors import BadRows, Invalid
 from gitlineage.formats import tsv
 from gitlineage.message import flattened
@@ -122,6 +123,10 @@ def table_of(views: Views) -> bytes:
     wanted = [column for other in shapes[1:] for column in other.columns]
     wanted += [column for trial, _ in rows for column in trial.cells()]
     columns = tuple(dict.fromkeys([*shape.columns, *wanted]))
+    if len(columns) > MAX_COLUMNS:
+        if views.note is not None:
+            views.note(f"left out {len(columns) - MAX_COLUMNS:,} columns: a table has {MAX_COLUMNS:,} at the most")
+        columns = columns[:MAX_COLUMNS]
     wider = columns != shape.columns
     if wider:
         shape = msgspec.structs.replace(shape, columns=columns, header="")

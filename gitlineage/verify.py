@@ -264,12 +264,11 @@ class Verification:
                 continue
             event = found.event
             try:
+                event.check(found.oid)
                 if isinstance(event, codec.TaskEvent | codec.TableEvent):
                     if found.oid != genesis and not writer.startswith(ARCHIVE):
                         yield Finding(writer, found.oid, f"a {_kind(event)} event is not on the writer's first commit")
                     continue
-                if isinstance(event, codec.TrialEvent):
-                    event.check()
                 info = self._repo.commit(found.oid)
                 if isinstance(event, codec.CohortEvent):
                     said = dict(trailer_lines(info.message)).get("Cohort-Name", "")

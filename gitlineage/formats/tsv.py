@@ -234,6 +234,12 @@ def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
     return None
 
 
+def header_cells(header: str) -> tuple[str, ...]:
+    """Return the names in a header line without its line end; none where it is not one line."""
+    first, *more = _records(header)
+    return () if more or first.ending else tuple(first.cells)
+
+
 def _records(text: str) -> Iterator[_Record]:
     """Cut a text into rows; after an unsound row go on with the next line."""
     line, start = 1, 0
