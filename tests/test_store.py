@@ -545,7 +545,7 @@ def test_a_bare_repository_works_but_has_no_working_tree(open_store, git, tmp_pa
     store = open_store(tmp_path / "bare.git")
     first = store.commit(FILES, trial=row("a"))
     assert store.append(row("b", parent_exp="a")).parents == (first.oid,)
-    with pytest.raises(Invalid, match="bare"):
+    with pytest.raises(Invalid, match="no working tree"):
         store.commit(None)
     git("fsck", "--strict", "--no-dangling", cwd=tmp_path / "bare.git")
 
@@ -613,6 +613,7 @@ def test_derived_refs_follow_and_can_be_rebuilt(store, git):
         "cohorts/c",
         "exp/000",
         "exp/002",
+        "own/alice",
     ]
     assert git("diff", "--stat", "lineage/exp/000", "lineage/best") != ""
     for each in refs:
