@@ -11,7 +11,7 @@ from itertools import count
 
 import msgspec
 
-from gitlineage.errors import BadRows, Invalid
+from gitlineage.errors import BadRows, Incomplete, Invalid
 from gitlineage.formats import autoresearch, tsv
 from gitlineage.formats.autoresearch import LoopRow, Results
 from gitlineage.models import Task, TrialView
@@ -27,6 +27,9 @@ CODE_LOST = "code lost"
 
 NO_COMMIT = "no commit"
 """What the notes of a trial say whose row names no commit."""
+
+_NAMED = 100
+"""Commits that are not here which an error names."""
 
 _SCORED = (FailureLabel.KEEP, FailureLabel.DISCARD)
 _DERIVED = ("timestamp", "baseline_exp", "delta_vs_best")
@@ -131,6 +134,7 @@ def import_autoresearch(
 
     Raises:
         BadRows: every row that breaks a rule, with line number and reason.
+        Incomplete: this clone is shallow, so that commits which are not here need not be gone.
         Invalid: the metric is no column or contradicts the store's task, or there is no such branch.
     """
     recorded = store.recorded_task()
@@ -274,6 +278,9 @@ def _placed(store: LineageStore, rows: Sequence[LoopRow], source: str, branch: s
             if len(found) > 1:
                 bad.append((row.line, f"commit {row.commit!r} could be {' or '.join(oid[:16] for oid in found[:5])}"))
             commits[row.commit.lower()] = found[0] if found else ""
+    gone = [hash for hash, oid in commits.items() if not oid]
+    if gone and store.repo.is_shallow and not store.incomplete:
+        raise Incomplete(gone[:_NAMED], len(gone), store.repo.remote(), shallow=True)
     if bad:
         raise BadRows(source, bad, "write longer hashes, or name the loop's branch with --branch")
     stems = autoresearch.stems(rows, lambda row: commits.get(row.commit.lower()) or f"? {row.commit.lower()}")

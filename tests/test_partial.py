@@ -250,3 +250,22 @@ def test_a_checkout_without_the_remote(remote: Path, cloned: Callable[..., Shell
     partial.fails(1, "diff", "001")
     with LineageStore(partial.folder, create=False) as store, pytest.raises(RepositoryError):
         checkout(store.repo, store.snapshot("001").tree, tmp_path / "there")
+
+
+def test_an_import_takes_no_commit_for_lost_that_a_shallow_clone_lacks(remote: Path, tmp_path: Path) -> None:
+    """A loop's rows get no stand-ins for commits beyond the end; after unshallow they are on their commits."""
+    hashes = git(tmp_path / "alice", "rev-list", "--reverse", "--abbrev-commit", "main").split()
+    rows = [f"{each}\t1.{9 - at}\t44.0\tkeep\tidea {at}" for at, each in enumerate(hashes)]
+    root = tmp_path / "loop"
+    git(tmp_path, "clone", "--quiet", "--depth=2", remote.as_uri(), str(root))
+    (root / "results.tsv").write_text("\n".join(["commit\tval_bpb\tmemory_gb\tstatus\tdescription", *rows, ""]))
+    loop = Shell(root)
+    told = loop.fails(1, "import", "autoresearch", "--metric", "val_bpb")
+    assert "lacks 3 objects" in told
+    assert "`git fetch --unshallow origin`" in told
+    assert "refs/notes" not in git(root, "for-each-ref")
+    git(root, "fetch", "--quiet", "--unshallow", "origin")
+    loop("import", "autoresearch", "--metric", "val_bpb")
+    with LineageStore(root, create=False) as store:
+        assert [view.oid[:7] for view in reversed(store.log(None))] == [each[:7] for each in hashes]
+        assert not any("code lost" in trial.notes for trial in store.all_trials())
