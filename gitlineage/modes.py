@@ -30,7 +30,7 @@ class Modes:
     """
 
     def __init__(self, setting: str | None) -> None:
-        text = (setting if setting != "" else "true") or "umask"
+        text = setting or "umask"
         self._bits = _NAMED.get(text.lower(), 0)
         self._exact = False
         if not self._bits and text.isdecimal() and not set(text) & {"8", "9"}:

@@ -4,12 +4,13 @@ One repository's configuration, as git keeps it; not what a setting means.
 Layer 3. libgit2 reads git's files anew whenever one of them changes.
 """
 
-import re
 from pathlib import Path
 
 import pygit2
 
-from gitlineage.foreign import reading, writing
+from gitlineage import program
+from gitlineage.errors import GitFailed, StorageError
+from gitlineage.foreign import reading
 from gitlineage.gitformats import Identity
 
 
@@ -43,8 +44,16 @@ class Settings:
 
     def set_config(self, key: str, value: str) -> None:
         """Set a value in the repository's own configuration."""
-        with writing(self.commondir):
-            self._settings[key] = value
+        self._write_config(key, value)
+
+    def _write_config(self, *words: str) -> None:
+        """Have git write the configuration, which keeps the file's mode whatever the umask is; libgit2 does not."""
+        try:
+            program.run(["config", "--file", str(self.commondir / "config"), *words])
+        except GitFailed as error:
+            raise StorageError(
+                f"cannot write to {self.commondir / 'config'}: {error.message.strip()}; nothing was recorded"
+            ) from error
 
     def config_values(self, key: str) -> list[str]:
         """Return all values of a key that may have several, in order."""
@@ -54,20 +63,17 @@ class Settings:
     def add_config(self, key: str, value: str) -> None:
         """Give a key of the repository's own configuration one more value, unless it has it."""
         if value not in self.config_values(key):
-            with writing(self.commondir):
-                self._settings.set_multivar(key, "^$", value)
+            self._write_config("--add", key, value)
 
     def replace_config(self, key: str, old: str, new: str) -> None:
         """Put another value in the place of one, where a key of the repository's own configuration has it."""
         if old in self.config_values(key):
-            with writing(self.commondir):
-                self._settings.set_multivar(key, f"^{re.escape(old)}$", new)
+            self._write_config("--fixed-value", "--replace-all", key, new, old)
 
     def remove_config(self, key: str, value: str) -> None:
         """Take a value from a key of the repository's own configuration, where it has it."""
         if value in self.config_values(key):
-            with writing(self.commondir):
-                self._settings.delete_multivar(key, f"^{re.escape(value)}$")
+            self._write_config("--fixed-value", "--unset-all", key, value)
 
     def remotes(self) -> list[str]:
         """Return the names of the remotes, sorted."""
