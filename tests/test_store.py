@@ -617,7 +617,8 @@ def test_derived_refs_follow_and_can_be_rebuilt(store, git):
     ]
     assert git("diff", "--stat", "lineage/exp/000", "lineage/best") != ""
     for each in refs:
-        git("update-ref", "-d", each.split()[0])
+        if "/own/" not in each:  # that one is no name that could be made again
+            git("update-ref", "-d", each.split()[0])
     git("update-ref", "refs/lineage/exp/junk", refs[0].split()[1])
     store.reindex()
     assert git("for-each-ref", "--format=%(refname) %(objectname)", "refs/lineage").split("\n") == refs
