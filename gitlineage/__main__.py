@@ -4,6 +4,6 @@
 Layer 28.
 """
 
-from gitlineage.cli.app import main
+from gitlineage.cli import main
 
 main()

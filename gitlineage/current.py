@@ -556,14 +556,16 @@ class Current:
         if not self._index.absent:
             derived.rebuild(self.repo, self.namespace, self._views)
 
-    def _forget_changes(self) -> tuple[set[int], set[str], bool]:
-        """Return which trials and cohorts changed and whether all of them did, and begin anew."""
-        found = self._index.touched, self._index.opened, self._index.built
+    def _forget_changes(self) -> None:
+        """Take it that the derived refs say what the index says."""
         self._index.touched, self._index.opened, self._index.built = set(), set(), False
-        return found
 
     def _after_folding(self) -> None:
-        touched, opened, built = self._forget_changes()
+        self._derive(self._index.touched, self._index.opened, self._index.built)
+        self._forget_changes()  # now only, or an interrupt would leave it undone for good
+
+    def _derive(self, touched: set[int], opened: set[str], built: bool) -> None:
+        """Have the derived refs follow the trials and cohorts that changed, or all of them."""
         if built:
             self._derive_all()
             return

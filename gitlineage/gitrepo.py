@@ -163,7 +163,8 @@ class GitRepo(Refs):
         """Let a pack go; in a forked process it stays the parent's."""
         if pack is not None and process == os.getpid():
             pack.release()
-        self._pack = None
+        if self._pack is pack:
+            self._pack = None
         self._packs_seen = mtime(self._packs)
 
     def pack_ahead(self, durable: bool) -> None:

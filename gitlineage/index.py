@@ -252,16 +252,38 @@ class Index(Database):
     @contextmanager
     def _folding(self, *, building: bool = False) -> Iterator[Fold]:
         """Fold inside this; a build of an empty index makes the indexes and the links at its end."""
-        with self.gate, self._undone_on_error():
-            self.connection.execute("BEGIN IMMEDIATE")
-            whole = building and self._is_empty()
-            if whole:
-                for name in INDEX_NAMES:
-                    self.connection.execute(f"DROP INDEX IF EXISTS {name}")
-            self._fold = fold = Fold(self.connection, self._repo, self._whole_state(), whole)
-            yield fold
-            self._write(fold)
-            self._tell(fold)
+        fold = None
+        with self.gate:
+            try:
+                try:
+                    self.connection.execute("BEGIN IMMEDIATE")
+                    whole = building and self._is_empty()
+                    if whole:
+                        for name in INDEX_NAMES:
+                            self.connection.execute(f"DROP INDEX IF EXISTS {name}")
+                    fold = Fold(self.connection, self._repo, self._whole_state(), whole)
+                    self._fold = fold
+                    yield fold
+                    self._tell(fold)
+                    self._write(fold)
+                finally:
+                    self._leave(fold)
+            except BaseException as error:
+                self._leave(fold)  # once more, for an interrupt may have come in between
+                self._known = None
+                self.generation += 1
+                if isinstance(error, sqlite3.Error | UnicodeEncodeError):
+                    raise ours(error) from error
+                raise
+
+    def _leave(self, fold: Fold | None) -> None:
+        """Have no transaction open any more; what was not committed is undone."""
+        if self._fold not in (None, fold):
+            return
+        if self.connection.in_transaction and not self.is_inherited:
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+        self._fold = None
 
     def _write(self, fold: Fold) -> None:
         """Write all that was folded."""
@@ -286,23 +308,6 @@ class Index(Database):
         self.skipped += fold.skipped
         self.built = self.built or fold.whole
         fold.touched, fold.opened, fold.skipped = set(), set(), []
-
-    @contextmanager
-    def _undone_on_error(self) -> Iterator[None]:
-        """Leave the file as it was where this fails."""
-        try:
-            yield
-        except BaseException as error:
-            self._known = None
-            self.generation += 1
-            if self.connection.in_transaction and not self.is_inherited:
-                with suppress(sqlite3.Error):
-                    self.connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error | UnicodeEncodeError):
-                raise ours(error) from error
-            raise
-        finally:
-            self._fold = None
 
     def _version(self) -> int:
         """Return a number that changes whenever another connection writes to the file."""

@@ -160,39 +160,61 @@ class Ledger(Current):
 
     @contextmanager
     def _land(self, message: str | None) -> Iterator[None]:
-        """Record everything inside as one commit of the writer's ref."""
-        with self._lock():
-            landing = self._start()
-            fresh = landing.tip is None and not self.namespace.is_default
-            with self.repo.packing():
-                identity = self._author = self._who()
-                try:
-                    with self._index.transaction():
-                        self._landing, self._task = landing, task_here()
-                        if self._wanted is not None:
-                            self._recorder().set_task(self._wanted)
-                        yield
-                        if self._landing is not landing:
-                            raise RepositoryError("this process was forked inside a batch; its parent records it")
-                        if landing.events:
-                            self._publish(landing, message, identity)
-                except _Moved:
-                    self._landing = None
-                    self._publish_again(landing, message, identity)
-                except (Damaged, sqlite3.Error) as error:
-                    self._landing = None
-                    self._index_failed(error, landing.published)
-                finally:
-                    self._landing = None
-                    self._inherited = False
-            self._wanted = None
-            if landing.events:
-                self._finish()
-                if fresh:
-                    with suppress(LineageError):  # what was recorded is recorded
-                        self.carry_along()
-            if landing.stands_on:
-                self._put_mark(landing.stands_on)
+        """Record everything inside as one commit of the writer's ref; whatever interrupts it, the store goes on."""
+        landing = None
+        try:
+            try:
+                with self._lock():
+                    landing = self._start()
+                    fresh = landing.tip is None and not self.namespace.is_default
+                    with self.repo.packing():
+                        identity = self._author = self._who()
+                        try:
+                            with self._index.transaction():
+                                self._landing, self._task = landing, task_here()
+                                if self._wanted is not None:
+                                    self._recorder().set_task(self._wanted)
+                                yield
+                                self._check_whose(landing)
+                                if landing.events:
+                                    self._publish(landing, message, identity)
+                        except _Moved:
+                            self._landing = None
+                            self._publish_again(landing, message, identity)
+                        except (Damaged, sqlite3.Error) as error:
+                            self._landing = None
+                            self._index_failed(error, landing.published)
+                        finally:
+                            self._leave(landing)
+                    self._wanted = None
+                    if landing.events:
+                        self._finish()
+                        if fresh:
+                            with suppress(LineageError):  # what was recorded is recorded
+                                self.carry_along()
+                    if landing.stands_on:
+                        self._put_mark(landing.stands_on)
+            finally:
+                self._leave(landing)
+        except BaseException:
+            self._leave(landing)  # once more, for an interrupt may have come in between
+            raise
+
+    def _check_whose(self, landing: Landing) -> None:
+        """
+        Refuse to publish what a forked process has of its parent's.
+
+        Raises:
+            RepositoryError: this is one.
+        """
+        if self._landing is not landing:
+            raise RepositoryError("this process was forked inside a batch; its parent records it")
+
+    def _leave(self, landing: Landing | None) -> None:
+        """Have no landing open any more."""
+        self._inherited = False
+        if self._landing is landing:
+            self._landing = None
 
     def stand_on(self, oid: str) -> None:
         """Remember that this working tree has a snapshot's content, once what is being recorded has landed."""
@@ -289,12 +311,15 @@ class Ledger(Current):
             if self._landing is not None:
                 return work(self._recorder())
             self.check_present()
+            block = self._land(None)
             try:
-                with self._land(None):
+                with block:
                     return work(self._recorder())
             except _IndexLost:
                 with self.batch():
                     return work(self._recorder())
+            finally:
+                block.gen.close()  # it has ended, unless an interrupt came just before it could
 
     def record_with(self, work: Callable[[Recorder], R], message: str | None = None) -> R:
         """

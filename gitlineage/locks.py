@@ -14,7 +14,8 @@ import errno
 import os
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import count
 
@@ -54,21 +55,35 @@ class Locks:
         self._modes = modes
         self._owner = ""
         self._held: dict[str, str] = {}
+        self._copies: set[str] = set()
         self._marks: list[str] = []
 
     def __enter__(self) -> "Locks":
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of what is held and was not put in its place."""
+        self.release()
+
+    def release(self) -> None:
+        """Let go of what is held and was not put in its place; what was interrupted may be done again."""
         for lock in list(self._held.values()):
             with suppress(FileNotFoundError):
-                os.unlink(lock)
+                if lock in self._copies or self._is_ours(lock):
+                    os.unlink(lock)
         self._held.clear()
         for mark in self._marks:
             with suppress(FileNotFoundError):
                 os.unlink(mark)
         self._marks.clear()
+
+    def _is_ours(self, lock: str) -> bool:
+        """Whether a lock file is a name of one of our marks; it may be another program's by now."""
+        inode = os.stat(lock).st_ino
+        for mark in self._marks:
+            with suppress(FileNotFoundError):
+                if os.stat(mark).st_ino == inode:
+                    return True
+        return False
 
     def mark(self, content: bytes, *, durable: bool = False) -> str:
         """
@@ -79,6 +94,7 @@ class Locks:
             durable: have the disk confirm it.
         """
         path = f"{self._folder}/{_HELD}{_owner()}~{next(_numbers)}"
+        self._marks.append(path)
         for _ in range(_TRIES):
             try:
                 file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -87,7 +103,6 @@ class Locks:
                 self._modes.make_folders(self._folder)
         else:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        self._marks.append(path)
         with open(file, "wb", buffering=0) as out:
             if out.write(content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -113,8 +128,9 @@ class Locks:
         tries = _TRIES
         while True:
             try:
-                _link(mark, lock)
-                self._held[name] = lock
+                self._held[name] = lock  # before it is there, for an interrupt may come right after
+                if not _link(mark, lock):
+                    self._copies.add(lock)
                 return
             except FileExistsError:
                 if self.release_dead(lock):
@@ -159,6 +175,20 @@ class Locks:
         return False
 
 
+@contextmanager
+def locking(root: str, modes: Modes) -> Iterator[Locks]:
+    """Let go of what is held at the end, also where an interrupt comes while that is being done."""
+    locks = Locks(root, modes)
+    try:
+        try:
+            yield locks
+        finally:
+            locks.release()
+    except BaseException:
+        locks.release()
+        raise
+
+
 def sweep(root: str) -> None:
     """Remove what killed processes of this machine left: their lock files, and the names that tell of these."""
     folder = f"{root}/lineage"
@@ -198,10 +228,11 @@ def holder_of(root: str, lock: str) -> str:
     return ""
 
 
-def _link(mark: str, lock: str) -> None:
-    """Give a file the name of a lock; a file system without second names gets a file of its own."""
+def _link(mark: str, lock: str) -> bool:
+    """Give a file the name of a lock, and say so; a file system without second names gets a file of its own."""
     try:
         os.link(mark, lock)
+        return True
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
@@ -217,6 +248,7 @@ def _link(mark: str, lock: str) -> None:
         except BaseException:
             os.unlink(lock)
             raise
+        return False
 
 
 def _marks(folder: str) -> "list[os.DirEntry[str]]":

@@ -17,7 +17,7 @@ import pygit2
 from gitlineage.errors import Conflict, StorageError
 from gitlineage.foreign import writing
 from gitlineage.gitformats import Identity, format_move, packed_lines, parse_packed_refs
-from gitlineage.locks import Locks
+from gitlineage.locks import Locks, locking
 from gitlineage.modes import Modes
 from gitlineage.packs import sync
 from gitlineage.settings import Settings
@@ -146,7 +146,7 @@ class Refs(Settings, ABC):
         for name in goals:
             if not pygit2.reference_is_valid_name(name):
                 raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
-        with writing(self.commondir), Locks(str(self.commondir), self.modes) as locks:
+        with writing(self.commondir), locking(str(self.commondir), self.modes) as locks:
             marks = {new: locks.mark(f"{new}\n".encode() if new else b"") for new in dict.fromkeys(goals.values())}
             for name in sorted(goals):  # whoever needs several takes them in this order, so that no two wait in a ring
                 locks.take(name, marks[goals[name]])
@@ -262,7 +262,7 @@ class Refs(Settings, ABC):
         with writing(self.commondir):
             for _ in range(_TRIES):
                 before = _stamp(path)
-                with suppress(FileNotFoundError), Locks(str(self.commondir), self.modes) as locks:
+                with suppress(FileNotFoundError), locking(str(self.commondir), self.modes) as locks:
                     lines = change(parse_packed_refs(Path(path).read_bytes() if before else b""))
                     head = b"# pack-refs with: peeled fully-peeled sorted \n"
                     mark = locks.mark(b"".join([head, *(lines[name] for name in sorted(lines))]), durable=True)

@@ -126,8 +126,9 @@ class Program(Group):
             code = super().main(*args, **{**settings, "standalone_mode": False}) or 0
         except TyperException as error:
             code = failing.wrong_usage(error)
-        except typer.Abort:
-            code = failing.REFUSED
+        except typer.Abort as error:
+            is_interrupt = isinstance(error.__cause__, KeyboardInterrupt)
+            code = failing.INTERRUPTED if is_interrupt else failing.REFUSED
         sys.exit(failing.flushed(code))
 
 
