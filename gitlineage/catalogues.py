@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gitlineage import forging, impact
+from gitlineage import forges, forging, impact
 from gitlineage.catalogue import CatalogEntry, EntryStatus, ForgePhase, ForgeRecord, ImpactReport
 from gitlineage.current import reading
 from gitlineage.errors import Invalid, StorageError
@@ -50,7 +50,7 @@ class Catalogues(Relations):
     @reading
     def entry(self, id: Id) -> CatalogEntry:
         """Return what the catalogue says about an artifact, this clone's latest uses included."""
-        return self._counting()(forging.entry(self._views, resolve(self._views, id)))
+        return self._counting()(forges.entry(self._views, resolve(self._views, id)))
 
     @reading
     def entries(self, status: str | None = None) -> list[CatalogEntry]:
@@ -64,7 +64,7 @@ class Catalogues(Relations):
         if status is not None and status not in known:
             raise Invalid(f"no status {status!r}: it is one of {', '.join(known)}")
         wanted = None if status is None else EntryStatus(status)
-        return list(map(self._counting(), forging.entries(self._views, wanted)))
+        return list(map(self._counting(), forges.entries(self._views, wanted)))
 
     @reading
     def touch(self, id: Id) -> None:
@@ -143,12 +143,12 @@ class Catalogues(Relations):
     @reading
     def forge_record(self, id: Id) -> ForgeRecord:
         """Return a forge attempt by its commit."""
-        return forging.forge(self._views, resolve(self._views, id))
+        return forges.forge(self._views, resolve(self._views, id))
 
     @reading
     def forge_attempts(self, intent: str) -> list[ForgeRecord]:
         """Return all attempts at an intent in recording order; case and punctuation aside (semantics 35)."""
-        return forging.attempts(self._views, intent)
+        return forges.attempts(self._views, intent)
 
     @reading
     def find_similar_forges(
@@ -162,14 +162,14 @@ class Catalogues(Relations):
             threshold: how similar they are at the least, from 0 to 1.
             similarity: what compares; by default the words in common.
         """
-        return [record for _, record in forging.similar(self._views, intent, threshold, similarity)]
+        return [record for _, record in forges.similar(self._views, intent, threshold, similarity)]
 
     @reading
     def scored_forges(
         self, intent: str, threshold: float = 0.8, *, similarity: Similarity = by_words
     ) -> list[tuple[float, ForgeRecord]]:
         """Return what `find_similar_forges` does, each with how similar it is."""
-        return forging.similar(self._views, intent, threshold, similarity)
+        return forges.similar(self._views, intent, threshold, similarity)
 
     @reading
     def analyze_deprecation(self, id: Id, *, now: datetime | None = None) -> ImpactReport:

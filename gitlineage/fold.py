@@ -19,7 +19,7 @@ from gitlineage.gitformats import CommitInfo, is_oid
 from gitlineage.gitrepo import GitRepo
 from gitlineage.journal import Problem, Recorded
 from gitlineage.links import Fresh, Links
-from gitlineage.message import read_trailers, subject
+from gitlineage.message import Trailers, read_trailers, subject
 from gitlineage.models import Order, Task
 from gitlineage.state import State
 from gitlineage.times import stamp
@@ -46,6 +46,12 @@ EVERYWHERE = 0
 _PAGE = "SELECT id, row, status FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
 _CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
+
+
+class Made(CommitInfo, frozen=True, gc=False):
+    """A commit that has just been made, so that nothing can be derived from it yet, and what its trailers say."""
+
+    trailers: Trailers = Trailers()
 
 
 class Fold(Facts):
@@ -180,7 +186,7 @@ class Fold(Facts):
                 self._snapshots[oid] = (*waiting[:9], *placed(order))
                 self._looked_at = 0
             return int(waiting[0])
-        known = None if made is not None and made.novel else self._number(oid)
+        known = None if isinstance(made, Made) else self._number(oid)
         if known is not None:
             (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
             if order < Order(*place):
@@ -189,7 +195,7 @@ class Fold(Facts):
                 self._changed.add(EVERYWHERE)
             return known
         info = made or self._repo.commit(oid)
-        trailers = info.trailers or read_trailers(info.message)
+        trailers = made.trailers if isinstance(made, Made) else read_trailers(info.message)
         roles = _roles(trailers.roles)
         number = self._next_snapshot
         self._next_snapshot += 1
@@ -202,7 +208,7 @@ class Fold(Facts):
         if self.joined and (self._repaired or self._backward or self._related):
             self._look_for_edges(oid)
         if not self.whole:
-            self._fresh.append(Fresh(number, oid, info.parents, info.novel))
+            self._fresh.append(Fresh(number, oid, info.parents, isinstance(made, Made)))
             if len(self._numbers) >= _REMEMBERED:
                 self._numbers.clear()
         self._numbers[oid] = number
@@ -221,7 +227,7 @@ class Fold(Facts):
         snapshot = self._snapshot(oid, order, made)
         counts = not (self._repaired and self._is_retracted(oid, trial.exp_id))
         # a further trial, or a result, may put another one first
-        self._first[oid] = trial.exp_id if made is not None and made.novel else ""
+        self._first[oid] = trial.exp_id if isinstance(made, Made) else ""
         exp_id = trial.exp_id
         known = self._known(snapshot, exp_id)
         status = trial.status.value if trial.status else None

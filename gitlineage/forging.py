@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gitlineage import codec, relating
+from gitlineage import codec, forges, relating
 from gitlineage.catalogue import CatalogEntry, EntryStatus, ForgePhase, ForgeRecord, checked_fields, checked_phase
 from gitlineage.errors import Invalid, NotFound
 from gitlineage.gitformats import Identity
@@ -20,9 +20,6 @@ from gitlineage.names import Id, resolve
 from gitlineage.relation import RelationType
 from gitlineage.similarity import Similarity, tokens
 from gitlineage.views import Views
-
-_FORGE = "SELECT oid, intent, phases, result, success, at, actor FROM forges"
-
 
 def set_entry(views: Views, landing: Landing, name: Id, fields: Mapping[str, Any], actor: str) -> None:
     """
@@ -38,26 +35,12 @@ def set_entry(views: Views, landing: Landing, name: Id, fields: Mapping[str, Any
         said["deprecated_in_favor_of"] = _artifact(views, said["deprecated_in_favor_of"])
         if said["deprecated_in_favor_of"] == oid:
             raise Invalid(f"{views.name(oid)} cannot be deprecated in favour of itself")
-    known: dict[str, Any] = msgspec.to_builtins(entry(views, oid))
+    known: dict[str, Any] = msgspec.to_builtins(forges.entry(views, oid))
     new = {field: value for field, value in said.items() if known[field] != value or not _is_set(views, oid, field)}
     if new:
         event = codec.EntryEvent(fields=new, actor=actor)
         codec.encode(event)
         landing.add(oid, event, f"Describe {views.name(oid)}: {', '.join(new)}")
-
-
-def entry(views: Views, oid: str) -> CatalogEntry:
-    """Return what the catalogue says about a commit; the defaults where nobody said anything."""
-    said = {field: msgspec.json.decode(value) for field, value in views.index.rows(_FIELDS, oid)}
-    used = views.index.one("SELECT coalesce(sum(total), 0), max(last_used) FROM usage WHERE oid = ?", oid)
-    return msgspec.convert({"id": oid, **said, "usage_count": used[0], "last_used": used[1]}, CatalogEntry)
-
-
-def entries(views: Views, status: EntryStatus | None = None) -> list[CatalogEntry]:
-    """Return every artifact that the catalogue says anything about, those of one status on request, by id."""
-    oids = [oid for (oid,) in views.index.rows("SELECT DISTINCT oid FROM entries ORDER BY oid")]
-    found = [entry(views, oid) for oid in oids]
-    return [each for each in found if status is None or each.status == status]
 
 
 def count_usage(views: Views, landing: Landing, oid: str, times: int, last_used: str) -> None:
@@ -82,7 +65,7 @@ def record_forge(
     if template is not None:
         relating.add(views, landing, oid, template, RelationType.FORGED_FROM, forger, {"intent": intent})
     set_entry(views, landing, oid, {"forged_by": forger, "forged_from": intent}, forger)
-    return entry(views, oid)
+    return forges.entry(views, oid)
 
 
 def record_attempt(
@@ -117,45 +100,7 @@ def record_attempt(
     landing.add(oid, event, f"Record a forge attempt: {flattened(intent)}")
     if made:
         relating.add(views, landing, made, oid, RelationType.FORGED_FROM, actor, {"intent": intent})
-    return forge(views, oid)
-
-
-def forge(views: Views, oid: str) -> ForgeRecord:
-    """
-    Return a forge attempt.
-
-    Raises:
-        NotFound: the commit is none.
-    """
-    row = views.index.one(f"{_FORGE} WHERE oid = ?", oid)
-    if row is None:
-        raise NotFound("forge attempt", oid)
-    return _record(row)
-
-
-def attempts(views: Views, intent: str) -> list[ForgeRecord]:
-    """Return all attempts at an intent in recording order; case and punctuation aside."""
-    words = " ".join(tokens(intent))
-    return [_record(row) for row in views.index.rows(f"{_FORGE} WHERE words = ? ORDER BY clock, writer", words)]
-
-
-def similar(views: Views, intent: str, threshold: float, likeness: Similarity) -> list[tuple[float, ForgeRecord]]:
-    """
-    Return the attempts at something similar, the most similar first, then the latest (semantics 35).
-
-    Raises:
-        Invalid: a threshold that is not from 0 to 1.
-    """
-    if not 0 <= threshold <= 1:
-        raise Invalid(f"a threshold is from 0 to 1, not {threshold}")
-    records = [_record(row) for row in views.index.rows(f"{_FORGE} ORDER BY clock DESC, writer DESC, oid")]
-    scores = likeness(intent, [each.intent for each in records])
-    found = [(score, each) for score, each in zip(scores, records, strict=True) if score >= threshold]
-    found.sort(key=lambda pair: pair[0], reverse=True)
-    return found
-
-
-_FIELDS = "SELECT field, value FROM entries WHERE oid = ?"
+    return forges.forge(views, oid)
 
 
 def _is_set(views: Views, oid: str, field: str) -> bool:
@@ -167,16 +112,3 @@ def _artifact(views: Views, name: Id) -> str:
     if views.index.one("SELECT 1 FROM snapshots WHERE oid = ?", oid) is None:
         raise NotFound("artifact", str(getattr(name, "exp_id", name)), unrecorded=True)
     return oid
-
-
-def _record(row: tuple[Any, ...]) -> ForgeRecord:
-    oid, intent, phases, result, success, at, actor = row
-    return ForgeRecord(
-        id=oid,
-        intent=intent,
-        phases=msgspec.json.decode(phases, type=tuple[ForgePhase, ...]),
-        result_id=result or None,
-        success=bool(success),
-        timestamp=at,
-        created_by=actor,
-    )

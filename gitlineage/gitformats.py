@@ -11,8 +11,6 @@ from functools import lru_cache
 
 import msgspec
 
-from gitlineage.message import Trailers
-
 TREE = 0o040000
 FILE = 0o100644
 PROGRAM = 0o100755
@@ -37,8 +35,7 @@ class CommitInfo(msgspec.Struct, frozen=True, gc=False):
     """
     A commit as stored.
 
-    The time is its author date in UTC. A novel one has just been made, so that nothing can be derived from it yet.
-    Whoever made it may say what its trailers are; otherwise they are read from the message.
+    The time is its author date in UTC.
     """
 
     oid: str
@@ -47,8 +44,6 @@ class CommitInfo(msgspec.Struct, frozen=True, gc=False):
     message: str
     author: str
     time: datetime
-    novel: bool = False
-    trailers: Trailers | None = None
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):

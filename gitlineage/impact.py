@@ -16,7 +16,7 @@ dependents          not in use     in use
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from gitlineage import forging, kinship
+from gitlineage import forges, kinship
 from gitlineage.catalogue import CatalogEntry, EntryStatus, ImpactReport
 from gitlineage.relation import RelationType
 from gitlineage.similarity import Similarity
@@ -49,7 +49,7 @@ def analyze_deprecation(
     """
     nodes = kinship.descendants(views, oid, [RelationType.DEPENDS_ON])
     direct = [node.id for node in nodes if node.depth == 1]
-    entry = counted(forging.entry(views, oid))
+    entry = counted(forges.entry(views, oid))
     active = is_active(entry, now)
     return ImpactReport(
         artifact_id=oid,
@@ -84,12 +84,12 @@ def replacements(
     artifact was deprecated in favour of comes first; then by similarity, then by id. Without types nothing matches.
     """
     fits = is_subtype or _is_subtype
-    wanted = forging.entry(views, oid)
+    wanted = forges.entry(views, oid)
     if not wanted.input_type or not wanted.output_type:
         return []
     found = [
         each
-        for each in forging.entries(views, EntryStatus.ACTIVE)
+        for each in forges.entries(views, EntryStatus.ACTIVE)
         if each.id != oid
         and each.input_type
         and each.output_type

@@ -18,6 +18,7 @@ import msgspec
 
 from gitlineage import codec, turns
 from gitlineage.errors import RepositoryError, StorageError
+from gitlineage.fold import Made
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
 from gitlineage.index import Index
@@ -200,7 +201,7 @@ class Landing:
         self.events.append((oid, stamped))
         if made is not None:
             self.reached.update(made.parents)
-            if made.novel:
+            if isinstance(made, Made):
                 self.novel.add(oid)
         self.subjects.append(subject)
         self._index.fold(Recorded(self.writer, oid, stamped), trial, made)

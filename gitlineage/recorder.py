@@ -14,6 +14,7 @@ import msgspec
 from gitlineage import codec
 from gitlineage.errors import Ambiguous, BadRows, Duplicate, Invalid, TaskInUse
 from gitlineage.folders import Taken
+from gitlineage.fold import Made
 from gitlineage.gitformats import CommitInfo, Identity
 from gitlineage.gitrepo import GitRepo
 from gitlineage.graph import first_of_cycles, topological
@@ -95,7 +96,7 @@ class Recorder(Rules):
         self.landing.keep.extend(others)
         author = f"{self._identity.name} <{self._identity.mail}>"
         told = Trailers(exp_id=row.exp_id if row else "", cohort=cohort or "", roles=tuple(known_roles.items()))
-        made = CommitInfo(oid, tree, tuple(oids), said, author, moment.astimezone(UTC), novel=True, trailers=told)
+        made = Made(oid, tree, tuple(oids), said, author, moment.astimezone(UTC), told)
         self._trees[oid] = tree
         if content is None:
             self.landing.stands_on = oid
@@ -156,7 +157,7 @@ class Recorder(Rules):
 
     def _recorded(self, made: CommitInfo, row: Trial | None, inspirations: tuple[CommitOid, ...] = ()) -> Snapshot:
         """Return a commit that this landing made and recorded, as the index will tell of it."""
-        told = made.trailers or Trailers()
+        told = made.trailers if isinstance(made, Made) else Trailers()
         return Snapshot(
             oid=CommitOid(made.oid),
             tree=TreeOid(made.tree),
