@@ -23,6 +23,7 @@ from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageEr
 from gitlineage.gitformats import Identity, is_oid
 from gitlineage.gitrepo import GitRepo, init_repository
 from gitlineage.journal import ARCHIVE, Journal, check_name, is_archive, joined
+from gitlineage.ledger import Ledger
 from gitlineage.message import compose
 from gitlineage.models import Order, Task
 from gitlineage.names import moment, resolve
@@ -30,7 +31,6 @@ from gitlineage.namespace import DEFAULT, NOTES, ORDINARY, namespace_in, namespa
 from gitlineage.notes import NotesTrees
 from gitlineage.outputs import replacing
 from gitlineage.queries import ancestors as ancestors_of
-from gitlineage.store import LineageStore
 from gitlineage.times import parse_time
 from gitlineage.views import Views
 
@@ -110,7 +110,7 @@ class Unbundled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bundle(
-    store: LineageStore,
+    store: Ledger,
     file: Path,
     *,
     cohort: str | None = None,
@@ -176,7 +176,7 @@ def bundle(
     return Bundled(file=str(file), refs=shown, trials=trials, snapshots=snapshots, size=size)
 
 
-def unbundle(store: LineageStore, file: Path) -> Unbundled:
+def unbundle(store: Ledger, file: Path) -> Unbundled:
     """
     Take the writers' refs of a bundle in, those that are new and those that go on from what is here.
 
@@ -224,7 +224,7 @@ def unbundle(store: LineageStore, file: Path) -> Unbundled:
     )
 
 
-def _take(store: LineageStore, repo: GitRepo, arrivals: Sequence[Arrival]) -> None:
+def _take(store: Ledger, repo: GitRepo, arrivals: Sequence[Arrival]) -> None:
     """
     Move the refs that are new or go on, all of them in one step.
 
@@ -278,7 +278,7 @@ _PLAIN = (
 class _Chosen:
     """What a bundle with a choice holds."""
 
-    def __init__(self, store: LineageStore, views: Views, tips: Mapping[str, str]) -> None:
+    def __init__(self, store: Ledger, views: Views, tips: Mapping[str, str]) -> None:
         self._journal = store.journal
         self._repo = store.repo
         self._views = views

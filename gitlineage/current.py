@@ -407,6 +407,11 @@ class Current:
 
     # -- the index -----------------------------------------------------------------------------------------
 
+    @reading
+    def views(self) -> Views:
+        """Return the models behind everything else, as they are now."""
+        return self._views
+
     def refresh(self) -> None:
         """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
         with self._gate:
