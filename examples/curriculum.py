@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from gitlineage import LineageStore
-from gitlineage.curricula import export_openrange, import_openrange
+from gitlineage.bridge.openrange import export_openrange, import_openrange
 
 root = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
 store = LineageStore(root / "curriculum")

@@ -10,14 +10,6 @@ from typing import TYPE_CHECKING, Any
 from gitlineage._version import __version__
 
 if TYPE_CHECKING:
-    from gitlineage.adoption import Adopted
-    from gitlineage.asynchronous import AsyncLineageStore
-    from gitlineage.bisecting import Bisection
-    from gitlineage.blame import Blame, Regression
-    from gitlineage.catalogue import CatalogEntry, ForgePhase, ForgeRecord, ImpactReport
-    from gitlineage.checkout import Written
-    from gitlineage.chronicle import AuditEntry, LineageEvent
-    from gitlineage.current import Watcher
     from gitlineage.errors import (
         Ambiguous,
         BadBundle,
@@ -49,11 +41,12 @@ if TYPE_CHECKING:
         TooMuch,
         UnsupportedRepository,
     )
-    from gitlineage.folders import Taken
-    from gitlineage.frames import Trials
-    from gitlineage.inferring import Inferred
-    from gitlineage.judging import Noise, Verdict
-    from gitlineage.models import (
+    from gitlineage.git.checkout import Written
+    from gitlineage.git.folders import Taken
+    from gitlineage.git.restore import Restored
+    from gitlineage.model.catalogue import CatalogEntry, ForgePhase, ForgeRecord, ImpactReport
+    from gitlineage.model.frames import Trials
+    from gitlineage.model.records import (
         AncestryNode,
         Cohort,
         CommitOid,
@@ -64,15 +57,22 @@ if TYPE_CHECKING:
         Task,
         TrialView,
     )
-    from gitlineage.nearest import Candidate, Nearest
-    from gitlineage.relation import EvolutionStep, Relationship, RelationType
-    from gitlineage.remotes import Exchange, RefOutcome
+    from gitlineage.model.relation import EvolutionStep, Relationship, RelationType
+    from gitlineage.model.trial import FailureLabel, Trial
+    from gitlineage.query.audit import AuditEntry, LineageEvent
+    from gitlineage.query.bisect import Bisection
+    from gitlineage.query.blame import Blame, Regression
+    from gitlineage.query.diff import RecipeEdit
+    from gitlineage.query.infer import Inferred
+    from gitlineage.query.judge import Noise, Verdict
+    from gitlineage.query.nearest import Candidate, Nearest
+    from gitlineage.record.adoption import Adopted
+    from gitlineage.record.opened import Watcher
+    from gitlineage.record.verify import Finding
     from gitlineage.render.diagram import Diagram
-    from gitlineage.restoring import Restored
-    from gitlineage.store import LineageStore
-    from gitlineage.treediff import RecipeEdit
-    from gitlineage.trial import FailureLabel, Trial
-    from gitlineage.verify import Finding
+    from gitlineage.store.asynchronous import AsyncLineageStore
+    from gitlineage.store.store import LineageStore
+    from gitlineage.sync.remotes import Exchange, RefOutcome
 
 __all__ = [
     "Adopted",
@@ -149,19 +149,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "adoption": ["Adopted"],
-    "asynchronous": ["AsyncLineageStore"],
-    "bisecting": ["Bisection"],
-    "blame": ["Blame", "Regression"],
-    "catalogue": ["CatalogEntry", "ForgePhase", "ForgeRecord", "ImpactReport"],
-    "checkout": ["Written"],
-    "chronicle": ["AuditEntry", "LineageEvent"],
-    "current": ["Watcher"],
-    "folders": ["Taken"],
-    "frames": ["Trials"],
-    "inferring": ["Inferred"],
-    "judging": ["Noise", "Verdict"],
-    "models": [
+    "record.adoption": ["Adopted"],
+    "store.asynchronous": ["AsyncLineageStore"],
+    "query.bisect": ["Bisection"],
+    "query.blame": ["Blame", "Regression"],
+    "model.catalogue": ["CatalogEntry", "ForgePhase", "ForgeRecord", "ImpactReport"],
+    "git.checkout": ["Written"],
+    "query.audit": ["AuditEntry", "LineageEvent"],
+    "record.opened": ["Watcher"],
+    "git.folders": ["Taken"],
+    "model.frames": ["Trials"],
+    "query.infer": ["Inferred"],
+    "query.judge": ["Noise", "Verdict"],
+    "model.records": [
         "AncestryNode",
         "Cohort",
         "CommitOid",
@@ -172,15 +172,15 @@ _HOMES = {
         "Task",
         "TrialView",
     ],
-    "nearest": ["Candidate", "Nearest"],
-    "relation": ["EvolutionStep", "RelationType", "Relationship"],
-    "remotes": ["Exchange", "RefOutcome"],
+    "query.nearest": ["Candidate", "Nearest"],
+    "model.relation": ["EvolutionStep", "RelationType", "Relationship"],
+    "sync.remotes": ["Exchange", "RefOutcome"],
     "render.diagram": ["Diagram"],
-    "restoring": ["Restored"],
-    "store": ["LineageStore"],
-    "treediff": ["RecipeEdit"],
-    "trial": ["FailureLabel", "Trial"],
-    "verify": ["Finding"],
+    "git.restore": ["Restored"],
+    "store.store": ["LineageStore"],
+    "query.diff": ["RecipeEdit"],
+    "model.trial": ["FailureLabel", "Trial"],
+    "record.verify": ["Finding"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

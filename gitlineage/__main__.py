@@ -1,8 +1,4 @@
-"""
-``python -m gitlineage``, the command line where its script is on no path; nothing else.
-
-Layer 28.
-"""
+"""``python -m gitlineage``, the command line where its script is on no path; nothing else."""
 
 from gitlineage.cli import main
 

@@ -1,7 +1,7 @@
 """
 Every error that gitlineage raises, as one tree; no other module defines one.
 
-Layer 0. Each class carries the data a caller needs and builds its message from it, so that the command line
+Each class carries the data a caller needs and builds its message from it, so that the command line
 only prints ``str(error)``.
 
 ```

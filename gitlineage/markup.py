@@ -1,8 +1,4 @@
-"""
-Tables as HTML for notebooks; every cell is text of somebody's trial and is escaped.
-
-Layer 0.
-"""
+"""Tables as HTML for notebooks; every cell is text of somebody's trial and is escaped."""
 
 from collections.abc import Iterable, Sequence
 from html import escape

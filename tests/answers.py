@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from gitlineage import LineageStore
-from gitlineage.boards import write_board
-from gitlineage.index import Index
-from gitlineage.tables import export_tsv
+from gitlineage.bridge.board import write_board
+from gitlineage.bridge.tsv import export_tsv
+from gitlineage.index.index import Index
 
 TABLES = (
     "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots ORDER BY 1",

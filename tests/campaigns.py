@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from gitlineage.models import CommitOid, Order, PromptView, Task, TrialView
-from gitlineage.trial import FailureLabel, Trial
+from gitlineage.model.records import CommitOid, Order, PromptView, Task, TrialView
+from gitlineage.model.trial import FailureLabel, Trial
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "auto-research"
 

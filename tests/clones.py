@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gitlineage import LineageStore
-from gitlineage.boards import write_board
+from gitlineage.bridge.board import write_board
 
 GOOD = {"new", "fast-forwarded", "up to date", "ahead"}
 """What may come of a ref where nobody cheats."""

@@ -1,4 +1,4 @@
-"""gitlineage.asynchronous: the store's verbs awaited, and batches that keep to their task."""
+"""gitlineage.store.asynchronous: the store's verbs awaited, and batches that keep to their task."""
 
 import asyncio
 import inspect

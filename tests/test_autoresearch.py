@@ -14,9 +14,9 @@ import pytest
 from command_line import Shell, environment
 
 from gitlineage import LineageStore
+from gitlineage.bridge import autoresearch_format
+from gitlineage.bridge.autoresearch import LoopOutcome, import_autoresearch
 from gitlineage.errors import BadRows, Invalid
-from gitlineage.formats import autoresearch
-from gitlineage.loops import LoopOutcome, import_autoresearch
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 WIDE = (
@@ -102,7 +102,9 @@ class TestFormat:
 
     def test_the_original_columns(self) -> None:
         """The first column with numbers is the metric, the description is the hypothesis, the rest is kept."""
-        (row,) = autoresearch.read((HEADER + "abc1234\t0.99\t44.0\tkeep\tmore depth\n").encode(), source="r").rows
+        (row,) = autoresearch_format.read(
+            (HEADER + "abc1234\t0.99\t44.0\tkeep\tmore depth\n").encode(), source="r"
+        ).rows
         assert row.cells == {
             "commit": "abc1234",
             "val_bpb": "0.99",
@@ -115,7 +117,7 @@ class TestFormat:
     def test_thirteen_columns_and_another_metric(self) -> None:
         """Whatever the columns are, each of them stays; a timestamp is no number."""
         cells = "abc1234\t2026-03-05T10:00:00Z\t12.5\t16\t44\t0.4\t300\t400\t-0.5\tkeep\tmore depth\t7\tfine"
-        results = autoresearch.read(f"{WIDE}{cells}\n".encode(), source="r")
+        results = autoresearch_format.read(f"{WIDE}{cells}\n".encode(), source="r")
         assert results.metric == "val_fid"
         assert [results.rows[0].cells[name] for name in ("artifact_mb", "mfu", "seed", "notes", "train_s")] == [
             "16",
@@ -124,60 +126,60 @@ class TestFormat:
             "fine",
             "300",
         ]
-        assert autoresearch.read(f"{WIDE}{cells}\n".encode(), source="r", metric="mfu").metric == "mfu"
+        assert autoresearch_format.read(f"{WIDE}{cells}\n".encode(), source="r", metric="mfu").metric == "mfu"
 
     def test_an_id_is_no_score(self) -> None:
         """Numbers that name trials rank none."""
         text = "commit\texp_id\tloss\tstatus\tdescription\nabc1234\t001\t0.5\tkeep\t1\n"
-        results = autoresearch.read(text.encode(), source="r")
+        results = autoresearch_format.read(text.encode(), source="r")
         assert (results.metric, results.rows[0].name) == ("loss", "001")
 
     def test_both_texts(self) -> None:
         """With a hypothesis and a description, the first is the hypothesis and the second a column of its own."""
         text = "commit\tloss\tstatus\tdescription\thypothesis\nabc1234\t1\tkeep\tdid it\tit helps\n"
-        (row,) = autoresearch.read(text.encode(), source="r").rows
+        (row,) = autoresearch_format.read(text.encode(), source="r").rows
         assert (row.cells["hypothesis"], row.cells["description"]) == ("it helps", "did it")
 
     @pytest.mark.parametrize("status", ["crash", "preflight_crash", "harness_abort"])
     def test_a_crash_has_no_metric(self, status: str) -> None:
         """Zero in the metric of a crash is no score, and does not make its column the metric."""
         text = f"{HEADER}abc1234\t0.000000\t0.0\t{status}\tx\nabc1235\t0.9\t1\tkeep\ty\n"
-        results = autoresearch.read(text.encode(), source="r")
+        results = autoresearch_format.read(text.encode(), source="r")
         assert results.metric == "val_bpb"
         assert results.rows[0].cells["val_bpb"] == ""
         assert results.rows[0].cells["memory_gb"] == "0.0"
 
     def test_crashes_alone_tell_no_metric(self) -> None:
         """As long as everything crashed, what the metric is cannot be told."""
-        assert autoresearch.read((HEADER + "abc1234\t0.0\t0.0\tcrash\tx\n").encode(), source="r").metric is None
+        assert autoresearch_format.read((HEADER + "abc1234\t0.0\t0.0\tcrash\tx\n").encode(), source="r").metric is None
 
     def test_nan_is_no_score(self) -> None:
         """A diverged run that was discarded has no metric; one that was kept is refused."""
-        results = autoresearch.read((HEADER + "abc1234\tnan\t1\tdiscard\tx\n").encode(), source="r")
+        results = autoresearch_format.read((HEADER + "abc1234\tnan\t1\tdiscard\tx\n").encode(), source="r")
         assert results.rows[0].cells["val_bpb"] == ""
         with pytest.raises(BadRows, match="line 2: val_bpb 'nan'"):
-            autoresearch.read((HEADER + "abc1234\tnan\t1\tkeep\tx\n").encode(), source="r")
+            autoresearch_format.read((HEADER + "abc1234\tnan\t1\tkeep\tx\n").encode(), source="r")
         timed = "commit\tval_bpb\ttrain_s\tstatus\tdescription\nabc1234\t1.5\tnan\tkeep\tx\n"
-        assert autoresearch.read(timed.encode(), source="r").rows[0].cells["train_s"] == ""
+        assert autoresearch_format.read(timed.encode(), source="r").rows[0].cells["train_s"] == ""
 
     def test_other_words_for_statuses(self) -> None:
         """Other words are refused by their lines, all of them, until it is said what they mean."""
         data = (HEADER + "abc1234\t1\t1\tkept\tx\nabc1235\t1\t1\tkeep\ty\nabc1236\t1\t1\tKEEP\tz\n").encode()
         with pytest.raises(BadRows) as error:
-            autoresearch.read(data, source="r")
+            autoresearch_format.read(data, source="r")
         assert [line for line, _ in error.value.rows] == [2, 4]
         assert "--status WORD=STATUS" in str(error.value)
-        results = autoresearch.read(data, source="r", statuses={"kept": "keep", "KEEP": "keep"})
+        results = autoresearch_format.read(data, source="r", statuses={"kept": "keep", "KEEP": "keep"})
         assert {row.cells["status"] for row in results.rows} == {"keep"}
 
     def test_too_many_and_too_few_cells(self) -> None:
         """Rows of another width are refused by their lines, or mended with nothing lost."""
         data = (HEADER + "abc1234\t1\t1\tkeep\tx\ty\tz\nabc1235\t1\t1\tkeep\n").encode()
         with pytest.raises(BadRows) as error:
-            autoresearch.read(data, source="r")
+            autoresearch_format.read(data, source="r")
         assert [line for line, _ in error.value.rows] == [2, 3]
         assert "--repair" in str(error.value)
-        results = autoresearch.read(data, source="r", repair=True)
+        results = autoresearch_format.read(data, source="r", repair=True)
         assert results.repaired == (2, 3)
         assert [row.cells.get("surplus") for row in results.rows] == ["y\tz", None]
         assert [row.cells["hypothesis"] for row in results.rows] == ["x", ""]
@@ -185,14 +187,14 @@ class TestFormat:
     def test_quotes_line_ends_and_blanks(self) -> None:
         """A byte order mark, CR LF, blank lines, repeated headers and quoted cells make no difference."""
         text = f'\ufeff{HEADER}abc1234\t1\t1\tkeep\t"say ""hi"""\n\n{HEADER}abc1235\t1\t1\tkeep\t"half\n'
-        rows = autoresearch.read(text.replace("\n", "\r\n").encode(), source="r").rows
+        rows = autoresearch_format.read(text.replace("\n", "\r\n").encode(), source="r").rows
         assert [(row.line, row.cells["hypothesis"]) for row in rows] == [(2, 'say "hi"'), (5, '"half')]
 
     def test_a_half_written_line(self) -> None:
         """Of a file that is being written, a line without its end is left for later."""
         data = (HEADER + "abc1234\t1\t1\tkeep\tx\nabc1235\t1\t1\tke").encode()
-        assert len(autoresearch.read(data, source="r", whole=False).rows) == 1
-        assert autoresearch.read(HEADER.encode(), source="r", whole=False).rows == ()
+        assert len(autoresearch_format.read(data, source="r", whole=False).rows) == 1
+        assert autoresearch_format.read(HEADER.encode(), source="r", whole=False).rows == ()
 
     @pytest.mark.parametrize(
         ("data", "reason"),
@@ -210,26 +212,27 @@ class TestFormat:
     def test_what_is_refused(self, data: bytes, reason: str) -> None:
         """A file that is no loop's results says so."""
         with pytest.raises(BadRows, match=reason):
-            autoresearch.read(data, source="r")
+            autoresearch_format.read(data, source="r")
 
     def test_names(self) -> None:
         """Replicates count on, words name themselves, and what the store reads otherwise gets a number."""
         cells = ["abc1234", "abc1234", "ABC1234d", "1234567", "best", "the baseline!", "", "", "f" * 40]
         text = "".join(f"{cell}\t1\tkeep\n" for cell in cells)
-        rows = autoresearch.read(f"commit\tloss\tstatus\n{text}".encode(), source="r").rows
-        found = autoresearch.stems(rows, lambda row: row.commit.lower()[:7])
+        rows = autoresearch_format.read(f"commit\tloss\tstatus\n{text}".encode(), source="r").rows
+        found = autoresearch_format.stems(rows, lambda row: row.commit.lower()[:7])
         assert found == [*["abc1234"] * 3, "1234567", "best", "the-baseline", "row", "row", "f" * 12]
-        assert autoresearch.stems(rows[:4], lambda row: row.commit.lower()[:7]) == found[:4]
+        assert autoresearch_format.stems(rows[:4], lambda row: row.commit.lower()[:7]) == found[:4]
         numbered = [
-            autoresearch.numbered(*each) for each in (("abc1234", 1), ("abc1234", 2), ("1234567", 1), ("best", 1))
+            autoresearch_format.numbered(*each)
+            for each in (("abc1234", 1), ("abc1234", 2), ("1234567", 1), ("best", 1))
         ]
         assert numbered == ["abc1234", "abc1234.2", "1234567.1", "best.1"]
 
     def test_two_hashes_that_are_cut_alike(self) -> None:
         """Two long hashes with the same beginning keep their whole length, the second one at least."""
         text = "".join(f"{'a' * 20}{end * 20}\t1\tkeep\n" for end in "bc")
-        rows = autoresearch.read(f"commit\tloss\tstatus\n{text}".encode(), source="r").rows
-        assert autoresearch.stems(rows, lambda row: row.commit) == ["a" * 12, "a" * 20 + "c" * 20]
+        rows = autoresearch_format.read(f"commit\tloss\tstatus\n{text}".encode(), source="r").rows
+        assert autoresearch_format.stems(rows, lambda row: row.commit) == ["a" * 12, "a" * 20 + "c" * 20]
 
 
 class TestImport:

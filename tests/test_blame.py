@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlineage import Invalid, LineageError, LineageStore, Trial
-from gitlineage.blame import pooled
+from gitlineage.query.blame import pooled
 
 
 def chain(store: LineageStore, scores: Sequence[float | None]) -> list[str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from command_line import Shell, environment
 
-from gitlineage import InvalidContent, LineageStore, TooMuch, Trial, bounds, codec
-from gitlineage.gitformats import FILE, TREE, Entry
-from gitlineage.journal import decode_note
+from gitlineage import InvalidContent, LineageStore, TooMuch, Trial, bounds
+from gitlineage.git.formats import FILE, TREE, Entry
+from gitlineage.journal import events
+from gitlineage.journal.journal import decode_note
 
 Git = Callable[..., str]
 
@@ -114,8 +115,8 @@ def test_input_that_does_not_end(tmp_path: Path) -> None:
 def test_a_note_of_tiny_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines that are too short for any event are counted, not decoded one after another."""
     decoded = []
-    real = codec.decode
-    monkeypatch.setattr("gitlineage.codec.decode", lambda line: decoded.append(line) or real(line))
+    real = events.decode
+    monkeypatch.setattr("gitlineage.journal.events.decode", lambda line: decoded.append(line) or real(line))
     event = b'{"clock":1,"type":"snapshot"}'
     found = list(decode_note("alice", "ab" * 20, b"{}\n" * 100_000 + event + b"\n" + b"\n" * 9))
     assert decoded == [event]

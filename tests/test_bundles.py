@@ -1,4 +1,4 @@
-"""gitlineage.bundles: lineage as a file, whole or chosen; what is damaged, foreign or rewritten changes nothing."""
+"""Lineage as a file, whole or chosen; what is damaged, foreign or rewritten changes nothing."""
 
 import subprocess
 from pathlib import Path
@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from openrange_stores import first
 
 from gitlineage import Invalid, LineageStore, NotFound, Task, Trial
-from gitlineage.bundles import bundle, unbundle
-from gitlineage.consolidation import consolidate
-from gitlineage.curricula import import_openrange
+from gitlineage.bridge.openrange import import_openrange
 from gitlineage.errors import BadBundle, StorageError
-from gitlineage.namespace import DEFAULT
+from gitlineage.model.namespace import DEFAULT
+from gitlineage.sync.archives import consolidate
+from gitlineage.sync.bundles import bundle, unbundle
 
 
 def opened(folder: Path, writer: str = "alice") -> LineageStore:

@@ -7,9 +7,9 @@ import campaigns
 import pytest
 
 from gitlineage import LineageStore, PromptOptions, Trial
-from gitlineage.prompts import prompt_view
+from gitlineage.model.trial import FailureLabel
+from gitlineage.query.prompt import prompt_view
 from gitlineage.render.prompt import render_prompt
-from gitlineage.trial import FailureLabel
 
 pytestmark = campaigns.needs_campaigns
 

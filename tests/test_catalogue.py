@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlineage import Cycle, Invalid, LineageStore, NotFound, Trial, codec
-from gitlineage.catalogue import EntryStatus, ForgePhase
-from gitlineage.similarity import ByMeaning, by_words, tokens
+from gitlineage import Cycle, Invalid, LineageStore, NotFound, Trial
+from gitlineage.journal import events
+from gitlineage.model.catalogue import EntryStatus, ForgePhase
+from gitlineage.model.similarity import ByMeaning, by_words, tokens
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -290,17 +291,17 @@ def test_replacements_fit_by_type_and_are_ranked(store):
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        (codec.UsageEvent(total=10**30, last_used="2026-01-01T00:00:00Z"), "uses"),
-        (codec.UsageEvent(total=-1, last_used="2026-01-01T00:00:00Z"), "uses"),
-        (codec.UsageEvent(total=1, last_used="zzz"), "the last at 'zzz'"),
-        (codec.RelationAdded(target="garbage", relation="depends_on"), "nothing can be related to 'garbage'"),
-        (codec.RelationDeprecated(target="garbage", relation="depends_on"), "nothing can be related to 'garbage'"),
+        (events.UsageEvent(total=10**30, last_used="2026-01-01T00:00:00Z"), "uses"),
+        (events.UsageEvent(total=-1, last_used="2026-01-01T00:00:00Z"), "uses"),
+        (events.UsageEvent(total=1, last_used="zzz"), "the last at 'zzz'"),
+        (events.RelationAdded(target="garbage", relation="depends_on"), "nothing can be related to 'garbage'"),
+        (events.RelationDeprecated(target="garbage", relation="depends_on"), "nothing can be related to 'garbage'"),
     ],
 )
 def test_a_note_of_another_program_that_means_nothing_is_skipped_and_told(store, event, said):
     """Whatever another writer's note holds, it is named as a problem, and everything can still be asked."""
     oid = store.resolve("a")
-    line = codec.encode(msgspec.structs.replace(event, clock=50, at="2026-01-01T00:00:00Z"))
+    line = events.encode(msgspec.structs.replace(event, clock=50, at="2026-01-01T00:00:00Z"))
     people = ["-c", "user.name=Eve", "-c", "user.email=eve@x"]
     words = ["notes", "--ref", "refs/notes/lineage/eve", "add", "-m", line.decode(), oid]
     subprocess.run(["git", "-C", str(store.root), *people, *words], check=True)
@@ -317,8 +318,8 @@ def test_the_uses_of_many_writers_can_be_added_up(store):
     """The most that one writer may have counted is far from where a sum of them ends."""
     oid = store.resolve("a")
     for writer in ("eve", "mallory"):
-        event = codec.UsageEvent(total=1 << 40, last_used="2026-01-01T00:00:00Z", clock=50, at="2026-01-01T00:00:00Z")
+        event = events.UsageEvent(total=1 << 40, last_used="2026-01-01T00:00:00Z", clock=50, at="2026-01-01T00:00:00Z")
         people = ["-c", "user.name=Eve", "-c", "user.email=eve@x"]
-        words = ["notes", "--ref", f"refs/notes/lineage/{writer}", "add", "-m", codec.encode(event).decode(), oid]
+        words = ["notes", "--ref", f"refs/notes/lineage/{writer}", "add", "-m", events.encode(event).decode(), oid]
         subprocess.run(["git", "-C", str(store.root), *people, *words], check=True)
     assert store.entry("a").usage_count == 1 << 41

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitlineage import checkout as checking
-from gitlineage.checkout import checkout
 from gitlineage.errors import InvalidContent, LineageError, StorageError
-from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry
-from gitlineage.gitrepo import GitRepo
+from gitlineage.git import checkout as checking
+from gitlineage.git.checkout import checkout
+from gitlineage.git.formats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry
+from gitlineage.git.repository import GitRepo
 
 
 class Trees:

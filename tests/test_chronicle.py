@@ -9,9 +9,9 @@ import pytest
 from openrange_stores import first
 
 from gitlineage import Invalid, LineageStore, NotFound, Task, Trial
-from gitlineage.chronicle import EVENT_TYPES
-from gitlineage.codec import AnyEvent
-from gitlineage.curricula import import_openrange
+from gitlineage.bridge.openrange import import_openrange
+from gitlineage.journal.events import AnyEvent
+from gitlineage.query.audit import EVENT_TYPES
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from campaigns import DATA, needs_campaigns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.formats import tsv
-from gitlineage.formats.citations import mentions
+from gitlineage.model import tsv
+from gitlineage.model.citations import mentions
 
 KNOWN = frozenset(f"{number:03d}" for number in range(200)) | {
     "abc1234",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command_line import Shell, campaign
 
-from gitlineage.namespace import DEFAULT
+from gitlineage.model.namespace import DEFAULT
 
 
 def fetch(here: Path, there: Path) -> None:

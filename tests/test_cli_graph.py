@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from command_line import Shell, campaign, process
 
-from gitlineage import Invalid, LineageStore, NotFound, Trial, graphviz
-from gitlineage.relation import Relationship, RelationType
+from gitlineage import Invalid, LineageStore, NotFound, Trial
+from gitlineage.model.relation import Relationship, RelationType
+from gitlineage.query import graphviz
 from gitlineage.render.diagram import Diagram
 
 

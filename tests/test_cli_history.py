@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import Shell, campaign, process
 
-from gitlineage.chronicle import EVENT_TYPES
+from gitlineage.query.audit import EVENT_TYPES
 
 
 @pytest.fixture

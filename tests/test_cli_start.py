@@ -32,7 +32,7 @@ def test_what_reading_loads(words: str, tmp_path: Path) -> None:
     campaign(tmp_path)
     command = [sys.executable, "-c", LOADED, *words.split()]
     loaded = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.split()
-    assert "gitlineage.store" in loaded
+    assert "gitlineage.store.store" in loaded
     assert [name for name in loaded if name.split(".")[0] in ("pydantic", "rich")] == []
 
 

@@ -1,4 +1,4 @@
-"""gitlineage.codec: one canonical line for each event, and no line that is none is taken for one."""
+"""gitlineage.journal.events: one canonical line for each event, and no line that is none is taken for one."""
 
 import json
 import math
@@ -9,31 +9,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import codec
-from gitlineage.catalogue import ForgePhase
 from gitlineage.errors import CorruptEvent, Invalid, LineageError
-from gitlineage.models import Task
+from gitlineage.journal import events
+from gitlineage.model.catalogue import ForgePhase
+from gitlineage.model.records import Task
 
 STAMP = {"clock": 7, "at": "2026-01-01T00:00:00Z", "writer": "alice"}
 OID = "ab" * 20
 EVENTS = [
-    codec.TrialEvent(row={"status": "keep", "exp_id": "015", "notes": "ä\n\t\0"}, raw="015\tkeep", saw=OID, **STAMP),
-    codec.SnapshotEvent(**STAMP),
-    codec.CohortEvent(
+    events.TrialEvent(row={"status": "keep", "exp_id": "015", "notes": "ä\n\t\0"}, raw="015\tkeep", saw=OID, **STAMP),
+    events.SnapshotEvent(**STAMP),
+    events.CohortEvent(
         name="wide", base=(OID,), metadata={"seeds": [1, 2.5, None], "x": {"y": "ü"}}, allow_mixed=True, **STAMP
     ),
-    codec.TaskEvent(task=Task(score_field="acc", lower_is_better=False, label="a", epsilon=0.25), **STAMP),
-    codec.TableEvent(shape={"columns": ["exp_id"], "newline": "\r\n"}, rows=3, **STAMP),
-    codec.RelationAdded(target=OID, relation="depends_on", actor="x", context={"v": [1, None]}, **STAMP),
-    codec.RelationDeprecated(target=OID, relation="depends_on", actor="x", reason="gone", **STAMP),
-    codec.EntryEvent(fields={"name": "lexer", "keywords": ["a"]}, actor="x", **STAMP),
-    codec.UsageEvent(total=3, last_used="2026-01-01T00:00:00Z", **STAMP),
-    codec.ForgeEvent(intent="x", phases=(ForgePhase(phase_name="contract"),), result=OID, success=True, **STAMP),
-    codec.SessionEvent(specialist="arch", prompt=OID, tips={"alice": OID}, parameters={"top_k": 20}, seen=6, **STAMP),
-    codec.ImportedEvent(name="a1b2", source="openrange/2", document=OID, file="a1b2.json", stub=True, **STAMP),
-    codec.RewriteEvent(old=OID, how="amend", **STAMP),
-    codec.RetractEvent(exp_id="015", undo=True, reason="it was right", actor="x", **STAMP),
-    codec.ReparentEvent(parents=(OID,), roles={OID: "mate"}, reason="crossed", actor="x", **STAMP),
+    events.TaskEvent(task=Task(score_field="acc", lower_is_better=False, label="a", epsilon=0.25), **STAMP),
+    events.TableEvent(shape={"columns": ["exp_id"], "newline": "\r\n"}, rows=3, **STAMP),
+    events.RelationAdded(target=OID, relation="depends_on", actor="x", context={"v": [1, None]}, **STAMP),
+    events.RelationDeprecated(target=OID, relation="depends_on", actor="x", reason="gone", **STAMP),
+    events.EntryEvent(fields={"name": "lexer", "keywords": ["a"]}, actor="x", **STAMP),
+    events.UsageEvent(total=3, last_used="2026-01-01T00:00:00Z", **STAMP),
+    events.ForgeEvent(intent="x", phases=(ForgePhase(phase_name="contract"),), result=OID, success=True, **STAMP),
+    events.SessionEvent(specialist="arch", prompt=OID, tips={"alice": OID}, parameters={"top_k": 20}, seen=6, **STAMP),
+    events.ImportedEvent(name="a1b2", source="openrange/2", document=OID, file="a1b2.json", stub=True, **STAMP),
+    events.RewriteEvent(old=OID, how="amend", **STAMP),
+    events.RetractEvent(exp_id="015", undo=True, reason="it was right", actor="x", **STAMP),
+    events.ReparentEvent(parents=(OID,), roles={OID: "mate"}, reason="crossed", actor="x", **STAMP),
 ]
 quick = settings(max_examples=200, deadline=None, database=None)
 json_values = st.recursive(
@@ -52,21 +52,21 @@ json_values = st.recursive(
 
 def test_every_kind_of_event_is_tried_here():
     """A new event type must join the list above."""
-    assert {type(event) for event in EVENTS} == set(codec.Event.__subclasses__())
+    assert {type(event) for event in EVENTS} == set(events.Event.__subclasses__())
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_an_event_comes_back_and_its_line_is_canonical(event):
     """Round trip, one line, keys sorted, defaults left out, the same bytes again."""
-    line = codec.encode(event)
-    assert codec.decode(line) == event
+    line = events.encode(event)
+    assert events.decode(line) == event
     assert b"\n" not in line
-    assert codec.encode(codec.decode(line)) == line
+    assert events.encode(events.decode(line)) == line
     told = json.loads(line)
     compact = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert compact.encode() == line
     assert told["type"] == re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__.removesuffix("Event")).lower()
-    bare = codec.encode(msgspec.structs.replace(event, at="", writer=""))
+    bare = events.encode(msgspec.structs.replace(event, at="", writer=""))
     assert b'"at"' not in bare
     assert b'"writer"' not in bare
 
@@ -74,16 +74,16 @@ def test_an_event_comes_back_and_its_line_is_canonical(event):
 @quick
 @given(
     st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), json_values, max_size=4),
-    st.integers(1, codec.MAX_CLOCK),
+    st.integers(1, events.MAX_CLOCK),
 )
 def test_any_json_metadata_comes_back(metadata, clock):
     """Whatever JSON can hold is kept as it is, in one line whose bytes do not depend on the order it was said in."""
-    event = codec.CohortEvent(name="c", metadata=metadata, clock=clock)
-    line = codec.encode(event)
-    assert codec.decode(line) == event
+    event = events.CohortEvent(name="c", metadata=metadata, clock=clock)
+    line = events.encode(event)
+    assert events.decode(line) == event
     assert line.count(b"\n") == 0
-    backwards = codec.CohortEvent(name="c", metadata=dict(reversed(metadata.items())), clock=clock)
-    assert codec.encode(backwards) == line
+    backwards = events.CohortEvent(name="c", metadata=dict(reversed(metadata.items())), clock=clock)
+    assert events.encode(backwards) == line
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_any_json_metadata_comes_back(metadata, clock):
 def test_what_json_cannot_hold_is_refused(metadata):
     """NaN would silently become null; it is an error here, at any depth."""
     with pytest.raises(Invalid):
-        codec.encode(codec.CohortEvent(name="c", clock=1, metadata=metadata))
+        events.encode(events.CohortEvent(name="c", clock=1, metadata=metadata))
 
 
 @pytest.mark.parametrize("epsilon", [math.nan, math.inf])
 def test_a_record_within_an_event_is_looked_into(epsilon):
     """A task's threshold that is not finite is refused before it becomes an unreadable line."""
     with pytest.raises(Invalid):
-        codec.encode(codec.TaskEvent(clock=1, task=Task(epsilon=epsilon)))
+        events.encode(events.TaskEvent(clock=1, task=Task(epsilon=epsilon)))
 
 
 def test_bottomless_metadata_is_refused():
@@ -116,15 +116,15 @@ def test_bottomless_metadata_is_refused():
     loop: list = []
     loop.append(loop)
     with pytest.raises(Invalid):
-        codec.encode(codec.CohortEvent(name="c", clock=1, metadata={"x": loop}))
+        events.encode(events.CohortEvent(name="c", clock=1, metadata={"x": loop}))
 
 
 def test_a_line_over_the_limit_is_refused_both_ways():
     """1 MiB is the bound, for us as for a server's hook."""
     with pytest.raises(Invalid, match="limit"):
-        codec.encode(codec.TrialEvent(row={"exp_id": "a", "notes": "x" * codec.MAX_LINE}, clock=1))
+        events.encode(events.TrialEvent(row={"exp_id": "a", "notes": "x" * events.MAX_LINE}, clock=1))
     with pytest.raises(CorruptEvent):
-        codec.decode(b'{"type":"snapshot","clock":1,"at":"' + b"x" * codec.MAX_LINE + b'"}')
+        events.decode(b'{"type":"snapshot","clock":1,"at":"' + b"x" * events.MAX_LINE + b'"}')
 
 
 HOSTILE = [
@@ -169,7 +169,7 @@ HOSTILE = [
 def test_a_line_that_is_no_event_is_a_corrupt_event(line):
     """Nothing but CorruptEvent comes out of a foreign line."""
     with pytest.raises(CorruptEvent):
-        codec.decode(line)
+        events.decode(line)
 
 
 @quick
@@ -183,21 +183,21 @@ def test_a_line_that_is_no_event_is_a_corrupt_event(line):
 def test_no_line_raises_anything_else(line):
     """Random bytes, text and JSON decode to an event or to CorruptEvent."""
     try:
-        event = codec.decode(line)
+        event = events.decode(line)
     except CorruptEvent:
         return
-    assert 0 < event.clock <= codec.MAX_CLOCK
+    assert 0 < event.clock <= events.MAX_CLOCK
 
 
 @quick
 @given(st.sampled_from(EVENTS), st.data())
 def test_a_bent_event_raises_nothing_else(event, data):
     """A real line with one byte changed decodes, or is corrupt; its trial is sound, or corrupt."""
-    line = bytearray(codec.encode(event))
+    line = bytearray(events.encode(event))
     line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.integers(0, 255))
     try:
-        found = codec.decode(bytes(line))
-        if isinstance(found, codec.TrialEvent):
+        found = events.decode(bytes(line))
+        if isinstance(found, events.TrialEvent):
             assert found.check() is None
     except CorruptEvent as error:
         assert isinstance(error, LineageError)
@@ -207,7 +207,7 @@ def test_a_bent_event_raises_nothing_else(event, data):
 def test_fields_of_a_later_version_are_passed_over():
     """A newer writer may add fields; the event is still read."""
     line = b'{"type":"snapshot","clock":3,"colour":"blue"}'
-    assert codec.decode(line) == codec.SnapshotEvent(clock=3)
+    assert events.decode(line) == events.SnapshotEvent(clock=3)
 
 
 @pytest.mark.parametrize(
@@ -225,11 +225,11 @@ def test_fields_of_a_later_version_are_passed_over():
 def test_a_row_that_breaks_a_rule_is_corrupt(cells):
     """A foreign writer's row must name a trial and keep the rules of one."""
     with pytest.raises(CorruptEvent):
-        codec.decode(codec.encode(codec.TrialEvent(clock=1, row=cells))).check()
+        events.decode(events.encode(events.TrialEvent(clock=1, row=cells))).check()
 
 
 def test_the_lines_of_a_note_are_those_that_say_something():
     """Git puts blank lines between what it appends; they are no events and no errors."""
     note = b'\n{"a":1}\n\n  \n{"b":2}'
-    assert list(codec.lines(note)) == [b'{"a":1}', b'{"b":2}']
-    assert list(codec.lines(b"")) == []
+    assert list(events.lines(note)) == [b'{"a":1}', b'{"b":2}']
+    assert list(events.lines(b"")) == []

@@ -1,4 +1,4 @@
-"""gitlineage.cohorts: one name that two writers opened on different bases stands for two cohorts everywhere."""
+"""gitlineage.query.cohorts: one name that two writers opened on different bases stands for two cohorts everywhere."""
 
 from pathlib import Path
 

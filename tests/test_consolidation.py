@@ -1,4 +1,4 @@
-"""gitlineage.consolidation: many writers' refs as one archive, with no answer changed, wherever it is interrupted."""
+"""gitlineage.sync.archives: many writers' refs as one archive, with no answer changed, wherever it is interrupted."""
 
 import os
 import shutil
@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlineage import Invalid, LineageStore, NotFound, Task, Trial
-from gitlineage.codec import SnapshotEvent, TrialEvent, encode
-from gitlineage.consolidation import consolidate, idle, push
 from gitlineage.errors import GitFailed
-from gitlineage.gitformats import Identity
-from gitlineage.index import Index
-from gitlineage.journal import Journal, Problem, Recorded, check_writer, decode_note
-from gitlineage.namespace import DEFAULT
+from gitlineage.git.formats import Identity
+from gitlineage.index.index import Index
+from gitlineage.journal.events import SnapshotEvent, TrialEvent, encode
+from gitlineage.journal.journal import Journal, Problem, Recorded, check_writer, decode_note
+from gitlineage.model.namespace import DEFAULT
+from gitlineage.sync.archives import consolidate, idle, push
 
 WHO = ("Alice", "alice@example.org")
 

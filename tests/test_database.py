@@ -1,4 +1,4 @@
-"""gitlineage.database: one file behind the index's name, whoever opens, deletes or copies it, and broken ones told."""
+"""One file behind the index's name, whoever opens, deletes or copies it, and broken ones told."""
 
 import shutil
 import sqlite3
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage.database import Damaged, Database, delete
 from gitlineage.errors import Invalid
+from gitlineage.index.database import Damaged, Database, delete
 
 MANY = 8
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import deltas, packs
-from gitlineage.deltas import MOST, Deltas
-from gitlineage.packs import KINDS, DeltaWriter, PackWriter, object_id
+from gitlineage.git import deltas, packs
+from gitlineage.git.deltas import MOST, Deltas
+from gitlineage.git.packs import KINDS, DeltaWriter, PackWriter, object_id
 
 BYTES = st.binary(max_size=12) | st.text("ab01", max_size=12).map(str.encode)
 PIECES = st.text('abcxyz" :\n', min_size=3, max_size=20).map(str.encode) | st.binary(min_size=3, max_size=20)

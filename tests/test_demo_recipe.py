@@ -11,7 +11,7 @@ from gitlineage.demo import harness
 from gitlineage.demo.edits import Files, add, apply, constant, crossover, move, passage
 from gitlineage.demo.trials import BEST, ROUNDS
 from gitlineage.errors import GitFailed
-from gitlineage.trial import FailureLabel
+from gitlineage.model.trial import FailureLabel
 
 
 def run_by_hand(folder: Path, hash_seed: str) -> str:

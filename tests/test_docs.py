@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gitlineage import codec
+from gitlineage.journal import events as codec
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -14,7 +14,7 @@ import pytest
 
 import gitlineage
 from gitlineage import LineageError, LineageStore, RepositoryError, StorageError, Trial
-from gitlineage.packs import _KEEP
+from gitlineage.git.packs import _KEEP
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
 

@@ -1,4 +1,4 @@
-"""gitlineage.folders: whatever state the user's index is in, the tree is that of a fresh one; the rest is told."""
+"""gitlineage.git.folders: whatever state the user's index is in, the tree is that of a fresh one; the rest is told."""
 
 import json
 import os
@@ -12,9 +12,9 @@ import pytest
 from command_line import Shell, process
 
 from gitlineage import InvalidContent
-from gitlineage.droppings import PATTERNS
-from gitlineage.gitrepo import GitRepo
-from gitlineage.worktree import Content, read_files
+from gitlineage.git.content import Content, read_files
+from gitlineage.git.droppings import PATTERNS
+from gitlineage.git.repository import GitRepo
 
 PAST = 1_600_000_000_000_000_000
 """A time that files and indexes are given by hand (ns)."""
@@ -515,7 +515,7 @@ def test_the_users_word_takes_it_in(repo, git, heard):
 def test_readme_tells_where_the_list_is() -> None:
     """Whoever wonders why a file is missing finds the list."""
     readme = (Path(__file__).parent.parent / "README.md").read_text()
-    assert "gitlineage/droppings.py" in readme
+    assert "gitlineage/git/droppings.py" in readme
     assert "lineage.include" in readme
     assert len(set(PATTERNS)) == len(PATTERNS)
 

@@ -1,4 +1,4 @@
-"""gitlineage.frames: trials as tables of notebooks and data frames, with ids as text and hostile text escaped."""
+"""gitlineage.model.frames: trials as tables of notebooks and data frames, with ids as text and hostile text escaped."""
 
 import importlib
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage import Invalid, InvalidTrial, LineageStore, Task, Trial
-from gitlineage.frames import Trials, typed
+from gitlineage.model.frames import Trials, typed
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ class TestFrames:
                 raise ImportError("no such module")
             return real(name)
 
-        monkeypatch.setattr("gitlineage.frames.import_module", missing)
+        monkeypatch.setattr("gitlineage.model.frames.import_module", missing)
         with pytest.raises(Invalid, match="pip install pandas"):
             campaign.to_pandas()
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from test_index import row
 
 from gitlineage import LineageStore
+from gitlineage.bridge.tsv import import_tsv
 from gitlineage.errors import LineageError
-from gitlineage.formats import tsv
-from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, parse_tree
-from gitlineage.message import compose, read_trailers, trailer_lines
-from gitlineage.tables import import_tsv
+from gitlineage.git.formats import FILE, LINK, PROGRAM, SUBMODULE, TREE, parse_tree
+from gitlineage.model import tsv
+from gitlineage.model.message import compose, read_trailers, trailer_lines
 
 SCALE = int(os.environ.get("GITLINEAGE_SOAK", "1"))
 """How many times as much the marked tests do."""

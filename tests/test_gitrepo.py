@@ -1,4 +1,4 @@
-"""gitlineage.gitrepo: objects as git makes them, refs by compare-and-swap, and foreign errors as ours."""
+"""gitlineage.git.repository: objects as git makes them, refs by compare-and-swap, and foreign errors as ours."""
 
 import os
 import subprocess
@@ -12,8 +12,18 @@ from hypothesis import strategies as st
 
 import gitlineage
 from gitlineage import Ambiguous, LineageError, RepositoryError, StorageError, UnsupportedRepository
-from gitlineage.gitformats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, Identity, format_tree, parse_tree
-from gitlineage.gitrepo import GitRepo, find_repository, init_repository
+from gitlineage.git.formats import (
+    FILE,
+    LINK,
+    PROGRAM,
+    SUBMODULE,
+    TREE,
+    Entry,
+    Identity,
+    format_tree,
+    parse_tree,
+)
+from gitlineage.git.repository import GitRepo, find_repository, init_repository
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
 WHO = Identity("Ann Ä", "ann@example.org")

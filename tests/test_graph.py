@@ -1,4 +1,4 @@
-"""gitlineage.graph: walks on random graphs against the plainest way to do them, and against git itself."""
+"""gitlineage.model.dag: walks on random graphs against the plainest way to do them, and against git itself."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import subprocess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.graph import first_of_cycles, first_parent_chain, merge_bases, reach, topological
+from gitlineage.model.dag import first_of_cycles, first_parent_chain, merge_bases, reach, topological
 
 quick = settings(max_examples=200, deadline=None, database=None)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import LineageStore, Trial, hooks
-from gitlineage.gitrepo import GitRepo
-from gitlineage.landing import WriterLock
+from gitlineage import LineageStore, Trial
+from gitlineage.bridge.hooks import install
+from gitlineage.git.repository import GitRepo
+from gitlineage.record.landing import WriterLock
 
 Git = Callable[..., "subprocess.CompletedProcess[str]"]
 PEOPLE = {
@@ -53,7 +54,7 @@ def here(folder: Path, call: Git, program: Path) -> GitRepo:
     call("init", "--quiet", "--initial-branch=main")
     call("config", "lineage.writer", "alice")
     repo = GitRepo(folder)
-    hooks.install(repo, command=program)
+    install.install(repo, command=program)
     return repo
 
 
@@ -172,12 +173,12 @@ def test_without_a_writer_nothing_happens(folder: Path, here: GitRepo, call: Git
 
 def test_a_chained_hook_runs_first(folder: Path, here: GitRepo, call: Git) -> None:
     """A user's own hook gets what git gave it: words, standard input and folder."""
-    hooks.remove(here)
+    install.remove(here)
     for name in ("post-commit", "post-rewrite"):
-        path = hooks.folder(here) / name
+        path = install.folder(here) / name
         path.write_text(f'#!/bin/sh\n{{ echo "{name} $*"; [ {name} = post-commit ] || cat; }} >> ran\n')
         path.chmod(0o755)
-    hooks.install(here, ["post-commit", "post-rewrite"], chain=True)
+    install.install(here, ["post-commit", "post-rewrite"], chain=True)
     one = change(folder, call, "one")
     call("commit", "--quiet", "--amend", "-m", "better")
     two = call("rev-parse", "HEAD").stdout.strip()
@@ -351,11 +352,11 @@ def test_pre_push_lets_the_branch_go_where_lineage_is_refused(folder: Path, call
 def test_a_users_pre_push_still_decides(folder: Path, here: GitRepo, call: Git, remote: Path) -> None:
     """A chained hook that refuses a push refuses it, and no lineage goes."""
     change(folder, call, "one")
-    hooks.remove(here, ["pre-push"])
-    path = hooks.folder(here) / "pre-push"
+    install.remove(here, ["pre-push"])
+    path = install.folder(here) / "pre-push"
     path.write_text("#!/bin/sh\ncat >&2\nexit 1\n")
     path.chmod(0o755)
-    hooks.install(here, ["pre-push"], chain=True)
+    install.install(here, ["pre-push"], chain=True)
     done = call("push", "origin", "main", ok=False)
     assert done.returncode == 1
     assert "refs/heads/main" in done.stderr

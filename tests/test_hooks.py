@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from command_line import PACKAGE, Shell
 
-from gitlineage import hooks
+from gitlineage.bridge.hooks import install
 from gitlineage.errors import HookTaken, Invalid, StorageError
-from gitlineage.gitrepo import GitRepo, init_repository
+from gitlineage.git.repository import GitRepo, init_repository
 
 MINE = "#!/bin/sh\necho mine >> ran\n"
 
@@ -25,7 +25,7 @@ def repo(folder: Path) -> GitRepo:
 
 def own_hook(repo: GitRepo, name: str = "post-commit", text: str = MINE) -> Path:
     """Put a user's hook into a repository and return its path."""
-    path = hooks.folder(repo) / name
+    path = install.folder(repo) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755)
@@ -34,28 +34,28 @@ def own_hook(repo: GitRepo, name: str = "post-commit", text: str = MINE) -> Path
 
 def states(repo: GitRepo) -> dict[str, str]:
     """Return how each hook stands."""
-    return {each.name: each.state for each in hooks.listed(repo)}
+    return {each.name: each.state for each in install.listed(repo)}
 
 
 def test_install_and_remove(repo: GitRepo) -> None:
     """A client gets four hooks that git can run; again is no change; removing leaves nothing behind."""
-    made = hooks.install(repo)
-    assert {each.name: each.outcome for each in made} == dict.fromkeys(hooks.CLIENT, "installed")
-    assert states(repo) == {**dict.fromkeys(hooks.CLIENT, "installed"), "pre-receive": "absent"}
-    before = {path.name for path in hooks.folder(repo).iterdir() if not path.name.endswith(".sample")}
-    assert before == set(hooks.CLIENT)
-    assert {each.outcome for each in hooks.install(repo)} == {"installed already"}
-    assert {each.outcome for each in hooks.remove(repo)} == {"removed"}
+    made = install.install(repo)
+    assert {each.name: each.outcome for each in made} == dict.fromkeys(install.CLIENT, "installed")
+    assert states(repo) == {**dict.fromkeys(install.CLIENT, "installed"), "pre-receive": "absent"}
+    before = {path.name for path in install.folder(repo).iterdir() if not path.name.endswith(".sample")}
+    assert before == set(install.CLIENT)
+    assert {each.outcome for each in install.install(repo)} == {"installed already"}
+    assert {each.outcome for each in install.remove(repo)} == {"removed"}
     assert set(states(repo).values()) == {"absent"}
-    assert hooks.remove(repo) == []
-    assert [each.outcome for each in hooks.remove(repo, ["pre-push"])] == ["not installed"]
+    assert install.remove(repo) == []
+    assert [each.outcome for each in install.remove(repo, ["pre-push"])] == ["not installed"]
 
 
 def test_a_bare_repository_gets_a_servers_hook(tmp_path: Path) -> None:
     """Without names a bare repository gets pre-receive alone."""
     init_repository(tmp_path / "bare.git", bare=True)
     bare = GitRepo(tmp_path / "bare.git")
-    assert [each.name for each in hooks.install(bare)] == ["pre-receive"]
+    assert [each.name for each in install.install(bare)] == ["pre-receive"]
     assert (tmp_path / "bare.git" / "hooks" / "pre-receive").stat().st_mode & 0o111
 
 
@@ -63,12 +63,12 @@ def test_a_users_hook_is_never_overwritten(repo: GitRepo) -> None:
     """Where one hook is the user's, none is installed, and the refusal says how."""
     path = own_hook(repo)
     with pytest.raises(HookTaken, match=r"--chain keeps it as post-commit\.user .*--force"):
-        hooks.install(repo)
+        install.install(repo)
     assert path.read_text() == MINE
-    assert states(repo) == {**dict.fromkeys(hooks.NAMES, "absent"), "post-commit": "foreign"}
+    assert states(repo) == {**dict.fromkeys(install.NAMES, "absent"), "post-commit": "foreign"}
     with pytest.raises(HookTaken, match="not a hook of gitlineage"):
-        hooks.remove(repo, ["post-commit"])
-    assert hooks.remove(repo) == []
+        install.remove(repo, ["post-commit"])
+    assert install.remove(repo) == []
     assert path.read_text() == MINE
 
 
@@ -78,15 +78,15 @@ def test_a_users_hook_is_never_overwritten(repo: GitRepo) -> None:
 def test_a_users_hook_moves_and_comes_back(repo: GitRepo, how: str, suffix: str, outcome: str) -> None:
     """Chained or put aside, it is said where it went, and removing ours puts it back as it was."""
     path = own_hook(repo)
-    (made,) = hooks.install(repo, ["post-commit"], **{how: True})
+    (made,) = install.install(repo, ["post-commit"], **{how: True})
     assert (made.outcome, made.user) == (outcome, f"{path}.{suffix}")
     assert Path(f"{path}.{suffix}").read_text() == MINE
     assert states(repo)["post-commit"] == "installed"
     own_hook(repo, text="#!/bin/sh\n# put there by another program\n")
     with pytest.raises(HookTaken, match="there already"):
-        hooks.install(repo, ["post-commit"], **{how: True})
-    hooks.folder(repo).joinpath("post-commit").write_bytes(hooks.script("post-commit"))
-    assert [each.outcome for each in hooks.remove(repo)] == ["removed, yours is back"]
+        install.install(repo, ["post-commit"], **{how: True})
+    install.folder(repo).joinpath("post-commit").write_bytes(install.script("post-commit"))
+    assert [each.outcome for each in install.remove(repo)] == ["removed, yours is back"]
     assert path.read_text() == MINE
     assert path.stat().st_mode & 0o111
     assert not Path(f"{path}.{suffix}").exists()
@@ -98,18 +98,18 @@ def test_other_versions_are_ours(repo: GitRepo) -> None:
     copied = "#!/bin/sh\n# pre-push: what this clone recorded travels with the branch that is pushed.\nexit 0\n"
     own_hook(repo, "pre-push", copied)
     assert states(repo)["post-merge"] == states(repo)["pre-push"] == "outdated"
-    assert [each.outcome for each in hooks.install(repo, ["post-merge", "pre-push"])] == ["updated", "updated"]
+    assert [each.outcome for each in install.install(repo, ["post-merge", "pre-push"])] == ["updated", "updated"]
     assert states(repo)["pre-push"] == "installed"
 
 
 def test_a_link_is_a_users_hook(repo: GitRepo, tmp_path: Path) -> None:
     """A link, even one that leads nowhere, is moved as a link and comes back as one."""
-    path = hooks.folder(repo) / "pre-push"
+    path = install.folder(repo) / "pre-push"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(tmp_path / "nowhere")
     assert states(repo)["pre-push"] == "foreign"
-    hooks.install(repo, ["pre-push"], chain=True)
-    hooks.remove(repo)
+    install.install(repo, ["pre-push"], chain=True)
+    install.remove(repo)
     assert path.readlink() == tmp_path / "nowhere"
 
 
@@ -118,44 +118,42 @@ def test_where_git_looks(repo: GitRepo, git: Callable[..., str], tmp_path: Path)
     git("commit", "--allow-empty", "-m", "one")
     git("worktree", "add", "--quiet", str(tmp_path / "other"))
     other = GitRepo(tmp_path / "other")
-    hooks.install(other, ["post-commit"])
+    install.install(other, ["post-commit"])
     assert states(repo)["post-commit"] == "installed"
     git("config", "core.hooksPath", ".githooks")
     assert states(GitRepo(repo.gitdir))["post-commit"] == "absent"
-    hooks.install(GitRepo(repo.gitdir), ["post-commit"])
+    install.install(GitRepo(repo.gitdir), ["post-commit"])
     assert (repo.workdir / ".githooks" / "post-commit").exists()  # type: ignore[operator]
     git("config", "core.hooksPath", str(tmp_path / "all"))
-    (made,) = hooks.install(GitRepo(repo.gitdir), ["pre-push"])
+    (made,) = install.install(GitRepo(repo.gitdir), ["pre-push"])
     assert made.path == str(tmp_path / "all" / "pre-push")
 
 
 def test_what_cannot_be(repo: GitRepo) -> None:
     """Unknown names and a folder that is none are refused in one line."""
     with pytest.raises(Invalid, match="no hook 'post-comit'; it is one of post-commit"):
-        hooks.install(repo, ["post-comit"])
-    where = hooks.folder(repo)
+        install.install(repo, ["post-comit"])
+    where = install.folder(repo)
     for each in where.iterdir() if where.exists() else ():
         each.unlink()
     if where.exists():
         where.rmdir()
     where.write_text("in the way")
     with pytest.raises(StorageError, match="cannot write to"):
-        hooks.install(repo, ["post-commit"])
+        install.install(repo, ["post-commit"])
 
 
 def test_every_script_ships(tmp_path: Path) -> None:
     """The scripts are found in a checkout, and a wheel carries each of them, byte for byte and found from there."""
     top = PACKAGE / "hooks"
-    assert {path.name for path in top.iterdir()} == set(hooks.NAMES)
+    assert {path.name for path in top.iterdir()} == set(install.NAMES)
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(PACKAGE)]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(tmp_path / "unpacked")
-    code = (
-        "import sys; from gitlineage import hooks\nfor name in hooks.NAMES: sys.stdout.buffer.write(hooks.script(name))"
-    )
+    code = "import sys; from gitlineage.bridge.hooks import install\nfor name in install.NAMES: sys.stdout.buffer.write(install.script(name))"
     unpacked = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -163,9 +161,9 @@ def test_every_script_ships(tmp_path: Path) -> None:
         capture_output=True,
         check=False,
     )
-    assert unpacked.stdout == b"".join((top / name).read_bytes() for name in hooks.NAMES), unpacked.stderr
-    for name in hooks.NAMES:
-        assert hooks.script(name) == (top / name).read_bytes()
+    assert unpacked.stdout == b"".join((top / name).read_bytes() for name in install.NAMES), unpacked.stderr
+    for name in install.NAMES:
+        assert install.script(name) == (top / name).read_bytes()
 
 
 def test_on_the_command_line(folder: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlineage import InvalidTrial, Trial
-from gitlineage.trial import check_id_prefix, split_number
+from gitlineage.model.trial import check_id_prefix, split_number
 
 
 def keep(exp_id: str = "*") -> Trial:

@@ -1,4 +1,4 @@
-"""gitlineage.index: a cache that can be deleted, broken or behind, and always says what the notes say."""
+"""gitlineage.index.index: a cache that can be deleted, broken or behind, and always says what the notes say."""
 
 import os
 import sqlite3
@@ -13,7 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitlineage import LineageError, LineageStore, Task, Trial, Watcher
-from gitlineage.codec import (
+from gitlineage.git.formats import Identity
+from gitlineage.git.repository import GitRepo, init_repository
+from gitlineage.index.index import Index, build
+from gitlineage.index.links import JOIN_LIMIT
+from gitlineage.journal.events import (
     CohortEvent,
     EntryEvent,
     ForgeEvent,
@@ -29,11 +33,7 @@ from gitlineage.codec import (
     TrialEvent,
     UsageEvent,
 )
-from gitlineage.gitformats import Identity
-from gitlineage.gitrepo import GitRepo, init_repository
-from gitlineage.index import Index, build
-from gitlineage.journal import Problem, Recorded
-from gitlineage.links import JOIN_LIMIT
+from gitlineage.journal.journal import Problem, Recorded
 
 TRIALS = ("keep", "discard", "baseline", "crash")
 

@@ -155,7 +155,8 @@ main()
 
 
 @pytest.mark.parametrize(
-    "module", ["gitlineage.cli.app", "typer", "pygit2", "msgspec", "gitlineage.cli.look", "gitlineage.store", "sqlite3"]
+    "module",
+    ["gitlineage.cli.app", "typer", "pygit2", "msgspec", "gitlineage.cli.look", "gitlineage.store.store", "sqlite3"],
 )
 def test_a_command_that_is_being_loaded(tmp_path: Path, module: str) -> None:
     """Ctrl-C while a module is imported ends it by the signal, or with 130, and shows nothing."""

@@ -1,15 +1,15 @@
-"""gitlineage.journal: one line of commits per writer, whose notes hold the events and whose parents keep snapshots."""
+"""One line of commits per writer, whose notes hold the events and whose parents keep snapshots."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from gitlineage import Invalid, Trial
-from gitlineage.codec import SnapshotEvent, TaskEvent, TrialEvent, encode
-from gitlineage.gitformats import Identity
-from gitlineage.gitrepo import GitRepo, init_repository
-from gitlineage.journal import Journal, Problem, Recorded, check_writer, decode_note
-from gitlineage.models import Task
+from gitlineage.git.formats import Identity
+from gitlineage.git.repository import GitRepo, init_repository
+from gitlineage.journal.events import SnapshotEvent, TaskEvent, TrialEvent, encode
+from gitlineage.journal.journal import Journal, Problem, Recorded, check_writer, decode_note
+from gitlineage.model.records import Task
 
 REF = "refs/notes/lineage/alice"
 WHO = Identity("Alice", "alice@example.org")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlineage import FailureLabel, LineageStore, Task, Trial
-from gitlineage.judging import SIGMAS, Noise, pooled, verdict
+from gitlineage.query.judge import SIGMAS, Noise, pooled, verdict
 
 
 @pytest.fixture

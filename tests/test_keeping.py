@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gitlineage import LineageStore, Trial, Watcher
-from gitlineage.bundles import bundle, unbundle
-from gitlineage.consolidation import consolidate
+from gitlineage.sync.archives import consolidate
+from gitlineage.sync.bundles import bundle, unbundle
 
 REF = "refs/notes/lineage/alice"
 KEEP = "refs/lineage/own/alice"

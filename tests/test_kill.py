@@ -25,11 +25,12 @@ from pathlib import Path
 import pytest
 
 import gitlineage
-from gitlineage import LineageError, LineageStore, StorageError, Trial, packs
-from gitlineage.derived import cohort_ref, exp_ref
-from gitlineage.index import Index, build, delete
-from gitlineage.queries import children, leaves, parents
-from gitlineage.views import Views
+from gitlineage import LineageError, LineageStore, StorageError, Trial
+from gitlineage.git import packs
+from gitlineage.index.index import Index, build, delete
+from gitlineage.query.ancestry import children, leaves, parents
+from gitlineage.query.views import Views
+from gitlineage.record.derived import cohort_ref, exp_ref
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
 SOAK = os.environ.get("GITLINEAGE_SOAK", "0") not in ("", "0")

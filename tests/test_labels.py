@@ -1,11 +1,11 @@
-"""gitlineage.labels: what trials and commits are called, alone, shared, without a trial, and misspelt."""
+"""gitlineage.query.labels: what trials and commits are called, alone, shared, without a trial, and misspelt."""
 
 from collections.abc import Callable
 
 import pytest
 
 from gitlineage import LineageStore, Trial
-from gitlineage.labels import meant
+from gitlineage.query.labels import meant
 
 
 def keep(exp_id: str, metric: float = 1.0) -> Trial:

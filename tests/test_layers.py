@@ -1,4 +1,4 @@
-"""The module map: who may import whom, and that README draws the same."""
+"""The house: which package may import which, that nothing inside a package is circular, and that README draws it."""
 
 import ast
 import re
@@ -6,81 +6,17 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "gitlineage"
 
-# A module imports only from rows above its own; imports inside functions and under TYPE_CHECKING count too.
-LAYERS: list[list[str]] = [
-    ["_version", "errors", "times", "modes", "deltas", "outputs", "markup", "formats.citations"],
-    [
-        "trial",
-        "message",
-        "namespace",
-        "graph",
-        "program",
-        "foreign",
-        "bounds",
-        "locks",
-        "turns",
-        "packs",
-        "schema",
-        "similarity",
-        "usage",
-        "render.text",
-        "render.choices",
-        "demo.passages",
-    ],
-    [
-        "models",
-        "gitformats",
-        "relation",
-        "catalogue",
-        "packer",
-        "readahead",
-        "promised",
-        "transport",
-        "database",
-        "formats.autoresearch",
-        "formats.openrange",
-        "formats.tsv",
-        "demo.edits",
-        "graphviz",
-        "render.diagram",
-        "droppings",
-    ],
-    ["settings", "state", "folders", "frames", "render.layered"],
-    ["refs"],
-    ["gitrepo"],
-    ["codec", "lfs", "notes", "worktree", "upkeep", "signing", "hooks", "render.board", "demo.harness", "demo.trials"],
-    ["journal", "treediff", "checkout", "render.prompt"],
-    ["acyclic", "facts", "links", "receiving", "trust", "restoring", "keeping"],
-    ["fold"],
-    ["index", "lines"],
-    ["cohorts", "origins"],
-    ["labels"],
-    ["views", "landing"],
-    ["names", "queries", "ranking", "derived", "prompts", "search", "strides", "judging"],
-    ["rules", "kinship", "verify", "adoption", "blame", "bisecting", "chronicle", "nearest"],
-    ["recorder", "current", "relating", "repairing", "diagrams", "inferring"],
-    ["forging"],
-    ["ledger", "impact"],
-    ["rehome", "consolidation", "remotes"],
-    ["pulling"],
-    ["sync"],
-    ["relations", "histories"],
-    ["catalogues", "sharing"],
-    ["store"],
-    ["tables", "hooked", "asynchronous", "demo.loop", "placing"],
-    ["boards", "bundles", "loops", "curricula"],
-    ["cli.*"],
-    ["__main__"],
-]
-EXEMPT = {"__init__", "render.__init__", "formats.__init__", "demo.__init__", "demo.recipe.train"}
+# A package imports only from those before it; imports inside functions and under TYPE_CHECKING count, too.
+ORDER = [
+    "leaves", "model", "git", "journal", "render", "index", "query", "record", "sync", "store", "bridge", "demo", "cli",
+]  # fmt: skip
+APART = {("git", "model"), ("render", "git"), ("render", "journal")}
+"""Packages that know nothing of each other, whichever comes first."""
 
 
-def row_of(module: str) -> int:
-    """Return the row of a module, the last one for the command line."""
-    for row, modules in enumerate(LAYERS):
-        if module in modules or f"{module.split('.')[0]}.*" in modules:
-            return row
-    raise AssertionError(f"{module} is in no row of LAYERS")
+def package_of(module: str) -> str:
+    """Return the package of a module; a module beside the packages is a leaf."""
+    return "cli" if module == "__main__" else module.split(".")[0] if "." in module else "leaves"
 
 
 def modules() -> dict[str, Path]:
@@ -109,59 +45,53 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def edges() -> dict[str, set[str]]:
+    """Return what each module imports; the shop window, which imports from everywhere, is left out."""
+    return {name: imports(path) for name, path in modules().items() if name != "__init__"}
+
+
 def test_imports_point_down() -> None:
-    """Every import leads to a row above, so that there is no circle."""
+    """Every import leads to a package before, or stays in its own."""
     wrong = []
-    for name, path in modules().items():
-        if name in EXEMPT:
-            continue
-        for other in imports(path):
-            if other == "" or (name.startswith("cli.") and other.startswith("cli")):
-                continue
-            if row_of(other) >= row_of(name):
-                wrong.append(f"{name} (row {row_of(name)}) imports {other} (row {row_of(other)})")
+    for name, others in edges().items():
+        for other in others - {""}:
+            pair = package_of(name), package_of(f"{other}." if other in ORDER else other)
+            if pair[0] != pair[1] and (ORDER.index(pair[1]) > ORDER.index(pair[0]) or pair in APART):
+                wrong.append(f"{name} imports {other}")
     assert not wrong, "\n".join(wrong)
 
 
 def test_nobody_inside_imports_the_shop_window() -> None:
     """Inside the package nobody imports from its root."""
-    assert [name for name, path in modules().items() if "" in imports(path)] == []
+    assert [name for name, others in edges().items() if "" in others] == []
 
 
-def test_the_command_line_has_no_circle() -> None:
-    """The command line's own modules import each other without a circle."""
-    edges = {
-        name: {o for o in imports(path) if o.startswith("cli")}
-        for name, path in modules().items()
-        if name.startswith("cli")
+def test_no_package_has_a_circle() -> None:
+    """The modules of one package import each other without a circle."""
+    known = edges()
+    inside = {
+        name: {other for other in others if other in known and package_of(other) == package_of(name)} - {name}
+        for name, others in known.items()
     }
     done: set[str] = set()
-    while ready := [name for name in edges if name not in done and edges[name] <= done | {name}]:
+    while ready := [name for name in inside if name not in done and inside[name] <= done]:
         done.update(ready)
-    assert set(edges) == done
+    assert set(inside) == done
 
 
-def test_no_module_is_forgotten() -> None:
-    """Every module has a row, and every name in the rows is a module."""
-    for name in modules():
-        if name not in EXEMPT:
-            row_of(name)
-    known = set(modules())
-    assert [name for row in LAYERS for name in row if not name.endswith("*") and name not in known] == []
+def test_every_package_is_in_the_order_and_says_what_it_is() -> None:
+    """No folder is forgotten, none is made up, and each begins with what lives there and where to start."""
+    found = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert found == set(ORDER) - {"leaves"}
+    for name in found - {"cli", "demo"}:
+        told = ast.get_docstring(ast.parse((PACKAGE / name / "__init__.py").read_text())) or ""
+        assert "tart with" in told or name == "bridge", name
 
 
-def test_docstrings_name_the_layer() -> None:
-    """The first docstring of a module says in which row it lives, and that is its row."""
-    for name, path in modules().items():
-        if name in EXEMPT or name == "_version":
-            continue
-        told = re.search(r"Layer (\d+)", ast.get_docstring(ast.parse(path.read_text())) or "")
-        assert told, f"{name} does not name its layer"
-        assert int(told[1]) == row_of(name), f"{name} says layer {told[1]} and is in row {row_of(name)}"
-
-
-def test_readme_draws_these_rows() -> None:
-    """The table of rows in README is the list in this file."""
+def test_readme_and_the_design_draw_this_order() -> None:
+    """README's table of packages and the line in docs/design.md have this order."""
     readme = (PACKAGE.parent / "README.md").read_text()
-    drawn = [re.findall(r"`([^`]+)`", line) for line in readme.splitlines() if re.match(r"\| \d+ \| `", line)]
-    assert drawn == LAYERS
+    drawn = [match[1] for match in re.finditer(r"^\| `(\w+)/?` \|", readme, re.MULTILINE) if match[1] in ORDER]
+    assert drawn == ORDER
+    line = re.search(r"^leaves < .*$", (PACKAGE.parent / "docs" / "design.md").read_text(), re.MULTILINE)
+    assert line and re.findall(r"\w+", line[0]) == ORDER

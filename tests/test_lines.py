@@ -1,4 +1,4 @@
-"""gitlineage.lines: an open store says of chains and views what one of an index built anew says."""
+"""gitlineage.query.lines: an open store says of chains and views what one of an index built anew says."""
 
 import os
 import tempfile
@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from remotes import bare
 
 from gitlineage import LineageError, LineageStore, PromptOptions, Task, Trial
-from gitlineage.gitformats import Identity
-from gitlineage.index import build
-from gitlineage.prompts import prompt_view
+from gitlineage.git.formats import Identity
+from gitlineage.index.index import build
+from gitlineage.query.prompt import prompt_view
+from gitlineage.query.views import Views
 from gitlineage.render.prompt import render_prompt
-from gitlineage.views import Views
 
 SOAK = os.environ.get("GITLINEAGE_SOAK", "0") not in ("", "0")
 OPTIONS = (PromptOptions(), PromptOptions(max_chars=0), PromptOptions(max_chars=700, max_children=1))

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import gitlineage
-from gitlineage import LineageStore, Trial, turns
+from gitlineage import LineageStore, Trial
 from gitlineage.errors import Invalid, Locked
-from gitlineage.gitrepo import GitRepo, init_repository
+from gitlineage.git.repository import GitRepo, init_repository
+from gitlineage.record import turns
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
 REF = "refs/notes/lineage/alice"

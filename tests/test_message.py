@@ -1,10 +1,17 @@
-"""gitlineage.message: what a commit message says, and what git's own trailer parser makes of it."""
+"""gitlineage.model.message: what a commit message says, and what git's own trailer parser makes of it."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.message import compose, flattened, read_trailers, snapshot_trailers, subject, trailer_lines
+from gitlineage.model.message import (
+    compose,
+    flattened,
+    read_trailers,
+    snapshot_trailers,
+    subject,
+    trailer_lines,
+)
 
 OID = "0123456789abcdef0123456789abcdef01234567"
 quick = settings(max_examples=200, deadline=None, database=None)

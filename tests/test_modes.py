@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitlineage import LineageStore, Trial
-from gitlineage.modes import Modes
+from gitlineage.git.modes import Modes
 
 
 @pytest.fixture

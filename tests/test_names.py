@@ -1,4 +1,4 @@
-"""gitlineage.names: oids, ``best`` and git's own names come before exp ids, whoever recorded those."""
+"""gitlineage.query.names: oids, ``best`` and git's own names come before exp ids, whoever recorded those."""
 
 import subprocess
 
@@ -6,9 +6,9 @@ import pytest
 from command_line import Shell
 
 from gitlineage import Ambiguous, InvalidTrial, LineageStore, NotFound, Trial
-from gitlineage.current import Watcher
-from gitlineage.gitrepo import GitRepo
-from gitlineage.recorder import Row
+from gitlineage.git.repository import GitRepo
+from gitlineage.record.opened import Watcher
+from gitlineage.record.recorder import Row
 
 FILES = {"train.py": b"print(1)\n"}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitlineage import Invalid, LineageStore, Task, Trial
-from gitlineage.landing import WriterLock, alone
-from gitlineage.namespace import DEFAULT, Namespace, campaigns_in, namespace_in, namespace_of
+from gitlineage.model.namespace import DEFAULT, Namespace, campaigns_in, namespace_in, namespace_of
+from gitlineage.record.landing import WriterLock, alone
 
 FILES = {"train.py": b"lr = 1\n"}
 
@@ -205,7 +205,7 @@ def test_tidying_waits(folder: Path) -> None:
 
 def _keep_marks() -> list[bytes]:
     """What the files hold that keep a pack which is being landed."""
-    from gitlineage import packs
+    from gitlineage.git import packs
 
     return [packs._KEEP]
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import LineageStore, Task, Trial, bundles, consolidation, receiving
-from gitlineage.gitformats import NO_OID
-from gitlineage.gitrepo import GitRepo
-from gitlineage.hooked import pre_push
-from gitlineage.remotes import Exchange
+from gitlineage import LineageStore, Task, Trial
+from gitlineage.bridge.hooks import server
+from gitlineage.bridge.hooks.client import pre_push
+from gitlineage.git.formats import NO_OID
+from gitlineage.git.repository import GitRepo
+from gitlineage.sync import archives, bundles
+from gitlineage.sync.remotes import Exchange
 
 SPEED = Task(score_field="val_bpb", lower_is_better=False)
 
@@ -198,12 +200,12 @@ def test_pre_push(alice: LineageStore, remote: Path) -> None:
 
 def test_server(alice: LineageStore) -> None:
     """A server holds every campaign to the same rules, and tells names that no campaign has."""
-    rules = receiving.Rules(GitRepo(alice.root), {})
+    rules = server.Rules(GitRepo(alice.root), {})
     tip = git(alice.root, "rev-parse", "refs/notes/lineage-sweep/alice")
     begun = git(alice.root, "rev-list", "--max-parents=0", "--first-parent", tip)
 
     def breaches(old: str, new: str, ref: str) -> list[str]:
-        return list(rules.breaches([receiving.Update(old, new, ref)]))
+        return list(rules.breaches([server.Update(old, new, ref)]))
 
     assert breaches(begun, tip, "refs/notes/lineage-sweep/alice") == []
     assert "was rewritten" in breaches(tip, begun, "refs/notes/lineage-sweep/alice")[0]
@@ -243,9 +245,9 @@ def test_archive(alice: LineageStore, remote: Path, tmp_path: Path) -> None:
     alice.push()
     with LineageStore.clone(remote, tmp_path / "bob", writer="bob", campaign="sweep") as bob:
         bob.commit({"a": b"4"}, parents=["001"], trial=Trial(status="keep", val_bpb=8))
-        done = consolidation.consolidate(bob, ["alice"])
+        done = archives.consolidate(bob, ["alice"])
         assert [each.writer for each in done.folded] == ["alice"]
-        consolidation.push(bob, "origin")
+        archives.push(bob, "origin")
         assert [each.exp_id for each in bob.leaderboard()] == ["002", "001"]
         assert bob.verify() == []
     names = git(remote, "for-each-ref", "--format=%(refname)").splitlines()

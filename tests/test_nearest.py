@@ -8,7 +8,7 @@ import pytest
 from command_line import Shell
 
 from gitlineage import LineageStore, Trial
-from gitlineage.nearest import difference
+from gitlineage.query.nearest import difference
 
 
 @pytest.fixture

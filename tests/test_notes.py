@@ -1,4 +1,4 @@
-"""gitlineage.notes: git reads what we write, we read what git writes, and only the touched path is rewritten."""
+"""gitlineage.git.notes: git reads what we write, we read what git writes, and only the touched path is rewritten."""
 
 import hashlib
 import subprocess
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitlineage.gitformats import FILE, TREE, Entry, Identity
-from gitlineage.gitrepo import GitRepo, init_repository
-from gitlineage.notes import NotesTrees
+from gitlineage.git.formats import FILE, TREE, Entry, Identity
+from gitlineage.git.notes import NotesTrees
+from gitlineage.git.repository import GitRepo, init_repository
 
 WHO = Identity("A", "a@example.org")
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from openrange_stores import VALUES, Second, content_hash, first, node, put, snapshot, third, values
 
 from gitlineage import Ambiguous, BadFiles, CohortMismatch, Invalid, LineageStore, NotFound, Trial
-from gitlineage.adoption import Adopted
-from gitlineage.curricula import export_openrange, import_openrange
-from gitlineage.formats import openrange
+from gitlineage.bridge import openrange_format
+from gitlineage.bridge.openrange import export_openrange, import_openrange
+from gitlineage.record.adoption import Adopted
 
 quick = settings(max_examples=60, deadline=None, database=None)
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -533,7 +533,7 @@ def test_a_killed_import_leaves_nothing(folder: Path, legacy: Path) -> None:
     made = Second(legacy)
     script = (
         "import os, sys; from pathlib import Path; from gitlineage import LineageStore; "
-        "from gitlineage.curricula import import_openrange; from gitlineage.ledger import Ledger; "
+        "from gitlineage.bridge.openrange import import_openrange; from gitlineage.record.ledger import Ledger; "
         "Ledger._publish = lambda *_: os._exit(9); "
         "import_openrange(LineageStore(Path(sys.argv[1])), Path(sys.argv[2]))"
     )
@@ -574,9 +574,9 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
 @given(files())
 def test_records_say_what_the_files_say(value: dict[str, Any]) -> None:
     """A record keeps the value that it came from, and is the same after it went through text."""
-    record = openrange.from_mapping(value)
+    record = openrange_format.from_mapping(value)
     assert record.value == value
-    assert openrange.read(openrange.write(value)) == record
+    assert openrange_format.read(openrange_format.write(value)) == record
 
 
 @quick
@@ -584,8 +584,8 @@ def test_records_say_what_the_files_say(value: dict[str, Any]) -> None:
 def test_a_chain_spelled_node_by_node(value: dict[str, Any]) -> None:
     """Putting a file together from its nodes' texts gives the same bytes as spelling it whole."""
     whole = snapshot([node("a", None), node("b", "a", extra=value)], {"a": '\n  "lineage": []'}, extra=value)
-    texts = [openrange.node_text(each) for each in whole["lineage"]]
-    assert openrange.write_chained(whole, texts) == openrange.write(whole)
+    texts = [openrange_format.node_text(each) for each in whole["lineage"]]
+    assert openrange_format.write_chained(whole, texts) == openrange_format.write(whole)
 
 
 @settings(max_examples=15, deadline=None, database=None)

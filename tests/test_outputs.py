@@ -1,4 +1,4 @@
-"""gitlineage.outputs: what a user names as an output file stays what it is, and is never seen half written."""
+"""gitlineage.files: what a user names as an output file stays what it is, and is never seen half written."""
 
 import os
 import stat
@@ -12,8 +12,8 @@ import pytest
 from command_line import Shell, campaign, environment
 from openrange_stores import put, third
 
-from gitlineage import outputs
-from gitlineage.outputs import replacing, write_whole
+from gitlineage import files
+from gitlineage.files import replacing, write_whole
 
 WRITERS: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "tsv": lambda path: ("export", "tsv", str(path)),
@@ -151,6 +151,6 @@ def test_a_failing_command_leaves_the_old_file(shell: Shell, path: Path, monkeyp
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(outputs.Path, "write_bytes", full)
+    monkeypatch.setattr(files.Path, "write_bytes", full)
     assert shell.fails(1, *WRITERS["tsv"](path)) == f"error: cannot write {path}: No space left on device"
     assert path.read_bytes() == b"old"

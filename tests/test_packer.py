@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import LineageStore, Trial, packer, packs, upkeep
+from gitlineage import LineageStore, Trial
 from gitlineage.errors import StorageError
-from gitlineage.packer import Helper, Packer, serve
-from gitlineage.packs import KINDS, object_id
+from gitlineage.git import maintenance, packer, packs
+from gitlineage.git.packer import Helper, Packer, serve
+from gitlineage.git.packs import KINDS, object_id
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ def test_a_landing_has_the_same_snapshots_however_it_is_packed(tmp_path, monkeyp
                 oids.append(store.commit(files, oids[-1:], trial=row).oid)
         told.append([(oid, store.repo.read(oid)) for oid in oids])
         before = sum(path.stat().st_size for path in (store.repo.commondir / "objects" / "pack").glob("*.pack"))
-        saving = upkeep.maintain(store.repo)
+        saving = maintenance.maintain(store.repo)
         sizes.append(before)
         subprocess.run(["git", "-C", str(store.root), "fsck", "--strict"], check=True, capture_output=True)
     assert told[0] == told[1]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import packs
-from gitlineage.packs import DeltaWriter, PackWriter, merge, object_id, release_abandoned
+from gitlineage.git import packs
+from gitlineage.git.packs import DeltaWriter, PackWriter, merge, object_id, release_abandoned
 
 BLOBS = st.lists(st.binary(max_size=300) | st.integers(4000, 70_000).map(lambda size: b"x%d" % size * 9), max_size=12)
 

@@ -9,7 +9,7 @@ from clones import git
 from command_line import Shell, process
 
 from gitlineage import Incomplete, LineageStore, RepositoryError, Trial
-from gitlineage.checkout import checkout
+from gitlineage.git.checkout import checkout
 
 NOTES = "refs/notes/lineage/*:refs/notes/lineage/*"
 FILTERS = ["blob:none", "tree:0"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlineage import Invalid, LineageStore, Task, Trial
-from gitlineage.ranking import criterion
+from gitlineage.query.ranking import criterion
 
 ROWS = (
     ("baseline", 1.0, 30, {"acc": "0.5"}),

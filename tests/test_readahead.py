@@ -1,4 +1,4 @@
-"""gitlineage.readahead: what git reads ahead is what would be read anyway, whatever is wrong with it or with git."""
+"""What git reads ahead is what would be read anyway, whatever is wrong with it or with git."""
 
 import os
 import shutil
@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from test_index import dump, fill, row
 
-from gitlineage import readahead
-from gitlineage.consolidation import consolidate
-from gitlineage.gitrepo import GitRepo
-from gitlineage.index import build
-from gitlineage.journal import Journal, Recorded
-from gitlineage.readahead import read_ahead
+from gitlineage.git import readahead
+from gitlineage.git.readahead import read_ahead
+from gitlineage.git.repository import GitRepo
+from gitlineage.index.index import build
+from gitlineage.journal.journal import Journal, Recorded
+from gitlineage.sync.archives import consolidate
 
 GIT = shutil.which("git")
 EVENT = '{{"clock":{clock},"row":{{"exp_id":"{name}","status":"keep","core_metric":"1.5"}},"type":"trial"}}'

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import LineageStore, Task, Trial, codec, hooks
+from gitlineage import LineageStore, Task, Trial
 from gitlineage.bounds import MAX_NOTE
-from gitlineage.gitformats import FILE, TREE, Entry, Identity
-from gitlineage.gitrepo import GitRepo, init_repository
-from gitlineage.journal import Journal
-from gitlineage.message import compose
-from gitlineage.namespace import DEFAULT
-from gitlineage.notes import NotesTrees
-from gitlineage.receiving import Update, read_updates
+from gitlineage.bridge.hooks import install
+from gitlineage.bridge.hooks.server import Update, read_updates
+from gitlineage.git.formats import FILE, TREE, Entry, Identity
+from gitlineage.git.notes import NotesTrees
+from gitlineage.git.repository import GitRepo, init_repository
+from gitlineage.journal import events
+from gitlineage.journal.journal import Journal
+from gitlineage.model.message import compose
+from gitlineage.model.namespace import DEFAULT
 
 REF = f"{DEFAULT.notes}alice"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,7 +38,7 @@ def server(tmp_path: Path) -> GitRepo:
     program.chmod(0o755)
     init_repository(tmp_path / "server.git", bare=True)
     repo = GitRepo(tmp_path / "server.git")
-    hooks.install(repo, command=program)
+    install.install(repo, command=program)
     return repo
 
 
@@ -103,7 +105,7 @@ def forged(
 def line(exp_id: str = "007", clock: int = 7, **cells: str) -> bytes:
     """Return the event of a row."""
     row = {"exp_id": exp_id, "status": "keep", **cells}
-    return codec.encode(codec.TrialEvent(row=row, clock=clock)) + b"\n"
+    return events.encode(events.TrialEvent(row=row, clock=clock)) + b"\n"
 
 
 # -- what is taken -----------------------------------------------------------------------------------------
@@ -182,8 +184,8 @@ def test_an_archive_may_replace_a_writers_ref(store: LineageStore, push: Push, r
     kept: dict[str, list[bytes]] = {}
     for found in journal.events("alice", tip):
         place = journal.genesis("archive-bob") if found.oid == journal.genesis("alice") else found.oid
-        cells = codec.encode(found.event).removesuffix(b"}") + b',"writer":"alice"}'
-        kept.setdefault(place, []).append(codec.encode(codec.decode(cells)) + b"\n")
+        cells = events.encode(found.event).removesuffix(b"}") + b',"writer":"alice"}'
+        kept.setdefault(place, []).append(events.encode(events.decode(cells)) + b"\n")
 
     def archived(notes: dict[str, list[bytes]]) -> None:
         Journal(repo).land("archive-bob", None, [], clock=0, subject="x", identity=WHO, moment=NOW)
@@ -228,7 +230,7 @@ def test_where_a_ref_begins(store: LineageStore, refused: Callable[..., str]) ->
         (line().replace(b"{", b'{"writer":"bob",', 1), "bob"),
         (line(metric="x").replace(b'"keep"', b'"great"'), "great"),
         (
-            b"x" * (codec.MAX_LINE + 1) + b"\n",
+            b"x" * (events.MAX_LINE + 1) + b"\n",
             "limit of 1,048,576",
         ),
         (line() * (MAX_NOTE // len(line()) + 1), "over the limit of 16,777,216"),

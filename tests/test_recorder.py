@@ -1,4 +1,4 @@
-"""gitlineage.recorder: what is refused before anything is written, what is filled in, and what a retry adds."""
+"""gitlineage.record.recorder: what is refused before anything is written, what is filled in, and what a retry adds."""
 
 import subprocess
 

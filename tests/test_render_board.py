@@ -9,7 +9,7 @@ from campaigns import TASKS, load, needs_campaigns, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.models import Kin, PromptOptions, PromptView, Task
+from gitlineage.model.records import Kin, PromptOptions, PromptView, Task
 from gitlineage.render.board import best_json, key_insights, knowledge, leaderboard, tree_tsv
 
 TASK = Task(score_field="val_bpb")

@@ -17,8 +17,9 @@ from flowcharts import Mermaid, Unavailable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gitlineage import DrawingFailed, FailureLabel, Invalid, graphviz
-from gitlineage.diagrams import draw
+from gitlineage import DrawingFailed, FailureLabel, Invalid
+from gitlineage.query import graphviz
+from gitlineage.query.diagram import draw
 from gitlineage.render import layered
 from gitlineage.render.choices import FORMATS
 from gitlineage.render.diagram import COLOURS, Diagram, Edge, Group, Node, as_json, dot, label, mermaid, plain

@@ -7,9 +7,9 @@ from campaigns import TASKS, load, needs_campaigns, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.models import CommitOid, Kin, Order, PromptOptions, PromptView, Task, TrialView
+from gitlineage.model.records import CommitOid, Kin, Order, PromptOptions, PromptView, Task, TrialView
+from gitlineage.model.trial import Trial
 from gitlineage.render.prompt import activity, is_saturated, render_prompt
-from gitlineage.trial import Trial
 
 campaigns = pytest.mark.parametrize("name", TASKS)
 

@@ -7,7 +7,7 @@ from campaigns import every_campaign, needs_campaigns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.render.text import block, cell, code, counted, fit, head, one_line, prose, shorten
+from gitlineage.text import block, cell, code, counted, fit, head, one_line, prose, shorten
 
 NASTY = "ab `|\\#*~\t\n\r\x00\x0b\x0c\x1b\x1c\x85\x9f\u2028\u2029\u202a\u202e\u2066\u2069\ud800\udfff∣…é🙂"
 texts = st.text(st.sampled_from(NASTY) | st.characters(), max_size=40)

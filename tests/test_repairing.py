@@ -8,9 +8,9 @@ from command_line import Shell
 from remotes import bare
 
 from gitlineage import BisectFailed, Cycle, Invalid, LineageStore, NotFound, Task, Trial, Watcher
-from gitlineage.boards import write_board
-from gitlineage.bundles import bundle, unbundle
-from gitlineage.tables import export_tsv, import_tsv
+from gitlineage.bridge.board import write_board
+from gitlineage.bridge.tsv import export_tsv, import_tsv
+from gitlineage.sync.bundles import bundle, unbundle
 
 
 class Ears(Watcher):

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import Invalid, LineageStore, Trial, packer, upkeep
-from gitlineage.deltas import MOST
-from gitlineage.gitrepo import GitRepo
+from gitlineage import Invalid, LineageStore, Trial
+from gitlineage.git import maintenance, packer
+from gitlineage.git.deltas import MOST
+from gitlineage.git.repository import GitRepo
 
 WARM = "Warmup of 5% and a peak of 0.02"
 
@@ -154,7 +155,7 @@ def test_maintenance_repacks_and_loses_nothing(store, git):
     fill(store)
     stray = git("hash-object", "-w", "--stdin", data=b"nobody points here").strip()
     before = store.all_trials()
-    saving = upkeep.maintain(store.repo)
+    saving = maintenance.maintain(store.repo)
     assert saving.packs_before >= 3
     assert (saving.packs_after, saving.loose_after) == (1, 0)
     assert store.all_trials() == before
@@ -165,12 +166,12 @@ def test_maintenance_repacks_and_loses_nothing(store, git):
 
 def test_small_packs_are_rolled_up_by_themselves(store, git):
     """A loop of single landings does not leave a pack for each: git rolls them up in the background."""
-    for number in range(3 * upkeep.MANY_PACKS):
+    for number in range(3 * maintenance.MANY_PACKS):
         store.append(Trial(f"{number:03d}", status="discard", core_metric=float(number)))
     _wait_for_repack(store.repo)
     packs = list((store.repo.commondir / "objects" / "pack").glob("*.idx"))
-    assert len(packs) < 2 * upkeep.MANY_PACKS
-    assert len(store.all_trials()) == 3 * upkeep.MANY_PACKS
+    assert len(packs) < 2 * maintenance.MANY_PACKS
+    assert len(store.all_trials()) == 3 * maintenance.MANY_PACKS
     git("fsck", "--strict")
 
 
@@ -178,13 +179,13 @@ def test_small_packs_are_rolled_up_by_themselves(store, git):
 def test_rolling_up_can_be_turned_off(store, git, value):
     """With ``lineage.autoRepack = false``, or another word that means it to git, nothing is started."""
     git("config", "lineage.autoRepack", value)
-    assert not upkeep.repack(store.repo)
+    assert not maintenance.repack(store.repo)
 
 
 def test_what_is_neither_true_nor_false_turns_nothing_off(store, git):
     """A landing is done when the setting is looked at, so that a slip in it is no error."""
     git("config", "lineage.autoRepack", "maybe")
-    assert upkeep.repack(store.repo)
+    assert maintenance.repack(store.repo)
     _wait_for_repack(store.repo)
 
 
@@ -209,8 +210,8 @@ def test_maintenance_keeps_small_deltas_and_finds_large_ones(store, git, monkeyp
         return {oid: (int(size), int(took)) for oid, size, took in map(str.split, told.splitlines())}
 
     before, trials = on_disk(), store.all_trials()
-    assert upkeep.maintain(store.repo).packs_after == 2
-    assert upkeep.maintain(store.repo).packs_after == 2
+    assert maintenance.maintain(store.repo).packs_after == 2
+    assert maintenance.maintain(store.repo).packs_after == 2
     after = on_disk()
     assert after.keys() == before.keys()
     large = [oid for oid, (size, _) in before.items() if size >= MOST]

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from command_line import campaign
 
-from gitlineage import Invalid, LineageStore, Trial, Watcher, bounds, codec
-from gitlineage.formats import tsv
-from gitlineage.models import Task
-from gitlineage.tables import export_tsv
+from gitlineage import Invalid, LineageStore, Trial, Watcher, bounds
+from gitlineage.bridge.tsv import export_tsv
+from gitlineage.journal import events as codec
+from gitlineage.model import tsv
+from gitlineage.model.records import Task
 
 WIDE = [f"c{number}" for number in range(60_000)]
 

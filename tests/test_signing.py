@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import Trial, signing
+from gitlineage import Trial
 from gitlineage.errors import LineageError, SigningError
-from gitlineage.gitrepo import GitRepo
+from gitlineage.git import signing
+from gitlineage.git.repository import GitRepo
 
 needs_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 pytestmark = needs_keygen

@@ -1,4 +1,4 @@
-"""gitlineage.store: reading the lineage back, batches, two writers, and repositories of every kind."""
+"""gitlineage.store.store: reading the lineage back, batches, two writers, and repositories of every kind."""
 
 import math
 from collections.abc import Iterator
@@ -7,17 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import (
-    Ambiguous,
-    Invalid,
-    InvalidTrial,
-    LineageStore,
-    NotFound,
-    RepositoryError,
-    Task,
-    Trial,
-    packer,
-)
+from gitlineage import Ambiguous, Invalid, InvalidTrial, LineageStore, NotFound, RepositoryError, Task, Trial
+from gitlineage.git import packer
 
 FILES = {"train.py": b"print(1)\n"}
 REF = "refs/notes/lineage/alice"

@@ -9,8 +9,8 @@ import pytest
 from openrange_stores import first
 
 from gitlineage import Exchange, Invalid, LineageStore, RemoteError, RepositoryError, Trial, Watcher
-from gitlineage.curricula import import_openrange
-from gitlineage.rehome import fresh_name, rehome
+from gitlineage.bridge.openrange import import_openrange
+from gitlineage.sync.rehome import fresh_name, rehome
 
 Git = Callable[..., str]
 Opening = Callable[..., LineageStore]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import program
 from gitlineage.errors import GitFailed, RemoteError
-from gitlineage.transport import Transport, address, clone, is_address, last_words, remote_error
+from gitlineage.git import program
+from gitlineage.git.transport import Transport, address, clone, is_address, last_words, remote_error
 
 Git = Callable[..., str]
 

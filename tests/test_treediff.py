@@ -1,4 +1,4 @@
-"""gitlineage.treediff: a recipe edit is what ``git diff`` shows, between commits and between folders."""
+"""gitlineage.query.diff: a recipe edit is what ``git diff`` shows, between commits and between folders."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gitlineage import GitFailed, Invalid, InvalidContent, RecipeEdit, Trial
-from gitlineage.treediff import diff_folders, diff_trees
+from gitlineage.query.diff import diff_folders, diff_trees
 
 LONG = "".join(f"line {at}\n" for at in range(40))
 OLD = {

@@ -1,4 +1,4 @@
-"""gitlineage.trial: ten statuses, seventeen columns, and the text of every cell as it was given."""
+"""gitlineage.model.trial: ten statuses, seventeen columns, and the text of every cell as it was given."""
 
 import math
 import pickle
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage.errors import InvalidTrial
-from gitlineage.trial import (
+from gitlineage.model.trial import (
     AUTO_ID,
     COLUMNS,
     NUMERIC,

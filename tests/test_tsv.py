@@ -1,4 +1,4 @@
-"""gitlineage.formats.tsv: trial logs come in and go out byte for byte, or are refused row by row."""
+"""gitlineage.model.tsv: trial logs come in and go out byte for byte, or are refused row by row."""
 
 import csv
 import io
@@ -11,8 +11,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gitlineage.errors import BadRows
-from gitlineage.formats.tsv import MAX_CELL, Row, Shape, Table, detect_direction, detect_metric, read, write
-from gitlineage.trial import FailureLabel, Trial, are_scores, parse_number
+from gitlineage.model.trial import FailureLabel, Trial, are_scores, parse_number
+from gitlineage.model.tsv import (
+    MAX_CELL,
+    Row,
+    Shape,
+    Table,
+    detect_direction,
+    detect_metric,
+    read,
+    write,
+)
 
 HEAD = b"exp_id\thypothesis\tstatus\tcore_metric\tnotes\n"
 GOOD = b"001\twider\tkeep\t1.5\tfine\n"

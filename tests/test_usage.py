@@ -1,4 +1,4 @@
-"""gitlineage.usage: counts in a file that many may count in while one writes it anew."""
+"""gitlineage.record.usage: counts in a file that many may count in while one writes it anew."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitlineage import usage
-from gitlineage.usage import UsageLog
+from gitlineage.record import usage
+from gitlineage.record.usage import UsageLog
 
 OIDS = ["a" * 40, "b" * 40]
 AT = "2026-01-01T00:00:00Z"

@@ -12,9 +12,9 @@ import pytest
 from test_index import fill, index_file, row
 
 from gitlineage import Adopted, Finding, LineageStore, SigningError
-from gitlineage.gitformats import FILE, TREE, Entry
-from gitlineage.schema import TABLE_NAMES
-from gitlineage.verify import _TABLES
+from gitlineage.git.formats import FILE, TREE, Entry
+from gitlineage.index.schema import TABLE_NAMES
+from gitlineage.record.verify import _TABLES
 
 REF = "refs/notes/lineage/alice"
 

@@ -1,4 +1,4 @@
-"""gitlineage.worktree: folders become trees as ``git add -A`` would make them, and nothing of the user's is touched."""
+"""Folders become trees as ``git add -A`` would make them, and nothing of the user's is touched."""
 
 import os
 import stat
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gitlineage import GitFailed, Invalid, InvalidContent, Trial
-from gitlineage.gitrepo import GitRepo
-from gitlineage.worktree import Content, read_files
+from gitlineage.git.content import Content, read_files
+from gitlineage.git.repository import GitRepo
 
 
 def fill(folder: Path, files: dict[str, str]) -> None:

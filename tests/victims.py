@@ -18,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from gitlineage import LineageError, LineageStore, Trial, index, packs, upkeep
+from gitlineage import LineageError, LineageStore, Trial
+from gitlineage.git import maintenance, packs
+from gitlineage.index import index
 
 PACKAGE = str(Path(index.__file__).parent)
 REPACK = ["git", "repack", "--geometric=2", "-d", "--quiet"]
@@ -135,7 +137,7 @@ class Victim:
 
     def upkeep(self) -> None:
         """Record while git repacks beside it, started by the store itself and by hand."""
-        upkeep.MANY_PACKS = 4
+        maintenance.MANY_PACKS = 4
         store = self.open()
         while True:
             by_hand = subprocess.Popen(REPACK, cwd=self.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,8 +1,4 @@
-"""
-The command line; only its entry point is here.
-
-Layer 27.
-"""
+"""The command line; only its entry point is here."""
 
 import signal
 

@@ -1,8 +1,4 @@
-"""
-The program: its global options and the table of its commands; what they do is in the modules that the table names.
-
-Layer 27.
-"""
+"""The program: its global options and the table of its commands, which names the module of each."""
 
 import gc
 import os
@@ -156,7 +152,7 @@ def _check_readable(folder: str | None) -> str | None:
 
 def _check_campaign(name: str | None) -> str | None:
     if name:
-        from gitlineage.namespace import namespace_of
+        from gitlineage.model.namespace import namespace_of
 
         try:
             namespace_of(name)

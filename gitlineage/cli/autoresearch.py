@@ -1,8 +1,4 @@
-"""
-The command import autoresearch: a running loop's results taken in, once or for as long as it runs.
-
-Layer 27.
-"""
+"""The command import autoresearch: a running loop's results taken in, once or for as long as it runs."""
 
 import time
 from collections.abc import Callable
@@ -12,14 +8,14 @@ from typing import Annotated
 import typer
 
 from gitlineage.bounds import read_input
+from gitlineage.bridge.autoresearch import LoopOutcome, import_autoresearch
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Invalid, LineageError, StorageError
-from gitlineage.loops import LoopOutcome, import_autoresearch
-from gitlineage.models import TrialView
-from gitlineage.render.text import counted
-from gitlineage.store import LineageStore
-from gitlineage.trial import FailureLabel
+from gitlineage.model.records import TrialView
+from gitlineage.model.trial import FailureLabel
+from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
 
 EXAMPLE = "gitlineage import autoresearch --watch"
 _FILE = "results.tsv"

@@ -1,21 +1,17 @@
-"""
-Commands that share lineage without a network, and keep the number of refs small: consolidate, bundle and unbundle.
-
-Layer 27.
-"""
+"""Commands that share lineage without a network and keep the number of refs small: consolidate, bundle, unbundle."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gitlineage import bundles, consolidation
 from gitlineage.cli import failing, layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
-from gitlineage.gitrepo import find_repository
-from gitlineage.namespace import ORDINARY
-from gitlineage.render.text import counted
+from gitlineage.git.repository import find_repository
+from gitlineage.model.namespace import ORDINARY
+from gitlineage.sync import archives, bundles
+from gitlineage.text import counted
 
 app = commands()
 
@@ -48,14 +44,14 @@ def consolidate(
     if writers and idle is not None:
         raise typer.BadParameter("it excludes naming writers", param_hint="'--idle'")
     with opened(ctx, begin=not writers) as store, store.all_campaigns() as campaigns:
-        days = consolidation.IDLE if idle is None else idle
+        days = archives.IDLE if idle is None else idle
         for each in [store] if writers else campaigns:
-            done = consolidation.consolidate(each, writers or consolidation.idle(each, days))
-            handed = consolidation.push(each, push) if push is not None and done.tip is not None else None
+            done = archives.consolidate(each, writers or archives.idle(each, days))
+            handed = archives.push(each, push) if push is not None and done.tip is not None else None
             _tell(each.campaign, done, handed, as_json)
 
 
-def _tell(campaign: str, done: consolidation.Consolidation, handed: consolidation.Handed | None, as_json: bool) -> None:
+def _tell(campaign: str, done: archives.Consolidation, handed: archives.Handed | None, as_json: bool) -> None:
     """Print what became of one campaign's writers; nothing of a further campaign that nobody is done with."""
     if as_json:
         output.json_line({"campaign": campaign, "consolidation": done, "push": handed})

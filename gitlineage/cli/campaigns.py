@@ -1,8 +1,4 @@
-"""
-The command that lists the campaigns of a repository.
-
-Layer 27.
-"""
+"""The command that lists the campaigns of a repository."""
 
 import typer
 
@@ -10,7 +6,7 @@ from gitlineage.cli import layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
-from gitlineage.render.text import counted
+from gitlineage.text import counted
 
 app = commands()
 

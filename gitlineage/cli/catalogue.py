@@ -1,8 +1,4 @@
-"""
-Commands on the catalogue of artifacts: entry, forge, impact.
-
-Layer 27.
-"""
+"""Commands on the catalogue of artifacts: entry, forge, impact."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -10,7 +6,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gitlineage.catalogue import (
+from gitlineage.cli import layout, options, output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.layout import Cell, Column
+from gitlineage.cli.opening import opened
+from gitlineage.model.catalogue import (
     PHASES,
     SET_BY_HAND,
     CatalogEntry,
@@ -20,13 +20,9 @@ from gitlineage.catalogue import (
     checked_fields,
     checked_phase,
 )
-from gitlineage.cli import layout, options, output
-from gitlineage.cli.commands import command, commands
-from gitlineage.cli.layout import Cell, Column
-from gitlineage.cli.opening import opened
-from gitlineage.render.text import counted
-from gitlineage.similarity import ByMeaning, Similarity, by_words
-from gitlineage.store import LineageStore
+from gitlineage.model.similarity import ByMeaning, Similarity, by_words
+from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
 
 app = commands()
 entries = commands("Describe artifacts, list them and count their use")

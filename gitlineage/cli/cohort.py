@@ -1,8 +1,4 @@
-"""
-Commands on cohorts: new, list and show.
-
-Layer 27.
-"""
+"""Commands on cohorts: new, list and show."""
 
 from typing import Annotated, Any
 
@@ -14,8 +10,8 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid
-from gitlineage.models import Cohort
-from gitlineage.store import LineageStore
+from gitlineage.model.records import Cohort
+from gitlineage.store.store import LineageStore
 
 app = commands()
 cohorts = commands("Open, list and show batches made from one parent state")

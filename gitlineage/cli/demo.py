@@ -1,8 +1,4 @@
-"""
-The command demo: a small research loop that really runs, and how to look at what is left of it.
-
-Layer 27.
-"""
+"""The command demo: a small research loop that really runs, and how to look at what is left of it."""
 
 import shlex
 from pathlib import Path
@@ -17,9 +13,9 @@ from gitlineage.cli.opening import place
 from gitlineage.demo.harness import SCRIPT
 from gitlineage.demo.loop import WRITER, Clock, open_store, run_demo
 from gitlineage.errors import RepositoryError
-from gitlineage.gitrepo import init_repository
-from gitlineage.models import Snapshot
-from gitlineage.store import LineageStore
+from gitlineage.git.repository import init_repository
+from gitlineage.model.records import Snapshot
+from gitlineage.store.store import LineageStore
 
 app = commands()
 _NAME = "gitlineage-demo"

@@ -1,7 +1,7 @@
 """
 The graph of some snapshots, drawn beside their lines; which snapshots, and what the lines say, is the caller's.
 
-Layer 27. Git draws it: the snapshots are written as empty commits into a repository that is thrown away, so that
+Git draws it: the snapshots are written as empty commits into a repository that is thrown away, so that
 neither ordinary commits nor snapshots that were not asked for get into the picture.
 """
 
@@ -9,8 +9,8 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 
-from gitlineage import program
-from gitlineage.gitrepo import init_repository
+from gitlineage.git import program
+from gitlineage.git.repository import init_repository
 
 _MARK = re.compile(r"^(.*?) ?<(\d+)\.(\d+)>$")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

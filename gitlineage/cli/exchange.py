@@ -1,8 +1,4 @@
-"""
-Commands that bring trials and snapshots in and out: import and export of tables, loops and OpenRange stores.
-
-Layer 27.
-"""
+"""Commands that bring trials and snapshots in and out: import and export of tables, loops and OpenRange stores."""
 
 import sys
 from contextlib import nullcontext
@@ -11,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from gitlineage import curricula
 from gitlineage.bounds import read_input
+from gitlineage.bridge import openrange
+from gitlineage.bridge.tsv import ImportOutcome, export_tsv, import_tsv
 from gitlineage.cli import autoresearch, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import StorageError
-from gitlineage.formats import tsv
-from gitlineage.gitrepo import find_repository
-from gitlineage.outputs import write_whole
-from gitlineage.render.text import counted
-from gitlineage.tables import ImportOutcome, export_tsv, import_tsv
+from gitlineage.files import write_whole
+from gitlineage.git.repository import find_repository
+from gitlineage.model import tsv
+from gitlineage.text import counted
 
 app = commands()
 importing = commands("Bring trials or snapshots in from files")
@@ -123,9 +119,9 @@ def import_store(
     All of it or nothing; again, it adds nothing. Each snapshot is found by its own id, or the beginning of it.
     Ancestors that have no file of their own become stubs.
     """
-    files = curricula.read_folder(folder)
+    files = openrange.read_folder(folder)
     with opened(ctx, create=True) as store:
-        outcome = curricula.import_openrange(store, folder, files)
+        outcome = openrange.import_openrange(store, folder, files)
         if as_json:
             output.json_line(outcome)
         else:
@@ -148,7 +144,7 @@ def export_store(
     Imported ones are written byte for byte, those recorded here as generation 2 with all their parents.
     """
     with opened(ctx) as store:
-        outcome = curricula.export_openrange(store, folder, generation=generation)
+        outcome = openrange.export_openrange(store, folder, generation=generation)
     if as_json:
         output.json_line(outcome)
     else:
@@ -162,7 +158,7 @@ def export_store(
         )
 
 
-def _print_curriculum(outcome: curricula.CurriculumImport) -> None:
+def _print_curriculum(outcome: openrange.CurriculumImport) -> None:
     known = f", {outcome.known} known already" if outcome.known else ""
     output.say(f"imported {counted(outcome.added, 'snapshot')} of generation {outcome.generation}{known}")
     for word, names in (("stub", outcome.stubs), ("cohort", outcome.cohorts)):

@@ -1,7 +1,7 @@
 """
 Errors on their way out: which exit code each ends with, and the one line that says so; not what raises them.
 
-Layer 27. Exit codes: 0 done, 1 refused or not found, 2 usage, 130 interrupted, 141 the reader of a pipe went away.
+Exit codes: 0 done, 1 refused or not found, 2 usage, 130 interrupted, 141 the reader of a pipe went away.
 """
 
 import os

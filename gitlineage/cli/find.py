@@ -1,8 +1,4 @@
-"""
-The command that searches texts.
-
-Layer 27.
-"""
+"""The command that searches texts."""
 
 from typing import Annotated
 

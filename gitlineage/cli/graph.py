@@ -1,8 +1,4 @@
-"""
-The command that draws a lineage as a diagram: graph.
-
-Layer 27.
-"""
+"""The command that draws a lineage as a diagram: graph."""
 
 from pathlib import Path
 from typing import Annotated
@@ -73,8 +69,8 @@ def graph(
         raise typer.BadParameter("it excludes --json", param_hint="'--format'")
     wanted = "json" if as_json else format or "mermaid"
     # Imported here, because --help needs neither.
-    from gitlineage.diagrams import draw
-    from gitlineage.outputs import write_whole
+    from gitlineage.files import write_whole
+    from gitlineage.query.diagram import draw
 
     with opened(ctx) as store:
         shown = store.lineage_diagram(

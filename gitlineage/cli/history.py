@@ -1,8 +1,4 @@
-"""
-Commands that ask why: blame, audit, bisect, events, infer.
-
-Layer 27.
-"""
+"""Commands that ask why: blame, audit, bisect, events, infer."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,14 +10,14 @@ from gitlineage.cli import layout, listing, look, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
-from gitlineage.journal import Problem
-from gitlineage.render.text import counted
-from gitlineage.store import LineageStore
-from gitlineage.treediff import diff_trees
+from gitlineage.journal.journal import Problem
+from gitlineage.query.diff import diff_trees
+from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
 
 if TYPE_CHECKING:
-    from gitlineage.blame import Blame, Regression
-    from gitlineage.chronicle import LineageEvent
+    from gitlineage.query.audit import LineageEvent
+    from gitlineage.query.blame import Blame, Regression
 
 app = commands()
 
@@ -48,7 +44,7 @@ def _number(value: str | None) -> str | None:
 
 
 def _types(values: list[str] | None) -> list[str] | None:
-    from gitlineage.chronicle import EVENT_TYPES
+    from gitlineage.query.audit import EVENT_TYPES
 
     return options.some_of(values, EVENT_TYPES)
 
@@ -205,7 +201,7 @@ def events(
             for each in found:
                 output.json_line(each)
         else:
-            from gitlineage.chronicle import audited
+            from gitlineage.query.audit import audited
 
             layout.table(_EVENTS, [_cells(each.event, each.what) for each in audited(store.views(), "", found)])
         oid = store.resolve(name) if name is not None else None

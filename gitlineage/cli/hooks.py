@@ -1,8 +1,4 @@
-"""
-Commands on git hooks: hooks install, remove and list, and hook, which the installed scripts call.
-
-Layer 27.
-"""
+"""Commands on git hooks: hooks install, remove and list, and hook, which the installed scripts call."""
 
 import os
 import sys
@@ -12,13 +8,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gitlineage import hooks
+from gitlineage.bridge.hooks import install as hooks
 from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import LineageError
-from gitlineage.gitrepo import GitRepo
+from gitlineage.git.repository import GitRepo
 
 app = commands()
 managing = commands("Install, remove and list git hooks that keep lineage")
@@ -133,31 +129,31 @@ def hook(
 
 
 def _client(ctx: typer.Context, name: str, words: list[str]) -> str:
-    from gitlineage import hooked
+    from gitlineage.bridge.hooks import client
 
     with opened(ctx) as store:
         match name:
             case "post-commit":
-                return hooked.post_commit(store)
+                return client.post_commit(store)
             case "post-rewrite":
-                return hooked.post_rewrite(store, words[0] if words else "", _lines())
+                return client.post_rewrite(store, words[0] if words else "", _lines())
             case "post-merge":
                 squashed = words[:1] == ["1"]
-                return "" if squashed else hooked.post_merge(store, store.repo.resolve("ORIG_HEAD"))
+                return "" if squashed else client.post_merge(store, store.repo.resolve("ORIG_HEAD"))
             case _:
-                return hooked.pre_push(store, words[0], _lines()) if words else ""
+                return client.pre_push(store, words[0], _lines()) if words else ""
 
 
 def _receive(ctx: typer.Context) -> None:
     """Refuse a push that breaks the rules; what cannot be checked is refused too."""
-    from gitlineage import receiving
+    from gitlineage.bridge.hooks import server
 
     where = place(ctx)
-    quarantine = {key: where.environment[key] for key in receiving.QUARANTINE if key in where.environment}
+    quarantine = {key: where.environment[key] for key in server.QUARANTINE if key in where.environment}
     borrowed = [quarantine["GIT_OBJECT_DIRECTORY"]] if "GIT_OBJECT_DIRECTORY" in quarantine else []
-    rules = receiving.Rules(GitRepo(where.path, borrowed), quarantine)
+    rules = server.Rules(GitRepo(where.path, borrowed), quarantine)
     found = False
-    for breach in rules.breaches(receiving.read_updates(_lines())):
+    for breach in rules.breaches(server.read_updates(_lines())):
         found = True
         _tell(breach)
     if found:

@@ -1,7 +1,7 @@
 """
 Text in columns: tables that fit the window, names beside what they stand for; not what is in them.
 
-Layer 27. On a terminal a table has a heading and is as wide as the window; elsewhere each row is one plain uncut line.
+On a terminal a table has a heading and is as wide as the window; elsewhere each row is one plain uncut line.
 """
 
 import shutil

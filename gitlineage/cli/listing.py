@@ -1,20 +1,16 @@
-"""
-Trials and snapshots as lines of a table and as JSON objects; not where they come from.
-
-Layer 27.
-"""
+"""Trials and snapshots as lines of a table and as JSON objects; not where they come from."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gitlineage.cli import layout
 from gitlineage.cli.layout import Cell, Column
-from gitlineage.models import Snapshot, Task, TrialView
-from gitlineage.queries import DERIVED, originals
-from gitlineage.trial import COLUMNS, FailureLabel, Trial
+from gitlineage.model.records import Snapshot, Task, TrialView
+from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
+from gitlineage.query.ancestry import DERIVED, originals
 
 if TYPE_CHECKING:
-    from gitlineage.store import LineageStore
+    from gitlineage.store.store import LineageStore
 
 SHORT = 8
 """How much of a commit's id is shown in a line."""

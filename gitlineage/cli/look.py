@@ -1,8 +1,4 @@
-"""
-Commands that look at trials and their edits: log and diff.
-
-Layer 27.
-"""
+"""Commands that look at trials and their edits: log and diff."""
 
 from typing import Annotated
 
@@ -11,9 +7,9 @@ import typer
 from gitlineage.cli import drawing, layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.models import TrialView
-from gitlineage.store import LineageStore
-from gitlineage.treediff import diff_trees
+from gitlineage.model.records import TrialView
+from gitlineage.query.diff import diff_trees
+from gitlineage.store.store import LineageStore
 
 app = commands()
 _PATCH = {"+++": "bold", "---": "bold", "dif": "bold", "ind": "bold", "@@ ": "cyan", "+": "green", "-": "red"}

@@ -1,8 +1,4 @@
-"""
-Opening a store for a command: which repository, who commits, who listens; nothing else reads the environment for that.
-
-Layer 27.
-"""
+"""Opening a store for a command: which repository, who commits, who listens; the environment is read here alone."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +10,11 @@ import typer
 
 from gitlineage.cli import output
 from gitlineage.errors import NotFound, RepositoryError
-from gitlineage.namespace import NOTES_FOLDER, campaigns_in
+from gitlineage.model.namespace import NOTES_FOLDER, campaigns_in
 
 if TYPE_CHECKING:
-    from gitlineage.gitrepo import GitRepo
-    from gitlineage.store import LineageStore
+    from gitlineage.git.repository import GitRepo
+    from gitlineage.store.store import LineageStore
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -89,8 +85,8 @@ def opened(
     """
     # Imported here, because it takes most of the time that a start takes and ``--help`` needs none of it.
     from gitlineage.cli.watching import Terminal
-    from gitlineage.gitrepo import GitRepo, find_repository, init_repository
-    from gitlineage.store import LineageStore
+    from gitlineage.git.repository import GitRepo, find_repository, init_repository
+    from gitlineage.store.store import LineageStore
 
     where = place(ctx)
     path = (at or where.path).resolve()
@@ -123,7 +119,7 @@ def opened(
 
 def _check_begun(repo: "GitRepo", campaign: str | None) -> None:
     """Refuse to work in a campaign that nobody began; a repository has the default one from the start."""
-    from gitlineage.current import namespace_for
+    from gitlineage.record.opened import namespace_for
 
     meant = namespace_for(repo, campaign)
     if not meant.is_default and not repo.refs(meant.notes):

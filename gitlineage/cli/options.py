@@ -1,8 +1,4 @@
-"""
-Options and arguments that several commands share, each declared once, and what their texts mean; no command.
-
-Layer 27.
-"""
+"""Options and arguments that several commands share, each declared once, and what their texts mean; no command."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +9,12 @@ import msgspec
 import typer
 
 from gitlineage.errors import Invalid
-from gitlineage.models import ROLES
-from gitlineage.relation import RelationType
-from gitlineage.trial import FailureLabel, parse_number
+from gitlineage.model.records import ROLES
+from gitlineage.model.relation import RelationType
+from gitlineage.model.trial import FailureLabel, parse_number
 
 if TYPE_CHECKING:
-    from gitlineage.store import LineageStore
+    from gitlineage.store.store import LineageStore
 
 PENDING = "pending"
 """What `log` calls a trial without a result."""

@@ -1,7 +1,7 @@
 """
 What reaches the terminal: lines, colours, JSON, errors and progress; not what is in them.
 
-Layer 27. Colours are for terminals. Everything goes out as UTF-8, and text of trials without its control characters.
+Colours are for terminals. Everything goes out as UTF-8, and text of trials without its control characters.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from gitlineage.render.text import block, one_line
+from gitlineage.text import block, one_line
 
 _STYLES = {
     "bold": "1",

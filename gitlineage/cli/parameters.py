@@ -1,7 +1,7 @@
 """
 Parameters whose text is what the command gets, or spells a number; whatever else there is to convert is typer's.
 
-Layer 27. Typer converts with pydantic, and loading that takes as long as all else that a reading command does.
+Typer converts with pydantic, and loading that takes as long as all else that a reading command does.
 """
 
 import re

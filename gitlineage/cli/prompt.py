@@ -1,7 +1,7 @@
 """
 Commands that hand lineage to agents: prompt and board.
 
-Layer 27. The time is injected here: the library renders the same bytes for the same state.
+The time is injected here: the library renders the same bytes for the same state.
 """
 
 import os
@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gitlineage.boards import write_board
+from gitlineage.bridge.board import write_board
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.models import LineageSnapshot, Task
+from gitlineage.model.records import LineageSnapshot, Task
 
 app = commands()
 _TRIALS = ("chain_to_best", "top_k_leaderboard", "recent_n_activity", "last_m_with_full_hypothesis")

@@ -1,8 +1,4 @@
-"""
-Commands that rank trials: best and leaderboard.
-
-Layer 27.
-"""
+"""Commands that rank trials: best and leaderboard."""
 
 from typing import Annotated
 
@@ -12,9 +8,9 @@ from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
-from gitlineage.models import Task
-from gitlineage.ranking import best_by, board_by, criterion
-from gitlineage.views import Views
+from gitlineage.model.records import Task
+from gitlineage.query.ranking import best_by, board_by, criterion
+from gitlineage.query.views import Views
 
 app = commands()
 _ELIGIBLE = ("kept", "informational")

@@ -1,8 +1,4 @@
-"""
-Commands that record: init, commit and record; what may be recorded is the store's business.
-
-Layer 27.
-"""
+"""Commands that record: init, commit and record; what may be recorded is the store's business."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,18 +7,18 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gitlineage import placing
+from gitlineage.bridge import placing
+from gitlineage.bridge.placing import Place
 from gitlineage.cli import layout, listing, options, output, taking
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, RepositoryError
-from gitlineage.gitrepo import GitRepo, find_repository, init_repository
-from gitlineage.journal import check_writer
-from gitlineage.judging import Verdict
-from gitlineage.models import Snapshot, TrialView
-from gitlineage.placing import Place
-from gitlineage.store import LineageStore
-from gitlineage.trial import AUTO_ID, Trial, check_id_prefix
+from gitlineage.git.repository import GitRepo, find_repository, init_repository
+from gitlineage.journal.journal import check_writer
+from gitlineage.model.records import Snapshot, TrialView
+from gitlineage.model.trial import AUTO_ID, Trial, check_id_prefix
+from gitlineage.query.judge import Verdict
+from gitlineage.store.store import LineageStore
 
 app = commands()
 

@@ -1,8 +1,4 @@
-"""
-Commands on typed relations: relate, relations, evolve, history, dependents, path.
-
-Layer 27.
-"""
+"""Commands on typed relations: relate, relations, evolve, history, dependents, path."""
 
 from typing import Annotated, Any
 
@@ -14,8 +10,8 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
-from gitlineage.relation import EvolutionStep, Relationship, RelationType
-from gitlineage.store import LineageStore
+from gitlineage.model.relation import EvolutionStep, Relationship, RelationType
+from gitlineage.store.store import LineageStore
 
 app = commands()
 

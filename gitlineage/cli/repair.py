@@ -1,8 +1,4 @@
-"""
-Commands that put right what was recorded: retract and reparent.
-
-Layer 27.
-"""
+"""Commands that put right what was recorded: retract and reparent."""
 
 from typing import Annotated
 
@@ -11,8 +7,8 @@ import typer
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.models import Reparenting
-from gitlineage.store import LineageStore
+from gitlineage.model.records import Reparenting
+from gitlineage.store.store import LineageStore
 
 app = commands()
 

@@ -1,8 +1,4 @@
-"""
-Commands between machines: push, pull, sync, clone and status; what is taken and what is refused is the store's.
-
-Layer 27.
-"""
+"""Commands between machines: push, pull, sync, clone and status; what is taken and what is refused is the store's."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,11 +11,11 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.failing import REFUSED
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened, place
-from gitlineage.namespace import ORDINARY
-from gitlineage.render.text import counted
+from gitlineage.model.namespace import ORDINARY
+from gitlineage.text import counted
 
 if TYPE_CHECKING:
-    from gitlineage.remotes import Exchange, RefOutcome
+    from gitlineage.sync.remotes import Exchange, RefOutcome
 
 app = commands()
 
@@ -123,7 +119,7 @@ def clone(
     This clone records under a name of its own, made at its first record.
     """
     from gitlineage.cli.watching import Terminal
-    from gitlineage.store import LineageStore
+    from gitlineage.store.store import LineageStore
 
     above = place(ctx).folder or Path()  # named, because a folder that is missing yet is made
     where = above / (folder or _last_part(url, bare))

@@ -1,8 +1,4 @@
-"""
-The command show: everything about one snapshot, its trials, its kin, its content and its history.
-
-Layer 27.
-"""
+"""The command show: everything about one snapshot, its trials, its kin, its content and its history."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +9,11 @@ import typer
 from gitlineage.cli import layout, listing, look, options, output, repair
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.derived import exp_ref
-from gitlineage.journal import Problem, Recorded, decode_note
-from gitlineage.models import Snapshot, TrialView
-from gitlineage.render.text import counted
-from gitlineage.store import LineageStore
+from gitlineage.journal.journal import Problem, Recorded, decode_note
+from gitlineage.model.records import Snapshot, TrialView
+from gitlineage.record.derived import exp_ref
+from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
 
 app = commands()
 _KIN = 8
@@ -173,7 +169,7 @@ def _print_content(store: LineageStore, snapshot: Snapshot) -> None:
 
 def _print_history(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> None:
     # Imported here, because --json needs none of it.
-    from gitlineage.chronicle import told
+    from gitlineage.query.audit import told
 
     entries = told(store.views(), snapshot.oid, history)
     if entries:

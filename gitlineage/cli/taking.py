@@ -1,17 +1,13 @@
-"""
-What a snapshot has and has not: files and bytes, what was left out, and whether it is much more than its parent has.
-
-Layer 27.
-"""
+"""What a snapshot has and has not: files and bytes, what was left out, and whether it is much more than its parent."""
 
 from typing import Any
 
 from gitlineage.cli import output
 from gitlineage.errors import RepositoryError
-from gitlineage.models import Snapshot
-from gitlineage.render.text import counted
-from gitlineage.store import LineageStore
-from gitlineage.worktree import Weight, weight
+from gitlineage.git.content import Weight, weight
+from gitlineage.model.records import Snapshot
+from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
 
 _TIMES = 2
 """How many times as much as its parent a snapshot has before that is said,"""

@@ -1,8 +1,4 @@
-"""
-Commands for lineage that comes from others: verify, checkout and restore.
-
-Layer 27.
-"""
+"""Commands for lineage that comes from others: verify, checkout and restore."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +9,9 @@ from gitlineage.cli import options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.listing import SHORT
 from gitlineage.cli.opening import opened
-from gitlineage.namespace import ORDINARY
-from gitlineage.render.text import counted
-from gitlineage.store import LineageStore
+from gitlineage.model.namespace import ORDINARY
+from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
 
 app = commands()
 

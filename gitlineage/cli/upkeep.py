@@ -1,17 +1,13 @@
-"""
-Commands that keep a clone in order: reindex and maintain.
-
-Layer 27.
-"""
+"""Commands that keep a clone in order: reindex and maintain."""
 
 import typer
 
-from gitlineage import upkeep
 from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.journal import Problem
-from gitlineage.render.text import counted
+from gitlineage.git import maintenance
+from gitlineage.journal.journal import Problem
+from gitlineage.text import counted
 
 app = commands()
 
@@ -43,7 +39,7 @@ def maintain(ctx: typer.Context, as_json: options.Json = False) -> None:
     this does it thoroughly. Nothing is thrown away, and writers may go on meanwhile.
     """
     with opened(ctx, begin=True, incomplete=True) as store:
-        saving = upkeep.maintain(store.repo)
+        saving = maintenance.maintain(store.repo)
         if as_json:
             output.json_line(saving)
             return

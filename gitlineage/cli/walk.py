@@ -1,8 +1,4 @@
-"""
-Commands that walk the graph of snapshots: parents, children, ancestors, descendants, leaves, common-ancestor, same.
-
-Layer 27.
-"""
+"""Commands that walk the graph: parents, children, ancestors, descendants, leaves, common-ancestor, same."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,8 +9,8 @@ from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
-from gitlineage.models import AncestryNode, Snapshot
-from gitlineage.store import LineageStore
+from gitlineage.model.records import AncestryNode, Snapshot
+from gitlineage.store.store import LineageStore
 
 app = commands()
 

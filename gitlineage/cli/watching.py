@@ -1,15 +1,11 @@
-"""
-What a store tells while it works, printed on standard error.
-
-Layer 27.
-"""
+"""What a store tells while it works, printed on standard error."""
 
 import re
 import sys
 from collections.abc import Callable
 
 from gitlineage.cli import output
-from gitlineage.current import Watcher
+from gitlineage.record.opened import Watcher
 
 _PROGRESS = re.compile(r"[^\r\n]*:\s+\d+%[^\r\n]*[\r\n]+")
 

@@ -1,5 +1,5 @@
 """
 The demo: a small research loop that really runs, offline and the same every time; its command is in ``cli``.
 
-Layer 9. `recipe` is what gets edited and run, `trials` who tries what, `edits` how, `loop` runs and records it.
+`recipe` is what gets edited and run, `trials` who tries what, `edits` how, `loop` runs and records it.
 """

@@ -1,7 +1,7 @@
 """
 Edits of a recipe's files, as the demo's specialists make them, and their crossover; no trial is run or stored here.
 
-Layer 2. An edit that does not fit the files it is given is refused, so that none silently does nothing.
+An edit that does not fit the files it is given is refused, so that none silently does nothing.
 """
 
 import re
@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from gitlineage import program
+from gitlineage.git import program
 
 Files = Mapping[str, bytes]
 """A recipe: content by path."""

@@ -1,7 +1,7 @@
 """
 Runs a recipe in a process of its own and says how that ended; whether it was worth keeping is decided elsewhere.
 
-Layer 6. Nothing that a clock or a machine decides gets into an outcome, so the same recipe gives the same one.
+Nothing that a clock or a machine decides gets into an outcome, so the same recipe gives the same one.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from gitlineage.demo.edits import Files
-from gitlineage.trial import FailureLabel
+from gitlineage.model.trial import FailureLabel
 
 SCRIPT = "train.py"
 METRIC = "val_bpb"

@@ -1,7 +1,7 @@
 """
 Drives the demo's research loop: takes the parents' files, lets an idea edit them, runs the result and records it.
 
-Layer 25. Keep and discard follow from what the runs print, as the store judges it. Identity and clock are fixed, so
+Keep and discard follow from what the runs print, as the store judges it. Identity and clock are fixed, so
 that one Python version gives the same commit ids every time. What to show of it is the caller's business.
 """
 
@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from gitlineage.demo import edits, harness
 from gitlineage.demo.trials import BEST, ROUNDS
 from gitlineage.errors import LineageError
-from gitlineage.models import Snapshot, Task
-from gitlineage.namespace import ORDINARY
-from gitlineage.store import LineageStore
-from gitlineage.trial import Trial
+from gitlineage.model.namespace import ORDINARY
+from gitlineage.model.records import Snapshot, Task
+from gitlineage.model.trial import Trial
+from gitlineage.store.store import LineageStore
 
 TASK = Task(score_field=harness.METRIC, lower_is_better=True)
 WRITER = "demo"

@@ -1,7 +1,7 @@
 """
 The passages of code and text that the demo's specialists exchange in the recipe; who does so is in ``trials``.
 
-Layer 1. Names say what a passage does; what they stand for is in the recipe.
+Names say what a passage does; what they stand for is in the recipe.
 """
 
 COUNTING = """\

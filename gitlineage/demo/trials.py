@@ -1,7 +1,7 @@
 """
 The demo's script: three specialists, what each tries and from where; how it comes out is measured, not written here.
 
-Layer 6. Each round starts from one parent state. The ids follow from the order: the baseline is ``000``.
+Each round starts from one parent state. The ids follow from the order: the baseline is ``000``.
 """
 
 import msgspec

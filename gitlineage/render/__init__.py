@@ -1,1 +1,5 @@
-"""Renderers: pure functions from models to text; nothing here reads a store. Layer 1."""
+"""
+Pure functions from models to text: the prompt, the board, diagrams. Nothing here reads a store.
+
+Imports `model` and the leaves. Start with `prompt`.
+"""

@@ -1,7 +1,7 @@
 """
 The board's four files: LEADERBOARD.md, KNOWLEDGE.md, tree.tsv and best.json as text; no prompt and no disk.
 
-Layer 6. Headings, table heads, line forms, order and cuts are the auto-research harness's, so that its agents and
+Headings, table heads, line forms, order and cuts are the auto-research harness's, so that its agents and
 tools read ours; the sentences between them are our own (semantics J).
 """
 
@@ -9,10 +9,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from gitlineage.models import Kin, PromptOptions, PromptView, Task, TrialView
-from gitlineage.namespace import Namespace
-from gitlineage.render.text import block, cell, code, one_line, prose, shorten
-from gitlineage.trial import Trial
+from gitlineage.model.namespace import Namespace
+from gitlineage.model.records import Kin, PromptOptions, PromptView, Task, TrialView
+from gitlineage.model.trial import Trial
+from gitlineage.text import block, cell, code, one_line, prose, shorten
 
 MISSING = "—"
 """What stands where a cell is empty."""

@@ -1,7 +1,7 @@
 """
 What a diagram may be asked for: which part, in which format, how large; not what is in it, and no drawing.
 
-Layer 1. Signatures and help texts of what draws nothing name these too.
+Signatures and help texts of what draws nothing name these too.
 """
 
 from typing import Literal

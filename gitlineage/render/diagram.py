@@ -1,7 +1,7 @@
 """
 A diagram of a lineage as a small record, and its text in Mermaid, DOT and JSON; not what is in it, and no pictures.
 
-Layer 2. Nodes are called ``n0``, ``n1``, … in the text, so that no id, role or hypothesis is ever part of its grammar;
+Nodes are called ``n0``, ``n1``, … in the text, so that no id, role or hypothesis is ever part of its grammar;
 whatever they hold stands in quotes, escaped (semantics 38, 54).
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from gitlineage.errors import Invalid
-from gitlineage.render.text import one_line, shorten
+from gitlineage.text import one_line, shorten
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """
 A diagram as SVG by a layered layout of the library grandalf; for where Graphviz is not installed.
 
-Layer 3. grandalf (the extra ``diagrams``) says where boxes and bends are; what is drawn there is written here, as one
+grandalf (the extra ``diagrams``) says where boxes and bends are; what is drawn there is written here, as one
 ``svg`` element that refers to nothing outside of it.
 """
 

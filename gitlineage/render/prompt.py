@@ -1,13 +1,13 @@
 """
 The session prompt: what a specialist reads before its next trial; how it is recorded or who asks is not here.
 
-Layer 7. The layout is the auto-research harness's (semantics 43-51); the prompt is a pure function of a view, a name
+The layout is the auto-research harness's (semantics 43-51); the prompt is a pure function of a view, a name
 and options, so the same records give the same bytes.
 """
 
-from gitlineage.models import PromptOptions, PromptView
+from gitlineage.model.records import PromptOptions, PromptView
 from gitlineage.render.board import MISSING, best_score, knowledge_lines, leaderboard, trial_line
-from gitlineage.render.text import code, fit, head, prose, shorten
+from gitlineage.text import code, fit, head, prose, shorten
 
 _DEFAULTS = PromptOptions()
 SATURATED_AFTER = 5

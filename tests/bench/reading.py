@@ -16,7 +16,7 @@ from stores import REF, Built, Stores, opened
 from timing import Rounds, git, in_turn, over, repeated, sampled, timed
 
 from gitlineage import LineageStore, Trial
-from gitlineage.index import read_row
+from gitlineage.index.index import read_row
 
 RUNS = 200
 REFRESHED = 15

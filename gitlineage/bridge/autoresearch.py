@@ -1,0 +1,384 @@
+"""
+Autoresearch loops into a store: rows of a results file as trials on the commits of the loop's own repository.
+
+What the file looks like is `formats.autoresearch`'s. Nothing of the user's branches, index or working tree
+is moved or rewritten: commits that exist get notes, and what is written anew hangs on the writer's ref alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count
+
+import msgspec
+
+from gitlineage.bridge import autoresearch_format
+from gitlineage.bridge.autoresearch_format import LoopRow, Results
+from gitlineage.bridge.tsv import task_of
+from gitlineage.errors import BadRows, Incomplete, Invalid
+from gitlineage.model import tsv
+from gitlineage.model.records import Task, TrialView
+from gitlineage.model.trial import CRASHED, ELIGIBLE, FailureLabel, Trial
+from gitlineage.query.views import Views
+from gitlineage.record.recorder import Recorder, Row
+from gitlineage.store.store import LineageStore
+from gitlineage.times import parse_time, stamp
+
+CODE_LOST = "code lost"
+"""What the notes of a trial say whose commit is not in the repository any more (semantics 70)."""
+
+NO_COMMIT = "no commit"
+"""What the notes of a trial say whose row names no commit."""
+
+_NAMED = 100
+"""Commits that are not here which an error names."""
+
+_SCORED = (FailureLabel.KEEP, FailureLabel.DISCARD)
+_DERIVED = ("timestamp", "baseline_exp", "delta_vs_best")
+"""Cells that are filled in where the file leaves them empty."""
+
+
+class LoopOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an import of a loop's results did.
+
+    Args:
+        added: how many trials are new.
+        known: how many were recorded already as their rows say.
+        revised: how many have a new version, because a cell of their row changed.
+        lost: exp ids of new trials whose commit is gone, or was never named.
+        repaired: the line numbers that were mended.
+        trials: exp ids of the new and the revised trials, in file order.
+        task: what the loop optimises, as recorded.
+        assumed: whether the task's direction is a guess that no row bears out so far.
+    """
+
+    added: int = 0
+    known: int = 0
+    revised: int = 0
+    lost: tuple[str, ...] = ()
+    repaired: tuple[int, ...] = ()
+    trials: tuple[str, ...] = ()
+    task: Task = Task()
+    assumed: bool = False
+
+
+class _Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A row and where it belongs.
+
+    Args:
+        row: the row.
+        stem: what its trial's name begins with.
+        oid: its commit; empty where that is gone or was never named.
+        stub: what a stub is shared by: the hash that is gone, or the row alone.
+        parent: the latest earlier commit that exists; empty where there is none.
+        moment: the row's time, else its commit's, else that of the commit before.
+    """
+
+    row: LoopRow
+    stem: str
+    oid: str
+    stub: str
+    parent: str
+    moment: datetime | None
+
+
+class _Named(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The trial that a row is.
+
+    Args:
+        exp_id: its name.
+        known: what is recorded by that name.
+        same: whether it is recorded as the row says.
+    """
+
+    exp_id: str
+    known: Sequence[TrialView] = ()
+    same: bool = False
+
+
+def import_autoresearch(
+    store: LineageStore,
+    data: bytes,
+    *,
+    source: str,
+    metric: str | None = None,
+    lower_is_better: bool | None = None,
+    label: str | None = None,
+    statuses: Mapping[str, str] | None = None,
+    branch: str | None = None,
+    repair: bool = False,
+    whole: bool = True,
+) -> LoopOutcome:
+    """
+    Record every row of a loop's results on the commit that it names, all of them or none; again, it adds nothing.
+
+    Rows that were appended since are added. A row of which a cell changed becomes a new version of its trial, the old
+    one stays in history; a row that is gone from the file stays recorded. Rows on one commit are replicates; so is a
+    row of another file on a commit that has one (`_named` tells when). A commit
+    that is gone gets a stub with the content of the latest earlier row's commit, which is its parent. Exp ids, stubs
+    and cells follow from the file and the repository alone, so two machines that import one loop agree.
+
+    Args:
+        store: where to; the loop's own repository.
+        data: the file's bytes.
+        source: the file's name, for messages.
+        metric: the column that ranks trials; by default the store's, else the first one with numbers.
+        lower_is_better: its direction; by default the store's, else what the rows show. One that was only assumed
+            is settled by the first import whose rows or caller say it.
+        label: its short name in prompts.
+        statuses: what other words in the status column mean.
+        branch: the loop's branch: a short hash that several commits begin with means one of its commits.
+        repair: mend rows with too many or too few cells instead of refusing the file.
+        whole: whether the file is finished; if not, a last line without its line end waits for the next import.
+
+    Raises:
+        BadRows: every row that breaks a rule, with line number and reason.
+        Incomplete: this clone is shallow, so that commits which are not here need not be gone.
+        Invalid: the metric is no column or contradicts the store's task, or there is no such branch.
+    """
+    recorded = store.recorded_task()
+    results = autoresearch_format.read(
+        data,
+        source=source,
+        statuses=statuses,
+        metric=metric,
+        likely=recorded.score_field if recorded else None,
+        repair=repair,
+        whole=whole,
+    )
+    task = _task(results, recorded, metric, lower_is_better, label)
+    placed = _placed(store, results.rows, source, branch)
+
+    def work(recorder: Recorder) -> LoopOutcome:
+        if task is not None:
+            recorder.set_task(task)
+        named = _named(store.views(), placed, results.metric)
+        trials = _trials(placed, named, task or Task())
+        return _record(store, recorder, placed, named, trials)
+
+    done = store.record_with(work, f"Import {source}")
+    return msgspec.structs.replace(done, repaired=results.repaired, task=store.task, assumed=bool(store.task.assumed))
+
+
+def _named(views: Views, placed: Sequence[_Placed], metric: str | None) -> list[_Named]:
+    """
+    Return which trial each row is.
+
+    It is one that says the same; else one with its stem and its score, of which another cell has changed. A row with
+    another score is that trial too where the file is known by other rows and the hypothesis is the same: a score that
+    was mended. In a file of which nothing is known it is another run of that code: so runs that begin at one commit
+    have a baseline each.
+    """
+    free: dict[str, list[tuple[str, list[TrialView]]]] = {}
+    found: dict[int, _Named] = {}
+
+    def claim(at: int, fits: Callable[[Trial, LoopRow], bool], same: bool = False) -> None:
+        """Give a row the first trial that fits and that no other row is."""
+        if at in found:
+            return
+        row, left = placed[at].row, free[placed[at].stem]
+        for place, (exp_id, known) in enumerate(left):
+            if any(fits(view.trial, row) for view in known):
+                found[at] = _Named(exp_id=exp_id, known=known, same=same)
+                del left[place]
+                return
+
+    def scored_alike(trial: Trial, row: LoopRow) -> bool:
+        crashed = trial.status is not None and trial.status in CRASHED
+        return crashed if not row.is_scored else metric is not None and trial.text(metric) == row.cells[metric]
+
+    for each in placed:
+        if each.stem not in free:
+            free[each.stem] = list(_recorded(views, each.stem))
+    counts = {stem: len(known) for stem, known in free.items()}
+    for at in range(len(placed)):
+        claim(at, _says, same=True)
+    known_file = bool(found)
+    for at, each in enumerate(placed):
+        claim(at, scored_alike)
+        if known_file:
+            claim(at, lambda trial, row: trial.hypothesis == row.cells.get("hypothesis", ""))
+        if at not in found:
+            counts[each.stem] += 1
+            found[at] = _Named(exp_id=autoresearch_format.numbered(each.stem, counts[each.stem]))
+    return [found[at] for at in range(len(placed))]
+
+
+def _recorded(views: Views, stem: str) -> Iterator[tuple[str, list[TrialView]]]:
+    """Return the trials with a stem, by their numbers."""
+    for number in count(1):
+        exp_id = autoresearch_format.numbered(stem, number)
+        known = views.named_exactly(exp_id)
+        if not known:
+            return
+        yield exp_id, known
+
+
+def _record(
+    store: LineageStore,
+    recorder: Recorder,
+    placed: Sequence[_Placed],
+    named: Sequence[_Named],
+    trials: Sequence[Trial],
+) -> LoopOutcome:
+    """Record what is new and what changed."""
+    stubs: dict[str, str] = {}
+    added: list[str] = []
+    shadowed: list[str] = []
+    lost: list[str] = []
+    told: list[str] = []
+    for each, name, trial in zip(placed, named, trials, strict=True):
+        known = name.known
+        if known and not each.oid:
+            stubs.setdefault(each.stub, known[0].oid)
+        if name.same:
+            continue
+        if known:
+            here = next((view for view in known if view.oid == each.oid), known[0])
+            mark = next((mark for mark in (CODE_LOST, NO_COMMIT) if _unmarked(here.trial.notes, mark) is not None), "")
+            oid, row = str(here.oid), _marked(trial.replace(notes=each.row.cells.get("notes", "")), mark)
+        else:
+            oid, row = each.oid or stubs.get(each.stub) or _stub(recorder, each, trial), trial
+            added.append(name.exp_id)
+            if recorder.taken_for(name.exp_id):
+                shadowed.append(name.exp_id)
+            if not each.oid:
+                stubs[each.stub] = oid
+                lost.append(name.exp_id)
+        recorder.add_row(oid, Row(trial=row))
+        told.append(name.exp_id)
+        store.watcher.advance("recording", 1, len(placed))
+    store.note_shadowed(shadowed)
+    return LoopOutcome(
+        added=len(added),
+        known=len(placed) - len(told),
+        revised=len(told) - len(added),
+        lost=tuple(lost),
+        trials=tuple(told),
+    )
+
+
+def _stub(recorder: Recorder, placed: _Placed, trial: Trial) -> str:
+    """Write a snapshot that stands in for a commit that is gone; it has its parent's content."""
+    parents = [placed.parent] if placed.parent else []
+    return recorder.write_row(Row(trial=trial), parents, placed.moment or datetime.fromtimestamp(0, UTC))
+
+
+def _placed(store: LineageStore, rows: Sequence[LoopRow], source: str, branch: str | None) -> list[_Placed]:
+    """Find the commit of each row, or what stands in for it."""
+    tip = store.repo.resolve(branch) if branch is not None else None
+    if branch is not None and tip is None:
+        raise Invalid(f"there is no branch {branch!r}; `git branch -a` lists them")
+    commits: dict[str, str] = {}
+    bad: list[tuple[int, str]] = []
+    for row in rows:
+        if row.is_hash and row.commit.lower() not in commits:
+            found = _meant(store, store.repo.commits_beginning(row.commit.lower()), tip)
+            if len(found) > 1:
+                bad.append((row.line, f"commit {row.commit!r} could be {' or '.join(oid[:16] for oid in found[:5])}"))
+            commits[row.commit.lower()] = found[0] if found else ""
+    gone = [hash for hash, oid in commits.items() if not oid]
+    if gone and store.repo.is_shallow and not store.incomplete:
+        raise Incomplete(gone[:_NAMED], len(gone), store.repo.remote(), shallow=True)
+    if bad:
+        raise BadRows(source, bad, "write longer hashes, or name the loop's branch with --branch")
+    stems = autoresearch_format.stems(rows, lambda row: commits.get(row.commit.lower()) or f"? {row.commit.lower()}")
+    placed = []
+    parent, before = "", None
+    for row, stem in zip(rows, stems, strict=True):
+        oid = commits.get(row.commit.lower(), "") if row.is_hash else ""
+        own = store.repo.commit(oid).time if oid else None
+        moment = parse_time(row.cells.get("timestamp", "")) or own or before
+        stub = row.commit.lower() if row.is_hash else f"line {row.line}"
+        placed.append(_Placed(row=row, stem=stem, oid=oid, stub=stub, parent=parent, moment=moment))
+        if oid:
+            parent, before = oid, own
+    return placed
+
+
+def _meant(store: LineageStore, found: list[str], tip: str | None) -> list[str]:
+    """Return which of several commits with one short hash are meant: the branch's, else those that have trials."""
+    if len(found) > 1 and tip is not None:
+        found = [oid for oid in found if store.repo.has_ancestor(tip, oid)] or found
+    if len(found) > 1:
+        views = store.views()
+        found = [oid for oid in found if views.exp_id_on(oid) is not None] or found
+    return found
+
+
+def _trials(placed: Sequence[_Placed], named: Sequence[_Named], task: Task) -> list[Trial]:
+    """
+    Return each row as a trial, with what follows from the rows before it in the cells that the file does not have.
+
+    The best, and the difference to it, are those of the rows so far (semantics 11, 16), not of the whole store: so
+    every machine that imports the file says the same.
+    """
+    trials = []
+    best: Trial | None = None
+    for each, name in zip(placed, named, strict=True):
+        cells = {**each.row.cells, "exp_id": name.exp_id}
+        if not cells.get("timestamp") and each.moment is not None:
+            cells["timestamp"] = stamp(each.moment)
+        trial = Trial.from_row(cells)
+        score = task.score(trial)
+        record = task.score(best) if best is not None else None
+        if best is not None and record is not None:
+            found = {} if trial.baseline_exp else {"baseline_exp": best.exp_id}
+            if score is not None and trial.status in _SCORED and not trial.text("delta_vs_best"):
+                found["delta_vs_best"] = f"{score - record:+.6f}"
+            trial = trial.replace(**found) if found else trial
+        if not each.oid:
+            trial = _marked(trial, CODE_LOST if each.row.is_hash else NO_COMMIT)
+        if trial.status in ELIGIBLE and score is not None and (record is None or task.better(score, record)):
+            best = trial
+        trials.append(trial)
+    return trials
+
+
+def _says(known: Trial, row: LoopRow) -> bool:
+    """Whether a recorded trial holds what the row's cells say; what was derived from other rows does not count."""
+    for column, text in row.cells.items():
+        have = known.text(column)
+        if have == text or (column in _DERIVED and not text):
+            continue
+        if column == "notes" and text in (_unmarked(have, CODE_LOST), _unmarked(have, NO_COMMIT)):
+            continue
+        return False
+    return True
+
+
+def _marked(trial: Trial, mark: str) -> Trial:
+    return trial.replace(notes="; ".join(filter(None, [trial.notes, mark])))
+
+
+def _unmarked(notes: str, mark: str) -> str | None:
+    """Return what notes said before they were marked, ``None`` where they are not."""
+    if notes == mark:
+        return ""
+    return notes.removesuffix(f"; {mark}") if notes.endswith(f"; {mark}") else None
+
+
+def _task(
+    results: Results, recorded: Task | None, metric: str | None, lower_is_better: bool | None, label: str | None
+) -> Task | None:
+    """Return the task to rank by, ``None`` where no row tells it yet."""
+    field = results.metric
+    if recorded is not None:
+        field = metric or field or recorded.score_field
+    if field is None:
+        if any(row.is_scored for row in results.rows):
+            raise Invalid(f"no column holds numbers to rank by; name one with --metric: {', '.join(results.columns)}")
+        return None
+    return task_of(recorded, field, lower_is_better, label, lambda: _direction(results.rows, field))
+
+
+def _direction(rows: Sequence[LoopRow], metric: str) -> bool | None:
+    """Return whether the kept rows go down, or ``None`` where they do not tell."""
+    trials = [Trial.from_row({**row.cells, "exp_id": "row"}) for row in rows]
+    shown = tsv.detect_direction((tsv.Row(line=0, trial=trial, cells={}) for trial in trials), metric)
+    if shown is not None:
+        return shown
+    kept = [score for trial in trials if trial.status in ELIGIBLE and (score := trial.number(metric)) is not None]
+    return None if len(kept) < 2 or kept[0] == kept[-1] else kept[-1] < kept[0]

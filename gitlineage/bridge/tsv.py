@@ -1,0 +1,211 @@
+"""Tables in and out of a store: a campaign's TSV imported whole, and given back byte for byte."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from gitlineage.bounds import MAX_COLUMNS
+from gitlineage.errors import BadRows, Invalid
+from gitlineage.model import tsv
+from gitlineage.model.message import flattened
+from gitlineage.model.records import Task
+from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
+from gitlineage.query.views import Views
+from gitlineage.record.recorder import Row
+from gitlineage.store.store import LineageStore
+
+
+class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an import did.
+
+    Args:
+        added: how many trials are new.
+        known: how many were recorded already, row for row.
+        repaired: the line numbers that were mended.
+        dangling: exp ids of rows whose parent cell names no trial.
+        task: what the campaign optimises, as recorded.
+        assumed: whether the task's direction is a guess that no row bears out so far.
+    """
+
+    added: int
+    known: int
+    repaired: tuple[int, ...] = ()
+    dangling: tuple[str, ...] = ()
+    task: Task = Task()
+    assumed: bool = False
+
+
+def import_tsv(
+    store: LineageStore,
+    data: bytes,
+    *,
+    source: str,
+    metric: str | None = None,
+    lower_is_better: bool | None = None,
+    label: str | None = None,
+    snapshots: Path | None = None,
+    repair: bool = False,
+) -> ImportOutcome:
+    """
+    Record every row of a table as a trial on a snapshot of its own, all of them or none; again, it adds nothing.
+
+    The snapshot ids follow from the rows and folders alone, so they are the same on every machine.
+
+    Args:
+        store: where to.
+        data: the file's bytes.
+        source: the file's name, for messages.
+        metric: the column that ranks trials; by default the store's, else what `tsv.detect_metric` finds.
+        lower_is_better: its direction; by default the store's, else what the rows' deltas show. One that was only
+            assumed, as no row showed it, is settled by the first import whose rows or caller say it.
+        label: its short name in prompts.
+        snapshots: the folder that ``snapshot_path`` cells are below; without it the trials have no content.
+        repair: mend flattened rows (semantics 60) instead of refusing the file.
+
+    Raises:
+        BadRows: every row that breaks a rule, with line number and reason.
+        Invalid: the metric is no column, or contradicts the store's task.
+    """
+    recorded = store.recorded_task()
+    table = tsv.read(data, source=source, repair=repair, metric=metric or (recorded.score_field if recorded else None))
+    task = _task(table, recorded, metric, lower_is_better, label)
+    said = f"Import {source}"
+    try:
+        with store.batch(said):
+            rows = [
+                Row(trial=row.trial, raw=row.raw, line=row.line, tree=store.folder_tree(row.trial, snapshots))
+                for row in table.rows
+            ]
+            added = store.append_rows(rows, said, task=task, shape=msgspec.to_builtins(table.shape))
+    except BadRows as error:
+        raise BadRows(source, error.rows, error.hint) from error
+    fresh = {row.trial.exp_id for row, new in zip(rows, added, strict=True) if new}
+    dangling = [view.label for view in store.log(None, dangling=True) if view.trial.exp_id in fresh] if fresh else []
+    return ImportOutcome(
+        added=sum(added),
+        known=len(added) - sum(added),
+        repaired=table.repaired,
+        dangling=tuple(reversed(dangling)),
+        task=store.task,
+        assumed=bool(store.task.assumed),
+    )
+
+
+def export_tsv(store: LineageStore, *, at: str | None = None) -> bytes:
+    """
+    Return every trial with a result as a table, in recording order.
+
+    A store that was filled by one import, or by several as a file grew, gives that file back byte for byte;
+    columns that came later stand at the end. Without an import the columns are the seventeen, then the rest. A
+    retracted row is there as ``disqualified``, and its notes begin with ``[RETRACTED why]``; one whose snapshot was
+    reparented names its new primary parent.
+
+    Args:
+        store: where from.
+        at: as of a trial, a commit of a writer's ref, or an ISO 8601 time.
+    """
+    return table_of(store.views(at=at))
+
+
+def table_of(views: Views) -> bytes:
+    """Return the trials of a store, as it is at some moment, as a table."""
+    rows = views.rows()
+    shapes = [msgspec.convert(shape, tsv.Shape) for shape in views.shapes()]
+    shape = shapes[0] if shapes else tsv.Shape(columns=COLUMNS)
+    if shapes:  # a file that grew ends as it did last
+        shape = msgspec.structs.replace(shape, final_newline=shapes[-1].final_newline)
+    wanted = [column for other in shapes[1:] for column in other.columns]
+    wanted += [column for trial, _ in rows for column in trial.cells()]
+    columns = tuple(dict.fromkeys([*shape.columns, *wanted]))
+    if len(columns) > MAX_COLUMNS:
+        if views.note is not None:
+            views.note(f"left out {len(columns) - MAX_COLUMNS:,} columns: a table has {MAX_COLUMNS:,} at the most")
+        columns = columns[:MAX_COLUMNS]
+    wider = columns != shape.columns
+    if wider:
+        shape = msgspec.structs.replace(shape, columns=columns, header="")
+    retracted, moved = views.retracted(), views.reparented()
+    written = []
+    for at, (trial, raw) in enumerate(rows):
+        shown = trial.replace(parent_exp=moved[at]) if at in moved and "parent_exp" in columns else trial
+        shown = _marked(shown, retracted[at], columns) if at in retracted else shown
+        written.append(_row(shown, columns, raw if shown is trial and not wider else ""))
+    return tsv.write(shape, written)
+
+
+def _marked(trial: Trial, why: str, columns: Sequence[str]) -> Trial:
+    """
+    Return a retracted row as a table shows it: disqualified, so that whoever ranks the table leaves it out.
+
+    What is the matter stands before its notes, where the table has any.
+    """
+    marked = trial.replace(status=FailureLabel.DISQUALIFIED)
+    if "notes" not in columns:
+        return marked
+    return marked.replace(notes=f"[RETRACTED {flattened(why)}] {trial.notes}".rstrip())
+
+
+def _row(trial: Trial, columns: Sequence[str], raw: str) -> tsv.Row:
+    return tsv.Row(line=0, trial=trial, cells={column: trial.text(column) for column in columns}, raw=raw)
+
+
+def _task(
+    table: tsv.Table, recorded: Task | None, metric: str | None, lower_is_better: bool | None, label: str | None
+) -> Task:
+    """Return the task to rank by."""
+    columns = table.shape.columns
+    if metric is not None and metric not in columns:
+        raise Invalid(f"there is no column {metric!r} to rank by; the columns are {', '.join(columns)}")
+    field = metric or (recorded.score_field if recorded else table.metric)
+    if field is None:
+        raise Invalid(f"no column with scores follows status; name it with --metric: {', '.join(columns)}")
+    return task_of(recorded, field, lower_is_better, label, lambda: tsv.detect_direction(table.rows, field))
+
+
+def task_of(
+    recorded: Task | None,
+    field: str,
+    lower_is_better: bool | None,
+    label: str | None,
+    shown: Callable[[], bool | None],
+) -> Task:
+    """
+    Return the task that an import ranks by: the store's, with a direction that was only assumed settled if it can be.
+
+    Args:
+        recorded: the store's task, ``None`` where it has none yet.
+        field: the column that ranks trials.
+        lower_is_better: the direction, where the caller said it.
+        label: the column's short name, where the caller said it.
+        shown: tells whether the rows show that lower is better; ``None`` where they do not tell.
+
+    Raises:
+        Invalid: what was said contradicts the store's task.
+    """
+    task = recorded or Task(score_field=field, label=label or "", assumed=True)
+    check_task(task, field, None if task.assumed else lower_is_better, label)
+    told = shown() if task.assumed and lower_is_better is None else lower_is_better
+    if told is None:
+        return task
+    return msgspec.structs.replace(task, lower_is_better=told, assumed=msgspec.UNSET)
+
+
+def check_task(recorded: Task, metric: str | None, lower_is_better: bool | None, label: str | None) -> None:
+    """Refuse an import that says otherwise than the store's task; what is ``None`` was not said."""
+    asked = msgspec.structs.replace(
+        recorded,
+        score_field=metric or recorded.score_field,
+        lower_is_better=recorded.lower_is_better if lower_is_better is None else lower_is_better,
+        label=recorded.label if label is None else label,
+    )
+    if asked != recorded:
+        raise Invalid(
+            f"this store ranks by {recorded.score_field} ({_direction(recorded)}, label {recorded.short}), not by "
+            f"{asked.score_field} ({_direction(asked)}, label {asked.short}); `gitlineage init` changes its task"
+        )
+
+
+def _direction(task: Task) -> str:
+    return "lower is better" if task.lower_is_better else "higher is better"

@@ -1,0 +1,375 @@
+"""
+A folder on its way into a tree: what ``git add -A`` with a fresh index would take, and what it would not; git does it.
+
+Of the user's index nothing is believed but names: which ignored paths are tracked, which files a sparse
+checkout leaves away, which folders are submodules, and modes that the file system cannot keep. So neither its times nor
+its bits can put old content into a snapshot.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from gitlineage.errors import GitFailed, InvalidContent
+from gitlineage.git import droppings, program
+from gitlineage.git.formats import SUBMODULE
+from gitlineage.text import counted
+
+_SETTINGS = {
+    "advice.addEmbeddedRepo": "false",
+    "core.bigFileThreshold": "1024g",  # git would write a larger file as a pack, which nothing here reads
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.safecrlf": "false",
+    "core.sparseCheckout": "false",  # what is there is taken, inside the checkout's patterns or not
+    "core.splitIndex": "false",
+    "core.untrackedCache": "false",
+}
+_EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+"""The empty file's oid: it stands for content that git is to read."""
+
+_NAMED = 4
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Which folder is taken, and by which repository.
+
+    Args:
+        top: the working tree that it is in, or itself where it is in none.
+        below: where it is in there; ``.`` for all of it.
+        gitdir: the repository's own directory.
+        commondir: the directory that its worktrees share.
+        tracked: whether the repository's index tells of this folder.
+    """
+
+    top: Path
+    below: str
+    gitdir: Path
+    commondir: Path
+    tracked: bool
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a folder gave, and what of it is in no snapshot.
+
+    Args:
+        tree: its tree; empty where the folder holds nothing.
+        sizes: how many bytes each file has as it is stored, by path; not those that a sparse checkout leaves away.
+        left_out: how many untracked files are plainly no recipe, by what they are.
+        worktrees: linked worktrees of the repository inside the folder; they are left out.
+        elsewhere: folders whose code is in another repository, and what of it the snapshot does not tell.
+        warnings: what git warned about.
+    """
+
+    tree: str
+    sizes: Mapping[str, int] = {}
+    left_out: Mapping[str, int] = {}
+    worktrees: tuple[str, ...] = ()
+    elsewhere: Mapping[str, str] = {}
+    warnings: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Return what a user has to be told, one line each."""
+        said = []
+        if self.left_out:
+            said.append(droppings.told(dict(self.left_out)))
+        if self.worktrees:
+            count = counted(len(self.worktrees), "other worktree")
+            said.append(f"left out {count} of this repository: {_some(self.worktrees)}")
+        if self.elsewhere:
+            named = _some([f"{path} ({why})" for path, why in self.elsewhere.items()])
+            said.append(f"not in the snapshot, because it is in a repository of its own: {named}")
+        return said + [f"git warns: {line}" for line in self.warnings]
+
+
+class Taker:
+    """
+    Writes one folder into an index and a store of objects that are thrown away afterwards.
+
+    Args:
+        place: the folder.
+        scratch: an empty folder for the index and the objects.
+        include: patterns of paths that are wanted although they are plainly no recipe; ``None`` to take everything.
+        keeps_modes: whether the file system keeps executable bits and links, as git's configuration has it.
+        ignores_case: whether it finds a file by a name in another case, as git's configuration has it.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        scratch: Path,
+        *,
+        include: Sequence[str] | None = (),
+        keeps_modes: bool = True,
+        ignores_case: bool = False,
+    ) -> None:
+        self._place = place
+        self._scratch = scratch
+        self._include = include
+        self._keeps_modes = keeps_modes
+        self._ignores_case = ignores_case
+        self.objects = scratch / "objects"
+        self.objects.mkdir()
+        self._warnings: dict[str, None] = {}
+        self._real: dict[str, bool] = {"": True}
+
+    def __call__(self, check: Callable[["Taker", Iterable[tuple[str, int]]], None]) -> Taken:
+        """
+        Take the folder.
+
+        Args:
+            check: is shown every file with its size before git reads one, and raises where one must not be taken.
+
+        Raises:
+            InvalidContent: a repository without a commit lies in it.
+            GitFailed: git could not read or write something.
+        """
+        listed = self._untracked(self._place.below)
+        known = self._tracked() if self._place.tracked else {}
+        listed, groups = self._without_droppings(listed, known)
+        nested = [path.rstrip("/") for path in listed if path.endswith("/")]
+        files = [path for path in listed if not path.endswith("/")]
+        for path in [path for path in nested if any(name.startswith(f"{path}/") for name in known)]:
+            nested.remove(path)  # what is tracked as files stays so although a repository was made there
+            files += self._untracked(path, index=True)
+        worktrees = [path for path in nested if self._is_worktree(path)]
+        seeds: dict[str, tuple[int, str]] = {}
+        there = set(files)
+        for path, (mode, oid, absent) in known.items():
+            if mode == SUBMODULE:
+                self._submodule(path, oid, absent, seeds, nested, worktrees)
+            elif path in there or self._is_file(path):
+                there.add(path)
+                if not self._keeps_modes:
+                    seeds[path] = mode, _EMPTY
+            elif absent and not os.path.lexists(self._place.top / path):
+                seeds[path] = mode, oid
+        wanted = sorted(there)
+        check(self, self._sizes(wanted))
+        repositories = [path for path in nested if path not in worktrees]
+        elsewhere = self._elsewhere(repositories, known)
+        if seeds:
+            lines = (f"{mode:o} {oid}\t{path}" for path, (mode, oid) in seeds.items())
+            self.git("update-index", "--replace", "-z", "--index-info", data=_joined(lines))
+        self.git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", data=_joined(wanted + repositories))
+        return Taken(
+            tree=self._written(),
+            sizes=self._stored({path for path, (mode, oid) in seeds.items() if oid != _EMPTY and mode != SUBMODULE}),
+            left_out=groups,
+            worktrees=tuple(sorted(worktrees)),
+            elsewhere=elsewhere,
+            warnings=tuple(self._warnings),
+        )
+
+    def filtered(self, paths: Iterable[str]) -> set[str]:
+        """Return those paths whose content a filter makes another one."""
+        answer = self.git("check-attr", "-z", "--stdin", "filter", data=_joined(paths)).split(b"\0")
+        return {os.fsdecode(answer[at]) for at in range(0, len(answer) - 2, 3) if answer[at + 2] != b"unspecified"}
+
+    def git(self, *words: str, data: bytes | None = None, index: bool = False) -> bytes:
+        """
+        Run git on the folder.
+
+        Args:
+            words: its arguments.
+            data: its standard input.
+            index: whether it reads the user's index instead of the one that is thrown away.
+        """
+        place = self._place
+        variables = {
+            "GIT_DIR": str(place.gitdir),
+            "GIT_WORK_TREE": str(place.top),
+            "GIT_OBJECT_DIRECTORY": str(self.objects),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(str(place.commondir / "objects")),
+        }
+        if not index:
+            variables["GIT_INDEX_FILE"] = str(self._scratch / "index")
+        settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
+        return program.run(
+            ["--literal-pathspecs", *settings, *words],
+            cwd=place.top,
+            variables=variables,
+            data=data,
+            warned=lambda line: self._warnings.setdefault(line),
+        )
+
+    def _untracked(self, below: str, *rules: str, index: bool = False) -> list[str]:
+        """Return what git would add to an empty index, or to the user's; a repository inside ends with a slash."""
+        # rules of a file that is named first have the least to say
+        words = ("ls-files", "-z", "--others", *rules, "--exclude-standard", "--", below)
+        found = _split(self.git(*words, index=index))
+        own = self._own_folder()
+        return [path for path in found if not path.startswith(own)] if own else found
+
+    def _own_folder(self) -> str:
+        """Return where in the folder the repository's own files are, if not in a ``.git``; git would take them."""
+        try:
+            below = self._place.commondir.resolve().relative_to(self._place.top.resolve()).as_posix()
+        except ValueError:
+            return ""
+        return "" if ".git" in below.split("/") else f"{below}/"
+
+    def _tracked(self) -> dict[str, tuple[int, str, bool]]:
+        """Return mode, oid and whether it may be absent of what the user's index has, by path."""
+        found: dict[str, tuple[int, str, bool]] = {}
+        listed = self.git("ls-files", "-z", "-s", "-t", "--", self._place.below, index=True)
+        for line in _split(listed):
+            told, _, path = line.partition("\t")
+            tag, mode, oid, stage = told.split(" ")
+            if path not in found or stage == "2":  # of a conflict, our own side
+                found[path] = int(mode, 8), oid, tag == "S"
+        return found
+
+    def _without_droppings(self, listed: list[str], known: Mapping[str, object]) -> tuple[list[str], dict[str, int]]:
+        """Leave out what is untracked and plainly no recipe, and count it."""
+        untracked = [path for path in listed if path not in known]
+        if self._include is None or not untracked:
+            return listed, {}
+        folders = [folder for folder in droppings.environments(untracked) if folder != self._place.below]
+        rules = self._scratch / "no-recipe"
+        rules.write_bytes(os.fsencode(droppings.rules(folders, self._include)))
+        kept = set(self._untracked(self._place.below, f"--exclude-from={rules}"))
+        left = [path for path in untracked if path not in kept]
+        gone = set(left)
+        return [path for path in listed if path not in gone], droppings.grouped(left, folders)
+
+    def _submodule(
+        self,
+        path: str,
+        oid: str,
+        absent: bool,
+        seeds: dict[str, tuple[int, str]],
+        nested: list[str],
+        worktrees: list[str],
+    ) -> None:
+        """Keep a submodule's entry, and have git look up its commit where it is checked out."""
+        folder = self._place.top / path
+        if (folder / ".git").exists():
+            if path not in nested:  # a rule ignores it
+                nested.append(path)
+            if self._is_worktree(path):
+                worktrees += [] if path in worktrees else [path]
+            else:
+                seeds[path] = SUBMODULE, oid
+        elif folder.is_dir() or absent:
+            seeds[path] = SUBMODULE, oid
+
+    def _sizes(self, paths: Iterable[str]) -> Iterator[tuple[str, int]]:
+        top = os.fspath(self._place.top)
+        for path in paths:
+            try:
+                status = os.lstat(f"{top}/{path}")
+            except OSError:
+                continue  # it vanished meanwhile
+            if stat.S_ISREG(status.st_mode):
+                yield path, status.st_size
+
+    def _is_file(self, path: str) -> bool:
+        """Whether a file or a link is at a path, spelled so, with no link on the way."""
+        folder, _, name = path.rpartition("/")
+        try:
+            mode = os.lstat(self._place.top / path).st_mode
+            if self._ignores_case and name not in os.listdir(self._place.top / folder):
+                return False  # it is listed by the name that it has
+        except OSError:
+            return False
+        return (stat.S_ISREG(mode) or stat.S_ISLNK(mode)) and self._is_real(folder)
+
+    def _is_real(self, folder: str) -> bool:
+        if folder not in self._real:
+            is_link = (self._place.top / folder).is_symlink()
+            self._real[folder] = not is_link and self._is_real(folder.rpartition("/")[0])
+        return self._real[folder]
+
+    def _is_worktree(self, path: str) -> bool:
+        """Whether a repository inside is this one's, as another worktree of it or as its main one."""
+        mark = self._place.top / path / ".git"
+        try:
+            text = "" if mark.is_dir() else mark.read_text(errors="surrogateescape")
+            found = (mark.parent / text.removeprefix("gitdir:").strip()).resolve() if text else mark.resolve()
+        except OSError:
+            return False
+        common = self._place.commondir.resolve()
+        return common == found or common / "worktrees" == found.parent
+
+    def _elsewhere(self, repositories: Iterable[str], known: Mapping[str, tuple[int, str, bool]]) -> dict[str, str]:
+        """Return the repositories inside of which a snapshot tells too little, and what it does not tell."""
+        found = {}
+        declared: set[str] | None = None
+        for path in sorted(repositories):
+            declared = self._declared() if declared is None else declared
+            if path not in known and not self._inner(path, "rev-parse", "--verify", "--quiet", "HEAD"):
+                raise InvalidContent(path, "is a git repository without a commit; commit there, or ignore it")
+            changes = self._inner(path, "status", "--porcelain", "-z", "--ignore-submodules=none")
+            if changes is None:
+                found[path] = "it cannot be read"
+            elif path not in declared:
+                found[path] = "no submodule" + (", with changes" if changes else "")
+            elif changes:
+                found[path] = "a submodule with changes"
+        return found
+
+    def _declared(self) -> set[str]:
+        """Return the paths that ``.gitmodules`` names."""
+        file = self._place.top / ".gitmodules"
+        try:
+            listed = self.git("config", "--file", str(file), "-z", "--get-regexp", r"^submodule\..*\.path$")
+        except GitFailed:
+            return set()
+        return {entry.partition("\n")[2] for entry in _split(listed)}
+
+    def _inner(self, path: str, *words: str) -> bytes | None:
+        """Run git in a repository inside; ``None`` where it fails."""
+        settings = ["--no-optional-locks", "-c", "core.fsmonitor=false"]
+        try:
+            return program.run([*settings, *words], cwd=self._place.top / path)
+        except GitFailed:
+            return None
+
+    def _stored(self, absent: set[str]) -> dict[str, int]:
+        """Return the size of every file in the index that is not absent: that one need not even be in the store."""
+        oids = {}
+        for line in _split(self.git("ls-files", "-z", "-s")):
+            told, _, path = line.partition("\t")
+            mode, oid, _ = told.split(" ")
+            if path not in absent and int(mode, 8) != SUBMODULE:
+                oids[path] = oid
+        asked = "".join(f"{oid}\n" for oid in oids.values()).encode()
+        answer = self.git("cat-file", "--buffer", "--batch-check=%(objectsize)", data=asked)
+        skip = 0 if self._place.below == "." else len(self._place.below) + 1
+        return {path[skip:]: int(size) for path, size in zip(oids, answer.split(), strict=True)}
+
+    def _written(self) -> str:
+        """Write the index, or what it has below the folder, and return the tree; empty where there is nothing."""
+        below = self._place.below
+        if below == ".":
+            return self.git("write-tree").decode().strip()
+        try:
+            return self.git("write-tree", f"--prefix={below}/").decode().strip()
+        except GitFailed as error:
+            if not error.message.rstrip().endswith(f"prefix {below}/ not found"):
+                raise
+            return ""
+
+
+def _quoted(path: str) -> str:
+    """Return a path as git's list of alternates takes it, colons and line ends included."""
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def _split(listed: bytes) -> list[str]:
+    return os.fsdecode(listed).split("\0")[:-1]
+
+
+def _joined(lines: Iterable[str]) -> bytes:
+    return b"".join(os.fsencode(line) + b"\0" for line in lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

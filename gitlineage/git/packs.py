@@ -1,0 +1,450 @@
+"""
+Git objects on their way into pack files: hashing, packing, publishing; not where they are read or what they mean.
+
+All objects of one landing go into one pack instead of a loose file each: two files instead of eight, and none
+that `git gc` could prune before the ref moves, because a ``.keep`` file stands beside the pack until then.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
+from hashlib import sha1
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+
+from gitlineage.git.deltas import MOST, Deltas
+
+KINDS = {"commit": 1, "tree": 2, "blob": 3}
+"""The types of pack entries."""
+
+_FLUSH = 32 * 1024 * 1024
+"""Packed bytes that are held in memory before they go into a pack of their own."""
+
+_DELTA = 6
+"""The type of a pack entry that says how far back in the pack its base is."""
+
+_PLAIN = frozenset(KINDS.values()) | {4}
+"""The types of pack entries that stand for themselves: commits, trees, blobs and tags."""
+
+_SHORT = 4096
+"""Bytes below which an object is packed tightly."""
+
+_TIGHTLY = 6
+"""How large objects are compressed where another process waits for nothing."""
+
+_TINY = 64
+"""Bytes up to which a delta is not compressed: there is hardly anything to gain."""
+
+_FEW = 12
+"""Objects of a landing that are not compressed when it is in a hurry."""
+
+_BLOCK = 0xFFFF
+"""Bytes that one block of a zlib stream can hold as they are."""
+
+_HEAD = 12
+"""Bytes of a pack before its first entry."""
+
+_ONE_BLOCK = struct.Struct("<BBBHH")
+_CHECK = struct.Struct(">I")
+
+_Entry = tuple[bytes, int, int]
+"""An entry's oid in bytes, its checksum, and where in the pack it is."""
+
+_KEEP = b"gitlineage: in use until the writer's ref has moved\n"
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """An object as it is: its type and content."""
+
+    kind: str
+    data: bytes
+
+
+class PackWriter:
+    """
+    Collects objects and writes them as packs.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+        hasty: whether trees are left as they are, for oids hardly shrink and trying takes long; and so are the first
+            few objects, which are all that a single trial has: `merge` compresses them later.
+    """
+
+    def __init__(self, folder: Path, *, hasty: bool = False) -> None:
+        self._folder = folder
+        self._hasty = hasty
+        self.durable = False
+        self._objects: dict[str, Stored] = {}
+        self._done: set[bytes] = set()
+        self._pieces: list[bytes] = []
+        self._entries: list[_Entry] = []
+        self._size = _HEAD
+        self.kept: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def done(self) -> frozenset[bytes]:
+        """The digests of what was taken, now or before an earlier flush."""
+        return frozenset(self._done)
+
+    def add(self, kind: str, data: bytes, oid: str | None = None) -> str:
+        """
+        Take an object, unless it is here already, and return its oid.
+
+        Args:
+            kind: its type.
+            data: its content.
+            oid: its oid, where the caller knows it.
+        """
+        if oid is None:
+            oid = object_id(kind, data)
+        digest = bytes.fromhex(oid)
+        if digest not in self._done:
+            self._done.add(digest)
+            piece = self._entry(oid, kind, data)
+            self._entries.append((digest, zlib.crc32(piece), self._size))
+            self._pieces.append(piece)
+            self._size += len(piece)
+            if self._size > _FLUSH:
+                self.flush()
+        return oid
+
+    def _entry(self, oid: str, kind: str, data: bytes) -> bytes:
+        """Return an object's entry, and keep the object until the next flush."""
+        self._objects[oid] = Stored(kind, data)
+        if self._hasty and (kind == "tree" or len(self._entries) < _FEW):
+            return _header(KINDS[kind], len(data)) + _stored(data)
+        return _whole(KINDS[kind], data)
+
+    def take(self, stem: Path) -> bool:
+        """
+        Take the entries of a pack as they are.
+
+        Deltas say how far back their base is, so a pack that has some is taken as one piece.
+
+        Returns:
+            Whether it was taken; not one that cannot be read, or has deltas and an object that is here already.
+        """
+        try:
+            data, index = stem.with_suffix(".pack").read_bytes(), stem.with_suffix(".idx").read_bytes()
+            entries = _entries(index, len(data))
+        except (OSError, ValueError, struct.error):
+            return False
+        if any((data[start] >> 4) & 7 not in _PLAIN for _, _, start, _ in entries):
+            if any(digest in self._done for digest, _, _, _ in entries):
+                return False
+            shift = self._size - _HEAD
+            self._done.update(digest for digest, _, _, _ in entries)
+            self._entries += [(digest, crc, start + shift) for digest, crc, start, _ in entries]
+            self._pieces.append(data[_HEAD:-20])
+            self._size += len(data) - _HEAD - 20
+            return True
+        for digest, crc, start, end in entries:
+            if digest not in self._done:
+                self._done.add(digest)
+                piece = data[start:end]
+                if (tight := _tightened(piece)) is not None:
+                    piece, crc = tight, zlib.crc32(tight)
+                self._entries.append((digest, crc, self._size))
+                self._pieces.append(piece)
+                self._size += len(piece)
+        return True
+
+    def get(self, oid: str) -> Stored | None:
+        """Return an object that was taken since the last flush."""
+        return self._objects.get(oid)
+
+    def flush(self) -> dict[str, Stored]:
+        """
+        Write what was taken as a pack that git sees and keeps, and return it.
+
+        Where ``durable`` is set, the disk has confirmed it before this returns.
+
+        Raises:
+            OSError: the disk refused; no half pack is left where git would see it.
+        """
+        done, self._objects = self._objects, {}
+        if not self._entries:
+            return {}
+        body = b"".join([b"PACK", struct.pack(">II", 2, len(self._entries)), *self._pieces])
+        trailer = sha1(body).digest()
+        index = _index(self._entries, trailer)
+        self._pieces, self._entries, self._size = [], [], _HEAD
+        # a name of its own: a pack with equal content may be on its way out
+        name = os.urandom(20).hex()
+        stem = f"{self._folder}/pack-{name}"
+        keep, pack, scratch = f"{stem}.keep", f"{stem}.pack", f"{self._folder}/tmp_idx_{name}"
+        try:
+            if not os.path.isdir(self._folder):
+                self._folder.mkdir(parents=True, exist_ok=True)
+            self._keep(keep)
+            self.kept.append(keep)
+            _write(pack, body + trailer, self.durable)
+            _write_whole(f"{stem}.idx", scratch, index, self.durable)
+            if self.durable:
+                sync(self._folder)
+        except OSError:
+            for path in (scratch, pack, keep):
+                with suppress(OSError):
+                    os.unlink(path)
+            raise
+        return done
+
+    def _keep(self, path: str) -> None:
+        """Make a pack's ``.keep`` file: one more name of a file that stays, which costs a tenth of a new file."""
+        mark = f"{self._folder}/../../lineage/in-use"
+        try:
+            os.link(mark, path)
+        except OSError:
+            _write(path, _KEEP)
+            with suppress(OSError):
+                os.link(path, mark)
+
+    def release(self) -> None:
+        """Let git treat the packs as any other, now that a ref leads to them or nothing ever will."""
+        let_go(self.kept)
+
+
+class DeltaWriter(PackWriter):
+    """
+    Collects objects for packs in which small ones are deltas; it does not keep them for reading.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._deltas = Deltas()
+
+    def _entry(self, oid: str, kind: str, data: bytes) -> bytes:
+        """Return an object's entry, as a delta where it has a base."""
+        number = KINDS[kind]
+        found = self._deltas.find(number, data, self._size) if len(data) < MOST else None
+        if found is None:
+            return _whole(number, data, _TIGHTLY)
+        base, instructions, family = found
+        body = _deflate(instructions) if len(instructions) > _TINY else _stored(instructions)
+        piece = _header(_DELTA, len(instructions)) + _distance(self._size - base) + body
+        if not family.asks() and len(instructions) < len(data):
+            return piece
+        whole = _whole(number, data)
+        family.hear(len(whole) - len(piece))
+        return min(whole, piece, key=len)
+
+    def flush(self) -> dict[str, Stored]:
+        """Write a pack as `PackWriter` does; the bases of the next one are its own."""
+        self._deltas.forget()
+        return super().flush()
+
+
+def merge(folder: Path, names: Sequence[str]) -> bool:
+    """
+    Join small packs into one by putting their entries one behind the other, and delete them.
+
+    Nothing is unpacked but what was not compressed, so the cost is that of copying. Only under the writers' lock.
+
+    Args:
+        folder: the repository's ``objects/pack``.
+        names: the packs, without their endings.
+
+    Returns:
+        Whether two or more were joined.
+
+    Raises:
+        OSError: the disk refused; the packs are as they were.
+    """
+    merged = PackWriter(folder)
+    done = [name for name in names if merged.take(folder / name)]
+    if len(done) > 1:
+        merged.flush()
+        for name in done:
+            for suffix in (".idx", ".pack"):
+                (folder / f"{name}{suffix}").unlink(missing_ok=True)
+        merged.release()
+    return len(done) > 1
+
+
+class LooseObjects:
+    """
+    Reads the loose objects that git wrote into a folder of its own.
+
+    Args:
+        folder: the object directory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, oid: str) -> bytes | None:
+        """Return an object's content, ``None`` where it is not there."""
+        try:
+            raw = (self._folder / oid[:2] / oid[2:]).read_bytes()
+        except FileNotFoundError:
+            return None
+        return zlib.decompress(raw).partition(b"\0")[2]
+
+
+def object_id(kind: str, data: bytes) -> str:
+    """Return the oid that git gives an object."""
+    return sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Have the disk confirm a file or a folder."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def let_go(kept: list[str]) -> None:
+    """Remove ``.keep`` files, so that git treats their packs as any other."""
+    for keep in kept:
+        with suppress(OSError):
+            os.unlink(keep)
+    kept.clear()
+
+
+def release_abandoned(folder: Path) -> None:
+    """Remove the ``.keep`` files of processes that died; only whoever holds the writers' lock may call this."""
+    for keep in folder.glob("pack-*.keep"):
+        with suppress(OSError):
+            found = keep.read_bytes()
+            # it is written before its pack is, so one that is cut short has none; a user's own stands beside a pack
+            if found == _KEEP or (_KEEP.startswith(found) and not keep.with_suffix(".pack").exists()):
+                keep.unlink()
+
+
+def _deflate(data: bytes, level: int = 1) -> bytes:
+    """Compress an object; a small one with a small window, since setting up a large one costs more than the work."""
+    if len(data) >= _SHORT:
+        return zlib.compress(data, level)
+    packer = zlib.compressobj(6, zlib.DEFLATED, 12, 5)
+    return packer.compress(data) + packer.flush()
+
+
+def _stored(data: bytes) -> bytes:
+    """Return an object as zlib has it without compression."""
+    size = len(data)
+    if size <= _BLOCK:
+        return _ONE_BLOCK.pack(0x78, 1, 1, size, size ^ _BLOCK) + data + _CHECK.pack(zlib.adler32(data))
+    pieces = [b"\x78\x01"]
+    for start in range(0, size, _BLOCK):
+        part = data[start : start + _BLOCK]
+        pieces += [struct.pack("<BHH", start + _BLOCK >= size, len(part), len(part) ^ _BLOCK), part]
+    return b"".join([*pieces, _CHECK.pack(zlib.adler32(data))])
+
+
+def _tightened(entry: bytes) -> bytes | None:
+    """Return an entry compressed, ``None`` where it is so already, is a tree, or would not be smaller."""
+    start = 1
+    while entry[start - 1] & 0x80:
+        start += 1
+    # a zlib stream whose first block is the last one and stands as it is
+    if entry[start] != 0x78 or entry[start + 2] & 7 != 1 or (entry[0] >> 4) & 7 == KINDS["tree"]:
+        return None
+    tight = entry[:start] + _deflate(entry[start + 7 : -4])
+    return tight if len(tight) < len(entry) else None
+
+
+def _whole(kind: int, data: bytes, level: int = 1) -> bytes:
+    """Return the entry of an object that stands for itself."""
+    return _header(kind, len(data)) + _deflate(data, level)
+
+
+def _distance(size: int) -> bytes:
+    """Return how far back a base is, within `REACH`: up to three bytes of seven bits, each length going on counting."""
+    if size < 0x80:
+        return bytes((size,))
+    size -= 0x80
+    if size < 0x4000:
+        return bytes((size >> 7 | 0x80, size & 0x7F))
+    size -= 0x4000
+    return bytes((size >> 14 | 0x80, size >> 7 & 0x7F | 0x80, size & 0x7F))
+
+
+@lru_cache(1 << 13)
+def _header(kind: int, size: int) -> bytes:
+    """Return a pack entry's head: type and size, seven bits a byte, the first byte with four of them."""
+    first = (kind << 4) | (size & 15)
+    size >>= 4
+    head = bytearray()
+    while size:
+        head.append(first | 0x80)
+        first = size & 0x7F
+        size >>= 7
+    head.append(first)
+    return bytes(head)
+
+
+def _entries(index: bytes, size: int) -> list[tuple[bytes, int, int, int]]:
+    """Return oid, checksum, start and end of every entry that a pack's index (version 2) lists."""
+    if index[:8] != b"\xfftOc\0\0\0\2":
+        raise ValueError("not an index of version 2")
+    (count,) = struct.unpack_from(">I", index, 8 + 255 * 4)
+    oids = 8 + 256 * 4
+    crcs = struct.unpack_from(f">{count}I", index, oids + 20 * count)
+    starts = struct.unpack_from(f">{count}I", index, oids + 24 * count)
+    if any(start & 0x80000000 for start in starts):
+        raise ValueError("a pack of over 2 GiB")
+    ends = dict(pairwise([*sorted(starts), size - 20]))
+    return [
+        (index[oids + 20 * at : oids + 20 * at + 20], crcs[at], start, ends[start]) for at, start in enumerate(starts)
+    ]
+
+
+def _index(entries: list[_Entry], trailer: bytes) -> bytes:
+    """Return the pack's index in git's format, version 2."""
+    ordered = sorted(entries)
+    fanout = []
+    first = 0
+    for number, (oid, _, _) in enumerate(ordered):
+        if oid[0] != first:
+            fanout.append(struct.pack(">I", number) * (oid[0] - first))
+            first = oid[0]
+    count = len(ordered)
+    oids, crcs, offsets = zip(*ordered, strict=True)
+    body = b"".join(
+        [
+            b"\xfftOc\0\0\0\2",
+            *fanout,
+            struct.pack(">I", count) * (256 - first),
+            *oids,
+            struct.pack(f">{2 * count}I", *crcs, *offsets),
+            trailer,
+        ]
+    )
+    return body + sha1(body).digest()
+
+
+def _write_whole(path: str, scratch: str, data: bytes, durable: bool) -> None:
+    """Put a file in its place in one step; `git prune` may take the scratch file away in between."""
+    for last in (False, False, True):
+        _write(scratch, data, durable)
+        try:
+            os.rename(scratch, path)
+            return
+        except FileNotFoundError:
+            if last:
+                raise
+
+
+def _write(path: str, data: bytes, durable: bool = False) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        if durable:
+            os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,689 @@
+"""
+A git repository's objects and the names of commits; refs and configuration are its base classes'.
+
+Libgit2 is spoken here and below alone: oids are ``str``, content is ``bytes``, and foreign errors end as ours.
+Nothing here knows of lineage.
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import pygit2
+
+from gitlineage.bounds import MAX_BLOB, MAX_COMMIT, MAX_NESTED, MAX_TREE, MAX_WALKED
+from gitlineage.errors import Ambiguous, GitFailed, MissingObject, RepositoryError, TooMuch
+from gitlineage.git import locks, program, promised
+from gitlineage.git.errors import reading, writing
+from gitlineage.git.formats import (
+    TREE,
+    CommitInfo,
+    Entry,
+    Identity,
+    format_commit,
+    format_tree,
+    is_oid,
+    parse_commit,
+    parse_tree,
+)
+from gitlineage.git.modes import Modes
+from gitlineage.git.packer import Packer
+from gitlineage.git.packs import Stored, merge, release_abandoned
+from gitlineage.git.readahead import read_ahead
+from gitlineage.git.refs import Refs, mtime
+
+_KINDS = {
+    "commit": pygit2.enums.ObjectType.COMMIT,
+    "tree": pygit2.enums.ObjectType.TREE,
+    "blob": pygit2.enums.ObjectType.BLOB,
+}
+_NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""The tree without entries, which git and libgit2 claim to have whether it is there or not."""
+
+_MANY = 10_000
+"""Entries of a tree after which it is found out how many there are before more of them are walked."""
+
+_COMMITS = 64
+"""Commits that were read last and stay parsed."""
+
+_PROMISOR = re.compile(r"remote\.(.+)\.promisor")
+_REMOTE = re.compile(r"remote\.(.+)\.url")
+_TOLD = 10
+_PREFIX = re.compile(r"[0-9a-f]{4,40}")
+"""Signs that git takes for the beginning of an oid at the least."""
+
+_REVISION = re.compile(r"(.*?)(\^\{[^}]*\}|@\{[^}]*\}|[~^]\d*)*", re.DOTALL)
+"""A name, and the steps that a revision goes on from there."""
+
+_ALWAYS = re.compile(r"@|([A-Z]+_)*HEAD|refs/[^@]*")
+"""Names that are git's whether or not they stand for anything at the moment."""
+
+_PLACES = ("refs/tags/", "refs/heads/", "refs/remotes/")
+"""Where git looks for a name, besides all refs."""
+
+
+_RECENT = 2000
+"""Objects that stay readable without a look at the disk after they were written."""
+
+
+T = TypeVar("T")
+
+
+class GitRepo(Refs):
+    """
+    An open repository: a normal one, a bare one or a linked worktree.
+
+    Args:
+        path: the repository or a folder inside.
+        borrowed: further object directories to read from, as git's own quarantine of what is being pushed.
+        environment: variables of git that say which folder is the working tree, where a caller heeds them.
+
+    Raises:
+        RepositoryError: there is none at the path.
+        UnsupportedRepository: libgit2 cannot read it, e.g. because it uses SHA-256.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        borrowed: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        found = find_repository(path)
+        if found is None:
+            raise RepositoryError(f"no git repository at {os.fspath(path)}; `gitlineage init` makes one")
+        with reading(f"cannot open {found}"):
+            self._repo = pygit2.Repository(found)
+        self._borrowed = tuple(borrowed)
+        self._borrow()
+        self._odb = self._repo.odb
+        self._settings = self._repo.config
+        self._pack: Packer | None = None
+        self.modes = Modes(self.config("core.sharedRepository"))
+        self.unconfirmed = ""
+        self.landings = 0
+        self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
+        self._recent: dict[str, Stored] = {}
+        self._commits: dict[str, CommitInfo] = {}
+        self._ahead: dict[str, Stored] = {}
+        self._promisors: tuple[str, ...] | None = None
+        self._unknown: set[str] = set()
+        self.refusal = ""
+        self.gitdir = Path(self._repo.path)
+        self.commondir = _common_directory(self.gitdir)
+        self._packs = self.commondir / "objects" / "pack"
+        self._packs_seen = mtime(self._packs)
+        self._asked_at = Path(path)
+        self._environment = environment
+
+    @cached_property
+    def workdir(self) -> Path | None:
+        """The folder that git takes for the working tree, ``None`` where it has none; git is asked once."""
+        return find_worktree(self._asked_at, self.gitdir, self._environment)
+
+    # -- objects -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def packing(self) -> Iterator[None]:
+        """
+        Collect what is written inside and put it into a pack when a ref moves; nothing is on disk before.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        if self._pack is not None:
+            yield
+            return
+        if (now := mtime(self._packs)) != self._packs_seen:
+            # libgit2 goes on reading packs that git has deleted, and would claim objects that are gone
+            self._reopen()
+            self._packs_seen = now
+        process = os.getpid()
+        pack = None
+        try:
+            try:
+                pack = self._pack = Packer(self._packs)
+                yield
+            finally:
+                self._end_pack(pack, process)
+        except BaseException:
+            self._end_pack(pack, process)  # once more, for an interrupt may have come in between
+            raise
+
+    def _end_pack(self, pack: Packer | None, process: int) -> None:
+        """Let a pack go; in a forked process it stays the parent's."""
+        if pack is not None and process == os.getpid():
+            pack.release()
+        if self._pack is pack:
+            self._pack = None
+        self._packs_seen = mtime(self._packs)
+
+    def pack_ahead(self, durable: bool) -> None:
+        """
+        Have what was written so far packed while the rest is being written, where a second process does that.
+
+        Args:
+            durable: have the disk confirm it.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        if self._pack is not None:
+            with writing(self.commondir):
+                self._pack.ahead(durable)
+
+    def release_abandoned(self) -> None:
+        """Let go of the packs that killed writers were holding; only under the writers' lock."""
+        release_abandoned(self._packs)
+
+    def join_packs(self, names: Sequence[str]) -> bool:
+        """Join small packs into one; only under the writers' lock. Returns whether it was done."""
+        try:
+            return merge(self._packs, names)
+        finally:
+            self._reopen()
+            self._packs_seen = mtime(self._packs)
+
+    def _reopen(self) -> None:
+        self._repo = pygit2.Repository(self._repo.path)
+        self._odb = self._repo.odb
+        self._borrow()
+        self._recent.clear()
+        self._commits.clear()
+
+    def _borrow(self) -> None:
+        for folder in self._borrowed:
+            self._repo.odb.add_disk_alternate(folder)
+
+    def ahead(self, items: Iterable[T], wanted: Callable[[T], Sequence[str]]) -> Iterator[T]:
+        """
+        Return items in their order, each with the objects that it needs at hand; where there are many, git reads ahead.
+
+        Args:
+            items: what needs objects.
+            wanted: the oids of those that an item needs, to be read until the next item is asked for.
+        """
+        if self._borrowed:  # git would have to be told of them
+            yield from items
+            return
+        try:
+            with closing(read_ahead(self.commondir, items, wanted, MAX_COMMIT)) as found:
+                for item, self._ahead in found:
+                    yield item
+        finally:
+            self._ahead = {}
+
+    def exists(self, oid: str) -> bool:
+        """Whether the object is here."""
+        return self._near(oid) is not None or pygit2.Oid(hex=oid) in self._odb
+
+    def read(self, oid: str, limit: int = MAX_BLOB) -> bytes:
+        """
+        Return an object's content.
+
+        Args:
+            oid: the object.
+            limit: how many bytes it may have, which is found out before it is read.
+
+        Raises:
+            RepositoryError: it is missing, broken or over the limit.
+        """
+        return self._load(oid, limit).data
+
+    def size(self, oid: str) -> int:
+        """Return an object's size in bytes without reading it."""
+        return self._header(oid)[1]
+
+    def kind(self, oid: str) -> str:
+        """Return what an object is, ``commit``, ``tree``, ``blob`` or ``tag``, without reading it."""
+        return self._header(oid)[0]
+
+    def _header(self, oid: str) -> tuple[str, int]:
+        if near := self._near(oid):
+            return near.kind, len(near.data)
+        with reading(f"cannot read {oid}"):
+            try:
+                kind, size = self._odb.read_header(pygit2.Oid(hex=oid))
+            except KeyError as error:
+                if not self._give_promised(oid):
+                    raise MissingObject(oid) from error
+                kind, size = self._odb.read_header(pygit2.Oid(hex=oid))
+            return _NAMES[int(kind)], int(size)
+
+    def write_blob(self, data: bytes) -> str:
+        """Write a blob and return its oid."""
+        return self.write_object("blob", data)
+
+    def read_tree(self, oid: str) -> dict[str, Entry]:
+        """Return a tree's entries by name; names that are not UTF-8 keep their bytes as surrogates."""
+        raw = self.read(oid, MAX_TREE)
+        try:
+            return parse_tree(raw)
+        except ValueError as error:
+            raise RepositoryError(f"cannot read tree {oid}: {error}") from error
+
+    def write_tree(self, entries: Mapping[str, Entry]) -> str:
+        """Write a tree and return its oid."""
+        return self.write_object("tree", format_tree(entries))
+
+    def write_object(self, kind: str, data: bytes, oid: str | None = None) -> str:
+        """
+        Write an object and return its oid.
+
+        Args:
+            kind: ``blob``, ``tree`` or ``commit``.
+            data: its content, as git stores it.
+            oid: its oid, where the caller knows it.
+        """
+        if self._pack is None:
+            with writing(self.commondir):
+                return str(self._repo.write(_KINDS[kind], data))
+        try:
+            return self._pack.add(kind, data, oid)
+        except OSError:  # a context manager costs more than packing does
+            with writing(self.commondir):
+                raise
+
+    def empty_tree(self) -> str:
+        """Return the oid of the tree without entries; libgit2 claims to have it, so it is written without asking."""
+        return self.write_tree({})
+
+    def walk_tree(self, tree: str) -> Iterator[tuple[str, Entry]]:
+        """
+        Return every entry below a tree that is no folder, with its path, sorted as git sorts.
+
+        Raises:
+            TooMuch: there are more than anybody's recipe has; trees that stand in many places make them without end.
+        """
+        stack = [("", tree)]
+        walked, checked = 0, False
+        while stack:
+            prefix, oid = stack.pop()
+            folders = []
+            entries = self.read_tree(oid)
+            walked += len(entries)
+            if walked > _MANY and not checked:
+                self.check_extent(tree)
+                checked = True
+            for name, entry in entries.items():
+                if entry.mode == TREE:
+                    folders.append((f"{prefix}{name}/", entry.oid))
+                else:
+                    yield f"{prefix}{name}", entry
+            stack.extend(reversed(folders))
+
+    def check_extent(self, new: str, old: str | None = None) -> None:
+        """
+        Refuse a tree, or the difference of two, that stands for more than anybody's recipe has.
+
+        Trees that stand in many places are looked at once, so this takes as long as there are different ones.
+
+        Raises:
+            TooMuch: it has more files and folders than are walked, or more folders in one another.
+        """
+        known: dict[tuple[str | None, str | None], int] = {}
+
+        def count(one: str | None, two: str | None, depth: int) -> int:
+            if (one, two) in known:
+                return known[one, two]
+            if depth > MAX_NESTED:
+                raise TooMuch(f"the tree {new}", MAX_NESTED, "folders in one another")
+            ours, theirs = ({} if tree is None else self.read_tree(tree) for tree in (one, two))
+            total = 0
+            for name in {**ours, **theirs}:
+                sides = [ours.get(name), theirs.get(name)]
+                if sides[0] != sides[1]:
+                    below = [side.oid if side is not None and side.mode == TREE else None for side in sides]
+                    total += 1 + (count(below[0], below[1], depth + 1) if any(below) else 0)
+                if total > MAX_WALKED:
+                    raise TooMuch(f"the tree {new}", MAX_WALKED, "files and folders")
+            known[one, two] = total
+            return total
+
+        count(new, old, 0)
+
+    def commit(self, oid: str) -> CommitInfo:
+        """
+        Return a commit.
+
+        Raises:
+            RepositoryError: the object is missing or no commit.
+        """
+        if known := self._commits.get(oid):
+            return known
+        found = self._load(oid, MAX_COMMIT)
+        if found.kind != "commit":
+            raise RepositoryError(f"{oid} is a {found.kind}, not a commit")
+        info = parse_commit(oid, found.data)
+        if not is_oid(info.tree) or not all(map(is_oid, info.parents)):
+            raise RepositoryError(f"{oid} is a broken commit: its tree or a parent is no oid")
+        if len(self._commits) >= _COMMITS:
+            self._commits.clear()
+        self._commits[oid] = info
+        return info
+
+    def parents(self, oid: str) -> tuple[str, ...]:
+        """Return a commit's git parents in order; none where the commit is missing, as in a shallow clone."""
+        try:
+            return self.commit(oid).parents
+        except RepositoryError:
+            return ()
+
+    def write_commit(
+        self,
+        tree: str,
+        parents: Iterable[str],
+        message: str,
+        author: Identity,
+        moment: datetime,
+        sign: Callable[[bytes], bytes] | None = None,
+    ) -> str:
+        """Write a commit that nothing points at yet, author and committer alike, and return its oid."""
+        raw = format_commit(tree, parents, message, author.clean(), moment)
+        return self.write_object("commit", raw if sign is None else sign(raw))
+
+    def _load(self, oid: str, limit: int) -> Stored:
+        if near := self._near(oid):
+            return near
+        if oid == EMPTY_TREE:
+            return Stored("tree", b"")
+        try:
+            kind, data = self._fetch(oid, limit)
+        except (pygit2.GitError, KeyError, OSError, ValueError):
+            # a pack that git's own maintenance replaced may still be open here
+            with reading(f"cannot read {oid}"):
+                self._reopen()
+                try:
+                    kind, data = self._fetch(oid, limit)
+                except KeyError as error:
+                    if not self._give_promised(oid):
+                        raise MissingObject(oid) from error
+                    kind, data = self._fetch(oid, limit)
+        return Stored(_NAMES[int(kind)], data)
+
+    def _fetch(self, oid: str, limit: int) -> tuple[int, bytes]:
+        key = pygit2.Oid(hex=oid)
+        if (size := self._odb.read_header(key)[1]) > limit:
+            raise RepositoryError(f"{oid} has {size:,} bytes, over the limit of {limit:,}; it is not read")
+        return self._repo.read(key)
+
+    def _near(self, oid: str) -> Stored | None:
+        """Return an object that is being written, or was a moment ago."""
+        return (
+            self._ahead.get(oid) or (self._pack.get(oid) if self._pack is not None else None) or self._recent.get(oid)
+        )
+
+    def _flush(self, durable: bool) -> None:
+        """Put what is being written into a pack, so that a ref may lead to it."""
+        if self._pack is not None:
+            self._pack.durable = durable
+            with writing(self.commondir):
+                written = self._pack.flush()
+            if len(self._recent) + len(written) > _RECENT:
+                self._recent.clear()
+            if len(written) <= _RECENT:
+                self._recent.update(written)
+
+    # -- what this clone lacks -----------------------------------------------------------------------------
+
+    @property
+    def promisors(self) -> tuple[str, ...]:
+        """The remotes that have what this partial clone left out; none for one that left nothing out."""
+        if self._promisors is None:
+            with reading("cannot read git's configuration"):
+                marked = [entry.name for entry in self._settings if _PROMISOR.fullmatch(entry.name)]
+            found = [_PROMISOR.fullmatch(key)[1] for key in dict.fromkeys(marked) if self.flag(key)]  # type: ignore[index]
+            first = self.config("extensions.partialClone")
+            self._promisors = tuple(dict.fromkeys([*([first] if first else []), *found]))
+        return self._promisors
+
+    def bring(self, oids: Iterable[str], kept: str = "blob:none") -> None:
+        """
+        Fetch objects that a partial clone left out, in one request; `refusal` says what went wrong.
+
+        Args:
+            oids: the objects, none of which is here.
+            kept: git's filter for what lies below them: by default whole trees come, without files.
+        """
+        wanted = [oid for oid in dict.fromkeys(oids) if oid not in self._unknown]
+        self.refusal = ""
+        for remote in self.promisors:
+            if wanted:
+                self.refusal, unknown = promised.fetch(
+                    self.commondir, self.workdir or self.gitdir, remote, wanted, kept
+                )
+                self._reopen()
+                if not self.refusal:
+                    return
+                if remote == self.promisors[-1]:
+                    self._unknown |= unknown
+                wanted = [oid for oid in wanted if not self.exists(oid)]
+
+    def bring_below(self, trees: Iterable[str], known: Iterable[str] = ()) -> None:
+        """
+        Fetch all that a partial clone left out of trees: one request for trees, one for files.
+
+        Args:
+            trees: the trees.
+            known: trees whose content is here.
+        """
+        if not self.promisors:
+            return
+        roots = list(dict.fromkeys(trees))
+        if lacking := [tree for tree in roots if not self.exists(tree)]:
+            self.bring(lacking)
+        here = [tree for tree in roots if self.exists(tree)]
+        below = [tree for tree in dict.fromkeys(known) if self.exists(tree)]
+        before: set[str] = set()
+        try:
+            while (missing := promised.missing_below(self.commondir, here, below)) and not before.issuperset(missing):
+                self.bring(missing)
+                if self.refusal:
+                    return
+                before.update(missing)
+        except GitFailed as error:  # a broken tree, which whoever reads it sees
+            self.refusal = error.message.strip()
+
+    def lacks(self, oid: str, *, commit: bool = False) -> bool:
+        """
+        Whether an object that is not here may be somewhere else, because this clone was made without it.
+
+        Args:
+            oid: the object.
+            commit: whether it is a commit, of which a shallow clone has the latest only.
+        """
+        return (commit and self.is_shallow) or (bool(self.promisors) and oid not in self._unknown)
+
+    def boundary(self) -> str:
+        """Return what is different whenever a shallow clone ends somewhere else; empty for a whole clone."""
+        try:
+            return hashlib.sha1((self.commondir / "shallow").read_bytes()).hexdigest()
+        except OSError:
+            return ""
+
+    def remote(self) -> str:
+        """Return the remote to fetch from where nobody says which: ``origin``, or the first there is."""
+        with reading("cannot read git's configuration"):
+            names = [found[1] for entry in self._settings if (found := _REMOTE.fullmatch(entry.name))]
+        return names[0] if names and "origin" not in names else "origin"
+
+    def _give_promised(self, oid: str) -> bool:
+        """Fetch one object that a partial clone left out; not when the last request failed, or each would."""
+        if not self.promisors or self.refusal or oid in self._unknown:
+            return False
+        self.bring([oid])
+        return self.exists(oid)
+
+    # -- names ---------------------------------------------------------------------------------------------
+
+    def resolve(self, rev: str) -> str | None:
+        """
+        Return the commit that a revision names as git reads it, or ``None``.
+
+        Raises:
+            Ambiguous: it is, or starts from, the beginning of several commits' oids; the error names those commits.
+        """
+        try:
+            return str(self._repo.revparse_single(rev).peel(pygit2.Commit).id)
+        except pygit2.InvalidSpecError:
+            return None
+        except ValueError as error:
+            begins = _PREFIX.match(rev.lower())
+            if "ambiguous" not in str(error).lower() or begins is None:
+                return None
+            rest = rev[begins.end() :]
+            meant = [oid + rest for oid in self.commits_beginning(begins[0])]
+            if len(meant) > 1:
+                raise Ambiguous(rev, meant[:_TOLD]) from error
+            return self.resolve(meant[0]) if meant else None
+        except (KeyError, pygit2.GitError):
+            return None
+
+    def is_name(self, text: str) -> bool:
+        """
+        Whether a text is a name of git's own, or a revision that begins with one: ``HEAD``, ``@``, any ref, ``main~2``.
+
+        Beginnings of oids are none. The files are looked at, because libgit2 takes ten times as long for that.
+        """
+        found = _REVISION.fullmatch(text)
+        base = found[1] if found else text
+        if not base:
+            return text.startswith("@{")
+        if _ALWAYS.fullmatch(base):
+            return True
+        if ".." in base:
+            return False
+        top = str(self.commondir)
+        for place in _PLACES:
+            names = (place + base, f"{place}{base}/HEAD") if place == "refs/remotes/" else (place + base,)
+            packed = self._packed_refs(place)
+            if any((os.path.isfile(f"{top}/{name}") or name in packed) and self.ref(name) for name in names):
+                return True
+        return self.ref(base if base.startswith("refs/") else f"refs/{base}") is not None
+
+    def commits_beginning(self, prefix: str) -> list[str]:
+        """Return the commits whose oids begin with a prefix of at least four hex digits, sorted; refs do not count."""
+        try:
+            found = self._repo[prefix]
+        except KeyError:
+            return []
+        except ValueError:  # several objects begin so; which of them are commits only a look at each can tell
+            near = [oid for oid in self._repo if str(oid).startswith(prefix)]
+            return sorted(str(oid) for oid in near if self._repo[oid].type == pygit2.enums.ObjectType.COMMIT)
+        return [str(found.id)] if found.type == pygit2.enums.ObjectType.COMMIT else []
+
+    def has_ancestor(self, oid: str, ancestor: str) -> bool:
+        """Whether one commit goes back to another one, or is it."""
+        return oid == ancestor or self._repo.descendant_of(pygit2.Oid(hex=oid), pygit2.Oid(hex=ancestor))
+
+    def resolve_tree(self, rev: str) -> str | None:
+        """Return the tree that a revision names, directly or through a commit, or ``None``."""
+        try:
+            return str(self._repo.revparse_single(rev).peel(pygit2.Tree).id)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+
+    def head(self) -> str | None:
+        """Return the commit that HEAD points at; ``None`` before the first commit."""
+        return self.resolve("HEAD")
+
+    def branch(self) -> str | None:
+        """Return the branch that HEAD is on, without ``refs/heads/``; ``None`` where it is on none."""
+        with reading("cannot read HEAD"):
+            target = self._repo.lookup_reference("HEAD").raw_target
+        name = os.fsdecode(target) if isinstance(target, bytes) else target
+        return name.removeprefix("refs/heads/") if isinstance(name, str) else None
+
+    def last_move(self) -> str:
+        """Return what the reflog says about HEAD's last move; empty where none is kept."""
+        with reading("cannot read HEAD's reflog"):
+            return next((entry.message for entry in self._repo.lookup_reference("HEAD").log()), "")
+
+    def is_replaying(self) -> bool:
+        """Whether git is in the middle of a rebase or of applying mails."""
+        return any((self.gitdir / name).exists() for name in ("rebase-merge", "rebase-apply"))
+
+    def between(self, new: str, old: str, limit: int) -> list[str]:
+        """Return the commits that one goes back to and another does not, newest first, up to a number of them."""
+        with reading(f"cannot walk from {new}"):
+            walker = self._repo.walk(pygit2.Oid(hex=new))
+            walker.hide(pygit2.Oid(hex=old))
+            return [str(commit.id) for commit in islice(walker, limit)]
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the history is cut off somewhere."""
+        return (self.commondir / "shallow").exists()
+
+
+def find_repository(path: str | os.PathLike[str]) -> str | None:
+    """Return the git directory that a path is in, looking upwards, or ``None``."""
+    with reading(f"cannot look for a repository at {os.fspath(path)}"):
+        return pygit2.discover_repository(os.fspath(path)) if os.path.isdir(path) else None
+
+
+def find_worktree(path: Path, gitdir: Path, environment: Mapping[str, str] | None = None) -> Path | None:
+    """
+    Return the folder that git takes for a repository's working tree, or ``None``.
+
+    Libgit2 takes the folder beside the git directory, wherever that lies.
+
+    Args:
+        path: from where the repository was found.
+        gitdir: its git directory.
+        environment: git's variables for the working tree; where there are some, they rule in the current folder.
+    """
+    if environment:
+        return _top(Path(), environment)
+    if found := _top(path):
+        return found
+    beside = [gitdir.parent] if gitdir.name == ".git" else []  # the path leads into the git directory itself
+    with suppress(OSError):
+        beside.append(Path((gitdir / "gitdir").read_text(errors="surrogateescape").removesuffix("\n")).parent)
+    for folder in beside:
+        known = find_repository(folder)
+        if known is not None and os.path.samefile(known, gitdir):
+            return _top(folder)
+    return None
+
+
+def _top(folder: Path, environment: Mapping[str, str] | None = None) -> Path | None:
+    """Return the top of the working tree that a folder is in, as git says."""
+    try:
+        told = program.run(["rev-parse", "--show-toplevel"], cwd=folder, variables=environment)
+    except GitFailed as error:
+        if "work tree" not in error.message:
+            raise
+        return None
+    return Path(os.fsdecode(told.removesuffix(b"\n"))) if told.strip() else None
+
+
+def init_repository(path: str | os.PathLike[str], *, bare: bool = False) -> None:
+    """Make a repository, and the folder where it is missing; an existing one is left as it is."""
+    deadline = time.monotonic() + locks.PATIENCE
+    with writing(Path(path)):
+        while True:
+            try:
+                pygit2.init_repository(os.fspath(path), bare=bare)
+                return
+            except (OSError, pygit2.GitError) as error:  # another process may be making it at this moment
+                if "lock" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.005)
+
+
+def _common_directory(gitdir: Path) -> Path:
+    """Return where a repository keeps what its worktrees share."""
+    try:
+        return (gitdir / (gitdir / "commondir").read_text().strip()).resolve()
+    except FileNotFoundError:
+        return gitdir

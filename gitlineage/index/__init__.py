@@ -1,0 +1,5 @@
+"""
+The cache: events folded into SQLite tables, which may be deleted at any time.
+
+Imports `journal` and what is below. Start with `fold`, where an event becomes rows, and `schema`, where the tables are.
+"""

@@ -1,0 +1,252 @@
+"""
+The index's file as SQLite has it: opened, found damaged, replaced, deleted; not what its tables say.
+
+It may be deleted at any time; `FORMAT_VERSION` says whether this program can use it. One in memory is the same
+thing without a file.
+"""
+
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from gitlineage.errors import Invalid
+from gitlineage.index.schema import FORMAT_VERSION, INDEXES, TABLE_NAMES, TABLES
+
+_CACHE = 256 * 1024
+"""Pages that SQLite may hold in memory (KiB), so that a large landing is not read back while it is written."""
+
+_AHEAD = 4000
+"""Pages of the write-ahead log after which SQLite moves them into the file, which waits for the disk."""
+
+_MANY = 500
+"""Values in one query; SQLite itself allows some tens of thousands."""
+
+T = TypeVar("T")
+
+_abandoned: dict[Path, sqlite3.Connection] = {}
+"""Files that a parent process was writing to when it forked this one: SQLite cannot close them here, nor open them."""
+
+
+class Damaged(Exception):
+    """The index's file is not what it should be; whoever sees this rebuilds it."""
+
+
+class Database:
+    """
+    An open file.
+
+    Args:
+        path: its name, or ``None`` for one in memory.
+
+    Raises:
+        Damaged: the file is no index of this version.
+        sqlite3.OperationalError: the file cannot be opened or written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.is_closed = False
+        self.gate = threading.RLock()
+        """Held by whoever asks or writes; a store puts its own in the place of this one."""
+        self._process = os.getpid()
+        self._link = str(path)
+        self._file = self._open(path) if path is not None else None
+        if path is None:
+            self._connect(":memory:")
+
+    def _open(self, path: Path) -> Path:
+        """
+        Open the file that the name stands for, or a new one, and return which.
+
+        A new file has its tables before it has the name, so that nobody opens half a file; where another process was
+        faster, its file is opened instead.
+        """
+        while (found := _file_behind(path)) is None:
+            new = _new_name(path)
+            self._connect(new)
+            if _put_name(path, new):
+                return new
+            self.connection.close()
+            _remove(new)
+        self._connect(found)
+        return found
+
+    def _connect(self, file: Path | str) -> None:
+        """Open a file, and make its tables where it has none."""
+        if file in _abandoned:
+            raise sqlite3.OperationalError("it was being written to when this process was forked")
+        self.connection = sqlite3.connect(file, isolation_level=None, timeout=30, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        with damage():
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute("PRAGMA synchronous = NORMAL")
+            self.connection.execute("PRAGMA temp_store = MEMORY")
+            self.connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+            self.connection.execute(f"PRAGMA wal_autocheckpoint = {_AHEAD}")
+            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = {
+                name for (name,) in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
+            if version == FORMAT_VERSION and (missing := TABLE_NAMES - tables):
+                raise Damaged(f"no such table: {', '.join(sorted(missing))}")
+            if version == FORMAT_VERSION:
+                return
+            if version or self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise Damaged(f"it has format {version}, this program writes {FORMAT_VERSION}")
+            self.connection.execute("BEGIN IMMEDIATE")
+            if self.connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in (*TABLES, *INDEXES):
+                    self.connection.execute(statement)
+                self.connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            self.connection.execute("COMMIT")
+
+    def is_outdated(self) -> bool:
+        """Whether it was closed, or another file stands in its place by now, because it was deleted or rebuilt."""
+        try:
+            return self.is_closed or (self._file is not None and os.readlink(self._link) != self._file.name)
+        except OSError:
+            return True
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether another process opened it, which forked this one; SQLite's files must not be written then."""
+        return self._process != os.getpid()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self.gate:
+            self.is_closed = True
+            self.connection.close()
+
+    def leave_to_parent(self, *, is_idle: bool) -> None:
+        """
+        Have no part in the file any more, in a process that was just forked.
+
+        Args:
+            is_idle: whether no other thread of the parent was at work with it.
+        """
+        if self._file is None or self.is_closed:
+            return
+        self.is_closed = True
+        if is_idle and not self.connection.in_transaction:
+            self.connection.close()
+        else:
+            _abandoned[self._file] = self.connection
+
+    def all(self, sql: str, *values: object) -> list[Any]:
+        """Return the rows of a query on the file."""
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise ours(error) from error
+
+    def first(self, sql: str, *values: object) -> Any:
+        """Return the first row of a query on the file, or ``None``."""
+        try:
+            return self.connection.execute(sql, values).fetchone()
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise ours(error) from error
+
+
+def delete(path: Path) -> None:
+    """Delete an index; whoever has it open keeps what it has until its next look."""
+    path.unlink(missing_ok=True)
+    for pattern in (f"{path.stem}-*{path.suffix}*", f".{path.stem}-*.link"):
+        for old in path.parent.glob(pattern):
+            old.unlink(missing_ok=True)
+
+
+def _file_behind(path: Path) -> Path | None:
+    """
+    Return the file that an index's name stands for, ``None`` where it stands for none.
+
+    The name is a symbolic link to a file that is never used twice: SQLite finds its write-ahead log by name, and two
+    generations of an index under one name would read each other's.
+    """
+    if path.exists() and not path.is_symlink():  # a copy of the repository that followed the link
+        new = _new_name(path)
+        path.rename(new)
+        _put_name(path, new)
+    found = _target(path)
+    return found if found is not None and found.exists() else None
+
+
+def _new_name(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+
+
+def _put_name(path: Path, new: Path) -> bool:
+    """Let an index's name stand for a file, unless it stands for another one that is there; say whether it does."""
+    found = _target(path)
+    if found is not None and not found.exists():
+        link = path.with_name(f".{new.name}.link")
+        link.symlink_to(new.name)
+        link.replace(path)
+        return True
+    try:
+        path.symlink_to(new.name)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove(file: Path) -> None:
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink(missing_ok=True)
+
+
+def _target(path: Path) -> Path | None:
+    try:
+        return path.with_name(os.readlink(path))
+    except OSError:
+        return None
+
+
+def parts(values: Sequence[T], size: int = _MANY) -> Iterator[Sequence[T]]:
+    """Return values in parts, as large as one query takes unless a size is given."""
+    return (values[at : at + size] for at in range(0, len(values), size))
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is valid Unicode; a command line may hand over bytes that are not."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class damage:
+    """Turns SQLite's errors into ours; a class, because a generator takes three times as long to enter."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, sqlite3.Error | UnicodeEncodeError):
+            raise ours(error) from error
+
+
+def ours(error: Exception) -> Exception:
+    """Tell a broken file, which can be rebuilt, from one that is busy, full or read-only, and from bad text."""
+    if isinstance(error, UnicodeEncodeError):
+        return Invalid(f"this is not valid Unicode text: {error}")
+    if isinstance(error, sqlite3.OperationalError):
+        broken = any(word in str(error) for word in ("no such table", "no such column", "malformed"))
+        return Damaged(str(error)) if broken else error
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
+        return error
+    return Damaged(str(error))

@@ -1,0 +1,519 @@
+"""
+How trials and snapshots become rows of the index's tables; not where events are read or what is asked of the tables.
+
+Every fold is commutative (the least order gives a thing its place, the greatest its state), so events may
+arrive in any order and twice. New rows wait in memory and are written many at a time.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from gitlineage.errors import CorruptEvent, LineageError, MissingObject
+from gitlineage.git.formats import CommitInfo, is_oid
+from gitlineage.git.repository import GitRepo
+from gitlineage.index import acyclic
+from gitlineage.index.fold_facts import Facts, as_json, insert, placed
+from gitlineage.index.links import Fresh, Links
+from gitlineage.index.state import State
+from gitlineage.journal import events
+from gitlineage.journal.journal import Problem, Recorded
+from gitlineage.model.message import Trailers, read_trailers, subject
+from gitlineage.model.records import Order, Task
+from gitlineage.model.trial import Trial, pack, split_number, unpack
+from gitlineage.times import stamp
+
+WAITING = frozenset(("snapshots", "git_parents", "links", "joins", "passed", "trials", "changed"))
+"""Tables whose new rows wait in memory."""
+
+RETRACTED = "retracted"
+"""What the index has in the place of a retracted trial's status; its row keeps its own."""
+
+SHOWN = ("keep", "baseline")
+"""Statuses of trials that refs are for."""
+
+_WAITING = 5000
+"""Snapshots and trials that wait at most before they are written."""
+
+_REMEMBERED = 200_000
+"""Snapshots whose numbers are kept in memory while a landing is folded."""
+
+EVERYWHERE = 0
+"""What stands for all snapshots among those of which something else is said than before."""
+
+_PAGE = "SELECT id, row, status FROM trials WHERE id > ? ORDER BY id LIMIT ?"
+_NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
+_CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
+
+
+class Made(CommitInfo, frozen=True, gc=False):
+    """A commit that has just been made, so that nothing can be derived from it yet, and what its trailers say."""
+
+    trailers: Trailers = Trailers()
+
+
+class Fold(Facts):
+    """
+    Folds events into one index.
+
+    Args:
+        connection: the index; what is written there is inside one transaction.
+        repo: where commits are read from.
+        state: what the index says so far.
+        whole: whether the index is empty and without its indexes; they are then made, and links joined, at the end.
+
+    New trials and snapshots wait in memory until `flush`.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        repo: GitRepo,
+        state: State,
+        whole: bool,
+    ) -> None:
+        super().__init__(connection, joined=not whole)
+        self._repo = repo
+        self.task = state.task
+        self.clock = state.clock
+        self.done = state.done
+        self.absent = state.absent
+        self.whole = whole
+        self.touched: set[int] = set()
+        self.skipped: list[Problem] = []
+        self._links = Links(connection, repo)
+        self._numbers: dict[str, int] = {}
+        self._next_snapshot = state.snapshot
+        self._next_trial = state.trial
+        self._written = self._next_snapshot
+        self._snapshots: dict[str, tuple[Any, ...]] = {}
+        self._parents: list[tuple[int, int, str]] = []
+        self._fresh: list[Fresh] = []
+        self._trials: dict[tuple[int, str], tuple[Any, ...]] = {}
+        self._changed: set[int] = set()
+        self._names: dict[str, list[str]] = {}
+        self._cohorts: set[str] = set()
+        self._highest = state.highest
+        self._looked_at = 0
+        self._backward = state.backward
+        self._repaired = state.repaired
+        self._numbered: dict[str, int] = {}
+        self._first: dict[str, str] = {}
+        self.tips: dict[str, str] = {}
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def add(self, found: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
+        """
+        Fold one event, or note that a line is none.
+
+        Args:
+            found: what was found on a ref, or is about to land there.
+            trial: the event's row, where the caller has it as a trial already, so that it need not be checked.
+            made: the commit, where the caller has just made it.
+        """
+        if isinstance(found, Problem):
+            self.problem(found)
+            return
+        event, oid = found.event, found.oid
+        order = Order(event.clock, found.writer)
+        self.raise_clock(event.clock)
+        try:
+            if trial is None:
+                event.check(oid)
+            match event:
+                case events.TrialEvent():
+                    if trial is None:
+                        trial = Trial.trusted(event.row)
+                    self._trial(oid, event, order, trial, made)
+                case events.SnapshotEvent():
+                    self._snapshot(oid, order, made)
+                case events.CohortEvent():
+                    self.fold_cohort(oid, event, order)
+                case events.TaskEvent():
+                    self._task(event, order)
+                case events.TableEvent():
+                    values = (*placed(order), as_json(event.shape))
+                    self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
+                case events.SessionEvent():
+                    self.fold_session(oid, event, order)
+                case events.ImportedEvent():
+                    self.fold_imported(self._snapshot(oid, order, made), event, order)
+                case events.RewriteEvent():
+                    self._rewrite(oid, event, order)
+                case events.RetractEvent():
+                    self._retract(oid, event, order)
+                case events.ReparentEvent():
+                    self.fold_reparent(oid, event, order)
+                    self._repaired = True
+                case events.RelationAdded() | events.RelationDeprecated():
+                    self.fold_relation(oid, event, order)
+                case events.EntryEvent():
+                    self.fold_entry(oid, event, order)
+                case events.UsageEvent():
+                    self.fold_usage(oid, event, order)
+                case events.ForgeEvent():
+                    self.fold_forge(oid, event, order)
+        except MissingObject as error:
+            absent = error.oid if self._repo.lacks(error.oid, commit=True) else ""
+            self.problem(Problem(found.writer, oid, str(error), absent))
+        except LineageError as error:
+            self.problem(Problem(found.writer, oid, str(error)))
+        if len(self._trials) + len(self._snapshots) >= _WAITING:
+            self.flush()
+
+    def problem(self, found: Problem) -> None:
+        """Note a line that is no event, or an object that this clone lacks, once."""
+        if found.absent:
+            values = (found.absent, found.writer, found.oid)
+            self.absent += self._db.execute("INSERT OR IGNORE INTO absent VALUES (?, ?, ?)", values).rowcount
+            return
+        values = (found.writer, found.oid, found.reason)
+        if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values).rowcount:
+            self.skipped.append(found)
+
+    def raise_clock(self, clock: int) -> None:
+        """Take note of a clock that others go on from; one that is not plausible counts for its own writer only."""
+        if self.clock < clock <= events.PLAUSIBLE_CLOCK:
+            self.clock = clock
+
+    def _snapshot(self, oid: str, order: Order, made: CommitInfo | None) -> int:
+        waiting = self._snapshots.get(oid)
+        if waiting is not None:
+            if order < Order(*waiting[9:]):
+                self._snapshots[oid] = (*waiting[:9], *placed(order))
+                self._looked_at = 0
+            return int(waiting[0])
+        known = None if isinstance(made, Made) else self._number(oid)
+        if known is not None:
+            (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
+            if order < Order(*place):
+                self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*placed(order), known))
+                self._backward = True
+                self._changed.add(EVERYWHERE)
+            return known
+        info = made or self._repo.commit(oid)
+        trailers = made.trailers if isinstance(made, Made) else read_trailers(info.message)
+        roles = _roles(trailers.roles)
+        number = self._next_snapshot
+        self._next_snapshot += 1
+        cohort = trailers.cohort or None
+        if cohort is not None:
+            self._cohorts.add(cohort)
+        said = (subject(info.message), info.author, stamp(info.time), trailers.exp_id, cohort, roles)
+        self._snapshots[oid] = (number, oid, info.tree, *said, *placed(order))
+        self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
+        if self.joined and (self._repaired or self._backward or self._related):
+            self._look_for_edges(oid)
+        if not self.whole:
+            self._fresh.append(Fresh(number, oid, info.parents, isinstance(made, Made)))
+            if len(self._numbers) >= _REMEMBERED:
+                self._numbers.clear()
+        self._numbers[oid] = number
+        return number
+
+    def _number(self, oid: str) -> int | None:
+        """Return a snapshot's number; while everything is folded from nothing, all of them are in memory."""
+        known = self._numbers.get(oid)
+        if known is None and not self.whole:
+            row = self._db.execute("SELECT id FROM snapshots WHERE oid = ?", (oid,)).fetchone()
+            known = int(row[0]) if row else None
+        return known
+
+    def _trial(self, oid: str, event: events.TrialEvent, order: Order, trial: Trial, made: CommitInfo | None) -> None:
+        """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
+        snapshot = self._snapshot(oid, order, made)
+        counts = not (self._repaired and self._is_retracted(oid, trial.exp_id))
+        # a further trial, or a result, may put another one first
+        self._first[oid] = trial.exp_id if isinstance(made, Made) else ""
+        exp_id = trial.exp_id
+        known = self._known(snapshot, exp_id)
+        status = trial.status.value if trial.status else None
+        done = status is not None
+        if snapshot < self._written:
+            self._changed.add(snapshot)
+        is_shared = False
+        if known is None:
+            is_shared = not self.whole and not self.is_beyond(exp_id) and self._is_named(exp_id)
+            number, place = self._next_trial, order
+            self._next_trial += 1
+            self._names.setdefault(exp_id, []).append(oid)
+            self.done += done and counts
+        else:
+            number, was_done, was = known[0], _is_done(known), Order(known[11], known[12])
+            place = min(order, was) if done == was_done else (order if done else was)
+            if (done, order) < (was_done, Order(known[13], known[14])):
+                self._trials[snapshot, exp_id] = (*known[:11], *placed(place), *known[13:])
+                return
+            self.done += done and not was_done and counts
+        exp_number = _number(exp_id)
+        if exp_number is not None:
+            if exp_number > self._highest:
+                self._highest = exp_number
+        elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
+            self._numbered[numbered[0]] = numbered[1]
+        status, rank = (status, self._rank(trial)) if counts else (RETRACTED, None)
+        cells = (exp_number, status, trial.specialist, trial.parent_exp, rank, pack(trial))
+        orders = (*placed(place), *placed(order))
+        self._trials[snapshot, exp_id] = (number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
+        if not self.whole and (known is not None or status in SHOWN or is_shared):
+            self.touched.add(number)
+
+    def _retract(self, oid: str, event: events.RetractEvent, order: Order) -> None:
+        """Fold a word about whether a row counts; the last one holds, also of a row that is read later."""
+        self._repaired = True
+        sql = "SELECT clock, writer FROM retractions WHERE oid = ? AND exp_id = ?"
+        before = self._db.execute(sql, (oid, event.exp_id)).fetchone()
+        if before is not None and order <= Order(*before):
+            return
+        said = (event.undo, event.at, event.actor, event.reason or ("" if event.undo else "no reason given"))
+        self._db.execute(
+            "INSERT OR REPLACE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (oid, event.exp_id, *placed(order), *said),
+        )
+        snapshot = self._number(oid)
+        known = None if snapshot is None else self._known(snapshot, event.exp_id)
+        if snapshot is None or known is None:
+            return
+        trial = read_row(known[8])
+        status, rank = (trial.status.value if trial.status else None), self._rank(trial)
+        if event.undo == (known[4] != RETRACTED):
+            self._changed.add(snapshot)  # it may be another reason
+            return
+        self.done += (1 if event.undo else -1) * _is_done(known)
+        status, rank = (status, rank) if event.undo else (RETRACTED, None)
+        self._trials[snapshot, event.exp_id] = (*known[:4], status, *known[5:7], rank, *known[8:])
+        self._changed.add(snapshot)
+        self.touched.add(known[0])
+
+    def _is_retracted(self, oid: str, exp_id: str) -> bool:
+        """Whether the last word on a row is that it does not count."""
+        sql = "SELECT 1 FROM retractions WHERE oid = ? AND exp_id = ? AND NOT undone"
+        return self._db.execute(sql, (oid, exp_id)).fetchone() is not None
+
+    def _look_for_edges(self, oid: str) -> None:
+        """Take note where something was said about the edges of a new snapshot before it was recorded itself."""
+        sql = (
+            "SELECT 1 FROM relations WHERE source = ?1 UNION ALL SELECT 1 FROM relations WHERE target = ?1 "
+            "UNION ALL SELECT 1 FROM reparents WHERE child = ?1 OR instr(parents, ?1)"
+        )
+        if self._db.execute(sql, (oid,)).fetchone() is not None:
+            self.doubtful, self.latest = True, False
+
+    # -- edges -----------------------------------------------------------------------------------------------
+
+    def follow(self, *, checked: bool = False) -> None:
+        """
+        Decide which edges are followed, where something new may close a cycle.
+
+        Args:
+            checked: whether what was added last was seen to close none with all that was there before.
+        """
+        if not (self.doubtful and self.joined):
+            return
+        self.flush()
+        unsure = not (checked and self.latest)
+        self.doubtful, self.latest = False, True
+        if unsure and (self._repaired or self.leads_back()):
+            self._follow(acyclic.decide(self._db, self._repo.parents, self._links.recorded))
+
+    def _follow(self, held: list[acyclic.Word | str]) -> None:
+        """Have snapshots derived from what was said of their parents, or from their git parents again."""
+        moved = []
+        for word in held:
+            oid = word if isinstance(word, str) else word.child
+            number = self._number(oid)
+            if isinstance(word, str):
+                info = self._repo.commit(oid)
+                parents, roles = info.parents, _roles(read_trailers(info.message).roles)
+            else:
+                parents, roles = word.parents, word.roles
+            rows = self._db.execute("SELECT parent FROM git_parents WHERE child = ? ORDER BY pos", (number,))
+            was = tuple(parent for (parent,) in rows)
+            self._db.execute("UPDATE snapshots SET roles = ? WHERE id = ? AND roles <> ?", (roles, number, roles))
+            if was != parents and number is not None:
+                self._db.execute("DELETE FROM git_parents WHERE child = ?", (number,))
+                insert(self._db, "INSERT INTO git_parents", 3, [(number, at, up) for at, up in enumerate(parents)])
+                moved.append(number)
+        if held:
+            self._links.join_again(moved)
+            self._backward = True
+            self._changed.add(EVERYWHERE)
+            self.flush()
+
+    def _is_named(self, exp_id: str) -> bool:
+        """Whether a trial on another snapshot has an exp id, whose label then is another from now on."""
+        if exp_id in self._names:
+            return True
+        return self._db.execute("SELECT 1 FROM trials WHERE exp_id = ? LIMIT 1", (exp_id,)).fetchone() is not None
+
+    def _known(self, snapshot: int, exp_id: str) -> tuple[Any, ...] | None:
+        """Return the row of a trial that was folded before."""
+        waiting = self._trials.get((snapshot, exp_id))
+        if waiting is not None or snapshot >= self._written:
+            return waiting
+        sql = "SELECT * FROM trials WHERE snapshot = ? AND exp_id = ?"
+        known: tuple[Any, ...] | None = self._db.execute(sql, (snapshot, exp_id)).fetchone()
+        return known
+
+    def _rewrite(self, oid: str, event: events.RewriteEvent, order: Order) -> None:
+        if not is_oid(event.old) or event.old == oid:
+            raise CorruptEvent(f"not an event: nothing can be rewritten from {event.old[:50]!r}")
+        self._snapshot(oid, order, None)
+        self._db.execute("INSERT OR IGNORE INTO rewrites VALUES (?, ?)", (oid, event.old))
+
+    def _task(self, event: events.TaskEvent, order: Order) -> None:
+        found = self._db.execute("SELECT value FROM meta WHERE key = 'task_order'").fetchone()
+        if found and order <= msgspec.json.decode(found[0], type=Order):
+            return
+        for key, value in (("task", event.task), ("task_order", order)):
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, as_json(value)))
+        self.task = event.task
+        self.flush()
+        upto = 0
+        while rows := self._db.execute(_PAGE, (upto, _WAITING)).fetchall():
+            upto = rows[-1][0]
+            ranks = [(None if said == RETRACTED else self._rank(read_row(row)), number) for number, row, said in rows]
+            self._db.executemany("UPDATE trials SET rank = ? WHERE id = ?", ranks)
+
+    def _rank(self, trial: Trial) -> float | None:
+        """Return a score turned so that the lowest is the best."""
+        task = self.task or Task()
+        score = task.score(trial)
+        return score if score is None or task.lower_is_better else -score
+
+    # -- what waits ----------------------------------------------------------------------------------------
+
+    def waiting(self, exp_id: str) -> list[str]:
+        """Return the snapshots of trials with an exp id that wait to be written."""
+        return self._names.get(exp_id, [])
+
+    def tree(self, oid: str) -> str | None:
+        """Return the tree of a snapshot that waits to be written."""
+        waiting = self._snapshots.get(oid)
+        return waiting[2] if waiting is not None else None
+
+    def first(self, oid: str) -> str | None:
+        """Return the first exp id on a snapshot, empty where only the tables can say; ``None`` where no trial waits."""
+        return self._first.get(oid)
+
+    def awaits_member(self, cohort: str) -> bool:
+        """Whether a snapshot of a cohort waits to be written."""
+        return cohort in self._cohorts
+
+    def is_beyond(self, exp_id: str) -> bool:
+        """Whether an exp id is a number above all that there are."""
+        number = _number(exp_id)
+        return number is not None and number > self._highest
+
+    @property
+    def highest(self) -> int:
+        """The highest number that an exp id is; -1 for none."""
+        return self._highest
+
+    def highest_after(self, prefix: str) -> int:
+        """Return the highest number after a prefix in an exp id that this transaction folded; -1 for none."""
+        return self._numbered.get(prefix, -1)
+
+    def flush(self) -> None:
+        """Write what waits, so that the tables can be asked."""
+        if self._snapshots:
+            insert(self._db, "INSERT INTO snapshots", 11, self._snapshots.values())
+            insert(self._db, "INSERT INTO git_parents", 3, self._parents)
+            fresh, self._fresh = self._fresh, []
+            first, self._written = self._written, self._next_snapshot
+            self._snapshots.clear()
+            self._cohorts.clear()
+            self._parents.clear()
+            if not self.whole:
+                between = self._links.add(fresh, self._numbers)
+                self._changed |= between
+                if between and (self._repaired or self._backward):
+                    self.doubtful, self.latest = True, False
+                self._backward = self._backward or bool(between) or self._links_lead_back(first)
+        if self._trials:
+            insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
+            self._trials.clear()
+            self._names.clear()
+            self._first.clear()
+        if self._changed and not self.whole:
+            self._db.executemany(_CHANGED, [(snapshot,) for snapshot in sorted(self._changed)])
+            self._changed.clear()
+
+    def finish(self) -> None:
+        """Write what waits and what the tables as a whole say; of a whole build, after its indexes are made."""
+        self.flush()
+        self._db.executemany("INSERT OR REPLACE INTO tips VALUES (?, ?)", self.tips.items())
+        if self.whole:
+            self._links.add_all()
+            self._backward = self._backward or self._links_lead_back(0)
+            self.joined = True
+        self.follow()
+        backward = self.leads_back()
+        if self._numbered:
+            self._db.executemany(_NUMBERED, self._numbered.items())
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
+        if self.absent:
+            values = ("shallow", self._repo.boundary())
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
+        if backward:
+            self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
+        if self._repaired:
+            self._db.execute("INSERT OR IGNORE INTO hints VALUES ('repaired', 1)")
+
+    @property
+    def state(self) -> State:
+        """What the index says as a whole, with what this transaction folded; after `finish`."""
+        numbers = self._next_snapshot, self._next_trial, self._highest
+        return State(self.task, self.clock, self.done, self._backward, *numbers, self.absent, self._repaired)
+
+    def leads_back(self) -> bool:
+        """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
+        self.flush()
+        if not self._backward:
+            self._backward = any(self._relation_leads_back(*pair) for pair in self._related[self._looked_at :])
+            self._looked_at = len(self._related)
+        return self._backward
+
+    def _links_lead_back(self, first: int) -> bool:
+        """Whether a snapshot, from a number on, was recorded before one that it was derived from."""
+        sql = (
+            "SELECT 1 FROM links l JOIN snapshots s ON s.id = l.child JOIN snapshots t ON t.id = l.parent "
+            "WHERE l.child >= ? AND (t.clock, t.writer) > (s.clock, s.writer) LIMIT 1"
+        )
+        return self._db.execute(sql, (first,)).fetchone() is not None
+
+    def _relation_leads_back(self, source: str, target: str) -> bool:
+        """Whether a snapshot was recorded before one that it is related to, or one of the two is not recorded yet."""
+        sql = (
+            "SELECT (s.clock, s.writer) > (t.clock, t.writer) FROM snapshots s, snapshots t "
+            "WHERE s.oid = ? AND t.oid = ?"
+        )
+        found = self._db.execute(sql, (source, target)).fetchone()
+        if found is None:  # a forge attempt leads nowhere
+            return self._db.execute("SELECT 1 FROM forges WHERE oid = ?", (target,)).fetchone() is None
+        return not found[0]
+
+
+@lru_cache(maxsize=4096)
+def read_row(row: str, oid: str = "") -> Trial:
+    """Return a trial from the index's text of its cells, with the snapshot that it is on where it is handed out."""
+    return unpack(row, oid)
+
+
+def _is_done(known: tuple[Any, ...]) -> bool:
+    """Whether a row of the index is that of a trial with a result, one that counts or not."""
+    return read_row(known[8]).status is not None if known[4] == RETRACTED else known[4] is not None
+
+
+def _roles(roles: Iterable[tuple[str, str]]) -> str:
+    """Return roles as the index has them, in the order of a commit's trailers."""
+    return msgspec.json.encode(dict(roles)).decode() if roles else "{}"
+
+
+def _number(exp_id: str) -> int | None:
+    """Return the number that an exp id is, if it is one."""
+    return int(exp_id) if exp_id.isascii() and exp_id.isdecimal() and len(exp_id) < 16 else None

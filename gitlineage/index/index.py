@@ -1,0 +1,434 @@
+"""
+The index: what was folded, asked and brought up to date; a cache, never the truth, and not how SQLite keeps it.
+
+The writers' tips say whether it is current. Each landing writes what it folded when it ends.
+"""
+
+import re
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import lru_cache, wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from gitlineage.errors import Incomplete, LineageError
+from gitlineage.git.formats import CommitInfo
+from gitlineage.git.repository import GitRepo
+from gitlineage.index.database import Damaged, Database, damage, delete, ours, parts
+from gitlineage.index.fold import WAITING, Fold, read_row
+from gitlineage.index.links import Links
+from gitlineage.index.schema import INDEX_NAMES, INDEXES
+from gitlineage.index.state import State, read_state
+from gitlineage.journal.journal import Journal, Problem, Recorded
+from gitlineage.model.records import Task
+from gitlineage.model.trial import Trial
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_NAMED = 100
+"""Objects that this clone lacks which are looked for again, and named in an error."""
+
+_TELL = 500
+"""Events between two words about how far a build is."""
+
+
+def _gated(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate[Any, P], R]":
+    """Have one thread at a time ask what is partly folded."""
+
+    @wraps(method)
+    def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.gate:
+            return method(self, *args, **kwargs)
+
+    return wrapper
+
+
+class Index(Database):
+    """
+    The folded events of one repository.
+
+    Args:
+        repo: where commits are read from.
+        path: the index's file, or ``None`` for one in memory.
+
+    Raises:
+        Damaged: the file is no index of this version.
+        sqlite3.OperationalError: the file cannot be opened or written.
+    """
+
+    def __init__(self, repo: GitRepo, path: Path | None) -> None:
+        super().__init__(path)
+        self._repo = repo
+        self._fold: Fold | None = None
+        self.touched: set[int] = set()
+        self.opened: set[str] = set()
+        self.skipped: list[Problem] = []
+        self.built = False
+        self._known: tuple[int, State] | None = None
+        self.generation = 0
+        """Another number whenever something else may have been folded than this store's own landings."""
+
+    # -- asking --------------------------------------------------------------------------------------------
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        """Return the rows of a query."""
+        with self.gate:
+            if self._fold is not None and _asks_what_waits(sql):
+                self._write_out()
+            return self.all(sql, *values)
+
+    def one(self, sql: str, *values: object) -> Any:
+        """Return the first row of a query, or ``None``."""
+        with self.gate:
+            if self._fold is not None and _asks_what_waits(sql):
+                self._write_out()
+            return self.first(sql, *values)
+
+    def grouped(self, sql: str, keys: Collection[Any]) -> dict[Any, list[tuple[Any, ...]]]:
+        """
+        Return the rows of a query for many keys, grouped by their first column, without it.
+
+        Args:
+            sql: the query, with ``{}`` in the place of the keys.
+            keys: what to ask for.
+        """
+        found: dict[Any, list[tuple[Any, ...]]] = {}
+        for part in parts(list(keys)):
+            for key, *rest in self.rows(sql.format(", ".join("?" * len(part))), *part):
+                found.setdefault(key, []).append(tuple(rest))
+        return found
+
+    @_gated
+    def tips(self) -> dict[str, str]:
+        """Return the writers' tips that the index has folded."""
+        written = dict(self.rows("SELECT writer, oid FROM tips"))
+        return {**written, **self._fold.tips} if self._fold is not None else written
+
+    @_gated
+    def snapshots_of(self, exp_id: str) -> list[str]:
+        """Return the snapshots of the trials with an exp id; what waits to be written is left waiting."""
+        sql = "SELECT DISTINCT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?"
+        written = [oid for (oid,) in self.all(sql, exp_id)]
+        return list(dict.fromkeys([*written, *self._fold.waiting(exp_id)])) if self._fold is not None else written
+
+    @_gated
+    def members(self, cohort: str) -> list[str]:
+        """Return the snapshots of a cohort in recording order; what waits to be written is left waiting if it can."""
+        if self._fold is not None and self._fold.awaits_member(cohort):
+            self._write_out()
+        sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
+        return [oid for (oid,) in self.all(sql, cohort)]
+
+    @_gated
+    def tree(self, oid: str) -> str | None:
+        """Return the tree of a snapshot; what waits to be written is left waiting."""
+        if self._fold is not None and (tree := self._fold.tree(oid)) is not None:
+            return tree
+        row = self.first("SELECT tree FROM snapshots WHERE oid = ?", oid)
+        return str(row[0]) if row else None
+
+    @_gated
+    def first_exp_id(self, oid: str) -> str | None:
+        """Return the exp id of the first trial on a snapshot; what waits to be written is left waiting if it can."""
+        waiting = self._fold.first(oid) if self._fold is not None else None
+        if waiting:
+            return waiting
+        if waiting is not None:
+            self._write_out()
+        row = self.first(
+            "SELECT exp_id FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?) "
+            "ORDER BY clock, writer LIMIT 1",
+            oid,
+        )
+        return str(row[0]) if row else None
+
+    @_gated
+    def has_exp_id(self, exp_id: str) -> bool:
+        """Whether any trial has this exp id; what waits to be written is left waiting."""
+        if self._fold is not None:
+            if self._fold.waiting(exp_id):
+                return True
+            if self._fold.is_beyond(exp_id):
+                return False
+        return self.first("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
+
+    @_gated
+    def highest_number(self, prefix: str = "") -> int:
+        """
+        Return the highest number that an exp id is, -1 for none; what waits to be written is left waiting.
+
+        Args:
+            prefix: what is before the number; one that ends in a digit is before none.
+        """
+        if prefix:
+            return self._highest_after(prefix)
+        return self._fold.highest if self._fold is not None else self._asked().highest
+
+    def _highest_after(self, prefix: str) -> int:
+        row = self.first("SELECT highest FROM numbered WHERE prefix = ?", prefix)
+        return max(int(row[0]) if row else -1, self._fold.highest_after(prefix) if self._fold is not None else -1)
+
+    @property
+    def is_folding(self) -> bool:
+        """Whether something is being folded, so that what is read may be undone."""
+        return self._fold is not None
+
+    @property
+    @_gated
+    def leads_back(self) -> bool:
+        """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
+        return self._fold.leads_back() if self._fold is not None else self._asked().backward
+
+    @property
+    @_gated
+    def clock(self) -> int:
+        """The highest plausible clock of any event, which what is recorded next goes on from."""
+        return self._fold.clock if self._fold is not None else self._asked().clock
+
+    @property
+    @_gated
+    def done(self) -> int:
+        """How many trials have a result."""
+        return self._fold.done if self._fold is not None else self._asked().done
+
+    @property
+    @_gated
+    def absent(self) -> int:
+        """How many objects this clone lacks without which some event could not be folded."""
+        return self._fold.absent if self._fold is not None else self._asked().absent
+
+    def incomplete(self) -> Incomplete | None:
+        """Return the error that says what this clone lacks; ``None`` where it has all."""
+        if not self.absent:
+            return None
+        missing = [oid for (oid,) in self.all("SELECT DISTINCT object FROM absent ORDER BY 1")]
+        shallow = self._repo.is_shallow
+        remote = next(iter(self._repo.promisors), "") if not shallow else ""
+        return Incomplete(
+            missing[:_NAMED], len(missing), remote or self._repo.remote(), shallow=shallow, said=self._repo.refusal
+        )
+
+    def has_come(self) -> bool:
+        """Whether something that this clone lacked is here now, so that an index built anew would say more."""
+        missing = [oid for (oid,) in self.all("SELECT DISTINCT object FROM absent")]
+        boundary = self.first("SELECT value FROM meta WHERE key = 'shallow'")
+        if boundary != (self._repo.boundary(),):
+            return True
+        if self._repo.promisors:
+            self._repo.bring(missing)
+        return any(self._repo.exists(oid) for oid in missing[:_NAMED])
+
+    @property
+    @_gated
+    def task(self) -> Task | None:
+        """The campaign's task, or ``None`` while nobody has set it."""
+        return self._fold.task if self._fold is not None else self._asked().task
+
+    def _asked(self) -> State:
+        with damage():
+            return self._whole_state()
+
+    # -- folding -------------------------------------------------------------------------------------------
+
+    def transaction(self) -> AbstractContextManager[Fold]:
+        """Fold inside this, all or nothing."""
+        return self._folding()
+
+    def building(self) -> AbstractContextManager[Fold]:
+        """Fold inside this, all or nothing; where nothing was folded before, in the way that suits many events."""
+        return self._folding(building=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write to tables besides the events' inside this, all or nothing; in a batch together with what it records."""
+        if self.is_folding:
+            yield
+        else:
+            with self.transaction():
+                yield
+
+    @contextmanager
+    def _folding(self, *, building: bool = False) -> Iterator[Fold]:
+        """Fold inside this; a build of an empty index makes the indexes and the links at its end."""
+        fold = None
+        with self.gate:
+            try:
+                try:
+                    self.connection.execute("BEGIN IMMEDIATE")
+                    whole = building and self._is_empty()
+                    if whole:
+                        for name in INDEX_NAMES:
+                            self.connection.execute(f"DROP INDEX IF EXISTS {name}")
+                    fold = Fold(self.connection, self._repo, self._whole_state(), whole)
+                    self._fold = fold
+                    yield fold
+                    self._tell(fold)
+                    self._write(fold)
+                finally:
+                    self._leave(fold)
+            except BaseException as error:
+                self._leave(fold)  # once more, for an interrupt may have come in between
+                self._known = None
+                self.generation += 1
+                if isinstance(error, sqlite3.Error | UnicodeEncodeError):
+                    raise ours(error) from error
+                raise
+
+    def _leave(self, fold: Fold | None) -> None:
+        """Have no transaction open any more; what was not committed is undone."""
+        if self._fold not in (None, fold):
+            return
+        if self.connection.in_transaction and not self.is_inherited:
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+        self._fold = None
+
+    def _write(self, fold: Fold) -> None:
+        """Write all that was folded."""
+        fold.flush()
+        if fold.whole:
+            for statement in INDEXES:
+                self.connection.execute(statement)
+        fold.finish()
+        self.connection.execute("COMMIT")
+        self._known = self._version(), fold.state
+
+    def _write_out(self) -> None:
+        """Write the rows that wait, for somebody asks for them."""
+        if self._fold is not None:
+            with damage():
+                self._fold.flush()
+
+    def _tell(self, fold: Fold) -> None:
+        """Say what has changed."""
+        self.touched |= fold.touched
+        self.opened |= fold.opened
+        self.skipped += fold.skipped
+        self.built = self.built or fold.whole
+        fold.touched, fold.opened, fold.skipped = set(), set(), []
+
+    def _version(self) -> int:
+        """Return a number that changes whenever another connection writes to the file."""
+        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _whole_state(self) -> State:
+        """Return what the index says as a whole; it is known where nobody has written since this store did."""
+        if self._known is None or self._known[0] != self._version():
+            self._known = self._version(), read_state(self.connection)
+            self.generation += 1
+        return self._known[1]
+
+    def refresh(self, journal: Journal, advance: Callable[[int], None] | None = None) -> bool:
+        """
+        Fold what is new on the writers' refs, with one transaction for all.
+
+        A writer whose ref cannot be read is reported as a problem and stops nobody else.
+
+        Args:
+            journal: the refs.
+            advance: called with the number of events folded since the last call.
+
+        Returns:
+            False when a ref went away or back: only a rebuild can forget events. One that went into an archive,
+            which says so, has only moved.
+        """
+        self.generation += 1
+        with self.building() as fold:
+            tips, known = journal.tips(), self.tips()
+            gone = {writer: tip for writer, tip in known.items() if writer not in tips}
+            if gone and not _is_archived(journal, tips, gone):
+                return False
+            self.connection.executemany("DELETE FROM tips WHERE writer = ?", [(writer,) for writer in gone])
+            journal.bring((known.get(writer), tip) for writer, tip in tips.items() if known.get(writer) != tip)
+            for writer, tip in tips.items():
+                since = known.get(writer)
+                if since == tip:
+                    continue
+                if since is not None and not journal.is_ahead(tip, since):
+                    return False
+                try:
+                    self._fold_writer(fold, journal, writer, tip, since, advance)
+                    self.set_tip(writer, tip, journal.clock(tip))
+                except LineageError as error:
+                    fold.problem(journal.problem(writer, tip, error))
+                    self.set_tip(writer, tip, 0)
+        return True
+
+    def _is_empty(self) -> bool:
+        return not any(self.one(f"SELECT 1 FROM {table} LIMIT 1") for table in ("tips", "snapshots", "problems"))
+
+    def _fold_writer(
+        self,
+        fold: Fold,
+        journal: Journal,
+        writer: str,
+        tip: str,
+        since: str | None,
+        advance: Callable[[int], None] | None,
+    ) -> None:
+        count = 0
+        with closing(journal.read(writer, tip, since)) as told:
+            for found in told:
+                fold.add(found)
+                count += 1
+                if advance and count % _TELL == 0:
+                    advance(_TELL)
+        if advance:
+            advance(count % _TELL)
+
+    def set_tip(self, writer: str, tip: str, clock: int) -> None:
+        """Note that a writer's ref has been folded up to here; inside a transaction."""
+        fold = self._open_fold()
+        fold.tips[writer] = tip
+        fold.raise_clock(clock)
+
+    def fold(self, found: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
+        """Fold one event inside a transaction, as `Fold.add` does."""
+        self._open_fold().add(found, trial, made)
+
+    def follow(self) -> None:
+        """Decide which edges are followed, now that one was folded which was seen to close no cycle, or its like."""
+        self._open_fold().follow(checked=True)
+
+    def _open_fold(self) -> Fold:
+        if self._fold is None:
+            raise RuntimeError("events are folded inside a transaction")
+        return self._fold
+
+    def nearest(self, oid: str) -> list[int]:
+        """Return the numbers of the recorded snapshots that an unrecorded commit leads up to first."""
+        self._write_out()
+        return Links(self.connection, self._repo).nearest(oid)
+
+
+def _is_archived(journal: Journal, tips: Mapping[str, str], gone: Mapping[str, str]) -> bool:
+    """Whether archives hold what was folded of refs that are gone."""
+    archived = journal.archived(tips)
+    return all(any(journal.is_ahead(tip, since) for tip in archived.get(writer, ())) for writer, since in gone.items())
+
+
+def build(
+    repo: GitRepo, journal: Journal, tips: Mapping[str, str], until: Callable[[Recorded], bool] | None = None
+) -> Index:
+    """Return an index in memory of all events, or of those that a rule lets through."""
+    index = Index(repo, None)
+    with index.building() as fold:
+        journal.bring((None, tip) for tip in tips.values())
+        for writer, tip in tips.items():
+            with suppress(LineageError), closing(journal.read(writer, tip)) as told:
+                for found in told:
+                    if until is None or isinstance(found, Problem) or until(found):
+                        fold.add(found)
+            index.set_tip(writer, tip, 0)
+    return index
+
+
+@lru_cache(maxsize=512)
+def _asks_what_waits(sql: str) -> bool:
+    """Whether a query reads a table whose new rows may wait in memory."""
+    return not WAITING.isdisjoint(re.findall(r"\w+", sql))
+
+
+__all__ = ["Damaged", "Index", "build", "delete", "read_row"]

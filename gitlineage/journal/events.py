@@ -1,0 +1,492 @@
+"""
+Events and their canonical JSON lines; not where the lines are kept.
+
+An event is never changed and never removed; state is the fold of all events in the order (clock, writer).
+The same event always gives the same bytes: keys sorted, defaults left out, one line.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from gitlineage.bounds import MAX_COLUMNS, MAX_LINE
+from gitlineage.errors import CorruptEvent, Invalid, InvalidTrial
+from gitlineage.git.formats import is_oid
+from gitlineage.model.catalogue import ForgePhase
+from gitlineage.model.records import ROLES, Task
+from gitlineage.model.trial import AUTO_ID, check_cells
+from gitlineage.model.tsv import Shape, header_cells
+
+MAX_CLOCK = 2**48
+"""More events than any campaign has; a line beyond it would leave no room for those that follow."""
+
+PLAUSIBLE_CLOCK = 2**40
+"""A higher clock of another writer orders that writer's event, and nobody else's clock follows it."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
+    """
+    What every event carries.
+
+    Args:
+        clock: Lamport clock; with the writer it orders all events.
+        at: when it was recorded, UTC, ISO 8601.
+        writer: who recorded it; empty where the ref that holds it says so.
+    """
+
+    clock: int = 0
+    at: str = ""
+    writer: str = ""
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse what decodes well and is nothing that anybody could have recorded here.
+
+        Args:
+            oid: the object that it is on, where that is known.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+
+
+class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
+    """
+    A row on the snapshot that carries the note; a later one with the same exp id revises it.
+
+    Args:
+        row: the row's cells by column name, as text.
+        raw: the row's bytes in the file it came from, where writing the cells anew would differ.
+        saw: the session commit whose prompt the agent had read.
+    """
+
+    row: dict[str, str]
+    raw: str = ""
+    saw: str = ""
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse a row that is no trial's.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+        if self.row.get("exp_id", AUTO_ID) == AUTO_ID:
+            raise CorruptEvent("not an event: its row has no exp id")
+        _check_columns(tuple(self.row))
+        try:
+            check_cells(self.row)
+        except InvalidTrial as error:
+            raise CorruptEvent(str(error)) from error
+
+
+class SnapshotEvent(Event, frozen=True, kw_only=True, tag="snapshot"):
+    """A snapshot without a row: the commit that carries the note is recorded."""
+
+
+class CohortEvent(Event, frozen=True, kw_only=True, tag="cohort"):
+    """
+    A cohort is opened; the commit that carries the note is its own, with the base as parents.
+
+    Args:
+        name: the cohort's name.
+        base: oids of the snapshots it starts from.
+        metadata: JSON values that were said about it.
+        allow_mixed: whether members may have other parents.
+    """
+
+    name: str
+    base: tuple[str, ...] = ()
+    metadata: dict[str, Any] = {}
+    allow_mixed: bool = False
+
+
+class TaskEvent(Event, frozen=True, kw_only=True, tag="task"):
+    """The campaign's task is set; the last one holds. It sits on the writer's genesis commit."""
+
+    task: Task
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse a task that nothing can be ranked by.
+
+        Raises:
+            CorruptEvent: its column has no name that a table could have, or its noise is no number.
+        """
+        for name, text in (("score field", self.task.score_field or " "), ("label", self.task.label)):
+            if len(text) > _MAX_NAME or _CONTROL.search(text) or text.isspace():
+                raise CorruptEvent(f"not an event: its task has the {name} {text[:50]!r}")
+        if not 0 <= self.task.epsilon < math.inf:
+            raise CorruptEvent(f"not an event: its task has the epsilon {self.task.epsilon}")
+
+
+class TableEvent(Event, frozen=True, kw_only=True, tag="table"):
+    """
+    A table was imported; it sits on the writer's genesis commit.
+
+    Args:
+        shape: its columns and line ends, as `model.tsv.Shape` spells them.
+        rows: how many rows it had.
+    """
+
+    shape: dict[str, Any]
+    rows: int = 0
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse what is no table's shape.
+
+        Raises:
+            CorruptEvent: its columns, its header or its line ends are none that a file could have.
+        """
+        try:
+            shape = msgspec.convert(self.shape, Shape)
+        except msgspec.ValidationError as error:
+            raise CorruptEvent(f"not an event: its table has no shape: {error}") from error
+        _check_columns(shape.columns)
+        if not shape.columns or len(set(shape.columns)) < len(shape.columns) or not all(shape.columns):
+            raise CorruptEvent("not an event: its table has no columns, or columns without names of their own")
+        if shape.newline not in ("\n", "\r\n") or (shape.header and header_cells(shape.header) != shape.columns):
+            raise CorruptEvent("not an event: the header of its table is not what its columns are")
+
+
+class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
+    """
+    An agent read a prompt; the commit that carries the note holds it as ``prompt.md``.
+
+    Args:
+        specialist: who read it.
+        prompt: the prompt's blob oid.
+        tips: the writers' refs it was rendered from.
+        parameters: the options it was rendered with.
+        seen: the clock of the last event that it shows.
+    """
+
+    specialist: str
+    prompt: str
+    tips: dict[str, str] = {}
+    parameters: dict[str, Any] = {}
+    seen: int = 0
+
+
+class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
+    """
+    A snapshot came from another store; the commit that carries the note is recorded.
+
+    Args:
+        name: what it is called there; it is found by that name here too.
+        source: which kind of store, and which version of its format, as ``openrange/2``.
+        document: the oid of a blob with what that store says about it, byte for byte.
+        file: the document's file name there; empty for a stub.
+        stub: whether that store only names it and has no document of its own.
+    """
+
+    name: str
+    source: str
+    document: str
+    file: str = ""
+    stub: bool = False
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse an origin without a document.
+
+        Raises:
+            CorruptEvent: its document is no object.
+        """
+        if not is_oid(self.document):
+            raise CorruptEvent(f"not an event: its document is {self.document[:50]!r}")
+
+
+class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
+    """
+    A commit was made from another one by an amend or a rebase; the commit that carries the note is the new one.
+
+    Args:
+        old: the commit it was made from, whose trials stay there.
+        how: what git calls it: ``amend`` or ``rebase``.
+    """
+
+    old: str
+    how: str = ""
+
+
+class RetractEvent(Event, frozen=True, kw_only=True, tag="retract"):
+    """
+    A row of the commit that carries the note no longer counts, or counts again; the last word on a row holds.
+
+    Args:
+        exp_id: the row's exp id.
+        undo: whether an earlier word is taken back.
+        reason: why.
+        actor: who or what says so.
+    """
+
+    exp_id: str
+    undo: bool = False
+    reason: str = ""
+    actor: str = ""
+
+
+class ReparentEvent(Event, frozen=True, kw_only=True, tag="reparent"):
+    """
+    The commit that carries the note was derived from other commits than its git parents say; the last word holds.
+
+    Args:
+        parents: what it was derived from, the primary one first; none for a root.
+        roles: what a parent was, by oid, as in the trailers of a commit; one that is no parent gave no content.
+        reason: why.
+        actor: who or what says so.
+    """
+
+    parents: tuple[str, ...] = ()
+    roles: dict[str, str] = {}
+    reason: str = ""
+    actor: str = ""
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse parents and roles that no commit could have.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+        named = (*self.parents, *self.roles)
+        if oid in named or not all(map(is_oid, named)) or len(set(self.parents)) < len(self.parents):
+            raise CorruptEvent("not an event: these cannot be the parents of this commit")
+        if not set(self.roles.values()) <= set(ROLES):
+            raise CorruptEvent("not an event: it gives a parent a role that there is not")
+
+
+class RelationAdded(Event, frozen=True, kw_only=True, tag="relation_added"):
+    """
+    The commit that carries the note is related to another one (semantics 23).
+
+    Args:
+        target: the other commit.
+        relation: the type of the relation.
+        actor: who or what says so.
+        context: JSON values that were said about it.
+    """
+
+    target: str
+    relation: str
+    actor: str = ""
+    context: dict[str, Any] = {}
+
+
+class RelationDeprecated(Event, frozen=True, kw_only=True, tag="relation_deprecated"):
+    """
+    A relation of the commit that carries the note no longer holds (semantics 24).
+
+    It ends the relations of this type to this target that come before it in the order of events; a later
+    ``relation_added`` makes a new one.
+
+    Args:
+        target: the other commit.
+        relation: the type of the relation.
+        actor: who or what says so.
+        reason: why.
+    """
+
+    target: str
+    relation: str
+    actor: str = ""
+    reason: str = ""
+
+
+class EntryEvent(Event, frozen=True, kw_only=True, tag="entry"):
+    """
+    The catalogue says something about the commit that carries the note; the last word on each field holds.
+
+    Args:
+        fields: fields of a `CatalogEntry` and their values.
+        actor: who or what says so.
+    """
+
+    fields: dict[str, Any]
+    actor: str = ""
+
+
+class UsageEvent(Event, frozen=True, kw_only=True, tag="usage"):
+    """
+    How often this writer's clone has used the commit that carries the note; the highest count holds.
+
+    Args:
+        total: how often in all.
+        last_used: when last, UTC, ISO 8601.
+    """
+
+    total: int
+    last_used: str
+
+
+class ForgeEvent(Event, frozen=True, kw_only=True, tag="forge"):
+    """
+    An attempt to forge an artifact; the commit that carries the note is its own (semantics 34).
+
+    Args:
+        intent: what was wanted.
+        phases: what was done, in order.
+        result: the commit of what came of it; empty where nothing did.
+        success: whether it worked out.
+        actor: who or what forged.
+    """
+
+    intent: str
+    phases: tuple[ForgePhase, ...] = ()
+    result: str = ""
+    success: bool = False
+    actor: str = ""
+
+
+AnyEvent = (
+    TrialEvent
+    | SnapshotEvent
+    | CohortEvent
+    | TaskEvent
+    | TableEvent
+    | SessionEvent
+    | RetractEvent
+    | ReparentEvent
+    | RelationAdded
+    | RelationDeprecated
+    | EntryEvent
+    | UsageEvent
+    | ForgeEvent
+    | RewriteEvent
+    | ImportedEvent
+)
+
+MAKES_SNAPSHOT = (TrialEvent, SnapshotEvent, ImportedEvent, RewriteEvent)
+"""Events that make the commit which carries them a snapshot; others say something about a commit."""
+
+
+def names_commits(event: AnyEvent) -> tuple[str, ...]:
+    """Return the commits that an event names besides the one that carries it."""
+    match event:
+        case RelationAdded(target=oid) | RelationDeprecated(target=oid) | RewriteEvent(old=oid):
+            return (oid,)
+        case ForgeEvent(result=oid) if oid:
+            return (oid,)
+        case ReparentEvent(parents=parents, roles=roles):
+            return tuple(dict.fromkeys((*parents, *roles)))
+    return ()
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MAX_NAME = 1000
+"""Characters that the name of a column has at most."""
+
+_SHORTEST = len(b'{"clock":1,"type":"task"}')
+"""Bytes that any event has at the least: a clock and a type, in four letters."""
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(AnyEvent)
+
+
+def _check_columns(columns: tuple[str, ...]) -> None:
+    """Refuse more columns than a table may have, and names that are longer than any."""
+    if len(columns) > MAX_COLUMNS:
+        raise CorruptEvent(f"not an event: {len(columns):,} columns are over the limit of {MAX_COLUMNS:,}")
+    if any(len(column) > _MAX_NAME for column in columns):
+        raise CorruptEvent(f"not an event: a column's name is longer than {_MAX_NAME:,} characters")
+
+
+def encode(event: AnyEvent) -> bytes:
+    """
+    Return an event's canonical line, without a line end.
+
+    Raises:
+        Invalid: it holds values that JSON cannot, or is longer than 1 MiB.
+    """
+    if event.clock > MAX_CLOCK:
+        raise Invalid(
+            f"this writer's clock is at its end ({MAX_CLOCK}), because its own ref carries events that set it there; "
+            "go on under another name: git config lineage.writer NAME"
+        )
+    try:
+        if not isinstance(event, TrialEvent | SnapshotEvent):  # these hold nothing but text
+            event.check()
+            _refuse_non_json(msgspec.to_builtins(event))
+        elif isinstance(event, TrialEvent) and len(event.row) > MAX_COLUMNS:
+            _check_columns(tuple(event.row))
+        line = _encoder.encode(event)
+    except CorruptEvent as error:
+        raise Invalid(error.reason.removeprefix("not an event: ")) from error
+    except RecursionError as error:
+        raise Invalid("this cannot be kept as JSON: it is nested too deeply") from error
+    except (TypeError, UnicodeEncodeError, ValueError) as error:
+        if isinstance(error, Invalid):
+            raise
+        raise Invalid(f"this cannot be kept as JSON: {error}") from error
+    if len(line) > MAX_LINE:
+        raise Invalid(f"an event of {len(line):,} bytes is over the limit of {MAX_LINE:,}; put large data into files")
+    return line
+
+
+def decode(line: bytes) -> AnyEvent:
+    """
+    Return the event that a line spells.
+
+    Raises:
+        CorruptEvent: it spells none.
+    """
+    if len(line) > MAX_LINE:
+        raise CorruptEvent(f"a line of {len(line):,} bytes")
+    try:
+        event: AnyEvent = _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptEvent(f"not an event: {error}") from error
+    if not 0 < event.clock <= MAX_CLOCK:
+        raise CorruptEvent(f"not an event: its clock is {event.clock}")
+    return event
+
+
+def lines(note: bytes) -> Iterator[bytes]:
+    """Return the lines of a note that are meant to be events: all but the blank ones, which git itself adds."""
+    return (line for line in note.split(b"\n") if line.strip())
+
+
+def events(note: bytes) -> tuple[list[bytes], int]:
+    """
+    Return the lines of a note that may be events, and how many more there are that are too short to be any.
+
+    A note that holds nothing else is done with in a thousandth of the time that decoding each of its lines takes.
+    """
+    every = note.split(b"\n")
+    found = [line for line in every if len(line) >= _SHORTEST]
+    return found, len(every) - len(found) - every.count(b"")
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return JSON values as they will be read back: tuples as lists and so on.
+
+    Raises:
+        Invalid: they hold what JSON cannot.
+    """
+    try:
+        _refuse_non_json(values)
+        return msgspec.json.decode(msgspec.json.encode(dict(values)), type=dict[str, Any])
+    except RecursionError as error:
+        raise Invalid("this cannot be kept as JSON: it is nested too deeply") from error
+    except (TypeError, UnicodeEncodeError) as error:
+        raise Invalid(f"this cannot be kept as JSON: {error}") from error
+
+
+def _refuse_non_json(value: object) -> None:
+    """Refuse NaN and infinity, which the encoder would silently write as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Invalid("this cannot be kept as JSON: a number that is not finite")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise Invalid(f"this cannot be kept as JSON: the key {key!r} is not text")
+            _refuse_non_json(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_non_json(item)

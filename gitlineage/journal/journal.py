@@ -1,0 +1,487 @@
+"""
+A writer's ref: landing events on it, and reading back what is on everybody's; not what the events mean.
+
+Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
+its further parents the snapshots that it keeps alive. Moving the ref by compare-and-swap is the one commit point.
+A ref whose name begins with ``archive-`` holds events of several writers, each of which says whose it is.
+"""
+
+import re
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import msgspec
+
+from gitlineage.bounds import MAX_NOTE
+from gitlineage.errors import CorruptEvent, Invalid, LineageError, MissingObject, RepositoryError
+from gitlineage.git import signing
+from gitlineage.git.formats import Identity, format_commit
+from gitlineage.git.notes import NotesTrees
+from gitlineage.git.packs import object_id
+from gitlineage.git.repository import GitRepo
+from gitlineage.journal import events as codec
+from gitlineage.model.message import compose, trailer_lines
+from gitlineage.model.namespace import DEFAULT, Namespace
+
+ARCHIVE = "archive-"
+"""How the refs begin that hold events of several writers; no writer's name does."""
+
+_MAX_PARENTS = 500
+_WITHOUT_CLOCK = 1000
+"""Commits without a clock that a search for a ref's last clock goes past."""
+
+_DIGITS = 20
+"""Digits of a number that is no clock any more."""
+
+_REPEATED = 1 << 20
+"""Bytes that are read of a note again and again, because it stands on several objects."""
+
+_BAD_LINES = 100
+"""Lines of one note that are told apart when they are no events; the rest are counted."""
+
+_WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+_ARCHIVED = re.compile(r"(\S+) ([0-9a-f]{40})")
+
+
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """An event where it was found: who wrote it and which object its note is on."""
+
+    writer: str
+    oid: str
+    event: codec.AnyEvent
+
+
+class Problem(msgspec.Struct, frozen=True, gc=False):
+    """
+    A line that is no event: who wrote it, on which object, and what is wrong.
+
+    Where ``absent`` names an object, this clone lacks it: nothing is wrong, and nothing can be said of the event.
+    """
+
+    writer: str
+    oid: str
+    reason: str
+    absent: str = ""
+
+    def __str__(self) -> str:
+        return f"skipped a malformed line in the note of {self.writer} on {self.oid[:12]}: {self.reason}"
+
+
+class Journal:
+    """
+    The writers' refs of one campaign.
+
+    Args:
+        repo: the repository.
+        namespace: the campaign's.
+    """
+
+    def __init__(self, repo: GitRepo, namespace: Namespace = DEFAULT) -> None:
+        self._repo = repo
+        self.namespace = namespace
+        self._trees = NotesTrees(repo)
+        self._archived: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._landed: tuple[str, int, str] | None = None
+
+    def tips(self) -> dict[str, str]:
+        """Return where each writer's ref stands, by writer."""
+        return {self.namespace.writer(name): oid for name, oid in self._repo.refs(self.namespace.notes).items()}
+
+    def genesis(self, writer: str) -> str:
+        """
+        Return the oid of the writer's first commit, which `land` writes.
+
+        It follows from the writer's name alone, so that nobody has to walk to it. Notes on it hold what belongs to
+        no snapshot.
+        """
+        return _genesis_oid(writer)
+
+    def write_genesis(self, writer: str) -> str:
+        """Write the writer's first commit, which nothing points at yet, and return its oid."""
+        self._repo.write_object("commit", _genesis(writer, self._repo.empty_tree()))
+        return self.genesis(writer)
+
+    def land(
+        self,
+        writer: str,
+        tip: str | None,
+        lines: Sequence[tuple[str, bytes]],
+        *,
+        clock: int,
+        subject: str,
+        identity: Identity,
+        moment: datetime,
+        keep: Sequence[str] = (),
+        reached: Collection[str] = (),
+        novel: Collection[str] = (),
+        ahead: Mapping[str, str] = {},
+        durable: bool = False,
+    ) -> str | None:
+        """
+        Append events to the notes of their objects and move the writer's ref.
+
+        Args:
+            writer: whose ref.
+            tip: where it stood when the events got their clocks; ``None`` when there was none.
+            lines: annotated oid and encoded event, clocks rising.
+            clock: the highest of their clocks.
+            subject: what was recorded, in one line.
+            identity: who commits.
+            moment: when.
+            keep: commits to keep alive besides those annotated.
+            reached: commits that others of the landing have as parents, so that they stay alive through them.
+            novel: objects that have just been made, so that they have no notes yet.
+            ahead: notes that were written already, by object; one holds if it is all that the object's note says.
+            durable: have the disk confirm it before this returns.
+
+        Returns:
+            The ref's new place, or ``None`` when somebody else moved it: nothing was recorded.
+
+        Raises:
+            Invalid: an object has more events than a note may hold.
+            SigningError: git config ``lineage.sign`` is on and the key does not work: nothing was recorded.
+        """
+        signer = signing.from_config(self._repo)
+        sign = signer.sign if signer is not None else None
+        genesis = self.genesis(writer)
+        base = tip or self._resumed(writer) or self.write_genesis(writer)
+        tree = self._landed[2] if self._landed is not None and self._landed[0] == base else self._repo.commit(base).tree
+        self._repo.pack_ahead(durable)
+        added: dict[str, list[bytes]] = {}
+        for oid, line in lines:
+            added.setdefault(oid, []).append(line)
+        alive = [oid for oid in (*added, *keep) if oid != genesis]
+        known = {oid for oid in (*added, *keep) if oid not in novel and self._trees.has(tree, oid)}
+        fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and oid not in known]
+        written = {oid: ahead[oid] for oid, new in added.items() if len(new) == 1 and oid in ahead and oid not in known}
+        notes = {
+            oid: joined(self._trees.get(tree, oid) if oid in known else b"", new)
+            for oid, new in added.items()
+            if oid not in written
+        }
+        for oid, note in notes.items():
+            if len(note) > MAX_NOTE:
+                raise Invalid(f"the events on {oid} would take {len(note):,} bytes, over the limit of {MAX_NOTE:,}")
+        last = base
+        while len(fresh) > _MAX_PARENTS:
+            # the newest go deepest: git walks in order of date, and takes long where old and new come mixed
+            part, fresh = fresh[-_MAX_PARENTS:], fresh[:-_MAX_PARENTS]
+            message = compose(f"Keep {len(part)} snapshots", [("Clock", str(self.clock(base)))])
+            last = self._repo.write_commit(tree, [last, *part], message, identity, moment, sign)
+        message = compose(subject, [("Clock", str(clock))])
+        after = self._trees.put(tree, notes, written)
+        new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
+        ref, said = self.namespace.ref(writer), f"lineage: {subject}"
+        follow = {self.namespace.kept(writer): new}
+        if not self._repo.move_ref(ref, new, tip, said, signature=(identity, moment), durable=durable, follow=follow):
+            return None
+        self._landed = new, clock, after
+        return new
+
+    def clock(self, tip: str) -> int:
+        """Return the Lamport clock that a commit of a writer's ref carries; 0 where it carries none."""
+        if self._landed is not None and self._landed[0] == tip:
+            return self._landed[1]
+        for key, value in trailer_lines(self._repo.commit(tip).message):
+            if key == "Clock" and value.isascii() and value.isdecimal() and len(value) < _DIGITS:
+                return int(value)
+        return 0
+
+    def last_clock(self, tip: str) -> int:
+        """Return the clock of a ref's last commit that carries one; git's own notes commands add some that do not."""
+        at = tip
+        for _ in range(_WITHOUT_CLOCK):
+            if clock := self.clock(at):
+                return clock
+            parents = self._repo.parents(at)
+            if not parents:
+                return 0
+            at = parents[0]
+        return 0
+
+    def read(self, writer: str, tip: str, since: str | None = None) -> Generator[Recorded | Problem, None, None]:
+        """
+        Return what a writer's notes say, or only the notes that changed since an earlier tip.
+
+        Where they are many, git reads them ahead, and the commits that they are on; closing the iterator ends it.
+        """
+        old, new = (self._repo.commit(since).tree if since else None), self._repo.commit(tip).tree
+        genesis = self.genesis(writer)
+        if old is None:  # settings first: they say how to read the rest
+            try:
+                yield from decode_note(writer, genesis, self._trees.get(new, genesis))
+            except RepositoryError as error:
+                yield self.problem(writer, genesis, error)
+        odd: dict[str, str] = {}
+        repeats = _Repeats()
+        notes = repeats.told(self._trees.changed(old, new, odd))
+        for oid, blob, again in self._repo.ahead(notes, lambda note: note[:1] if note[2] else note[1::-1]):
+            if (old is None and oid == genesis) or (again and not repeats.allow(blob)):
+                continue
+            try:
+                note = self._repo.read(blob, MAX_NOTE)
+            except RepositoryError as error:
+                yield self.problem(writer, oid, error)
+                continue
+            if again:
+                repeats.count(blob, len(note))
+            yield from decode_note(writer, oid, note)
+        for tree, reason in odd.items():
+            absent = "" if self._repo.exists(tree) or not self._repo.lacks(tree) else tree
+            yield Problem(writer, tree, reason, absent)
+        yield from (Problem(writer, blob, "this note stands on too many objects") for blob in repeats.refused)
+
+    def problem(self, writer: str, oid: str, error: LineageError) -> Problem:
+        """Return what is to be said of a note that cannot be read."""
+        absent = error.oid if isinstance(error, MissingObject) and self._repo.lacks(error.oid) else ""
+        return Problem(writer, oid, str(error), absent)
+
+    def bring(self, moved: Iterable[tuple[str | None, str]]) -> None:
+        """
+        Fetch what a partial clone left out of the notes, and of the commits that they are on, in a few requests.
+
+        Args:
+            moved: the tips whose notes will be read, each with the one up to which they were.
+        """
+        repo = self._repo
+        if not repo.promisors:
+            return
+        trees: dict[str, None] = {}
+        known: dict[str, None] = {}
+        for since, tip in moved:
+            with suppress(RepositoryError):
+                trees[repo.commit(tip).tree] = None
+                if since is not None:
+                    known[repo.commit(since).tree] = None
+        repo.bring_below(trees, known)
+        if repo.is_shallow and not repo.refusal:
+            noted = (oid for tree in trees for oid, _ in self._trees.changed(None, tree, {}))
+            if lacking := [oid for oid in noted if not repo.exists(oid)]:
+                repo.bring(lacking, "tree:0")
+
+    def events(self, writer: str, tip: str) -> Iterator[Recorded]:
+        """Return a writer's events, without the lines that are none."""
+        return (found for found in self.read(writer, tip) if isinstance(found, Recorded))
+
+    def is_ahead(self, tip: str, since: str) -> bool:
+        """Whether a tip follows an earlier one along first parents, or is the same."""
+        at: str | None = tip
+        while at is not None and at != since:
+            parents = self._repo.parents(at)
+            at = parents[0] if parents else None
+        return at is not None
+
+    def first(self, tip: str) -> str:
+        """Return the first commit of the line that a tip is on."""
+        while parents := self._repo.parents(tip):
+            tip = parents[0]
+        return tip
+
+    def archived(self, tips: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]]:
+        """
+        Return the tips of the refs that archives hold instead, by writer; they say so in trailers ``Archived:``.
+
+        Args:
+            tips: where the writers' refs stand; by default they are looked up.
+        """
+        found: dict[str, dict[str, None]] = {}
+        for name, tip in (self.tips() if tips is None else tips).items():
+            if is_archive(name):
+                for writer, old in self.folded(tip):
+                    found.setdefault(writer, {})[old] = None
+        return {writer: tuple(old) for writer, old in found.items()}
+
+    def folded(self, tip: str) -> tuple[tuple[str, str], ...]:
+        """
+        Return the writers and their tips that one archive names and keeps alive, those folded first first.
+
+        A tip that is no parent of the commit that names it is only claimed: git would prune what it leads to.
+        """
+        if tip not in self._archived:
+            found: list[tuple[str, str]] = []
+            at: str | None = tip
+            while at is not None and self._repo.exists(at):
+                info = self._repo.commit(at)
+                told = [value for key, value in trailer_lines(info.message) if key == "Archived"]
+                named = [(match[1], match[2]) for value in reversed(told) if (match := _ARCHIVED.fullmatch(value))]
+                found += [(writer, old) for writer, old in named if old in info.parents[1:]]
+                at = info.parents[0] if info.parents else None
+            self._archived[tip] = tuple(reversed(found))
+        return self._archived[tip]
+
+    def _resumed(self, writer: str) -> str | None:
+        """Return where a writer without a ref goes on: where an archive says that the ref ended, if it is here."""
+        found = self.archived().get(writer, ())
+        return next((tip for tip in reversed(found) if self._repo.exists(tip)), None)
+
+    def kept_tips(self) -> dict[str, str | None]:
+        """Return where the refs should stand at the least that this clone moved itself, by writer."""
+        own = self.namespace.own
+        return {name.removeprefix(own): oid for name, oid in self._repo.refs(own).items()}
+
+    def follow(self, goals: Mapping[str, str | None]) -> dict[str, str | None]:
+        """Return what else has to move where writers' refs move other than by landing, by writer: what keeps them."""
+        kept = {self.namespace.kept(writer): new for writer, new in goals.items()}
+        return {name: new for name, new in kept.items() if self._repo.ref(name) is not None}
+
+    def begin(self, writer: str) -> str:
+        """Give a writer a ref where it has none, with nothing recorded on it, and return where it stands."""
+        genesis = self.write_genesis(writer)
+        ref = self.namespace.ref(writer)
+        self._repo.move_ref(ref, genesis, None, "lineage: begin", follow={self.namespace.kept(writer): genesis})
+        return self._repo.ref(ref) or genesis
+
+    def fork(self, one: str, other: str) -> str | None:
+        """
+        Return the last commit that two tips have in common along first parents, ``None`` where there is none.
+
+        Both are walked in turn, so that it takes as long as they are apart, not as long as their history is.
+        """
+        seen: tuple[set[str], set[str]] = (set(), set())
+        ends: list[str | None] = [one, other]
+        while any(ends):
+            for side, at in enumerate(ends):
+                if at is None:
+                    continue
+                seen[side].add(at)
+                if at in seen[1 - side]:
+                    return at
+                parents = self._repo.parents(at)
+                ends[side] = parents[0] if parents else None
+        return None
+
+    def kept(self, tip: str, since: str | None) -> list[str]:
+        """Return the commits that a tip keeps alive as further parents, and an earlier one on its line did not."""
+        found: list[str] = []
+        at: str | None = tip
+        while at is not None and at != since:
+            first, *further = self._repo.parents(at) or (None,)
+            found += [oid for oid in further if oid is not None]
+            at = first
+        return found
+
+    def added(self, tip: str, since: str | None) -> "Iterator[tuple[str, list[bytes], list[bytes]]]":
+        """Return the objects whose notes an earlier state lacks lines of, with the lines it has and those it lacks."""
+        old, new = (self._repo.commit(since).tree if since else None), self._repo.commit(tip).tree
+        for oid, blob in self._trees.changed(old, new):
+            had = list(codec.lines(self._trees.get(old, oid))) if old else []
+            known = set(had)
+            if lines := [line for line in codec.lines(self._repo.read(blob)) if line not in known]:
+                yield oid, had, lines
+
+    def note(self, tip: str, oid: str) -> bytes:
+        """Return the note that a writer's ref has on an object, empty where it has none."""
+        return self._trees.get(self._repo.commit(tip).tree, oid)
+
+
+def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Problem]:
+    """Return the events of one note; a line that is none is reported and hides nothing else."""
+    archive = is_archive(writer)
+    found, short = codec.events(note)
+    if short > _BAD_LINES:
+        yield Problem(writer, oid, f"{short:,} lines are too short to be events")
+    bad = 0
+    for line in found if short > _BAD_LINES else codec.lines(note):
+        try:
+            event = codec.decode(line)
+            owner = _owner(writer, event.writer) if archive or event.writer else writer
+            yield Recorded(owner, oid, event)
+        except CorruptEvent as error:
+            bad += 1
+            if bad <= _BAD_LINES:
+                yield Problem(writer, oid, error.reason)
+    if bad > _BAD_LINES:
+        yield Problem(writer, oid, f"{bad - _BAD_LINES:,} more lines are no events")
+
+
+class _Repeats:
+    """Bounds what a note costs that one tree puts on very many objects."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[str, int] = {}
+        self.refused: set[str] = set()
+
+    def told(self, notes: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, bool]]:
+        """Return annotated oids and blobs with whether the blob came before."""
+        met: set[str] = set()
+        for oid, blob in notes:
+            yield oid, blob, blob in met
+            met.add(blob)
+
+    def allow(self, blob: str) -> bool:
+        """Whether a blob is to be read again."""
+        if self._bytes.get(blob, 0) > _REPEATED:
+            self.refused.add(blob)
+            return False
+        return True
+
+    def count(self, blob: str, size: int) -> None:
+        """Take note of a blob that was read again."""
+        self._bytes[blob] = self._bytes.get(blob, size) + size
+
+
+def is_archive(name: str) -> bool:
+    """Whether a writer's ref of this name holds events of several writers."""
+    return name.startswith(ARCHIVE)
+
+
+def check_name(name: str) -> str:
+    """
+    Return the name of a writer's ref or of an archive.
+
+    Raises:
+        Invalid: it is neither.
+    """
+    check_writer(name.removeprefix(ARCHIVE))
+    return name
+
+
+def _owner(ref: str, writer: str) -> str:
+    """
+    Return whose event it is, by the ref that holds it and by what it says itself.
+
+    Raises:
+        CorruptEvent: it is on one writer's ref and claims to be another's, or on an archive and names none.
+    """
+    if writer == ref and not is_archive(ref):
+        return ref
+    if not is_archive(ref):
+        raise CorruptEvent(f"not an event: it claims to be of another writer, {writer[:100]!r}")
+    try:
+        return check_writer(writer)
+    except Invalid as error:
+        raise CorruptEvent(f"not an event: an archive must say whose it is, and {error}") from error
+
+
+def check_writer(writer: str) -> str:
+    """
+    Return a writer's name.
+
+    Raises:
+        Invalid: it cannot be part of a ref's name, or is an archive's.
+    """
+    if is_archive(writer):
+        raise Invalid(f"{writer!r} cannot name a writer; names that begin with {ARCHIVE} are for archives")
+    if not _WRITER.fullmatch(writer) or writer.endswith(".lock") or len(writer) > 100:
+        raise Invalid(f"{writer!r} cannot name a writer; use letters, digits, dots, dashes and underscores")
+    return writer
+
+
+@lru_cache(maxsize=256)
+def _genesis_oid(writer: str) -> str:
+    return object_id("commit", _genesis(writer, object_id("tree", b"")))
+
+
+def _genesis(writer: str, tree: str) -> bytes:
+    """Return a writer's first commit, as git stores it."""
+    message = compose(f"Begin the lineage of {writer}", [("Clock", "0")])
+    who = Identity(writer, f"{writer}@gitlineage")
+    return format_commit(tree, [], message, who, datetime.fromtimestamp(0, UTC))
+
+
+def joined(note: bytes, lines: Sequence[bytes]) -> bytes:
+    """Return a note with lines added; a foreign note may lack its last line end."""
+    start = note if not note or note.endswith(b"\n") else note + b"\n"
+    return start + b"".join(line + b"\n" for line in lines)

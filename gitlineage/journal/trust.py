@@ -1,0 +1,134 @@
+"""
+Whom to trust: the writers whose refs are signed by their owners from end to end; not how a signature is checked.
+
+An owner is whoever the allowed-signers file lets sign for the writer's id. What was found is remembered beside
+the index, so that a ref costs what is new on it.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from gitlineage.bounds import MAX_COMMIT
+from gitlineage.errors import LineageError
+from gitlineage.git.repository import GitRepo
+from gitlineage.git.signing import Verifier, not_signed_by
+from gitlineage.journal.journal import ARCHIVE, Journal, is_archive
+
+_FILE = "trusted.json"
+
+
+class _Memory(msgspec.Struct):
+    """Tips that were found signed down to the genesis, by writer, under one state of the allowed-signers file."""
+
+    state: str = ""
+    tips: dict[str, str] = {}
+
+
+def unsigned(
+    repo: GitRepo, journal: Journal, check: Verifier, writer: str, tip: str, since: str | None = None
+) -> Iterator[str]:
+    """
+    Return the commits of a writer's ref that its owner did not sign, the newest first.
+
+    The genesis is not signed: it follows from the writer's name. An archive is signed by the writer who made it.
+
+    Args:
+        repo: where the commits are.
+        journal: what knows the genesis.
+        check: the allowed-signers file.
+        writer: whose ref.
+        tip: where it stands.
+        since: a commit of it that is known to be signed, as all below it are.
+
+    Raises:
+        RepositoryError: a commit cannot be read.
+    """
+    ends = (journal.genesis(writer), since)
+
+    def line() -> Iterator[tuple[str, bytes]]:
+        at: str | None = tip
+        while at is not None and at not in ends:
+            parents = repo.commit(at).parents
+            yield at, repo.read(at, MAX_COMMIT)
+            at = parents[0] if parents else None
+
+    return not_signed_by(check, writer.removeprefix(ARCHIVE), line())
+
+
+def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the tips of the writers whose refs are signed by their owners, every commit, down to the genesis.
+
+    What an archive says of others proves nothing, whoever signed it. The old tips that it keeps alive do: a writer in
+    an archive counts by the furthest of these that is signed.
+
+    Args:
+        repo: where the commits are.
+        journal: the writers' refs.
+        check: the allowed-signers file.
+        tips: where the refs stand.
+    """
+    path = journal.namespace.folder(repo.commondir) / _FILE
+    memory = _recall(path, _state(check))
+    found: dict[str, str] = {}
+    archived = [(writer, tip) for writer, ends in journal.archived(tips).items() for tip in ends]
+    for writer, tip in (*tips.items(), *archived):
+        best = found.get(writer)
+        if is_archive(writer) or (best is None and tip != tips.get(writer, tip)):
+            continue
+        if best is not None and not _is_below(journal, tip, best):
+            continue
+        known = best or memory.tips.get(writer)
+        since = known if known is not None and _is_below(journal, tip, known) else None
+        with suppress(LineageError):
+            if not _any(unsigned(repo, journal, check, writer, tip, since)) and _is_whole(journal, writer, tip, since):
+                found[writer] = tip
+    if found != memory.tips:
+        _remember(path, _Memory(memory.state, found))
+    return found
+
+
+def _any(commits: Iterator[str]) -> bool:
+    """Whether there is one; the rest is not looked for."""
+    with closing(commits):  # type: ignore[type-var]
+        return next(commits, None) is not None
+
+
+def _is_whole(journal: Journal, writer: str, tip: str, since: str | None) -> bool:
+    """Whether a ref goes back to its writer's genesis."""
+    return since is not None or journal.is_ahead(tip, journal.genesis(writer))
+
+
+def _is_below(journal: Journal, tip: str, known: str) -> bool:
+    with suppress(LineageError):
+        return journal.is_ahead(tip, known)
+    return False
+
+
+def _state(check: Verifier) -> str:
+    """Return what the answers depend on, as one text."""
+    digest = sha256(check.allowed.read_bytes())
+    digest.update(b"\0" + (check.revoked.read_bytes() if check.revoked and check.revoked.is_file() else b""))
+    digest.update(b"\0" + check.program.encode())
+    return digest.hexdigest()
+
+
+def _recall(path: Path, state: str) -> _Memory:
+    try:
+        memory = msgspec.json.decode(path.read_bytes(), type=_Memory)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return _Memory(state)
+    return memory if memory.state == state else _Memory(state)
+
+
+def _remember(path: Path, memory: _Memory) -> None:
+    """Write down what was found; where that cannot be, it is found again next time."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    with suppress(OSError):
+        part.write_bytes(msgspec.json.encode(memory))
+        part.replace(path)

@@ -1,0 +1,182 @@
+"""
+Trials as tables for notebooks and data frames: what pandas, polars and pyarrow get, each loaded only when asked for.
+
+Start at `typed`: it says which cells read as numbers.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from gitlineage.errors import Invalid
+from gitlineage.markup import table
+from gitlineage.model.records import Task
+from gitlineage.model.trial import COLUMNS, NUMERIC, Trial, parse_number
+
+_IDS = frozenset({"exp_id", "parent_exp", "baseline_exp", "timestamp", "status"})
+"""Columns that stay text, whatever their cells look like."""
+
+_SHOWN = ("exp_id", "status", "parent_exp", "specialist", "hypothesis")
+
+
+class Place(NamedTuple):
+    """
+    Where a row stands in the graph: its snapshot's oid, the oids it was derived from, its cohort, and why it was
+    retracted, empty where it counts.
+    """
+
+    oid: str
+    parents: tuple[str, ...]
+    cohort: str
+    retracted: str
+
+
+class Trials(tuple[Trial, ...]):
+    """
+    A sequence of trials that a notebook shows as a table and that turns into a data frame.
+
+    It is a tuple in all else; slices of it are plain tuples.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Trials({', '.join(map(repr, self))})" if len(self) < 3 else f"Trials({len(self)}: {self[0]!r}, …)"
+
+    def _repr_html_(self) -> str:
+        columns = [*_SHOWN[:2], *(name for name in NUMERIC if any(trial.text(name) for trial in self)), *_SHOWN[2:]]
+        return table(columns, [[trial.text(column) for column in columns] for trial in self])
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return a dictionary for each trial, all with the same keys in the same order; see `typed`."""
+        return dicts(typed(self))
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame``; see `typed`."""
+        return pandas(typed(self))
+
+    def to_polars(self) -> Any:
+        """Return a ``polars.DataFrame``; see `typed`."""
+        return polars(typed(self))
+
+    def to_arrow(self) -> Any:
+        """Return a ``pyarrow.Table``; see `typed`."""
+        return arrow(typed(self))
+
+
+def typed(trials: Sequence[Trial], places: Sequence[Place] | None = None) -> dict[str, list[Any]]:
+    """
+    Return trials as columns: the seventeen, the further ones in the order in which they first appear, then places.
+
+    The numeric columns, and a further column whose cells are all numbers or empty, hold ``float | None``. Everything
+    else is text, empty where there is none: ids stay text, and so does a number with a leading zero.
+
+    Args:
+        trials: the rows.
+        places: where each stands; as columns ``oid``, ``parents`` (a list of oids), ``cohort`` and ``retracted`` (why,
+            empty where the row counts). A further column of such a name gets a ``_`` at its end.
+    """
+    rows = [trial.cells() for trial in trials]
+    extra = dict.fromkeys(name for trial in trials for name in trial.extra)
+    found: dict[str, list[Any]] = {}
+    taken = Place._fields if places is not None else ()
+    for name in (*COLUMNS, *extra):
+        texts = [row.get(name, "") for row in rows]
+        key = f"{name}_" if name in taken else name
+        found[key] = [parse_number(text) for text in texts] if _is_numeric(name, texts) else texts
+    for at, name in enumerate(taken):
+        found[name] = [list(place[at]) if name == "parents" else place[at] for place in places or ()]
+    return found
+
+
+def dicts(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Return columns as one dictionary for each row."""
+    names = list(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def pandas(columns: dict[str, list[Any]]) -> Any:
+    """
+    Return columns as a ``pandas.DataFrame``.
+
+    Raises:
+        Invalid: pandas is not installed.
+    """
+    module = _library("pandas")
+    series = {
+        name: module.Series(cells, dtype="float64") if _holds_numbers(cells) else cells
+        for name, cells in columns.items()
+    }
+    return module.DataFrame(series)
+
+
+def polars(columns: dict[str, list[Any]]) -> Any:
+    """
+    Return columns as a ``polars.DataFrame``.
+
+    Raises:
+        Invalid: polars is not installed.
+    """
+    module = _library("polars")
+    kinds = {
+        name: _kind(name, cells, module.Float64, module.List(module.String), module.String)
+        for name, cells in columns.items()
+    }
+    return module.DataFrame(columns, schema=kinds)
+
+
+def arrow(columns: dict[str, list[Any]]) -> Any:
+    """
+    Return columns as a ``pyarrow.Table``.
+
+    Raises:
+        Invalid: pyarrow is not installed.
+    """
+    module = _library("pyarrow")
+    kinds = [
+        (name, _kind(name, cells, module.float64(), module.list_(module.string()), module.string()))
+        for name, cells in columns.items()
+    ]
+    return module.table(columns, schema=module.schema(kinds))
+
+
+def summary(task: Task, total: int, best: Trial | None, leaders: Trials) -> str:
+    """Return what a notebook shows of a store, as HTML: how many trials, the best one, and the leaderboard."""
+    better = "lower" if task.lower_is_better else "higher"
+    told = f"{total} trials, {task.score_field} ({better} is better)"
+    if best is not None:
+        told += f", best: {best.exp_id} with {best.text(task.score_field) or 'no score'}"
+    columns = [*_SHOWN[:2], task.score_field, *_SHOWN[2:]]
+    return table(columns, [[trial.text(column) for column in columns] for trial in leaders], told)
+
+
+def _is_numeric(name: str, texts: Sequence[str]) -> bool:
+    if name in NUMERIC:
+        return True
+    if name in _IDS or name in COLUMNS:
+        return False
+    told = [text for text in texts if text]
+    return bool(told) and all(parse_number(text) is not None and not _is_padded(text) for text in told)
+
+
+def _is_padded(text: str) -> bool:
+    """Whether a number has a leading zero, as ids have."""
+    digits = text.lstrip("+-")
+    return len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
+
+
+def _holds_numbers(cells: Sequence[Any]) -> bool:
+    return bool(cells) and all(cell is None or isinstance(cell, float) for cell in cells)
+
+
+def _kind(name: str, cells: Sequence[Any], number: Any, listed: Any, text: Any) -> Any:
+    if name == "parents" and all(isinstance(cell, list) for cell in cells):
+        return listed
+    return number if _holds_numbers(cells) or (name in NUMERIC and not cells) else text
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise Invalid(f"a data frame needs {name}: pip install {name} ({error})") from error

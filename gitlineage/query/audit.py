@@ -1,0 +1,300 @@
+"""
+History as a log of events: all of them in order, those that touch one snapshot, each in words; what they add up to is
+the index's.
+
+Semantics 32b and 39. Events are read from the notes themselves, in the order (clock, writer).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from gitlineage.journal import events as codec
+from gitlineage.journal.journal import Journal, Problem, Recorded, decode_note, is_archive
+from gitlineage.model.records import CommitOid
+from gitlineage.query.views import Views
+from gitlineage.text import counted, one_line
+
+EVENT_TYPES: tuple[str, ...] = (
+    "trial",
+    "snapshot",
+    "imported",
+    "cohort",
+    "task",
+    "table",
+    "session",
+    "rewrite",
+    "retract",
+    "reparent",
+    "relation_added",
+    "relation_deprecated",
+    "entry",
+    "usage",
+    "forge",
+)
+"""What kinds of events there are, by the word that their lines carry."""
+
+_NAMED = 6
+"""Cells, fields and the like that an event's words name before they count the rest."""
+
+Rule = Callable[[Recorded], bool]
+
+
+class LineageEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One event as it is read (semantics 39).
+
+    Args:
+        event_type: one of `EVENT_TYPES`.
+        timestamp: when it was recorded, UTC, ISO 8601; empty where nobody said.
+        actor: who or what it says did it: an actor, a specialist, else the writer.
+        payload: what else it says, as JSON values.
+        writer: whose ref holds it.
+        clock: its place in the history, with the writer.
+        oid: the commit that its note is on.
+    """
+
+    event_type: str
+    timestamp: str
+    actor: str
+    payload: Mapping[str, Any]
+    writer: str
+    clock: int
+    oid: CommitOid
+
+    def __hash__(self) -> int:
+        return hash((self.clock, self.writer, self.oid, self.event_type))
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One event that touches a snapshot.
+
+    Args:
+        event: the event.
+        what: what happened, in words.
+        own: whether its note is on the snapshot itself.
+    """
+
+    event: LineageEvent
+    what: str
+    own: bool = True
+
+
+# -- all events ------------------------------------------------------------------------------------------------------
+
+
+def events(
+    journal: Journal, tips: Mapping[str, str], *, writer: str | None = None, rule: Rule | None = None
+) -> list[LineageEvent]:
+    """
+    Return the events of all writers, or of one, in their order; lines that are no events are left out.
+
+    Args:
+        journal: the writers' refs.
+        tips: where they stand.
+        writer: whose; an archive's events are those of the writers that they name.
+        rule: lets through the events that are wanted.
+    """
+    found: list[Recorded] = []
+    for name, tip in tips.items():
+        if writer is None or name == writer or is_archive(name):
+            found += journal.events(name, tip)
+    return _ordered(found, writer, rule)
+
+
+def touching(
+    views: Views, journal: Journal, tips: Mapping[str, str], oid: str, *, rule: Rule | None = None
+) -> list[LineageEvent]:
+    """
+    Return the events that touch a commit, in their order.
+
+    Those are: the notes on it; relations that lead to it; the opening of its cohort and of those that it is a base of;
+    commits that were made from it by an amend or a rebase; words about parents that name it; forge attempts with it as
+    result; entries that name it as the better choice; the sessions that its trials saw; and, where it is a session, the
+    trials that saw it.
+    """
+    places = [oid, *_places(views, oid)]
+    found = [
+        each for place in dict.fromkeys(places) for each in _on(journal, tips, place) if rule is None or rule(each)
+    ]
+    saw = {each.event.saw for each in found if each.oid == oid and isinstance(each.event, codec.TrialEvent)}
+    found += [each for session in sorted(saw - {"", *places}) for each in _on(journal, tips, session)]
+    cohort = views.snapshot(oid).cohort
+    return _ordered([each for each in found if _touches(each, oid, cohort, saw)], None, rule)
+
+
+def _places(views: Views, oid: str) -> Iterator[str]:
+    """Return the commits whose notes may name another one."""
+    name = views.snapshot(oid).cohort
+    asked = (
+        ("SELECT source FROM relation_events WHERE target = ?", oid),
+        ("SELECT oid FROM cohorts WHERE name = ?", name),
+        ("SELECT oid FROM cohorts WHERE instr(base, ?)", oid),
+        ("SELECT new FROM rewrites WHERE old = ?", oid),
+        ("SELECT child FROM reparents WHERE instr(parents, ?) OR instr(roles, ?1)", oid),
+        ("SELECT oid FROM forges WHERE result = ?", oid),
+        ("SELECT oid FROM entries WHERE field = 'deprecated_in_favor_of' AND value = ?", f'"{oid}"'),
+        ("SELECT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.saw = ?", oid),
+    )
+    for sql, value in asked:
+        if value is not None:
+            yield from (place for (place,) in views.index.rows(f"{sql} ORDER BY 1", value))
+
+
+def _touches(found: Recorded, oid: str, cohort: str | None, saw: Collection[str]) -> bool:
+    if found.oid == oid:
+        return True
+    match found.event:
+        case codec.RelationAdded(target=other) | codec.RelationDeprecated(target=other):
+            return other == oid
+        case codec.CohortEvent(name=name, base=base):
+            return name == cohort or oid in base
+        case codec.RewriteEvent(old=other) | codec.ForgeEvent(result=other):
+            return other == oid
+        case codec.ReparentEvent(parents=parents, roles=roles):
+            return oid in parents or oid in roles
+        case codec.EntryEvent(fields=fields):
+            return fields.get("deprecated_in_favor_of") == oid
+        case codec.TrialEvent(saw=session):
+            return session == oid
+        case codec.SessionEvent():
+            return found.oid in saw
+    return False
+
+
+def _on(journal: Journal, tips: Mapping[str, str], oid: str) -> Iterator[Recorded]:
+    """Return the events on one commit, of all writers."""
+    for name, tip in tips.items():
+        for found in decode_note(name, oid, journal.note(tip, oid)):
+            if not isinstance(found, Problem):
+                yield found
+
+
+def _ordered(found: Iterable[Recorded], writer: str | None, rule: Rule | None) -> list[LineageEvent]:
+    """Return events in their order, each once: an archive may hold what its writer's own ref has too."""
+    once: dict[tuple[int, str, str, str, bytes], LineageEvent] = {}
+    for each in found:
+        if (writer is None or each.writer == writer) and (rule is None or rule(each)):
+            shown = _lineage_event(each)
+            line = msgspec.json.encode(shown.payload, order="sorted")
+            once[shown.clock, shown.writer, shown.oid, shown.event_type, line] = shown
+    return [once[key] for key in sorted(once)]
+
+
+def _lineage_event(found: Recorded) -> LineageEvent:
+    payload: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found.event))
+    kind, clock, at = payload.pop("type"), payload.pop("clock"), payload.pop("at", "")
+    payload.pop("writer", None)
+    actor = payload.get("actor") or payload.get("specialist") or payload.get("row", {}).get("specialist")
+    return LineageEvent(
+        event_type=kind,
+        timestamp=at,
+        actor=actor or found.writer,
+        payload=payload,
+        writer=found.writer,
+        clock=clock,
+        oid=CommitOid(found.oid),
+    )
+
+
+# -- in words --------------------------------------------------------------------------------------------------------
+
+
+def audited(views: Views, oid: str, found: Iterable[LineageEvent]) -> list[AuditEntry]:
+    """Return the events that touch a commit with what happened, in words."""
+    seen: set[tuple[str, str]] = set()
+    entries = []
+    for event in found:
+        key = (event.oid, event.payload.get("row", {}).get("exp_id", ""))
+        what = in_words(views, event, again=event.event_type == "trial" and key in seen)
+        seen.add(key)
+        entries.append(AuditEntry(event=event, what=what, own=event.oid == oid))
+    return entries
+
+
+def told(views: Views, oid: str, found: Iterable[Recorded]) -> list[AuditEntry]:
+    """Return what notes say about a commit, in its order and with what happened, in words."""
+    return audited(views, oid, _ordered(found, None, None))
+
+
+def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
+    """
+    Return what an event says happened, as one line without control characters.
+
+    Args:
+        views: the store, for names.
+        event: the event.
+        again: whether the row was recorded before.
+    """
+    said, on = event.payload, views.name(event.oid)
+    match event.event_type:
+        case "trial":
+            words = _trial_words(said, again)
+            row = None if again else views.index.one("SELECT cohort FROM snapshots WHERE oid = ?", event.oid)
+            words += f", member of cohort {row[0]}" if row and row[0] else ""
+        case "snapshot":
+            words = f"snapshot {on} recorded"
+        case "imported":
+            words = f"snapshot {on} imported from {said['source']} as {said['name']}"
+        case "cohort":
+            base = ", ".join(views.name(each) for each in said.get("base", ())) or "nothing"
+            words = f"cohort {said['name']} opened on {base}"
+        case "task":
+            task = said["task"]
+            better = "lower" if task.get("lower_is_better", True) else "higher"
+            words = f"task set: {task.get('score_field', 'core_metric')}, {better} is better"
+        case "table":
+            words = f"table of {counted(said.get('rows', 0), 'row')} imported"
+        case "session":
+            words = f"session {event.oid[:12]}: {said['specialist'] or 'somebody'} was shown the prompt"
+        case "rewrite":
+            words = f"{on} made from {views.name(said['old'])} by {said.get('how') or 'a rewrite'}"
+        case "retract":
+            words = f"trial {said['exp_id']} {'counts again' if said.get('undo') else 'retracted'}{_why(said)}"
+        case "reparent":
+            words = f"{on} reparented: from {_derived(views, said)}{_why(said)}"
+        case "relation_added":
+            words = f"relation {on} {said['relation']} {views.name(said['target'])} added"
+        case "relation_deprecated":
+            words = f"relation {on} {said['relation']} {views.name(said['target'])} ended{_why(said)}"
+        case "entry":
+            words = f"entry of {on} described: {_listed(said['fields'])}"
+        case "usage":
+            words = f"use of {on} counted: {said['total']} in all"
+        case "forge":
+            came = f" with {views.name(said['result'])} as result" if said.get("result") else ""
+            how = "worked out" if said.get("success") else "failed"
+            words = f"forge attempt {event.oid[:12]} at {said['intent']!r} {how}{came}"
+        case other:
+            words = other
+    return one_line(words)
+
+
+def _why(said: Mapping[str, Any]) -> str:
+    return f": {said['reason']}" if said.get("reason") else ""
+
+
+def _derived(views: Views, said: Mapping[str, Any]) -> str:
+    """Return what a snapshot is said to be derived from, with roles, in words."""
+    roles: dict[str, str] = said.get("roles", {})
+    named = dict.fromkeys((*said.get("parents", ()), *roles))
+    return (
+        ", ".join(f"{views.name(oid)} ({roles[oid]})" if oid in roles else views.name(oid) for oid in named)
+        or "nothing"
+    )
+
+
+def _trial_words(said: Mapping[str, Any], again: bool) -> str:
+    row = said["row"]
+    status = row.get("status") or "pending"
+    words = f"trial {row.get('exp_id', '')} {'recorded again' if again else 'recorded'}: {status}"
+    if saw := said.get("saw"):
+        words += f", after session {saw[:12]}"
+    return words
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = ", ".join(sorted(names)[:_NAMED])
+    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown

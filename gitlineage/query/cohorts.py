@@ -1,0 +1,114 @@
+"""Cohorts as models, read from the index; not their members' trials, and not who may join."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from gitlineage.errors import Ambiguous, NotFound
+from gitlineage.index.index import Index
+from gitlineage.model.records import Cohort, CommitOid
+
+
+class Cohorts:
+    """
+    The cohorts of an index.
+
+    Args:
+        index: the folded events.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def one(self, name: str, *, members: bool = True) -> Cohort:
+        """
+        Return a cohort by its name or ``<name>@<writer>``.
+
+        Args:
+            name: the name.
+            members: whether the members are wanted too.
+
+        Raises:
+            NotFound: nobody opened one.
+            Ambiguous: two writers opened different ones.
+        """
+        cohort = self.find(name, members=members)
+        if cohort is None:
+            rows = self._index.rows("SELECT name FROM cohorts ORDER BY clock DESC LIMIT 3")
+            raise NotFound("cohort", name, list(dict.fromkeys(row[0] for row in rows)))
+        return cohort
+
+    def find(self, name: str, *, members: bool = True) -> Cohort | None:
+        """
+        Return a cohort as `one` does, ``None`` where nobody opened one.
+
+        Raises:
+            Ambiguous: two writers opened different ones.
+        """
+        found = self._rows("WHERE name = ?", name, members=members)
+        if not found and "@" in name:
+            plain, _, owner = name.rpartition("@")
+            named = self._rows("WHERE name = ?", plain, members=members)
+            found = [cohort for cohort in named if cohort.writer.startswith(owner)]
+        if len({(cohort.base, cohort.allow_mixed) for cohort in found}) > 1:
+            raise Ambiguous(name, [f"{cohort.name}@{cohort.writer}" for cohort in found])
+        return found[0] if found else None
+
+    def oids(self, names: Collection[str]) -> dict[str, str | None]:
+        """Return the commits of cohorts by name, ``None`` where writers opened different ones under it."""
+        sql = "SELECT name, oid, base, allow_mixed FROM cohorts WHERE name IN ({}) ORDER BY clock, writer"
+        found = self._index.grouped(sql, names)
+        return {name: rows[0][0] if len({row[1:] for row in rows}) == 1 else None for name, rows in found.items()}
+
+    def is_shared(self, name: str) -> bool:
+        """Whether writers opened different cohorts under a name."""
+        return self.oids([name]).get(name, "") is None
+
+    def all(self) -> list[Cohort]:
+        """Return every cohort in the order they were opened."""
+        return self._rows("")
+
+    def _rows(self, where: str, *values: object, members: bool = True) -> list[Cohort]:
+        rows = self._index.rows(f"SELECT * FROM cohorts {where} ORDER BY clock, writer", *values)
+        return [self._made(row, members) for row in rows]
+
+    def _made(self, row: Sequence[Any], wanted: bool) -> Cohort:
+        oid, name, base, metadata, allow_mixed, at, _, writer = row
+        members = self._members(name, (base, allow_mixed)) if wanted else []
+        return Cohort(
+            name=name,
+            oid=CommitOid(oid),
+            base=msgspec.json.decode(base, type=tuple[CommitOid, ...]),
+            metadata=msgspec.json.decode(metadata),
+            allow_mixed=bool(allow_mixed),
+            members=tuple(CommitOid(member) for member in members),
+            created_at=at,
+            writer=writer,
+        )
+
+    def _members(self, name: str, kind: tuple[str, int]) -> list[str]:
+        """
+        Return the snapshots of a cohort in recording order.
+
+        A commit only names its cohort. Where writers opened different ones under that name, it is in the one that its
+        parents are the base of, else in a mixed one; and of several such, in what its own writer opened.
+        """
+        members = self._index.members(name)
+        rows = self._index.rows("SELECT base, allow_mixed, writer FROM cohorts WHERE name = ?", name)
+        writers: dict[tuple[str, int], set[str]] = {}
+        for base, allow_mixed, writer in rows:
+            writers.setdefault((base, allow_mixed), set()).add(writer)
+        if len(writers) < 2:
+            return members
+        bases = {each: frozenset(msgspec.json.decode(each[0], type=list[str])) for each in writers}
+        sql = "SELECT s.oid, s.writer, p.parent FROM snapshots s LEFT JOIN git_parents p ON p.child = s.id"
+        found = self._index.grouped(f"{sql} WHERE s.oid IN ({{}})", members)
+        mine = []
+        for oid in members:
+            above = frozenset(parent for _, parent in found[oid] if parent is not None)
+            fitting = [each for each in writers if bases[each] == above] or [each for each in writers if each[1]]
+            own = [each for each in fitting if found[oid][0][0] in writers[each]]
+            if kind in (own or fitting or writers):
+                mine.append(oid)
+        return mine

@@ -1,0 +1,183 @@
+"""
+What a score deserves: held against the best so far and against the noise of replicates, with the reason in words.
+
+The one place where keep and discard are decided; everything that records a trial with a score and no status
+asks here. Start at `judge`; `Noise` is what blame holds a step of a chain against, too.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gitlineage.git.packs import object_id
+from gitlineage.index.fold import RETRACTED
+from gitlineage.model.records import Task
+from gitlineage.model.trial import CRASHED, ELIGIBLE, FailureLabel
+from gitlineage.query.views import Views
+
+SIGMAS = 2
+"""How many standard deviations of the replicates a change has to reach."""
+
+_ROW_ONLY = "@gitlineage>"
+"""How the author of a snapshot ends that was written for a row alone, whose code may be unknown (recorder)."""
+
+_EMPTY = object_id("tree", b"")
+_MOST = 1000
+"""Scores of replicates that are looked at for one verdict at most."""
+
+MEASURED = f"""
+FROM snapshots s JOIN trials t ON t.snapshot = s.id
+WHERE t.rank IS NOT NULL AND t.status NOT IN ({", ".join(f"'{each}'" for each in (*CRASHED, RETRACTED))})
+"""
+"""Trials whose score measures their content."""
+
+SCORES = f"""
+SELECT s.id, s.tree, s.author, t.rank,
+    (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0)
+{MEASURED}
+"""
+"""What `grouped` needs of them."""
+
+
+class Noise(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How far scores of equal content lie apart.
+
+    Args:
+        sigma: the pooled standard deviation; 0 where nothing was run twice.
+        trials: how many trials it is from.
+        contents: how many different contents those had.
+        given: whether it was said, not measured.
+    """
+
+    sigma: float = 0.0
+    trials: int = 0
+    contents: int = 0
+    given: bool = False
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a score deserves, and why.
+
+    Args:
+        status: a baseline, a keep or a discard; ``None`` without a score: the trial is pending.
+        reason: the same in words.
+        score: what was judged.
+        best: the name of the trial that it was held against, empty where there is none.
+        best_score: that one's score.
+        noise: what the difference had to exceed by two sigma; of no trials where nothing was run twice.
+    """
+
+    status: FailureLabel | None
+    reason: str
+    score: float | None = None
+    best: str = ""
+    best_score: float | None = None
+    noise: Noise = Noise()
+
+
+def judge(views: Views, score: float | None, trees: Sequence[str] = ()) -> Verdict:
+    """
+    Return what a trial with this score and no status is.
+
+    The first with a score is the baseline, one that beats the best so far a keep, any other a discard. Where a content
+    was run more than once, a keep has to beat the best by more than two sigma. Sigma is pooled over the replicates of
+    what the verdict is about: the best's content, the first baseline's, the trial's own with this score among them, and
+    its parents'. So a lucky second run of a recipe is no keep, and what is asked does not grow with the store.
+
+    Args:
+        views: the store as it is before the trial.
+        score: the trial's score.
+        trees: the trial's content, then that of its parents, as far as they are known.
+    """
+    if score is None:
+        return Verdict(status=None, reason="pending: there is no score yet")
+    task, best = views.task, views.best()
+    record = task.score(best.trial) if best is not None and best.trial.status in ELIGIBLE else None
+    if best is None or record is None:
+        return verdict(task, score)
+    noise = _noise(views, score if task.lower_is_better else -score, trees, best.oid)
+    return verdict(task, score, best.label, record, noise, best.trial.text(task.score_field))
+
+
+def verdict(
+    task: Task, score: float, best: str = "", record: float | None = None, noise: Noise | None = None, shown: str = ""
+) -> Verdict:
+    """
+    Return what a score is beside the best so far and the noise.
+
+    Args:
+        task: the direction.
+        score: the score.
+        best: the best trial's name.
+        record: its score; ``None`` where nothing has one yet.
+        noise: the noise of replicates.
+        shown: the best's score as its row spells it.
+    """
+    if record is None:
+        return Verdict(status=FailureLabel.BASELINE, reason="baseline: nothing to compare it with yet", score=score)
+    noise = noise or Noise()
+    against, told = f"the best so far, {best} with {shown or record}", ""
+    status = FailureLabel.KEEP if task.better(score, record) else FailureLabel.DISCARD
+    reason = f"keep: it beats {against}" if status is FailureLabel.KEEP else f"discard: it does not beat {against}"
+    if status is FailureLabel.KEEP and noise.trials:
+        change, least = abs(score - record), SIGMAS * noise.sigma
+        measured = f"sigma {noise.sigma:.3g} of n {noise.trials} replicates"
+        if change > least and not math.isclose(change, least, rel_tol=1e-9):
+            told = f", by {change:.6g}, more than two sigma ({measured})"
+        else:
+            status = FailureLabel.DISCARD
+            reason = f"discard: it beats {against}"
+            told = f", by {change:.6g} only, not more than two sigma ({measured})"
+    return Verdict(status=status, reason=f"{reason}{told}", score=score, best=best, best_score=record, noise=noise)
+
+
+def _noise(views: Views, rank: float, trees: Sequence[str], best: str) -> Noise:
+    """Return the noise of the contents that a verdict is about."""
+    first = views.index.one(
+        "SELECT s.tree FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.status = 'baseline' "
+        "ORDER BY t.clock, t.writer LIMIT 1"
+    )
+    contents = dict.fromkeys(filter(None, (*trees, views.tree(best), first[0] if first else None)))
+    marks = ", ".join("?" * len(contents))
+    groups = grouped(views.index.rows(f"{SCORES} AND s.tree IN ({marks}) LIMIT {_MOST}", *contents))
+    if trees and trees[0] in groups:
+        groups[trees[0]].append(rank)
+    return pooled(groups)
+
+
+def grouped(rows: Iterable[Sequence[Any]]) -> dict[str, list[float]]:
+    """Return the scores of rows as `SCORES` selects them by content; that of a row alone is not known."""
+    groups: dict[str, list[float]] = {}
+    for sid, tree, author, rank, parent_tree in rows:
+        groups.setdefault(f"#{sid}" if is_unknown(tree, author, parent_tree) else tree, []).append(rank)
+    return groups
+
+
+def is_unknown(tree: str, author: str, parent_tree: str | None) -> bool:
+    """
+    Whether a snapshot's tree does not say what was run.
+
+    One that was written for a row alone has its parent's content, or none, because nobody knows its own.
+    """
+    return tree == _EMPTY or (tree == parent_tree and author.endswith(_ROW_ONLY))
+
+
+def pooled(groups: Mapping[str, Sequence[float]]) -> Noise:
+    """Return the noise that groups of scores show, each around its own mean; those of one score show nothing."""
+    several = [scores for scores in groups.values() if len(scores) > 1]
+    freedom = sum(len(scores) - 1 for scores in several)
+    if not freedom:
+        return Noise()
+    squares = math.fsum(square for scores in several for square in _squares(scores))
+    return Noise(
+        sigma=math.sqrt(squares / freedom), trials=sum(len(scores) for scores in several), contents=len(several)
+    )
+
+
+def _squares(scores: Sequence[float]) -> Iterable[float]:
+    mean = math.fsum(scores) / len(scores)
+    return ((score - mean) ** 2 for score in scores)

@@ -1,0 +1,119 @@
+"""
+What trials and commits are called where they are shown; not which of them a name stands for.
+
+A trial is called by its exp id, and where others have that too by a longer name; a commit by its first trial.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from gitlineage.index.database import is_text
+from gitlineage.index.index import Index
+from gitlineage.query.origins import Origins
+
+_SHORT_NAME, _CUT_NAME = 24, 19
+"""Longer names are shown cut: to ``sha256:`` and twelve digits, which stand for them as well."""
+
+_UP = 10_000
+"""Snapshots without a trial that a search for the parent's trial goes past."""
+
+
+class Labels:
+    """
+    The names in an index.
+
+    Args:
+        index: the folded events.
+        origins: its imported snapshots, which keep the names of their own store.
+    """
+
+    def __init__(self, index: Index, origins: Origins) -> None:
+        self._index = index
+        self._origins = origins
+
+    def of(self, exp_ids: Collection[str]) -> Iterator[tuple[str, str, str, str | None]]:
+        """Return exp id, label, snapshot and status of every trial with one of these exp ids."""
+        sql = (
+            "SELECT t.exp_id, t.writer, s.oid, t.status FROM trials t JOIN snapshots s ON s.id = t.snapshot "
+            "WHERE t.exp_id IN ({})"
+        )
+        for exp_id, trials in self._index.grouped(sql, exp_ids).items():
+            for writer, oid, status in trials:
+                yield exp_id, (exp_id if len(trials) == 1 else self.label(exp_id, writer, oid)), oid, status
+
+    def name(self, oid: str) -> str:
+        """Return how to name a commit: by its first trial, else by the beginning of its oid."""
+        row = self._index.one("SELECT id FROM snapshots WHERE oid = ?", oid)
+        return self.name_of(row[0]) if row else oid[:12]
+
+    def name_of(self, snapshot: int) -> str:
+        """Return what `name` does, of a snapshot by its number in the index."""
+        (oid,) = self._index.one("SELECT oid FROM snapshots WHERE id = ?", snapshot)
+        sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ? ORDER BY clock, writer LIMIT 1"
+        row = self._index.one(sql, snapshot)
+        if row:
+            return self.label(row[0], row[1], oid)
+        called = self._index.one(
+            "SELECT name FROM imported WHERE snapshot = ? ORDER BY clock, writer LIMIT 1", snapshot
+        )
+        if called is None or [origin.oid for origin in self._origins.called(called[0])] != [oid]:
+            return str(oid[:12])
+        return str(called[0]) if len(called[0]) <= _SHORT_NAME else str(called[0][:_CUT_NAME])
+
+    def label(self, exp_id: str, writer: str, oid: str) -> str:
+        """Return an exp id, or a longer name where others use it too."""
+        others = self._index.rows("SELECT writer FROM trials WHERE exp_id = ? LIMIT 3", exp_id)
+        if len(others) < 2:
+            return exp_id
+        alike = self._index.one("SELECT count(*) FROM trials WHERE exp_id = ? AND writer = ?", exp_id, writer)[0]
+        return f"{exp_id}@{writer}" if alike == 1 else f"{exp_id}@{oid[:12]}"
+
+    def parent(self, snapshot: int | None, cell: str) -> str | None:
+        """Return the label of the trial on a parent snapshot, or on the nearest above it that has one."""
+        for _ in range(_UP):
+            if snapshot is None:
+                return None
+            sql = (
+                "SELECT exp_id, writer FROM trials WHERE snapshot = ? "
+                "ORDER BY coalesce(status, '') = 'retracted', clock, writer"
+            )
+            trials = self._index.rows(sql, snapshot)
+            if trials:
+                (oid,) = self._index.one("SELECT oid FROM snapshots WHERE id = ?", snapshot)
+                exp_id, writer = meant(trials, cell)
+                return self.label(exp_id, writer, oid)
+            up = self._index.one("SELECT parent FROM links WHERE child = ? ORDER BY pos LIMIT 1", snapshot)
+            snapshot = up[0] if up else None
+        return None
+
+    def raw_parent(self, cell: str, writer: str) -> str | None:
+        """Return the label of the trial that a parent cell spells out, where several have that id the writer's own."""
+        row = self._index.one(
+            "SELECT t.exp_id, t.writer, s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ? "
+            "ORDER BY t.writer <> ?, t.clock, t.writer LIMIT 1",
+            cell,
+            writer,
+        )
+        return self.label(*row) if row and cell else None
+
+    def nearest(self, name: str) -> list[str]:
+        """Return exp ids that look like a name, for an error to suggest."""
+        from difflib import get_close_matches  # only an error needs it
+
+        if not is_text(name):
+            return []
+        digits = name.removeprefix("exp_").lstrip("0")
+        sql = "SELECT DISTINCT exp_id FROM trials WHERE exp_id LIKE ? ESCAPE '\\' ORDER BY clock DESC LIMIT 500"
+        plain = digits.replace("\\", "").replace("%", "").replace("_", "\\_")
+        pool = [row[0] for row in self._index.rows(sql, f"%{plain}%")] if plain else []
+        pool += [row[0] for row in self._index.rows(sql, "%")]
+        close = get_close_matches(name, list(dict.fromkeys(pool)), n=3, cutoff=0.4)
+        same = [exp_id for exp_id in pool if exp_id.lstrip("0") == digits]
+        return list(dict.fromkeys(same + close))[:3]
+
+
+def meant(trials: Sequence[tuple[Any, ...]], cell: str) -> tuple[str, str]:
+    """Return exp id and writer of the trial that a parent cell means, of those on the parent; else of the first."""
+    found = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))]
+    exp_id, writer = (found or trials)[0]
+    return exp_id, writer

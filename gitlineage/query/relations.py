@@ -1,0 +1,326 @@
+"""
+Walks over typed relations and derivation together: who goes back to whom, by which type; nothing is recorded here.
+
+A git parent counts as ``successor_to``, or as ``forked_from`` where that was said of the same two snapshots.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gitlineage.index.database import parts
+from gitlineage.model import dag
+from gitlineage.model.records import AncestryNode, CommitOid, Order
+from gitlineage.model.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
+from gitlineage.model.trial import ELIGIBLE, NUMERIC
+from gitlineage.query import strides
+from gitlineage.query.ancestry import Entries, standing
+from gitlineage.query.views import Views
+
+_COLUMNS = "source, type, target, clock, writer, at, actor, context, ended_at, ended_by, reason, followed"
+_WORKED = (*ELIGIBLE, None)
+
+
+class Edge(NamedTuple):
+    """
+    One edge of a walk.
+
+    Args:
+        source: the child.
+        target: the parent.
+        type: what the source is to the target.
+        order: when it came to be, in the order of all events; then the position among git parents.
+        role: what a git parent was to its child, where known.
+    """
+
+    source: str
+    target: str
+    type: RelationType
+    order: tuple[int, str, int]
+    role: str = ""
+
+
+def relationships(
+    views: Views,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    types: Collection[RelationType] | None = None,
+    created_by: str | None = None,
+    include_deprecated: bool = False,
+) -> list[Relationship]:
+    """Return the relations that all filters let through, in recording order (semantics 25)."""
+    where = ["1"]
+    values: list[object] = []
+    for column, value in (("source", source), ("target", target), ("actor", created_by)):
+        if value is not None:
+            where.append(f"{column} = ?")
+            values.append(value)
+    if types is not None:
+        where.append(f"type IN ({', '.join('?' * len(types))})")
+        values += [str(each) for each in types]
+    if not include_deprecated:
+        where.append("ended_at IS NULL")
+    sql = f"SELECT {_COLUMNS} FROM relations WHERE {' AND '.join(where)} ORDER BY clock, writer, source, target, type"
+    return [_relationship(row) for row in views.index.rows(sql, *values)]
+
+
+def ancestors(
+    views: Views, oid: str, types: Sequence[RelationType] = DERIVATION, max_depth: int | None = -1
+) -> tuple[AncestryNode, ...]:
+    """
+    Return what a snapshot goes back to over relations of some types, each once, nearest first (semantics 26).
+
+    Args:
+        views: the store.
+        oid: where to begin; it is not among the answers.
+        types: which relations to follow.
+        max_depth: how many steps; -1 or ``None`` for all, 0 for none.
+
+    Raises:
+        ValueError: another negative depth.
+    """
+    return _walk(views, oid, types, max_depth, up=True)
+
+
+def descendants(
+    views: Views, oid: str, types: Sequence[RelationType] = DERIVATION, max_depth: int | None = -1
+) -> tuple[AncestryNode, ...]:
+    """Return what goes back to a snapshot; the mirror image of `ancestors` (semantics 27)."""
+    return _walk(views, oid, types, max_depth, up=False)
+
+
+def path(views: Views, start: str, end: str, types: Sequence[RelationType] = DERIVATION) -> list[str] | None:
+    """
+    Return the shortest path from an ancestor to a descendant, both included; ``None`` where there is none.
+
+    Of several shortest ones, that of the edges that were recorded first (semantics 28).
+    """
+    came: dict[str, str | None] = {end: None}
+    front = [end]
+    while front and start not in came:
+        fresh = sorted(edges(views, front, types, up=True), key=lambda edge: edge.order)
+        front = []
+        for edge in fresh:
+            if edge.target not in came:
+                came[edge.target] = edge.source
+                front.append(edge.target)
+    if start not in came:
+        return None
+    found: list[str] = []
+    at: str | None = start
+    while at is not None:
+        found.append(at)
+        at = came[at]
+    return found
+
+
+def merge_bases(views: Views, a: str, b: str, types: Sequence[RelationType] = DERIVATION) -> list[str]:
+    """Return all lowest common ancestors over relations of some types, the latest recorded first (semantics 29)."""
+    if a == b:
+        return [a]
+    found = dag.merge_bases(a, b, lambda nodes: _step(edges(views, nodes, types, up=True), up=True))
+    places = _places(views, found)
+    return sorted(found, key=lambda oid: (places.get(oid, strides.NOWHERE), oid), reverse=True)
+
+
+def evolution(
+    views: Views, oid: str, *, include_siblings: bool = False, only_successful: bool = False
+) -> list[EvolutionStep]:
+    """
+    Return every step of a snapshot's evolution in the order of time (semantics 31).
+
+    Args:
+        views: the store.
+        oid: the snapshot.
+        include_siblings: also the steps that led from its ancestors elsewhere: what else was tried.
+        only_successful: leave out what failed.
+    """
+    successors = [RelationType.SUCCESSOR_TO]
+    line = [oid, *(node.id for node in ancestors(views, oid, successors))]
+    found = list(edges(views, line, successors, up=True))
+    if include_siblings:
+        found += edges(views, line, successors, up=False)
+    said = _evolutions(views, {edge.source for edge in found})
+    steps = [_evolution_step(views, edge, said) for edge in dict.fromkeys(found)]
+    timed = sorted(zip(steps, dict.fromkeys(found), strict=True), key=lambda pair: (pair[0].timestamp, pair[1].order))
+    return [step for step, _ in timed if step.success or not only_successful]
+
+
+def reaches(views: Views, start: str, goal: str, types: Sequence[RelationType]) -> bool:
+    """
+    Whether a walk from child to parent leads from one snapshot to another.
+
+    Where everything was recorded after what it leads to, nothing that was recorded before the goal leads there.
+    Otherwise the walk goes from both ends at once, always on the side with fewer nodes.
+    """
+    if start == goal:
+        return True
+    limit = None if views.index.leads_back else _places(views, [goal]).get(goal)
+    above, below = {start}, {goal}
+    upper, lower = _not_before(views, above, limit), [goal]
+    while upper and lower:
+        if len(upper) <= len(lower):
+            fresh = {edge.target for edge in edges(views, upper, types, up=True)} - above
+            above |= fresh
+            upper = _not_before(views, fresh, limit)
+            met = not fresh.isdisjoint(below)
+        else:
+            fresh = {edge.source for edge in edges(views, lower, types, up=False)} - below
+            below |= fresh
+            lower = list(fresh)
+            met = not fresh.isdisjoint(above)
+        if met:
+            return True
+    return False
+
+
+def edges(views: Views, nodes: Iterable[str], types: Sequence[RelationType], *, up: bool) -> Iterator[Edge]:
+    """
+    Return the edges of some types at many snapshots, in no order.
+
+    Args:
+        views: the store.
+        nodes: the snapshots.
+        types: which relations to follow.
+        up: those that lead from the snapshots to their parents; else those that lead to them.
+    """
+    wanted = [str(each) for each in types]
+    near = "source" if up else "target"
+    for part in parts(list(nodes)):
+        marks = ", ".join("?" * len(part))
+        sql = (
+            f"SELECT source, target, type, clock, writer FROM relations WHERE {near} IN ({marks}) "
+            f"AND type IN ({', '.join('?' * len(wanted))}) AND ended_at IS NULL AND followed"
+        )
+        follows = not set(types).isdisjoint(DERIVATION)
+        derived = {(edge.source, edge.target): edge for edge in _derived(views, part, up)} if follows else {}
+        named: set[tuple[str, str]] = set()
+        for source, target, kind, clock, writer in views.index.rows(sql, *part, *wanted):
+            parent = derived.get((source, target)) if kind in DERIVATION else None
+            if parent is not None:
+                named.add((source, target))
+            yield Edge(source, target, RelationType(kind), (clock, writer, 0), parent.role if parent else "")
+        if RelationType.SUCCESSOR_TO in types:
+            forks = _forks(views, part, up) if derived else set()
+            yield from (edge for pair, edge in derived.items() if pair not in named and pair not in forks)
+
+
+def _derived(views: Views, nodes: Sequence[str], up: bool) -> Iterator[Edge]:
+    """Return the edges that git parents stand for."""
+    sql = (
+        # the side that is asked for comes first, so that its index is used
+        "SELECT c.oid, p.oid, l.pos, c.clock, c.writer, c.roles FROM snapshots {0} JOIN links l ON l.{1} = {0}.id "
+        "JOIN snapshots {2} ON {2}.id = l.{3} WHERE {0}.oid IN ({4})"
+    ).format(*(("c", "child", "p", "parent") if up else ("p", "parent", "c", "child")), ", ".join("?" * len(nodes)))
+    for child, parent, pos, clock, writer, roles in views.index.rows(sql, *nodes):
+        role = msgspec.json.decode(roles, type=dict[str, str]).get(parent, "") if roles != "{}" else ""
+        yield Edge(child, parent, RelationType.SUCCESSOR_TO, (clock, writer, pos), role)
+
+
+def _forks(views: Views, nodes: Sequence[str], up: bool) -> set[tuple[str, str]]:
+    """Return the pairs that were said to be forks, so that a git parent between them is no succession."""
+    column = "source" if up else "target"
+    sql = (
+        f"SELECT source, target FROM relations WHERE {column} IN ({', '.join('?' * len(nodes))}) "
+        "AND type = 'forked_from' AND ended_at IS NULL AND followed"
+    )
+    return {(source, target) for source, target in views.index.rows(sql, *nodes)}
+
+
+def _walk(
+    views: Views, oid: str, types: Sequence[RelationType], max_depth: int | None, *, up: bool
+) -> tuple[AncestryNode, ...]:
+    limit = -1 if max_depth is None else max_depth
+    if limit < -1:
+        raise ValueError(f"a depth is -1 for all or a number from 0, not {limit}")
+    reached = strides.walk(views, oid, types, limit, up=up)
+    shown = list(reached) if up else standing(views, list(reached))
+    ordered = sorted(shown, key=lambda node: (reached[node].depth, reached[node].place, node))
+    entries = Entries(views, ordered)
+    met = ((node, reached[node]) for node in ordered)
+    return tuple(AncestryNode(CommitOid(node), each.depth, entries, str(each.type), each.role) for node, each in met)
+
+
+def _places(views: Views, nodes: Collection[str]) -> dict[str, Order]:
+    """Return when snapshots were recorded."""
+    found: dict[str, Order] = {}
+    for part in parts(list(nodes)):
+        sql = f"SELECT oid, clock, writer FROM snapshots WHERE oid IN ({', '.join('?' * len(part))})"
+        found.update((oid, Order(clock, writer)) for oid, clock, writer in views.index.rows(sql, *part))
+    return found
+
+
+def _step(found: Iterable[Edge], *, up: bool) -> Mapping[str, list[str]]:
+    step: dict[str, list[str]] = {}
+    for edge in found:
+        near, far = (edge.source, edge.target) if up else (edge.target, edge.source)
+        step.setdefault(near, []).append(far)
+    return step
+
+
+def _not_before(views: Views, nodes: Collection[str], limit: Order | None) -> list[str]:
+    """Return the snapshots that were not recorded before a moment."""
+    if limit is None:
+        return list(nodes)
+    places = _places(views, nodes)
+    return [node for node in nodes if node not in places or places[node] >= limit]
+
+
+def _relationship(row: Sequence[Any]) -> Relationship:
+    source, kind, target, clock, writer, at, actor, context, ended_at, ended_by, reason, followed = row
+    return Relationship(
+        source_id=source,
+        target_id=target,
+        relationship_type=relation_type(kind),
+        created_at=at,
+        created_by=actor,
+        context=msgspec.json.decode(context),
+        writer=writer,
+        clock=clock,
+        deprecated=ended_at is not None,
+        deprecated_at=ended_at,
+        deprecated_by=ended_by,
+        deprecation_reason=reason,
+        followed=bool(followed),
+    )
+
+
+def _evolutions(views: Views, sources: Collection[str]) -> dict[tuple[str, str], Relationship]:
+    """Return the active ``successor_to`` relations of some snapshots by both ends."""
+    found: dict[tuple[str, str], Relationship] = {}
+    for part in parts(list(sources)):
+        sql = (
+            f"SELECT {_COLUMNS} FROM relations WHERE source IN ({', '.join('?' * len(part))}) "
+            "AND type = 'successor_to' AND ended_at IS NULL AND followed"
+        )
+        for row in views.index.rows(sql, *part):
+            found[row[0], row[2]] = _relationship(row)
+    return found
+
+
+def _evolution_step(views: Views, edge: Edge, said: Mapping[tuple[str, str], Relationship]) -> EvolutionStep:
+    """Return what was said of a step; of a git parent, what the child's trial says."""
+    relation = said.get((edge.source, edge.target))
+    if relation is not None:
+        context = relation.context
+        measured = context.get("metrics")
+        return EvolutionStep(
+            from_id=edge.target,
+            to_id=edge.source,
+            evolution_type=str(context.get("evolution_type", "unknown")),
+            success=bool(context.get("success", True)),
+            metrics=measured if isinstance(measured, Mapping) else {},
+            timestamp=relation.created_at,
+        )
+    snapshot = views.snapshot(edge.source)
+    trial = snapshot.trials[0] if snapshot.trials else None
+    metrics = {name: trial.number(name) for name in NUMERIC if trial.number(name) is not None} if trial else {}
+    return EvolutionStep(
+        from_id=edge.target,
+        to_id=edge.source,
+        success=trial is None or trial.status in _WORKED,
+        metrics=metrics,
+        timestamp=snapshot.time,
+    )

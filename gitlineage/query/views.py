@@ -1,0 +1,596 @@
+"""
+Trials and snapshots as models, read from the index; not how they got there, and no walks over the graph.
+
+Every function here is one or a few queries whose cost does not grow with the store, except where it returns
+all of it. Cohorts, imported snapshots and names have modules of their own, which are reached from here.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gitlineage.errors import Ambiguous, NotFound
+from gitlineage.git.repository import GitRepo
+from gitlineage.index.database import is_text, parts
+from gitlineage.index.index import Index, read_row
+from gitlineage.model.dag import first_parent_chain
+from gitlineage.model.frames import Place
+from gitlineage.model.message import read_trailers, subject
+from gitlineage.model.records import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
+from gitlineage.model.trial import ELIGIBLE, Trial
+from gitlineage.query.cohorts import Cohorts
+from gitlineage.query.labels import Labels, meant
+from gitlineage.query.lines import Line, line
+from gitlineage.query.origins import Origins
+from gitlineage.text import counted
+
+_WHY = """
+iif(t.status = 'retracted', (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id), NULL)
+"""
+_VIEW = f"""
+SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles, {_WHY}
+FROM trials t JOIN snapshots s ON s.id = t.snapshot
+"""
+_OID = "(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)"
+_DONE = "+t.status IS NOT NULL"
+_COUNTS = f"{_DONE} AND +t.status <> 'retracted'"
+_RESULT = f"{_COUNTS} AND +t.status <> 'harness_abort'"
+_FIRST = "coalesce(status, '') = 'retracted', clock, writer"
+"""Which of the trials on a snapshot stands for it in a line: the first that counts, else the first."""
+
+_PLACE = "t.clock, t.writer"
+_ELIGIBLE = {
+    "kept": (
+        "INDEXED BY trials_eligible WHERE t.status IN ('keep', 'baseline') AND t.rank IS NOT NULL "
+        f"ORDER BY t.rank, {_PLACE} LIMIT 1"
+    ),
+    "informational": (f"WHERE {_RESULT} AND t.rank IS NOT NULL ORDER BY t.rank, {_PLACE} LIMIT 1"),
+}
+_FALLBACKS = (
+    f"WHERE t.status = 'baseline' ORDER BY {_PLACE} LIMIT 1",
+    f"INDEXED BY trials_by_order WHERE {_RESULT} ORDER BY {_PLACE} LIMIT 1",
+)
+_KEPT = (
+    "INDEXED BY trials_kept WHERE t.status = 'keep' AND t.rank IS {} NULL ORDER BY t.rank, t.clock, t.writer LIMIT ?"
+)
+
+
+class Views:
+    """
+    Reads models from an index.
+
+    Args:
+        index: the folded events.
+        repo: where commits that nobody recorded are read from.
+        raw_parents: take parents as the rows spell them, not as the graph has them (semantics 59).
+        note: hears which of several things a name stands for; nobody does by default.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        repo: GitRepo,
+        raw_parents: bool = False,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
+        self.index = index
+        self.repo = repo
+        self.raw_parents = raw_parents
+        self.note = note
+        self.cohorts = Cohorts(index)
+        self.origins = Origins(index)
+        self.labels = Labels(index, self.origins)
+
+    @property
+    def task(self) -> Task:
+        """The campaign's task, the default one where nobody has set any."""
+        return self.index.task or Task()
+
+    # -- trials --------------------------------------------------------------------------------------------
+
+    def total(self) -> int:
+        """Return how many trials have a result."""
+        return self.index.done
+
+    def all(self) -> list[TrialView]:
+        """
+        Return every trial that has a result and counts, in recording order.
+
+        What was derived from a retracted one is shown below the nearest above that counts.
+        """
+        found = self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer")
+        above = {view.label: view.parent for view in found if view.retracted is not None}
+        return [
+            msgspec.structs.replace(view, parent=_beyond(view.parent, above)) if view.parent in above else view
+            for view in found
+            if view.retracted is None
+        ]
+
+    def retracted_among(self, numbers: Collection[int]) -> set[int]:
+        """Return those of some trials, by their numbers in the index, that were retracted."""
+        if self.index.one("SELECT 1 FROM retractions LIMIT 1") is None:
+            return set()
+        sql = "SELECT id, 0 FROM trials WHERE status = 'retracted' AND id IN ({})"
+        return set(self.index.grouped(sql, numbers))
+
+    def rows(self) -> list[tuple[Trial, str]]:
+        """Return every trial that has a result, in recording order, with its bytes in the file it came from."""
+        sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_DONE} ORDER BY t.clock, t.writer"
+        found = [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
+        return [each for each in found if each[0].status is not None]
+
+    def retracted(self) -> dict[int, str]:
+        """Return why trials with a result were retracted, by their place in `rows`."""
+        if self.index.one("SELECT 1 FROM retractions LIMIT 1") is None:
+            return {}
+        views = [view for view in self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer") if view.trial.status]
+        return {at: view.retracted for at, view in enumerate(views) if view.retracted is not None}
+
+    def reparented(self) -> dict[int, str]:
+        """Return the exp id of the primary parent of trials whose snapshots were given other ones, as `retracted`."""
+        if self.index.one("SELECT 1 FROM reparents WHERE followed LIMIT 1") is None:
+            return {}
+        moved = {oid for (oid,) in self.index.rows("SELECT DISTINCT child FROM reparents WHERE followed")}
+        views = [view for view in self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer") if view.trial.status]
+        return {at: self._exp_id(view.parent) for at, view in enumerate(views) if view.oid in moved}
+
+    def _exp_id(self, label: str | None) -> str:
+        return self.trial(label).trial.exp_id if label is not None else ""
+
+    def placed(self) -> list[tuple[Trial, Place]]:
+        """Return every trial that has a result, in recording order, with its place in the graph."""
+        above: dict[int, list[str]] = {}
+        for child, parent in self.index.rows(
+            "SELECT l.child, s.oid FROM links l JOIN snapshots s ON s.id = l.parent ORDER BY l.child, l.pos"
+        ):
+            above.setdefault(child, []).append(parent)
+        sql = (
+            f"SELECT t.row, s.id, s.oid, s.cohort, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot "
+            f"WHERE {_DONE} ORDER BY t.clock, t.writer"
+        )
+        return [
+            (trial, Place(oid, tuple(above.get(number, ())), cohort or "", why or ""))
+            for row, number, oid, cohort, why in self.index.rows(sql)
+            if (trial := read_row(row, oid)).status is not None
+        ]
+
+    def shapes(self) -> list[dict[str, Any]]:
+        """Return what imported tables looked like, in the order they came."""
+        found = self.index.rows("SELECT shape FROM tables ORDER BY clock, writer")
+        return [msgspec.json.decode(shape) for (shape,) in found]
+
+    def latest(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[TrialView]:
+        """Return the newest trials with a result that count, newest first; without harness aborts on request."""
+        where = [_COUNTS]
+        values: list[object] = []
+        if not aborted:
+            where.append("+t.status <> 'harness_abort'")
+        if specialist is not None:
+            where.append("t.specialist = ?")
+            values.append(specialist)
+        sql = f"SELECT t.id FROM trials t WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        return self.by_number(number for (number,) in self.index.rows(sql, *values, limit))
+
+    def latest_rows(self, limit: int) -> list[Trial]:
+        """Return the rows of the newest trials with a result that count, newest first."""
+        sql = f"SELECT t.row, {_OID} FROM trials t WHERE {_COUNTS} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        return [read_row(*row) for row in self.index.rows(sql, limit)]
+
+    def listing(
+        self,
+        *,
+        cohort: str | None = None,
+        statuses: Sequence[str] = (),
+        specialist: str | None = None,
+        dangling: bool = False,
+        limit: int | None = None,
+    ) -> list[TrialView]:
+        """Return trials newest first, those without a result too, by what is asked of them."""
+        where = ["1"]
+        values: list[object] = []
+        if cohort is not None:
+            where.append("s.cohort = ?")
+            values.append(cohort)
+        if statuses:
+            where.append(f"coalesce(t.status, 'pending') IN ({', '.join('?' * len(statuses))})")
+            values.extend(statuses)
+        if specialist is not None:
+            where.append("t.specialist = ?")
+            values.append(specialist)
+        if dangling:
+            where.append("t.parent_cell <> '' AND NOT EXISTS (SELECT 1 FROM links l WHERE l.child = s.id)")
+        sql = f"{_VIEW} WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC"
+        if dangling:
+            return [view for view in self._views(sql, *values) if view.dangling is not None][:limit]
+        return self._views(f"{sql} LIMIT ?", *values, -1 if limit is None else limit)
+
+    def by_number(self, numbers: Iterable[int]) -> list[TrialView]:
+        """Return trials by their numbers in the index, in the order given."""
+        wanted = list(numbers)
+        found: dict[int, TrialView] = {}
+        for part in parts(list(dict.fromkeys(wanted))):
+            rows = self.index.rows(f"{_VIEW} WHERE t.id IN ({', '.join('?' * len(part))})", *part)
+            found |= {row[0]: view for row, view in zip(rows, self._together(rows), strict=True)}
+        return [found[number] for number in wanted if number in found]
+
+    def best(self, eligible: str = "kept") -> TrialView | None:
+        """
+        Return the best trial (semantics 11): the earliest with the best score among kept ones and baselines.
+
+        Args:
+            eligible: ``"kept"``, or ``"informational"`` for every trial but harness aborts.
+
+        Where none is eligible: the first baseline, else the first informational trial, else ``None``.
+        """
+        if eligible not in _ELIGIBLE:
+            raise ValueError(f"eligible is one of {', '.join(_ELIGIBLE)}, not {eligible!r}")
+        number = self._best("t.id", eligible)
+        return next(iter(self.by_number([number])), None) if number is not None else None
+
+    def best_row(self, eligible: str = "kept") -> Trial | None:
+        """Return the best trial's row; the rule is that of `best`."""
+        if eligible not in _ELIGIBLE:
+            raise ValueError(f"eligible is one of {', '.join(_ELIGIBLE)}, not {eligible!r}")
+        row = self._best(f"t.row, {_OID}", eligible, whole=True)
+        return read_row(*row) if row is not None else None
+
+    def best_oid(self) -> str | None:
+        """Return the best trial's snapshot."""
+        oid: str | None = self._best(_OID, "kept")
+        return oid
+
+    def _best(self, columns: str, eligible: str, *, whole: bool = False) -> Any:
+        for rule in (_ELIGIBLE[eligible], *_FALLBACKS):
+            if row := self.index.one(f"SELECT {columns} FROM trials t {rule}"):
+                return row if whole else row[0]
+        return None
+
+    def changed_by(self, task: Task) -> str:
+        """Return what another task would change about the ranks of recorded trials, in words; empty for nothing."""
+        known = self.task
+        if (task.score_field, task.lower_is_better) == (known.score_field, known.lower_is_better):
+            return ""
+        retracted = self.retracted()
+        rows = [trial for at, (trial, _) in enumerate(self.rows()) if at not in retracted]
+        orders = []
+        for each in (known, task):
+            scores = [
+                (score if each.lower_is_better else -score, at)
+                for at, row in enumerate(rows)
+                if (score := each.score(row)) is not None
+            ]
+            orders.append([at for _, at in sorted(scores)])
+        lost = len(set(orders[0]) - set(orders[1]))
+        if not orders[0] or orders[0] == orders[1]:
+            return ""
+        tops = []
+        for each, order in zip((known, task), orders, strict=True):
+            best = next((rows[at] for at in order if rows[at].status in ELIGIBLE), None)
+            tops.append(f"{best.exp_id} with {each.short} {best.text(each.score_field)}" if best else "none")
+        better = "lower" if task.lower_is_better else "higher"
+        said = f"by {task.score_field}, {better} is better, the best changes from {tops[0]} to {tops[1]}"
+        return f"{said}, and {lost:,} of {counted(len(orders[0]), 'score')} are lost"
+
+    def kept(self, limit: int | None) -> list[TrialView]:
+        """
+        Return kept trials, the best first, ties in recording order, those without a score last (semantics 45).
+
+        As many as the limit says, or all where it is ``None``.
+        """
+        return self.by_number(number for (number,) in self._kept("t.id", limit))
+
+    def kept_rows(self, limit: int | None) -> list[Trial]:
+        """Return the rows of kept trials, in the order of `kept`."""
+        return [read_row(*row) for row in self._kept(f"t.row, {_OID}", limit)]
+
+    def _kept(self, column: str, limit: int | None) -> list[Any]:
+        scored = self.index.rows(f"SELECT {column} FROM trials t {_KEPT.format('NOT')}", -1 if limit is None else limit)
+        rest = -1 if limit is None else limit - len(scored)
+        return scored + (self.index.rows(f"SELECT {column} FROM trials t {_KEPT.format('')}", rest) if rest else [])
+
+    def trial(self, name: str) -> TrialView:
+        """
+        Return the trial of an exp id, ``exp_<id>`` or ``<id>@<writer>``.
+
+        Raises:
+            NotFound: there is none.
+            Ambiguous: there are several.
+        """
+        found = self.named(name)
+        if len(found) > 1:
+            raise Ambiguous(name, [view.label for view in found])
+        if not found:
+            raise NotFound("trial", name, self.labels.nearest(name))
+        return found[0]
+
+    def named(self, name: str) -> list[TrialView]:
+        """Return the trials that a name stands for; more than one where it is ambiguous."""
+        if not is_text(name):
+            return []
+        exp_id, at, owner = name.rpartition("@")
+        if at and owner and exp_id:  # before exp ids, or one that is spelled so would take another trial's place
+            found = self.named(exp_id)
+            exact = [view for view in found if view.order.writer == owner]
+            if exact:
+                return exact
+            if of := [view for view in found if view.order.writer.startswith(owner) or view.oid.startswith(owner)]:
+                return of
+        for exp_id in (name, name.removeprefix("exp_")):
+            if found := self.named_exactly(exp_id):
+                return found
+        return []
+
+    def named_exactly(self, exp_id: str) -> list[TrialView]:
+        """Return the trials with this exp id."""
+        return self._views(f"{_VIEW} WHERE t.exp_id = ? ORDER BY t.clock, t.writer", exp_id)
+
+    def oids_named(self, name: str) -> list[str]:
+        """Return the snapshots of the trials that a name stands for."""
+        if not is_text(name):
+            return []
+        if "@" in name:
+            return list(dict.fromkeys(view.oid for view in self.named(name)))
+        for exp_id in dict.fromkeys((name, name.removeprefix("exp_"))):
+            if oids := self.index.snapshots_of(exp_id):
+                return oids
+        return []
+
+    def is_named(self, exp_id: str) -> bool:
+        """Whether any trial has this exp id."""
+        return self.index.has_exp_id(exp_id)
+
+    def shown(self, numbers: Collection[int]) -> set[str]:
+        """
+        Return the exp ids of those trials, by their numbers in the index, that refs are for.
+
+        Those are baselines and kept trials; a revision or a retraction may have made or unmade one of them, and a trial
+        of the same exp id may have made its label another.
+        """
+        found = self.index.grouped(
+            "SELECT exp_id, 0 FROM trials WHERE id IN ({}) "
+            "AND (status IN ('keep', 'baseline', 'retracted') OR (clock, writer) <> (last_clock, last_writer) "
+            "OR EXISTS (SELECT 1 FROM trials o WHERE o.exp_id = trials.exp_id AND o.id <> trials.id))",
+            numbers,
+        )
+        return set(found)
+
+    def children(self, view: TrialView, limit: int | None = None) -> list[TrialView]:
+        """Return the trials derived from one, whichever of their parents it is, sorted by exp id."""
+        tail = f"AND {_COUNTS} ORDER BY t.exp_id, t.clock, t.writer LIMIT {-1 if limit is None else limit}"
+        if self.raw_parents:
+            spelled = self._views(f"{_VIEW} WHERE t.parent_cell = ? {tail}", view.trial.exp_id)
+            return [child for child in spelled if child.parent == view.label]
+        rows = self.index.rows(
+            "SELECT t.id FROM links l JOIN trials t ON t.snapshot = l.child "
+            f"WHERE l.parent = (SELECT id FROM snapshots WHERE oid = ?) {tail}",
+            view.oid,
+        )
+        found = self.by_number(number for (number,) in rows)
+        return [child for child in found if child.parent == view.label or self._has_other(child, view)]
+
+    def count_children(self, view: TrialView) -> int:
+        """Return how many trials were derived from one."""
+        if self.raw_parents:
+            return len(self.children(view))
+        sql = "SELECT count(*) FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?)"
+        if self.index.one(sql, view.oid)[0] > 1:
+            return len(self.children(view))
+        sql = (
+            f"SELECT count(*) FROM links l JOIN trials t ON t.snapshot = l.child AND {_COUNTS} "
+            "WHERE l.parent = (SELECT id FROM snapshots WHERE oid = ?)"
+        )
+        return int(self.index.one(sql, view.oid)[0])
+
+    def chain(self, view: TrialView) -> list[TrialView]:
+        """Return the primary chain to a trial, root first; a repeat, which only raw parents can make, ends it."""
+        if not self.raw_parents:
+            return self.by_number(self.line(view.oid, view.trial.exp_id).numbers)
+        found = {view.label: view}
+
+        def up(label: str) -> str | None:
+            parent = found[label].parent
+            if parent is not None and parent not in found:
+                found[parent] = self.trial(parent)
+            return parent
+
+        return [found[label] for label in first_parent_chain(view.label, up)]
+
+    def line(self, oid: str, exp_id: str) -> Line:
+        """Return the primary chain to a trial on a snapshot, root first."""
+        return line(self.index.rows, oid, exp_id)
+
+    def on_snapshot(self, oid: str) -> list[TrialView]:
+        """Return the trials on a snapshot in recording order, those without a result too."""
+        return self._views(f"{_VIEW} WHERE s.oid = ? ORDER BY t.clock, t.writer", oid)
+
+    def exp_id_on(self, oid: str) -> str | None:
+        """Return the exp id of the first trial on a commit."""
+        return self.index.first_exp_id(oid)
+
+    def members(self, cohort: str, limit: int | None = None) -> list[TrialView]:
+        """Return the trials of a cohort's members in recording order, those without a result too."""
+        sql = (
+            "SELECT t.id FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE s.cohort = ? "
+            "ORDER BY t.clock, t.writer LIMIT ?"
+        )
+        return self.by_number(number for (number,) in self.index.rows(sql, cohort, -1 if limit is None else limit))
+
+    def _has_other(self, child: TrialView, view: TrialView) -> bool:
+        return any(kin.label == view.label for kin in child.others)
+
+    def _views(self, sql: str, *values: object) -> list[TrialView]:
+        rows = self.index.rows(sql, *values)
+        return [view for part in parts(rows) for view in self._together(part)]
+
+    def _together(self, rows: Sequence[Sequence[Any]]) -> list[TrialView]:
+        """Return the views of many rows, asking once for what is around all of them."""
+        links = self.index.grouped(
+            "SELECT l.child, l.parent, p.oid FROM links l JOIN snapshots p ON p.id = l.parent "
+            "WHERE l.child IN ({}) ORDER BY l.pos, p.clock, p.writer",
+            {row[7] for row in rows},
+        )
+        near = self.index.grouped(
+            f"SELECT snapshot, exp_id, writer FROM trials WHERE snapshot IN ({{}}) ORDER BY {_FIRST}",
+            {parent for above in links.values() for parent, _ in above},
+        )
+        used = {row[2] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}
+        shared = self.index.grouped("SELECT exp_id, count(*) FROM trials WHERE exp_id IN ({}) GROUP BY exp_id", used)
+        alone = {exp_id for exp_id, ((count,),) in shared.items() if count == 1}
+        return [self._view(row, links.get(row[7], []), near, alone) for row in rows]
+
+    def _view(
+        self,
+        row: Sequence[Any],
+        links: Sequence[tuple[Any, ...]],
+        near: Mapping[int, Sequence[tuple[Any, ...]]],
+        alone: Collection[str],
+    ) -> TrialView:
+        """
+        Return one row's view.
+
+        Args:
+            row: what `_VIEW` selects.
+            links: number and oid of its snapshot's parents, in order.
+            near: exp id and writer of the trials on them.
+            alone: exp ids that only one trial has.
+        """
+        _, saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles, retracted = row
+        known = msgspec.json.decode(roles, type=dict[str, str]) if roles != "{}" else {}
+        others = [Kin(self._name_near(parent, oid, near, alone), known.get(oid, "")) for parent, oid in links[1:]]
+        linked = {parent_oid for _, parent_oid in links}
+        inspired = [
+            Kin(self.labels.name(parent), role)
+            for parent, role in known.items()
+            if parent not in linked and not self._is_git_parent(sid, parent)
+        ]
+        raw = self.raw_parents
+        parent = self.labels.raw_parent(cell, writer) if raw else self._parent_near(links, near, alone, cell)
+        return TrialView(
+            trial=read_row(text, oid),
+            label=exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid),
+            oid=CommitOid(oid),
+            order=Order(clock, writer),
+            parent=parent,
+            others=(*others, *inspired),
+            cohort=cohort,
+            dangling=cell if cell and (parent is None if raw else not links) else None,
+            saw=saw or None,
+            retracted=retracted,
+        )
+
+    def _name_near(
+        self, parent: int, oid: str, near: Mapping[int, Sequence[tuple[Any, ...]]], alone: Collection[str]
+    ) -> str:
+        """Return what `_name` does, of a snapshot whose trials are at hand."""
+        if parent not in near:
+            return self.labels.name_of(parent)
+        exp_id, writer = near[parent][0]
+        return exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid)
+
+    def _parent_near(
+        self,
+        links: Sequence[tuple[Any, ...]],
+        near: Mapping[int, Sequence[tuple[Any, ...]]],
+        alone: Collection[str],
+        cell: str,
+    ) -> str | None:
+        """Return the label of the primary parent's trial: the one that the cell means, else its first."""
+        if not links:
+            return None
+        first, oid = links[0]
+        trials = near.get(first)
+        if not trials:
+            return self.labels.parent(first, cell)
+        exp_id, writer = meant(trials, cell)
+        return exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid)
+
+    def _is_git_parent(self, sid: int, oid: str) -> bool:
+        return self.index.one("SELECT 1 FROM git_parents WHERE child = ? AND parent = ?", sid, oid) is not None
+
+    # -- snapshots -----------------------------------------------------------------------------------------
+
+    def name(self, oid: str) -> str:
+        """Return how to name a commit: by its first trial, else by the beginning of its oid."""
+        return self.labels.name(oid)
+
+    def tree(self, oid: str) -> str | None:
+        """Return the tree of a recorded snapshot."""
+        return self.index.tree(oid)
+
+    def snapshot(self, oid: str) -> Snapshot:
+        """Return a commit as a snapshot; one that nobody recorded has no writer."""
+        found = self.snapshots([oid])
+        return found[0] if found else self._unrecorded(oid)
+
+    def snapshots(self, oids: Iterable[str]) -> list[Snapshot]:
+        """Return those of the commits that are recorded, in the order given."""
+        found: dict[str, Snapshot] = {}
+        wanted = list(dict.fromkeys(oids))
+        for part in parts(wanted):
+            marks = ", ".join("?" * len(part))
+            rows = self.index.rows(f"SELECT * FROM snapshots WHERE oid IN ({marks})", *part)
+            ids = [row[0] for row in rows]
+            parents = self.index.grouped("SELECT child, parent FROM git_parents WHERE child IN ({}) ORDER BY pos", ids)
+            trials = self.index.grouped(
+                "SELECT snapshot, row FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer", ids
+            )
+            called = self.index.grouped(
+                "SELECT snapshot, name, stub FROM imported WHERE snapshot IN ({}) ORDER BY clock, writer", ids
+            )
+            for row in rows:
+                made = self._snapshot(row, parents.get(row[0], []), trials.get(row[0], []))
+                if row[0] in called:
+                    name, stub = called[row[0]][0]
+                    made = msgspec.structs.replace(made, name=name, stub=bool(stub))
+                found[row[1]] = made
+        return [found[oid] for oid in wanted if oid in found]
+
+    def _snapshot(
+        self, row: Sequence[Any], above: Sequence[tuple[str, ...]], rows: Sequence[tuple[str, ...]]
+    ) -> Snapshot:
+        _, oid, tree, said, author, time, _, cohort, roles, _, writer = row
+        known = msgspec.json.decode(roles, type=dict[str, str])
+        parents = [parent for (parent,) in above]
+        return Snapshot(
+            oid=oid,
+            tree=tree,
+            parents=tuple(CommitOid(parent) for parent in parents),
+            roles={parent: role for parent, role in known.items() if parent in parents},
+            inspirations=tuple(CommitOid(parent) for parent in known if parent not in parents),
+            cohort=cohort,
+            subject=said,
+            author=author,
+            time=time,
+            writer=writer,
+            trials=tuple(read_row(text, oid) for (text,) in rows),
+        )
+
+    def _unrecorded(self, oid: str) -> Snapshot:
+        if not self.repo.exists(oid):  # beyond the end of a shallow clone
+            return Snapshot(oid=CommitOid(oid), tree=TreeOid(""))
+        info = self.repo.commit(oid)
+        roles = dict(read_trailers(info.message).roles)
+        return Snapshot(
+            oid=CommitOid(oid),
+            tree=TreeOid(info.tree),
+            parents=tuple(CommitOid(parent) for parent in info.parents),
+            roles=roles,
+            subject=subject(info.message),
+            author=info.author,
+            time=info.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+
+
+def _beyond(label: str | None, above: Mapping[str, str | None]) -> str | None:
+    """Return the first label on the way up that is none of a retracted trial."""
+    seen: set[str] = set()
+    while label is not None and label in above and label not in seen:
+        seen.add(label)
+        label = above[label]
+    return label
+
+
+def trials(views: Iterable[TrialView]) -> tuple[Trial, ...]:
+    """Return the rows of some views."""
+    return tuple(view.trial for view in views)

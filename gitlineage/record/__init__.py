@@ -1,0 +1,5 @@
+"""
+Writing: the rules, what a landing collects, and the one move of a ref that records it.
+
+Imports `query` and what is below. Start with `recorder` (what is recorded) and `ledger` (how it lands).
+"""

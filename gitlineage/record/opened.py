@@ -1,0 +1,591 @@
+"""
+An open repository as it stands: its index kept current with the writers' refs, and whole; nobody records here.
+
+Everything that can go wrong around reading is here: a damaged or deleted index, one that cannot be written, a
+ref that went back, what another program's write dropped from this clone's ref.
+"""
+
+import copy
+import os
+import secrets
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from weakref import WeakSet
+
+import msgspec
+
+from gitlineage.errors import Incomplete, InThePast, Invalid, Locked, RepositoryError, StorageError
+from gitlineage.git import locks
+from gitlineage.git.formats import Identity
+from gitlineage.git.maintenance import tidy
+from gitlineage.git.repository import GitRepo, find_repository, init_repository
+from gitlineage.index import index
+from gitlineage.index.index import Damaged, Index
+from gitlineage.journal import keeping
+from gitlineage.journal.journal import Journal, Recorded, check_writer, is_archive
+from gitlineage.model.namespace import DEFAULT, NOTES_FOLDER, ORDINARY, Namespace, campaigns_in, namespace_of
+from gitlineage.query.views import Views
+from gitlineage.record import derived, turns
+from gitlineage.record.landing import Landing, WriterLock, alone
+from gitlineage.record.rules import Memory
+from gitlineage.text import counted, one_line
+
+_LOOK = 5.0
+"""Seconds between two looks for what a clone lacks."""
+
+_TOLD = 5
+_COUNTED = ("trials", "snapshots")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def namespace_for(repo: GitRepo, campaign: str | None) -> Namespace:
+    """Return the namespace of a campaign, by default of the one in git config ``lineage.campaign``."""
+    if campaign is not None:
+        return namespace_of(campaign)
+    try:
+        return namespace_of(repo.config("lineage.campaign") or ORDINARY)
+    except Invalid as error:
+        raise Invalid(f"git config lineage.campaign: {error}") from error
+
+
+def _lock_of(repo: GitRepo, namespace: Namespace) -> Path:
+    return namespace.folder(repo.commondir) / "lock"
+
+
+class Watcher:
+    """What a store tells while it works; this one listens to nothing, the command line's prints."""
+
+    def note(self, text: str) -> None:
+        """Hear something worth knowing, in one line."""
+
+    def advance(self, doing: str, count: int, total: int = 0) -> None:
+        """Hear that so many more are done, of how many where that is known."""
+
+    def overhear(self) -> Callable[[str], None] | None:
+        """Return what is to hear git's own progress in a transfer, ``None`` for nobody."""
+        return None
+
+
+def reading(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate[Any, P], R]":
+    """Bring the index up to date before a question, and rebuild it where it turns out to be damaged."""
+
+    @wraps(method)
+    def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self._gate:
+            try:
+                self.refresh()
+                return method(self, *args, **kwargs)
+            except Damaged as error:
+                self._rebuild(f"the index is damaged ({error})")
+                return method(self, *args, **kwargs)
+
+    return wrapper
+
+
+_stores: "WeakSet[Current]" = WeakSet()
+"""The open stores of this process, which a fork concerns."""
+
+
+def task_here() -> object | None:
+    """Return the asyncio task that runs in this thread, if one does."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
+    try:
+        return asyncio.current_task()  # type: ignore[no-any-return]
+    except RuntimeError:  # no loop runs in this thread
+        return None
+
+
+class Current:
+    """
+    An open repository and its index; `LineageStore` says what the arguments mean.
+
+    One thread at a time is inside: whoever asks or records holds the gate, a batch for as long as it is open.
+    """
+
+    _task: object | None = None
+    """The task whose batch is open; other tasks in its thread cannot wait for it."""
+
+    _inherited = False
+    """Whether this process was forked inside an open batch, which is its parent's, and has not left the block yet."""
+
+    _past = ""
+    """Which past moment this store shows, in words; empty for the present."""
+
+    _until: Callable[[Recorded], bool] | None = None
+    """The rule that lets through the events up to that moment."""
+
+    _trusted: Index | None = None
+    """The trusted writers' events alone, once they were asked for."""
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        campaign: str | None = None,
+        writer: str | None = None,
+        identity: tuple[str, str] | None = None,
+        clock: Callable[[], datetime] | None = None,
+        create: bool = True,
+        watcher: Watcher | None = None,
+        incomplete: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.root = Path(root)
+        self.incomplete = incomplete
+        self._look_again = 0.0
+        if create and find_repository(self.root) is None:
+            init_repository(self.root)
+        self.repo = GitRepo(self.root, environment=environment)
+        self.namespace = namespace_for(self.repo, campaign)
+        self.journal = Journal(self.repo, self.namespace)
+        self.watcher = watcher or Watcher()
+        self._named = writer
+        self._writer = self.successor(check_writer(writer)) if writer else None
+        self._identity = Identity(*identity) if identity else None
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._gate = threading.RLock()
+        self._folder = self.namespace.folder(self.repo.commondir)
+        self._lock = self._lock_at(_lock_of(self.repo, self.namespace))
+        self._landing: Landing | None = None
+        locks.sweep(str(self.repo.commondir))
+        self._use(self._open_index())
+
+    def close(self) -> None:
+        """
+        Close the index; the store opens it again when it is used, unless it shows the past.
+
+        Raises:
+            RepositoryError: a batch is open.
+        """
+        with self._gate:
+            if self._landing is not None:
+                raise RepositoryError("a batch is open; end it before the store is closed")
+            self._index.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- settings ------------------------------------------------------------------------------------------
+
+    @property
+    def writer(self) -> str:
+        """The name of this clone's writer; made up and kept in git's configuration where there is none."""
+        if self._writer is None:
+            self._writer = self._configured_writer(self.repo)
+        if self._writer is None:
+            self.check_present()
+            with self._gate:
+                self._admit()
+                with self._name_lock():
+                    self._writer = self._configured_writer(GitRepo(self.root)) or self._new_writer()
+        return check_writer(self._writer)
+
+    def own_writer(self) -> str | None:
+        """Return the name of this clone's writer as it is now, ``None`` where there is none yet."""
+        repo = GitRepo(self.root)
+        name = self._writer or self._configured_writer(repo)
+        self._writer = self.successor(name, repo) if name else None
+        return self._writer
+
+    def successor(self, writer: str, repo: GitRepo | None = None) -> str:
+        """Return the name under which a writer of this clone goes on; its own, unless that was in use twice."""
+        seen = {writer}
+        while (new := (repo or self.repo).config(self.namespace.successor_key(writer))) and new not in seen:
+            writer = check_writer(new)
+            seen.add(writer)
+        return writer
+
+    def _configured_writer(self, repo: GitRepo) -> str | None:
+        """Return this clone's writer as git's configuration has it; a campaign may have one of its own."""
+        return repo.config(self.namespace.key("writer")) or repo.config("lineage.writer")
+
+    def _lock_at(self, path: Path) -> WriterLock:
+        return WriterLock(path, self._patience, lambda text: self.watcher.note(text))
+
+    def _patience(self) -> float:
+        """Return how many seconds a writer waits for another one, by git config ``lineage.lockTimeout``."""
+        said = self.repo.config("lineage.lockTimeout")
+        if said is None:
+            return turns.LIMIT
+        with suppress(ValueError):
+            if 0 < (seconds := float(said)) < threading.TIMEOUT_MAX:
+                return seconds
+        raise Invalid(f"git config lineage.lockTimeout is {said!r}; it takes a number of seconds above 0")
+
+    def _name_lock(self) -> AbstractContextManager[None]:
+        """Wait for the lock under which a clone gets its writer's name, whichever campaign needs it first."""
+        return self._lock() if self.namespace.is_default else self._lock_at(_lock_of(self.repo, DEFAULT))()
+
+    # -- campaigns -----------------------------------------------------------------------------------------
+
+    @property
+    def campaign(self) -> str:
+        """The name of the campaign that this store shows; ``default`` for the one that every repository has."""
+        return self.namespace.campaign
+
+    def campaigns(self) -> tuple[str, ...]:
+        """Return the names of the repository's campaigns, the default one first."""
+        return campaigns_in(self.repo.refs(NOTES_FOLDER))
+
+    def of_campaign(self, campaign: str) -> Self:
+        """
+        Open another campaign of the same repository, which begins where nothing was recorded in it yet.
+
+        Raises:
+            Invalid: no campaign can have this name.
+        """
+        who = (self._identity.name, self._identity.mail) if self._identity is not None else None
+        return type(self)(
+            self.root,
+            campaign=campaign,
+            writer=self._named,
+            identity=who,
+            clock=self._clock,
+            create=False,
+            watcher=self.watcher,
+            incomplete=self.incomplete,
+        )
+
+    @contextmanager
+    def in_campaign(self, campaign: str) -> Iterator[Self]:
+        """Open a campaign of the repository and close it again; this store where it is its own."""
+        if campaign == self.campaign:
+            yield self
+            return
+        other = self.of_campaign(campaign)
+        try:
+            yield other
+        finally:
+            other.close()
+
+    @contextmanager
+    def all_campaigns(self) -> Iterator[list[Self]]:
+        """Open all campaigns of the repository, the default one first, this store among them; and close them again."""
+        with ExitStack() as opened:
+            names = dict.fromkeys((*self.campaigns(), self.campaign))
+            yield [opened.enter_context(self.in_campaign(name)) for name in names]
+
+    def tidy(self) -> None:
+        """
+        Keep the number of packs small, after a landing and under the writers' lock.
+
+        Packs belong to all campaigns, so it waits for another time while another campaign records.
+        """
+        folder = DEFAULT.folder(self.repo.commondir)
+        locks = [folder / "lock", *folder.glob("campaigns/*/lock")]
+        with alone([path for path in locks if path != self._folder / "lock"]) as is_alone:
+            if is_alone:
+                tidy(self.repo)
+
+    def committer(self) -> Identity:
+        """Return who commits here."""
+        return self._who()
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether a batch is open."""
+        return self._landing is not None
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Wait for the writers' lock and hold it."""
+        self.check_present()
+        with self._gate:
+            self._admit()
+            with self._lock():
+                yield
+
+    def _admit(self) -> None:
+        """
+        Refuse whoever would otherwise have part in a batch that is not theirs; threads wait at the gate instead.
+
+        Raises:
+            RepositoryError: it is another task's, or that of the process that this one was forked from.
+        """
+        if self._inherited:
+            raise RepositoryError(
+                "this process was forked inside a batch, which is its parent's; leave the block, then use the store"
+            )
+        if self._landing is not None and self._task is not task_here():
+            raise RepositoryError(
+                "another task has a batch open in this thread, and waiting would stop both; use AsyncLineageStore, or "
+                "await nothing inside a batch"
+            )
+
+    def _forked(self) -> None:
+        """Begin anew in a process that was just forked: batch, lock and open files are the parent's."""
+        is_idle = self._gate.acquire(blocking=False)  # else another thread has it, and none is in this process
+        self._inherited = is_idle and self._landing is not None
+        self._gate = self._index.gate = threading.RLock()
+        self._index.leave_to_parent(is_idle=is_idle)
+        self._lock.forget()
+        self._landing = self._trusted = None
+
+    def recorded_by(self, writer: str, tip: str) -> tuple[int, int] | None:
+        """Return how many trials and snapshots a writer recorded; ``None`` where the index stands elsewhere."""
+        if is_archive(writer) or self._index.tips().get(writer) != tip:
+            return None
+        counts = [self._index.one(f"SELECT count(*) FROM {name} WHERE writer = ?", writer) for name in _COUNTED]
+        return int(counts[0][0]), int(counts[1][0])
+
+    def repairs_by(self, writer: str, since: int) -> list[str]:
+        """Return which rows a writer retracted and which snapshots it reparented after a clock, in words."""
+        name = self._views.name
+        found: list[tuple[int, str]] = []
+        sql = "SELECT clock, exp_id, undone, reason FROM retractions WHERE writer = ? AND clock > ?"
+        for clock, exp_id, undone, reason in self._index.rows(sql, writer, since):
+            said = f"took back that {exp_id} is retracted" if undone else f"retracted {exp_id}"
+            found.append((clock, f"{writer} {said}{f': {reason}' if reason else ''}"))
+        sql = "SELECT clock, child, parents, reason FROM reparents WHERE writer = ? AND clock > ?"
+        for clock, child, parents, reason in self._index.rows(sql, writer, since):
+            above = ", ".join(map(name, msgspec.json.decode(parents))) or "nothing"
+            found.append((clock, f"{writer} reparented {name(child)} to {above}: {reason}"))
+        return [one_line(said) for _, said in sorted(found)]
+
+    def _new_writer(self) -> str:
+        who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self._who().name.lower())
+        name = "-".join(filter(None, who.split("-")))[:40] or "writer"
+        writer = f"{name}-{secrets.token_hex(3)}"
+        self.repo.set_config("lineage.writer", writer)
+        return writer
+
+    def _who(self) -> Identity:
+        return self._identity or self.repo.identity()
+
+    def now(self) -> datetime:
+        """Return what the time is, by the clock that the store was opened with."""
+        return self._clock()
+
+    # -- the past ------------------------------------------------------------------------------------------
+
+    def check_present(self) -> None:
+        """
+        Refuse to go on in a store that shows the past.
+
+        Raises:
+            InThePast: this one does.
+        """
+        if self._past:
+            raise InThePast(self._past)
+
+    def as_of(self, until: Callable[[Recorded], bool], told: str) -> Self:
+        """
+        Return a store that answers as this one did at a past moment, and records nothing.
+
+        Args:
+            until: the rule that lets through the events up to that moment.
+            told: which moment that is, in words.
+        """
+        past = copy.copy(self)
+        past._past, past._until = told, self.let_through(until)
+        past._landing = past._trusted = None
+        past._use(index.build(self.repo, self.journal, self.journal.tips(), past._until))
+        return past
+
+    def let_through(self, rule: Callable[[Recorded], bool]) -> Callable[[Recorded], bool]:
+        """Return a rule that lets through what another one does, as long as it is not after this store's moment."""
+        own = self._until
+        return rule if own is None else lambda found: own(found) and rule(found)
+
+    # -- the index -----------------------------------------------------------------------------------------
+
+    @reading
+    def views(self) -> Views:
+        """Return the models behind everything else, as they are now."""
+        return self._views
+
+    def refresh(self) -> None:
+        """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
+        with self._gate:
+            self._admit()
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        if self._past and self._index.is_closed:
+            raise RepositoryError(f"this store as of {self._past} was closed; replay it again")
+        if self._landing is not None or self._past:
+            return
+        try:
+            if os.getpid() != self._process:
+                self.repo = GitRepo(self.root)
+                self.journal = Journal(self.repo, self.namespace)
+            if self._index.is_outdated():
+                self._use(self._open_index())
+                self.own_writer()
+            if self.journal.tips() != self._index.tips():
+                self._put_back()
+                self._fold()
+            if self._index.absent:
+                self._face_absence()
+        except Damaged as error:
+            self._rebuild(f"the index is damaged ({error})")
+
+    def _face_absence(self) -> None:
+        """
+        Fold anew where something that this clone lacked has come; refuse to go on without what it still lacks.
+
+        Raises:
+            Incomplete: something is missing, and the store was not opened to do without.
+        """
+        now = time.monotonic()
+        if now >= self._look_again:
+            self._look_again = now + _LOOK
+            if self._index.has_come():
+                self._rebuild("the index lacks what has come since")
+        if not self.incomplete and (lacking := self._index.incomplete()) is not None:
+            raise lacking
+
+    def lacking(self) -> Incomplete | None:
+        """Return the error that says what this clone lacks of the lineage; ``None`` where it has all of it."""
+        return self._index.incomplete()
+
+    def reindex(self) -> int:
+        """Throw the index and the derived refs away, build them anew, and return the number of trials."""
+        self.check_present()
+        with self._gate:
+            self._admit()
+            if self._landing is not None:
+                raise RepositoryError("a batch is open; end it first")
+            for told in locks.old_locks(str(self.repo.commondir)):
+                self.watcher.note(told)
+            self._rebuild(None)
+            if self._index.absent:
+                self._face_absence()
+            return self._views.total()
+
+    @reading
+    def problems(self) -> list[tuple[str, str, str]]:
+        """Return writer, commit and reason of every note line that is no event; they are skipped, never deleted."""
+        return [tuple(row) for row in self._index.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")]
+
+    def _open_index(self) -> Index:
+        path = self._folder / "index.sqlite3"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return Index(self.repo, path)
+        except Damaged as error:
+            self.watcher.note(f"the index is unusable ({error}): rebuilding it")
+            with self._lock():
+                index.delete(path)
+                return Index(self.repo, path)
+        except (OSError, sqlite3.OperationalError):
+            return Index(self.repo, None)
+
+    def _fold(self) -> None:
+        try:
+            folded = self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+        except sqlite3.OperationalError as error:
+            self._use_memory(error)
+            return
+        if not folded:
+            self._rebuild("a writer's ref went back")
+            return
+        self._after_folding()
+        self._tell_problems()
+
+    def _put_back(self) -> None:
+        """Put back what a plain git command took from the refs that this clone moves itself, and say so."""
+        own = self._writer or self._configured_writer(self.repo)
+        for writer in list(keeping.lost(self.repo, self.journal, own)):
+            try:
+                with self._lock(), self.repo.packing():
+                    keeping.put_back(self.repo, self.journal, writer, self._who(), self._clock(), self.watcher.note)
+            except (StorageError, Locked) as error:
+                ref = self.namespace.ref(writer)
+                self.watcher.note(f"{ref} lacks what was recorded here and cannot be put back: {error}")
+
+    def _rebuild(self, why: str | None) -> None:
+        if self._landing is not None:
+            raise StorageError(f"{why} in the middle of a write; nothing was recorded, try again")
+        if why is not None:
+            self.watcher.note(f"{why}: rebuilding it from the notes")
+        path = self._index.path
+        self._index.close()
+        if path is None:
+            self._use(Index(self.repo, None))
+        else:
+            with self._lock():
+                index.delete(path)
+                self._use(self._open_index())
+        try:
+            self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+            self._derive_all()
+        except (Damaged, sqlite3.OperationalError) as error:
+            self._use_memory(error)
+            self._derive_all()
+        self._forget_changes()
+        self._tell_problems()
+
+    def _tell_problems(self) -> None:
+        """Name the note lines that were skipped since the last word about them."""
+        skipped, self._index.skipped = self._index.skipped, []
+        for found in skipped[:_TOLD]:
+            self.watcher.note(str(found))
+        if len(skipped) > _TOLD:
+            more = counted(len(skipped) - _TOLD, "more malformed line")
+            self.watcher.note(f"skipped {more} in notes; `gitlineage events` lists all")
+
+    def _use_memory(self, error: Exception) -> None:
+        """Go on without a file where the index cannot be written: on a read-only or full disk."""
+        self.watcher.note(f"the index cannot be written ({error}): reading the notes into memory")
+        self._use(index.build(self.repo, self.journal, self.journal.tips()))
+
+    def _use(self, new: Index) -> None:
+        self._process = os.getpid()
+        new.gate = self._gate
+        self._index = new
+        self._views = Views(new, self.repo, note=self.watcher.note)
+        _stores.add(self)
+        self._memory = Memory()
+
+    def _derive_all(self) -> None:
+        """Make the derived refs anew; from less than everything ``refs/lineage/best`` would be another trial's."""
+        if not self._index.absent:
+            derived.rebuild(self.repo, self.namespace, self._views)
+
+    def _forget_changes(self) -> None:
+        """Take it that the derived refs say what the index says."""
+        self._index.touched, self._index.opened, self._index.built = set(), set(), False
+
+    def _after_folding(self) -> None:
+        self._derive(self._index.touched, self._index.opened, self._index.built)
+        self._forget_changes()  # now only, or an interrupt would leave it undone for good
+
+    def _derive(self, touched: set[int], opened: set[str], built: bool) -> None:
+        """Have the derived refs follow the trials and cohorts that changed, or all of them."""
+        if built:
+            self._derive_all()
+            return
+        if self._index.absent:
+            return
+        if touched or opened or not self._memory.has_best(self._index.generation):
+            derived.update(self.repo, self.namespace, self._views, sorted(self._views.shown(touched)), sorted(opened))
+            self._memory.best_in(self._views)
+
+    def lock_is_free_within(self, seconds: float) -> bool:
+        """Whether no other process is recording, or ends in time; for those who would rather not than wait."""
+        return self._landing is not None or self._lock.is_free_within(seconds)
+
+
+def _after_fork() -> None:
+    """Tell the stores of this process that it was forked."""
+    for store in list(_stores):
+        store._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,402 @@
+"""
+Recording into a landing: snapshots, rows, tables, cohorts, sessions; not how the landing is published.
+
+Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gitlineage.errors import Ambiguous, BadRows, Duplicate, Invalid, TaskInUse
+from gitlineage.git.content import Content
+from gitlineage.git.folders import Taken
+from gitlineage.git.formats import CommitInfo, Identity
+from gitlineage.git.repository import GitRepo
+from gitlineage.index.fold import Made
+from gitlineage.journal import events
+from gitlineage.model.dag import first_of_cycles, topological
+from gitlineage.model.message import Trailers, compose, flattened, snapshot_trailers, subject
+from gitlineage.model.records import CommitOid, Snapshot, Task, TreeOid
+from gitlineage.model.trial import AUTO_ID, Trial
+from gitlineage.query.ancestry import rewritten_from
+from gitlineage.query.names import Id, resolve
+from gitlineage.record.rules import Base, Rules, agrees, check_cohort_name, merged
+from gitlineage.times import parse_time, stamp
+
+_TELL = 100
+"""Rows between two words about how far a table is recorded."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    A row on its way in from a table.
+
+    Args:
+        trial: its cells.
+        raw: its bytes in the file, where writing the cells anew would differ.
+        tree: the tree of its snapshot's folder, if it has one.
+        line: where it stood in the file; 0 for none.
+    """
+
+    trial: Trial
+    raw: str = ""
+    tree: str | None = None
+    line: int = 0
+
+
+class Recorder(Rules):
+    """Records into one landing."""
+
+    # -- snapshots -----------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        content: Mapping[str, bytes] | Path | str | None,
+        parents: Sequence[Id],
+        trial: Trial | None,
+        cohort: str | None,
+        roles: Mapping[str, str],
+        message: str | None,
+    ) -> Snapshot:
+        """Write a snapshot, record it with its row, and return it."""
+        oids = list(dict.fromkeys([self._resolve(parent) for parent in parents]))
+        known_roles = self._roles(oids, roles) if roles else {}
+        tree = self._tree(content, [self._tree_of(parent) for parent in oids])
+        row = self._fill(trial, oids, tree) if trial is not None else None
+        if row is not None:
+            self._encodable(row)
+        known_cohort = self._check_cohort(cohort, oids) if cohort is not None else None
+        is_opened = cohort is not None and known_cohort is None
+        cohort = known_cohort or cohort
+        if row is not None and trial is not None and trial.exp_id != AUTO_ID:
+            known = self._already(row, trial, tree, oids)
+            if known is not None:
+                if content is None:
+                    self.landing.stands_on = known
+                return self._views.snapshot(known)
+            self.refuse_claimed(row.exp_id)
+        moment = self._moment(row)
+        trailers = snapshot_trailers(
+            row.exp_id if row else "",
+            row.specialist if row else "",
+            cohort,
+            known_roles,
+            "" if row else f"{self.landing.writer}-{self.landing.clock + 1}",
+        )
+        said = message or (flattened(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
+        said = compose(said, trailers)
+        oid = self._repo.write_commit(tree, oids, said, self._identity, moment)
+        if is_opened and cohort is not None:
+            self.open_cohort(cohort, oids, {}, False)
+        others = tuple([CommitOid(parent) for parent in known_roles if parent not in oids])
+        self.landing.keep.extend(others)
+        author = f"{self._identity.name} <{self._identity.mail}>"
+        told = Trailers(exp_id=row.exp_id if row else "", cohort=cohort or "", roles=tuple(known_roles.items()))
+        made = Made(oid, tree, tuple(oids), said, author, moment.astimezone(UTC), told)
+        self._trees[oid] = tree
+        if content is None:
+            self.landing.stands_on = oid
+        if row is None:
+            self.landing.add(oid, events.SnapshotEvent(), f"Record {oid[:12]}", None, made)
+        else:
+            self._add_trial(oid, row, saw=self._session_before(row), made=made)
+        return self._recorded(made, row, others)
+
+    def record(
+        self, rev: Id, trial: Trial, revise: bool = False, *, replicate: bool = False, judged: bool = True
+    ) -> tuple[str, str]:
+        """
+        Record a row on a commit, and return the commit's oid and the row's exp id.
+
+        Args:
+            rev: the commit.
+            trial: the row.
+            revise: a new version of the row that is meant.
+            replicate: a further row, whatever waits for its result.
+            judged: whether a score without a status gets the one that it deserves.
+        """
+        oid: str = resolve(self._views, rev)
+        here = self._views.on_snapshot(oid)
+        if replicate and trial.exp_id == AUTO_ID:
+            trial = trial.replace(exp_id=self._replicate_id(oid))
+        if not here and trial.exp_id == AUTO_ID and not revise and (before := self._waiting_before(oid)):
+            if self._tree_of(before[0]) == self._tree_of(oid):
+                oid, here = before[0], self._views.on_snapshot(before[0])
+            else:
+                trial = merged(trial, before[1])
+        pending = [view for view in here if view.trial.status is None]
+        if trial.exp_id == AUTO_ID and len(pending) == 1:
+            trial = trial.replace(exp_id=pending[0].trial.exp_id)
+        if trial.exp_id == AUTO_ID and revise and here:
+            named = [view for view in here if view.label == rev or view.trial.exp_id == rev]
+            if len(named or here) > 1:
+                raise Ambiguous(str(rev), [view.label for view in here])
+            trial = trial.replace(exp_id=(named or here)[0].trial.exp_id)
+        if trial.exp_id == AUTO_ID and not here and (meant := self._trailer_id(oid)):
+            trial = trial.replace(exp_id=meant)
+        known = next((view for view in here if view.trial.exp_id == trial.exp_id), None)
+        if known is None:
+            self.refuse_claimed(trial.exp_id)
+            self._refuse_taken(trial.exp_id)
+            row = self._fill(trial, self._repo.parents(oid), self._known_tree(oid), judged=judged)
+        else:
+            if known.trial.status is not None and not revise:
+                if agrees(trial, known.trial):
+                    return oid, known.trial.exp_id
+                raise Duplicate(trial.exp_id, "has a row on this snapshot that differs; --revise records a new version")
+            row = merged(trial, known.trial)
+            if row == known.trial:
+                return oid, row.exp_id
+            row = self._fill(row, self._repo.parents(oid), self._known_tree(oid), judged=judged)
+        self._add_trial(oid, row, saw=self._session_before(row))
+        return oid, row.exp_id
+
+    def _recorded(self, made: CommitInfo, row: Trial | None, inspirations: tuple[CommitOid, ...] = ()) -> Snapshot:
+        """Return a commit that this landing made and recorded, as the index will tell of it."""
+        told = made.trailers if isinstance(made, Made) else Trailers()
+        return Snapshot(
+            oid=CommitOid(made.oid),
+            tree=TreeOid(made.tree),
+            parents=tuple(map(CommitOid, made.parents)),
+            roles={parent: role for parent, role in told.roles if parent in made.parents},
+            inspirations=inspirations,
+            cohort=told.cohort or None,
+            subject=subject(made.message),
+            author=made.author,
+            time=stamp(made.time),
+            writer=self.landing.writer,
+            trials=(row.on(made.oid),) if row else (),
+        )
+
+    def append(self, trial: Trial, parents: Sequence[Id] | None, root: Path) -> Snapshot:
+        """
+        Write a snapshot for a row alone, record it, and return it.
+
+        The same row gives the same oid on every machine: the author is the specialist and the date the row's own.
+        """
+        if trial.exp_id == AUTO_ID:
+            trial = trial.replace(exp_id=self._next_exp_id())
+        known = self.known_row(trial)
+        if known is not None:
+            return self._views.snapshot(known)
+        self.refuse_claimed(trial.exp_id)
+        named = self.parents_of(trial) if parents is None else [resolve(self._views, each) for each in parents]
+        row = Row(trial=trial, tree=folder_tree(self._repo, trial, root, self._hear))
+        self._encodable(trial)
+        trial = self._with_status(trial, row.tree, named)
+        row = msgspec.structs.replace(row, trial=trial)
+        oid = self.write_row(row, list(dict.fromkeys(named)), self._moment(trial))
+        made, is_new = self._made[oid], self._views.tree(oid) is None
+        self.add_row(oid, row)
+        return self._recorded(made, trial) if is_new else self._views.snapshot(oid)
+
+    def write_row(self, row: Row, parents: Sequence[str], moment: datetime) -> str:
+        """Write the snapshot of a row, without recording it."""
+        trial = row.trial
+        tree = row.tree or (self._tree_of(parents[0]) if parents else self._repo.empty_tree())
+        said = flattened(trial.hypothesis) or f"Trial {trial.exp_id}"
+        trailers = snapshot_trailers(trial.exp_id, trial.specialist, None, {}, "")
+        name = flattened(trial.specialist) or "gitlineage"
+        who = Identity(name, f"{name.replace(' ', '-')}@gitlineage").clean()
+        message = compose(said, trailers)
+        oid = self._repo.write_commit(tree, parents, message, who, moment)
+        self._trees[oid] = tree
+        author = f"{who.name} <{who.mail}>"
+        self._made[oid] = CommitInfo(oid, tree, tuple(parents), message, author, moment.astimezone(UTC))
+        return oid
+
+    def add_row(self, oid: str, row: Row) -> None:
+        """Record a row of a table on its snapshot."""
+        self._encodable(row.trial)
+        self._add_trial(oid, row.trial, row.raw, made=self._made.pop(oid, None))
+
+    def append_rows(self, rows: Sequence[Row], advance: Callable[[int], None]) -> list[bool]:
+        """
+        Record many rows at once, in the order given, and return for each whether it was new.
+
+        A row may name a later one as its parent; the snapshots are written parents first all the same.
+
+        Args:
+            rows: what to record.
+            advance: called with the number of rows recorded since the last call.
+
+        Raises:
+            BadRows: an exp id that is taken by a different row, with the row's position counted from 1.
+            InvalidTrial: a score that cannot be ranked.
+            Invalid: a row that is too long for an event.
+        """
+        taken = []
+        fresh: dict[str, int] = {}
+        for at, row in enumerate(rows):
+            self._encodable(row.trial)
+            try:
+                if self.known_row(row.trial) is None:
+                    if row.trial.exp_id in fresh:
+                        raise Duplicate(row.trial.exp_id, "is there twice")
+                    fresh[row.trial.exp_id] = at
+            except Duplicate as error:
+                taken.append((row.line or at + 1, str(error)))
+        if taken:
+            raise BadRows("the table", taken)
+        parents = {at: self._parent_in(rows[at].trial, fresh) for at in fresh.values()}
+        among = {at: up for at, found in parents.items() for up in found if isinstance(up, int)}
+        for at in first_of_cycles(among):
+            parents[at] = []  # the earliest row of a cycle is where it begins; the cell keeps its text
+        moments = _moments(rows)
+        oids: dict[int, str] = {}
+        for at in topological(list(parents), lambda child: [p for p in parents[child] if isinstance(p, int)]):
+            above = [oids.get(parent, "") if isinstance(parent, int) else parent for parent in parents[at]]
+            oids[at] = self.write_row(rows[at], [oid for oid in above if oid], moments[at])
+        for done, at in enumerate(fresh.values(), 1):
+            row = rows[at]
+            if row.trial.status is None:  # judged by the rows before it
+                judged = self._with_status(row.trial, row.tree, self._made[oids[at]].parents if row.tree else ())
+                row = msgspec.structs.replace(row, trial=judged)
+            self.add_row(oids[at], row)
+            if done % _TELL == 0:
+                advance(_TELL)
+        return [row.trial.exp_id in fresh for row in rows]
+
+    def _parent_in(self, trial: Trial, fresh: Mapping[str, int]) -> list[int | str]:
+        """Return a row's parent: the position of another new row, or a snapshot; none where the cell dangles."""
+        for name in (trial.parent_exp, trial.parent_exp.removeprefix("exp_")):
+            if name in fresh:
+                return [fresh[name]]
+            if name and (found := self._views.named_exactly(name)):
+                return [found[0].oid]
+        return list(self.parents_of(trial))
+
+    def known_row(self, trial: Trial) -> str | None:
+        """
+        Return the snapshot that has exactly this row already, ``None`` where its exp id is free.
+
+        Raises:
+            Duplicate: the exp id has a different row.
+        """
+        if not self._views.is_named(trial.exp_id):
+            return None
+        found = self._views.named_exactly(trial.exp_id)
+        for view in found:
+            if view.trial == trial or (trial.status is None and view.trial.replace(status=None) == trial):
+                return view.oid
+        if found:
+            raise Duplicate(trial.exp_id, f"has a different row already, on {found[0].oid[:12]}")
+        return None
+
+    def parents_of(self, trial: Trial) -> list[str]:
+        """Return the snapshot that a row's parent cell names, as typed or without ``exp_``; none where it dangles."""
+        oids = self._views.oids_named(trial.parent_exp) if trial.parent_exp else []
+        return oids if len(oids) == 1 else []
+
+    # -- cohorts and settings ------------------------------------------------------------------------------
+
+    def open_cohort(self, name: str, base: Sequence[str], metadata: Mapping[str, Any], allow_mixed: bool) -> str:
+        """Write a cohort's commit, record it, and return its oid."""
+        event = events.CohortEvent(
+            name=name, base=tuple(base), metadata=events.plain(metadata), allow_mixed=allow_mixed
+        )
+        events.encode(event)
+        moment = self.landing.moment()
+        nonce = f"{self.landing.writer}-{self.landing.clock + 1}"
+        message = compose(f"Cohort {name}", [("Cohort-Name", name), ("Cohort-Id", nonce)])
+        oid = self._repo.write_commit(self._repo.empty_tree(), base, message, self._identity, moment)
+        self.landing.add(oid, event, f"Open cohort {name}")
+        self._bases[name] = Base(name, event.base, allow_mixed)
+        return oid
+
+    def new_cohort(self, name: str, base: Sequence[Id], metadata: Mapping[str, Any], allow_mixed: bool) -> None:
+        """Open a cohort that must not be open yet; the same one again is no error."""
+        check_cohort_name(name)
+        oids = tuple(dict.fromkeys(self._resolve(parent) for parent in base))
+        known = self._views.cohorts.find(name, members=False)
+        if known is None:
+            self.open_cohort(name, oids, metadata, allow_mixed)
+            return
+        said = events.plain(metadata)
+        if (known.base, dict(known.metadata), known.allow_mixed) != (oids, said, allow_mixed):
+            raise Invalid(f"cohort {name!r} is open already with another base or other metadata")
+
+    def set_task(self, task: Task, *, force: bool = False) -> str:
+        """Record what the campaign optimises, where that is not so already, and return what it changes, in words."""
+        if not task.score_field:
+            raise Invalid("the score's column needs a name")
+        known = self._views.index.task
+        change = self._views.changed_by(task)
+        is_settled = known is not None and bool(known.assumed) and known.score_field == task.score_field
+        if change and not force and not is_settled:
+            raise TaskInUse(change)
+        if known is None or not known.same(task):
+            better = "lower" if task.lower_is_better else "higher"
+            said = f"Set the task: {flattened(task.score_field)}, {better} is better"
+            self.landing.add(self.landing.genesis, events.TaskEvent(task=task), said)
+            self._memory.best_of = -1
+        return change
+
+    def add_table(self, shape: dict[str, Any], rows: int) -> None:
+        """Record what an imported file looked like beyond its rows."""
+        said = "Import a table of 1 row" if rows == 1 else f"Import a table of {rows} rows"
+        self.landing.add(self.landing.genesis, events.TableEvent(shape=shape, rows=rows), said)
+
+    def add_session(self, prompt: str, event: events.SessionEvent) -> str:
+        """Write a commit that holds a prompt, record who read it, and return its oid."""
+        blob = self._repo.write_blob(prompt.encode())
+        tree = self._content.from_mapping({"prompt.md": prompt.encode()})
+        nonce = f"{self.landing.writer}-{self.landing.clock + 1}"
+        message = compose(f"Session of {flattened(event.specialist)}", [("Session-Id", nonce)])
+        oid = self._repo.write_commit(tree, [], message, self._identity, self.landing.moment())
+        self._has_sessions = True
+        said = f"Record a session of {flattened(event.specialist)}"
+        self.landing.add(oid, msgspec.structs.replace(event, prompt=blob), said)
+        return oid
+
+    def _add_trial(self, oid: str, trial: Trial, raw: str = "", saw: str = "", made: CommitInfo | None = None) -> None:
+        if made is None:
+            self._encodable(trial)
+        event = events.TrialEvent(row=trial.cells(), raw=raw, saw=saw)
+        state = trial.status.value if trial.status else "pending"
+        self.landing.add(oid, event, f"Record {trial.exp_id}: {state}", trial, made)
+        if made is not None:
+            self._exp_ids.setdefault(oid, trial.exp_id)
+            self.landing.write_ahead(self._repo)
+        else:
+            self._exp_ids.pop(oid, None)  # a result may have put another trial first
+        if self._memory.best_of == self._views.index.generation:
+            self._hold_against_best(trial, made is None)
+
+    def rewrite(self, new: str, old: str, how: str) -> None:
+        """Record that a commit was made from another one, which stays alive with its trials."""
+        if old not in rewritten_from(self._views, new):
+            self.landing.keep.append(old)
+            said = f"Link {new[:12]} to {old[:12]}: {flattened(how) or 'rewritten'}"
+            self.landing.add(new, events.RewriteEvent(old=old, how=how), said)
+
+
+def folder_tree(repo: GitRepo, trial: Trial, root: Path | None, hear: Callable[[Taken], None]) -> str | None:
+    """Write the folder that a row's ``snapshot_path`` names below a root and return its tree, if it is there."""
+    cell = trial.snapshot_path
+    if not cell or root is None or "\0" in cell:
+        return None
+    top = root.resolve()
+    for path in (top / cell, top / Path(cell).name):
+        try:
+            folder = path.resolve()
+            found = folder != top and folder.is_relative_to(top) and folder.is_dir()
+        except (OSError, ValueError):
+            continue
+        if found:
+            return Content(repo, hear=hear).from_folder(folder).tree
+    return None
+
+
+def _moments(rows: Sequence[Row]) -> list[datetime]:
+    """Return each row's date: its timestamp, else that of the row above, else the beginning of time."""
+    moments = []
+    last = datetime.fromtimestamp(0, UTC)
+    for row in rows:
+        last = parse_time(row.trial.timestamp) or last
+        moments.append(last)
+    return moments

@@ -1,0 +1,386 @@
+"""
+Everything about a store that can be checked, checked: objects, refs, notes, events, signatures, caches; nothing is
+mended here.
+
+Every check is a generator of findings, so that one that fails hides none of the others.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from gitlineage.bounds import MAX_NOTE, MAX_TREE
+from gitlineage.errors import GitFailed, Invalid, LineageError
+from gitlineage.git import lfs, locks, program, signing
+from gitlineage.git.formats import FILE, TREE, tree_entries
+from gitlineage.git.notes import NotesTrees
+from gitlineage.git.repository import GitRepo
+from gitlineage.index.index import Index
+from gitlineage.journal import events, trust
+from gitlineage.journal.journal import ARCHIVE, Journal, Problem, check_writer
+from gitlineage.model.message import trailer_lines
+from gitlineage.model.namespace import ORDINARY
+from gitlineage.query.views import Views
+from gitlineage.record import derived
+
+_OID = re.compile(r"\b[0-9a-f]{40}\b")
+_HARMLESS = re.compile(r"notice: |dangling |Checking |unreachable ")
+
+_TABLES = {
+    "snapshots": "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots",
+    "parents": "SELECT s.oid, g.pos, g.parent FROM git_parents g JOIN snapshots s ON s.id = g.child",
+    "links": (
+        "SELECT c.oid, p.oid, l.pos FROM links l JOIN snapshots c ON c.id = l.child JOIN snapshots p ON p.id = l.parent"
+    ),
+    "trials": (
+        "SELECT s.oid, t.exp_id, t.number, t.status, t.specialist, t.parent_cell, t.rank, t.row, t.raw, t.saw, "
+        "t.clock, t.writer, t.last_clock, t.last_writer FROM trials t JOIN snapshots s ON s.id = t.snapshot"
+    ),
+    "cohorts": "SELECT * FROM cohorts",
+    "sessions": "SELECT * FROM sessions",
+    "tables": "SELECT * FROM tables",
+    "retractions": "SELECT * FROM retractions",
+    "words about parents": "SELECT * FROM reparents",
+    "relation events": "SELECT * FROM relation_events",
+    "relations": "SELECT * FROM relations",
+    "catalogue entries": "SELECT * FROM entries",
+    "usage": "SELECT * FROM usage",
+    "forge attempts": "SELECT * FROM forges",
+    "imported snapshots": (
+        "SELECT s.oid, i.name, i.source, i.document, i.file, i.stub, i.clock, i.writer FROM imported i "
+        "JOIN snapshots s ON s.id = i.snapshot"
+    ),
+    "rewrites": "SELECT * FROM rewrites",
+    "numbers after prefixes": "SELECT * FROM numbered",
+    "problems": "SELECT * FROM problems",
+    "absent objects": "SELECT object, writer, oid FROM absent",
+    "settings": "SELECT '', key, value FROM meta WHERE key IN ('clock', 'done', 'task', 'task_order') AND value <> 0",
+    "tips": "SELECT oid, writer FROM tips",
+}
+"""What an index says, without the numbers it gives to rows; where there is one, the oid comes first."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """
+    Something that is not as it should be.
+
+    Args:
+        writer: on whose ref; empty where it is nobody's.
+        oid: the object at fault; empty where there is none.
+        what: what is wrong.
+        campaign: in which campaign.
+    """
+
+    writer: str
+    oid: str
+    what: str
+    campaign: str = ORDINARY
+
+
+class Verification:
+    """
+    The checks of one repository.
+
+    Args:
+        repo: the repository.
+        journal: its writers' refs.
+        index: the index that is in use, up to date.
+        everything: whether git looks at every object, not only at whether all that the refs reach is there.
+        check: the allowed-signers file; ``None`` checks no signature.
+    """
+
+    def __init__(
+        self, repo: GitRepo, journal: Journal, index: Index, *, everything: bool, check: signing.Verifier | None
+    ) -> None:
+        self._repo = repo
+        self._journal = journal
+        self._index = index
+        self._everything = everything
+        self._check = check
+        self._trees = NotesTrees(repo)
+        self._tips = index.tips()
+
+    def findings(self) -> list[Finding]:
+        """Return all there is to say, each thing once, in the order of the checks."""
+        return list(dict.fromkeys(self._findings()))
+
+    def _findings(self) -> Iterator[Finding]:
+        yield from (Finding("", "", told) for told in locks.old_locks(str(self._repo.commondir)))
+        yield from self._objects()
+        try:
+            yield from self._content()
+        except LineageError as error:
+            yield Finding("", "", str(error))
+        for writer, tip in self._tips.items():
+            for part in (self._name, self._line, self._fan_out, self._events, self._alive, self._signatures):
+                try:
+                    yield from part(writer, tip)
+                except (LineageError, ValueError) as error:
+                    yield Finding(writer, tip, str(error))
+        fresh = Index(self._repo, None)
+        try:
+            fresh.refresh(self._journal)
+            yield from self._snapshots(fresh)
+            yield from self._cycles(fresh)
+            yield from self._replay(fresh)
+            yield from self._derived(fresh)
+        finally:
+            fresh.close()
+
+    # -- objects and refs ----------------------------------------------------------------------------------
+
+    def _objects(self) -> Iterator[Finding]:
+        """Have git look at the objects."""
+        tips = [tip for tip in self._tips.values() if self._repo.exists(tip)]
+        if not tips:
+            return
+        words = ["--full"] if self._everything else ["--connectivity-only", *tips]
+        settings = ["-c", "core.commitGraph=false"]
+        try:
+            program.run(
+                ["--git-dir", str(self._repo.gitdir), *settings, "fsck", "--no-dangling", "--no-progress", *words]
+            )
+        except GitFailed as error:
+            said = (error.output + b"\n" + error.message.encode()).decode("utf-8", "replace")
+            lines = [line for line in said.splitlines() if line.strip() and not _HARMLESS.match(line)]
+            for line in lines or [str(error)]:
+                found = _OID.search(line)
+                yield Finding("", found[0] if found else "", f"git fsck: {' '.join(line.split())}")
+
+    def _content(self) -> Iterator[Finding]:
+        """Check that the content of large files, which LFS keeps outside of git, is here."""
+        tips = [tip for tip in self._tips.values() if self._repo.exists(tip)]
+        if tips and lfs.is_used(self._repo, tips):
+            for pointer in lfs.pointers(self._repo, tips):
+                if not lfs.is_here(self._repo, pointer):
+                    yield Finding("", "", f"the content of {pointer.shown} is not here; `git lfs fetch --all` gets it")
+
+    def _name(self, writer: str, tip: str) -> Iterator[Finding]:
+        if writer.startswith(ARCHIVE):
+            return
+        try:
+            check_writer(writer)
+        except Invalid as error:
+            yield Finding(writer, tip, str(error))
+
+    def _line(self, writer: str, tip: str) -> Iterator[Finding]:
+        """Check a ref from its tip down to the genesis: one line, rising clocks, notes that only grow."""
+        genesis = self._journal.genesis(writer)
+        at = tip
+        clocks: dict[int, bytes] = {}
+        while at != genesis:
+            info = self._repo.commit(at)
+            if not info.parents:
+                yield Finding(writer, at, f"the ref does not go back to its writer's first commit, {genesis}")
+                return
+            yield from self._step(writer, at, info.parents[0], clocks)
+            at = info.parents[0]
+
+    def _step(self, writer: str, oid: str, below: str, clocks: dict[int, bytes]) -> Iterator[Finding]:
+        """Check one commit of a ref against the one before."""
+        info, before = self._repo.commit(oid), self._repo.commit(below)
+        clock, last = _clock(info.message), _clock(before.message)
+        if clock is not None and last is not None and clock < last:
+            yield Finding(writer, oid, f"its clock is {clock}, below the {last} of the commit before")
+        odd: dict[str, str] = {}
+        for annotated, blob in self._trees.changed(before.tree, info.tree, odd):
+            old = self._trees.get(before.tree, annotated)
+            new = self._repo.read(blob, MAX_NOTE)
+            had, lines = events.events(old)[0], events.events(new)[0]
+            if set(had) - set(lines):
+                yield Finding(writer, annotated, f"the note lost events in commit {oid}")
+            known = set(had)
+            for line in lines:
+                if line not in known:
+                    yield from self._event(writer, annotated, oid, line, (clock, last), clocks)
+        for gone, _ in self._trees.changed(info.tree, before.tree, {}):
+            if not self._trees.has(info.tree, gone):
+                yield Finding(writer, gone, f"the note was removed in commit {oid}")
+
+    def _event(
+        self,
+        writer: str,
+        annotated: str,
+        oid: str,
+        line: bytes,
+        between: tuple[int | None, int | None],
+        clocks: dict[int, bytes],
+    ) -> Iterator[Finding]:
+        """Check the clock of an event against the commit it came with."""
+        try:
+            event = events.decode(line)
+        except LineageError:
+            return  # told where events are read
+        clock, last = between
+        if event.writer and event.writer != writer:
+            return
+        if clock is not None and event.clock > clock:
+            yield Finding(writer, annotated, f"an event has the clock {event.clock}, its commit {oid} says {clock}")
+        if clock is not None and last is not None and event.clock <= last:
+            yield Finding(writer, annotated, f"an event of commit {oid} has the clock {event.clock}, not above {last}")
+        if clocks.setdefault(event.clock, line) != line:
+            yield Finding(writer, annotated, f"two events of this writer have the clock {event.clock}")
+
+    # -- notes ---------------------------------------------------------------------------------------------
+
+    def _fan_out(self, writer: str, tip: str) -> Iterator[Finding]:
+        """Check the names in a notes tree, and that each object has one note."""
+        stack = [("", self._repo.commit(tip).tree)]
+        met: set[str] = set()
+        noted: set[str] = set()
+        while stack:
+            prefix, tree = stack.pop()
+            try:
+                entries = list(tree_entries(self._repo.read(tree, MAX_TREE)))
+            except (LineageError, ValueError) as error:
+                yield Finding(writer, tree, f"a tree of notes cannot be read: {error}")
+                continue
+            for name, entry in entries:
+                path = prefix + name
+                shown = f"the notes tree has {path!r}"
+                if not re.fullmatch(r"[0-9a-f]+", name) or len(path) > 40:
+                    yield Finding(writer, entry.oid, f"{shown}, which is no part of an object's name")
+                elif entry.mode == TREE and (len(name) != 2 or entry.oid in met):
+                    why = (
+                        "a folder that stands elsewhere too" if entry.oid in met else "which is no folder of a fan-out"
+                    )
+                    yield Finding(writer, entry.oid, f"{shown}, {why}")
+                elif entry.mode == TREE:
+                    met.add(entry.oid)
+                    stack.append((path, entry.oid))
+                elif len(path) != 40 or entry.mode != FILE:
+                    yield Finding(writer, entry.oid, f"{shown}, which is no note of an object")
+                elif path in noted:
+                    yield Finding(writer, path, "the object has two notes, in two fan-outs")
+                else:
+                    noted.add(path)
+
+    def _events(self, writer: str, tip: str) -> Iterator[Finding]:
+        """Check that every line is an event, and that what it says agrees with the commit that it is on."""
+        genesis = self._journal.genesis(writer)
+        for found in self._journal.read(writer, tip):
+            if isinstance(found, Problem):
+                yield Finding(writer, found.oid, found.reason)
+                continue
+            event = found.event
+            try:
+                event.check(found.oid)
+                if isinstance(event, events.TaskEvent | events.TableEvent):
+                    if found.oid != genesis and not writer.startswith(ARCHIVE):
+                        yield Finding(writer, found.oid, f"a {_kind(event)} event is not on the writer's first commit")
+                    continue
+                info = self._repo.commit(found.oid)
+                if isinstance(event, events.CohortEvent):
+                    said = dict(trailer_lines(info.message)).get("Cohort-Name", "")
+                    if said != event.name or info.parents != event.base:
+                        yield Finding(writer, found.oid, f"the cohort {event.name!r} does not match its commit")
+                elif isinstance(event, events.SessionEvent):
+                    entry = self._repo.read_tree(info.tree).get("prompt.md")
+                    if entry is None or entry.oid != event.prompt:
+                        yield Finding(writer, found.oid, "the session's prompt is not the one in its commit")
+            except LineageError as error:
+                yield Finding(writer, found.oid, str(error))
+
+    def _alive(self, writer: str, tip: str) -> Iterator[Finding]:
+        """Check that every commit with a note is kept alive by the ref."""
+        listed = program.run(["--git-dir", str(self._repo.gitdir), "rev-list", tip, "--"])
+        reached = set(listed.decode().split())
+        for oid, _ in self._trees.changed(None, self._repo.commit(tip).tree, {}):
+            if oid not in reached:
+                yield Finding(writer, oid, "it has a note and the writer's ref does not keep it alive")
+
+    def _signatures(self, writer: str, tip: str) -> Iterator[Finding]:
+        if self._check is not None:
+            for oid in trust.unsigned(self._repo, self._journal, self._check, writer, tip):
+                yield Finding(writer, oid, f"the commit is not signed by anybody who may sign for {writer}")
+
+    # -- what follows from the events ----------------------------------------------------------------------
+
+    def _snapshots(self, fresh: Index) -> Iterator[Finding]:
+        """Check that snapshots' trailers say what the events say."""
+        sql = (
+            "SELECT s.writer, s.oid, s.exp_id FROM snapshots s WHERE s.exp_id <> '' AND NOT EXISTS "
+            "(SELECT 1 FROM trials t WHERE t.snapshot = s.id AND t.exp_id = s.exp_id) ORDER BY s.clock, s.writer"
+        )
+        for writer, oid, exp_id in fresh.rows(sql):
+            yield Finding(writer, oid, f"the snapshot's Exp-Id is {exp_id!r}, and no trial of that id is on it")
+        sql = (
+            "SELECT s.writer, s.oid, s.cohort FROM snapshots s WHERE s.cohort IS NOT NULL AND NOT EXISTS "
+            "(SELECT 1 FROM cohorts c WHERE c.name = s.cohort) ORDER BY s.clock, s.writer"
+        )
+        for writer, oid, cohort in fresh.rows(sql):
+            yield Finding(writer, oid, f"the snapshot's Cohort is {cohort!r}, which nobody opened")
+
+    def _cycles(self, fresh: Index) -> Iterator[Finding]:
+        """Name what is not followed, because with what was recorded before it a cycle would be closed."""
+        name = Views(fresh, self._repo).name
+        sql = (
+            "SELECT writer, source, type, target FROM relations WHERE NOT followed AND ended_at IS NULL "
+            "ORDER BY clock, writer, source, target, type"
+        )
+        for writer, source, kind, target in fresh.rows(sql):
+            said = f"the relation {name(source)} {kind} {name(target)} would close a cycle and is not followed"
+            yield Finding(writer, source, f"{said}; `gitlineage relate --end` ends it")
+        sql = (
+            "SELECT child, writer, parents FROM reparents r WHERE NOT followed AND NOT EXISTS (SELECT 1 FROM reparents "
+            "o WHERE o.child = r.child AND (o.clock, o.writer) > (r.clock, r.writer)) ORDER BY clock, writer, child"
+        )
+        for child, writer, parents in fresh.rows(sql):
+            named = ", ".join(map(name, msgspec.json.decode(parents)))
+            said = f"that {name(child)} was derived from {named} would close a cycle and is not followed"
+            yield Finding(writer, child, f"{said}; `gitlineage reparent` says otherwise")
+
+    def _replay(self, fresh: Index) -> Iterator[Finding]:
+        """Compare the index with one that was built from nothing."""
+        for name, sql in _TABLES.items():
+            ours, theirs = ({tuple(row) for row in index.rows(sql)} for index in (self._index, fresh))
+            for row in sorted(map(_text, ours - theirs)):
+                yield Finding("", _first(row), f"the index has under {name} what no event says: {_shown(row)}")
+            for row in sorted(map(_text, theirs - ours)):
+                yield Finding("", _first(row), f"the index lacks under {name} what the events say: {_shown(row)}")
+
+    def _derived(self, fresh: Index) -> Iterator[Finding]:
+        """Compare the derived refs with what they follow from."""
+        wanted = derived.expected(self._journal.namespace, Views(fresh, self._repo))
+        there = derived.present(self._repo, self._journal.namespace)
+        for name in sorted(wanted.keys() | there.keys()):
+            if wanted.get(name) != there.get(name):
+                should = f"should be {wanted[name]}" if name in wanted else "should not be there"
+                yield Finding("", there.get(name, ""), f"the derived ref {name} {should}")
+
+
+def verifier_for(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None) -> signing.Verifier | None:
+    """
+    Return what checks signatures, where a file is given or ``lineage.sign`` is on.
+
+    Raises:
+        SigningError: there is no such file.
+    """
+    if allowed_signers is None and not repo.flag("lineage.sign"):
+        return None
+    return signing.verifier(repo, allowed_signers)
+
+
+def _clock(message: str) -> int | None:
+    """Return the clock that a commit carries, ``None`` for one of git's own notes commands."""
+    said = [value for key, value in trailer_lines(message) if key == "Clock"]
+    return int(said[0]) if said and re.fullmatch(r"[0-9]{1,19}", said[0]) else None
+
+
+def _kind(event: events.AnyEvent) -> str:
+    return str(event.__struct_config__.tag)
+
+
+def _text(row: Sequence[object]) -> tuple[str, ...]:
+    return tuple("" if value is None else str(value) for value in row)
+
+
+def _first(row: Sequence[str]) -> str:
+    return row[0] if _OID.fullmatch(row[0]) else ""
+
+
+def _shown(row: Sequence[str]) -> str:
+    text = " ".join(filter(None, row))
+    return text if len(text) <= 200 else f"{text[:197]}..."

@@ -1,0 +1,176 @@
+"""
+The facade's part about history: what made it worse, what happened to a snapshot, all events, past moments, inferences.
+
+What each means is told by ``blame``, ``chronicle``, ``bisecting`` and ``inferring``.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from typing import TYPE_CHECKING, Self
+
+from gitlineage.errors import Ambiguous, Invalid, NotFound
+from gitlineage.journal.journal import Recorded
+from gitlineage.model.records import Snapshot
+from gitlineage.query.names import Id, Moment, moment_of, resolve, trial_of
+from gitlineage.record.ledger import Ledger
+from gitlineage.record.opened import reading
+from gitlineage.times import parse_time
+
+if TYPE_CHECKING:
+    from gitlineage.query.audit import AuditEntry, LineageEvent
+    from gitlineage.query.bisect import Bisection
+    from gitlineage.query.blame import Blame
+    from gitlineage.query.infer import Inferred
+
+
+class Histories(Ledger):
+    """What a store answers about how things came to be."""
+
+    @reading
+    def blame(self, id: Id, *, noise: float | None = None) -> "Blame":
+        """
+        Return where on the primary chain to a trial the score got worse, the first place first (semantics 32b).
+
+        A change below two standard deviations of the replicates is no regression. Trials without a score are passed
+        over, and named.
+
+        Args:
+            id: the trial or snapshot.
+            noise: the standard deviation of one score; by default what replicates show, 0 where there are none.
+
+        Raises:
+            Invalid: a noise that is negative or not finite.
+            LineageError: there is no trial on the chain.
+        """
+        from gitlineage.query import blame
+
+        oid = resolve(self._views, id)
+        try:
+            exp_id = "" if isinstance(id, Snapshot) else trial_of(self._views, id).trial.exp_id
+        except (NotFound, Ambiguous):  # a commit without a trial of its own, or with several
+            exp_id = ""
+        return blame.blame(self._views, oid, exp_id, noise=noise)
+
+    @reading
+    def audit(self, id: Id) -> "list[AuditEntry]":
+        """Return every event that touches a snapshot, in order, each with what happened in words (semantics 32b)."""
+        from gitlineage.query import audit as chronicle
+
+        oid = resolve(self._views, id)
+        found = chronicle.touching(self._views, self.journal, self.journal.tips(), oid, rule=self._until)
+        return chronicle.audited(self._views, oid, found)
+
+    @reading
+    def events(
+        self,
+        id: Id | None = None,
+        *,
+        writer: str | None = None,
+        types: Sequence[str] | None = None,
+        since: Moment | None = None,
+    ) -> "list[LineageEvent]":
+        """
+        Return events in their order (clock, writer), all of them or those that are asked for (semantics 39).
+
+        Lines of notes that are no events are left out; `problems` has them.
+
+        Args:
+            id: only those that touch this snapshot, as `audit`.
+            writer: only one writer's.
+            types: only these, of `chronicle.EVENT_TYPES`.
+            since: only those from a clock on, or recorded at a time or later.
+
+        Raises:
+            Invalid: an unknown type, or text that is no time.
+        """
+        from gitlineage.query import audit as chronicle
+
+        for kind in types or ():
+            if kind not in chronicle.EVENT_TYPES:
+                raise Invalid(f"{kind!r} is no type of event; there are {', '.join(chronicle.EVENT_TYPES)}")
+        later = _since(since) if since is not None else None
+        rule = self.let_through(later) if later is not None else self._until
+        tips = self.journal.tips()
+        if id is None:
+            found = chronicle.events(self.journal, tips, writer=writer, rule=rule)
+        else:
+            oid = resolve(self._views, id)
+            found = chronicle.touching(self._views, self.journal, tips, oid, rule=rule)
+            found = [event for event in found if writer in (None, event.writer)]
+        return [event for event in found if not types or event.event_type in types]
+
+    @reading
+    def replay(self, until: Moment | None = None) -> Self:
+        """
+        Return the store as it was at a past moment, to be read only: every question is answered as of then.
+
+        Names that only git knows, such as branches, stand for what they stand for now.
+
+        Args:
+            until: a clock as a number; a time, which is held against the rows' own timestamps; a trial, which counts as
+                recorded; or a commit of a writer's ref. By default all there is, folded anew.
+
+        Raises:
+            NotFound: it is no moment.
+            Invalid: a negative clock.
+        """
+        if until is None:
+            return self.as_of(lambda found: True, "now")
+        return self.as_of(*moment_of(self._views, self.journal, until))
+
+    @reading
+    def infer(self, id: Id | None = None, *, notes: bool = False) -> "list[Inferred]":
+        """
+        Return the relations that texts of trials propose, because they cite other trials by id; none is recorded.
+
+        Args:
+            id: only what the trials on this snapshot cite.
+            notes: read the notes too, not only the hypotheses.
+        """
+        from gitlineage.query import infer as inferring
+
+        oid = None if id is None else resolve(self._views, id)
+        return inferring.infer(self._views, oid, notes=notes)
+
+    @reading
+    def bisect(self, good: Id, bad: Id, command: Sequence[str], *, output: int | None = None) -> "Bisection":
+        """
+        Find the first bad commit between two on a primary chain by running a command on those between.
+
+        Nothing of the repository's own HEAD, index, branches or files changes.
+
+        Args:
+            good: where the command works.
+            bad: what goes back to it by first parents, where the command does not.
+            command: its words; exit code 0 is good, 125 cannot tell, other codes below 126 are bad.
+            output: the descriptor that takes its standard output; by default this process's.
+
+        Raises:
+            BisectFailed: the two are not on one chain, or the command cannot be run or could not tell.
+        """
+        from gitlineage.query import bisect as bisecting
+
+        if not command:
+            raise Invalid("there is no command to run")
+        ends = resolve(self._views, good), resolve(self._views, bad)
+        moved = {oid for (oid,) in self._views.index.rows("SELECT DISTINCT child FROM reparents WHERE followed")}
+        return bisecting.bisect(self.repo, *ends, command, output=output, name=self._views.name, moved=moved)
+
+
+def _since(since: Moment) -> Callable[[Recorded], bool]:
+    """Return the rule that lets through the events from a clock or a time on; one without a time is not."""
+    if isinstance(since, str) and since.isdecimal() and since.isascii():
+        since = int(since)
+    if isinstance(since, int):
+        first = since
+        return lambda found: found.event.clock >= first
+    at = parse_time(since) if isinstance(since, str) else since
+    if at is None:
+        raise Invalid(f"{since!r} is neither a clock nor an ISO 8601 time")
+    earliest = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
+
+    def later(found: Recorded) -> bool:
+        told = parse_time(found.event.at)
+        return told is not None and told.timestamp() >= earliest
+
+    return later

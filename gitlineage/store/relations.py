@@ -1,0 +1,263 @@
+"""
+The facade's part about typed relations: recording them, walking over them, the evolution they tell.
+
+Direction and rules are those of semantics 20-32; a git parent counts as a relation in every walk.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gitlineage.errors import Invalid
+from gitlineage.model.records import AncestryNode, CommitOid
+from gitlineage.model.relation import EvolutionStep, Relationship, RelationType, relation_types
+from gitlineage.query import relations
+from gitlineage.query.names import Id, resolve
+from gitlineage.record import relations as relating
+from gitlineage.record.ledger import Ledger
+from gitlineage.record.opened import reading
+from gitlineage.record.recorder import Recorder
+from gitlineage.render.choices import LIMIT, PARTS, Part, known_format
+
+if TYPE_CHECKING:
+    from gitlineage.render.diagram import Diagram
+
+
+class Relations(Ledger):
+    """What a store records and answers about typed relations."""
+
+    def add_relationship(
+        self,
+        source_id: Id,
+        target_id: Id,
+        relationship_type: str,
+        created_by: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        *,
+        cycle_scope: str = "family",
+    ) -> Relationship:
+        """
+        Record that one snapshot is related to another, from child to parent (semantics 20-23).
+
+        An active relation of the same type between the same two is returned as it is.
+
+        Args:
+            source_id: the child, the dependent.
+            target_id: the parent, the dependency.
+            relationship_type: a `RelationType` or its name.
+            created_by: who or what says so; by default who commits here.
+            context: JSON values to keep with it.
+            cycle_scope: look for cycles over the type's ``family``, which is successor_to, forked_from and forged_from
+                together and any other type by itself; or over ``all`` types together.
+
+        Raises:
+            NotFound: one of the two is not recorded.
+            Cycle: the target goes back to the source already.
+            Invalid: an unknown type, a context that is no JSON or differs from the recorded one.
+        """
+
+        def work(recorder: Recorder) -> Relationship:
+            actor = self._who().name if created_by is None else created_by
+            return relating.add(
+                self._views,
+                recorder.landing,
+                source_id,
+                target_id,
+                relationship_type,
+                actor,
+                context,
+                cycle_scope=cycle_scope,
+            )
+
+        return self._write(work)
+
+    def record_evolution(
+        self,
+        parent_id: Id,
+        child_id: Id,
+        evolution_type: str,
+        created_by: str | None = None,
+        success: bool = True,
+        metrics: Mapping[str, float] | None = None,
+    ) -> Relationship:
+        """Record that one snapshot succeeds another, what was tried and whether it worked (semantics 30)."""
+        context = {"evolution_type": evolution_type, "success": success, "metrics": dict(metrics or {})}
+        return self.add_relationship(child_id, parent_id, RelationType.SUCCESSOR_TO, created_by, context)
+
+    def record_fork(self, parent_id: Id, fork_id: Id, reason: str = "", created_by: str | None = None) -> Relationship:
+        """Record that one snapshot begins a line of its own from another (semantics 32)."""
+        context = {"reason": reason} if reason else {}
+        return self.add_relationship(fork_id, parent_id, RelationType.FORKED_FROM, created_by, context)
+
+    def record_dependency(
+        self, dependent_id: Id, dependency_id: Id, version_constraint: str | None = None, created_by: str = "system"
+    ) -> Relationship:
+        """Record that one snapshot needs another (semantics 32)."""
+        context = {"version_constraint": version_constraint} if version_constraint is not None else {}
+        return self.add_relationship(dependent_id, dependency_id, RelationType.DEPENDS_ON, created_by, context)
+
+    def deprecate_relationship(
+        self, source_id: Id, target_id: Id, relationship_type: str, reason: str = "", actor: str | None = None
+    ) -> bool:
+        """Record that a relation no longer holds, and return whether there was an active one (semantics 24)."""
+
+        def work(recorder: Recorder) -> bool:
+            who = self._who().name if actor is None else actor
+            return relating.deprecate(
+                self._views, recorder.landing, source_id, target_id, relationship_type, reason, who
+            )
+
+        return self._write(work)
+
+    @reading
+    def get_relationships(
+        self,
+        *,
+        source_id: Id | None = None,
+        target_id: Id | None = None,
+        relationship_types: Sequence[str] | None = None,
+        created_by: str | None = None,
+        include_deprecated: bool = False,
+    ) -> list[Relationship]:
+        """Return the relations that all filters let through, in recording order (semantics 25)."""
+        return relations.relationships(
+            self._views,
+            source=None if source_id is None else resolve(self._views, source_id),
+            target=None if target_id is None else resolve(self._views, target_id),
+            types=None if relationship_types is None else relation_types(relationship_types),
+            created_by=created_by,
+            include_deprecated=include_deprecated,
+        )
+
+    @reading
+    def get_ancestors(
+        self, id: Id, relationship_types: Sequence[str] | None = None, max_depth: int | None = -1
+    ) -> tuple[AncestryNode, ...]:
+        """
+        Return what a snapshot goes back to over relations, each once, nearest first (semantics 26).
+
+        Args:
+            id: where to begin.
+            relationship_types: which to follow; by default ``successor_to`` and ``forked_from``, git parents included.
+            max_depth: how many steps; -1 or ``None`` for all, 0 for none.
+        """
+        return relations.ancestors(self._views, resolve(self._views, id), relation_types(relationship_types), max_depth)
+
+    @reading
+    def get_descendants(
+        self, id: Id, relationship_types: Sequence[str] | None = None, max_depth: int | None = -1
+    ) -> tuple[AncestryNode, ...]:
+        """Return what goes back to a snapshot over relations; the mirror image of `get_ancestors` (semantics 27)."""
+        return relations.descendants(
+            self._views, resolve(self._views, id), relation_types(relationship_types), max_depth
+        )
+
+    def get_dependents(self, id: Id, depth: int = 1) -> tuple[AncestryNode, ...]:
+        """Return what depends on a snapshot, each once; -1 includes what depends on those, and so on (semantics 27)."""
+        return self.get_descendants(id, [RelationType.DEPENDS_ON], depth)
+
+    @reading
+    def get_path(
+        self, start_id: Id, end_id: Id, relationship_type: str | Sequence[str] | None = None
+    ) -> list[CommitOid] | None:
+        """
+        Return the shortest path from an ancestor to a descendant, ``None`` where there is none (semantics 28).
+
+        It goes over relations of one type, of several, or over derivations where none is named.
+        """
+        types = relation_types([relationship_type] if isinstance(relationship_type, str) else relationship_type)
+        start, end = resolve(self._views, start_id), resolve(self._views, end_id)
+        found = relations.path(self._views, start, end, types)
+        return None if found is None else [CommitOid(oid) for oid in found]
+
+    @reading
+    def merge_bases(self, a: Id, b: Id, relationship_types: Sequence[str] | None = None) -> list[CommitOid]:
+        """Return all lowest common ancestors of two snapshots, relations included (semantics 29)."""
+        first, second = resolve(self._views, a), resolve(self._views, b)
+        found = relations.merge_bases(self._views, first, second, relation_types(relationship_types))
+        return [CommitOid(oid) for oid in found]
+
+    def find_common_ancestor(self, a: Id, b: Id) -> CommitOid | None:
+        """Return the lowest common ancestor of two snapshots, of several the latest recorded (semantics 29)."""
+        return next(iter(self.merge_bases(a, b)), None)
+
+    @reading
+    def get_evolution_history(
+        self, id: Id, *, include_siblings: bool = False, only_successful: bool = False
+    ) -> list[EvolutionStep]:
+        """Return every step of a snapshot's evolution in the order of time (semantics 31)."""
+        oid = resolve(self._views, id)
+        return relations.evolution(self._views, oid, include_siblings=include_siblings, only_successful=only_successful)
+
+    @reading
+    def lineage_diagram(
+        self,
+        id: Id | None = None,
+        part: Part = "around",
+        *,
+        depth: int | None = 3,
+        relationship_types: Sequence[str] | None = None,
+        limit: int | None = LIMIT,
+        proposed: Iterable[Relationship] = (),
+    ) -> "Diagram":
+        """
+        Return a part of the lineage as nodes, edges and groups, to be drawn by `diagrams.draw`.
+
+        Args:
+            id: what it is about: a snapshot, for ``cohort`` the cohort's name, for ``all`` nothing.
+            part: ``around`` a snapshot; the ``line`` that led to it, with siblings and children; a ``cohort`` with its
+                base; or ``all``.
+            depth: how many steps up and down ``around`` goes; -1 for all.
+            relationship_types: which edges to show; by default all types, git parents included.
+            limit: the most snapshots; ``None`` for any number.
+            proposed: inferred relations, which are drawn dashed between the snapshots that are shown.
+
+        Raises:
+            NotFound: there is no such snapshot or cohort.
+            Invalid: an unknown part or type, or more snapshots than the limit.
+        """
+        # Imported here, because no other command draws.
+        from gitlineage.query import diagram
+
+        views, types = self._views, relation_types(relationship_types, RelationType)
+        root = None
+        if part not in PARTS:
+            raise Invalid(f"{part!r} is no part of a lineage; there are {', '.join(PARTS)}")
+        if part == "all":
+            found = diagram.everything(views, types, limit)
+        elif id is None:
+            raise Invalid(f"say what the diagram is about: {part} needs an id")
+        elif part == "cohort":
+            found = diagram.cohort(views, str(id), types, limit)
+        else:
+            root = resolve(views, id)
+            walk = diagram.line(views, root, types, limit) if part == "line" else None
+            found = walk or diagram.around(views, root, types, depth, limit)
+        return diagram.gathered(views, *found, root=root, proposed=proposed)
+
+    def generate_lineage_diagram(
+        self,
+        id: Id | None,
+        depth: int | None = 3,
+        format: str = "mermaid",
+        *,
+        part: Part = "around",
+        relationship_types: Sequence[str] | None = None,
+        limit: int | None = LIMIT,
+        proposed: Iterable[Relationship] = (),
+    ) -> str:
+        """
+        Return a diagram of the lineage as text: ``mermaid``, ``dot``, ``svg`` or ``json`` (semantics 38).
+
+        Every edge is drawn once from child to parent with its type; the arguments are those of `lineage_diagram`.
+
+        Raises:
+            ValueError: an unknown format.
+            DrawingFailed: nothing is installed that draws SVG.
+        """
+        from gitlineage.query import diagram
+
+        known_format(format)
+        shown = self.lineage_diagram(
+            id, part, depth=depth, relationship_types=relationship_types, limit=limit, proposed=proposed
+        )
+        return diagram.draw(shown, format)

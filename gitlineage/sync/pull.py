@@ -1,0 +1,349 @@
+"""
+What others pushed, taken into place or refused; what this clone pushes is not decided here.
+
+Design 3: a ref is taken only where it goes on from what is here. Whatever else happened to it on the remote
+is refused and told. Where a remote has more of this clone's own ref than was ever pushed from here, a copy of the clone
+writes under the same name, and what is only here goes on under a fresh one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from gitlineage.errors import Invalid, LineageError
+from gitlineage.journal.journal import ARCHIVE, check_name, is_archive
+from gitlineage.model.namespace import NOTES, ORDINARY, everywhere, namespace_of
+from gitlineage.record.ledger import Ledger
+from gitlineage.sync.archives import holds, join_copies
+from gitlineage.sync.rehome import rehome
+from gitlineage.sync.remotes import (
+    Exchange,
+    RefOutcome,
+    Way,
+    check_free,
+    count,
+    fetch,
+    in_campaign,
+    listed,
+    refusal,
+    seen_everywhere,
+    way_to,
+)
+
+_MANY = 50
+"""New refs that are put into git's packed list at once instead of a file each."""
+
+_TOLD = 5
+"""Retractions and reparentings of one writer that a pull names before it counts the rest."""
+
+
+def pull(
+    ledger: Ledger, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()
+) -> Exchange:
+    """
+    Take what others pushed into place; see `LineageStore.pull`.
+
+    Raises:
+        RepositoryError: no such remote.
+        RemoteError: the remote could not be reached; nothing here was changed.
+        Invalid: a rewrite is accepted of a writer that is not here.
+    """
+    way = way_to(ledger, remote)
+    check_free(ledger)
+    accepted = _accepted(ledger, accept_rewrite)
+    before = seen_everywhere(ledger, way)
+    if dry_run:
+        refs = way.transport.refs(f"{NOTES}*")
+        if not all(ledger.repo.exists(oid) for oid in refs.values()):
+            fetch(ledger, way, everywhere(way.key), dry_run=True)
+        there: dict[str, dict[str, str]] = {}
+        for name, oid in refs.items():
+            campaign, _, writer = name.removeprefix(NOTES).removeprefix("-").partition("/")
+            if writer:
+                there.setdefault(campaign or ORDINARY, {})[writer] = oid
+    else:
+        fetch(ledger, way, everywhere(way.key), prune=True)
+        there = seen_everywhere(ledger, way)
+    return take(ledger, way, before, there, accepted, dry_run=dry_run)
+
+
+def take(
+    ledger: Ledger,
+    way: Way,
+    before: Mapping[str, Mapping[str, str]],
+    there: Mapping[str, Mapping[str, str]],
+    accepted: Iterable[str] = (),
+    *,
+    dry_run: bool = False,
+) -> Exchange:
+    """
+    Take a remote's refs of all campaigns into place and say what came.
+
+    Args:
+        ledger: the store; what is accepted is accepted in its campaign.
+        way: the way to the remote.
+        before: where its refs were when last seen, by campaign and writer.
+        there: where they are.
+        accepted: writers whose refs are taken as they are on the remote.
+        dry_run: only say what would be.
+    """
+    outcomes: list[RefOutcome] = []
+    for campaign in sorted({*before, *there}, key=lambda name: (name != ORDINARY, name)):
+        old, new = before.get(campaign, {}), there.get(campaign, {})
+        try:
+            namespace_of(campaign)
+        except Invalid:
+            wrong = (refusal(writer, "pull", None, oid, "this is no campaign's name") for writer, oid in new.items())
+            outcomes += [msgspec.structs.replace(each, campaign=campaign) for each in wrong]
+            continue
+        with ledger.in_campaign(campaign) as each:
+            agreed = set(accepted) if each is ledger else set()
+            outcomes += in_campaign(each, _Puller(each, way.of(each), old, new, agreed, dry_run).outcomes())
+    return Exchange(remote=way.shown, outcomes=tuple(outcomes), dry_run=dry_run)
+
+
+class _Puller:
+    """One pull, after its fetch: what is decided about each ref, and done."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        way: Way,
+        before: Mapping[str, str],
+        there: Mapping[str, str],
+        accepted: set[str],
+        dry_run: bool,
+    ) -> None:
+        self._ledger = ledger
+        self._repo = ledger.repo
+        self._ref = ledger.namespace.ref
+        self._way = way
+        self._before = before
+        self._there = there
+        self._accepted = accepted
+        self._dry = dry_run
+        self._here = ledger.journal.tips()
+        self._own = ledger.own_writer()
+        self._fresh: dict[str, str] = {}
+        self._archived: dict[str, str] = {}
+        self._went_back = False
+        self._moved = False
+
+    def outcomes(self) -> list[RefOutcome]:
+        """Decide about every ref, do it, and return what became of each, with counts."""
+        names = sorted({*self._there, *(name for name in self._before if name in self._here)})
+        found = [self._decide(name) for name in names]
+        self._set_fresh()
+        self._remove_archived()
+        if self._went_back:
+            self._ledger.reindex()
+        elif self._moved or self._fresh:
+            self._ledger.refresh()
+            self._tidy()
+        for each in found:
+            if each.state == "refused":
+                self._keep_seen(each.writer)
+        return [self._counted(each) for each in found]
+
+    def _decide(self, writer: str) -> RefOutcome:
+        here, there = self._here.get(writer), self._there.get(writer)
+        if there is None:
+            return self._gone(writer, here)
+        if here == there:
+            return self._outcome(writer, "up to date", here, there)
+        if (wrong := self._wrong(writer, there)) is not None:
+            return refusal(writer, "pull", here, there, wrong)
+        if here is None and self._is_archived(writer, there):
+            return self._outcome(writer, "up to date", there, there, "it is archived here")
+        if here is None:
+            self._fresh[writer] = there
+            return self._outcome(writer, "new", None, there)
+        if not self._repo.exists(there):
+            return self._outcome(writer, "behind", here, there)
+        fork = self._ledger.journal.fork(there, here)
+        if fork == here and writer != self._own:
+            return self._move(writer, "fast-forwarded", here, there)
+        if writer == self._own or self._ledger.successor(writer) != writer:
+            accepted, before = writer in self._accepted, self._before.get(writer)
+            found = decide_own(self._ledger, self._way, writer, before, there, accepted, self._dry, "pull")
+            self._moved = self._moved or found.state == "rehomed"
+            return found
+        before = self._before.get(writer)
+        if fork == there and (before is None or before == there or self._ledger.journal.fork(before, there) != there):
+            return self._outcome(writer, "ahead", here, here, f"{self._way.shown} has less of it")
+        if writer in self._accepted:
+            return self._move(writer, "rewritten", here, there, "taken as it is on the remote, as you asked")
+        grown = before is None or self._ledger.journal.fork(before, there) == before
+        if grown and fork not in (None, there) and self._joined(writer, here, there):
+            return self._outcome(writer, "ahead", here, here, "a copy of this clone archived too; it holds both now")
+        what = "went back" if fork == there else "was rewritten"
+        return refusal(writer, "pull", here, there, self._tampered(writer, what))
+
+    def _joined(self, archive: str, here: str, there: str) -> bool:
+        """Whether this clone's own archive took in what a copy of this clone has archived under the same name."""
+        maker = archive.removeprefix(ARCHIVE)
+        if not is_archive(archive) or not (maker == self._own or self._ledger.successor(maker) != maker):
+            return False
+        if not self._dry:
+            if join_copies(self._ledger, archive, here, there) is None:
+                return False
+            self._moved = True
+        return True
+
+    def _wrong(self, writer: str, there: str) -> str | None:
+        """Return why a remote's ref can be nobody's, or ``None``."""
+        try:
+            check_name(writer)
+            if self._repo.exists(there):
+                self._repo.commit(there)
+            elif not self._dry:
+                return "what it points at did not come with it"
+        except Invalid:
+            return "this is no writer's name"
+        except LineageError:
+            return "it points at something that is no commit"
+        return None
+
+    def _gone(self, writer: str, here: str | None) -> RefOutcome:
+        if writer == self._own:
+            reason = f"it was deleted on {self._way.shown}; the next push puts it back"
+            return self._outcome(writer, "ahead", here, here, reason)
+        if writer in self._accepted:
+            if not self._dry:
+                self._repo.move_refs(
+                    {self._ref(writer): (here, None)}, "", follow=self._ledger.journal.follow({writer: None})
+                )
+                self._went_back = True
+            return self._outcome(writer, "deleted", here, None, "as on the remote, as you asked")
+        if here is not None and self._is_archived(writer, here):
+            self._archived[writer] = here
+            return self._outcome(writer, "deleted", here, None, "it is archived")
+        return refusal(writer, "pull", here, None, self._tampered(writer, "was deleted"))
+
+    def _is_archived(self, writer: str, tip: str) -> bool:
+        """Whether an archive, here or on the remote, has all that a ref holds."""
+        archives = [oid for name, oid in (*self._here.items(), *self._there.items()) if is_archive(name)]
+        return not is_archive(writer) and holds(self._ledger.journal, dict.fromkeys(archives), writer, tip)
+
+    def _remove_archived(self) -> None:
+        """Delete the refs that archives hold instead, now that these are in place."""
+        archives = [oid for name, oid in self._ledger.journal.tips().items() if is_archive(name)]
+        moves: dict[str, tuple[str | None, str | None]] = {
+            self._ref(writer): (tip, None)
+            for writer, tip in self._archived.items()
+            if holds(self._ledger.journal, archives, writer, tip)
+        }
+        follow = self._ledger.journal.follow({self._ledger.namespace.writer(ref): None for ref in moves})
+        if moves and not self._dry and self._repo.move_refs(moves, f"lineage: pull {self._way.shown}", follow=follow):
+            self._moved = True
+
+    def _tampered(self, writer: str, what: str) -> str:
+        shallow = " (or this shallow clone cannot tell: git fetch --unshallow)" if self._repo.is_shallow else ""
+        return (
+            f"tampering: it {what} on {self._way.shown}{shallow}; kept here as it was, "
+            f"{_option(self._ledger)}--accept-rewrite {writer} takes the remote's"
+        )
+
+    def _move(self, writer: str, state: str, here: str, there: str, reason: str = "") -> RefOutcome:
+        if not self._dry:
+            said, follow = f"lineage: pull {self._way.shown}", self._ledger.journal.follow({writer: there})
+            if not self._repo.move_ref(self._ref(writer), there, here, said, follow=follow):
+                return self._outcome(writer, "ahead", here, here, "it moved here meanwhile")
+            self._moved = True
+            self._went_back = self._went_back or state == "rewritten"
+        return self._outcome(writer, state, here, there, reason)
+
+    def _set_fresh(self) -> None:
+        """Set the refs that were not here: many at once, a few one by one."""
+        if self._dry:
+            return
+        refs = {self._ref(writer): oid for writer, oid in self._fresh.items()}
+        if len(refs) >= _MANY:
+            with suppress(LineageError):
+                self._repo.add_refs(refs, replace=False)
+                return
+        for name, oid in refs.items():
+            self._repo.move_ref(name, oid, None, f"lineage: pull {self._way.shown}")
+
+    def _keep_seen(self, writer: str) -> None:
+        """Go on remembering where a ref stood before somebody tampered with it, so that the next pull tells again."""
+        before = self._before.get(writer)
+        if not self._dry and before is not None and self._repo.ref(self._way.prefix + writer) != before:
+            self._repo.set_ref(self._way.prefix + writer, before)
+
+    def _tidy(self) -> None:
+        with self._ledger.holding():
+            self._ledger.tidy()
+
+    def _outcome(self, writer: str, state: str, old: str | None, new: str | None, reason: str = "") -> RefOutcome:
+        return RefOutcome(writer=writer, direction="pull", state=state, reason=reason, old=old or "", new=new or "")
+
+    def _counted(self, found: RefOutcome) -> RefOutcome:
+        if found.state not in ("new", "fast-forwarded", "rewritten", "rehomed") or not self._repo.exists(found.new):
+            return found
+        trials, snapshots = count(self._ledger, found.writer, found.new, found.old or None)
+        if self._here and not self._dry:  # in a new clone all is new
+            self._tell_repairs(found)
+        return msgspec.structs.replace(found, trials=trials, snapshots=snapshots)
+
+    def _tell_repairs(self, found: RefOutcome) -> None:
+        """Say which rows somebody else retracted, and what was reparented."""
+        since = self._ledger.journal.last_clock(found.old) if found.old and self._repo.exists(found.old) else 0
+        said = self._ledger.repairs_by(found.writer, since)
+        for each in said[:_TOLD]:
+            self._ledger.watcher.note(each)
+        if len(said) > _TOLD:
+            self._ledger.watcher.note(f"and {len(said) - _TOLD} more; `gitlineage events --type retract,reparent`")
+
+
+def decide_own(
+    ledger: Ledger,
+    way: Way,
+    writer: str,
+    before: str | None,
+    there: str,
+    accepted: bool,
+    dry_run: bool,
+    direction: str,
+) -> RefOutcome:
+    """
+    Decide about a ref of this clone's own that the remote has elsewhere than here.
+
+    Where the remote has more than was ever pushed from here, somebody else writes under the same name: a copy of this
+    clone. What is only here then goes on under a fresh name.
+    """
+    here = ledger.journal.tips()[writer]
+    journal = ledger.journal
+    back = before is not None and before != there and journal.fork(before, there) == there
+    if journal.fork(there, here) == there and (writer == ledger.own_writer() or back):
+        reason = f"it went back on {way.shown}; the next push puts it right" if back else "not pushed yet"
+        return RefOutcome(writer=writer, direction=direction, state="ahead", reason=reason, old=here, new=here)
+    if before is not None and not accepted and journal.fork(there, before) != before:
+        why = (
+            f"tampering: it was rewritten on {way.shown}; kept here as it was, a pull with "
+            f"{_option(ledger)}--accept-rewrite {writer} takes the remote's and keeps this one's as a new writer"
+        )
+        found = refusal(writer, direction, here, there, why)
+        if not dry_run:
+            ledger.repo.set_ref(way.prefix + writer, before)
+        return found
+    fresh = rehome(ledger, writer, there, dry_run=dry_run)
+    said = f"{writer} is also in use elsewhere: what only this clone recorded goes on under {fresh}"
+    if not dry_run:
+        ledger.watcher.note(said)
+    return RefOutcome(writer=writer, direction=direction, state="rehomed", reason=said, old=here, new=there)
+
+
+def _accepted(ledger: Ledger, names: Sequence[str]) -> tuple[str, ...]:
+    given = (names,) if isinstance(names, str) else tuple(names)
+    known = ledger.journal.tips()
+    for name in given:
+        if name not in known:
+            raise Invalid(f"no writer {name!r} in this store, so there is no rewrite to accept; it has {listed(known)}")
+    return given
+
+
+def _option(ledger: Ledger) -> str:
+    """Return the option that chooses a store's campaign, where one is needed."""
+    return "" if ledger.namespace.is_default else f"--campaign {ledger.campaign} "
