@@ -153,8 +153,10 @@ def test_every_script_ships(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(tmp_path / "unpacked")
-    code = "import sys; from gitlineage.bridge.hooks import install\n"
+    code = (
+        "import sys; from gitlineage.bridge.hooks import install\n"
         "for name in install.NAMES: sys.stdout.buffer.write(install.script(name))"
+    )
     unpacked = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
