@@ -201,7 +201,7 @@ class TestFormat:
         [
             (b"", "is empty"),
             (b"exp_id\tstatus\n1\tkeep\n", "import tsv"),
-            (b"commit\tloss\n", "no column 'status'"),
+            (b"commit\tloss\tstatus\nabc1234\t1\n", "2 cells where the header has 3 columns"),
             (b"commit\tstatus\tloss\tloss\n", "2 times"),
             (b"commit\tstatus\t\n", "has no name"),
             (b"commit\tstatus\tloss\nabc1234\tkeep\t\xff\n", "line 2: byte 0xff"),
@@ -410,6 +410,42 @@ class TestImport:
             take(store, loop, lower_is_better=True)
         with pytest.raises(Invalid, match="no column 'loss'"):
             take(store, loop, metric="loss")
+
+    def test_rows_without_a_status(self, loop: Loop, store: LineageStore) -> None:
+        """Scores are judged in file order, a row with neither waits for its result, and what is short is refused."""
+        first, second, third, fourth = (loop.edit(text) for text in ("start", "better", "worse", "runs"))
+        loop.row(first, "2.0", "1", "", "start")
+        loop.row(second, "1.5", "1", "", "better")
+        loop.row(third, "1.9", "1", "", "worse")
+        loop.row(fourth, "", "1", "", "runs")
+        with pytest.raises(Invalid, match="3 rows without a status cannot be judged"):
+            take(store, loop)
+        outcome = take(store, loop, lower_is_better=True)
+        assert (outcome.added, outcome.judged, outcome.pending) == (4, 3, 1)
+        states = [store.trial(each).status for each in (first, second, third, fourth)]
+        assert states == ["baseline", "keep", "discard", None]
+        assert store.trial(third).text("delta_vs_best") == "+0.400000"
+        again = take(store, loop)
+        assert (again.added, again.known, again.revised, again.judged) == (0, 4, 0, 0)
+        text = loop.results.read_text()
+        loop.results.write_text(text.replace(f"{fourth}\t\t", f"{fourth}\t1.2\t"))
+        outcome = take(store, loop)
+        assert (outcome.added, outcome.revised, outcome.judged) == (0, 1, 1)
+        assert store.trial(fourth).status == "keep"
+        loop.results.write_text(text)
+        assert take(store, loop).known == 4  # the file knows less than the store
+        loop.results.write_text(f"{text}{fourth}\t1.1\n")
+        for repair in (False, True):
+            with pytest.raises(BadRows, match="line 6: 2 cells"):
+                take(store, loop, repair=repair)
+
+    def test_no_status_column(self, loop: Loop, store: LineageStore) -> None:
+        """A loop that writes no status has its rows judged."""
+        loop.results.write_text("commit\tloss\tdescription\n")
+        for score, text in (("2", "start"), ("1", "better")):
+            loop.row(loop.edit(text), score, text)
+        assert take(store, loop, lower_is_better=True).judged == 2
+        assert [trial.status for trial in store.all_trials()] == ["baseline", "keep"]
 
     def test_a_loop_that_has_only_begun(self, loop: Loop, store: LineageStore) -> None:
         """A header alone is no error; a crash alone sets no task; the first score does."""

@@ -302,3 +302,87 @@ def test_reindex(folder: Path) -> None:
 def test_bad_calls(folder: Path, code: int, words: list[str], reason: str) -> None:
     """Every bad call ends with one line that says why."""
     assert reason in campaign(folder).fails(code, *words)
+
+
+HALF = (
+    "exp_id\tparent_exp\thypothesis\tstatus\tloss\tseed\n"
+    "000\t\tthe start\t\t2.0\t1\n"
+    "001\t000\tbetter\t\t1.50\t\n"
+    "002\t001\tworse\t\t1.9\tnan\n"
+    "003\t001\tsaid\tcrash\t\t\n"
+    "004\t001\truns still\t\t\t4\n"
+)
+"""A table of which only one row says how it ended."""
+
+BARE = "".join("\t".join(line.split("\t")[:3] + line.split("\t")[4:]) for line in HALF.splitlines(keepends=True))
+"""The same without the column."""
+
+
+@pytest.mark.parametrize(("text", "third"), [(HALF, "crash"), (BARE, "pending")])
+def test_rows_without_a_status_are_judged_or_pending(
+    folder: Path, table: Path, tmp_path: Path, text: str, third: str
+) -> None:
+    """A score is judged in file order and said; the file comes back, also with more columns; again, it adds nothing."""
+    folder.mkdir()
+    shell = Shell(folder)
+    table.write_text(text)
+    words = ("import", "tsv", table, "--metric", "loss")
+    refused = shell.run(*words)
+    assert refused.exit_code == 1
+    assert "3 rows without a status cannot be judged" in refused.stderr
+    assert shell.objects("events") == []
+    said = shell(*words, "--lower-is-better")
+    assert "judged 3 rows without a status by score" in said
+    waiting = [each["id"] for each in shell.objects("log", "-n", "-1", "--status", "pending")]
+    assert f"pending: {'1 row' if third == 'crash' else '2 rows'} with neither" in said
+    assert waiting == (["004"] if third == "crash" else ["004", "003"])
+    states = {each["id"]: each["status"] for each in shell.objects("log", "-n", "-1")}
+    assert [states[f"{number:03}"] for number in range(3)] == ["baseline", "keep", "discard"]
+    assert shell("export", "tsv", "-") == text
+    events = shell.objects("events")
+    (again,) = shell.objects(*words)
+    assert (again["added"], again["known"], again["judged"], again["pending"]) == (0, 5, 0, 0)
+    assert shell.objects("events") == events
+
+
+def test_a_pending_row_gets_its_result_from_the_file(folder: Path, table: Path) -> None:
+    """A row that waited is the same trial when its file says how it ended; one that ended here is known to the file."""
+    folder.mkdir()
+    shell = Shell(folder)
+    table.write_text(HALF)
+    shell("import", "tsv", table, "--lower-is-better")
+    grown = HALF.replace("runs still\t\t\t4", "runs still\t\t1.2\t4") + "005\t004\tlast\t\t\t\n"
+    table.write_text(grown)
+    (outcome,) = shell.objects("import", "tsv", table)
+    assert (outcome["added"], outcome["judged"], outcome["pending"]) == (2, 1, 1)
+    assert shell.objects("best")[0]["id"] == "004"
+    assert shell("export", "tsv", "-") == grown
+    shell("record", "005", "--metric", "1.1")
+    (outcome,) = shell.objects("import", "tsv", table)
+    assert (outcome["added"], outcome["known"]) == (0, 6)
+    assert shell.objects("best")[0]["id"] == "005"
+
+
+def test_cells_of_the_file_stay_beside_later_columns(folder: Path, table: Path) -> None:
+    """What makes a table wider, or is retracted, changes no cell of another row."""
+    folder.mkdir()
+    shell = Shell(folder)
+    table.write_text(HALF)
+    shell("import", "tsv", table, "--lower-is-better")
+    shell("retract", "002", "-m", "wrong seed")
+    shell("commit", "--new", "-m", "more", "--metric", "1.4", "--field", "lr=0.1")
+    lines = [line.split("\t") for line in shell("export", "tsv", "-").splitlines()]
+    assert lines[0][:6] == HALF.split("\n")[0].split("\t")
+    assert lines[0][-1] == "lr"
+    assert [line[3] for line in lines[1:]] == ["", "", "disqualified", "crash", "", "keep"]
+    assert lines[3][5] == "nan"
+
+
+def test_a_short_row_is_refused_whatever_it_lacks(folder: Path, table: Path) -> None:
+    """Rows that lost cells stay refused with their lines: nothing of them is judged."""
+    folder.mkdir()
+    table.write_text(HALF + "005\t001\tflattened\n006\t001\tx\t\n")
+    refused = Shell(folder).run("import", "tsv", table, "--lower-is-better")
+    assert refused.exit_code == 1
+    assert "line 7: 3 cells" in refused.stderr
+    assert "line 8: 4 cells" in refused.stderr

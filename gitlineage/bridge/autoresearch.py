@@ -5,7 +5,7 @@ What the file looks like is `formats.autoresearch`'s. Nothing of the user's bran
 is moved or rewritten: commits that exist get notes, and what is written anew hangs on the writer's ref alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 
@@ -13,7 +13,7 @@ import msgspec
 
 from gitlineage.bridge import autoresearch_format
 from gitlineage.bridge.autoresearch_format import LoopRow, Results
-from gitlineage.bridge.tsv import task_of
+from gitlineage.bridge.tsv import check_judged, task_of
 from gitlineage.errors import BadRows, Incomplete, Invalid
 from gitlineage.model import tsv
 from gitlineage.model.records import Task, TrialView
@@ -33,7 +33,7 @@ _NAMED = 100
 """Commits that are not here which an error names."""
 
 _SCORED = (FailureLabel.KEEP, FailureLabel.DISCARD)
-_DERIVED = ("timestamp", "baseline_exp", "delta_vs_best")
+_DERIVED = ("timestamp", "baseline_exp", "delta_vs_best", "status")
 """Cells that are filled in where the file leaves them empty."""
 
 
@@ -50,6 +50,8 @@ class LoopOutcome(msgspec.Struct, frozen=True, kw_only=True):
         trials: exp ids of the new and the revised trials, in file order.
         task: what the loop optimises, as recorded.
         assumed: whether the task's direction is a guess that no row bears out so far.
+        judged: how many of the new and the revised have no status in the file and got the one their score deserves.
+        pending: how many of them have neither a status nor a score.
     """
 
     added: int = 0
@@ -60,6 +62,8 @@ class LoopOutcome(msgspec.Struct, frozen=True, kw_only=True):
     trials: tuple[str, ...] = ()
     task: Task = Task()
     assumed: bool = False
+    judged: int = 0
+    pending: int = 0
 
 
 class _Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +122,8 @@ def import_autoresearch(
     one stays in history; a row that is gone from the file stays recorded. Rows on one commit are replicates; so is a
     row of another file on a commit that has one (`_named` tells when). A commit
     that is gone gets a stub with the content of the latest earlier row's commit, which is its parent. Exp ids, stubs
-    and cells follow from the file and the repository alone, so two machines that import one loop agree.
+    and cells follow from the file and the repository alone, so two machines that import one loop agree. A row without a
+    status is judged by its score, as one that is recorded here would be; one without a score, too, is pending.
 
     Args:
         store: where to; the loop's own repository.
@@ -136,7 +141,8 @@ def import_autoresearch(
     Raises:
         BadRows: every row that breaks a rule, with line number and reason.
         Incomplete: this clone is shallow, so that commits which are not here need not be gone.
-        Invalid: the metric is no column or contradicts the store's task, or there is no such branch.
+        Invalid: the metric is no column or contradicts the store's task, or there is no such branch; or rows have to be
+            judged, and nothing tells by which direction.
     """
     recorded = store.recorded_task()
     results = autoresearch_format.read(
@@ -149,13 +155,15 @@ def import_autoresearch(
         whole=whole,
     )
     task = _task(results, recorded, metric, lower_is_better, label)
+    unjudged = [row for row in results.rows if not row.cells["status"]]
+    check_judged(task or Task(), sum(not row.is_pending(results.metric) for row in unjudged))
     placed = _placed(store, results.rows, source, branch)
 
     def work(recorder: Recorder) -> LoopOutcome:
         if task is not None:
             recorder.set_task(task)
         named = _named(store.views(), placed, results.metric)
-        trials = _trials(placed, named, task or Task())
+        trials = _trials(recorder, placed, named, task or Task())
         return _record(store, recorder, placed, named, trials)
 
     done = store.record_with(work, f"Import {source}")
@@ -194,9 +202,10 @@ def _named(views: Views, placed: Sequence[_Placed], metric: str | None) -> list[
             free[each.stem] = list(_recorded(views, each.stem))
     counts = {stem: len(known) for stem, known in free.items()}
     for at in range(len(placed)):
-        claim(at, _says, same=True)
+        claim(at, lambda trial, row: _says(trial, row, metric), same=True)
     known_file = bool(found)
     for at, each in enumerate(placed):
+        claim(at, lambda trial, row: trial.status is None and trial.hypothesis == row.cells.get("hypothesis", ""))
         claim(at, scored_alike)
         if known_file:
             claim(at, lambda trial, row: trial.hypothesis == row.cells.get("hypothesis", ""))
@@ -221,14 +230,15 @@ def _record(
     recorder: Recorder,
     placed: Sequence[_Placed],
     named: Sequence[_Named],
-    trials: Sequence[Trial],
+    trials: Iterable[Trial],
 ) -> LoopOutcome:
-    """Record what is new and what changed."""
+    """Record what is new and what changed, each row before the next one is judged."""
     stubs: dict[str, str] = {}
     added: list[str] = []
     shadowed: list[str] = []
     lost: list[str] = []
     told: list[str] = []
+    unjudged: list[Trial] = []
     for each, name, trial in zip(placed, named, trials, strict=True):
         known = name.known
         if known and not each.oid:
@@ -249,6 +259,8 @@ def _record(
                 lost.append(name.exp_id)
         recorder.add_row(oid, Row(trial=row))
         told.append(name.exp_id)
+        if not each.row.cells["status"]:
+            unjudged.append(trial)
         store.watcher.advance("recording", 1, len(placed))
     store.note_shadowed(shadowed)
     return LoopOutcome(
@@ -257,6 +269,8 @@ def _record(
         revised=len(told) - len(added),
         lost=tuple(lost),
         trials=tuple(told),
+        judged=sum(trial.status is not None for trial in unjudged),
+        pending=sum(trial.status is None for trial in unjudged),
     )
 
 
@@ -308,20 +322,24 @@ def _meant(store: LineageStore, found: list[str], tip: str | None) -> list[str]:
     return found
 
 
-def _trials(placed: Sequence[_Placed], named: Sequence[_Named], task: Task) -> list[Trial]:
+def _trials(recorder: Recorder, placed: Sequence[_Placed], named: Sequence[_Named], task: Task) -> Iterator[Trial]:
     """
-    Return each row as a trial, with what follows from the rows before it in the cells that the file does not have.
+    Tell each row as a trial, with what follows from the rows before it in the cells that the file does not have.
 
     The best, and the difference to it, are those of the rows so far (semantics 11, 16), not of the whole store: so
-    every machine that imports the file says the same.
+    every machine that imports the file says the same. A status that the file does not have is judged when the row's
+    turn comes, with all before it recorded.
     """
-    trials = []
     best: Trial | None = None
     for each, name in zip(placed, named, strict=True):
         cells = {**each.row.cells, "exp_id": name.exp_id}
         if not cells.get("timestamp") and each.moment is not None:
             cells["timestamp"] = stamp(each.moment)
-        trial = Trial.from_row(cells)
+        trial = Trial.from_cells(cells)
+        if trial.status is None and name.same:
+            trial = trial.replace(status=name.known[0].trial.status)
+        elif trial.status is None:
+            trial = recorder.judged(trial, each.oid or None)
         score = task.score(trial)
         record = task.score(best) if best is not None else None
         if best is not None and record is not None:
@@ -333,15 +351,19 @@ def _trials(placed: Sequence[_Placed], named: Sequence[_Named], task: Task) -> l
             trial = _marked(trial, CODE_LOST if each.row.is_hash else NO_COMMIT)
         if trial.status in ELIGIBLE and score is not None and (record is None or task.better(score, record)):
             best = trial
-        trials.append(trial)
-    return trials
+        yield trial
 
 
-def _says(known: Trial, row: LoopRow) -> bool:
-    """Whether a recorded trial holds what the row's cells say; what was derived from other rows does not count."""
+def _says(known: Trial, row: LoopRow, metric: str | None) -> bool:
+    """
+    Whether a recorded trial holds what the row's cells say.
+
+    What was derived from other rows does not count, nor what a pending row leaves open.
+    """
+    is_pending = row.is_pending(metric)
     for column, text in row.cells.items():
         have = known.text(column)
-        if have == text or (column in _DERIVED and not text):
+        if have == text or (not text and (column in _DERIVED or is_pending)):
             continue
         if column == "notes" and text in (_unmarked(have, CODE_LOST), _unmarked(have, NO_COMMIT)):
             continue
@@ -368,7 +390,7 @@ def _task(
     if recorded is not None:
         field = metric or field or recorded.score_field
     if field is None:
-        if any(row.is_scored for row in results.rows):
+        if any(row.is_scored and row.cells["status"] for row in results.rows):
             raise Invalid(f"no column holds numbers to rank by; name one with --metric: {', '.join(results.columns)}")
         return None
     return task_of(recorded, field, lower_is_better, label, lambda: _direction(results.rows, field))
@@ -376,7 +398,7 @@ def _task(
 
 def _direction(rows: Sequence[LoopRow], metric: str) -> bool | None:
     """Return whether the kept rows go down, or ``None`` where they do not tell."""
-    trials = [Trial.from_row({**row.cells, "exp_id": "row"}) for row in rows]
+    trials = [Trial.from_cells({**row.cells, "exp_id": "row"}) for row in rows]
     shown = tsv.detect_direction((tsv.Row(line=0, trial=trial, cells={}) for trial in trials), metric)
     if shown is not None:
         return shown

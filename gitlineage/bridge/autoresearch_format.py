@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from gitlineage.errors import BadRows, Invalid, InvalidTrial
-from gitlineage.model.trial import CRASHED, FailureLabel, Trial, are_scores, without_non_finite
+from gitlineage.model.trial import CRASHED, FailureLabel, Trial, are_scores, parse_number, without_non_finite
 
 SURPLUS = "surplus"
 """The column that keeps the cells which a mended row has beyond the header's."""
@@ -59,6 +59,10 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
         """Whether its status is one that comes with a score: any but a crash."""
         return self.cells["status"] not in CRASHED
 
+    def is_pending(self, metric: str | None) -> bool:
+        """Whether it has neither a status nor a score."""
+        return not self.cells["status"] and parse_number(self.cells.get(metric or "", "")) is None
+
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -90,7 +94,8 @@ def read(
     """
     Read a loop's results.
 
-    Blank lines and repeated headers are passed over.
+    Blank lines and repeated headers are passed over. A row may say no status; only its whole row says so: one that ends
+    before its status is refused, mended or not.
 
     Args:
         data: the file's bytes, UTF-8.
@@ -110,7 +115,7 @@ def read(
     if not lines:
         raise BadRows(source, [(1, "the file is empty; it needs a header line")])
     columns = _columns(lines[0][1], source)
-    status = next(name for name in _STATUS if name in columns)
+    status = next((name for name in _STATUS if name in columns), None)
     text = next((name for name in _TEXT if name in columns), None)
     scores = [name for name in columns[1:] if name not in (status, text, "exp_id")]
     if metric is not None and metric not in scores:
@@ -132,9 +137,12 @@ def read(
         record = dict(zip(columns, [*cells, *[""] * len(columns)], strict=False))
         if len(cells) > len(columns):
             record[SURPLUS] = "\t".join(filter(None, [record.get(SURPLUS, ""), *cells[len(columns) :]]))
-        word = record.pop(status).strip()
+        if status is not None and len(cells) <= columns.index(status):
+            bad.append((line, f"{len(cells)} cells, so that its status is missing"))
+            continue
+        word = record.pop(status).strip() if status is not None else ""
         record["status"] = meanings.get(word, word)
-        if record["status"] not in _LABELS:
+        if record["status"] not in _LABELS and record["status"]:
             bad.append((line, f"status {word!r}: must be one of {', '.join(_LABELS)}"))
             hints.add("--status WORD=STATUS says what another word means")
             continue
@@ -226,8 +234,6 @@ def _columns(cells: Sequence[str], source: str) -> tuple[str, ...]:
     bad = []
     if columns[0] not in _COMMIT:
         bad.append((1, f"the first column is {columns[0]!r}, not 'commit'; `gitlineage import tsv` reads other tables"))
-    if not any(name in columns for name in _STATUS):
-        bad.append((1, "the header has no column 'status'"))
     for name, times in Counter(columns).items():
         if times > 1 or not name:
             bad.append((1, f"the header names column {name!r} {times} times" if name else "a column has no name"))
@@ -254,5 +260,5 @@ def _row(line: int, record: dict[str, str], commit: str, text: str | None, metri
     if metric is not None and cells["status"] in CRASHED:
         cells[metric] = ""
     cells = without_non_finite(cells, metric)
-    Trial.from_row({**cells, "exp_id": name or "row"})
+    Trial.from_cells({**cells, "exp_id": name or "row"})
     return LoopRow(line=line, commit=cell, name=name, cells=cells)

@@ -1,6 +1,6 @@
 """Tables in and out of a store: a campaign's TSV imported whole, and given back byte for byte."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
 from gitlineage.query.views import Views
 from gitlineage.record.recorder import Row
 from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
 
 
 class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,10 +22,12 @@ class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
     What an import did.
 
     Args:
-        added: how many trials are new.
+        added: how many trials are new, or have their result now.
         known: how many were recorded already, row for row.
         repaired: the line numbers that were mended.
         dangling: exp ids of rows whose parent cell names no trial.
+        judged: how many of those that were added have no status in the file and got the one that their score deserves.
+        pending: how many of them have neither a status nor a score.
         task: what the campaign optimises, as recorded.
         assumed: whether the task's direction is a guess that no row bears out so far.
     """
@@ -33,6 +36,8 @@ class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
     known: int
     repaired: tuple[int, ...] = ()
     dangling: tuple[str, ...] = ()
+    judged: int = 0
+    pending: int = 0
     task: Task = Task()
     assumed: bool = False
 
@@ -51,6 +56,10 @@ def import_tsv(
     """
     Record every row of a table as a trial on a snapshot of its own, all of them or none; again, it adds nothing.
 
+    A row without a status is judged by its score and the rows before it, as one that is recorded here would be; one
+    without a score, too, is pending, and gets its result from the file as soon as that has it. The file's cell stays
+    empty in an export.
+
     The snapshot ids follow from the rows and folders alone, so they are the same on every machine.
 
     Args:
@@ -66,11 +75,14 @@ def import_tsv(
 
     Raises:
         BadRows: every row that breaks a rule, with line number and reason.
-        Invalid: the metric is no column, or contradicts the store's task.
+        Invalid: the metric is no column, or contradicts the store's task; or rows have to be judged, and nothing tells
+            by which direction.
     """
     recorded = store.recorded_task()
     table = tsv.read(data, source=source, repair=repair, metric=metric or (recorded.score_field if recorded else None))
     task = _task(table, recorded, metric, lower_is_better, label)
+    unjudged = [row.trial for row in table.rows if row.trial.status is None]
+    check_judged(task, sum(task.score(trial) is not None for trial in unjudged))
     said = f"Import {source}"
     try:
         with store.batch(said):
@@ -81,6 +93,8 @@ def import_tsv(
             added = store.append_rows(rows, said, task=task, shape=msgspec.to_builtins(table.shape))
     except BadRows as error:
         raise BadRows(source, error.rows, error.hint) from error
+    new = [row.trial for row, is_new in zip(rows, added, strict=True) if is_new and row.trial.status is None]
+    judged = sum(task.score(trial) is not None for trial in new)
     fresh = {row.trial.exp_id for row, new in zip(rows, added, strict=True) if new}
     dangling = [view.label for view in store.log(None, dangling=True) if view.trial.exp_id in fresh] if fresh else []
     return ImportOutcome(
@@ -88,6 +102,8 @@ def import_tsv(
         known=len(added) - sum(added),
         repaired=table.repaired,
         dangling=tuple(reversed(dangling)),
+        judged=judged,
+        pending=len(new) - judged,
         task=store.task,
         assumed=bool(store.task.assumed),
     )
@@ -116,8 +132,14 @@ def table_of(views: Views) -> bytes:
     shape = shapes[0] if shapes else tsv.Shape(columns=COLUMNS)
     if shapes:  # a file that grew ends as it did last
         shape = msgspec.structs.replace(shape, final_newline=shapes[-1].final_newline)
+    retracted, moved = views.retracted(), views.reparented()
+    spelled = [_spelled(trial, raw, shapes) if raw else {} for trial, raw in rows]
     wanted = [column for other in shapes[1:] for column in other.columns]
-    wanted += [column for trial, _ in rows for column in trial.cells()]
+    for (trial, _), cells in zip(rows, spelled, strict=True):
+        told = trial.cells()
+        if cells and "status" not in cells and (trial.oid, trial.exp_id) not in retracted:
+            told.pop("status", None)  # the file has no such column
+        wanted += told
     columns = tuple(dict.fromkeys([*shape.columns, *wanted]))
     if len(columns) > MAX_COLUMNS:
         if views.note is not None:
@@ -126,13 +148,26 @@ def table_of(views: Views) -> bytes:
     wider = columns != shape.columns
     if wider:
         shape = msgspec.structs.replace(shape, columns=columns, header="")
-    retracted, moved = views.retracted(), views.reparented()
     written = []
-    for at, (trial, raw) in enumerate(rows):
-        shown = trial.replace(parent_exp=moved[at]) if at in moved and "parent_exp" in columns else trial
-        shown = _marked(shown, retracted[at], columns) if at in retracted else shown
-        written.append(_row(shown, columns, raw if shown is trial and not wider else ""))
+    for (trial, raw), cells in zip(rows, spelled, strict=True):
+        shown = trial
+        if trial.oid in moved and "parent_exp" in columns:
+            shown = shown.replace(parent_exp=moved[trial.oid])
+        if (why := retracted.get((trial.oid, trial.exp_id))) is not None:
+            shown = _marked(shown, why, columns)
+        kept = {column: text for column, text in cells.items() if shown.text(column) == trial.text(column)}
+        written.append(_row(shown, columns, kept, raw if shown is trial and not wider else ""))
     return tsv.write(shape, written)
+
+
+def _spelled(trial: Trial, raw: str, shapes: Sequence[tsv.Shape]) -> dict[str, str]:
+    """Return the cells of a row as its file has them: a status that was judged, and what is no score, are not there."""
+    texts = tsv.row_cells(raw)
+    for shape in shapes:
+        cells = dict(zip(shape.columns, texts, strict=False))
+        if len(texts) == len(shape.columns) and cells.get("exp_id") == trial.exp_id:
+            return cells
+    return {}
 
 
 def _marked(trial: Trial, why: str, columns: Sequence[str]) -> Trial:
@@ -147,8 +182,9 @@ def _marked(trial: Trial, why: str, columns: Sequence[str]) -> Trial:
     return marked.replace(notes=f"[RETRACTED {flattened(why)}] {trial.notes}".rstrip())
 
 
-def _row(trial: Trial, columns: Sequence[str], raw: str) -> tsv.Row:
-    return tsv.Row(line=0, trial=trial, cells={column: trial.text(column) for column in columns}, raw=raw)
+def _row(trial: Trial, columns: Sequence[str], kept: Mapping[str, str], raw: str) -> tsv.Row:
+    cells = {column: kept[column] if column in kept else trial.text(column) for column in columns}
+    return tsv.Row(line=0, trial=trial, cells=cells, raw=raw)
 
 
 def _task(
@@ -160,7 +196,8 @@ def _task(
         raise Invalid(f"there is no column {metric!r} to rank by; the columns are {', '.join(columns)}")
     field = metric or (recorded.score_field if recorded else table.metric)
     if field is None:
-        raise Invalid(f"no column with scores follows status; name it with --metric: {', '.join(columns)}")
+        where = "follows status" if "status" in columns else "is known, as there is no status before it"
+        raise Invalid(f"no column with scores {where}; name it with --metric: {', '.join(columns)}")
     return task_of(recorded, field, lower_is_better, label, lambda: tsv.detect_direction(table.rows, field))
 
 
@@ -190,6 +227,15 @@ def task_of(
     if told is None:
         return task
     return msgspec.structs.replace(task, lower_is_better=told, assumed=msgspec.UNSET)
+
+
+def check_judged(task: Task, rows: int) -> None:
+    """Refuse to judge rows by a direction that nobody said and no row shows."""
+    if task.assumed and rows:
+        raise Invalid(
+            f"{counted(rows, 'row')} without a status cannot be judged, as no row shows whether lower is better; say "
+            "--lower-is-better or --higher-is-better"
+        )
 
 
 def check_task(recorded: Task, metric: str | None, lower_is_better: bool | None, label: str | None) -> None:

@@ -53,7 +53,8 @@ def import_loop(
     Import an autoresearch loop's results onto its own commits
 
     The first column is a commit's hash. Branches, index and files stay as they are: commits get notes, lost ones a
-    stand-in. Again, it adds what is new; a changed cell becomes a new version of its row. All of it or nothing.
+    stand-in. Again, it adds what is new; a changed cell becomes a new version of its row. All of it or nothing. A row
+    with a score and no status is judged by the rows before it; one with neither is pending.
     """
     meanings = _meanings(status)
     with opened(ctx) as store:
@@ -212,6 +213,8 @@ def _print(outcome: LoopOutcome) -> None:
     revised = f", {outcome.revised} with a new version" if outcome.revised else ""
     output.say(f"imported {counted(outcome.added, 'trial')}{known}{revised}")
     output.say(output.clean(f"ranked by {listing.direction(outcome.task)}"))
+    for line in listing.without_status(outcome.judged, outcome.pending):
+        output.say(line)
     if outcome.assumed:
         output.note(listing.ASSUMED)
     if outcome.repaired:

@@ -55,6 +55,7 @@ def import_(
     Import a table of trials with tabs between its columns
 
     All of it or nothing; again, it adds nothing. Every column is kept, and export gives the file back byte for byte.
+    A row with a score and no status is judged by the rows before it; one with neither is pending.
     """
     source = "standard input" if file == "-" else Path(file).name
     with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as given:
@@ -172,6 +173,8 @@ def _print(outcome: ImportOutcome) -> None:
     known = f", {outcome.known} known already" if outcome.known else ""
     output.say(f"imported {counted(outcome.added, 'trial')}{known}")
     output.say(output.clean(f"ranked by {listing.direction(outcome.task)}"))
+    for line in listing.without_status(outcome.judged, outcome.pending):
+        output.say(line)
     if outcome.assumed:
         output.note(listing.ASSUMED)
     if outcome.repaired:

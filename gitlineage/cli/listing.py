@@ -8,6 +8,7 @@ from gitlineage.cli.layout import Cell, Column
 from gitlineage.model.records import Snapshot, Task, TrialView
 from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
 from gitlineage.query.ancestry import DERIVED, originals
+from gitlineage.text import counted
 
 if TYPE_CHECKING:
     from gitlineage.store.store import LineageStore
@@ -81,6 +82,14 @@ def direction(task: Task) -> str:
     """Return what is optimised, in words."""
     label = f", shown as {task.short}" if task.short != task.score_field else ""
     return f"{task.score_field}, {'lower' if task.lower_is_better else 'higher'} is better{label}"
+
+
+def without_status(judged: int, pending: int) -> list[str]:
+    """Return what became of imported rows whose file does not say how they ended, a line for each kind."""
+    told = [f"judged {counted(judged, 'row')} without a status by score"] if judged else []
+    if pending:
+        told.append(f"pending: {counted(pending, 'row')} with neither status nor score")
+    return told
 
 
 # -- tables --------------------------------------------------------------------------------------------------------

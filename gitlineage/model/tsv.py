@@ -56,8 +56,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         line: the physical line it begins on, the header being 1; 0 for a row that was not read.
         trial: the row as a record.
         cells: the text of its cells, column by column in the file's order.
-        raw: its text as it stood, without its line end; empty where `write` would spell the trial alike. Belongs
-            to these cells: drop it when changing them.
+        raw: its text as it stood, without its line end; empty where `write` would spell the trial alike, which
+            nobody knows of a row without a status: it may get one that is not the file's. Belongs to these cells: drop
+            it when changing them.
     """
 
     line: int
@@ -148,7 +149,7 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
         except InvalidTrial as error:
             bad.append((record.line, str(error)))
             continue
-        differs = any(trial.text(column) != text for column, text in cells.items())
+        differs = trial.status is None or any(trial.text(column) != text for column, text in cells.items())
         row = Row(line=record.line, trial=trial, cells=cells, raw=record.raw if differs else _odd(record))
         before = first.setdefault(trial.exp_id, row)
         if before is not row:
@@ -234,6 +235,11 @@ def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
     return None
 
 
+def row_cells(raw: str) -> tuple[str, ...]:
+    """Return the cells of a sound row's text as it stood, without its line end."""
+    return tuple(_record(raw, 0, 1).cells)
+
+
 def header_cells(header: str) -> tuple[str, ...]:
     """Return the names in a header line without its line end; none where it is not one line."""
     first, *more = _records(header)
@@ -307,7 +313,7 @@ def _header_faults(header: _Record, metric: str | None) -> Iterator[tuple[int, s
     for name, times in Counter(header.cells).items():
         if name and times > 1:
             yield 1, f"the header names column {name!r} {times} times"
-    for name in dict.fromkeys(["exp_id", "status", *([metric] if metric else [])]):
+    for name in dict.fromkeys(["exp_id", *([metric] if metric else [])]):
         if name not in header.cells:
             yield 1, f"the header has no column {name!r}"
 
@@ -338,7 +344,8 @@ def _fault(record: _Record, width: int, newline: str) -> tuple[int, str] | None:
 def _trial(cells: Mapping[str, str], metric: str | None) -> Trial:
     if cells["exp_id"] == AUTO_ID:
         raise InvalidTrial("exp_id", AUTO_ID, "a table's row needs a name of its own")
-    return Trial.from_row(without_non_finite(cells, metric))
+    trial = Trial.from_row if cells.get("status") else Trial.from_cells
+    return trial(without_non_finite(cells, metric))
 
 
 def _mended(record: _Record, columns: Sequence[str], metric: str | None) -> _Record | None:
@@ -358,6 +365,8 @@ def _mended(record: _Record, columns: Sequence[str], metric: str | None) -> _Rec
     try:
         trial = _trial(dict(zip(columns, cells, strict=True)), metric)
     except InvalidTrial:
+        return None
+    if trial.status is None:
         return None
     numeric = [*NUMERIC, *([metric] if metric else [])]
     if any(trial.text(name) and trial.number(name) is None for name in numeric):

@@ -34,6 +34,9 @@ FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
 _OID = "(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)"
 _DONE = "+t.status IS NOT NULL"
+_WRITTEN = "(t.status IS NOT NULL OR t.raw <> '')"
+"""Trials that a table shows: those with a result, and pending ones that came from a file."""
+
 _COUNTS = f"{_DONE} AND +t.status <> 'retracted'"
 _RESULT = f"{_COUNTS} AND +t.status <> 'harness_abort'"
 _FIRST = "coalesce(status, '') = 'retracted', clock, writer"
@@ -115,25 +118,28 @@ class Views:
         return set(self.index.grouped(sql, numbers))
 
     def rows(self) -> list[tuple[Trial, str]]:
-        """Return every trial that has a result, in recording order, with its bytes in the file it came from."""
-        sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_DONE} ORDER BY t.clock, t.writer"
-        found = [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
-        return [each for each in found if each[0].status is not None]
+        """
+        Return every trial that a table shows, in recording order, with its bytes in the file it came from.
 
-    def retracted(self) -> dict[int, str]:
-        """Return why trials with a result were retracted, by their place in `rows`."""
+        They are those with a result, and pending ones that came from a file.
+        """
+        sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_WRITTEN} ORDER BY t.clock, t.writer"
+        found = [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
+        return [each for each in found if each[0].status is not None or each[1]]
+
+    def retracted(self) -> dict[tuple[str, str], str]:
+        """Return why trials were retracted, by their snapshots and exp ids."""
         if self.index.one("SELECT 1 FROM retractions LIMIT 1") is None:
             return {}
-        views = [view for view in self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer") if view.trial.status]
-        return {at: view.retracted for at, view in enumerate(views) if view.retracted is not None}
+        views = self._views(f"{_VIEW} WHERE t.status = 'retracted'")
+        return {(view.oid, view.trial.exp_id): view.retracted for view in views if view.retracted is not None}
 
-    def reparented(self) -> dict[int, str]:
-        """Return the exp id of the primary parent of trials whose snapshots were given other ones, as `retracted`."""
+    def reparented(self) -> dict[str, str]:
+        """Return the exp id of the primary parent of snapshots that were given other ones."""
         if self.index.one("SELECT 1 FROM reparents WHERE followed LIMIT 1") is None:
             return {}
-        moved = {oid for (oid,) in self.index.rows("SELECT DISTINCT child FROM reparents WHERE followed")}
-        views = [view for view in self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer") if view.trial.status]
-        return {at: self._exp_id(view.parent) for at, view in enumerate(views) if view.oid in moved}
+        moved = "SELECT s.id FROM snapshots s JOIN reparents r ON r.child = s.oid WHERE r.followed"
+        return {view.oid: self._exp_id(view.parent) for view in self._views(f"{_VIEW} WHERE t.snapshot IN ({moved})")}
 
     def _exp_id(self, label: str | None) -> str:
         return self.trial(label).trial.exp_id if label is not None else ""
@@ -252,7 +258,7 @@ class Views:
         if (task.score_field, task.lower_is_better) == (known.score_field, known.lower_is_better):
             return ""
         retracted = self.retracted()
-        rows = [trial for at, (trial, _) in enumerate(self.rows()) if at not in retracted]
+        rows = [trial for trial, _ in self.rows() if (trial.oid, trial.exp_id) not in retracted]
         orders = []
         for each in (known, task):
             scores = [

@@ -216,7 +216,9 @@ class Recorder(Rules):
 
     def append_rows(self, rows: Sequence[Row], advance: Callable[[int], None]) -> list[bool]:
         """
-        Record many rows at once, in the order given, and return for each whether it was new.
+        Record many rows at once, in the order given, and return for each whether it was new, or is a result.
+
+        A file's row that says what a pending trial's says and how it ended, too, is that trial's result.
 
         A row may name a later one as its parent; the snapshots are written parents first all the same.
 
@@ -231,9 +233,13 @@ class Recorder(Rules):
         """
         taken = []
         fresh: dict[str, int] = {}
+        ended: dict[int, str] = {}
         for at, row in enumerate(rows):
             self._encodable(row.trial)
             try:
+                if row.line and (waiting := self._waiting_for(row.trial)):
+                    ended[at] = waiting
+                    continue
                 if self.known_row(row.trial) is None:
                     if row.trial.exp_id in fresh:
                         raise Duplicate(row.trial.exp_id, "is there twice")
@@ -251,15 +257,22 @@ class Recorder(Rules):
         for at in topological(list(parents), lambda child: [p for p in parents[child] if isinstance(p, int)]):
             above = [oids.get(parent, "") if isinstance(parent, int) else parent for parent in parents[at]]
             oids[at] = self.write_row(rows[at], [oid for oid in above if oid], moments[at])
-        for done, at in enumerate(fresh.values(), 1):
+        for done, at in enumerate(sorted([*fresh.values(), *ended]), 1):
             row = rows[at]
             if row.trial.status is None:  # judged by the rows before it
-                judged = self._with_status(row.trial, row.tree, self._made[oids[at]].parents if row.tree else ())
-                row = msgspec.structs.replace(row, trial=judged)
-            self.add_row(oids[at], row)
+                known = self._made[oids[at]].parents if at in oids and row.tree else ()
+                row = msgspec.structs.replace(row, trial=self._with_status(row.trial, row.tree, known))
+            self.add_row(oids.get(at) or ended[at], row)
             if done % _TELL == 0:
                 advance(_TELL)
-        return [row.trial.exp_id in fresh for row in rows]
+        return [row.trial.exp_id in fresh or at in ended for at, row in enumerate(rows)]
+
+    def _waiting_for(self, trial: Trial) -> str | None:
+        """Return the snapshot whose pending trial a row is the result of, where it is one."""
+        if (trial.status is None and self._views.task.score(trial) is None) or not self._views.is_named(trial.exp_id):
+            return None
+        found = self._views.named_exactly(trial.exp_id)
+        return next((view.oid for view in found if view.trial.status is None and _leads_to(view.trial, trial)), None)
 
     def _parent_in(self, trial: Trial, fresh: Mapping[str, int]) -> list[int | str]:
         """Return a row's parent: the position of another new row, or a snapshot; none where the cell dangles."""
@@ -283,6 +296,8 @@ class Recorder(Rules):
         for view in found:
             if view.trial == trial or (trial.status is None and view.trial.replace(status=None) == trial):
                 return view.oid
+            if trial.status is None and self._views.task.score(trial) is None and _leads_to(trial, view.trial):
+                return view.oid  # what waits for its result in a file has one here
         if found:
             raise Duplicate(trial.exp_id, f"has a different row already, on {found[0].oid[:12]}")
         return None
@@ -390,6 +405,11 @@ def folder_tree(repo: GitRepo, trial: Trial, root: Path | None, hear: Callable[[
         if found:
             return Content(repo, hear=hear).from_folder(folder).tree
     return None
+
+
+def _leads_to(pending: Trial, ended: Trial) -> bool:
+    """Whether a row can be what became of a pending one: it says the same wherever that says anything."""
+    return all(ended.text(column) == text for column, text in pending.cells().items() if text)
 
 
 def _moments(rows: Sequence[Row]) -> list[datetime]:

@@ -172,6 +172,11 @@ class Rules:
         trees = (tree, *filter(None, above)) if tree else ()
         return trial.replace(status=judge(self._views, score, trees).status)
 
+    def judged(self, trial: Trial, oid: str | None) -> Trial:
+        """Return a row on a commit, or on what stands in for one, with the status that its score deserves."""
+        tree = self._known_tree(oid) if oid else None
+        return self._with_status(trial, tree, self._repo.parents(oid) if oid else ())
+
     def _next_exp_id(self) -> str:
         """
         Return the highest number among the exp ids plus one, with at least three digits (semantics 13).

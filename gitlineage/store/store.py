@@ -336,14 +336,17 @@ class LineageStore(Catalogues, Histories, Sharing):
         """
         Record a table: its rows, the task it is about and what its file looked like, all or nothing.
 
+        A file's row that has neither a status nor a score is a pending trial.
+
         Returns:
-            For each row, whether it was new.
+            For each row, whether it was new, or is the result of a trial that was pending.
 
         Raises:
             BadRows: exp ids that are taken by different rows.
         """
         for row in rows:
-            self._check_ended(row.trial, f"the row of {row.trial.exp_id}", task)
+            if shape is None:
+                self._check_ended(row.trial, f"the row of {row.trial.exp_id}", task)
             if row.trial.exp_id == AUTO_ID:
                 raise InvalidTrial("exp_id", AUTO_ID, "a table's row needs one")
         with self.batch(message):
@@ -491,7 +494,7 @@ class LineageStore(Catalogues, Histories, Sharing):
     @reading
     def all_trials(self) -> list[Trial]:
         """Return every trial that has a result, in recording order; retracted ones too, as they were recorded."""
-        return [trial for trial, _ in self._views.rows()]
+        return [trial for trial, _ in self._views.rows() if trial.status is not None]
 
     @reading
     def latest(self, n: int = 30) -> Trials:
