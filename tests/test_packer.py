@@ -184,7 +184,7 @@ def test_a_store_refuses_the_batch_whose_packing_died(tmp_path, early):
     subprocess.run(["git", "-C", str(tmp_path), "fsck", "--strict"], check=True, capture_output=True)
 
 
-def test_git_and_clones_take_what_holds_deltas(tmp_path, early):
+def test_git_and_clones_take_a_large_landing(tmp_path, early):
     """A large landing is verified, cloned, fetched, pushed and repacked by git, and reads the same after each."""
     store = LineageStore(tmp_path / "ours", writer="ann")
     with store.batch():
@@ -193,13 +193,11 @@ def test_git_and_clones_take_what_holds_deltas(tmp_path, early):
             row = Trial(status="keep", core_metric=at / 7, hypothesis=f"try {at * at} next", notes="the same old story")
             store.commit({"a": b"width = %d\n" % at, "b": b"1\n"}, parents, trial=row)
     trials = store.all_trials()
-    packs = list((tmp_path / "ours" / ".git" / "objects" / "pack").glob("*.pack"))
 
     def run(*words: str, at: str = "ours") -> bytes:
         done = subprocess.run(["git", "-C", str(tmp_path / at), *words], capture_output=True, check=True)
         return done.stdout
 
-    assert sum(run("verify-pack", "-v", str(pack)).count(b"chain length") for pack in packs) > 0
     run("fsck", "--strict")
     run("clone", "--quiet", "--mirror", f"file://{tmp_path}/ours", f"{tmp_path}/mirror")
     run("init", "--quiet", "--bare", f"{tmp_path}/pushed")
@@ -216,6 +214,11 @@ def test_git_and_clones_take_what_holds_deltas(tmp_path, early):
         assert LineageStore(tmp_path / "ours").all_trials() == trials
 
 
+def in_packs(store: LineageStore) -> int:
+    """Return the bytes of a store's packs."""
+    return sum(path.stat().st_size for path in (store.repo.commondir / "objects" / "pack").glob("*.pack"))
+
+
 def test_a_landing_has_the_same_snapshots_however_it_is_packed(tmp_path, monkeypatch):
     """What a landing is packed as says nothing about it: same oids, same bytes; and maintenance makes it no larger."""
     told, sizes = [], []
@@ -229,10 +232,9 @@ def test_a_landing_has_the_same_snapshots_however_it_is_packed(tmp_path, monkeyp
                 row = Trial(timestamp="2026-01-01T00:00:00Z", status="discard", core_metric=float(at), notes=f"no {at}")
                 oids.append(store.commit(files, oids[-1:], trial=row).oid)
         told.append([(oid, store.repo.read(oid)) for oid in oids])
-        before = sum(path.stat().st_size for path in (store.repo.commondir / "objects" / "pack").glob("*.pack"))
-        saving = maintenance.maintain(store.repo)
-        sizes.append(before)
+        before = in_packs(store)
+        maintenance.maintain(store.repo)
+        sizes.append((before, in_packs(store)))
         subprocess.run(["git", "-C", str(store.root), "fsck", "--strict"], check=True, capture_output=True)
     assert told[0] == told[1]
-    assert sizes[1] < 0.9 * sizes[0]
-    assert saving.bytes_after <= saving.bytes_before
+    assert all(after <= before for before, after in sizes)

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage import Invalid, LineageStore, Trial
-from gitlineage.git import maintenance, packer
-from gitlineage.git.deltas import MOST
+from gitlineage.git import maintenance
 from gitlineage.git.repository import GitRepo
 
 WARM = "Warmup of 5% and a peak of 0.02"
@@ -195,9 +194,8 @@ def _wait_for_repack(repo: GitRepo) -> None:
     subprocess.run(["flock", str(lock), "true"], check=True, timeout=60)
 
 
-def test_maintenance_keeps_small_deltas_and_finds_large_ones(store, git, monkeypatch):
-    """Large files come out smaller, and small objects no larger than a large landing left them."""
-    monkeypatch.setattr(packer, "_ALONE", 3)
+def test_maintenance_finds_deltas_within_the_pack_of_a_landing(store, git):
+    """Files that are like one another come out smaller, small objects no larger, and doing it again loses nothing."""
     lines = [f"line {at} of a recipe that grows with every trial, {at * at}\n" for at in range(200)]
     with store.batch():
         for at in range(60):
@@ -210,11 +208,11 @@ def test_maintenance_keeps_small_deltas_and_finds_large_ones(store, git, monkeyp
         return {oid: (int(size), int(took)) for oid, size, took in map(str.split, told.splitlines())}
 
     before, trials = on_disk(), store.all_trials()
-    assert maintenance.maintain(store.repo).packs_after == 2
-    assert maintenance.maintain(store.repo).packs_after == 2
+    assert maintenance.maintain(store.repo).packs_after == 1
+    assert maintenance.maintain(store.repo).packs_after == 1
     after = on_disk()
     assert after.keys() == before.keys()
-    large = [oid for oid, (size, _) in before.items() if size >= MOST]
+    large = [oid for oid, (size, _) in before.items() if size >= 1000]
     assert 5 * sum(after[oid][1] for oid in large) < sum(before[oid][1] for oid in large)
     small = before.keys() - set(large)
     assert sum(after[oid][1] for oid in small) <= sum(before[oid][1] for oid in small)

@@ -6,7 +6,6 @@ Nothing here reads or writes lineage; a writer never waits for it.
 
 import fcntl
 import os
-import re
 import shlex
 import subprocess
 from contextlib import suppress
@@ -17,7 +16,6 @@ import msgspec
 
 from gitlineage.errors import RepositoryError
 from gitlineage.git import program
-from gitlineage.git.deltas import MOST
 from gitlineage.git.repository import GitRepo
 
 MANY_PACKS = 80
@@ -32,7 +30,6 @@ _EACH = 4
 _SIZES = (0, 1 << 18, 1 << 23)
 """Bounds of the sizes (bytes) within which packs are joined: single landings, then what comes of joining them."""
 
-_LARGE = re.compile(rb"^\d{4,} ([0-9a-f]{40})$", re.MULTILINE)
 _REPACK = ["repack", "--geometric=2", "-d", "--quiet", "--no-write-bitmap-index"]
 
 
@@ -118,16 +115,15 @@ def maintain(repo: GitRepo) -> Saving:
     """
     Repack everything with git, write its commit graph and pack its refs; nothing that exists is thrown away.
 
-    Git looks anew for deltas between large objects. Between small ones it keeps those of large landings, which are
-    smaller than what it finds: of 100,000 trials ``repack -f`` leaves 107 MB, this 86 MB. Writers may go on meanwhile.
+    Landings are packed without deltas, and git looks for none between objects of one pack unless told to look anew
+    (``-f``), so it is. Writers may go on meanwhile.
 
     Raises:
         GitFailed: git could not.
     """
     before = _counts(repo)
-    apart = [f"--keep-pack={name}" for name in _pack_large(repo)]
     for words in (
-        ["repack", "-a", "-d", "--keep-unreachable", "--quiet", *apart],
+        ["repack", "-a", "-d", "-f", "--keep-unreachable", "--quiet"],
         ["commit-graph", "write", "--reachable", "--no-progress"],
         ["pack-refs", "--all"],
     ):
@@ -141,18 +137,6 @@ def maintain(repo: GitRepo) -> Saving:
         bytes_before=1024 * (before["size"] + before["size-pack"]),
         bytes_after=1024 * (after["size"] + after["size-pack"]),
     )
-
-
-def _pack_large(repo: GitRepo) -> list[str]:
-    """Put large objects into a pack with deltas between them, which git does not look for within one pack."""
-    git = ["--git-dir", str(repo.commondir)]
-    listed = program.run([*git, "cat-file", "--batch-all-objects", "--batch-check=%(objectsize) %(objectname)"])
-    large = [match[1] for match in _LARGE.finditer(listed) if int(match[0].split()[0]) >= MOST]
-    if not large:
-        return []
-    words = ["pack-objects", "--no-reuse-delta", "--quiet", str(repo.commondir / "objects" / "pack" / "pack")]
-    made = program.run([*git, *words], data=b"\n".join([*large, b""]))
-    return [f"pack-{name}.pack" for name in made.decode().split()]
 
 
 def _counts(repo: GitRepo) -> dict[str, int]:

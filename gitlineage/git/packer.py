@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from gitlineage.git.packs import KINDS, DeltaWriter, PackWriter, Stored, let_go, object_id, sync
+from gitlineage.git.packs import KINDS, PackWriter, Stored, let_go, object_id, sync
 
 _ALONE = 2000
 """Objects that a landing packs by itself; starting a process costs as much as packing some thousand."""
@@ -245,7 +245,7 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
         source: frames, each with an object behind it.
         answers: gets a line for each pack.
     """
-    writer = DeltaWriter(folder)
+    writer = PackWriter(folder)
     try:
         while len(frame := source.read(_FRAME.size)) == _FRAME.size:
             kind, size, digest = _FRAME.unpack(frame)

@@ -17,28 +17,17 @@ from pathlib import Path
 
 import msgspec
 
-from gitlineage.git.deltas import MOST, Deltas
-
 KINDS = {"commit": 1, "tree": 2, "blob": 3}
 """The types of pack entries."""
 
 _FLUSH = 32 * 1024 * 1024
 """Packed bytes that are held in memory before they go into a pack of their own."""
 
-_DELTA = 6
-"""The type of a pack entry that says how far back in the pack its base is."""
-
 _PLAIN = frozenset(KINDS.values()) | {4}
 """The types of pack entries that stand for themselves: commits, trees, blobs and tags."""
 
 _SHORT = 4096
 """Bytes below which an object is packed tightly."""
-
-_TIGHTLY = 6
-"""How large objects are compressed where another process waits for nothing."""
-
-_TINY = 64
-"""Bytes up to which a delta is not compressed: there is hardly anything to gain."""
 
 _FEW = 12
 """Objects of a landing that are not compressed when it is in a hurry."""
@@ -212,39 +201,6 @@ class PackWriter:
         let_go(self.kept)
 
 
-class DeltaWriter(PackWriter):
-    """
-    Collects objects for packs in which small ones are deltas; it does not keep them for reading.
-
-    Args:
-        folder: the repository's ``objects/pack``.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._deltas = Deltas()
-
-    def _entry(self, oid: str, kind: str, data: bytes) -> bytes:
-        """Return an object's entry, as a delta where it has a base."""
-        number = KINDS[kind]
-        found = self._deltas.find(number, data, self._size) if len(data) < MOST else None
-        if found is None:
-            return _whole(number, data, _TIGHTLY)
-        base, instructions, family = found
-        body = _deflate(instructions) if len(instructions) > _TINY else _stored(instructions)
-        piece = _header(_DELTA, len(instructions)) + _distance(self._size - base) + body
-        if not family.asks() and len(instructions) < len(data):
-            return piece
-        whole = _whole(number, data)
-        family.hear(len(whole) - len(piece))
-        return min(whole, piece, key=len)
-
-    def flush(self) -> dict[str, Stored]:
-        """Write a pack as `PackWriter` does; the bases of the next one are its own."""
-        self._deltas.forget()
-        return super().flush()
-
-
 def merge(folder: Path, names: Sequence[str]) -> bool:
     """
     Join small packs into one by putting their entries one behind the other, and delete them.
@@ -324,10 +280,10 @@ def release_abandoned(folder: Path) -> None:
                 keep.unlink()
 
 
-def _deflate(data: bytes, level: int = 1) -> bytes:
+def _deflate(data: bytes) -> bytes:
     """Compress an object; a small one with a small window, since setting up a large one costs more than the work."""
     if len(data) >= _SHORT:
-        return zlib.compress(data, level)
+        return zlib.compress(data, 1)
     packer = zlib.compressobj(6, zlib.DEFLATED, 12, 5)
     return packer.compress(data) + packer.flush()
 
@@ -356,20 +312,9 @@ def _tightened(entry: bytes) -> bytes | None:
     return tight if len(tight) < len(entry) else None
 
 
-def _whole(kind: int, data: bytes, level: int = 1) -> bytes:
+def _whole(kind: int, data: bytes) -> bytes:
     """Return the entry of an object that stands for itself."""
-    return _header(kind, len(data)) + _deflate(data, level)
-
-
-def _distance(size: int) -> bytes:
-    """Return how far back a base is, within `REACH`: up to three bytes of seven bits, each length going on counting."""
-    if size < 0x80:
-        return bytes((size,))
-    size -= 0x80
-    if size < 0x4000:
-        return bytes((size >> 7 | 0x80, size & 0x7F))
-    size -= 0x4000
-    return bytes((size >> 14 | 0x80, size >> 7 & 0x7F | 0x80, size & 0x7F))
+    return _header(kind, len(data)) + _deflate(data)
 
 
 @lru_cache(1 << 13)

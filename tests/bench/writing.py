@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 from experiments import Dvc
-from figures import Figure, cost, gain, within
+from figures import Figure, cost, gain
 from generate import exp_id, nodes
 from peers import Peers
 from stores import REF, Built, Stores, fill, opened
 from timing import Failed, Rounds, disk, git, in_turn, process
 
 from gitlineage import LineageStore, Trial
+from gitlineage.git import maintenance
 
 HERE = Path(__file__).parent
 ROUNDS = 7
@@ -157,21 +158,23 @@ def fast_import(stores: Stores, built: Built, place: Path) -> float:
 
 
 def sizes_on_disk(stores: Stores, sizes: list[int]) -> list[Figure]:
-    """Measure what a trial takes on disk after a bulk landing, as it is and packed by git."""
+    """Measure what a trial takes on disk after a bulk landing, as it is and after maintenance."""
     rows = []
     for size in sizes:
         built = stores.of(size)
         root = stores.copy(built)
-        goal = within(1024) if size >= 100_000 else None
         objects = disk(root / ".git" / "objects") / size
         index, refs = disk(root / ".git" / "lineage") / size, disk(root / ".git" / "refs") / size
         imported = stores.scratch()
         fast_import(stores, built, imported)
-        floor = disk(imported / ".git" / "objects") / size
-        rows.append(Figure("disk", "objects per trial, after bulk", size, objects, "B", "git fast-import", floor, goal))
-        git(root, "gc", "--quiet")
-        packed = disk(root / ".git" / "objects") / size
-        rows.append(Figure("disk", "objects per trial, after git gc", size, packed, "B"))
+        floor = disk(imported / ".git" / "objects" / "pack") / size
+        rows.append(Figure("disk", "objects per trial, after bulk", size, objects, "B", "git fast-import", floor))
+        with opened(root) as store:
+            maintenance.maintain(store.repo)
+        packs = disk(root / ".git" / "objects" / "pack") / size
+        rows.append(
+            Figure("disk", "packs per trial, after maintain", size, packs, "B", "git fast-import", floor, cost(1.1))
+        )
         rows.append(Figure("disk", "index per trial", size, index, "B"))
         rows.append(Figure("disk", "loose refs per trial", size, refs, "B"))
         stores.sweep()
