@@ -567,6 +567,16 @@ def test_what_git_warns_about_is_passed_on(repo, heard):
     assert line.startswith("git warns: could not open directory")
 
 
+@pytest.mark.parametrize(("safe", "told"), [("", 1), ("true", 1), ("warn", 1), ("false", 0)])
+def test_line_ends_that_git_would_change_are_told(repo, git, heard, safe, told):
+    """What ``git add`` warns of, or would refuse, is recorded as it stores it, with git's words."""
+    git("config", "core.autocrlf", "true")
+    if safe:
+        git("config", "core.safecrlf", safe)
+    write(repo, {"mixed.txt": "one\n"})
+    assert len([line for line in heard() if line.startswith("git warns: ") and "mixed.txt" in line]) == told
+
+
 # -- the command line --------------------------------------------------------------------------------------
 
 

@@ -148,6 +148,7 @@ class Content:
                 place,
                 Path(scratch),
                 include=include,
+                refuses_crlf=(repo.config("core.safecrlf") or "").lower() in ("true", "yes", "on", "1"),
                 keeps_modes=keeps_modes,
                 ignores_case=repo.flag("core.ignoreCase"),
             )

@@ -23,7 +23,6 @@ _SETTINGS = {
     "core.bigFileThreshold": "1024g",  # git would write a larger file as a pack, which nothing here reads
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
-    "core.safecrlf": "false",
     "core.sparseCheckout": "false",  # what is there is taken, inside the checkout's patterns or not
     "core.splitIndex": "false",
     "core.untrackedCache": "false",
@@ -95,6 +94,8 @@ class Taker:
         place: the folder.
         scratch: an empty folder for the index and the objects.
         include: patterns of paths that are wanted although they are plainly no recipe; ``None`` to take everything.
+        refuses_crlf: whether git's configuration refuses what a change of line ends would not give back; it is warned of
+            here, because the snapshot of what ran matters more.
         keeps_modes: whether the file system keeps executable bits and links, as git's configuration has it.
         ignores_case: whether it finds a file by a name in another case, as git's configuration has it.
     """
@@ -105,12 +106,14 @@ class Taker:
         scratch: Path,
         *,
         include: Sequence[str] | None = (),
+        refuses_crlf: bool = False,
         keeps_modes: bool = True,
         ignores_case: bool = False,
     ) -> None:
         self._place = place
         self._scratch = scratch
         self._include = include
+        self._settings = _SETTINGS | ({"core.safecrlf": "warn"} if refuses_crlf else {})
         self._keeps_modes = keeps_modes
         self._ignores_case = ignores_case
         self.objects = scratch / "objects"
@@ -189,7 +192,7 @@ class Taker:
         }
         if not index:
             variables["GIT_INDEX_FILE"] = str(self._scratch / "index")
-        settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
+        settings = [word for key, value in self._settings.items() for word in ("-c", f"{key}={value}")]
         return program.run(
             ["--literal-pathspecs", *settings, *words],
             cwd=place.top,
