@@ -302,8 +302,8 @@ def test_a_name_that_is_in_the_way_is_an_error(repo):
 RACE = """
 import sys
 from datetime import UTC, datetime
-from gitlineage.gitformats import Identity
-from gitlineage.gitrepo import GitRepo
+from gitlineage.git.formats import Identity
+from gitlineage.git.repository import GitRepo
 repo = GitRepo(sys.argv[1])
 name, count, ref = sys.argv[2], int(sys.argv[3]), sys.argv[4]
 print("ready", flush=True)

@@ -21,8 +21,8 @@ REF = "refs/notes/lineage/alice"
 
 HOLD = """
 import os, signal, sys
-from gitlineage.gitrepo import GitRepo
-from gitlineage.locks import Locks
+from gitlineage.git.repository import GitRepo
+from gitlineage.git.locks import Locks
 how, (root, name, oid) = int(sys.argv[1]), sys.argv[2:5]
 with Locks(str(GitRepo(root).commondir), GitRepo(root).modes) as locks:
     locks.take(name, locks.mark(f"{oid}\\n".encode()))
@@ -44,9 +44,9 @@ for at in range(int(sys.argv[3])):
 MOVE = """
 import os, random, signal, sys
 from datetime import UTC, datetime
-from gitlineage.gitformats import Identity
-from gitlineage.gitrepo import GitRepo
-from gitlineage.locks import Locks
+from gitlineage.git.formats import Identity
+from gitlineage.git.repository import GitRepo
+from gitlineage.git.locks import Locks
 root, name, count, ref, kills = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], float(sys.argv[5])
 repo, put, chance = GitRepo(root), Locks.put, random.Random(name)
 def fatal(locks, ref):
@@ -185,7 +185,7 @@ def test_records_are_safe_where_flock_excludes_nobody(open_store, folder, git):
 PACK = """
 import os, signal, sys
 from gitlineage import locks, refs
-from gitlineage.gitrepo import GitRepo
+from gitlineage.git.repository import GitRepo
 def fatal(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[4] == "while the list is made":

@@ -90,7 +90,7 @@ def repack(repo: GitRepo) -> bool:
     if not _is_wanted(repo):
         return False
     with suppress(OSError):
-        lock = os.open(repo.commondir / "lineage" / "repack.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        lock = repo.modes.open(repo.commondir / "lineage" / "repack.lock", os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _start(repo, lock)

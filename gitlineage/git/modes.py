@@ -30,6 +30,7 @@ class Modes:
     """
 
     def __init__(self, setting: str | None) -> None:
+        self.setting = setting or ""
         text = setting or "umask"
         self._bits = _NAMED.get(text.lower(), 0)
         self._exact = False
@@ -38,7 +39,25 @@ class Modes:
             if bits & 0o600 == 0o600:
                 self._bits, self._exact = bits & 0o666, True
 
-    def share(self, path: str | os.PathLike[str]) -> None:
+    def open(self, path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
+        """
+        Open a file that is made where it is missing, share it, and return its descriptor.
+
+        Args:
+            path: the file.
+            flags: how, as `os.open` takes it.
+            mode: the permissions that the umask takes from.
+        """
+        handle = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, mode)
+        self.share(handle)
+        return handle
+
+    def write(self, path: str | os.PathLike[str], data: bytes, mode: int = 0o666) -> None:
+        """Write a file and share it; ``mode`` is what the umask takes from."""
+        with open(self.open(path, os.O_WRONLY | os.O_TRUNC, mode), "wb") as file:
+            file.write(data)
+
+    def share(self, path: str | os.PathLike[str] | int) -> None:
         """Give a file or folder that was just made the permissions that git would give it."""
         if not self._bits:
             return
@@ -73,3 +92,7 @@ class Modes:
             with suppress(FileExistsError):
                 os.mkdir(folder)
                 self.share(folder)
+
+
+UMASK = Modes(None)
+"""The permissions of a repository that nobody shares."""

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from gitlineage.git.modes import UMASK, Modes
 from gitlineage.git.packs import KINDS, PackWriter, Stored, let_go, object_id, sync
 
 _ALONE = 2000
@@ -53,11 +54,13 @@ class Packer:
 
     Args:
         folder: the repository's ``objects/pack``.
+        modes: which permissions files get.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modes: Modes = UMASK) -> None:
         self._folder = folder
-        self._near = PackWriter(folder, hasty=True)
+        self._modes = modes
+        self._near = PackWriter(folder, modes, hasty=True)
         self._helper: Helper | None = None
         self._kept: list[str] = []
         self.durable = False
@@ -79,7 +82,7 @@ class Packer:
         oid = self._near.add(kind, data, oid)
         if len(self._near) >= _ALONE:
             with suppress(OSError):  # no second process can be had: go on alone
-                self._helper = Helper(self._folder, self._kept, self._near.done)
+                self._helper = Helper(self._folder, self._kept, self._near.done, self._modes)
         return oid
 
     def get(self, oid: str) -> Stored | None:
@@ -132,12 +135,13 @@ class Helper:
         folder: the repository's ``objects/pack``.
         kept: gets the ``.keep`` files of the packs it has written.
         done: the digests of what was packed otherwise.
+        modes: which permissions files get.
 
     Raises:
         OSError: it cannot be started.
     """
 
-    def __init__(self, folder: Path, kept: list[str], done: Collection[bytes]) -> None:
+    def __init__(self, folder: Path, kept: list[str], done: Collection[bytes], modes: Modes = UMASK) -> None:
         self._kept = kept
         self._objects: dict[str, Stored] = {}
         self._older: dict[str, Stored] = {}
@@ -148,7 +152,7 @@ class Helper:
         if not sys.executable:
             raise OSError("no interpreter to start")
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "gitlineage.git.packer", str(folder)],
+            [sys.executable, "-P", "-m", "gitlineage.git.packer", str(folder), modes.setting],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -236,7 +240,7 @@ class Helper:
         return pipe  # type: ignore[return-value]
 
 
-def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
+def serve(folder: Path, source: BinaryIO, answers: BinaryIO, modes: Modes = UMASK) -> None:
     """
     Be the second process: pack what comes, one pack whenever asked to, until the source ends.
 
@@ -244,8 +248,9 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
         folder: the repository's ``objects/pack``.
         source: frames, each with an object behind it.
         answers: gets a line for each pack.
+        modes: which permissions files get.
     """
-    writer = PackWriter(folder)
+    writer = PackWriter(folder, modes)
     try:
         while len(frame := source.read(_FRAME.size)) == _FRAME.size:
             kind, size, digest = _FRAME.unpack(frame)
@@ -274,4 +279,4 @@ def serve(folder: Path, source: BinaryIO, answers: BinaryIO) -> None:
 if __name__ == "__main__":
     gc.disable()  # nothing here goes round in circles
     with open(sys.stdin.fileno(), "rb", buffering=_BUFFER, closefd=False) as objects:
-        serve(Path(sys.argv[1]), objects, sys.stdout.buffer)
+        serve(Path(sys.argv[1]), objects, sys.stdout.buffer, Modes(sys.argv[2]))

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from gitlineage.git.modes import UMASK, Modes
+
 KINDS = {"commit": 1, "tree": 2, "blob": 3}
 """The types of pack entries."""
 
@@ -60,12 +62,14 @@ class PackWriter:
 
     Args:
         folder: the repository's ``objects/pack``.
+        modes: which permissions files get.
         hasty: whether trees are left as they are, for oids hardly shrink and trying takes long; and so are the first
             few objects, which are all that a single trial has: `merge` compresses them later.
     """
 
-    def __init__(self, folder: Path, *, hasty: bool = False) -> None:
+    def __init__(self, folder: Path, modes: Modes = UMASK, *, hasty: bool = False) -> None:
         self._folder = folder
+        self._modes = modes
         self._hasty = hasty
         self.durable = False
         self._objects: dict[str, Stored] = {}
@@ -171,12 +175,11 @@ class PackWriter:
         stem = f"{self._folder}/pack-{name}"
         keep, pack, scratch = f"{stem}.keep", f"{stem}.pack", f"{self._folder}/tmp_idx_{name}"
         try:
-            if not os.path.isdir(self._folder):
-                self._folder.mkdir(parents=True, exist_ok=True)
+            self._modes.make_folders(self._folder)
             self._keep(keep)
             self.kept.append(keep)
-            _write(pack, body + trailer, self.durable)
-            _write_whole(f"{stem}.idx", scratch, index, self.durable)
+            self._write(pack, body + trailer)
+            self._write_whole(f"{stem}.idx", scratch, index)
             if self.durable:
                 sync(self._folder)
         except OSError:
@@ -192,16 +195,38 @@ class PackWriter:
         try:
             os.link(mark, path)
         except OSError:
-            _write(path, _KEEP)
+            self._write(path, _KEEP)
             with suppress(OSError):
                 os.link(path, mark)
+
+    def _write_whole(self, path: str, scratch: str, data: bytes) -> None:
+        """Put a file in its place in one step; `git prune` may take the scratch file away in between."""
+        for last in (False, False, True):
+            self._write(scratch, data)
+            try:
+                os.rename(scratch, path)
+                return
+            except FileNotFoundError:
+                if last:
+                    raise
+
+    def _write(self, path: str, data: bytes) -> None:
+        handle = self._modes.open(path, os.O_WRONLY | os.O_TRUNC, 0o444)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+            if self.durable:
+                os.fsync(handle)
+        finally:
+            os.close(handle)
 
     def release(self) -> None:
         """Let git treat the packs as any other, now that a ref leads to them or nothing ever will."""
         let_go(self.kept)
 
 
-def merge(folder: Path, names: Sequence[str]) -> bool:
+def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK) -> bool:
     """
     Join small packs into one by putting their entries one behind the other, and delete them.
 
@@ -210,6 +235,7 @@ def merge(folder: Path, names: Sequence[str]) -> bool:
     Args:
         folder: the repository's ``objects/pack``.
         names: the packs, without their endings.
+        modes: which permissions files get.
 
     Returns:
         Whether two or more were joined.
@@ -217,7 +243,7 @@ def merge(folder: Path, names: Sequence[str]) -> bool:
     Raises:
         OSError: the disk refused; the packs are as they were.
     """
-    merged = PackWriter(folder)
+    merged = PackWriter(folder, modes)
     done = [name for name in names if merged.take(folder / name)]
     if len(done) > 1:
         merged.flush()
@@ -369,27 +395,3 @@ def _index(entries: list[_Entry], trailer: bytes) -> bytes:
         ]
     )
     return body + sha1(body).digest()
-
-
-def _write_whole(path: str, scratch: str, data: bytes, durable: bool) -> None:
-    """Put a file in its place in one step; `git prune` may take the scratch file away in between."""
-    for last in (False, False, True):
-        _write(scratch, data, durable)
-        try:
-            os.rename(scratch, path)
-            return
-        except FileNotFoundError:
-            if last:
-                raise
-
-
-def _write(path: str, data: bytes, durable: bool = False) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-        if durable:
-            os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -185,8 +185,7 @@ class Refs(Settings, ABC):
             if not self._wants_reflog(name):
                 return
             self.modes.make_folders(os.path.dirname(log))
-            file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            self.modes.share(log)
+            file = self.modes.open(log, os.O_WRONLY | os.O_APPEND)
         try:
             os.write(file, line)
         finally:
@@ -267,7 +266,7 @@ class Refs(Settings, ABC):
                     head = b"# pack-refs with: peeled fully-peeled sorted \n"
                     mark = locks.mark(b"".join([head, *(lines[name] for name in sorted(lines))]), durable=True)
                     if before:
-                        os.chmod(mark, os.stat(path).st_mode & 0o777)
+                        os.chmod(mark, self.modes.of(os.stat(path).st_mode & 0o777))
                     locks.take("packed-refs", mark)
                     if _stamp(path) == before:
                         locks.put("packed-refs")

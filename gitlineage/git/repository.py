@@ -151,7 +151,7 @@ class GitRepo(Refs):
         pack = None
         try:
             try:
-                pack = self._pack = Packer(self._packs)
+                pack = self._pack = Packer(self._packs, self.modes)
                 yield
             finally:
                 self._end_pack(pack, process)
@@ -188,7 +188,7 @@ class GitRepo(Refs):
     def join_packs(self, names: Sequence[str]) -> bool:
         """Join small packs into one; only under the writers' lock. Returns whether it was done."""
         try:
-            return merge(self._packs, names)
+            return merge(self._packs, names, self.modes)
         finally:
             self._reopen()
             self._packs_seen = mtime(self._packs)

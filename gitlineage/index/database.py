@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from gitlineage.errors import Invalid
+from gitlineage.git.modes import UMASK, Modes
 from gitlineage.index.schema import FORMAT_VERSION, INDEXES, TABLE_NAMES, TABLES
 
 _CACHE = 256 * 1024
@@ -42,14 +43,16 @@ class Database:
 
     Args:
         path: its name, or ``None`` for one in memory.
+        modes: which permissions the file gets; SQLite gives those that it makes beside it the same.
 
     Raises:
         Damaged: the file is no index of this version.
         sqlite3.OperationalError: the file cannot be opened or written.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, modes: Modes = UMASK) -> None:
         self.path = path
+        self._modes = modes
         self.is_closed = False
         self.gate = threading.RLock()
         """Held by whoever asks or writes; a store puts its own in the place of this one."""
@@ -68,6 +71,7 @@ class Database:
         """
         while (found := _file_behind(path)) is None:
             new = _new_name(path)
+            os.close(self._modes.open(new, os.O_WRONLY))
             self._connect(new)
             if _put_name(path, new):
                 return new

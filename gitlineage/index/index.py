@@ -59,7 +59,7 @@ class Index(Database):
     """
 
     def __init__(self, repo: GitRepo, path: Path | None) -> None:
-        super().__init__(path)
+        super().__init__(path, repo.modes)
         self._repo = repo
         self._fold: Fold | None = None
         self.touched: set[int] = set()

@@ -89,7 +89,7 @@ def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str,
             if not _any(unsigned(repo, journal, check, writer, tip, since)) and _is_whole(journal, writer, tip, since):
                 found[writer] = tip
     if found != memory.tips:
-        _remember(path, _Memory(memory.state, found))
+        _remember(repo, path, _Memory(memory.state, found))
     return found
 
 
@@ -126,9 +126,9 @@ def _recall(path: Path, state: str) -> _Memory:
     return memory if memory.state == state else _Memory(state)
 
 
-def _remember(path: Path, memory: _Memory) -> None:
+def _remember(repo: GitRepo, path: Path, memory: _Memory) -> None:
     """Write down what was found; where that cannot be, it is found again next time."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
     with suppress(OSError):
-        part.write_bytes(msgspec.json.encode(memory))
+        repo.modes.write(part, msgspec.json.encode(memory))
         part.replace(path)

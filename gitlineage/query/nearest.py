@@ -127,12 +127,12 @@ def read_mark(repo: GitRepo, path: Path) -> str | None:
     return oid if is_oid(oid) and repo.exists(oid) and repo.kind(oid) == "commit" else None
 
 
-def write_mark(path: Path, oid: str) -> None:
+def write_mark(repo: GitRepo, path: Path, oid: str) -> None:
     """Remember which snapshot a working tree is at; where that cannot be written, nothing else is lost."""
     with suppress(OSError):
-        path.parent.mkdir(exist_ok=True)
+        repo.modes.make_folders(path.parent)
         new = path.with_name(f"{path.name}.{os.getpid()}")
-        new.write_text(f"{oid}\n", "ascii")
+        repo.modes.write(new, f"{oid}\n".encode())
         try:
             new.replace(path)
         except OSError:

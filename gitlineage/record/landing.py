@@ -18,6 +18,7 @@ import msgspec
 
 from gitlineage.errors import RepositoryError, StorageError
 from gitlineage.git.formats import CommitInfo, Identity
+from gitlineage.git.modes import UMASK, Modes
 from gitlineage.git.repository import GitRepo
 from gitlineage.index.fold import Made
 from gitlineage.index.index import Index
@@ -41,6 +42,7 @@ class WriterLock:
         path: the lock file.
         limit: says how many seconds to wait at the most.
         tell: hears whom somebody waits for.
+        modes: which permissions the file gets.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class WriterLock:
         path: Path,
         limit: Callable[[], float] = lambda: turns.LIMIT,
         tell: Callable[[str], None] = lambda text: None,
+        modes: Modes = UMASK,
     ) -> None:
         self._path = path
+        self._modes = modes
         self._limit = limit
         self._tell = tell
         self._file: FileIO | None = None
@@ -105,10 +109,10 @@ class WriterLock:
 
     def _open(self) -> int:
         try:
-            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            return self._modes.open(self._path, os.O_RDWR)
         except FileNotFoundError:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._modes.make_folders(self._path.parent)
+            return self._modes.open(self._path, os.O_RDWR)
 
     def _take(self) -> None:
         if _holders.get(str(self._path)) == threading.get_ident():

@@ -234,7 +234,7 @@ class Ledger(Current):
 
     def _put_mark(self, oid: str) -> None:
         if self.repo.workdir is not None:
-            write_mark(self._mark, oid)
+            write_mark(self.repo, self._mark, oid)
 
     def carry(self, remote: str) -> None:
         """Have a plain ``git push`` to a remote take this campaign's own ref along, and a fetch leave it alone."""

@@ -214,7 +214,7 @@ class Current:
         return repo.config(self.namespace.key("writer")) or repo.config("lineage.writer")
 
     def _lock_at(self, path: Path) -> WriterLock:
-        return WriterLock(path, self._patience, lambda text: self.watcher.note(text))
+        return WriterLock(path, self._patience, lambda text: self.watcher.note(text), self.repo.modes)
 
     def _patience(self) -> float:
         """Return how many seconds a writer waits for another one, by git config ``lineage.lockTimeout``."""
@@ -475,7 +475,7 @@ class Current:
     def _open_index(self) -> Index:
         path = self._folder / "index.sqlite3"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self.repo.modes.make_folders(self._folder)
             return Index(self.repo, path)
         except Damaged as error:
             self.watcher.note(f"the index is unusable ({error}): rebuilding it")

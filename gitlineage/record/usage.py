@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gitlineage.git.modes import UMASK, Modes
+
 _LONG = 1 << 16
 """Bytes from which the file is written anew with one line for each oid."""
 
@@ -21,10 +23,12 @@ class UsageLog:
 
     Args:
         path: the file; it need not exist.
+        modes: which permissions it gets.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, modes: Modes = UMASK) -> None:
         self._path = path
+        self._modes = modes
 
     def touch(self, oid: str, at: str) -> None:
         """
@@ -33,7 +37,7 @@ class UsageLog:
         Raises:
             OSError: the file cannot be written.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._modes.make_folders(self._path.parent)
         with self._locked() as handle:
             os.write(handle, f"{oid} 1 {at}\n".encode())
 
@@ -64,14 +68,14 @@ class UsageLog:
         with self._locked():
             lines = [f"{oid} {count} {at}\n" for oid, (count, at) in self.totals().items()]
             scratch = self._path.with_name(f"{self._path.name}.new")
-            scratch.write_text("".join(lines))
+            self._modes.write(scratch, "".join(lines).encode())
             scratch.replace(self._path)
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
         """Hold the file, which nobody else then counts in or writes anew; the kernel frees it when its holder dies."""
         while True:
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            handle = self._modes.open(self._path, os.O_WRONLY | os.O_APPEND)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 if _is_same(handle, self._path):  # else it was written anew while this one waited

@@ -202,7 +202,7 @@ class Catalogues(Relations):
 
     @property
     def _usage(self) -> UsageLog:
-        return UsageLog(self._folder / "usage" / self.writer)
+        return UsageLog(self._folder / "usage" / self.writer, self.repo.modes)
 
     def _counting(self) -> Callable[[CatalogEntry], CatalogEntry]:
         """Return what adds to an entry the uses that this clone has counted and not recorded yet."""

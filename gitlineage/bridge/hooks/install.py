@@ -118,8 +118,8 @@ def install(
     if command is not None and repo.config(PROGRAM) != str(command):
         repo.set_config(PROGRAM, str(command))
     with _writing(where):
-        where.mkdir(parents=True, exist_ok=True)
-        return [_put(where, hook, scripts[hook.name], _USER if chain else _REPLACED) for hook in found]
+        repo.modes.make_folders(where)
+        return [_put(repo, where, hook, scripts[hook.name], _USER if chain else _REPLACED) for hook in found]
 
 
 def remove(repo: GitRepo, names: Sequence[str] = ()) -> list[Change]:
@@ -189,7 +189,7 @@ def _look(where: Path, name: str) -> Hook:
     )
 
 
-def _put(where: Path, hook: Hook, text: bytes, suffix: str) -> Change:
+def _put(repo: GitRepo, where: Path, hook: Hook, text: bytes, suffix: str) -> Change:
     path = where / hook.name
     if hook.state == "installed":
         return Change(name=hook.name, outcome="installed already", path=hook.path, user=hook.user or hook.replaced)
@@ -199,8 +199,7 @@ def _put(where: Path, hook: Hook, text: bytes, suffix: str) -> Change:
         path.rename(aside)
     fresh = where / f".{hook.name}.{os.getpid()}"
     try:
-        fresh.write_bytes(text)
-        fresh.chmod(0o755)
+        repo.modes.write(fresh, text, 0o777)
         fresh.replace(path)
     except OSError:
         fresh.unlink(missing_ok=True)
