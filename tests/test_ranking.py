@@ -1,5 +1,6 @@
 """Ranking by another column than the task's: any with numbers, in a direction that is said, never guessed."""
 
+import ast
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlineage import Invalid, LineageStore, Task, Trial
+from gitlineage.model.rank import beats
 from gitlineage.query.ranking import criterion
 
 ROWS = (
@@ -125,3 +127,31 @@ def test_command_line(store: LineageStore) -> None:
     text = run(folder, "leaderboard", "--metric", "acc", "--higher-is-better")
     assert "ranked by acc, higher is better; the task is core_metric, lower is better" in text
     assert "metric" not in json.loads(run(folder, "best", "--json"))
+
+
+def test_the_rows_in_order_and_the_index_agree_on_the_best(tmp_path: Path) -> None:
+    """Whoever goes through the rows in order with `beats` ends at the trial that the index says is the best."""
+    statuses = ["discard", "baseline", "keep", "harness_abort", "keep", "baseline", "crash", "keep"]
+    for lower in (True, False):
+        for scores in ([3.0, None, 2.0, 0.0, 2.0, 1.5, 0.1, None], [1.0, 2.0, None, 9.0, 3.0, 3.0, 9.0, 2.5]):
+            with LineageStore(tmp_path / f"{lower}{scores[0]}") as store:
+                store.set_task(Task(lower_is_better=lower))
+                best = None
+                for status, score in zip(statuses, scores, strict=True):
+                    trial = store.commit({}, parents=[], trial=Trial(status=status, core_metric=score)).trial
+                    assert trial is not None
+                    best = trial if beats(store.task, trial, best) else best
+                assert best is not None and store.best() == best
+
+
+def test_what_statuses_mean_is_said_in_one_module() -> None:
+    """No SQL but that of `gitlineage.model.rank` spells a status: who ranks before whom is changed in one place."""
+    package = Path(__file__).parent.parent / "gitlineage"
+    wrong = []
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            if any(f"'{word}'" in node.value for word in ("keep", "baseline", "harness_abort", "retracted")):
+                wrong.append(f"{path.relative_to(package)}:{node.lineno}")
+    assert not wrong, wrong

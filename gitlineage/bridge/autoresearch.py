@@ -16,8 +16,9 @@ from gitlineage.bridge.autoresearch_format import LoopRow, Results
 from gitlineage.bridge.tsv import check_judged, task_of
 from gitlineage.errors import BadRows, Incomplete, Invalid
 from gitlineage.model import tsv
+from gitlineage.model.rank import ELIGIBLE, against, beats
 from gitlineage.model.records import Task, TrialView
-from gitlineage.model.trial import CRASHED, ELIGIBLE, FailureLabel, Trial
+from gitlineage.model.trial import CRASHED, Trial
 from gitlineage.query.views import Views
 from gitlineage.record.recorder import Recorder, Row
 from gitlineage.store.store import LineageStore
@@ -32,7 +33,6 @@ NO_COMMIT = "no commit"
 _NAMED = 100
 """Commits that are not here which an error names."""
 
-_SCORED = (FailureLabel.KEEP, FailureLabel.DISCARD)
 _DERIVED = ("timestamp", "baseline_exp", "delta_vs_best", "status")
 """Cells that are filled in where the file leaves them empty."""
 
@@ -340,16 +340,11 @@ def _trials(recorder: Recorder, placed: Sequence[_Placed], named: Sequence[_Name
             trial = trial.replace(status=name.known[0].trial.status)
         elif trial.status is None:
             trial = recorder.judged(trial, each.oid or None)
-        score = task.score(trial)
-        record = task.score(best) if best is not None else None
-        if best is not None and record is not None:
-            found = {} if trial.baseline_exp else {"baseline_exp": best.exp_id}
-            if score is not None and trial.status in _SCORED and not trial.text("delta_vs_best"):
-                found["delta_vs_best"] = f"{score - record:+.6f}"
-            trial = trial.replace(**found) if found else trial
+        if found := against(task, trial, best):
+            trial = trial.replace(**found)
         if not each.oid:
             trial = _marked(trial, CODE_LOST if each.row.is_hash else NO_COMMIT)
-        if trial.status in ELIGIBLE and score is not None and (record is None or task.better(score, record)):
+        if beats(task, trial, best):
             best = trial
         yield trial
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from gitlineage.errors import BadRows, Invalid, InvalidTrial
-from gitlineage.model.trial import CRASHED, FailureLabel, Trial, are_scores, parse_number, without_non_finite
+from gitlineage.model.rank import without_non_finite
+from gitlineage.model.trial import CRASHED, FailureLabel, Trial, are_scores, parse_number
 
 SURPLUS = "surplus"
 """The column that keeps the cells which a mended row has beyond the header's."""

@@ -9,18 +9,13 @@ import msgspec
 import typer
 
 from gitlineage.errors import Invalid
+from gitlineage.model.rank import PENDING, RETRACTED
 from gitlineage.model.records import ROLES
 from gitlineage.model.relation import RelationType
 from gitlineage.model.trial import FailureLabel, parse_number
 
 if TYPE_CHECKING:
     from gitlineage.store.store import LineageStore
-
-PENDING = "pending"
-"""What `log` calls a trial without a result."""
-
-RETRACTED = "retracted"
-"""What `log` calls a trial that does not count."""
 
 _STATUSES = [label.value for label in FailureLabel]
 _ROW = "The row"

@@ -8,16 +8,16 @@ from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
+from gitlineage.model.rank import WHICH
 from gitlineage.model.records import Task
 from gitlineage.query.ranking import best_by, board_by, criterion
 from gitlineage.query.views import Views
 
 app = commands()
-_ELIGIBLE = ("kept", "informational")
 
 
 def _eligible(value: str) -> str:
-    return options.one_of(value, _ELIGIBLE) or value
+    return options.one_of(value, WHICH) or value
 
 
 @command(app, "best", "gitlineage best --json")

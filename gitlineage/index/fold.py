@@ -22,18 +22,13 @@ from gitlineage.index.state import State
 from gitlineage.journal import events
 from gitlineage.journal.journal import Problem, Recorded
 from gitlineage.model.message import Trailers, read_trailers, subject
+from gitlineage.model.rank import ELIGIBLE, RETRACTED, rank
 from gitlineage.model.records import Order, Task
 from gitlineage.model.trial import Trial, pack, split_number, unpack
 from gitlineage.times import stamp
 
 WAITING = frozenset(("snapshots", "git_parents", "links", "joins", "passed", "trials", "changed"))
 """Tables whose new rows wait in memory."""
-
-RETRACTED = "retracted"
-"""What the index has in the place of a retracted trial's status; its row keeps its own."""
-
-SHOWN = ("keep", "baseline")
-"""Statuses of trials that refs are for."""
 
 _WAITING = 5000
 """Snapshots and trials that wait at most before they are written."""
@@ -259,7 +254,7 @@ class Fold(Facts):
         cells = (exp_number, status, trial.specialist, trial.parent_exp, rank, pack(trial))
         orders = (*placed(place), *placed(order))
         self._trials[snapshot, exp_id] = (number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
-        if not self.whole and (known is not None or status in SHOWN or is_shared):
+        if not self.whole and (known is not None or status in ELIGIBLE or is_shared):
             self.touched.add(number)
 
     def _retract(self, oid: str, event: events.RetractEvent, order: Order) -> None:
@@ -380,10 +375,7 @@ class Fold(Facts):
             self._db.executemany("UPDATE trials SET rank = ? WHERE id = ?", ranks)
 
     def _rank(self, trial: Trial) -> float | None:
-        """Return a score turned so that the lowest is the best."""
-        task = self.task or Task()
-        score = task.score(trial)
-        return score if score is None or task.lower_is_better else -score
+        return rank(self.task or Task(), trial)
 
     # -- what waits ----------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ Whoever changes a statement raises `FORMAT_VERSION`: an index of another format 
 
 import re
 
+from gitlineage.model.rank import BASELINES, ELIGIBLE, KEPT, one_of
+
 FORMAT_VERSION = 12
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
@@ -78,7 +80,7 @@ CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, 
 CREATE TABLE absent (object TEXT, writer TEXT, oid TEXT, PRIMARY KEY (object, writer, oid)) WITHOUT ROWID
 """.strip().split(";\n")
 
-INDEXES = """
+INDEXES = f"""
 CREATE UNIQUE INDEX snapshots_by_oid ON snapshots (oid);
 CREATE INDEX snapshots_by_tree ON snapshots (tree);
 CREATE INDEX snapshots_by_cohort ON snapshots (cohort, clock, writer) WHERE cohort IS NOT NULL;
@@ -88,11 +90,11 @@ CREATE INDEX passed_by_start ON passed (start);
 CREATE INDEX trials_by_exp_id ON trials (exp_id);
 CREATE INDEX trials_by_number ON trials (number) WHERE number IS NOT NULL;
 CREATE INDEX trials_by_order ON trials (clock, writer);
-CREATE INDEX trials_baseline ON trials (clock, writer) WHERE status = 'baseline';
+CREATE INDEX trials_baseline ON trials (clock, writer) WHERE {one_of("status", BASELINES)};
 CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
 CREATE INDEX trials_eligible ON trials (rank, clock, writer)
-    WHERE status IN ('keep', 'baseline') AND rank IS NOT NULL;
-CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE status = 'keep';
+    WHERE {one_of("status", ELIGIBLE)} AND rank IS NOT NULL;
+CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE {one_of("status", KEPT)};
 CREATE INDEX relations_by_target ON relations (target, type);
 CREATE INDEX relations_by_order ON relations (clock, writer);
 CREATE INDEX relations_not_followed ON relations (source) WHERE NOT followed;

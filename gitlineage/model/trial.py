@@ -60,9 +60,6 @@ class FailureLabel(StrEnum):
         return self is not FailureLabel.HARNESS_ABORT
 
 
-ELIGIBLE = (FailureLabel.KEEP, FailureLabel.BASELINE)
-"""Statuses of trials of which one is the best (semantics 11)."""
-
 CRASHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNESS_ABORT)
 """Statuses that come without a score: what is in its cell measures something else, if anything."""
 
@@ -323,33 +320,12 @@ def are_scores(cells: Iterable[tuple[str, str]]) -> bool | None:
     return all(_NON_FINITE.fullmatch(cell) or _NUMBER.fullmatch(cell) for cell in told) if told else None
 
 
-def without_non_finite(cells: Mapping[str, str], metric: str | None) -> dict[str, str]:
-    """
-    Return a row's cells, empty where a numeric column or the metric's spells NaN or infinity: that is no score.
-
-    Raises:
-        InvalidTrial: it is the metric of a keep or baseline row, which has to be ranked (semantics 11).
-    """
-    found = dict(cells)
-    for column in dict.fromkeys([*NUMERIC, *([metric] if metric else [])]):
-        text = found.get(column)
-        if not text or _PLAIN.fullmatch(text):
-            continue
-        try:
-            refuse_non_finite(column, text)
-        except InvalidTrial:
-            if column == metric and found.get("status") in ELIGIBLE:
-                raise
-            found[column] = ""
-    return found
-
-
 def check_cells(cells: Mapping[str, str]) -> None:
     """Refuse cells of valid text that `Trial.from_cells` refuses, for whoever needs no trial."""
     if (status := cells.get("status")) and status not in _LABELS:
         _status(status)
     for column in NUMERIC:
-        if (text := cells.get(column)) and not _PLAIN.fullmatch(text):
+        if text := cells.get(column):
             refuse_non_finite(column, text)
     check_exp_id(cells.get("exp_id", AUTO_ID))
 
@@ -396,6 +372,8 @@ def split_number(exp_id: str) -> tuple[str, int] | None:
 
 def refuse_non_finite(column: str, text: str) -> None:
     """Refuse a cell that spells NaN or infinity, which no ranking can place."""
+    if _PLAIN.fullmatch(text):
+        return
     told = text.strip()
     if _NON_FINITE.fullmatch(told) or (_NUMBER.fullmatch(told) and not math.isfinite(float(told))):
         raise InvalidTrial(column, text, "a metric must be a finite number; leave it empty where there is none")

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import msgspec
 
 from gitlineage.errors import BadRows, InvalidTrial
-from gitlineage.model.trial import AUTO_ID, NUMERIC, TEXT, FailureLabel, Trial, are_scores, without_non_finite
+from gitlineage.model.rank import ELIGIBLE, without_non_finite
+from gitlineage.model.trial import AUTO_ID, NUMERIC, TEXT, FailureLabel, Trial, are_scores
 
 MAX_CELL = 1 << 20
 """The longest cell that `read` takes, in characters."""
@@ -226,7 +227,7 @@ def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
                 steps.append(score - best)
         if status is FailureLabel.DISCARD and score is not None:
             failed.append(-(row.trial.delta_vs_best or 0.0))
-        if score is not None and status in (FailureLabel.KEEP, FailureLabel.BASELINE):
+        if score is not None and status in ELIGIBLE:
             best = score
     for changes in (deltas, steps, failed):
         signs = {change < 0 for change in changes if change}

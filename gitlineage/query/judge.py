@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from gitlineage.git.packs import object_id
-from gitlineage.index.fold import RETRACTED
+from gitlineage.model.rank import BY_PLACE, IS_BASELINE, MEASURES, record, turned
 from gitlineage.model.records import Task
-from gitlineage.model.trial import CRASHED, ELIGIBLE, FailureLabel
+from gitlineage.model.trial import FailureLabel
 from gitlineage.query.views import Views
 
 SIGMAS = 2
@@ -29,7 +29,7 @@ _MOST = 1000
 
 MEASURED = f"""
 FROM snapshots s JOIN trials t ON t.snapshot = s.id
-WHERE t.rank IS NOT NULL AND t.status NOT IN ({", ".join(f"'{each}'" for each in (*CRASHED, RETRACTED))})
+WHERE t.rank IS NOT NULL AND {MEASURES}
 """
 """Trials whose score measures their content."""
 
@@ -96,15 +96,15 @@ def judge(views: Views, score: float | None, trees: Sequence[str] = ()) -> Verdi
     if score is None:
         return Verdict(status=None, reason="pending: there is no score yet")
     task, best = views.task, views.best()
-    record = task.score(best.trial) if best is not None and best.trial.status in ELIGIBLE else None
-    if best is None or record is None:
+    least = record(task, best.trial) if best is not None else None
+    if best is None or least is None:
         return verdict(task, score)
-    noise = _noise(views, score if task.lower_is_better else -score, trees, best.oid)
-    return verdict(task, score, best.label, record, noise, best.trial.text(task.score_field))
+    noise = _noise(views, turned(task, score), trees, best.oid)
+    return verdict(task, score, best.label, least, noise, best.trial.text(task.score_field))
 
 
 def verdict(
-    task: Task, score: float, best: str = "", record: float | None = None, noise: Noise | None = None, shown: str = ""
+    task: Task, score: float, best: str = "", least: float | None = None, noise: Noise | None = None, shown: str = ""
 ) -> Verdict:
     """
     Return what a score is beside the best so far and the noise.
@@ -113,33 +113,33 @@ def verdict(
         task: the direction.
         score: the score.
         best: the best trial's name.
-        record: its score; ``None`` where nothing has one yet.
+        least: its score; ``None`` where nothing has one yet.
         noise: the noise of replicates.
         shown: the best's score as its row spells it.
     """
-    if record is None:
+    if least is None:
         return Verdict(status=FailureLabel.BASELINE, reason="baseline: nothing to compare it with yet", score=score)
     noise = noise or Noise()
-    against, told = f"the best so far, {best} with {shown or record}", ""
-    status = FailureLabel.KEEP if task.better(score, record) else FailureLabel.DISCARD
+    against, told = f"the best so far, {best} with {shown or least}", ""
+    status = FailureLabel.KEEP if task.better(score, least) else FailureLabel.DISCARD
     reason = f"keep: it beats {against}" if status is FailureLabel.KEEP else f"discard: it does not beat {against}"
     if status is FailureLabel.KEEP and noise.trials:
-        change, least = abs(score - record), SIGMAS * noise.sigma
+        change, noisy = abs(score - least), SIGMAS * noise.sigma
         measured = f"sigma {noise.sigma:.3g} of n {noise.trials} replicates"
-        if change > least and not math.isclose(change, least, rel_tol=1e-9):
+        if change > noisy and not math.isclose(change, noisy, rel_tol=1e-9):
             told = f", by {change:.6g}, more than two sigma ({measured})"
         else:
             status = FailureLabel.DISCARD
             reason = f"discard: it beats {against}"
             told = f", by {change:.6g} only, not more than two sigma ({measured})"
-    return Verdict(status=status, reason=f"{reason}{told}", score=score, best=best, best_score=record, noise=noise)
+    return Verdict(status=status, reason=f"{reason}{told}", score=score, best=best, best_score=least, noise=noise)
 
 
 def _noise(views: Views, rank: float, trees: Sequence[str], best: str) -> Noise:
     """Return the noise of the contents that a verdict is about."""
     first = views.index.one(
-        "SELECT s.tree FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.status = 'baseline' "
-        "ORDER BY t.clock, t.writer LIMIT 1"
+        "SELECT s.tree FROM trials t JOIN snapshots s ON s.id = t.snapshot "
+        f"WHERE {IS_BASELINE} ORDER BY {BY_PLACE} LIMIT 1"
     )
     contents = dict.fromkeys(filter(None, (*trees, views.tree(best), first[0] if first else None)))
     marks = ", ".join("?" * len(contents))

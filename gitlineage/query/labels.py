@@ -9,6 +9,7 @@ from typing import Any
 
 from gitlineage.index.database import is_text
 from gitlineage.index.index import Index
+from gitlineage.model.rank import FIRST_ON_SNAPSHOT
 from gitlineage.query.origins import Origins
 
 _SHORT_NAME, _CUT_NAME = 24, 19
@@ -73,10 +74,7 @@ class Labels:
         for _ in range(_UP):
             if snapshot is None:
                 return None
-            sql = (
-                "SELECT exp_id, writer FROM trials WHERE snapshot = ? "
-                "ORDER BY coalesce(status, '') = 'retracted', clock, writer"
-            )
+            sql = f"SELECT exp_id, writer FROM trials t WHERE snapshot = ? ORDER BY {FIRST_ON_SNAPSHOT}"
             trials = self._index.rows(sql, snapshot)
             if trials:
                 (oid,) = self._index.one("SELECT oid FROM snapshots WHERE id = ?", snapshot)

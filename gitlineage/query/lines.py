@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gitlineage.index.fold import read_row
+from gitlineage.model.rank import FIRST_ON_SNAPSHOT
 from gitlineage.model.trial import Trial
 
 _FIRST = "(SELECT parent FROM links WHERE child = {} ORDER BY pos LIMIT 1)"
@@ -13,14 +14,14 @@ ORDER BY l.pos, p.clock, p.writer LIMIT 1)
 """
 """A snapshot's primary parent; only joins past commits that nobody recorded can give it several at one place."""
 
-_STEPS = """
+_STEPS = f"""
 WITH RECURSIVE line (id, up) AS (
-    SELECT ?1, {0}
+    SELECT ?1, {{0}}
     UNION
-    SELECT up, {1} FROM line WHERE up IS NOT NULL)
+    SELECT up, {{1}} FROM line WHERE up IS NOT NULL)
 SELECT line.id, line.up, (SELECT oid FROM snapshots s WHERE s.id = line.id), t.id, t.row
 FROM line LEFT JOIN trials t ON t.snapshot = line.id
-ORDER BY coalesce(t.status, '') = 'retracted', t.clock, t.writer
+ORDER BY {FIRST_ON_SNAPSHOT}
 """
 
 

@@ -6,14 +6,15 @@ The rules are those of the task's ranking (semantics 11 and 45); only the column
 
 from gitlineage.errors import Invalid
 from gitlineage.index.fold import read_row
+from gitlineage.model.rank import BY_PLACE, INFORMS, IS_ELIGIBLE, IS_KEPT, check_which, rank
 from gitlineage.model.records import Task, TrialView
 from gitlineage.model.trial import COLUMNS, Trial
 from gitlineage.query.views import Views
 
 _ROWS = {
-    "board": "t.status = 'keep'",
-    "kept": "t.status IN ('keep', 'baseline')",
-    "informational": "t.status NOT IN ('harness_abort', 'retracted')",
+    "board": IS_KEPT,
+    "kept": IS_ELIGIBLE,
+    "informational": INFORMS,
 }
 """Which trials are ranked: those of a leaderboard, or those that may be the best."""
 
@@ -53,8 +54,7 @@ def best_by(views: Views, by: Task, eligible: str = "kept") -> TrialView | None:
     Raises:
         Invalid: no trial at all has a number there.
     """
-    if eligible not in ("kept", "informational"):
-        raise ValueError(f"eligible is one of kept, informational, not {eligible!r}")
+    check_which(eligible)
     found = [number for number, trial in _ranked(views, by, eligible) if by.score(trial) is not None]
     return next(iter(views.by_number(found[:1])), None)
 
@@ -70,15 +70,14 @@ def board_by(views: Views, by: Task, limit: int | None) -> list[TrialView]:
 
 
 def _ranked(views: Views, by: Task, which: str) -> list[tuple[int, Trial]]:
-    sql = f"SELECT t.id, t.row, {_OID} FROM trials t WHERE {_ROWS[which]} ORDER BY t.clock, t.writer"
+    sql = f"SELECT t.id, t.row, {_OID} FROM trials t WHERE {_ROWS[which]} ORDER BY {BY_PLACE}"
     rows = [(number, read_row(row, oid)) for number, row, oid in views.index.rows(sql)]
     if not any(by.score(trial) is not None for _, trial in rows):
         _check_column(views, by.score_field)
-    sign = 1 if by.lower_is_better else -1
 
     def place(row: tuple[int, Trial]) -> tuple[bool, float]:
-        score = by.score(row[1])
-        return score is None, 0.0 if score is None else sign * score
+        found = rank(by, row[1])
+        return found is None, found or 0.0
 
     return sorted(rows, key=place)
 

@@ -11,9 +11,10 @@ import msgspec
 
 from gitlineage.index.database import parts
 from gitlineage.model import dag
+from gitlineage.model.rank import ELIGIBLE
 from gitlineage.model.records import AncestryNode, CommitOid, Order
 from gitlineage.model.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
-from gitlineage.model.trial import ELIGIBLE, NUMERIC
+from gitlineage.model.trial import NUMERIC
 from gitlineage.query import strides
 from gitlineage.query.ancestry import Entries, standing
 from gitlineage.query.views import Views

@@ -17,46 +17,52 @@ from gitlineage.index.index import Index, read_row
 from gitlineage.model.dag import first_parent_chain
 from gitlineage.model.frames import Place
 from gitlineage.model.message import read_trailers, subject
+from gitlineage.model.rank import (
+    BY_PLACE,
+    BY_RANK,
+    COUNTS,
+    ELIGIBLE,
+    FIRST_ON_SNAPSHOT,
+    INFORMS,
+    IS_BASELINE,
+    IS_DONE,
+    IS_ELIGIBLE,
+    IS_KEPT,
+    IS_RETRACTED,
+    PENDING,
+    RETRACTED,
+    check_which,
+    one_of,
+    rank,
+)
 from gitlineage.model.records import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
-from gitlineage.model.trial import ELIGIBLE, Trial
+from gitlineage.model.trial import Trial
 from gitlineage.query.cohorts import Cohorts
 from gitlineage.query.labels import Labels, meant
 from gitlineage.query.lines import Line, line
 from gitlineage.query.origins import Origins
 from gitlineage.text import counted
 
-_WHY = """
-iif(t.status = 'retracted', (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id), NULL)
+_WHY = f"""
+iif({IS_RETRACTED}, (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id), NULL)
 """
 _VIEW = f"""
 SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles, {_WHY}
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
 _OID = "(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)"
-_DONE = "+t.status IS NOT NULL"
 _WRITTEN = "(t.status IS NOT NULL OR t.raw <> '')"
 """Trials that a table shows: those with a result, and pending ones that came from a file."""
 
-_COUNTS = f"{_DONE} AND +t.status <> 'retracted'"
-_RESULT = f"{_COUNTS} AND +t.status <> 'harness_abort'"
-_FIRST = "coalesce(status, '') = 'retracted', clock, writer"
-"""Which of the trials on a snapshot stands for it in a line: the first that counts, else the first."""
-
-_PLACE = "t.clock, t.writer"
-_ELIGIBLE = {
-    "kept": (
-        "INDEXED BY trials_eligible WHERE t.status IN ('keep', 'baseline') AND t.rank IS NOT NULL "
-        f"ORDER BY t.rank, {_PLACE} LIMIT 1"
-    ),
-    "informational": (f"WHERE {_RESULT} AND t.rank IS NOT NULL ORDER BY t.rank, {_PLACE} LIMIT 1"),
+_BEST = {
+    "kept": f"INDEXED BY trials_eligible WHERE {IS_ELIGIBLE} AND t.rank IS NOT NULL ORDER BY {BY_RANK} LIMIT 1",
+    "informational": f"WHERE {INFORMS} AND t.rank IS NOT NULL ORDER BY {BY_RANK} LIMIT 1",
 }
 _FALLBACKS = (
-    f"WHERE t.status = 'baseline' ORDER BY {_PLACE} LIMIT 1",
-    f"INDEXED BY trials_by_order WHERE {_RESULT} ORDER BY {_PLACE} LIMIT 1",
+    f"WHERE {IS_BASELINE} ORDER BY {BY_PLACE} LIMIT 1",
+    f"INDEXED BY trials_by_order WHERE {INFORMS} ORDER BY {BY_PLACE} LIMIT 1",
 )
-_KEPT = (
-    "INDEXED BY trials_kept WHERE t.status = 'keep' AND t.rank IS {} NULL ORDER BY t.rank, t.clock, t.writer LIMIT ?"
-)
+_KEPT = f"INDEXED BY trials_kept WHERE {IS_KEPT} AND t.rank IS {{}} NULL ORDER BY {BY_RANK} LIMIT ?"
 
 
 class Views:
@@ -102,7 +108,7 @@ class Views:
 
         What was derived from a retracted one is shown below the nearest above that counts.
         """
-        found = self._views(f"{_VIEW} WHERE {_DONE} ORDER BY t.clock, t.writer")
+        found = self._views(f"{_VIEW} WHERE {IS_DONE} ORDER BY {BY_PLACE}")
         above = {view.label: view.parent for view in found if view.retracted is not None}
         return [
             msgspec.structs.replace(view, parent=_beyond(view.parent, above)) if view.parent in above else view
@@ -114,7 +120,7 @@ class Views:
         """Return those of some trials, by their numbers in the index, that were retracted."""
         if self.index.one("SELECT 1 FROM retractions LIMIT 1") is None:
             return set()
-        sql = "SELECT id, 0 FROM trials WHERE status = 'retracted' AND id IN ({})"
+        sql = f"SELECT t.id, 0 FROM trials t WHERE {IS_RETRACTED} AND t.id IN ({{}})"
         return set(self.index.grouped(sql, numbers))
 
     def rows(self) -> list[tuple[Trial, str]]:
@@ -123,7 +129,7 @@ class Views:
 
         They are those with a result, and pending ones that came from a file.
         """
-        sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_WRITTEN} ORDER BY t.clock, t.writer"
+        sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_WRITTEN} ORDER BY {BY_PLACE}"
         found = [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
         return [each for each in found if each[0].status is not None or each[1]]
 
@@ -131,7 +137,7 @@ class Views:
         """Return why trials were retracted, by their snapshots and exp ids."""
         if self.index.one("SELECT 1 FROM retractions LIMIT 1") is None:
             return {}
-        views = self._views(f"{_VIEW} WHERE t.status = 'retracted'")
+        views = self._views(f"{_VIEW} WHERE {IS_RETRACTED}")
         return {(view.oid, view.trial.exp_id): view.retracted for view in views if view.retracted is not None}
 
     def reparented(self) -> dict[str, str]:
@@ -153,7 +159,7 @@ class Views:
             above.setdefault(child, []).append(parent)
         sql = (
             f"SELECT t.row, s.id, s.oid, s.cohort, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot "
-            f"WHERE {_DONE} ORDER BY t.clock, t.writer"
+            f"WHERE {IS_DONE} ORDER BY {BY_PLACE}"
         )
         return [
             (trial, Place(oid, tuple(above.get(number, ())), cohort or "", why or ""))
@@ -168,10 +174,10 @@ class Views:
 
     def latest(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[TrialView]:
         """Return the newest trials with a result that count, newest first; without harness aborts on request."""
-        where = [_COUNTS]
+        where = [COUNTS]
         values: list[object] = []
         if not aborted:
-            where.append("+t.status <> 'harness_abort'")
+            where = [INFORMS]
         if specialist is not None:
             where.append("t.specialist = ?")
             values.append(specialist)
@@ -180,7 +186,7 @@ class Views:
 
     def latest_rows(self, limit: int) -> list[Trial]:
         """Return the rows of the newest trials with a result that count, newest first."""
-        sql = f"SELECT t.row, {_OID} FROM trials t WHERE {_COUNTS} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        sql = f"SELECT t.row, {_OID} FROM trials t WHERE {COUNTS} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
         return [read_row(*row) for row in self.index.rows(sql, limit)]
 
     def listing(
@@ -199,7 +205,7 @@ class Views:
             where.append("s.cohort = ?")
             values.append(cohort)
         if statuses:
-            where.append(f"coalesce(t.status, 'pending') IN ({', '.join('?' * len(statuses))})")
+            where.append(f"coalesce(t.status, '{PENDING}') IN ({', '.join('?' * len(statuses))})")
             values.extend(statuses)
         if specialist is not None:
             where.append("t.specialist = ?")
@@ -229,15 +235,13 @@ class Views:
 
         Where none is eligible: the first baseline, else the first informational trial, else ``None``.
         """
-        if eligible not in _ELIGIBLE:
-            raise ValueError(f"eligible is one of {', '.join(_ELIGIBLE)}, not {eligible!r}")
+        check_which(eligible)
         number = self._best("t.id", eligible)
         return next(iter(self.by_number([number])), None) if number is not None else None
 
     def best_row(self, eligible: str = "kept") -> Trial | None:
         """Return the best trial's row; the rule is that of `best`."""
-        if eligible not in _ELIGIBLE:
-            raise ValueError(f"eligible is one of {', '.join(_ELIGIBLE)}, not {eligible!r}")
+        check_which(eligible)
         row = self._best(f"t.row, {_OID}", eligible, whole=True)
         return read_row(*row) if row is not None else None
 
@@ -247,7 +251,7 @@ class Views:
         return oid
 
     def _best(self, columns: str, eligible: str, *, whole: bool = False) -> Any:
-        for rule in (_ELIGIBLE[eligible], *_FALLBACKS):
+        for rule in (_BEST[eligible], *_FALLBACKS):
             if row := self.index.one(f"SELECT {columns} FROM trials t {rule}"):
                 return row if whole else row[0]
         return None
@@ -261,12 +265,8 @@ class Views:
         rows = [trial for trial, _ in self.rows() if (trial.oid, trial.exp_id) not in retracted]
         orders = []
         for each in (known, task):
-            scores = [
-                (score if each.lower_is_better else -score, at)
-                for at, row in enumerate(rows)
-                if (score := each.score(row)) is not None
-            ]
-            orders.append([at for _, at in sorted(scores)])
+            ranks = [(found, at) for at, row in enumerate(rows) if (found := rank(each, row)) is not None]
+            orders.append([at for _, at in sorted(ranks)])
         lost = len(set(orders[0]) - set(orders[1]))
         if not orders[0] or orders[0] == orders[1]:
             return ""
@@ -329,7 +329,7 @@ class Views:
 
     def named_exactly(self, exp_id: str) -> list[TrialView]:
         """Return the trials with this exp id."""
-        return self._views(f"{_VIEW} WHERE t.exp_id = ? ORDER BY t.clock, t.writer", exp_id)
+        return self._views(f"{_VIEW} WHERE t.exp_id = ? ORDER BY {BY_PLACE}", exp_id)
 
     def oids_named(self, name: str) -> list[str]:
         """Return the snapshots of the trials that a name stands for."""
@@ -355,7 +355,7 @@ class Views:
         """
         found = self.index.grouped(
             "SELECT exp_id, 0 FROM trials WHERE id IN ({}) "
-            "AND (status IN ('keep', 'baseline', 'retracted') OR (clock, writer) <> (last_clock, last_writer) "
+            f"AND ({one_of('status', (*ELIGIBLE, RETRACTED))} OR (clock, writer) <> (last_clock, last_writer) "
             "OR EXISTS (SELECT 1 FROM trials o WHERE o.exp_id = trials.exp_id AND o.id <> trials.id))",
             numbers,
         )
@@ -363,7 +363,7 @@ class Views:
 
     def children(self, view: TrialView, limit: int | None = None) -> list[TrialView]:
         """Return the trials derived from one, whichever of their parents it is, sorted by exp id."""
-        tail = f"AND {_COUNTS} ORDER BY t.exp_id, t.clock, t.writer LIMIT {-1 if limit is None else limit}"
+        tail = f"AND {COUNTS} ORDER BY t.exp_id, t.clock, t.writer LIMIT {-1 if limit is None else limit}"
         if self.raw_parents:
             spelled = self._views(f"{_VIEW} WHERE t.parent_cell = ? {tail}", view.trial.exp_id)
             return [child for child in spelled if child.parent == view.label]
@@ -383,7 +383,7 @@ class Views:
         if self.index.one(sql, view.oid)[0] > 1:
             return len(self.children(view))
         sql = (
-            f"SELECT count(*) FROM links l JOIN trials t ON t.snapshot = l.child AND {_COUNTS} "
+            f"SELECT count(*) FROM links l JOIN trials t ON t.snapshot = l.child AND {COUNTS} "
             "WHERE l.parent = (SELECT id FROM snapshots WHERE oid = ?)"
         )
         return int(self.index.one(sql, view.oid)[0])
@@ -408,7 +408,7 @@ class Views:
 
     def on_snapshot(self, oid: str) -> list[TrialView]:
         """Return the trials on a snapshot in recording order, those without a result too."""
-        return self._views(f"{_VIEW} WHERE s.oid = ? ORDER BY t.clock, t.writer", oid)
+        return self._views(f"{_VIEW} WHERE s.oid = ? ORDER BY {BY_PLACE}", oid)
 
     def exp_id_on(self, oid: str) -> str | None:
         """Return the exp id of the first trial on a commit."""
@@ -437,7 +437,7 @@ class Views:
             {row[7] for row in rows},
         )
         near = self.index.grouped(
-            f"SELECT snapshot, exp_id, writer FROM trials WHERE snapshot IN ({{}}) ORDER BY {_FIRST}",
+            f"SELECT snapshot, exp_id, writer FROM trials t WHERE snapshot IN ({{}}) ORDER BY {FIRST_ON_SNAPSHOT}",
             {parent for above in links.values() for parent, _ in above},
         )
         used = {row[2] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}

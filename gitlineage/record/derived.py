@@ -12,8 +12,8 @@ from hashlib import sha256
 
 from gitlineage.errors import LineageError
 from gitlineage.git.repository import GitRepo
-from gitlineage.index.fold import SHOWN
 from gitlineage.model.namespace import Namespace
+from gitlineage.model.rank import ELIGIBLE, one_of
 from gitlineage.query.views import Views
 
 _MAX_COMPONENT = 100
@@ -42,7 +42,7 @@ def rebuild(repo: GitRepo, namespace: Namespace, views: Views) -> None:
 def expected(namespace: Namespace, views: Views) -> dict[str, str]:
     """Return every derived ref that a store should have, and where it should point."""
     names = [name for (name,) in views.index.rows("SELECT DISTINCT name FROM cohorts")]
-    sql = "SELECT exp_id FROM trials WHERE status = 'keep' UNION SELECT exp_id FROM trials WHERE status = 'baseline'"
+    sql = " UNION ".join(f"SELECT exp_id FROM trials WHERE {one_of('status', [each])}" for each in ELIGIBLE)
     found = _wanted(namespace, views, [exp_id for (exp_id,) in views.index.rows(sql)], names)
     found[best_ref(namespace)] = views.best_oid()
     return {name: oid for name, oid in found.items() if oid is not None}
@@ -63,7 +63,7 @@ def _wanted(
     for exp_id, label, oid, status in views.labels.of(list(exp_ids)):
         if label != exp_id:
             wanted[exp_ref(namespace, exp_id)] = None
-        wanted[exp_ref(namespace, label)] = oid if status in SHOWN else None
+        wanted[exp_ref(namespace, label)] = oid if status in ELIGIBLE else None
     return wanted | {cohort_ref(namespace, name): oid for name, oid in views.cohorts.oids(list(cohorts)).items()}
 
 

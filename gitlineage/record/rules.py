@@ -13,11 +13,10 @@ from gitlineage.git.formats import CommitInfo, Identity
 from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events
 from gitlineage.model.message import flattened
+from gitlineage.model.rank import ELIGIBLE, against, beats, record
 from gitlineage.model.records import GAVE_NOTHING, ROLES
 from gitlineage.model.trial import (
     AUTO_ID,
-    ELIGIBLE,
-    FailureLabel,
     Trial,
     check_id_prefix,
     numbered,
@@ -230,24 +229,14 @@ class Rules:
 
     def _against_best(self, trial: Trial) -> dict[str, str]:
         """Return the cells that compare a row with the best so far (semantics 16)."""
-        best = self._memory.best_in(self._views)
-        if best is None or best.status not in ELIGIBLE or best.exp_id == trial.exp_id:
-            return {}
-        found = {} if trial.baseline_exp else {"baseline_exp": best.exp_id}
-        task = self._views.task
-        score, record = task.score(trial), task.score(best)
-        scored = trial.status in (FailureLabel.KEEP, FailureLabel.DISCARD)
-        if scored and score is not None and record is not None and not trial.text("delta_vs_best"):
-            found["delta_vs_best"] = f"{score - record:+.6f}"
-        return found
+        return against(self._views.task, trial, self._memory.best_in(self._views))
 
     def _hold_against_best(self, trial: Trial, revised: bool) -> None:
         """Know the best trial after another one was recorded; the index is asked where that does not say it."""
         best, task = self._memory.best, self._views.task
-        record = task.score(best) if best is not None and best.status in ELIGIBLE else None
-        if revised or record is None:
+        if revised or record(task, best) is None:
             self._memory.best_of = -1
-        elif trial.status in ELIGIBLE and (score := task.score(trial)) is not None and task.better(score, record):
+        elif beats(task, trial, best):
             self._memory.best = trial
 
     def _resolve(self, name: Id) -> str:
