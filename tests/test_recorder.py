@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from gitlineage import CohortMismatch, Duplicate, Invalid, InvalidTrial, NotFound, Task, Trial
+from gitlineage.journal import events
 
 FILES = {"train.py": b"print(1)\n"}
 
@@ -45,6 +46,45 @@ def test_an_unknown_parent_is_refused_before_anything_is_written(store, folder, 
         store.commit({"new": b"content that no other test has"}, ["a", given], trial=row("b"))
     assert state(folder) == before
     assert [trial.exp_id for trial in store.all_trials()] == ["a"]
+
+
+def test_a_commit_that_nobody_recorded_keeps_what_inspired_it(store, git):
+    """A role of a commit that is no git parent is an inspiration, whoever is asked: the index or the commit alone."""
+    parent, idea = (store.commit({"f": name.encode()}, trial=row(name)) for name in "ab")
+    made = store.commit(FILES, ["a"], trial=row("c"), roles={"a": "base", "b": "inspiration"})
+    message = git("log", "-1", "--format=%B", made.oid) + "\n"
+    plain = store.snapshot(git("commit-tree", made.tree, "-p", parent.oid, "-m", message).strip())
+    assert not plain.recorded
+    for snapshot in (made, store.snapshot("c"), plain):
+        assert (dict(snapshot.roles), snapshot.inspirations) == ({parent.oid: "base"}, (idea.oid,))
+
+
+def test_a_row_is_encoded_once_on_its_way_in(store, monkeypatch):
+    """Whatever is in a row and however it comes, one line of JSON is made of it."""
+    made = []
+    encode = events.encode
+    monkeypatch.setattr(events, "encode", lambda event: made.append(event) or encode(event))
+    cells = {"hypothesis": "h" * 20_000, "metric": "1.50", "extra": {"seed": "7"}}
+    store.commit(FILES, trial=row("a", **cells))
+    store.append(row("b", **cells))
+    with store.batch():
+        store.append(row("c", **cells))
+    store.record("a", row("a", notes="revised"), revise=True)
+    assert [event.row["exp_id"] for event in made] == ["a", "b", "c", "a"]
+
+
+@pytest.mark.parametrize("cells", [{"notes": "\x01" * 180_000}, {"extra": {"\ud800": "1"}}])
+def test_a_row_that_cannot_be_a_line_is_refused_before_anything_is_written(store, folder, cells):
+    """One that is too long in JSON, or names a column that is no text, leaves no object and no event."""
+    store.commit(FILES, trial=row("a"))
+    before = state(folder)
+    with pytest.raises(Invalid):
+        store.commit({"new": b"content that no other test has"}, ["a"], trial=row("b", **cells))
+    with pytest.raises(Invalid):
+        store.append(row("b", **cells))
+    with pytest.raises(Invalid):
+        store.record("a", row("a", **cells), revise=True)
+    assert state(folder) == before
 
 
 def test_a_tree_or_blob_is_no_parent(store):

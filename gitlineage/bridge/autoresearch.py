@@ -257,6 +257,7 @@ def _record(
             if not each.oid:
                 stubs[each.stub] = oid
                 lost.append(name.exp_id)
+        recorder.check_row(row)
         recorder.add_row(oid, Row(trial=row))
         told.append(name.exp_id)
         if not each.row.cells["status"]:

@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from gitlineage.errors import Ambiguous, NotFound
+from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
 from gitlineage.index.database import is_text, parts
 from gitlineage.index.index import Index, read_row
 from gitlineage.model.dag import first_parent_chain
 from gitlineage.model.frames import Place
-from gitlineage.model.message import read_trailers, subject
+from gitlineage.model.message import Trailers, read_trailers, subject
 from gitlineage.model.rank import (
     BY_PLACE,
     BY_RANK,
@@ -42,6 +43,7 @@ from gitlineage.query.labels import Labels, meant
 from gitlineage.query.lines import Line, line
 from gitlineage.query.origins import Origins
 from gitlineage.text import counted
+from gitlineage.times import stamp
 
 _WHY = f"""
 iif({IS_RETRACTED}, (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id), NULL)
@@ -545,47 +547,66 @@ class Views:
                 "SELECT snapshot, name, stub FROM imported WHERE snapshot IN ({}) ORDER BY clock, writer", ids
             )
             for row in rows:
-                made = self._snapshot(row, parents.get(row[0], []), trials.get(row[0], []))
-                if row[0] in called:
-                    name, stub = called[row[0]][0]
-                    made = msgspec.structs.replace(made, name=name, stub=bool(stub))
-                found[row[1]] = made
+                number, oid, tree, said, author, time, _, cohort, roles, _, writer = row
+                name, stub = called.get(number, [("", False)])[0]
+                found[oid] = _snapshot(
+                    oid,
+                    tree,
+                    [parent for (parent,) in parents.get(number, [])],
+                    msgspec.json.decode(roles, type=dict[str, str]),
+                    cohort=cohort,
+                    subject=said,
+                    author=author,
+                    time=time,
+                    writer=writer,
+                    trials=tuple(read_row(text, oid) for (text,) in trials.get(number, [])),
+                    name=name,
+                    stub=bool(stub),
+                )
         return [found[oid] for oid in wanted if oid in found]
-
-    def _snapshot(
-        self, row: Sequence[Any], above: Sequence[tuple[str, ...]], rows: Sequence[tuple[str, ...]]
-    ) -> Snapshot:
-        _, oid, tree, said, author, time, _, cohort, roles, _, writer = row
-        known = msgspec.json.decode(roles, type=dict[str, str])
-        parents = [parent for (parent,) in above]
-        return Snapshot(
-            oid=oid,
-            tree=tree,
-            parents=tuple(CommitOid(parent) for parent in parents),
-            roles={parent: role for parent, role in known.items() if parent in parents},
-            inspirations=tuple(CommitOid(parent) for parent in known if parent not in parents),
-            cohort=cohort,
-            subject=said,
-            author=author,
-            time=time,
-            writer=writer,
-            trials=tuple(read_row(text, oid) for (text,) in rows),
-        )
 
     def _unrecorded(self, oid: str) -> Snapshot:
         if not self.repo.exists(oid):  # beyond the end of a shallow clone
-            return Snapshot(oid=CommitOid(oid), tree=TreeOid(""))
+            return _snapshot(oid, "", (), {})
         info = self.repo.commit(oid)
-        roles = dict(read_trailers(info.message).roles)
-        return Snapshot(
-            oid=CommitOid(oid),
-            tree=TreeOid(info.tree),
-            parents=tuple(CommitOid(parent) for parent in info.parents),
-            roles=roles,
-            subject=subject(info.message),
-            author=info.author,
-            time=info.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )
+        told = read_trailers(info.message)
+        return snapshot_of(info, Trailers(roles=told.roles))  # nobody recorded that it is a member of a cohort
+
+
+def snapshot_of(info: CommitInfo, told: Trailers, writer: str = "", trials: tuple[Trial, ...] = ()) -> Snapshot:
+    """
+    Return a commit as a snapshot, as the index will tell of it where it is recorded.
+
+    Args:
+        info: the commit.
+        told: what its trailers say.
+        writer: who recorded it; empty for nobody.
+        trials: the rows on it.
+    """
+    return _snapshot(
+        info.oid,
+        info.tree,
+        info.parents,
+        dict(told.roles),
+        cohort=told.cohort or None,
+        subject=subject(info.message),
+        author=info.author,
+        time=stamp(info.time),
+        writer=writer,
+        trials=trials,
+    )
+
+
+def _snapshot(oid: str, tree: str, parents: Sequence[str], named: Mapping[str, str], **more: Any) -> Snapshot:
+    """Return a snapshot; of the commits that it names with a role, those that are no parents inspired it."""
+    return Snapshot(
+        oid=CommitOid(oid),
+        tree=TreeOid(tree),
+        parents=tuple(map(CommitOid, parents)),
+        roles={parent: role for parent, role in named.items() if parent in parents},
+        inspirations=tuple(CommitOid(parent) for parent in named if parent not in parents),
+        **more,
+    )
 
 
 def _beyond(label: str | None, above: Mapping[str, str | None]) -> str | None:

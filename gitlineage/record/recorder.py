@@ -19,13 +19,14 @@ from gitlineage.git.repository import GitRepo
 from gitlineage.index.fold import Made
 from gitlineage.journal import events
 from gitlineage.model.dag import first_of_cycles, topological
-from gitlineage.model.message import Trailers, compose, flattened, snapshot_trailers, subject
-from gitlineage.model.records import CommitOid, Snapshot, Task, TreeOid
+from gitlineage.model.message import Trailers, compose, flattened, snapshot_trailers
+from gitlineage.model.records import CommitOid, Snapshot, Task
 from gitlineage.model.trial import AUTO_ID, Trial
 from gitlineage.query.ancestry import rewritten_from
 from gitlineage.query.names import Id, resolve
+from gitlineage.query.views import snapshot_of
 from gitlineage.record.rules import Base, Rules, agrees, check_cohort_name, merged
-from gitlineage.times import parse_time, stamp
+from gitlineage.times import parse_time
 
 _TELL = 100
 """Rows between two words about how far a table is recorded."""
@@ -68,7 +69,7 @@ class Recorder(Rules):
         tree = self._tree(content, [self._tree_of(parent) for parent in oids])
         row = self._fill(trial, oids, tree) if trial is not None else None
         if row is not None:
-            self._encodable(row)
+            self.check_row(row)
         known_cohort = self._check_cohort(cohort, oids) if cohort is not None else None
         is_opened = cohort is not None and known_cohort is None
         cohort = known_cohort or cohort
@@ -104,7 +105,7 @@ class Recorder(Rules):
             self.landing.add(oid, events.SnapshotEvent(), f"Record {oid[:12]}", None, made)
         else:
             self._add_trial(oid, row, saw=self._session_before(row), made=made)
-        return self._recorded(made, row, others)
+        return self._recorded(made, row)
 
     def record(
         self, rev: Id, trial: Trial, revise: bool = False, *, replicate: bool = False, judged: bool = True
@@ -152,25 +153,14 @@ class Recorder(Rules):
             if row == known.trial:
                 return oid, row.exp_id
             row = self._fill(row, self._repo.parents(oid), self._known_tree(oid), judged=judged)
+        self.check_row(row)
         self._add_trial(oid, row, saw=self._session_before(row))
         return oid, row.exp_id
 
-    def _recorded(self, made: CommitInfo, row: Trial | None, inspirations: tuple[CommitOid, ...] = ()) -> Snapshot:
+    def _recorded(self, made: CommitInfo, row: Trial | None) -> Snapshot:
         """Return a commit that this landing made and recorded, as the index will tell of it."""
         told = made.trailers if isinstance(made, Made) else Trailers()
-        return Snapshot(
-            oid=CommitOid(made.oid),
-            tree=TreeOid(made.tree),
-            parents=tuple(map(CommitOid, made.parents)),
-            roles={parent: role for parent, role in told.roles if parent in made.parents},
-            inspirations=inspirations,
-            cohort=told.cohort or None,
-            subject=subject(made.message),
-            author=made.author,
-            time=stamp(made.time),
-            writer=self.landing.writer,
-            trials=(row.on(made.oid),) if row else (),
-        )
+        return snapshot_of(made, told, self.landing.writer, (row.on(made.oid),) if row else ())
 
     def append(self, trial: Trial, parents: Sequence[Id] | None, root: Path) -> Snapshot:
         """
@@ -186,7 +176,7 @@ class Recorder(Rules):
         self.refuse_claimed(trial.exp_id)
         named = self.parents_of(trial) if parents is None else [resolve(self._views, each) for each in parents]
         row = Row(trial=trial, tree=folder_tree(self._repo, trial, root, self._hear))
-        self._encodable(trial)
+        self.check_row(trial)
         trial = self._with_status(trial, row.tree, named)
         row = msgspec.structs.replace(row, trial=trial)
         oid = self.write_row(row, list(dict.fromkeys(named)), self._moment(trial))
@@ -210,8 +200,7 @@ class Recorder(Rules):
         return oid
 
     def add_row(self, oid: str, row: Row) -> None:
-        """Record a row of a table on its snapshot."""
-        self._encodable(row.trial)
+        """Record a row of a table, which was checked, on its snapshot."""
         self._add_trial(oid, row.trial, row.raw, made=self._made.pop(oid, None))
 
     def append_rows(self, rows: Sequence[Row], advance: Callable[[int], None]) -> list[bool]:
@@ -235,7 +224,7 @@ class Recorder(Rules):
         fresh: dict[str, int] = {}
         ended: dict[int, str] = {}
         for at, row in enumerate(rows):
-            self._encodable(row.trial)
+            self.check_row(row.trial)
             try:
                 if row.line and (waiting := self._waiting_for(row.trial)):
                     ended[at] = waiting
@@ -369,8 +358,6 @@ class Recorder(Rules):
         return oid
 
     def _add_trial(self, oid: str, trial: Trial, raw: str = "", saw: str = "", made: CommitInfo | None = None) -> None:
-        if made is None:
-            self._encodable(trial)
         event = events.TrialEvent(row=trial.cells(), raw=raw, saw=saw)
         state = trial.status.value if trial.status else "pending"
         self.landing.add(oid, event, f"Record {trial.exp_id}: {state}", trial, made)

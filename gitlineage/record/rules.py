@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from gitlineage.bounds import MAX_COLUMNS, MAX_LINE
 from gitlineage.errors import CohortMismatch, Duplicate, Invalid, InvalidContent, InvalidTrial, NotFound
 from gitlineage.git.content import Content
 from gitlineage.git.folders import Taken
@@ -31,8 +32,8 @@ from gitlineage.record.landing import Landing
 from gitlineage.times import parse_time, stamp
 
 _MAX_NAME = 200
-_SMALL = 10_000
-"""Characters of hypothesis and notes that cannot make an event too long; the other cells are short where they are."""
+_SIGN = 8
+"""Bytes that a character takes in an event at most, and more than that: six in JSON, and some for what is around it."""
 
 
 class Base(NamedTuple):
@@ -273,13 +274,19 @@ class Rules:
         if exp_id != AUTO_ID and (meaning := self.taken_for(exp_id)):
             raise InvalidTrial("exp_id", exp_id, f"is {meaning}, which it could be taken for; choose another one")
 
-    def _encodable(self, trial: Trial) -> None:
-        """Refuse a score that cannot be ranked, whichever column the task's score is in."""
+    def check_row(self, trial: Trial) -> None:
+        """
+        Refuse a row that cannot be ranked or is too long, before anything is written for it.
+
+        The line of JSON is made when the row lands; here only one that may not fit is made, to be measured.
+        """
         field = self._views.task.score_field
         if trial.number(field) is None:
             refuse_non_finite(field, trial.text(field))
-        if len(trial.hypothesis) + len(trial.notes) > _SMALL or trial.extra or trial.spelled:
-            events.encode(events.TrialEvent(row=trial.cells()))
+        cells = trial.cells()
+        size = sum(len(column) + len(text) for column, text in cells.items())
+        if _SIGN * size > MAX_LINE or len(cells) > MAX_COLUMNS or not all(map(str.isascii, trial.extra)):
+            events.encode(events.TrialEvent(row=cells))
 
     def _session_before(self, trial: Trial) -> str:
         """Return the session whose prompt a trial's agent had read: the specialist's last one here, if unused."""
