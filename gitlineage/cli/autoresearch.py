@@ -12,7 +12,7 @@ from gitlineage.bridge.autoresearch import LoopOutcome, import_autoresearch
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Invalid, LineageError, StorageError
-from gitlineage.model.records import TrialView
+from gitlineage.model.records import Task, TrialView
 from gitlineage.model.trial import FailureLabel
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
@@ -181,21 +181,21 @@ def _watch(
 
 def _report(store: LineageStore, outcome: LoopOutcome, as_json: bool, *, first: bool) -> None:
     """Print the trials that one look at the file brought."""
-    views = [view for exp_id in outcome.trials for view in store.views().named_exactly(exp_id)]
+    views = store.views()
+    found = [view for exp_id in outcome.trials for view in views.named_exactly(exp_id)]
     if as_json:
-        for each in listing.trial_objects(store, views):
+        for each in listing.trial_objects(views, found):
             output.json_line(each)
     else:
         if first and outcome.known:
             output.say(f"{counted(outcome.known, 'trial')} known already")
-        for view in views:
-            output.say(_line(view, store))
+        for view in found:
+            output.say(_line(view, views.task))
     output.flush()
 
 
-def _line(view: TrialView, store: LineageStore) -> str:
+def _line(view: TrialView, task: Task) -> str:
     """Return a trial as one line."""
-    task = store.task
     trial, state, delta = view.trial, listing.status_cell(view.trial.status), listing.delta_cell(view.trial, task)
     score = trial.text(task.score_field)
     words = [

@@ -11,6 +11,7 @@ from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid
 from gitlineage.model.records import Cohort
+from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 
 app = commands()
@@ -78,7 +79,8 @@ def new(
         if as_json:
             output.json_line(_object(made))
             return
-        names = ", ".join(store.views().name(oid) for oid in made.base) or "nothing"
+        views = store.views()
+        names = ", ".join(views.name(oid) for oid in made.base) or "nothing"
         output.say(output.clean(f"cohort {made.name} on {names}  {made.oid[: listing.SHORT]}"))
         output.say(output.clean(f'  add a member: gitlineage commit {_asked(store, made)} -m "..."'))
 
@@ -92,7 +94,8 @@ def list_(ctx: typer.Context, as_json: options.Json = False) -> None:
             for each in found:
                 output.json_line(_object(each))
         else:
-            layout.table(_COLUMNS, [_cells(store, each) for each in found])
+            views = store.views()
+            layout.table(_COLUMNS, [_cells(views, each) for each in found])
 
 
 @command(cohorts, "show", "gitlineage cohort show widths --json")
@@ -100,10 +103,11 @@ def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
     """Show a cohort's base, what was said about it, and its members in recording order"""
     with opened(ctx) as store:
         found = store.cohort(name)
-        members = store.views().snapshots(found.members)
+        views = store.views()
+        members = views.snapshots(found.members)
         if as_json:
             output.json_line(
-                {**_object(found), "snapshots": [listing.snapshot_object(store, each) for each in members]}
+                {**_object(found), "snapshots": [listing.snapshot_object(views, each) for each in members]}
             )
             return
         layout.facts(
@@ -111,7 +115,7 @@ def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
                 ("cohort", output.paint(output.clean(found.name), "bold")),
                 ("commit", found.oid),
                 ("opened", output.clean(f"{found.created_at} by {found.writer}")),
-                ("base", output.clean(", ".join(store.views().name(oid) for oid in found.base)) or "nothing"),
+                ("base", output.clean(", ".join(views.name(oid) for oid in found.base)) or "nothing"),
                 *((output.clean(key), output.clean(options.as_text(value))) for key, value in found.metadata.items()),
                 ("parents", "members may have other parents" if found.allow_mixed else ""),
                 ("members", str(len(members))),
@@ -119,21 +123,22 @@ def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
         )
         if members:
             output.say()
-            listing.print_snapshots(store, members)
+            listing.print_snapshots(views, members)
 
 
 def _asked(store: LineageStore, cohort: Cohort) -> str:
-    names = " ".join(store.views().name(oid) for oid in cohort.base)
+    views = store.views()
+    names = " ".join(views.name(oid) for oid in cohort.base)
     return f"{f'--parents {names}' if names else '--root'} --cohort {cohort.name}"
 
 
-def _cells(store: LineageStore, cohort: Cohort) -> list[Cell]:
+def _cells(views: Views, cohort: Cohort) -> list[Cell]:
     said = (f"{key}: {options.as_text(value)}" for key, value in cohort.metadata.items())
     return [
         Cell(cohort.name, "bold"),
         Cell(cohort.oid[: listing.SHORT], "dim"),
         Cell(str(len(cohort.members))),
-        Cell(",".join(store.views().name(oid) for oid in cohort.base)),
+        Cell(",".join(views.name(oid) for oid in cohort.base)),
         Cell(cohort.created_at, "dim"),
         Cell("; ".join(said)),
     ]

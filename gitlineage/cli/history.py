@@ -249,13 +249,13 @@ def bisect(
         edit = store.recipe_edit(snapshot.oid)
         if as_json:
             more = {"tested": found.tested, "skipped": found.skipped, "stat": edit.diff(stat=True)}
-            output.json_line(listing.snapshot_object(store, snapshot, **more))
+            output.json_line(listing.snapshot_object(store.views(), snapshot, **more))
             return
         skipped = f", {found.skipped} of them skipped" if found.skipped else ""
         name = output.clean(store.views().name(snapshot.oid))
         output.say()  # git leaves its last line open
         output.say(f"first bad: {output.paint(name, 'bold')}, after {counted(found.tested, 'commit')} tested{skipped}")
-        listing.print_snapshots(store, [snapshot])
+        listing.print_snapshots(store.views(), [snapshot])
         look.print_patch(edit.diff_bytes(stat=True))
 
 

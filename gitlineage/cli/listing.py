@@ -1,4 +1,9 @@
-"""Trials and snapshots as lines of a table and as JSON objects; not where they come from."""
+"""
+Trials and snapshots as lines of a table and as JSON objects; not where they come from.
+
+What is around them is read from the `Views` that the command got from its store once: a store looks at the refs for
+each question that it is asked, so a row must not ask it.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +16,7 @@ from gitlineage.query.ancestry import DERIVED, originals
 from gitlineage.text import counted
 
 if TYPE_CHECKING:
-    from gitlineage.store.store import LineageStore
+    from gitlineage.query.views import Views
 
 SHORT = 8
 """How much of a commit's id is shown in a line."""
@@ -130,7 +135,7 @@ def trial_cells(view: TrialView, task: Task, *, deltas: bool = True) -> list[Cel
 
 
 def print_snapshots(
-    store: "LineageStore",
+    views: "Views",
     snapshots: Sequence[Snapshot],
     *,
     depths: Sequence[int] = (),
@@ -138,8 +143,7 @@ def print_snapshots(
     types: Sequence[str | None] = (),
 ) -> None:
     """Print snapshots, one a line, each with its first trial; more of them are counted."""
-    task = store.task
-    views = store.views()
+    task = views.task
     rows = []
     for at, snapshot in enumerate(snapshots):
         trial = snapshot.trial
@@ -173,11 +177,11 @@ def _told(relationship: str | None) -> str:
 # -- JSON ----------------------------------------------------------------------------------------------------------
 
 
-def trial_objects(store: "LineageStore", views: Sequence[TrialView], task: Task | None = None) -> list[dict[str, Any]]:
+def trial_objects(views: "Views", found: Sequence[TrialView], task: Task | None = None) -> list[dict[str, Any]]:
     """Return trials as JSON objects, each with every column of its row, scored by the store's task or by another."""
-    task = task or store.task
-    snapshots = {each.oid: each for each in store.views().snapshots(view.oid for view in views)}
-    return [_trial_object(view, snapshots[view.oid], task) for view in views]
+    task = task or views.task
+    snapshots = {each.oid: each for each in views.snapshots(view.oid for view in found)}
+    return [_trial_object(view, snapshots[view.oid], task) for view in found]
 
 
 def _trial_object(view: TrialView, snapshot: Snapshot, task: Task) -> dict[str, Any]:
@@ -212,12 +216,12 @@ def row_object(trial: Trial) -> dict[str, str]:
     return {column: trial.text(column) for column in (*COLUMNS, *trial.extra)}
 
 
-def snapshot_object(store: "LineageStore", snapshot: Snapshot, **more: Any) -> dict[str, Any]:
+def snapshot_object(views: "Views", snapshot: Snapshot, **more: Any) -> dict[str, Any]:
     """Return a snapshot as a JSON object, with its trials."""
-    task = store.task
+    task = views.task
     trial = snapshot.trial
     return {
-        "id": store.views().name(snapshot.oid),
+        "id": views.name(snapshot.oid),
         "exp_id": snapshot.exp_id,
         "name": snapshot.name or None,
         "stub": snapshot.stub,
@@ -239,8 +243,7 @@ def snapshot_object(store: "LineageStore", snapshot: Snapshot, **more: Any) -> d
     }
 
 
-def view_on(store: "LineageStore", oid: str, exp_id: str) -> TrialView:
+def view_on(views: "Views", oid: str, exp_id: str) -> TrialView:
     """Return the trial of an exp id on a snapshot, with its place in the graph."""
-    views = store.views()
     places = (oid, *originals(views, oid))  # a result may have gone to the commit that this one was rewritten from
     return next(view for place in places for view in views.on_snapshot(place) if view.trial.exp_id == exp_id)

@@ -7,9 +7,10 @@ import typer
 from gitlineage.cli import drawing, layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.model.records import TrialView
+from gitlineage.model.records import Task, TrialView
+from gitlineage.query import ancestry
 from gitlineage.query.diff import diff_trees
-from gitlineage.store.store import LineageStore
+from gitlineage.query.views import Views
 
 app = commands()
 _PATCH = {"+++": "bold", "---": "bold", "dif": "bold", "ind": "bold", "@@ ": "cyan", "+": "green", "-": "red"}
@@ -43,10 +44,10 @@ def log(
             options.at_most(count), cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling
         )
         if as_json:
-            for each in listing.trial_objects(store, found):
+            for each in listing.trial_objects(store.views(), found):
                 output.json_line(each)
         elif graph:
-            _print_graph(store, found)
+            _print_graph(store.views(), found)
         else:
             listing.print_trials(found, store.task)
 
@@ -100,17 +101,17 @@ def print_patch(patch: bytes) -> None:
         output.say(output.paint(shown, style))
 
 
-def _print_graph(store: LineageStore, views: list[TrialView]) -> None:
+def _print_graph(views: Views, found: list[TrialView]) -> None:
     """Print trials beside the graph of their snapshots, replicates below each other."""
-    if not views:
+    if not found:
         return
     groups: dict[str, list[TrialView]] = {}
-    for view in views:
+    for view in found:
         groups.setdefault(view.oid, []).append(view)
     nodes = list(groups)
-    parents = {oid: [parent.oid for parent in store.parents(oid)] for oid in nodes}
+    parents = {oid: [parent.oid for parent in ancestry.parents(views, oid)] for oid in nodes}
     lines = drawing.draw(nodes, parents, [len(group) for group in groups.values()], output.has_colour())
-    texts = [[_words(store, view) for view in group] for group in groups.values()]
+    texts = [[_words(view, views.task) for view in group] for group in groups.values()]
     for line in lines:
         graph, place, taken = drawing.split(line)
         if place is None:
@@ -120,9 +121,9 @@ def _print_graph(store: LineageStore, views: list[TrialView]) -> None:
         output.say(f"{graph} {head}  {layout.fitted(hypothesis, taken + width + 3)}".rstrip())
 
 
-def _words(store: LineageStore, view: TrialView) -> tuple[str, str, int]:
+def _words(view: TrialView, task: Task) -> tuple[str, str, int]:
     """Return a trial's words beside the graph, its hypothesis, and how wide the former are."""
-    label, commit, status, score, delta, _, cohort, _, hypothesis = listing.trial_cells(view, store.task)
+    label, commit, status, score, delta, _, cohort, _, hypothesis = listing.trial_cells(view, task)
     cells = [label, commit, status, score, delta, layout.Cell(f"({cohort.text})" if cohort.text else "", "dim")]
     shown = [layout.Cell(output.clean(cell.text), cell.style) for cell in cells if cell.text]
     width = sum(layout.width(cell.text) for cell in shown) + 2 * (len(shown) - 1)

@@ -54,7 +54,7 @@ def best(
                 'there is no trial with a result yet; `gitlineage commit -m "..." --metric NUMBER` makes one'
             )
         if as_json:
-            output.json_line({**listing.trial_objects(store, [found], by)[0], **_facts(by, views)})
+            output.json_line({**listing.trial_objects(views, [found], by)[0], **_facts(by, views)})
         else:
             _say(by, views)
             listing.print_trials([found], by, deltas=by == views.task)
@@ -80,7 +80,7 @@ def leaderboard(
         limit = options.at_most(k)
         found = views.kept(limit) if by == views.task else board_by(views, by, limit)
         if as_json:
-            for rank, each in enumerate(listing.trial_objects(store, found, by), 1):
+            for rank, each in enumerate(listing.trial_objects(views, found, by), 1):
                 output.json_line({"rank": rank, **each, **_facts(by, views)})
         else:
             _say(by, views)

@@ -225,7 +225,7 @@ def record(
                 trial = _waiting(store, rev, oid, trial)
             verdict = None if revise else _verdict(store, trial, oid, store.snapshot(oid).parents)
             recorded = store.record(oid, trial, revise=revise, replicate=replicate)
-        _print_recorded(store, listing.view_on(store, oid, recorded.exp_id), verdict, as_json)
+        _print_recorded(store, listing.view_on(store.views(), oid, recorded.exp_id), verdict, as_json)
 
 
 def _repository(current: Path, folder: Path | None, bare: bool) -> tuple[Path, bool]:
@@ -326,7 +326,7 @@ def _print_recorded(
     if as_json:
         more = place.object(store) if place is not None else {}
         more |= {"content": taking.facts(store, made)} if made is not None else {}
-        output.json_line({**listing.trial_objects(store, [view])[0], **more, "verdict": judged})
+        output.json_line({**listing.trial_objects(store.views(), [view])[0], **more, "verdict": judged})
         return
     trial, task = view.trial, store.task
     state = listing.status_cell(trial.status)

@@ -11,6 +11,7 @@ from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
 from gitlineage.model.relation import EvolutionStep, Relationship, RelationType
+from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 
 app = commands()
@@ -153,14 +154,14 @@ def history(
                 names = {"from": views.name(step.from_id), "to": views.name(step.to_id)}
                 output.json_line(names | msgspec.to_builtins(step))
         else:
-            layout.table(_STEPS, [_step(store, step) for step in steps])
+            layout.table(_STEPS, [_step(views, step) for step in steps])
 
 
 @command(app, "dependents", "gitlineage dependents 012 --depth -1")
 def dependents(ctx: typer.Context, name: options.Id, depth: options.Depth = 1, as_json: options.Json = False) -> None:
     """List what depends on a snapshot, nearest first"""
     with opened(ctx) as store:
-        walk.print_walk(store, store.get_dependents(name, depth), as_json)
+        walk.print_walk(store.views(), store.get_dependents(name, depth), as_json)
 
 
 @command(app, "path", "gitlineage path 000 best")
@@ -180,21 +181,21 @@ def path(
         found = store.get_path(start, end, types)
         if found is None:
             raise LineageError(f"no path leads from {start} to {end}; the ancestor comes first")
-        walk.print_found(store, [store.snapshot(oid) for oid in found], as_json)
+        views = store.views()
+        walk.print_found(views, [views.snapshot(oid) for oid in found], as_json)
 
 
 def _print(store: LineageStore, found: list[Relationship], as_json: bool) -> None:
     views = store.views()
     if not as_json:
-        layout.table(_RELATIONS, [_cells(store, each) for each in found])
+        layout.table(_RELATIONS, [_cells(views, each) for each in found])
         return
     for each in found:
         names = {"source": views.name(each.source_id), "target": views.name(each.target_id)}
         output.json_line(names | msgspec.to_builtins(each))
 
 
-def _cells(store: LineageStore, relation: Relationship) -> list[Cell]:
-    views = store.views()
+def _cells(views: Views, relation: Relationship) -> list[Cell]:
     ended = f"{relation.deprecated_at} {relation.deprecation_reason or ''}".strip() if relation.deprecated else ""
     ended = ended or ("" if relation.followed else "not followed: it would close a cycle")
     return [
@@ -208,8 +209,7 @@ def _cells(store: LineageStore, relation: Relationship) -> list[Cell]:
     ]
 
 
-def _step(store: LineageStore, step: EvolutionStep) -> list[Cell]:
-    views = store.views()
+def _step(views: Views, step: EvolutionStep) -> list[Cell]:
     return [
         Cell(views.name(step.from_id), "bold"),
         Cell(views.name(step.to_id), "bold"),

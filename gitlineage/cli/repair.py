@@ -39,7 +39,7 @@ def retract(
         if as_json:
             output.json_line(
                 {
-                    **listing.trial_objects(store, [view])[0],
+                    **listing.trial_objects(store.views(), [view])[0],
                     "best": best.label if best else None,
                 }
             )
@@ -87,14 +87,15 @@ def reparent(
     with opened(ctx) as store:
         snapshot = store.reparent(name, options.ids(store, parents or []), reason, roles=known_roles, actor=by)
         if as_json:
-            output.json_line(listing.snapshot_object(store, snapshot, **both(store, snapshot.oid)))
+            output.json_line(listing.snapshot_object(store.views(), snapshot, **both(store, snapshot.oid)))
             return
         output.say(f"{output.clean(store.views().name(snapshot.oid))} comes from {derived(store, snapshot.parents)}")
 
 
 def derived(store: LineageStore, parents: tuple[str, ...]) -> str:
     """Return the names of some parents, in words."""
-    return ", ".join(output.clean(store.views().name(oid)) for oid in parents) or "nothing"
+    views = store.views()
+    return ", ".join(output.clean(views.name(oid)) for oid in parents) or "nothing"
 
 
 def both(store: LineageStore, oid: str) -> dict[str, object]:

@@ -101,11 +101,12 @@ def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> l
 
 def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
     """Return a line for each parent and inspiration, with its role; ordinary commits are marked."""
-    found = [*store.parents(snapshot.oid), *(store.snapshot(oid) for oid in snapshot.inspirations)]
+    found, views = list(store.parents(snapshot.oid)), store.views()
+    found += map(views.snapshot, snapshot.inspirations)
     lines = []
     for at, each in enumerate(found):
         words = [
-            output.clean(store.views().name(each.oid)),
+            output.clean(views.name(each.oid)),
             each.oid[: listing.SHORT],
             snapshot.roles.get(each.oid, ""),
         ]
@@ -123,7 +124,8 @@ def _reparented(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]
 
 
 def _kin(store: LineageStore, snapshots: tuple[Snapshot, ...]) -> str:
-    return _listed([store.views().name(each.oid) for each in snapshots])
+    views = store.views()
+    return _listed([views.name(each.oid) for each in snapshots])
 
 
 def _siblings(store: LineageStore, snapshot: Snapshot) -> str:
@@ -182,10 +184,11 @@ def _print_history(store: LineageStore, snapshot: Snapshot, history: list[Record
 
 
 def _object(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> dict[str, Any]:
-    views = store.views().on_snapshot(snapshot.oid)
+    here = store.views()
+    views = here.on_snapshot(snapshot.oid)
     edit = store.recipe_edit(snapshot.oid)
     return listing.snapshot_object(
-        store,
+        here,
         snapshot,
         names=_names(store, snapshot, views),
         children=[each.oid for each in store.children(snapshot.oid)],

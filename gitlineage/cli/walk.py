@@ -10,7 +10,7 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
 from gitlineage.model.records import AncestryNode, Snapshot
-from gitlineage.store.store import LineageStore
+from gitlineage.query.views import Views
 
 app = commands()
 
@@ -21,14 +21,14 @@ def parents(ctx: typer.Context, name: options.Id, as_json: options.Json = False)
     with opened(ctx) as store:
         known = store.snapshot(name).roles
         found = store.parents(name)
-        print_found(store, found, as_json, roles=[known.get(each.oid, "") for each in found])
+        print_found(store.views(), found, as_json, roles=[known.get(each.oid, "") for each in found])
 
 
 @command(app, "children", "gitlineage children best --json")
 def children(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """List what was derived from a snapshot directly"""
     with opened(ctx) as store:
-        print_found(store, store.children(name), as_json)
+        print_found(store.views(), store.children(name), as_json)
 
 
 @command(app, "ancestors", "gitlineage ancestors best --depth 3")
@@ -42,7 +42,7 @@ def ancestors(
     """List all that a snapshot goes back to, nearest first"""
     with opened(ctx) as store:
         found = store.get_ancestors(name, relations, depth) if relations else store.ancestors(name, depth)
-        print_walk(store, found, as_json)
+        print_walk(store.views(), found, as_json)
 
 
 @command(app, "descendants", "gitlineage descendants 000")
@@ -56,14 +56,14 @@ def descendants(
     """List all that goes back to a snapshot, nearest first"""
     with opened(ctx) as store:
         found = store.get_descendants(name, relations, depth) if relations else store.descendants(name, depth)
-        print_walk(store, found, as_json)
+        print_walk(store.views(), found, as_json)
 
 
 @command(app, "leaves", "gitlineage leaves")
 def leaves(ctx: typer.Context, as_json: options.Json = False) -> None:
     """List the snapshots that nothing was derived from"""
     with opened(ctx) as store:
-        print_found(store, store.leaves(), as_json)
+        print_found(store.views(), store.leaves(), as_json)
 
 
 @command(app, "common-ancestor", "gitlineage common-ancestor 012 014")
@@ -85,18 +85,19 @@ def common_ancestor(
         found = store.merge_bases(name, other, relations)
         if not found:
             raise LineageError(f"{name} and {other} have no common ancestor")
-        print_found(store, [store.snapshot(oid) for oid in (found if every else found[:1])], as_json)
+        views = store.views()
+        print_found(views, [views.snapshot(oid) for oid in (found if every else found[:1])], as_json)
 
 
 @command(app, "same", "gitlineage same 015")
 def same(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """List other snapshots with the same content"""
     with opened(ctx) as store:
-        print_found(store, store.same(name), as_json)
+        print_found(store.views(), store.same(name), as_json)
 
 
 def print_found(
-    store: LineageStore,
+    views: Views,
     found: Sequence[Snapshot],
     as_json: bool,
     *,
@@ -106,20 +107,20 @@ def print_found(
 ) -> None:
     """Print snapshots, in lines or as objects, with what a walk knows of each."""
     if not as_json:
-        listing.print_snapshots(store, found, depths=depths, roles=roles, types=types)
+        listing.print_snapshots(views, found, depths=depths, roles=roles, types=types)
         return
     for at, snapshot in enumerate(found):
         more: dict[str, object] = {"depth": depths[at]} if depths else {}
         more |= {"relationship": types[at], "role": roles[at]} if types else {}
-        output.json_line(listing.snapshot_object(store, snapshot, **more))
+        output.json_line(listing.snapshot_object(views, snapshot, **more))
 
 
-def print_walk(store: LineageStore, nodes: Sequence[AncestryNode], as_json: bool) -> None:
+def print_walk(views: Views, nodes: Sequence[AncestryNode], as_json: bool) -> None:
     """Print the nodes of a walk."""
     met = [(node, node.entry) for node in nodes]
     known = [(node, entry) for node, entry in met if entry is not None]
     print_found(
-        store,
+        views,
         [entry for _, entry in known],
         as_json,
         depths=[node.depth for node, _ in known],
