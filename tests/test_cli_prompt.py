@@ -33,7 +33,7 @@ def test_leaderboard(shell: Shell) -> None:
 def test_an_earlier_leaderboard_is_scored_by_the_task_of_then(shell: Shell) -> None:
     """What was ranked by one column is shown with that column's scores, though the task has another one now."""
     before, lines = shell.objects("leaderboard"), shell("leaderboard")
-    shell("init", "--metric", "accuracy", "--higher-is-better")
+    shell("init", "--metric", "accuracy", "--higher-is-better", "--force")
     assert shell.objects("leaderboard", "--at", "004") == before
     assert shell("leaderboard", "--at", "004") == lines
 
@@ -63,7 +63,7 @@ class TestPrompt:
         names = ("chain_to_best", "top_k_leaderboard", "recent_n_activity", "last_m_with_full_hypothesis")
         for trial in (shown["current_best"], *(each for name in names for each in shown[name])):
             assert trial == {key: known[trial["exp_id"]][key] for key in ("exp_id", "status", "score", "row")}
-        shell("init", "--metric", "accuracy", "--higher-is-better")
+        shell("init", "--metric", "accuracy", "--higher-is-better", "--force")
         assert shell.objects("prompt", "bold", "--at", "004")[0]["current_best"] == shown["current_best"]
         empty = Shell(shell.folder.with_name("empty"))
         empty("init")

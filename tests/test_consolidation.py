@@ -249,6 +249,7 @@ class TestSteps:
         with opened(folder, "own") as store:
             consolidate(store, ["bob"])
             git("update-ref", "-d", f"{DEFAULT.notes}carol")
+            git("update-ref", "-d", DEFAULT.kept("carol"))
             assert answers(store)["labels"] == ["1"]
 
     @pytest.mark.parametrize("lines", [40, 400, 900, 1400, 2000, 3000, 4500, 7000])

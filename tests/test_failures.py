@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import gitlineage
-from gitlineage import LineageError, LineageStore, RepositoryError, StorageError, Trial
+from gitlineage import LineageError, LineageStore, Locked, RepositoryError, StorageError, Trial
 from gitlineage.git.packs import _KEEP
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
@@ -285,16 +285,18 @@ def test_a_killed_process_loses_no_acknowledged_trial(open_store, folder, git):
 
 
 @pytest.mark.parametrize("recorded", [0, 2])
-def test_a_lock_file_that_a_killed_process_left_does_not_block_for_ever(open_store, folder, git, recorded):
-    """A stale lock of the writer's ref is broken, at the first write as at later ones."""
+def test_a_lock_file_of_gits_that_stays_is_named_and_never_stolen(open_store, folder, git, recorded):
+    """A lock of the writer's ref that a killed git left refuses writes, and says what to remove."""
     store = open_store()
     for _ in range(recorded):
         store.append(row())
     lock = folder / ".git" / "refs" / "notes" / "lineage" / "alice.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     lock.touch()
+    with pytest.raises(Locked, match=f"rm {lock}"):
+        store.append(row("after"))
+    lock.unlink()
     assert store.append(row("after")).exp_id == "after"
-    assert not lock.exists()
     assert git("notes", "--ref=lineage/alice", "show", str(store.resolve("after")))
 
 
@@ -310,12 +312,13 @@ def test_what_a_killed_writer_kept_from_git_is_let_go(open_store, folder):
     assert list(packs.glob("*.keep")) == [users]
 
 
-def test_a_lock_file_on_a_derived_ref_does_not_block_for_ever(store, folder, git):
-    """A name for plain git that a killed process left locked follows again, at the latest after a reindex."""
+def test_a_lock_file_on_a_derived_ref_blocks_no_record(store, folder, git):
+    """A name for plain git that a killed git left locked stays behind, and follows once the lock is gone."""
     store.append(row("a", metric=2.0))
     lock = folder / ".git" / "refs" / "lineage" / "best.lock"
     lock.touch()
     store.append(row("b", metric=1.0))
+    lock.unlink()
     store.reindex()
     assert git("rev-parse", "refs/lineage/best") == str(store.resolve("b"))
     assert not lock.exists()

@@ -94,7 +94,7 @@ class Taker:
         place: the folder.
         scratch: an empty folder for the index and the objects.
         include: patterns of paths that are wanted although they are plainly no recipe; ``None`` to take everything.
-        refuses_crlf: whether git's configuration refuses what a change of line ends would not give back; it is warned of
+        refuses_crlf: whether git's configuration refuses what a change of line ends would lose; it is warned of
             here, because the snapshot of what ran matters more.
         keeps_modes: whether the file system keeps executable bits and links, as git's configuration has it.
         ignores_case: whether it finds a file by a name in another case, as git's configuration has it.
