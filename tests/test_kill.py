@@ -322,9 +322,10 @@ class Campaign:
         self.check()
 
     def _check_names(self, store: LineageStore) -> None:
-        """The derived refs are exactly those that the store's trials and cohorts ask for."""
-        shown = {exp_ref(v.label): v.oid for v in store.log(None, statuses=["keep", "baseline"])}
-        shown |= {cohort_ref(cohort.name): cohort.oid for cohort in store.cohorts()}
+        """The refs are exactly those that the store's trials and cohorts ask for, and those that keep its writers'."""
+        shown = {exp_ref(store.namespace, v.label): v.oid for v in store.log(None, statuses=["keep", "baseline"])}
+        shown |= {cohort_ref(store.namespace, cohort.name): cohort.oid for cohort in store.cohorts()}
+        shown |= {store.namespace.kept(writer): tip for writer, tip in store.journal.tips().items()}
         shown["refs/lineage/best"] = store.resolve("best")
         lines = git(self.root, "for-each-ref", "--format=%(refname) %(objectname)", "refs/lineage").splitlines()
         assert dict(line.split() for line in lines) == shown

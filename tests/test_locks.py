@@ -184,7 +184,7 @@ def test_records_are_safe_where_flock_excludes_nobody(open_store, folder, git):
 
 PACK = """
 import os, signal, sys
-from gitlineage import locks, refs
+from gitlineage.git import locks, refs
 from gitlineage.git.repository import GitRepo
 def fatal(*_):
     os.kill(os.getpid(), signal.SIGKILL)

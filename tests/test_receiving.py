@@ -177,7 +177,7 @@ def test_an_archive_may_replace_a_writers_ref(store: LineageStore, push: Push, r
     """A ref goes where an archive has its tip and all its events, in the same push; not where it lacks one."""
     repo, journal, trees = store.repo, store.journal, NotesTrees(store.repo)
     made = store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
-    store.set_task(Task(score_field="loss"))
+    store.set_task(Task(score_field="loss"), force=True)
     push(REF)
     tip = repo.ref(REF)
     archive = f"{DEFAULT.notes}archive-bob"
@@ -326,6 +326,12 @@ def test_large_files(store: LineageStore, push: Push, server: GitRepo, refused: 
 # -- signatures --------------------------------------------------------------------------------------------
 
 
+def forget(store: LineageStore) -> None:
+    """Delete all that alice recorded, which takes the ref that would put it back too."""
+    for ref in (REF, DEFAULT.kept("alice")):
+        store.repo.set_ref(ref, None)
+
+
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH is not installed")
 def test_signers(store: LineageStore, push: Push, server: GitRepo, refused: Callable[..., str], tmp_path: Path) -> None:
     """With a list of allowed signers, every new commit of a writer's ref is signed by its owner and nobody else."""
@@ -339,13 +345,13 @@ def test_signers(store: LineageStore, push: Push, server: GitRepo, refused: Call
     server.set_config("lineage.allowedSigners", str(allowed))
     store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
     assert "is not signed by alice" in refused(REF)
-    store.repo.set_ref(REF, None)
+    forget(store)
     for key, value in {"gpg.format": "ssh", "lineage.sign": "true", "user.signingKey": str(keys["bob"])}.items():
         store.repo.set_config(key, value)
     other = LineageStore(store.root, writer="alice", identity=("Alice", "alice@example.org"))
     other.commit({"a": b"2"}, trial=Trial(status="baseline", core_metric=1.0))
     assert "is not signed by alice" in refused(REF)
-    store.repo.set_ref(REF, None)
+    forget(store)
     store.repo.set_config("user.signingKey", str(keys["alice"]))
     mine = LineageStore(store.root, writer="alice", identity=("Alice", "alice@example.org"))
     mine.commit({"a": b"3"}, trial=Trial(status="baseline", core_metric=1.0))

@@ -82,7 +82,7 @@ def test_clone_brings_a_further_refspec(way: Transport, tmp_path: Path, git: Git
     """Branches, tags and what the refspec says come in one go."""
     git("push", "--quiet", "origin", "main")
     way.push(git("rev-parse", "HEAD"), "refs/x/one")
-    clone(str(tmp_path / "remote.git"), tmp_path / "new", "+refs/x/*:refs/seen/*", branch="main")
+    clone(str(tmp_path / "remote.git"), tmp_path / "new", ["+refs/x/*:refs/seen/*"], branch="main")
     found = git("for-each-ref", "--format=%(refname)", cwd=tmp_path / "new").split()
     assert {"refs/heads/main", "refs/seen/one"} <= set(found)
 
