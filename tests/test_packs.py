@@ -1,6 +1,7 @@
 """Packs: what git makes of those that are written here, and the joining of small ones."""
 
 import json
+import os
 import random
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gitlineage import LineageStore, Trial
 from gitlineage.git import packs
 from gitlineage.git.packs import PackWriter, merge, object_id, release_abandoned
 
@@ -57,10 +59,10 @@ def test_git_reads_what_was_written(tmp_path_factory, contents):
 
 
 @pytest.mark.parametrize("entries", [0, 1, 256, 1700, 3000])
-def test_trees_of_a_hasty_pack_are_read_by_git(repo, entries):
+def test_trees_are_read_by_git(repo, entries):
     """They are stored as they are, in as many blocks as they need, and an empty one in an empty block."""
     tree = b"".join(b"100644 %08d\0%b" % (at, object_id("blob", b"x").encode()[:20]) for at in range(entries))
-    writer = PackWriter(repo / "objects" / "pack", hasty=True)
+    writer = PackWriter(repo / "objects" / "pack")
     oid = writer.add("tree", tree)
     writer.add("blob", b"x")
     writer.flush()
@@ -204,7 +206,7 @@ def test_packs_with_deltas_are_joined_as_they_are(repo):
         assert git(repo, "cat-file", kind, object_id(kind, data)) == data
 
 
-def test_what_a_hasty_landing_left_as_it_is_is_compressed_when_packs_are_joined(repo):
+def test_what_a_landing_left_as_it_is_is_compressed_when_packs_are_joined(repo):
     """A single trial's few objects wait for that; trees stay as they are, and git finds every object as it was."""
     folder = repo / "objects" / "pack"
     tree = b"100644 f\0" + bytes.fromhex(object_id("blob", b""))
@@ -212,7 +214,7 @@ def test_what_a_hasty_landing_left_as_it_is_is_compressed_when_packs_are_joined(
     objects = [("blob", b"words that come again " * 40), ("tree", tree), ("commit", said + b"a message " * 30)]
     names, sizes = [], []
     for at in range(3):
-        writer = PackWriter(folder, hasty=True)
+        writer = PackWriter(folder)
         for kind, data in [*objects, ("blob", b"%d " % at * 300), ("blob", random.randbytes(300)), ("blob", b"")]:
             writer.add(kind, data)
         writer.flush()
@@ -228,3 +230,74 @@ def test_what_a_hasty_landing_left_as_it_is_is_compressed_when_packs_are_joined(
     git(repo, "index-pack", "--verify", str(joined))
     assert contents(repo) == before
     assert len(before) == len(objects) + 2 * 3 + 1
+
+
+def test_the_disk_confirms_every_pack_of_a_durable_landing(repo, monkeypatch):
+    """Packs that were full before the landing was complete are confirmed with the last one."""
+    folder = repo / "objects" / "pack"
+    confirmed = confirming(monkeypatch)
+    monkeypatch.setattr(packs, "_FLUSH", 10_000)
+    writer = PackWriter(folder)
+    for at in range(60):
+        writer.add("blob", random.randbytes(400) + b"%d" % at)
+    writer.durable = True
+    writer.flush()
+    writer.release()
+    written = {path for path in folder.resolve().iterdir() if path.suffix in (".pack", ".idx")}
+    assert len(written) > 4
+    assert written | {folder.resolve()} <= confirmed
+
+
+def test_joined_packs_are_confirmed_before_the_small_ones_go(repo, monkeypatch):
+    """A power cut after joining loses nothing that was on disk before."""
+    folder = repo / "objects" / "pack"
+    names = [write(repo, b"%d" % number) for number in range(3)]
+    confirmed = confirming(monkeypatch)
+    merge(folder, names)
+    assert {*folder.resolve().iterdir(), folder.resolve()} <= confirmed
+
+
+def confirming(monkeypatch) -> set[Path]:
+    """Return a set that gets every path whose content the disk is asked to confirm."""
+    confirmed = set()
+    fsync = os.fsync
+
+    def noticed(handle: int) -> None:
+        fsync(handle)
+        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        name = path.name.removeprefix("tmp_idx_")  # an index is confirmed before it gets its name
+        confirmed.add(path if name == path.name else path.with_name(f"pack-{name}.idx"))
+
+    monkeypatch.setattr(os, "fsync", noticed)
+    return confirmed
+
+
+def test_git_and_clones_take_a_large_landing(tmp_path, monkeypatch):
+    """A large landing is verified, cloned, fetched, pushed and repacked by git, and reads the same after each."""
+    monkeypatch.setattr(packs, "_FLUSH", 10_000)
+    store = LineageStore(tmp_path / "ours", writer="ann")
+    with store.batch():
+        for at in range(80):
+            parents = [store.all_trials()[-1].exp_id] if at % 10 == 9 else []
+            row = Trial(status="keep", core_metric=at / 7, hypothesis=f"try {at * at} next", notes="the same old story")
+            store.commit({"a": b"width = %d\n" % at, "b": b"1\n"}, parents, trial=row)
+    trials = store.all_trials()
+
+    def run(*words: str, at: str = "ours") -> bytes:
+        done = subprocess.run(["git", "-C", str(tmp_path / at), *words], capture_output=True, check=True)
+        return done.stdout
+
+    run("fsck", "--strict")
+    run("clone", "--quiet", "--mirror", f"file://{tmp_path}/ours", f"{tmp_path}/mirror")
+    run("init", "--quiet", "--bare", f"{tmp_path}/pushed")
+    run("push", "--quiet", f"{tmp_path}/pushed", "refs/notes/lineage/ann")
+    run("init", "--quiet", f"{tmp_path}/fetched")
+    run("fetch", "--quiet", f"file://{tmp_path}/ours", "refs/notes/lineage/*:refs/notes/lineage/*", at="fetched")
+    for at in ("mirror", "pushed", "fetched"):
+        run("fsck", "--strict", at=at)
+        assert run("rev-parse", "refs/notes/lineage/ann", at=at) == run("rev-parse", "refs/notes/lineage/ann")
+    assert LineageStore(tmp_path / "fetched").all_trials() == trials
+    for words in (["gc", "--quiet"], ["repack", "-a", "-d", "-f", "--quiet"], ["repack", "--geometric=2", "-d", "-q"]):
+        run(*words)
+        run("fsck", "--strict")
+        assert LineageStore(tmp_path / "ours").all_trials() == trials

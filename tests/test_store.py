@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitlineage import Ambiguous, Invalid, InvalidTrial, LineageStore, NotFound, RepositoryError, Task, Trial
-from gitlineage.git import packer
+from gitlineage.git import packs
 
 FILES = {"train.py": b"print(1)\n"}
 REF = "refs/notes/lineage/alice"
@@ -694,8 +694,8 @@ def test_reading_writes_nothing_but_the_cache(open_store, git, folder):
 
 
 def test_a_batch_gives_the_ids_that_one_by_one_gives(tmp_path, monkeypatch):
-    """Snapshots have the same oids however they were recorded, also where a second process packs them."""
-    monkeypatch.setattr(packer, "_ALONE", 20)
+    """Snapshots have the same oids however they were recorded, also where they fill several packs."""
+    monkeypatch.setattr(packs, "_FLUSH", 2000)
 
     def recorded(store: LineageStore) -> Iterator[str]:
         oids: list[str] = []

@@ -1,5 +1,5 @@
 """
-Git objects on their way into pack files: hashing, packing, publishing; not where they are read or what they mean.
+Git objects on their way into pack files, for `GitRepo`: hashing, packing, publishing. `PackWriter` is where to start.
 
 All objects of one landing go into one pack instead of a loose file each: two files instead of eight, and none
 that `git gc` could prune before the ref moves, because a ``.keep`` file stands beside the pack until then.
@@ -22,8 +22,8 @@ from gitlineage.git.modes import UMASK, Modes
 KINDS = {"commit": 1, "tree": 2, "blob": 3}
 """The types of pack entries."""
 
-_FLUSH = 32 * 1024 * 1024
-"""Packed bytes that are held in memory before they go into a pack of their own."""
+_FLUSH = 64 * 1024 * 1024
+"""Bytes of objects that are held in memory before they go into a pack of their own."""
 
 _PLAIN = frozenset(KINDS.values()) | {4}
 """The types of pack entries that stand for themselves: commits, trees, blobs and tags."""
@@ -32,7 +32,7 @@ _SHORT = 4096
 """Bytes below which an object is packed tightly."""
 
 _FEW = 12
-"""Objects of a landing that are not compressed when it is in a hurry."""
+"""Objects of a landing that are not compressed: all that a single trial has; joining packs compresses them."""
 
 _BLOCK = 0xFFFF
 """Bytes that one block of a zlib stream can hold as they are."""
@@ -58,34 +58,25 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 class PackWriter:
     """
-    Collects objects and writes them as packs.
+    Collects the objects of one landing and writes them as packs.
 
     Args:
         folder: the repository's ``objects/pack``.
         modes: which permissions files get.
-        hasty: whether trees are left as they are, for oids hardly shrink and trying takes long; and so are the first
-            few objects, which are all that a single trial has: `merge` compresses them later.
     """
 
-    def __init__(self, folder: Path, modes: Modes = UMASK, *, hasty: bool = False) -> None:
+    def __init__(self, folder: Path, modes: Modes = UMASK) -> None:
         self._folder = folder
         self._modes = modes
-        self._hasty = hasty
         self.durable = False
         self._objects: dict[str, Stored] = {}
         self._done: set[bytes] = set()
         self._pieces: list[bytes] = []
         self._entries: list[_Entry] = []
         self._size = _HEAD
-        self.kept: list[str] = []
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    @property
-    def done(self) -> frozenset[bytes]:
-        """The digests of what was taken, now or before an earlier flush."""
-        return frozenset(self._done)
+        self._held = 0
+        self._kept: list[str] = []
+        self._unconfirmed: list[str] = []
 
     def add(self, kind: str, data: bytes, oid: str | None = None) -> str:
         """
@@ -95,26 +86,28 @@ class PackWriter:
             kind: its type.
             data: its content.
             oid: its oid, where the caller knows it.
+
+        Raises:
+            OSError: so much had come together that it was written, and the disk refused.
         """
         if oid is None:
             oid = object_id(kind, data)
         digest = bytes.fromhex(oid)
         if digest not in self._done:
             self._done.add(digest)
-            piece = self._entry(oid, kind, data)
+            self._objects[oid] = Stored(kind, data)
+            piece = _header(KINDS[kind], len(data)) + self._body(kind, data)
             self._entries.append((digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
             self._size += len(piece)
-            if self._size > _FLUSH:
+            self._held += len(data)
+            if self._held > _FLUSH:
                 self.flush()
         return oid
 
-    def _entry(self, oid: str, kind: str, data: bytes) -> bytes:
-        """Return an object's entry, and keep the object until the next flush."""
-        self._objects[oid] = Stored(kind, data)
-        if self._hasty and (kind == "tree" or len(self._entries) < _FEW):
-            return _header(KINDS[kind], len(data)) + _stored(data)
-        return _whole(KINDS[kind], data)
+    def _body(self, kind: str, data: bytes) -> bytes:
+        """Return an object as a zlib stream; trees stay as they are, for oids hardly shrink and trying takes long."""
+        return _stored(data) if kind == "tree" or len(self._entries) < _FEW else _deflate(data)
 
     def take(self, stem: Path) -> bool:
         """
@@ -158,14 +151,22 @@ class PackWriter:
         """
         Write what was taken as a pack that git sees and keeps, and return it.
 
-        Where ``durable`` is set, the disk has confirmed it before this returns.
+        Where ``durable`` is set, the disk has confirmed it, and what was written earlier, before this returns.
 
         Raises:
             OSError: the disk refused; no half pack is left where git would see it.
         """
-        done, self._objects = self._objects, {}
-        if not self._entries:
-            return {}
+        done, self._objects, self._held = self._objects, {}, 0
+        if self._entries:
+            self._write_pack()
+        if self.durable and self._unconfirmed:
+            for path in self._unconfirmed:
+                sync(Path(path))
+            sync(self._folder)
+            self._unconfirmed.clear()
+        return done
+
+    def _write_pack(self) -> None:
         body = b"".join([b"PACK", struct.pack(">II", 2, len(self._entries)), *self._pieces])
         trailer = sha1(body).digest()
         index = _index(self._entries, trailer)
@@ -177,17 +178,18 @@ class PackWriter:
         try:
             self._modes.make_folders(self._folder)
             self._keep(keep)
-            self.kept.append(keep)
+            self._kept.append(keep)
             self._write(pack, body + trailer)
             self._write_whole(f"{stem}.idx", scratch, index)
             if self.durable:
                 sync(self._folder)
+            else:
+                self._unconfirmed += (pack, f"{stem}.idx")
         except OSError:
             for path in (scratch, pack, keep):
                 with suppress(OSError):
                     os.unlink(path)
             raise
-        return done
 
     def _keep(self, path: str) -> None:
         """Make a pack's ``.keep`` file: one more name of a file that stays, which costs a tenth of a new file."""
@@ -223,14 +225,18 @@ class PackWriter:
 
     def release(self) -> None:
         """Let git treat the packs as any other, now that a ref leads to them or nothing ever will."""
-        let_go(self.kept)
+        for keep in self._kept:
+            with suppress(OSError):
+                os.unlink(keep)
+        self._kept.clear()
 
 
 def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK) -> bool:
     """
     Join small packs into one by putting their entries one behind the other, and delete them.
 
-    Nothing is unpacked but what was not compressed, so the cost is that of copying. Only under the writers' lock.
+    Nothing is unpacked but what was not compressed, so the cost is that of copying. The disk confirms the new pack
+    before the old ones go. Only under the writers' lock.
 
     Args:
         folder: the repository's ``objects/pack``.
@@ -244,6 +250,7 @@ def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK) -> bool:
         OSError: the disk refused; the packs are as they were.
     """
     merged = PackWriter(folder, modes)
+    merged.durable = True  # what it replaces may have been on disk for long
     done = [name for name in names if merged.take(folder / name)]
     if len(done) > 1:
         merged.flush()
@@ -288,14 +295,6 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def let_go(kept: list[str]) -> None:
-    """Remove ``.keep`` files, so that git treats their packs as any other."""
-    for keep in kept:
-        with suppress(OSError):
-            os.unlink(keep)
-    kept.clear()
-
-
 def release_abandoned(folder: Path) -> None:
     """Remove the ``.keep`` files of processes that died; only whoever holds the writers' lock may call this."""
     for keep in folder.glob("pack-*.keep"):
@@ -336,11 +335,6 @@ def _tightened(entry: bytes) -> bytes | None:
         return None
     tight = entry[:start] + _deflate(entry[start + 7 : -4])
     return tight if len(tight) < len(entry) else None
-
-
-def _whole(kind: int, data: bytes) -> bytes:
-    """Return the entry of an object that stands for itself."""
-    return _header(kind, len(data)) + _deflate(data)
 
 
 @lru_cache(1 << 13)

@@ -35,8 +35,7 @@ from gitlineage.git.formats import (
     parse_tree,
 )
 from gitlineage.git.modes import Modes
-from gitlineage.git.packer import Packer
-from gitlineage.git.packs import Stored, merge, release_abandoned
+from gitlineage.git.packs import PackWriter, Stored, merge, release_abandoned
 from gitlineage.git.readahead import read_ahead
 from gitlineage.git.refs import Refs, mtime
 
@@ -107,7 +106,7 @@ class GitRepo(Refs):
         self._borrow()
         self._odb = self._repo.odb
         self._settings = self._repo.config
-        self._pack: Packer | None = None
+        self._pack: PackWriter | None = None
         self.modes = Modes(self.config("core.sharedRepository"))
         self.unconfirmed = ""
         self.landings = 0
@@ -151,7 +150,7 @@ class GitRepo(Refs):
         pack = None
         try:
             try:
-                pack = self._pack = Packer(self._packs, self.modes)
+                pack = self._pack = PackWriter(self._packs, self.modes)
                 yield
             finally:
                 self._end_pack(pack, process)
@@ -159,27 +158,13 @@ class GitRepo(Refs):
             self._end_pack(pack, process)  # once more, for an interrupt may have come in between
             raise
 
-    def _end_pack(self, pack: Packer | None, process: int) -> None:
+    def _end_pack(self, pack: PackWriter | None, process: int) -> None:
         """Let a pack go; in a forked process it stays the parent's."""
         if pack is not None and process == os.getpid():
             pack.release()
         if self._pack is pack:
             self._pack = None
         self._packs_seen = mtime(self._packs)
-
-    def pack_ahead(self, durable: bool) -> None:
-        """
-        Have what was written so far packed while the rest is being written, where a second process does that.
-
-        Args:
-            durable: have the disk confirm it.
-
-        Raises:
-            StorageError: the disk refused.
-        """
-        if self._pack is not None:
-            with writing(self.commondir):
-                self._pack.ahead(durable)
 
     def release_abandoned(self) -> None:
         """Let go of the packs that killed writers were holding; only under the writers' lock."""

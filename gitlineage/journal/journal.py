@@ -148,7 +148,6 @@ class Journal:
         genesis = self.genesis(writer)
         base = tip or self._resumed(writer) or self.write_genesis(writer)
         tree = self._landed[2] if self._landed is not None and self._landed[0] == base else self._repo.commit(base).tree
-        self._repo.pack_ahead(durable)
         added: dict[str, list[bytes]] = {}
         for oid, line in lines:
             added.setdefault(oid, []).append(line)
