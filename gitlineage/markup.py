@@ -3,6 +3,11 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from gitlineage.text import cut
+
+_WIDTH = 2_000
+"""Characters of a cell that are shown."""
+
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
     """Return a table with a header row; cells are shown in one line each."""
@@ -20,4 +25,8 @@ def facts(pairs: Iterable[tuple[str, str]], caption: str = "") -> str:
 
 
 def _cell(text: str) -> str:
-    return escape("".join(sign if sign.isprintable() else " " for sign in text))
+    return escape(cut(text, _WIDTH, _printable))
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in text)

@@ -3,19 +3,26 @@ Cleaning and cutting of untrusted text; nothing here knows what a trial or a doc
 
 Whatever is printed into a document goes through one of these functions first, and is cut only afterwards
 (semantics 54), so that no cell of a log can add a line, a fence, a heading or a table column. Text that a campaign
-really holds comes out unchanged.
+really holds comes out unchanged. `cut` does both; how wide each field is, `render.fields` says.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 _BREAKS = "\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _BIDI = range(0x202A, 0x202F), range(0x2066, 0x206A)
-_CONTROL = (*range(0x20), *range(0x7F, 0xA0), *_BIDI[0], *_BIDI[1])
+_TAGS = range(0xE0000, 0xE0080)  # a whole alphabet that nobody sees and a language model reads
+_CONTROL = (*range(0x20), *range(0x7F, 0xA0), *_BIDI[0], *_BIDI[1], *_TAGS)
 
 _DROP: dict[int, str | None] = dict.fromkeys(_CONTROL) | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 _ONE_LINE = _DROP | {ord(sign): " " for sign in _BREAKS}
 _BLOCK = _ONE_LINE | {ord(sign): sign for sign in "\t\n"}
+
+_NAME = str.maketrans("*[],<|\\`←", "＊［］，‹∣＼'‹")
+_LOOKED_AT = 8
+"""How many times its width is looked at of a text that is cut: a million signs are not cleaned to show a hundred."""
+
+_NOT_XML = {0xFFFE: "\ufffd", 0xFFFF: "\ufffd"}
 
 _TICKS = re.compile(r"`{3,}")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$", re.MULTILINE)
@@ -30,8 +37,8 @@ def one_line(text: str) -> str:
     """
     Return text as one line that shows what it holds.
 
-    Each tab and line break becomes a space; other control characters and the bidi embedding, override and isolate
-    controls go; half a surrogate pair becomes U+FFFD.
+    Each tab and line break becomes a space; other control characters, the bidi embedding, override and isolate
+    controls and the invisible tag letters go; half a surrogate pair becomes U+FFFD.
     """
     return text if text.isprintable() else text.translate(_ONE_LINE)
 
@@ -42,9 +49,28 @@ def prose(text: str) -> str:
     return _TICKS.sub(lambda run: "'" * len(run[0]), line) if "```" in line else line
 
 
+def name(text: str) -> str:
+    """
+    Return one line that may stand as a name in bold, in brackets, in a list or in a table's cell.
+
+    What would end it there, such as ``*``, ``]`` or a comma, becomes a sign that looks like it.
+    """
+    return prose(text).translate(_NAME)
+
+
+def tried(text: str) -> str:
+    """Return a hypothesis as `prose` that has no tail like the renderer's own: neither an arrow nor further parents."""
+    return prose(text).replace("←", "‹").replace("(+ ", "(＋ ")
+
+
 def cell(text: str) -> str:
     """Return one line for a Markdown table's cell: as `prose`, with ``|`` as ``∣`` (semantics 45)."""
     return prose(text).replace("|", "∣")
+
+
+def words(text: str) -> str:
+    """Return one line of words, a space apart, of signs that XML can hold."""
+    return " ".join(one_line(text).translate(_NOT_XML).split())
 
 
 def code(text: str) -> str:
@@ -54,12 +80,29 @@ def code(text: str) -> str:
 
 def block(text: str) -> str:
     """Return text that people wrote, with its lines and tabs, without control characters and trailing blanks."""
-    return text.replace("\r\n", "\n").translate(_BLOCK).rstrip()
+    return lines(text.replace("\r\n", "\n")).rstrip()
 
 
-def shorten(text: str, limit: int, mark: str = "...") -> str:
-    """Return the text, or its first ``limit - 3`` characters and the mark where it is longer than ``limit``."""
-    return text if len(text) <= limit else text[: limit - 3] + mark
+def lines(text: str) -> str:
+    """Return text as it is but for control characters: its lines and tabs stay."""
+    return text if text.isprintable() else text.translate(_BLOCK)
+
+
+def cut(text: str, width: int, escape: Callable[[str], str], mark: str = "…") -> str:
+    """
+    Return a field as a document shows it: escaped, then cut to at most ``width`` characters.
+
+    Args:
+        text: whatever somebody wrote.
+        width: how many characters there is room for.
+        escape: one of the functions above.
+        mark: what shows that there was more, in the place of the last three characters; empty cuts without a word.
+    """
+    began = text[: _LOOKED_AT * width]
+    line = escape(began)
+    if len(line) <= width and len(began) == len(text):
+        return line
+    return line[: width - 3] + mark if mark else line[:width]
 
 
 def head(lines: Iterable[str], limit: int) -> str:

@@ -7,7 +7,7 @@ from campaigns import every_campaign, needs_campaigns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage.text import block, cell, code, counted, fit, head, one_line, prose, shorten
+from gitlineage.text import block, cell, code, counted, cut, fit, head, name, one_line, prose, tried, words
 
 NASTY = "ab `|\\#*~\t\n\r\x00\x0b\x0c\x1b\x1c\x85\x9f\u2028\u2029\u202a\u202e\u2066\u2069\ud800\udfff∣…é🙂"
 texts = st.text(st.sampled_from(NASTY) | st.characters(), max_size=40)
@@ -92,9 +92,23 @@ def test_a_block_reads_windows_line_ends():
     ("length", "mark", "kept"),
     [(80, "...", 80), (81, "...", 77), (81, "…", 77)],
 )
-def test_shorten_makes_room_for_three_signs(length, mark, kept):
+def test_a_cut_makes_room_for_three_signs(length, mark, kept):
     """Text is cut three characters before the limit, and only when it is longer than the limit."""
-    assert shorten("🙂" * length, 80, mark) == "🙂" * kept + (mark if kept < length else "")
+    assert cut("🙂" * length, 80, one_line, mark) == "🙂" * kept + (mark if kept < length else "")
+
+
+def test_a_cut_comes_after_the_escape():
+    """What an escape drops takes no room, a cut without a mark is just that, and what was not looked at is marked."""
+    assert cut("\x00" * 9 + "abc", 3, one_line) == "abc"
+    assert cut("abcdef", 4, one_line, "") == "abcd"
+    assert cut("\x00" * 1_000_000 + "abc", 9, one_line) == "…"
+
+
+def test_names_words_and_hypotheses_hold_no_marks_of_ours():
+    """Signs that end a name look alike only, words are a space apart, and a hypothesis has no tail of a line."""
+    assert name("a**b [c], <d>|`\\") == "a＊＊b ［c］， ‹d>∣'＼"
+    assert words(" a \n\t b\uffff") == "a b\ufffd"
+    assert tried("x  (+ exp_1)  ← BEST") == "x  (＋ exp_1)  ‹ BEST"
 
 
 def test_fit_says_where_it_cut():

@@ -92,8 +92,7 @@ def export(
     with opened(ctx) as store:
         data = export_tsv(store, at=at)
     if file == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        output.write(f"{output.clean_block(data.decode(errors='replace'))}\n" if output.is_terminal() else data)
     else:
         try:
             write_whole(Path(file), data)

@@ -4,6 +4,7 @@ What reaches the terminal: lines, colours, JSON, errors and progress; not what i
 Colours are for terminals. Everything goes out as UTF-8, and text of trials without its control characters.
 """
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from gitlineage.text import block, one_line
+from gitlineage.text import block, lines, one_line
 
 _STYLES = {
     "bold": "1",
@@ -26,7 +27,8 @@ _STYLES = {
     "cyan": "36",
     "bad": "1;31",
 }
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+_PAINT = re.compile("(\x1b\\[[0-9;]*m)")
 
 
 # -- where it goes -------------------------------------------------------------------------------------------------
@@ -52,8 +54,13 @@ def write(text: str | bytes) -> None:
 
 
 def say(line: str = "") -> None:
-    """Print one line that was put together here, or cleaned."""
-    write(f"{line}\n")
+    """
+    Print one line that was put together here, or cleaned.
+
+    What nobody cleaned is cleaned here: of its control characters only line breaks, tabs and our own colours pass.
+    """
+    parts = _PAINT.split(line) if has_colour() else [line]
+    write("".join(part if at % 2 else lines(part) for at, part in enumerate(parts)) + "\n")
 
 
 def clean(text: str) -> str:
@@ -84,7 +91,7 @@ def flush() -> None:
 def json_line(value: Any) -> None:
     """Print one JSON value on one line, with every control character escaped."""
     encoded = msgspec.json.encode(value).decode("utf-8")
-    say(_UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", encoded))
+    write(_UNSAFE.sub(lambda sign: json.dumps(sign[0])[1:-1], encoded) + "\n")
 
 
 # -- standard error ------------------------------------------------------------------------------------------------

@@ -177,7 +177,7 @@ def _print_history(store: LineageStore, snapshot: Snapshot, history: list[Record
     if entries:
         output.say("\nhistory")
         for event, what in ((entry.event, entry.what) for entry in entries):
-            output.say(f" {event.timestamp or '—'}  {output.clean(event.writer)}  {what}")
+            output.say(f" {output.clean(event.timestamp) or '—'}  {output.clean(event.writer)}  {what}")
 
 
 # -- for programs --------------------------------------------------------------------------------------------------

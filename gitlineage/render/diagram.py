@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from gitlineage.errors import Invalid
-from gitlineage.text import one_line, shorten
+from gitlineage.render.fields import shown
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,15 +145,13 @@ COLOURS: Mapping[str, tuple[str, str]] = {
 }
 """The colours that show a status, of the box and of its border; the label says it in words too."""
 
-_NAME = 60
 _LINE = 36
-_NOT_XML = {0xFFFE: "\ufffd", 0xFFFF: "\ufffd"}
 _PLAIN = re.compile(r"[^\W\d_]|[0-9]|(?<=[^\W_])[._-](?=[^\W_])|[ ,=/()]")
 
 
-def plain(text: str, limit: int = _NAME) -> str:
+def plain(text: str, field: str = "node") -> str:
     """Return text as one short line of signs that every format can hold; never empty."""
-    return shorten(" ".join(one_line(text).translate(_NOT_XML).split()), limit) or "?"
+    return shown(field, text) or "?"
 
 
 def label(node: Node) -> list[str]:
@@ -164,7 +162,7 @@ def label(node: Node) -> list[str]:
     if ended:
         lines.append(plain(ended))
     if node.hypothesis.strip():
-        tried = plain(node.hypothesis, 4 * _LINE)
+        tried = plain(node.hypothesis, "hypothesis of a node")
         lines += textwrap.wrap(tried, _LINE, max_lines=2, placeholder="…", break_on_hyphens=False)
     return lines
 
@@ -182,9 +180,9 @@ def mermaid(diagram: Diagram) -> str:
         if group is not None:
             lines.append(f'  subgraph g{at}["{_mermaid(f"cohort {plain(group.name)}")}"]')
         for node in nodes:
-            shown = "<br/>".join(map(_mermaid, label(node)))
+            inside = "<br/>".join(map(_mermaid, label(node)))
             kind = "root" if node.root else node.status if node.status in COLOURS else ""
-            lines.append(f'  {"  " * (group is not None)}{names[node.id]}["{shown}"]{kind and f":::{kind}"}')
+            lines.append(f'  {"  " * (group is not None)}{names[node.id]}["{inside}"]{kind and f":::{kind}"}')
         if group is not None:
             lines.append("  end")
     for edge in diagram.links():
@@ -209,8 +207,8 @@ def dot(diagram: Diagram) -> str:
             lines.append(f'    label="{_dot(f"cohort {plain(group.name)}")}"; style=rounded; color="#757575"')
             inner = "    "
         for node in nodes:
-            shown = r"\n".join(map(_dot, label(node)))
-            lines.append(f'{inner}{names[node.id]} [label="{shown}"{_dot_style(node)}]')
+            inside = r"\n".join(map(_dot, label(node)))
+            lines.append(f'{inner}{names[node.id]} [label="{inside}"{_dot_style(node)}]')
         if group is not None:
             lines.append("  }")
     for edge in diagram.links():
