@@ -5,18 +5,19 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from gitlineage import scratch
 
 _DESCRIPTOR = re.compile(r"/dev/(?:stdout|stderr|fd/(\d+))|/proc/self/fd/(\d+)")
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write an output file; see `replacing`."""
-    with replacing(path) as scratch:
-        scratch.write_bytes(data)
+    with replacing(path) as output:
+        output.write_bytes(data)
 
 
 @contextmanager
@@ -37,17 +38,19 @@ def replacing(path: Path) -> Iterator[Path]:
     straight = _descriptor(path) is not None or (found is not None and not stat.S_ISREG(found.st_mode))
     target = path if straight else Path(os.path.realpath(path))
     # A folder of its own, because what may read the file must not be able to read it before it has its mode.
-    with tempfile.TemporaryDirectory(prefix=".gitlineage-", dir=None if straight else target.parent) as folder:
-        scratch = Path(folder, "output")
-        yield scratch
+    if not straight:
+        scratch.sweep(str(target.parent))
+    with scratch.folder(None if straight else target.parent) as folder:
+        output = folder / "output"
+        yield output
         if straight:
-            _pour(scratch, target)
+            _pour(output, target)
             return
         if found is not None:
             with suppress(OSError):  # only root may give files away
-                os.chown(scratch, found.st_uid, found.st_gid)
-            scratch.chmod(stat.S_IMODE(found.st_mode))
-        scratch.replace(target)
+                os.chown(output, found.st_uid, found.st_gid)
+            output.chmod(stat.S_IMODE(found.st_mode))
+        output.replace(target)
 
 
 def _status(path: Path) -> os.stat_result | None:

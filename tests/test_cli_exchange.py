@@ -1,5 +1,7 @@
 """The commands import and export of tsv and openrange, and reindex."""
 
+import csv
+import io
 import shutil
 from pathlib import Path
 
@@ -386,3 +388,26 @@ def test_a_short_row_is_refused_whatever_it_lacks(folder: Path, table: Path) -> 
     assert refused.exit_code == 1
     assert "line 7: 3 cells" in refused.stderr
     assert "line 8: 4 cells" in refused.stderr
+
+
+def test_cells_for_spreadsheets(folder: Path, table: Path) -> None:
+    """Text that would run as a formula gets a quote before it only where that was asked for; numbers stay."""
+    folder.mkdir()
+    shell = Shell(folder)
+    bad = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", " =1", "＝1", '"=1\n=2"', '"\t=1"']
+    good = ["a=1", "+0.5", "-1e-3", "", "x -1", "'=1"]
+    lines = [f"{at:03}\t\t{text}\tcrash\t-1\t+2\n" for at, text in enumerate([*bad, *good])]
+    text = "exp_id\tparent_exp\thypothesis\tstatus\tloss\t=seed()\n" + "".join(lines)
+    table.write_text(text)
+    shell("import", "tsv", table)
+    assert shell("export", "tsv", "-") == text
+    said = shell("export", "tsv", "-", "--for-spreadsheets")
+    head, *rows = csv.reader(io.StringIO(said, newline=""), dialect="excel-tab", strict=True)
+    assert head[-1] == "'=seed()"
+    assert [row[2] for row in rows] == [f"'{unquoted(cell)}" for cell in bad] + good
+    assert {(row[4], row[5]) for row in rows} == {("-1", "+2")}
+
+
+def unquoted(cell: str) -> str:
+    """Return what a cell of a file says."""
+    return cell[1:-1] if cell.startswith('"') else cell

@@ -268,3 +268,20 @@ def test_show_names_what_was_rewritten(folder: Path) -> None:
     text = shell("show", new)
     assert "rewritten from  003" in text
     assert f"  alice  {new[:12]} made from 003 by amend" in text
+
+
+@pytest.mark.parametrize("named", ["deadbeef" * 5, "a blob"])
+def test_a_trailer_that_names_no_commit_here(shell: Shell, git: Callable[..., str], tmp_path: Path, named: str) -> None:
+    """Another program's trailer may name anything: whoever looks at the snapshot says so or passes over it."""
+    oid = git("hash-object", "-w", "a.txt") if named == "a blob" else named
+    trailers = f"Lineage-Parent: {oid} role=inspiration\nLineage-Parent: {oid} role=base"
+    tree, parent = git("rev-parse", "refs/lineage/exp/000^{tree}"), git("rev-parse", "refs/lineage/exp/000")
+    made = git("commit-tree", tree, "-p", parent, "-m", "foreign", "-m", trailers)
+    shell("record", made, "--status", "discard", "--metric", "3")
+    shown = shell("show", made)
+    assert re.search(rf"named +{oid[:8]} +inspiration +\(no commit here\)", shown)
+    assert oid in shell.objects("show", made)[0]["inspirations"]
+    for words in (["log", "--graph"], ["ancestors", made], ["diff", "000", made], ["prompt", "me"], ["infer"]):
+        shell(*words)
+    for words in (["graph", made], ["blame", made], ["audit", made], ["verify"], ["checkout", made, tmp_path / "out"]):
+        shell(*words)

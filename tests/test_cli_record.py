@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from command_line import Shell, campaign
 
+from gitlineage import LineageStore, Trial
+
 
 @pytest.fixture
 def shell(folder: Path) -> Shell:
@@ -288,3 +290,25 @@ def test_bad_calls_write_nothing(folder: Path, code: int, words: list[str], reas
     before = shell("log", "--json")
     assert reason in shell.fails(code, *words)
     assert shell("log", "--json") == before
+
+
+@pytest.mark.parametrize("blank", ["", "\n", " \n\t\n ", "\r\n", "\u2028", "\x1f"])
+def test_a_blank_message_is_none(folder: Path, git: Callable[..., str], blank: str) -> None:
+    """A message or hypothesis without a word is as if it were not given; nothing is recorded under a trailer's name."""
+    shell = campaign(folder)
+    shell.write(a="another\n")
+    shell("commit", "--message", blank, "-m", "an idea", "--metric", "1.0")
+    shell.write(a="one more\n")
+    shell("commit", "--message", blank, "-m", blank, "--metric", "1.0")
+    oids = [shell.objects("show", id)[0]["oid"] for id in ("005", "006")]
+    subjects = [git("log", "-1", "--format=%s", oid) for oid in oids]
+    assert subjects == ["an idea", "Trial 006"]
+    with LineageStore(folder) as store:
+        with store.batch(blank):
+            store.append(Trial("007", status="crash"))
+        assert git("log", "-1", "--format=%s", "refs/notes/lineage/alice").startswith("Record ")
+        assert store.snapshot("006").subject == "Trial 006"
+        assert store.verify() == []
+    refused = shell.run("retract", "006", "-m", blank)
+    assert refused.exit_code != 0
+    assert shell.objects("show", "006")[0]["retracted"] == {}

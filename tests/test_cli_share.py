@@ -176,3 +176,24 @@ def test_progress_is_for_terminals(alice: Shell, remote: Path, tmp_path: Path) -
     assert "pushed 5 trials and 5 snapshots in 1 ref (origin)" in shown
     done = process("clone", str(remote), "piped", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("name", ["--receive-pack=false", "--upload-pack=false", "--dry-run", "-f"])
+def test_a_remote_that_is_called_like_an_option(
+    folder: Path, git: Callable[..., str], tmp_path: Path, name: str
+) -> None:
+    """A remote's name is never an option: lineage goes and comes, by our commands and by the hook beside a branch."""
+    git("init", "-q", "--bare", str(tmp_path / "bare.git"), cwd=tmp_path)
+    shell = campaign(folder)
+    git("remote", "add", "--", name, str(tmp_path / "bare.git"))
+    shell("hooks", "install")
+    git("add", "a.txt")
+    git("commit", "-q", "-m", "a branch")
+    git("push", "-q", "--", name, "HEAD:refs/heads/main")
+    tip = git("rev-parse", "refs/notes/lineage/alice")
+    assert git("rev-parse", "refs/notes/lineage/alice", cwd=tmp_path / "bare.git") == tip
+    shell("commit", "--new", "-m", "more", "--metric", "1")
+    for words in (["push"], ["pull"], ["sync"], ["push", "--", name], ["status"]):
+        shell(*words)
+    tip = git("rev-parse", "refs/notes/lineage/alice")
+    assert git("rev-parse", "refs/notes/lineage/alice", cwd=tmp_path / "bare.git") == tip

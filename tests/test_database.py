@@ -1,9 +1,11 @@
 """One file behind the index's name, whoever opens, deletes or copies it, and broken ones told."""
 
+import os
 import shutil
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,30 @@ def test_questions_tell_damage_from_bad_text_and_a_busy_file(tmp_path: Path) -> 
     database.connection.execute("ROLLBACK")
     other.close()
     database.close()
+
+
+@pytest.mark.parametrize("to", ["old/{}", "{}/", "/nowhere", "..", ".", "/", "other/index.txt"])
+def test_a_link_that_leads_elsewhere_is_not_followed(tmp_path: Path, to: str) -> None:
+    """An index whose link a copy or a backup made absolute is the file beside it, and never another repository's."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    link = old / "index.sqlite3"
+    with closing(Database(link)) as first:
+        first.connection.execute("INSERT INTO meta VALUES ('mark', 1)")
+    before = files(old)
+    shutil.copytree(old, new, symlinks=True)
+    moved = new / "index.sqlite3"
+    moved.unlink()
+    target = to.format(os.readlink(link))
+    moved.symlink_to(tmp_path / target if "old" in target else target)
+    for _ in range(2):
+        with closing(Database(moved)) as found:
+            marked = found.first("SELECT value FROM meta WHERE key = 'mark'")
+            assert (marked is not None) == ("index-" in target)
+            assert not found.is_outdated()
+            found.connection.execute("INSERT OR REPLACE INTO meta VALUES ('other', 1)")
+        assert "/" not in os.readlink(moved)
+        assert (new / os.readlink(moved)).is_file()
+    assert files(old) == before
+    with closing(Database(link)) as first:
+        assert first.first("SELECT value FROM meta WHERE key = 'other'") is None

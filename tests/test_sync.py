@@ -490,6 +490,36 @@ def test_a_copied_clone(
         assert again.writer == fresh
 
 
+@pytest.mark.parametrize("mine", ["whole", "behind"])
+def test_a_copy_is_renamed_once(alice: LineageStore, git: Git, tmp_path: Path, open_store: Opening, mine: str) -> None:
+    """A second remote that keeps the old name, with this clone's events or older, renames and moves nothing again."""
+    second = tmp_path / "second.git"
+    git("init", "-q", "--bare", str(second), cwd=tmp_path)
+    alice.push()
+    copy = copied(alice, tmp_path / "copy", open_store)
+    if mine == "behind":
+        copy.push(str(second))
+    record(alice, "by the first", 0.9)
+    alice.push()
+    record(copy, "by the copy", 0.8)
+    if mine == "whole":
+        copy.push(str(second))
+    assert states(copy.pull("origin")) == {"pull alice": "rehomed"}
+    fresh = copy.writer
+    copy.push("origin")
+    for turn in range(3):
+        found = [each for place in (str(second), "origin") for each in copy.pull(place).outcomes]
+        assert not {"rehomed", "refused"} & {each.state for each in found}, found
+        if turn == 1:
+            record(alice, "and on", 0.7)
+            alice.push()
+    assert copy.writer == fresh
+    assert texts(copy) == ["and on", "by the copy", "by the first", "first"]
+    told = [line for tip in [copy.journal.tips()[fresh]] for line in copy.journal.events(fresh, tip)]
+    assert len(told) == 1
+    assert copy.verify() == []
+
+
 def test_copied_twice_and_back(alice: LineageStore, tmp_path: Path, open_store: Opening) -> None:
     """Copies of copies, found in either order, end with the same answers everywhere and no more names than clones."""
     alice.push()

@@ -6,6 +6,8 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from test_index import fill, index_file, row
 from gitlineage import Adopted, Finding, LineageStore, SigningError
 from gitlineage.git.formats import FILE, TREE, Entry
 from gitlineage.index.schema import TABLE_NAMES
-from gitlineage.record.verify import _TABLES
+from gitlineage.record.verify import _TABLES, Verification
 
 REF = "refs/notes/lineage/alice"
 
@@ -60,6 +62,37 @@ def test_a_healthy_store_has_no_finding(store, open_store, folder, git) -> None:
     assert store.verify(everything=True) == []
     git("gc", "--prune=now", "-q")
     assert store.verify(everything=True) == []
+
+
+@pytest.mark.parametrize("at", ["_objects", "_line", "_alive", "_snapshots", "_cycles", "_replay", "_derived"])
+def test_what_is_recorded_meanwhile_is_no_finding(store, open_store, monkeypatch, at) -> None:
+    """Whichever check another process records beside, the store is checked as it was when the checks began."""
+    fill(store)
+    other = open_store(writer="alice")
+    check, numbers = getattr(Verification, at), iter(range(100, 200))
+
+    def beside(*given):
+        found = list(check(*given))
+        other.append(row(str(next(numbers)), "keep", 0.001))
+        return iter(found)
+
+    monkeypatch.setattr(Verification, at, beside)
+    assert store.verify() == []
+    assert next(numbers) > 100
+    monkeypatch.undo()
+    assert store.verify() == []
+
+
+def test_a_busy_store_is_checked_all_the_same(store, open_store) -> None:
+    """Where somebody else keeps the lock beyond the limit, that is said and the checks go on."""
+    fill(store)
+    store.repo.set_config("lineage.lockTimeout", "0.1")
+    told: list[str] = []
+    looking = open_store(writer="bob")
+    looking.watcher.note = told.append
+    with ThreadPoolExecutor(1) as pool, store.batch():
+        assert pool.submit(looking.verify).result() == []
+    assert any("may change meanwhile" in text for text in told)
 
 
 def test_more_snapshots_than_one_commit_keeps(store, git) -> None:
@@ -364,3 +397,26 @@ def test_nothing_is_changed_by_looking(store, git, folder) -> None:
     before = git("for-each-ref"), sorted(os.listdir(folder / ".git" / "objects" / "pack"))
     assert store.verify()
     assert (git("for-each-ref"), sorted(os.listdir(folder / ".git" / "objects" / "pack"))) == before
+
+
+@pytest.mark.parametrize("when", ["1960-01-02T03:04:05Z", "1969-12-31T23:59:59.5+00:00", "0001-01-01T00:00:00Z"])
+def test_dates_before_1970(store, when) -> None:
+    """Git has no date before 1970: what is recorded at one says at once what an index that is built anew says."""
+    store.append(row("001", timestamp=when))
+    store.commit({"a": b"1"}, trial=row("002", timestamp=when))
+    adopted = Adopted(name="x", source="s", document=b"{}", content={"a": b"2"}, subject="x")
+    store.adopt([adopted])
+    assert store.trial("001").timestamp == when
+    said = {id: store.snapshot(id) for id in ("001", "002")}
+    assert {each.time for each in said.values()} == {"1970-01-01T00:00:00Z"}
+    assert store.verify() == []
+    store.reindex()
+    assert {id: store.snapshot(id) for id in said} == said
+
+
+def test_a_clock_before_1970(open_store) -> None:
+    """A machine whose clock was never set records what it can: the beginning of time as git knows it."""
+    store = open_store(clock=lambda: datetime(1960, 1, 1))
+    store.commit({"a": b"1"}, trial=row("001"))
+    store.open_cohort("c", ["001"])
+    assert store.verify() == []

@@ -109,7 +109,7 @@ def import_tsv(
     )
 
 
-def export_tsv(store: LineageStore, *, at: str | None = None) -> bytes:
+def export_tsv(store: LineageStore, *, at: str | None = None, for_spreadsheets: bool = False) -> bytes:
     """
     Return every trial with a result as a table, in recording order.
 
@@ -121,12 +121,14 @@ def export_tsv(store: LineageStore, *, at: str | None = None) -> bytes:
     Args:
         store: where from.
         at: as of a trial, a commit of a writer's ref, or an ISO 8601 time.
+        for_spreadsheets: put ``'`` before cells that a spreadsheet would run as a formula, as anybody's text may be;
+            such a table is for people to look at and is not the file that was imported.
     """
-    return table_of(store.views(at=at))
+    return table_of(store.views(at=at), for_spreadsheets=for_spreadsheets)
 
 
-def table_of(views: Views) -> bytes:
-    """Return the trials of a store, as it is at some moment, as a table."""
+def table_of(views: Views, *, for_spreadsheets: bool = False) -> bytes:
+    """Return the trials of a store, as it is at some moment, as a table; `export_tsv` says how."""
     rows = views.rows()
     shapes = [msgspec.convert(shape, tsv.Shape) for shape in views.shapes()]
     shape = shapes[0] if shapes else tsv.Shape(columns=COLUMNS)
@@ -157,7 +159,17 @@ def table_of(views: Views) -> bytes:
             shown = _marked(shown, why, columns)
         kept = {column: text for column, text in cells.items() if shown.text(column) == trial.text(column)}
         written.append(_row(shown, columns, kept, raw if shown is trial and not wider else ""))
-    return tsv.write(shape, written)
+    return tsv.write(*_harmless(shape, written) if for_spreadsheets else (shape, written))
+
+
+def _harmless(shape: tsv.Shape, rows: Sequence[tsv.Row]) -> tuple[tsv.Shape, list[tsv.Row]]:
+    """Return a table without a cell or a column's name that a spreadsheet takes for a formula."""
+    safe = tsv.for_spreadsheet
+    shown = [
+        tsv.Row(line=0, trial=row.trial, cells={safe(name): safe(text) for name, text in row.cells.items()})
+        for row in rows
+    ]
+    return msgspec.structs.replace(shape, columns=tuple(map(safe, shape.columns)), header=""), shown
 
 
 def _spelled(trial: Trial, raw: str, shapes: Sequence[tsv.Shape]) -> dict[str, str]:

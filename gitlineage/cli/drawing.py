@@ -6,9 +6,9 @@ neither ordinary commits nor snapshots that were not asked for get into the pict
 """
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 
+from gitlineage import scratch
 from gitlineage.git import program
 from gitlineage.git.repository import init_repository
 
@@ -36,9 +36,9 @@ def draw(nodes: Sequence[str], parents: Mapping[str, Sequence[str]], counts: Seq
         stream += [f"{'merge' if number else 'from'} :{parent + 1}" for number, parent in enumerate(known)]
         stream.append("")
     shades = "always" if colour else "never"
-    with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
-        init_repository(scratch, bare=True)
-        here = ["--git-dir", scratch]
+    with scratch.folder() as aside:
+        init_repository(aside, bare=True)
+        here = ["--git-dir", str(aside)]
         program.run([*here, "fast-import", "--quiet"], data="\n".join([*stream, "done", ""]).encode())
         drawn = program.run([*here, "log", "--graph", "--branches", "--format=%B", f"--color={shades}"])
     return [line.rstrip() for line in drawn.decode().splitlines() if _COLOUR.sub("", line).strip(" |")]

@@ -84,13 +84,22 @@ def export(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - for standard output.", show_default=False)],
     at: options.At = None,
+    for_spreadsheets: Annotated[
+        bool,
+        typer.Option("--for-spreadsheets", help="Put ' before cells that a spreadsheet would run as formulas."),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Write every trial with a result as a table"""
+    """
+    Write every trial with a result as a table
+
+    A table that was imported comes back byte for byte. Cells are anybody's text: look at them in a spreadsheet with
+    --for-spreadsheets, which is no table to import again.
+    """
     if as_json and file == "-":
         raise typer.BadParameter("standard output is for the table, or for --json", param_hint="'FILE'")
     with opened(ctx) as store:
-        data = export_tsv(store, at=at)
+        data = export_tsv(store, at=at, for_spreadsheets=for_spreadsheets)
     if file == "-":
         output.write(f"{output.clean_block(data.decode(errors='replace'))}\n" if output.is_terminal() else data)
     else:

@@ -9,6 +9,7 @@ import typer
 from gitlineage.cli import layout, listing, look, options, output, repair
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
+from gitlineage.errors import NotFound
 from gitlineage.journal.journal import Problem, Recorded, decode_note
 from gitlineage.model.records import Snapshot, TrialView
 from gitlineage.record.derived import exp_ref
@@ -102,7 +103,12 @@ def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> l
 def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
     """Return a line for each parent and inspiration, with its role; ordinary commits are marked."""
     found, views = list(store.parents(snapshot.oid)), store.views()
-    found += map(views.snapshot, snapshot.inspirations)
+    absent = []
+    for oid in snapshot.inspirations:
+        try:
+            found.append(views.snapshot(oid))
+        except NotFound:  # a trailer may say anything
+            absent.append(oid)
     lines = []
     for at, each in enumerate(found):
         words = [
@@ -114,7 +120,7 @@ def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
         words += [] if each.recorded else ["(unrecorded)"]
         words += ["(stub)"] if each.stub else []
         lines.append(("from" if at == 0 else "and", "  ".join(filter(None, words))))
-    return lines
+    return lines + [("named", f"{oid[: listing.SHORT]}  inspiration  (no commit here)") for oid in absent]
 
 
 def _reparented(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:

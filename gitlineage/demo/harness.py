@@ -7,13 +7,13 @@ Nothing that a clock or a machine decides gets into an outcome, so the same reci
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
+from gitlineage import scratch
 from gitlineage.demo.edits import Files
 from gitlineage.model.trial import FailureLabel
 
@@ -54,7 +54,7 @@ def recipe() -> Files:
 
 def run(files: Files) -> Outcome:
     """Run a recipe where it sees its own files and the standard library, and nothing else."""
-    with tempfile.TemporaryDirectory(prefix="gitlineage-demo-") as temporary:
+    with scratch.folder() as temporary:
         folder = os.path.realpath(temporary)
         for path, content in files.items():
             Path(folder, path).write_bytes(content)

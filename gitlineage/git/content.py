@@ -5,13 +5,13 @@ What of a folder is content is decided in `folders`; the user's index, HEAD and 
 """
 
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
+from gitlineage import scratch
 from gitlineage.bounds import MAX_BLOB
 from gitlineage.errors import GitFailed, Invalid, InvalidContent, StorageError, TooMuch
 from gitlineage.git import program
@@ -143,10 +143,10 @@ class Content:
         )
         include = None if everything else repo.configs(INCLUDE)
         keeps_modes = repo.flag("core.fileMode", default=True) and repo.flag("core.symlinks", default=True)
-        with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
+        with scratch.folder() as aside:
             taker = Taker(
                 place,
-                Path(scratch),
+                aside,
                 include=include,
                 refuses_crlf=(repo.config("core.safecrlf") or "").lower() in ("true", "yes", "on", "1"),
                 keeps_modes=keeps_modes,

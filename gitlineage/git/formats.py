@@ -77,15 +77,19 @@ def format_move(old: str | None, new: str, message: str, who: Identity, moment: 
     return f"{old or NO_OID} {new} {_signature(who.clean(), moment)}\t{said}\n".encode()
 
 
+def dated(moment: datetime) -> datetime:
+    """Return the moment that a commit made at another one tells, in UTC: git has whole seconds, none before 1970."""
+    seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return datetime.fromtimestamp(max(int(seconds), 0), UTC)
+
+
 def _signature(who: Identity, moment: datetime) -> str:
     """Return who did something and when, as git writes it."""
-    zone = moment.tzinfo
-    if zone is None or zone is UTC:
-        since = (moment if zone is UTC else moment.replace(tzinfo=UTC)).timestamp()
-        return f"{who.name} <{who.mail}> {max(int(since), 0)} +0000"
+    seconds = int(dated(moment).timestamp())
+    if moment.tzinfo is None or moment.tzinfo is UTC:
+        return f"{who.name} <{who.mail}> {seconds} +0000"
     offset = int((moment.utcoffset() or timedelta()).total_seconds()) // 60
     sign = "-" if offset < 0 else "+"
-    seconds = max(int(moment.timestamp()), 0)
     return f"{who.name} <{who.mail}> {seconds} {sign}{abs(offset) // 60:02d}{abs(offset) % 60:02d}"
 
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO, NamedTuple
 
+from gitlineage import scratch
 from gitlineage.errors import GitFailed, StorageError
 from gitlineage.git import program
 from gitlineage.git.repository import GitRepo
@@ -94,8 +94,8 @@ def is_used(repo: GitRepo, tips: Iterable[str]) -> bool:
 
 def filtered(repo: GitRepo, tree: str, paths: Collection[str]) -> set[str]:
     """Return those paths of a tree that its ``.gitattributes`` give to LFS, as git reads them."""
-    with TemporaryDirectory(prefix="gitlineage-") as folder:
-        aside = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
+    with scratch.folder() as place:
+        aside = {"GIT_INDEX_FILE": str(place / "index")}
         _git(repo, ["read-tree", tree], variables=aside)
         asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
         told = _git(repo, ["check-attr", "--cached", "-z", "--stdin", "filter"], asked, variables=aside).split(b"\0")
@@ -156,7 +156,7 @@ def fetch(repo: GitRepo, tree: str, missing: Sequence[Pointer]) -> None:
     chosen = repo.config("lineage.remote") or ("origin" if "origin" in names or not names else names[0])
     said = f"nor on {chosen}"
     try:
-        _git(repo, ["lfs", "fetch", chosen, tree])
+        _git(repo, ["lfs", "fetch", "--", chosen, tree])
     except GitFailed as error:  # perhaps about what only looks like a pointer, which nobody needs
         said = f"and git-lfs cannot fetch it: {_said(error)}"
     if left := [pointer for pointer in missing if not is_here(repo, pointer)]:
@@ -183,7 +183,7 @@ def upload(repo: GitRepo, remote: str, found: Sequence[Pointer]) -> str:
     oids = [pointer.oid for pointer in found]
     try:
         for at in range(0, len(oids), _AT_ONCE):
-            _git(repo, ["lfs", "push", "--object-id", target, *oids[at : at + _AT_ONCE]])
+            _git(repo, ["lfs", "push", "--object-id", "--", target, *oids[at : at + _AT_ONCE]])
     except GitFailed as error:
         return f"the content of {counted(len(found), 'LFS pointer')} does not get there: {_said(error)}"
     return ""

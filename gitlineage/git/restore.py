@@ -6,12 +6,12 @@ replaced. What is in no tree, as ignored files are, is left alone.
 """
 
 import os
-import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
 
+from gitlineage import scratch
 from gitlineage.errors import GitFailed, Invalid, RepositoryError
 from gitlineage.git import program
 from gitlineage.git.checkout import check
@@ -71,8 +71,8 @@ def restore(repo: GitRepo, oid: str, now: str, target: str, *, force: bool = Fal
         raise Invalid(
             f"{', '.join(taken[:_NAMED])}{more} would be replaced and is in no snapshot; move it away, or --force"
         )
-    with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
-        git = _Git(repo, Path(scratch, "index"))
+    with scratch.folder() as aside:
+        git = _Git(repo, aside / "index")
         git("read-tree", now)
         git("update-index", "-q", "--really-refresh", fails=True)
         try:

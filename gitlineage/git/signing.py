@@ -8,7 +8,6 @@ signs and checks is OpenSSH's ``ssh-keygen``, run with git's own settings.
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gitlineage import scratch
 from gitlineage.errors import SigningError
 from gitlineage.git.program import environment
 from gitlineage.git.repository import GitRepo
@@ -61,10 +61,10 @@ class Signer(msgspec.Struct, frozen=True):
         Raises:
             SigningError: the key or the program does not work.
         """
-        with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
-            payload = Path(scratch, "payload")
+        with scratch.folder() as aside:
+            payload = aside / "payload"
             payload.write_bytes(raw)
-            key = _key_file(self.key, Path(scratch))
+            key = _key_file(self.key, aside)
             words = ["-Y", "sign", "-n", NAMESPACE, "-f", key, str(payload)]
             # no time limit: a person may be typing a passphrase or looking for a hardware key
             done = _run(self.program, words, b"", self.folder, None)
@@ -239,12 +239,12 @@ def _time(payload: bytes) -> list[str]:
     return [f"-Overify-time={moment.strftime('%Y%m%d%H%M%S')}"]
 
 
-def _key_file(key: str, scratch: Path) -> str:
+def _key_file(key: str, aside: Path) -> str:
     """Return the file of a key; one that is given as text is put into a folder that is gone afterwards."""
     text = key.removeprefix("key::") if key.startswith("key::") else key if key.startswith("ssh-") else None
     if text is None:
         return str(Path(key).expanduser())
-    path = scratch / "key.pub"
+    path = aside / "key.pub"
     path.write_text(text + "\n")
     return str(path)
 
@@ -252,10 +252,9 @@ def _key_file(key: str, scratch: Path) -> str:
 @contextmanager
 def _signature_file(signature: bytes) -> Iterator[str]:
     """Give a signature as a file, which ``ssh-keygen`` wants."""
-    with tempfile.NamedTemporaryFile(prefix="gitlineage-", suffix=".sig") as file:
-        file.write(signature)
-        file.flush()
-        yield file.name
+    with scratch.folder() as aside:
+        (aside / "signature").write_bytes(signature)
+        yield str(aside / "signature")
 
 
 def _run(

@@ -37,6 +37,10 @@ class Damaged(Exception):
     """The index's file is not what it should be; whoever sees this rebuilds it."""
 
 
+_NOWHERE = ".none"
+"""A name that no file beside an index has."""
+
+
 class Database:
     """
     An open file.
@@ -183,7 +187,11 @@ def _file_behind(path: Path) -> Path | None:
         path.rename(new)
         _put_name(path, new)
     found = _target(path)
-    return found if found is not None and found.exists() else None
+    if found is None or not found.exists():
+        return None
+    if os.readlink(path) != found.name:
+        _point(path, found)
+    return found
 
 
 def _new_name(path: Path) -> Path:
@@ -194,9 +202,7 @@ def _put_name(path: Path, new: Path) -> bool:
     """Let an index's name stand for a file, unless it stands for another one that is there; say whether it does."""
     found = _target(path)
     if found is not None and not found.exists():
-        link = path.with_name(f".{new.name}.link")
-        link.symlink_to(new.name)
-        link.replace(path)
+        _point(path, new)
         return True
     try:
         path.symlink_to(new.name)
@@ -205,16 +211,31 @@ def _put_name(path: Path, new: Path) -> bool:
     return True
 
 
+def _point(path: Path, file: Path) -> None:
+    """Let an index's name stand for a file beside it, whatever it stood for."""
+    link = path.with_name(f".{file.name}.link")
+    link.unlink(missing_ok=True)
+    link.symlink_to(file.name)
+    link.replace(path)
+
+
 def _remove(file: Path) -> None:
     for each in file.parent.glob(f"{file.name}*"):
         each.unlink(missing_ok=True)
 
 
 def _target(path: Path) -> Path | None:
+    """
+    Return the file beside an index's name that it stands for.
+
+    Whatever made the link, a copy or a backup may have given it a whole path: that of the repository it was taken from.
+    Only the last part counts, and a link to anything but an index leads to no file.
+    """
     try:
-        return path.with_name(os.readlink(path))
+        name = Path(os.readlink(path)).name
     except OSError:
         return None
+    return path.with_name(name if name.startswith(f"{path.stem}-") and name.endswith(path.suffix) else _NOWHERE)
 
 
 def parts(values: Sequence[T], size: int = _MANY) -> Iterator[Sequence[T]]:

@@ -57,6 +57,11 @@ class Namespace(msgspec.Struct, frozen=True):
         """How the refs begin that say where a remote's were when last seen; `everywhere` fetches them so."""
         return f"{DEFAULT.local}remotes/{remote}/" if self.is_default else f"{_seen(remote)}{self.campaign}/"
 
+    def seen_of(self, writer: str, refs: Mapping[str, str]) -> list[str]:
+        """Return, of refs, where any remote was seen to have a writer's."""
+        remotes = {parts[3] for ref in refs if len(parts := ref.split("/")) > 4}
+        return [refs[ref] for remote in sorted(remotes) if (ref := self.seen(remote) + writer) in refs]
+
     def ref(self, writer: str) -> str:
         """Return the ref of a writer, or of an archive."""
         return self.notes + writer

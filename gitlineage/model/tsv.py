@@ -17,7 +17,7 @@ import msgspec
 
 from gitlineage.errors import BadRows, InvalidTrial
 from gitlineage.model.rank import ELIGIBLE, without_non_finite
-from gitlineage.model.trial import AUTO_ID, NUMERIC, TEXT, FailureLabel, Trial, are_scores
+from gitlineage.model.trial import AUTO_ID, NUMERIC, TEXT, FailureLabel, Trial, are_scores, parse_number
 
 MAX_CELL = 1 << 20
 """The longest cell that `read` takes, in characters."""
@@ -25,6 +25,7 @@ MAX_CELL = 1 << 20
 _QUOTED = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"')
 _CELL = re.compile(rf'(?:{_QUOTED.pattern}|((?!")[^\t\r\n]*+))(\t|\r?\n|\Z)')
 _NEEDS_QUOTES = re.compile(r'[\t\r\n"]')
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
 _LINE_ENDS = {"\n": "LF", "\r\n": "CR LF"}
 _HINT = "--repair mends flattened rows"
 
@@ -234,6 +235,11 @@ def detect_direction(rows: Iterable[Row], metric: str) -> bool | None:
         if len(signs) == 1:
             return signs.pop()
     return None
+
+
+def for_spreadsheet(text: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula, with ``'`` before it where one would; numbers are none."""
+    return f"'{text}" if _FORMULA.match(text) and parse_number(text) is None else text
 
 
 def row_cells(raw: str) -> tuple[str, ...]:

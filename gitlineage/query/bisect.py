@@ -6,7 +6,6 @@ The checkout is a linked worktree in a temporary folder: its HEAD, index and bis
 
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from types import FrameType
 
 import msgspec
 
+from gitlineage import scratch
 from gitlineage.errors import BisectFailed, GitFailed
 from gitlineage.git import program
 from gitlineage.git.repository import GitRepo
@@ -181,9 +181,9 @@ def _checkout(repo: GitRepo, oid: str) -> Iterator[tuple[Path, Path]]:
     Yields:
         The folder, and where git keeps the worktree's own state.
     """
-    with _ending_on_signals():
-        folder = Path(tempfile.mkdtemp(prefix="gitlineage-bisect-")).resolve()
-        tree = folder / f"at-{folder.name.removeprefix('gitlineage-bisect-')}"
+    with _ending_on_signals(), scratch.folder() as place:
+        folder = place.resolve()
+        tree = folder / f"at-{folder.stem.removeprefix('gitlineage-')}"
         state = repo.commondir / "worktrees" / tree.name
         try:
             add = [*_NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(tree), oid]
@@ -193,7 +193,6 @@ def _checkout(repo: GitRepo, oid: str) -> Iterator[tuple[Path, Path]]:
             yield tree, state
         finally:
             _remove(repo, tree, state)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove(repo: GitRepo, tree: Path, state: Path) -> None:

@@ -5,11 +5,11 @@ Semantics 41. The git program draws it: libgit2's patches are the same but for t
 spaces, its summaries but for their columns.
 """
 
-import tempfile
 from pathlib import Path
 
 import msgspec
 
+from gitlineage import scratch
 from gitlineage.bounds import MAX_DRAWING
 from gitlineage.git import program
 from gitlineage.git.content import Content
@@ -86,8 +86,8 @@ class RecipeEdit(msgspec.Struct, frozen=True):
 
 def diff_folders(old: Path, new: Path, *, stat: bool = False) -> bytes:
     """Return the difference between two folders, through a repository that is thrown away."""
-    with tempfile.TemporaryDirectory(prefix="gitlineage-") as scratch:
-        init_repository(scratch, bare=True)
-        repo = GitRepo(scratch)
+    with scratch.folder() as place:
+        init_repository(place, bare=True)
+        repo = GitRepo(place)
         content = Content(repo)
         return diff_trees(repo, content.from_folder(old).tree, content.from_folder(new).tree, stat=stat)

@@ -13,7 +13,7 @@ import msgspec
 
 from gitlineage.errors import CohortMismatch, NotFound
 from gitlineage.git.content import Content
-from gitlineage.git.formats import FILE, CommitInfo, Entry, Identity
+from gitlineage.git.formats import FILE, CommitInfo, Entry, Identity, dated
 from gitlineage.git.packs import object_id
 from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events
@@ -109,7 +109,7 @@ class _Adoption:
             self._open(each.cohort, parents, who, moment)
         self._repo.write_blob(each.document)
         self._documents[f"{oid}.json"] = Entry(FILE, document)
-        made = CommitInfo(oid, tree, tuple(parents), message, f"{who.name} <{who.mail}>", moment)
+        made = CommitInfo(oid, tree, tuple(parents), message, f"{who.name} <{who.mail}>", dated(moment))
         event = events.ImportedEvent(
             name=each.name, source=each.source, document=document, file=each.file, stub=each.stub
         )

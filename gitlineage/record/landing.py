@@ -24,6 +24,7 @@ from gitlineage.index.fold import Made
 from gitlineage.index.index import Index
 from gitlineage.journal import events
 from gitlineage.journal.journal import Journal, Recorded
+from gitlineage.model.message import flattened
 from gitlineage.model.trial import Trial
 from gitlineage.record import turns
 from gitlineage.times import stamp
@@ -227,7 +228,7 @@ class Landing:
 
     def subject(self, message: str | None) -> str:
         """Return the activity log's line: what the caller said, else what was recorded."""
-        if message:
+        if message and flattened(message):
             return message
         if len(self.subjects) == 1:
             return self.subjects[0]

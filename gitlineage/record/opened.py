@@ -22,6 +22,7 @@ from weakref import WeakSet
 
 import msgspec
 
+from gitlineage import scratch
 from gitlineage.errors import Incomplete, InThePast, Invalid, Locked, RepositoryError, StorageError
 from gitlineage.git import locks
 from gitlineage.git.formats import Identity
@@ -159,6 +160,7 @@ class Current:
         self._lock = self._lock_at(_lock_of(self.repo, self.namespace))
         self._landing: Landing | None = None
         locks.sweep(str(self.repo.commondir))
+        scratch.sweep_once()
         self._use(self._open_index())
 
     def close(self) -> None:
@@ -308,6 +310,19 @@ class Current:
             self._admit()
             with self._lock():
                 yield
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Hold the writers' lock, so that nobody records meanwhile; where it cannot be had, go on without."""
+        with ExitStack() as held:
+            if not self.in_batch:
+                try:
+                    held.enter_context(self.holding())
+                except Locked as error:
+                    self.watcher.note(f"what is looked at may change meanwhile: {error}")
+                except StorageError:  # a repository that cannot be written to
+                    pass
+            yield
 
     def _admit(self) -> None:
         """

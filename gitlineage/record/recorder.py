@@ -14,7 +14,7 @@ import msgspec
 from gitlineage.errors import Ambiguous, BadRows, Duplicate, Invalid, TaskInUse
 from gitlineage.git.content import Content
 from gitlineage.git.folders import Taken
-from gitlineage.git.formats import CommitInfo, Identity
+from gitlineage.git.formats import CommitInfo, Identity, dated
 from gitlineage.git.repository import GitRepo
 from gitlineage.index.fold import Made
 from gitlineage.journal import events
@@ -88,7 +88,8 @@ class Recorder(Rules):
             known_roles,
             "" if row else f"{self.landing.writer}-{self.landing.clock + 1}",
         )
-        said = message or (flattened(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
+        said = message if message and flattened(message) else ""
+        said = said or (flattened(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
         said = compose(said, trailers)
         oid = self._repo.write_commit(tree, oids, said, self._identity, moment)
         if is_opened and cohort is not None:
@@ -97,7 +98,7 @@ class Recorder(Rules):
         self.landing.keep.extend(others)
         author = f"{self._identity.name} <{self._identity.mail}>"
         told = Trailers(exp_id=row.exp_id if row else "", cohort=cohort or "", roles=tuple(known_roles.items()))
-        made = Made(oid, tree, tuple(oids), said, author, moment.astimezone(UTC), told)
+        made = Made(oid, tree, tuple(oids), said, author, dated(moment), told)
         self._trees[oid] = tree
         if content is None:
             self.landing.stands_on = oid
@@ -196,7 +197,7 @@ class Recorder(Rules):
         oid = self._repo.write_commit(tree, parents, message, who, moment)
         self._trees[oid] = tree
         author = f"{who.name} <{who.mail}>"
-        self._made[oid] = CommitInfo(oid, tree, tuple(parents), message, author, moment.astimezone(UTC))
+        self._made[oid] = CommitInfo(oid, tree, tuple(parents), message, author, dated(moment))
         return oid
 
     def add_row(self, oid: str, row: Row) -> None:

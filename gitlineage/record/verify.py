@@ -17,11 +17,11 @@ from gitlineage.git import lfs, locks, program, signing
 from gitlineage.git.formats import FILE, TREE, tree_entries
 from gitlineage.git.notes import NotesTrees
 from gitlineage.git.repository import GitRepo
-from gitlineage.index.index import Index
+from gitlineage.index.index import Index, build
 from gitlineage.journal import events, trust
 from gitlineage.journal.journal import ARCHIVE, Journal, Problem, check_writer
 from gitlineage.model.message import trailer_lines
-from gitlineage.model.namespace import ORDINARY
+from gitlineage.model.namespace import ORDINARY, Namespace
 from gitlineage.query.views import Views
 from gitlineage.record import derived
 
@@ -79,28 +79,49 @@ class Finding(msgspec.Struct, frozen=True):
     campaign: str = ORDINARY
 
 
+class Moment(msgspec.Struct, frozen=True):
+    """
+    What a store says at one moment, while nobody records.
+
+    Args:
+        tips: the writers' refs that the index has folded.
+        index: what the index says, table by table.
+        derived: the derived refs that are there.
+    """
+
+    tips: dict[str, str]
+    index: dict[str, set[tuple[object, ...]]]
+    derived: dict[str, str]
+
+
+def look(repo: GitRepo, namespace: Namespace, index: Index) -> Moment:
+    """Return what an index that is up to date says, and the refs that follow from it; the writers' lock is held."""
+    said = {name: {tuple(row) for row in index.rows(sql)} for name, sql in _TABLES.items()}
+    return Moment(index.tips(), said, derived.present(repo, namespace))
+
+
 class Verification:
     """
-    The checks of one repository.
+    The checks of one repository, of one moment: what is recorded meanwhile changes no finding.
 
     Args:
         repo: the repository.
         journal: its writers' refs.
-        index: the index that is in use, up to date.
+        moment: what is checked.
         everything: whether git looks at every object, not only at whether all that the refs reach is there.
         check: the allowed-signers file; ``None`` checks no signature.
     """
 
     def __init__(
-        self, repo: GitRepo, journal: Journal, index: Index, *, everything: bool, check: signing.Verifier | None
+        self, repo: GitRepo, journal: Journal, moment: Moment, *, everything: bool, check: signing.Verifier | None
     ) -> None:
         self._repo = repo
         self._journal = journal
-        self._index = index
+        self._moment = moment
         self._everything = everything
         self._check = check
         self._trees = NotesTrees(repo)
-        self._tips = index.tips()
+        self._tips = moment.tips
 
     def findings(self) -> list[Finding]:
         """Return all there is to say, each thing once, in the order of the checks."""
@@ -119,9 +140,8 @@ class Verification:
                     yield from part(writer, tip)
                 except (LineageError, ValueError) as error:
                     yield Finding(writer, tip, str(error))
-        fresh = Index(self._repo, None)
+        fresh = build(self._repo, self._journal, self._tips)
         try:
-            fresh.refresh(self._journal)
             yield from self._snapshots(fresh)
             yield from self._cycles(fresh)
             yield from self._replay(fresh)
@@ -335,7 +355,7 @@ class Verification:
     def _replay(self, fresh: Index) -> Iterator[Finding]:
         """Compare the index with one that was built from nothing."""
         for name, sql in _TABLES.items():
-            ours, theirs = ({tuple(row) for row in index.rows(sql)} for index in (self._index, fresh))
+            ours, theirs = self._moment.index[name], {tuple(row) for row in fresh.rows(sql)}
             for row in sorted(map(_text, ours - theirs)):
                 yield Finding("", _first(row), f"the index has under {name} what no event says: {_shown(row)}")
             for row in sorted(map(_text, theirs - ours)):
@@ -344,7 +364,7 @@ class Verification:
     def _derived(self, fresh: Index) -> Iterator[Finding]:
         """Compare the derived refs with what they follow from."""
         wanted = derived.expected(self._journal.namespace, Views(fresh, self._repo))
-        there = derived.present(self._repo, self._journal.namespace)
+        there = self._moment.derived
         for name in sorted(wanted.keys() | there.keys()):
             if wanted.get(name) != there.get(name):
                 should = f"should be {wanted[name]}" if name in wanted else "should not be there"

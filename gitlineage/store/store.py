@@ -63,9 +63,6 @@ if TYPE_CHECKING:
 Given = Trial | Mapping[str, Any]
 """A row, or its cells by column; ``score`` among them is what the task ranks by."""
 
-_LOOKS = 3
-"""Times that a store is looked at as a whole, because others record meanwhile."""
-
 _SHOWN = 10
 """Rows of the leaderboard that a notebook shows of a store."""
 
@@ -786,15 +783,12 @@ class LineageStore(Catalogues, Histories, Sharing):
 
     def _findings(self, everything: bool, check: "signing.Verifier | None") -> "list[Finding]":
         """Return what is not as it should be in this campaign."""
-        from gitlineage.record.verify import Verification
+        from gitlineage.record.verify import Verification, look
 
-        for _ in range(_LOOKS):
+        with self.at_rest():
             self.refresh()
-            checks = Verification(self.repo, self.journal, self._index, everything=everything, check=check)
-            found = checks.findings()
-            if not found or self.journal.tips() == self._index.tips():
-                break
-        return found
+            moment = look(self.repo, self.namespace, self._index)
+        return Verification(self.repo, self.journal, moment, everything=everything, check=check).findings()
 
     @reading
     def checkout(self, id: Id, folder: Path) -> "Written":

@@ -7,7 +7,6 @@ nothing of a file reaches this one before all of it was read and judged.
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from gitlineage import scratch
 from gitlineage.errors import BadBundle, Conflict, GitFailed, Invalid, LineageError, StorageError
 from gitlineage.files import replacing
 from gitlineage.git import program
@@ -166,9 +166,9 @@ def bundle(
             snapshots, trials = len(chosen.snapshots), chosen.trials
         repo.add_refs(refs)
         try:
-            with replacing(target) as scratch:
-                program.run(["--git-dir", str(repo.gitdir), "bundle", "create", "--quiet", str(scratch), "--all"])
-                size = scratch.stat().st_size
+            with replacing(target) as output:
+                program.run(["--git-dir", str(repo.gitdir), "bundle", "create", "--quiet", str(output), "--all"])
+                size = output.stat().st_size
         except GitFailed as error:
             raise StorageError(f"cannot write {file}: {_said(error)}") from error
         except OSError as error:
@@ -470,7 +470,7 @@ def _judged(ours: Journal, theirs: Journal, heads: Mapping[str, str]) -> Iterato
 @contextmanager
 def _apart() -> Iterator[GitRepo]:
     """Make a bare repository and remove it in the end."""
-    with tempfile.TemporaryDirectory(prefix="gitlineage-") as folder:
+    with scratch.folder() as folder:
         init_repository(folder, bare=True)
         yield GitRepo(folder)
 
@@ -478,7 +478,7 @@ def _apart() -> Iterator[GitRepo]:
 @contextmanager
 def _borrowing(repo: GitRepo) -> Iterator[GitRepo]:
     """Make a bare repository that borrows another's objects, and remove it in the end."""
-    with tempfile.TemporaryDirectory(prefix="gitlineage-") as folder:
+    with scratch.folder() as folder:
         init_repository(folder, bare=True)
         info = Path(folder, "objects", "info")
         info.mkdir(exist_ok=True)

@@ -13,10 +13,10 @@ import msgspec
 
 from gitlineage.errors import Invalid, LineageError
 from gitlineage.journal.journal import ARCHIVE, check_name, is_archive
-from gitlineage.model.namespace import NOTES, ORDINARY, everywhere, namespace_of
+from gitlineage.model.namespace import DEFAULT, NOTES, ORDINARY, everywhere, namespace_of
 from gitlineage.record.ledger import Ledger
 from gitlineage.sync.archives import holds, join_copies
-from gitlineage.sync.rehome import rehome
+from gitlineage.sync.rehome import is_settled, rehome
 from gitlineage.sync.remotes import (
     Exchange,
     RefOutcome,
@@ -328,6 +328,11 @@ def decide_own(
         if not dry_run:
             ledger.repo.set_ref(way.prefix + writer, before)
         return found
+    if writer != ledger.own_writer() and not accepted:
+        seen = ledger.namespace.seen_of(writer, ledger.repo.refs(DEFAULT.local))
+        if is_settled(ledger, writer, here, there, seen):
+            reason = f"{way.shown} keeps the old name of {ledger.own_writer()} as it was"
+            return RefOutcome(writer=writer, direction=direction, state="ahead", reason=reason, old=here, new=here)
     fresh = rehome(ledger, writer, there, dry_run=dry_run)
     said = f"{writer} is also in use elsewhere: what only this clone recorded goes on under {fresh}"
     if not dry_run:

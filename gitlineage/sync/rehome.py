@@ -6,10 +6,12 @@ what has landed under it already is not landed again.
 """
 
 import re
+from collections.abc import Iterable
 from hashlib import sha256
 
 from gitlineage.errors import Conflict, CorruptEvent
 from gitlineage.journal import events
+from gitlineage.journal.journal import Journal
 from gitlineage.model.namespace import namespace_of
 from gitlineage.record.ledger import Ledger
 
@@ -61,19 +63,46 @@ def rehome(ledger: Ledger, writer: str, there: str, *, dry_run: bool = False) ->
     return fresh
 
 
+def is_settled(ledger: Ledger, writer: str, here: str, there: str, seen: Iterable[str]) -> bool:
+    """
+    Whether a remote that keeps an old name of this clone's where it was has nothing for it, nor this clone for others.
+
+    Otherwise two remotes of which one has the copy's events and one this clone's would move the old ref to and fro.
+
+    Args:
+        ledger: the store.
+        writer: the old name.
+        here: where its ref stands here.
+        there: where the remote has it.
+        seen: where remotes have been seen to have it.
+    """
+    journal, fresh = ledger.journal, ledger.successor(writer)
+    if _untold(journal, writer, fresh, there, here):
+        return False
+    return not _untold(journal, writer, fresh, here, there) or any(
+        journal.fork(tip, here) == here for tip in seen if ledger.repo.exists(tip)
+    )
+
+
+def _untold(journal: Journal, writer: str, fresh: str, tip: str, since: str) -> list[tuple[int, str, bytes]]:
+    """Return what a state of a writer's ref has more than another and a fresh name does not have: clock, oid, line."""
+    at = journal.tips().get(fresh)
+    geneses = {journal.genesis(writer): journal.genesis(fresh)}
+    landed: dict[str, set[bytes]] = {}
+    lines: list[tuple[int, str, bytes]] = []
+    for found, _, more in journal.added(tip, since):
+        oid = geneses.get(found, found)
+        if at and oid not in landed:
+            landed[oid] = set(events.lines(journal.note(at, oid)))
+        lines += [(_clock(line), oid, line) for line in more if line not in landed.get(oid, ())]
+    return sorted(lines, key=lambda each: each[0])
+
+
 def _land(ledger: Ledger, writer: str, fresh: str, here: str, there: str) -> None:
     """Land the events that only the ref here has under the fresh name, unless they are there already."""
     journal, repo = ledger.journal, ledger.repo
     tip = journal.tips().get(fresh)
-    geneses = {journal.genesis(writer): journal.genesis(fresh)}
-    landed: dict[str, set[bytes]] = {}
-    lines: list[tuple[int, str, bytes]] = []
-    for found, _, more in journal.added(here, there):
-        oid = geneses.get(found, found)
-        if tip and oid not in landed:
-            landed[oid] = set(events.lines(journal.note(tip, oid)))
-        lines += [(_clock(line), oid, line) for line in more if line not in landed.get(oid, ())]
-    lines.sort(key=lambda each: each[0])
+    lines = _untold(journal, writer, fresh, here, there)
     keep = [oid for oid in journal.kept(here, journal.fork(here, there)) if repo.exists(oid)]
     if not lines and (tip or not keep):
         return

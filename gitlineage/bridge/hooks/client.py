@@ -114,7 +114,7 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
     refs = [ref for ref in own if ref not in on_their_way and store.repo.ref(ref) is not None]
     if not refs:
         return ""
-    words = ["push", "--no-verify", "--quiet", remote, *(f"{ref}:{ref}" for ref in refs)]
+    words = ["push", "--no-verify", "--quiet", "--", remote, *(f"{ref}:{ref}" for ref in refs)]
     try:
         where = store.repo.workdir or store.repo.gitdir
         program.run(words, cwd=where, variables={"GIT_DIR": str(store.repo.gitdir)})
