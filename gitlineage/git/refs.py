@@ -218,9 +218,18 @@ class Refs(Settings, ABC):
         Raises:
             Locked: another program holds it.
         """
-        if oid is not None or self.ref(name) is not None:
-            with self._locked({name: oid}) as locks:
-                self._carry(locks, {name: oid})
+        self.set_refs({name: oid})
+
+    def set_refs(self, goals: Mapping[str, str | None]) -> None:
+        """
+        Point refs that only this clone uses at commits, or delete them, under one taking of locks.
+
+        Raises:
+            Locked: another program holds one of them.
+        """
+        if goals := {name: oid for name, oid in goals.items() if oid is not None or self.ref(name) is not None}:
+            with self._locked(goals) as locks:
+                self._carry(locks, goals)
 
     def add_refs(self, refs: Mapping[str, str], *, replace: bool = True) -> None:
         """

@@ -25,7 +25,7 @@ _MANY = 50
 
 def update(repo: GitRepo, namespace: Namespace, views: Views, exp_ids: Iterable[str], cohorts: Iterable[str]) -> None:
     """Bring the refs of some exp ids and cohorts, and ``best``, up to date; a read-only repository keeps its."""
-    wanted = _wanted(namespace, views, exp_ids, cohorts)
+    wanted = _wanted(namespace, views, exp_ids, cohorts) | {best_ref(namespace): views.best_oid()}
     _set_all(repo, {name: oid for name, oid in wanted.items() if repo.ref(name) != oid})
     _set_best(repo, namespace, views)
 
@@ -75,7 +75,11 @@ def _set_best(repo: GitRepo, namespace: Namespace, views: Views) -> None:
 
 
 def _set_all(repo: GitRepo, changed: Mapping[str, str | None]) -> None:
-    """Set refs one by one, or, where there are many new ones, in git's packed list: a file each would cost 4 KB."""
+    """Set refs together, one by one where one is locked; many new ones in git's packed list: a file takes 4 KB."""
+    if len(changed) < _MANY:
+        with suppress(LineageError):
+            repo.set_refs(changed)
+            return
     new = {name: oid for name, oid in changed.items() if oid is not None and not repo.has_loose_ref(name)}
     if len(new) >= _MANY:
         with suppress(LineageError):
