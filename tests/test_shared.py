@@ -65,7 +65,7 @@ def record_in_every_way(root: Path) -> str:
         with open(root / ".git" / "lineage" / "repack.lock", "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # until git is done
         with store.batch():
-            for at in range(750):  # as many objects as a second process packs
+            for at in range(750):
                 store.append(Trial(f"b{at}", status="keep", score=at))
     return oid
 
@@ -193,7 +193,7 @@ def test_two_users_record_in_turn(shared: Shared) -> None:
         shared.run(user, "git", "update-ref", f"refs/heads/of-{user}", "refs/lineage/best^{}")
         shared.run(user, "git", "pack-refs", "--all")
         shared.run(user, "git", "gc", "-q")
-    assert shared.record(one, 700) == 707  # as many objects as a second process packs
+    assert shared.record(one, 700) == 707
     shared.run(two, shared.python, "-m", "gitlineage", "maintain")
     shared.run(two, shared.python, "-m", "gitlineage", "reindex")
     assert [shared.record(user, 2) for user in (one, two)] == [710, 713]
