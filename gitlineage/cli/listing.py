@@ -12,7 +12,8 @@ from gitlineage.cli import layout
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.model.records import Snapshot, Task, TrialView
 from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
-from gitlineage.query.ancestry import DERIVED, originals
+from gitlineage.query.ancestry import originals
+from gitlineage.query.walk import DERIVED
 from gitlineage.text import counted
 
 if TYPE_CHECKING:

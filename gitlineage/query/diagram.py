@@ -1,7 +1,7 @@
 """
 Which part of a store a diagram shows, and its drawing in any format; the formats themselves are in ``render``.
 
-Git parents and typed relations together, as in ``kinship``; nodes stand in recording order.
+Git parents and typed relations together, as in `query.walk`; nodes stand in recording order.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from gitlineage.errors import Invalid
 from gitlineage.model.records import Snapshot, Task
 from gitlineage.model.relation import DERIVATION, Relationship, RelationType
-from gitlineage.query import graphviz, relations
-from gitlineage.query.relations import Edge
+from gitlineage.query import graphviz
 from gitlineage.query.views import Views
+from gitlineage.query.walk import Edge, edges
 from gitlineage.render import diagram as drawing
 from gitlineage.render import layered
 from gitlineage.render.choices import LIMIT, known_format
@@ -158,7 +158,7 @@ def _svg(diagram: Diagram) -> str:
 
 def _edges(views: Views, nodes: Sequence[str], types: Sequence[RelationType], *, up: bool) -> list[Edge]:
     """Return the edges at some snapshots in a fixed order."""
-    return sorted(relations.edges(views, nodes, types, up=up), key=_place)
+    return sorted(edges(views, nodes, types, up=up), key=_place)
 
 
 def _place(edge: Edge) -> tuple[tuple[int, str, int], str, str, str]:

@@ -13,8 +13,8 @@ from gitlineage.index.index import read_row
 from gitlineage.model.citations import may_cite, mentions
 from gitlineage.model.records import CommitOid, Order
 from gitlineage.model.relation import Relationship, RelationType
-from gitlineage.query import relations
 from gitlineage.query.views import Views
+from gitlineage.query.walk import edges
 from gitlineage.text import one_line
 
 _BEFORE, _AFTER = 30, 50
@@ -144,7 +144,7 @@ def _label(told: _Told, known: Mapping[str, Sequence[_Told]]) -> str:
 def _edges(views: Views, sources: Iterable[str]) -> set[tuple[str, str]]:
     """Return the edges that lead from some snapshots already: parents, inspirations and active relations."""
     wanted = list(sources)
-    found = {(edge.source, edge.target) for edge in relations.edges(views, wanted, tuple(RelationType), up=True)}
+    found = {(edge.source, edge.target) for edge in edges(views, wanted, tuple(RelationType), up=True)}
     for part in parts(wanted):
         for snapshot in views.snapshots(part):
             found |= {(snapshot.oid, other) for other in (*snapshot.parents, *snapshot.inspirations)}

@@ -1,45 +1,25 @@
 """
-Walks over typed relations and derivation together: who goes back to whom, by which type; nothing is recorded here.
+Questions about typed relations and derivation together: who goes back to whom, by which type, and how it evolved.
 
-A git parent counts as ``successor_to``, or as ``forked_from`` where that was said of the same two snapshots.
+What a git parent counts as, and how a walk goes, is in `query.walk`; relations are recorded in `record.relations`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from gitlineage.index.database import parts
-from gitlineage.model import dag
 from gitlineage.model.rank import ELIGIBLE
-from gitlineage.model.records import AncestryNode, CommitOid, Order
+from gitlineage.model.records import AncestryNode, Order
 from gitlineage.model.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
 from gitlineage.model.trial import NUMERIC
-from gitlineage.query import strides
-from gitlineage.query.ancestry import Entries, standing
+from gitlineage.query import walk
 from gitlineage.query.views import Views
+from gitlineage.query.walk import Edge, edges
 
 _COLUMNS = "source, type, target, clock, writer, at, actor, context, ended_at, ended_by, reason, followed"
 _WORKED = (*ELIGIBLE, None)
-
-
-class Edge(NamedTuple):
-    """
-    One edge of a walk.
-
-    Args:
-        source: the child.
-        target: the parent.
-        type: what the source is to the target.
-        order: when it came to be, in the order of all events; then the position among git parents.
-        role: what a git parent was to its child, where known.
-    """
-
-    source: str
-    target: str
-    type: RelationType
-    order: tuple[int, str, int]
-    role: str = ""
 
 
 def relationships(
@@ -82,14 +62,14 @@ def ancestors(
     Raises:
         ValueError: another negative depth.
     """
-    return _walk(views, oid, types, max_depth, up=True)
+    return walk.nodes(views, oid, types, max_depth, up=True)
 
 
 def descendants(
     views: Views, oid: str, types: Sequence[RelationType] = DERIVATION, max_depth: int | None = -1
 ) -> tuple[AncestryNode, ...]:
     """Return what goes back to a snapshot; the mirror image of `ancestors` (semantics 27)."""
-    return _walk(views, oid, types, max_depth, up=False)
+    return walk.nodes(views, oid, types, max_depth, up=False)
 
 
 def path(views: Views, start: str, end: str, types: Sequence[RelationType] = DERIVATION) -> list[str] | None:
@@ -119,11 +99,7 @@ def path(views: Views, start: str, end: str, types: Sequence[RelationType] = DER
 
 def merge_bases(views: Views, a: str, b: str, types: Sequence[RelationType] = DERIVATION) -> list[str]:
     """Return all lowest common ancestors over relations of some types, the latest recorded first (semantics 29)."""
-    if a == b:
-        return [a]
-    found = dag.merge_bases(a, b, lambda nodes: _step(edges(views, nodes, types, up=True), up=True))
-    places = _places(views, found)
-    return sorted(found, key=lambda oid: (places.get(oid, strides.NOWHERE), oid), reverse=True)
+    return walk.merge_bases(views, a, b, types)
 
 
 def evolution(
@@ -177,73 +153,6 @@ def reaches(views: Views, start: str, goal: str, types: Sequence[RelationType]) 
     return False
 
 
-def edges(views: Views, nodes: Iterable[str], types: Sequence[RelationType], *, up: bool) -> Iterator[Edge]:
-    """
-    Return the edges of some types at many snapshots, in no order.
-
-    Args:
-        views: the store.
-        nodes: the snapshots.
-        types: which relations to follow.
-        up: those that lead from the snapshots to their parents; else those that lead to them.
-    """
-    wanted = [str(each) for each in types]
-    near = "source" if up else "target"
-    for part in parts(list(nodes)):
-        marks = ", ".join("?" * len(part))
-        sql = (
-            f"SELECT source, target, type, clock, writer FROM relations WHERE {near} IN ({marks}) "
-            f"AND type IN ({', '.join('?' * len(wanted))}) AND ended_at IS NULL AND followed"
-        )
-        follows = not set(types).isdisjoint(DERIVATION)
-        derived = {(edge.source, edge.target): edge for edge in _derived(views, part, up)} if follows else {}
-        named: set[tuple[str, str]] = set()
-        for source, target, kind, clock, writer in views.index.rows(sql, *part, *wanted):
-            parent = derived.get((source, target)) if kind in DERIVATION else None
-            if parent is not None:
-                named.add((source, target))
-            yield Edge(source, target, RelationType(kind), (clock, writer, 0), parent.role if parent else "")
-        if RelationType.SUCCESSOR_TO in types:
-            forks = _forks(views, part, up) if derived else set()
-            yield from (edge for pair, edge in derived.items() if pair not in named and pair not in forks)
-
-
-def _derived(views: Views, nodes: Sequence[str], up: bool) -> Iterator[Edge]:
-    """Return the edges that git parents stand for."""
-    sql = (
-        # the side that is asked for comes first, so that its index is used
-        "SELECT c.oid, p.oid, l.pos, c.clock, c.writer, c.roles FROM snapshots {0} JOIN links l ON l.{1} = {0}.id "
-        "JOIN snapshots {2} ON {2}.id = l.{3} WHERE {0}.oid IN ({4})"
-    ).format(*(("c", "child", "p", "parent") if up else ("p", "parent", "c", "child")), ", ".join("?" * len(nodes)))
-    for child, parent, pos, clock, writer, roles in views.index.rows(sql, *nodes):
-        role = msgspec.json.decode(roles, type=dict[str, str]).get(parent, "") if roles != "{}" else ""
-        yield Edge(child, parent, RelationType.SUCCESSOR_TO, (clock, writer, pos), role)
-
-
-def _forks(views: Views, nodes: Sequence[str], up: bool) -> set[tuple[str, str]]:
-    """Return the pairs that were said to be forks, so that a git parent between them is no succession."""
-    column = "source" if up else "target"
-    sql = (
-        f"SELECT source, target FROM relations WHERE {column} IN ({', '.join('?' * len(nodes))}) "
-        "AND type = 'forked_from' AND ended_at IS NULL AND followed"
-    )
-    return {(source, target) for source, target in views.index.rows(sql, *nodes)}
-
-
-def _walk(
-    views: Views, oid: str, types: Sequence[RelationType], max_depth: int | None, *, up: bool
-) -> tuple[AncestryNode, ...]:
-    limit = -1 if max_depth is None else max_depth
-    if limit < -1:
-        raise ValueError(f"a depth is -1 for all or a number from 0, not {limit}")
-    reached = strides.walk(views, oid, types, limit, up=up)
-    shown = list(reached) if up else standing(views, list(reached))
-    ordered = sorted(shown, key=lambda node: (reached[node].depth, reached[node].place, node))
-    entries = Entries(views, ordered)
-    met = ((node, reached[node]) for node in ordered)
-    return tuple(AncestryNode(CommitOid(node), each.depth, entries, str(each.type), each.role) for node, each in met)
-
-
 def _places(views: Views, nodes: Collection[str]) -> dict[str, Order]:
     """Return when snapshots were recorded."""
     found: dict[str, Order] = {}
@@ -251,14 +160,6 @@ def _places(views: Views, nodes: Collection[str]) -> dict[str, Order]:
         sql = f"SELECT oid, clock, writer FROM snapshots WHERE oid IN ({', '.join('?' * len(part))})"
         found.update((oid, Order(clock, writer)) for oid, clock, writer in views.index.rows(sql, *part))
     return found
-
-
-def _step(found: Iterable[Edge], *, up: bool) -> Mapping[str, list[str]]:
-    step: dict[str, list[str]] = {}
-    for edge in found:
-        near, far = (edge.source, edge.target) if up else (edge.target, edge.source)
-        step.setdefault(near, []).append(far)
-    return step
 
 
 def _not_before(views: Views, nodes: Collection[str], limit: Order | None) -> list[str]:
