@@ -6,7 +6,7 @@ arrive in any order and twice. New rows wait in memory and are written many at a
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -119,39 +119,7 @@ class Fold(Facts):
         try:
             if trial is None:
                 event.check(oid)
-            match event:
-                case events.TrialEvent():
-                    if trial is None:
-                        trial = Trial.trusted(event.row)
-                    self._trial(oid, event, order, trial, made)
-                case events.SnapshotEvent():
-                    self._snapshot(oid, order, made)
-                case events.CohortEvent():
-                    self.fold_cohort(oid, event, order)
-                case events.TaskEvent():
-                    self._task(event, order)
-                case events.TableEvent():
-                    values = (*placed(order), as_json(event.shape))
-                    self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", values)
-                case events.SessionEvent():
-                    self.fold_session(oid, event, order)
-                case events.ImportedEvent():
-                    self.fold_imported(self._snapshot(oid, order, made), event, order)
-                case events.RewriteEvent():
-                    self._rewrite(oid, event, order)
-                case events.RetractEvent():
-                    self._retract(oid, event, order)
-                case events.ReparentEvent():
-                    self.fold_reparent(oid, event, order)
-                    self._repaired = True
-                case events.RelationAdded() | events.RelationDeprecated():
-                    self.fold_relation(oid, event, order)
-                case events.EntryEvent():
-                    self.fold_entry(oid, event, order)
-                case events.UsageEvent():
-                    self.fold_usage(oid, event, order)
-                case events.ForgeEvent():
-                    self.fold_forge(oid, event, order)
+            FOLDS[type(event)](self, oid, event, order, made, trial)
         except MissingObject as error:
             absent = error.oid if self._repo.lacks(error.oid, commit=True) else ""
             self.problem(Problem(found.writer, oid, str(error), absent))
@@ -354,6 +322,10 @@ class Fold(Facts):
         known: tuple[Any, ...] | None = self._db.execute(sql, (snapshot, exp_id)).fetchone()
         return known
 
+    def _reparent(self, oid: str, event: events.ReparentEvent, order: Order) -> None:
+        self.fold_reparent(oid, event, order)
+        self._repaired = True
+
     def _rewrite(self, oid: str, event: events.RewriteEvent, order: Order) -> None:
         if not is_oid(event.old) or event.old == oid:
             raise CorruptEvent(f"not an event: nothing can be rewritten from {event.old[:50]!r}")
@@ -488,6 +460,30 @@ class Fold(Facts):
         if found is None:  # a forge attempt leads nowhere
             return self._db.execute("SELECT 1 FROM forges WHERE oid = ?", (target,)).fetchone() is None
         return not found[0]
+
+
+FOLDS: dict[type[events.Event], Callable[[Fold, str, Any, Order, CommitInfo | None, Trial | None], object]] = {
+    events.TrialEvent: lambda fold, oid, event, order, made, trial: fold._trial(
+        oid, event, order, trial or Trial.trusted(event.row), made
+    ),
+    events.SnapshotEvent: lambda fold, oid, event, order, made, trial: fold._snapshot(oid, order, made),
+    events.CohortEvent: lambda fold, oid, event, order, made, trial: fold.fold_cohort(oid, event, order),
+    events.TaskEvent: lambda fold, oid, event, order, made, trial: fold._task(event, order),
+    events.TableEvent: lambda fold, oid, event, order, made, trial: fold.fold_table(event, order),
+    events.SessionEvent: lambda fold, oid, event, order, made, trial: fold.fold_session(oid, event, order),
+    events.ImportedEvent: lambda fold, oid, event, order, made, trial: fold.fold_imported(
+        fold._snapshot(oid, order, made), event, order
+    ),
+    events.RewriteEvent: lambda fold, oid, event, order, made, trial: fold._rewrite(oid, event, order),
+    events.RetractEvent: lambda fold, oid, event, order, made, trial: fold._retract(oid, event, order),
+    events.ReparentEvent: lambda fold, oid, event, order, made, trial: fold._reparent(oid, event, order),
+    events.RelationAdded: lambda fold, oid, event, order, made, trial: fold.fold_relation(oid, event, order),
+    events.RelationDeprecated: lambda fold, oid, event, order, made, trial: fold.fold_relation(oid, event, order),
+    events.EntryEvent: lambda fold, oid, event, order, made, trial: fold.fold_entry(oid, event, order),
+    events.UsageEvent: lambda fold, oid, event, order, made, trial: fold.fold_usage(oid, event, order),
+    events.ForgeEvent: lambda fold, oid, event, order, made, trial: fold.fold_forge(oid, event, order),
+}
+"""How an event of each type becomes rows: its object, itself, its place in the order, and what its caller has of it."""
 
 
 @lru_cache(maxsize=4096)

@@ -53,6 +53,10 @@ class Facts:
             values = (oid, *said, *placed(order))
             self._db.execute("INSERT OR REPLACE INTO cohorts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
+    def fold_table(self, event: events.TableEvent, order: Order) -> None:
+        """Fold what an imported table looked like; all of them are kept."""
+        self._db.execute("INSERT OR IGNORE INTO tables VALUES (?, ?, ?)", (*placed(order), as_json(event.shape)))
+
     def fold_session(self, oid: str, event: events.SessionEvent, order: Order) -> None:
         """Fold a session; the earliest word about a commit counts."""
         if self._is_earliest("sessions", oid, order):

@@ -2,13 +2,15 @@
 Events and their canonical JSON lines; not where the lines are kept.
 
 An event is never changed and never removed; state is the fold of all events in the order (clock, writer).
-The same event always gives the same bytes: keys sorted, defaults left out, one line.
+The same event always gives the same bytes: keys sorted, defaults left out, one line. Whoever adds a type begins here,
+with a class in `AnyEvent`; docs/add-an-event.md says what comes after, and `tests/test_event_types.py` what is missing.
 """
 
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from enum import StrEnum
+from typing import Any, ClassVar, get_args
 
 import msgspec
 
@@ -27,6 +29,22 @@ PLAUSIBLE_CLOCK = 2**40
 """A higher clock of another writer orders that writer's event, and nobody else's clock follows it."""
 
 
+class Place(StrEnum):
+    """Which commits carry the events of a type: what bundles, archives, replays and the server's hook go by."""
+
+    SNAPSHOT = "snapshot"
+    """A commit that the event makes a snapshot."""
+
+    COMMIT = "commit"
+    """A commit that the event says something about."""
+
+    OWN = "own"
+    """A commit that was made for the event."""
+
+    GENESIS = "genesis"
+    """The writer's first commit, for what belongs to no snapshot; it holds at all times."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
     """
     What every event carries.
@@ -37,9 +55,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_de
         writer: who recorded it; empty where the ref that holds it says so.
     """
 
+    place: ClassVar[Place]
+    """Which commits carry it; each type says so."""
+
     clock: int = 0
     at: str = ""
     writer: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the commits that the event names besides the one that carries it; a bundle takes them along."""
+        return ()
 
     def check(self, oid: str = "") -> None:
         """
@@ -62,6 +87,8 @@ class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
         raw: the row's bytes in the file it came from, where writing the cells anew would differ.
         saw: the session commit whose prompt the agent had read.
     """
+
+    place = Place.SNAPSHOT
 
     row: dict[str, str]
     raw: str = ""
@@ -86,6 +113,8 @@ class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
 class SnapshotEvent(Event, frozen=True, kw_only=True, tag="snapshot"):
     """A snapshot without a row: the commit that carries the note is recorded."""
 
+    place = Place.SNAPSHOT
+
 
 class CohortEvent(Event, frozen=True, kw_only=True, tag="cohort"):
     """
@@ -98,6 +127,8 @@ class CohortEvent(Event, frozen=True, kw_only=True, tag="cohort"):
         allow_mixed: whether members may have other parents.
     """
 
+    place = Place.OWN
+
     name: str
     base: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
@@ -106,6 +137,8 @@ class CohortEvent(Event, frozen=True, kw_only=True, tag="cohort"):
 
 class TaskEvent(Event, frozen=True, kw_only=True, tag="task"):
     """The campaign's task is set; the last one holds. It sits on the writer's genesis commit."""
+
+    place = Place.GENESIS
 
     task: Task
 
@@ -131,6 +164,8 @@ class TableEvent(Event, frozen=True, kw_only=True, tag="table"):
         shape: its columns and line ends, as `model.tsv.Shape` spells them.
         rows: how many rows it had.
     """
+
+    place = Place.GENESIS
 
     shape: dict[str, Any]
     rows: int = 0
@@ -165,6 +200,8 @@ class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
         seen: the clock of the last event that it shows.
     """
 
+    place = Place.OWN
+
     specialist: str
     prompt: str
     tips: dict[str, str] = {}
@@ -183,6 +220,8 @@ class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
         file: the document's file name there; empty for a stub.
         stub: whether that store only names it and has no document of its own.
     """
+
+    place = Place.SNAPSHOT
 
     name: str
     source: str
@@ -210,8 +249,14 @@ class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
         how: what git calls it: ``amend`` or ``rebase``.
     """
 
+    place = Place.SNAPSHOT
+
     old: str
     how: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the commits that the event names besides the one that carries it."""
+        return (self.old,)
 
 
 class RetractEvent(Event, frozen=True, kw_only=True, tag="retract"):
@@ -224,6 +269,8 @@ class RetractEvent(Event, frozen=True, kw_only=True, tag="retract"):
         reason: why.
         actor: who or what says so.
     """
+
+    place = Place.COMMIT
 
     exp_id: str
     undo: bool = False
@@ -242,10 +289,16 @@ class ReparentEvent(Event, frozen=True, kw_only=True, tag="reparent"):
         actor: who or what says so.
     """
 
+    place = Place.COMMIT
+
     parents: tuple[str, ...] = ()
     roles: dict[str, str] = {}
     reason: str = ""
     actor: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the commits that the event names besides the one that carries it."""
+        return tuple(dict.fromkeys((*self.parents, *self.roles)))
 
     def check(self, oid: str = "") -> None:
         """
@@ -272,10 +325,16 @@ class RelationAdded(Event, frozen=True, kw_only=True, tag="relation_added"):
         context: JSON values that were said about it.
     """
 
+    place = Place.COMMIT
+
     target: str
     relation: str
     actor: str = ""
     context: dict[str, Any] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """Return the commits that the event names besides the one that carries it."""
+        return (self.target,)
 
 
 class RelationDeprecated(Event, frozen=True, kw_only=True, tag="relation_deprecated"):
@@ -292,10 +351,16 @@ class RelationDeprecated(Event, frozen=True, kw_only=True, tag="relation_depreca
         reason: why.
     """
 
+    place = Place.COMMIT
+
     target: str
     relation: str
     actor: str = ""
     reason: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the commits that the event names besides the one that carries it."""
+        return (self.target,)
 
 
 class EntryEvent(Event, frozen=True, kw_only=True, tag="entry"):
@@ -306,6 +371,8 @@ class EntryEvent(Event, frozen=True, kw_only=True, tag="entry"):
         fields: fields of a `CatalogEntry` and their values.
         actor: who or what says so.
     """
+
+    place = Place.COMMIT
 
     fields: dict[str, Any]
     actor: str = ""
@@ -319,6 +386,8 @@ class UsageEvent(Event, frozen=True, kw_only=True, tag="usage"):
         total: how often in all.
         last_used: when last, UTC, ISO 8601.
     """
+
+    place = Place.COMMIT
 
     total: int
     last_used: str
@@ -336,11 +405,17 @@ class ForgeEvent(Event, frozen=True, kw_only=True, tag="forge"):
         actor: who or what forged.
     """
 
+    place = Place.OWN
+
     intent: str
     phases: tuple[ForgePhase, ...] = ()
     result: str = ""
     success: bool = False
     actor: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the commits that the event names besides the one that carries it."""
+        return (self.result,) if self.result else ()
 
 
 AnyEvent = (
@@ -361,21 +436,8 @@ AnyEvent = (
     | ImportedEvent
 )
 
-MAKES_SNAPSHOT = (TrialEvent, SnapshotEvent, ImportedEvent, RewriteEvent)
-"""Events that make the commit which carries them a snapshot; others say something about a commit."""
-
-
-def names_commits(event: AnyEvent) -> tuple[str, ...]:
-    """Return the commits that an event names besides the one that carries it."""
-    match event:
-        case RelationAdded(target=oid) | RelationDeprecated(target=oid) | RewriteEvent(old=oid):
-            return (oid,)
-        case ForgeEvent(result=oid) if oid:
-            return (oid,)
-        case ReparentEvent(parents=parents, roles=roles):
-            return tuple(dict.fromkeys((*parents, *roles)))
-    return ()
-
+TYPES: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyEvent)}
+"""Every type of event by its name in a line."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_NAME = 1000

@@ -16,25 +16,6 @@ from gitlineage.model.records import CommitOid
 from gitlineage.query.views import Views
 from gitlineage.text import counted, one_line
 
-EVENT_TYPES: tuple[str, ...] = (
-    "trial",
-    "snapshot",
-    "imported",
-    "cohort",
-    "task",
-    "table",
-    "session",
-    "rewrite",
-    "retract",
-    "reparent",
-    "relation_added",
-    "relation_deprecated",
-    "entry",
-    "usage",
-    "forge",
-)
-"""What kinds of events there are, by the word that their lines carry."""
-
 _NAMED = 6
 """Cells, fields and the like that an event's words name before they count the rest."""
 
@@ -144,17 +125,11 @@ def _places(views: Views, oid: str) -> Iterator[str]:
 
 
 def _touches(found: Recorded, oid: str, cohort: str | None, saw: Collection[str]) -> bool:
-    if found.oid == oid:
+    if found.oid == oid or oid in found.event.names():
         return True
     match found.event:
-        case codec.RelationAdded(target=other) | codec.RelationDeprecated(target=other):
-            return other == oid
         case codec.CohortEvent(name=name, base=base):
             return name == cohort or oid in base
-        case codec.RewriteEvent(old=other) | codec.ForgeEvent(result=other):
-            return other == oid
-        case codec.ReparentEvent(parents=parents, roles=roles):
-            return oid in parents or oid in roles
         case codec.EntryEvent(fields=fields):
             return fields.get("deprecated_in_favor_of") == oid
         case codec.TrialEvent(saw=session):
@@ -228,48 +203,11 @@ def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
         event: the event.
         again: whether the row was recorded before.
     """
+    if event.event_type == "trial":
+        return one_line(_trial_words(views, event, again))
     said, on = event.payload, views.name(event.oid)
-    match event.event_type:
-        case "trial":
-            words = _trial_words(said, again)
-            row = None if again else views.index.one("SELECT cohort FROM snapshots WHERE oid = ?", event.oid)
-            words += f", member of cohort {row[0]}" if row and row[0] else ""
-        case "snapshot":
-            words = f"snapshot {on} recorded"
-        case "imported":
-            words = f"snapshot {on} imported from {said['source']} as {said['name']}"
-        case "cohort":
-            base = ", ".join(views.name(each) for each in said.get("base", ())) or "nothing"
-            words = f"cohort {said['name']} opened on {base}"
-        case "task":
-            task = said["task"]
-            better = "lower" if task.get("lower_is_better", True) else "higher"
-            words = f"task set: {task.get('score_field', 'core_metric')}, {better} is better"
-        case "table":
-            words = f"table of {counted(said.get('rows', 0), 'row')} imported"
-        case "session":
-            words = f"session {event.oid[:12]}: {said['specialist'] or 'somebody'} was shown the prompt"
-        case "rewrite":
-            words = f"{on} made from {views.name(said['old'])} by {said.get('how') or 'a rewrite'}"
-        case "retract":
-            words = f"trial {said['exp_id']} {'counts again' if said.get('undo') else 'retracted'}{_why(said)}"
-        case "reparent":
-            words = f"{on} reparented: from {_derived(views, said)}{_why(said)}"
-        case "relation_added":
-            words = f"relation {on} {said['relation']} {views.name(said['target'])} added"
-        case "relation_deprecated":
-            words = f"relation {on} {said['relation']} {views.name(said['target'])} ended{_why(said)}"
-        case "entry":
-            words = f"entry of {on} described: {_listed(said['fields'])}"
-        case "usage":
-            words = f"use of {on} counted: {said['total']} in all"
-        case "forge":
-            came = f" with {views.name(said['result'])} as result" if said.get("result") else ""
-            how = "worked out" if said.get("success") else "failed"
-            words = f"forge attempt {event.oid[:12]} at {said['intent']!r} {how}{came}"
-        case other:
-            words = other
-    return one_line(words)
+    words = WORDS.get(event.event_type)
+    return one_line(words(views, event, said, on) if words is not None else event.event_type)
 
 
 def _why(said: Mapping[str, Any]) -> str:
@@ -286,15 +224,67 @@ def _derived(views: Views, said: Mapping[str, Any]) -> str:
     )
 
 
-def _trial_words(said: Mapping[str, Any], again: bool) -> str:
+def _trial_words(views: Views, event: LineageEvent, again: bool) -> str:
+    said = event.payload
     row = said["row"]
     status = row.get("status") or "pending"
     words = f"trial {row.get('exp_id', '')} {'recorded again' if again else 'recorded'}: {status}"
     if saw := said.get("saw"):
         words += f", after session {saw[:12]}"
-    return words
+    of = None if again else views.index.one("SELECT cohort FROM snapshots WHERE oid = ?", event.oid)
+    return words + (f", member of cohort {of[0]}" if of and of[0] else "")
 
 
 def _listed(names: Collection[str]) -> str:
     shown = ", ".join(sorted(names)[:_NAMED])
     return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown
+
+
+def _cohort_words(views: Views, event: LineageEvent, said: Mapping[str, Any], on: str) -> str:
+    base = ", ".join(views.name(each) for each in said.get("base", ())) or "nothing"
+    return f"cohort {said['name']} opened on {base}"
+
+
+def _task_words(views: Views, event: LineageEvent, said: Mapping[str, Any], on: str) -> str:
+    task = said["task"]
+    better = "lower" if task.get("lower_is_better", True) else "higher"
+    return f"task set: {task.get('score_field', 'core_metric')}, {better} is better"
+
+
+def _forge_words(views: Views, event: LineageEvent, said: Mapping[str, Any], on: str) -> str:
+    came = f" with {views.name(said['result'])} as result" if said.get("result") else ""
+    how = "worked out" if said.get("success") else "failed"
+    return f"forge attempt {event.oid[:12]} at {said['intent']!r} {how}{came}"
+
+
+WORDS: dict[str, Callable[[Views, LineageEvent, Mapping[str, Any], str], str]] = {
+    "trial": lambda views, event, said, on: _trial_words(views, event, False),
+    "snapshot": lambda views, event, said, on: f"snapshot {on} recorded",
+    "imported": lambda views, event, said, on: f"snapshot {on} imported from {said['source']} as {said['name']}",
+    "cohort": _cohort_words,
+    "task": _task_words,
+    "table": lambda views, event, said, on: f"table of {counted(said.get('rows', 0), 'row')} imported",
+    "session": lambda views, event, said, on: (
+        f"session {event.oid[:12]}: {said['specialist'] or 'somebody'} was shown the prompt"
+    ),
+    "rewrite": lambda views, event, said, on: (
+        f"{on} made from {views.name(said['old'])} by {said.get('how') or 'a rewrite'}"
+    ),
+    "retract": lambda views, event, said, on: (
+        f"trial {said['exp_id']} {'counts again' if said.get('undo') else 'retracted'}{_why(said)}"
+    ),
+    "reparent": lambda views, event, said, on: f"{on} reparented: from {_derived(views, said)}{_why(said)}",
+    "relation_added": lambda views, event, said, on: (
+        f"relation {on} {said['relation']} {views.name(said['target'])} added"
+    ),
+    "relation_deprecated": lambda views, event, said, on: (
+        f"relation {on} {said['relation']} {views.name(said['target'])} ended{_why(said)}"
+    ),
+    "entry": lambda views, event, said, on: f"entry of {on} described: {_listed(said['fields'])}",
+    "usage": lambda views, event, said, on: f"use of {on} counted: {said['total']} in all",
+    "forge": _forge_words,
+}
+"""What an event of each type says: by the store, for names, the event, its payload, and the name of its commit."""
+
+EVENT_TYPES = tuple(WORDS)
+"""The types of events, as they can be asked for."""

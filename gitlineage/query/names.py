@@ -257,7 +257,7 @@ def moment_of(views: Views, journal: Journal, until: Moment) -> tuple[Callable[[
 def _time(found: Recorded) -> float | None:
     """Return when an event says that it happened; settings hold at all times, so they say nothing."""
     event = found.event
-    if isinstance(event, events.TaskEvent | events.TableEvent):
+    if event.place is events.Place.GENESIS:
         return None
     told = event.row.get("timestamp", "") if isinstance(event, events.TrialEvent) else ""
     return _seconds(told) or _seconds(event.at)

@@ -1,8 +1,11 @@
 """
-Trials and snapshots as models, read from the index; not how they got there, and no walks over the graph.
+Trials and snapshots as models, read from the index: what every question, listing and prompt is made of.
 
-Every function here is one or a few queries whose cost does not grow with the store, except where it returns
-all of it. Cohorts, imported snapshots and names have modules of their own, which are reached from here.
+Start with `Views.best` for why a trial is the best, and `Views.kept` for the leaderboard: both read the rank that
+the fold gave each row, by the rule in `model.rank`; `query.ranking` ranks by another column, `query.judge` decides
+what a score deserves. `Views.trial` finds one by name, `Views.snapshot` reads a commit. Each is
+one or a few queries whose cost does not grow with the store, except where all of it is returned. Cohorts, imported
+snapshots and labels are reached from here, walks over the graph are in `query.walk`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

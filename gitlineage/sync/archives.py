@@ -353,7 +353,7 @@ def _signed(
                 continue
             raise Invalid(f"a line in its note on {oid[:12]} is no event ({found.reason})")
         event = msgspec.structs.replace(found.event, writer=found.writer)
-        setting = isinstance(event, codec.TaskEvent | codec.TableEvent) and oid == journal.genesis(ref)
+        setting = event.place is codec.Place.GENESIS and oid == journal.genesis(ref)
         yield journal.genesis(archive) if setting else oid, _with_writer(line, found.writer), event
 
 

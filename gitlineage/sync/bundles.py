@@ -316,16 +316,14 @@ class _Chosen:
             for found in self._journal.events(ref, tip):
                 if until(found):
                     continue
-                later |= dict.fromkeys(codec.names_commits(found.event))
-                match found.event:
-                    case codec.TaskEvent() | codec.TableEvent():
-                        pass  # on no commit but the writer's first; the task goes along anyhow
-                    case codec.CohortEvent(name=name):
-                        names.append(name)
-                    case codec.SessionEvent() | codec.ForgeEvent():
-                        self._aside.add(found.oid)
-                    case _:
-                        later[found.oid] = None
+                event = found.event
+                later |= dict.fromkeys(event.names())
+                if isinstance(event, codec.CohortEvent):
+                    names.append(event.name)
+                elif event.place is codec.Place.OWN:
+                    self._aside.add(found.oid)
+                elif event.place is not codec.Place.GENESIS:  # the task goes along anyhow
+                    later[found.oid] = None
         if not later and not names and not self._aside:
             raise Invalid(f"nothing was recorded since {since}")
         self._open(names)

@@ -178,7 +178,7 @@ def count(ledger: Ledger, writer: str, tip: str, since: str | None) -> tuple[int
         names = {event.row.get("exp_id") for event in old if isinstance(event, events.TrialEvent)}
         more = {event.row.get("exp_id") for event in new if isinstance(event, events.TrialEvent)}
         trials += len(more - names)
-        made, before = (any(isinstance(event, events.MAKES_SNAPSHOT) for event in each) for each in (new, old))
+        made, before = (any(event.place is events.Place.SNAPSHOT for event in each) for each in (new, old))
         snapshots += made and not before
     return trials, snapshots
 
