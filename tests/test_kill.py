@@ -379,6 +379,7 @@ def test_kills(campaign, work, longest):
             campaign.heal()
     campaign.settle()
     assert campaign.kills.total() == KILLS
+    print(f"{KILLS} kills of {work}")
     assert work == "rebuild" or len(campaign.acknowledged) > KILLS + 1, "no victim was told anything"
 
 
