@@ -15,6 +15,7 @@ from gitlineage.bridge import autoresearch_format
 from gitlineage.bridge.autoresearch_format import LoopRow, Results
 from gitlineage.bridge.tsv import check_judged, task_of
 from gitlineage.errors import BadRows, Incomplete, Invalid
+from gitlineage.journal import events
 from gitlineage.model import tsv
 from gitlineage.model.rank import ELIGIBLE, against, beats
 from gitlineage.model.records import Task, TrialView
@@ -46,8 +47,9 @@ class LoopOutcome(msgspec.Struct, frozen=True, kw_only=True):
         known: how many were recorded already as their rows say.
         revised: how many have a new version, because a cell of their row changed.
         lost: exp ids of new trials whose commit is gone, or was never named.
+        moved: exp ids of trials that went from a stand-in to their commit, because that is here now.
         repaired: the line numbers that were mended.
-        trials: exp ids of the new and the revised trials, in file order.
+        trials: exp ids of the new, the revised and the moved trials, in file order.
         task: what the loop optimises, as recorded.
         assumed: whether the task's direction is a guess that no row bears out so far.
         judged: how many of the new and the revised have no status in the file and got the one their score deserves.
@@ -58,6 +60,7 @@ class LoopOutcome(msgspec.Struct, frozen=True, kw_only=True):
     known: int = 0
     revised: int = 0
     lost: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
     repaired: tuple[int, ...] = ()
     trials: tuple[str, ...] = ()
     task: Task = Task()
@@ -121,7 +124,8 @@ def import_autoresearch(
     Rows that were appended since are added. A row of which a cell changed becomes a new version of its trial, the old
     one stays in history; a row that is gone from the file stays recorded. Rows on one commit are replicates; so is a
     row of another file on a commit that has one (`_named` tells when). A commit
-    that is gone gets a stub with the content of the latest earlier row's commit, which is its parent. Exp ids, stubs
+    that is gone gets a stub with the content of the latest earlier row's commit, which is its parent; once it is here,
+    its rows move to it, with what was derived from them. Exp ids, stubs
     and cells follow from the file and the repository alone, so two machines that import one loop agree. A row without a
     status is judged by its score, as one that is recorded here would be; one without a score, too, is pending.
 
@@ -237,15 +241,20 @@ def _record(
     added: list[str] = []
     shadowed: list[str] = []
     lost: list[str] = []
+    moved: list[str] = []
     told: list[str] = []
     unjudged: list[Trial] = []
     for each, name, trial in zip(placed, named, trials, strict=True):
         known = name.known
         if known and not each.oid:
             stubs.setdefault(each.stub, known[0].oid)
-        if name.same:
+        stand_ins = [view for view in known if _is_stand_in(view, each)]
+        if name.same and not stand_ins:
             continue
-        if known:
+        if stand_ins:
+            oid, row = each.oid, _move(recorder, each.oid, stand_ins, trial)
+            moved.append(name.exp_id)
+        elif known:
             here = next((view for view in known if view.oid == each.oid), known[0])
             mark = next((mark for mark in (CODE_LOST, NO_COMMIT) if _unmarked(here.trial.notes, mark) is not None), "")
             oid, row = str(here.oid), _marked(trial.replace(notes=each.row.cells.get("notes", "")), mark)
@@ -267,12 +276,31 @@ def _record(
     return LoopOutcome(
         added=len(added),
         known=len(placed) - len(told),
-        revised=len(told) - len(added),
+        revised=len(told) - len(added) - len(moved),
         lost=tuple(lost),
+        moved=tuple(moved),
         trials=tuple(told),
         judged=sum(trial.status is not None for trial in unjudged),
         pending=sum(trial.status is None for trial in unjudged),
     )
+
+
+def _is_stand_in(view: TrialView, placed: _Placed) -> bool:
+    """Whether a row's trial says that its commit is lost, which is here now."""
+    return bool(placed.oid) and placed.row.is_hash and _unmarked(view.trial.notes, CODE_LOST) is not None
+
+
+def _move(recorder: Recorder, oid: str, stand_ins: Sequence[TrialView], trial: Trial) -> Trial:
+    """Have a commit take the place of its stand-ins, and return its row, with what else was said of theirs."""
+    cells = trial.cells()
+    for view in stand_ins:
+        if view.oid != oid:
+            recorder.rewrite(oid, view.oid, events.ARRIVED)
+        cells = {column: text for column, text in view.trial.cells().items() if column != "notes"} | cells
+        if view.retracted is not None:
+            event = events.RetractEvent(exp_id=trial.exp_id, reason=view.retracted)
+            recorder.landing.add(oid, event, f"Retract {trial.exp_id} as before")
+    return Trial.from_cells(cells)
 
 
 def _stub(recorder: Recorder, placed: _Placed, trial: Trial) -> str:

@@ -1,7 +1,7 @@
 """The command import autoresearch: a running loop's results taken in, once or for as long as it runs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -219,9 +219,15 @@ def _print(outcome: LoopOutcome) -> None:
         output.note(listing.ASSUMED)
     if outcome.repaired:
         output.say(f"mended lines: {', '.join(map(str, outcome.repaired))}")
+    if outcome.moved:
+        output.say(output.clean(f"moved to their commits, which are here now: {_some(outcome.moved)}"))
     if outcome.lost:
-        more = f" and {len(outcome.lost) - _SHOWN} more" if len(outcome.lost) > _SHOWN else ""
-        output.warning(f"their commits are not in this repository: {', '.join(outcome.lost[:_SHOWN])}{more}")
+        output.warning(f"their commits are not in this repository: {_some(outcome.lost)}")
+
+
+def _some(exp_ids: Sequence[str]) -> str:
+    more = f" and {len(exp_ids) - _SHOWN} more" if len(exp_ids) > _SHOWN else ""
+    return f"{', '.join(exp_ids[:_SHOWN])}{more}"
 
 
 def _meanings(values: list[str] | None) -> dict[str, str]:

@@ -80,6 +80,9 @@ class Fold(Facts):
         self.touched: set[int] = set()
         self.skipped: list[Problem] = []
         self._links = Links(connection, repo)
+        self._has_arrivals = connection.execute("SELECT 1 FROM arrivals LIMIT 1").fetchone() is not None
+        self.moved = False
+        """Whether rows went from stand-ins to their commits."""
         self._numbers: dict[str, int] = {}
         self._next_snapshot = state.snapshot
         self._next_trial = state.trial
@@ -198,6 +201,8 @@ class Fold(Facts):
         done = status is not None
         if snapshot < self._written:
             self._changed.add(snapshot)
+        if self._has_arrivals and self._is_elsewhere(oid, exp_id):
+            return
         is_shared = False
         if known is None:
             is_shared = not self.whole and not self.is_beyond(exp_id) and self._is_named(exp_id)
@@ -224,6 +229,9 @@ class Fold(Facts):
         self._trials[snapshot, exp_id] = (number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
         if not self.whole and (known is not None or status in ELIGIBLE or is_shared):
             self.touched.add(number)
+        if self._has_arrivals:
+            for (old,) in self._db.execute("SELECT old FROM arrivals WHERE new = ?", (oid,)).fetchall():
+                self._leave_to_commit(old, exp_id)
 
     def _retract(self, oid: str, event: events.RetractEvent, order: Order) -> None:
         """Fold a word about whether a row counts; the last one holds, also of a row that is read later."""
@@ -331,6 +339,45 @@ class Fold(Facts):
             raise CorruptEvent(f"not an event: nothing can be rewritten from {event.old[:50]!r}")
         self._snapshot(oid, order, None)
         self._db.execute("INSERT OR IGNORE INTO rewrites VALUES (?, ?)", (oid, event.old))
+        if event.how == events.ARRIVED:
+            self._arrive(oid, event.old)
+
+    # -- stand-ins ---------------------------------------------------------------------------------------------
+
+    def _arrive(self, oid: str, old: str) -> None:
+        """Have a commit take the place of its stand-in; not of what it goes back to itself, or that were a cycle."""
+        if self._repo.exists(old) and self._repo.has_ancestor(oid, old):
+            return
+        if not self._db.execute("INSERT OR IGNORE INTO arrivals VALUES (?, ?)", (old, oid)).rowcount:
+            return
+        self._has_arrivals = self._backward = True
+        self.doubtful, self.latest = True, False
+        self.flush()
+        self._links.arrived(old, oid)
+        self._changed.add(EVERYWHERE)
+        sql = "SELECT exp_id FROM trials WHERE snapshot = ?"
+        for (exp_id,) in self._db.execute(sql, (self._number(oid),)).fetchall():
+            self._leave_to_commit(old, exp_id)
+
+    def _is_elsewhere(self, oid: str, exp_id: str) -> bool:
+        """Whether a stand-in's row is on the commit that took its place."""
+        arrived = self._db.execute("SELECT new FROM arrivals WHERE old = ?", (oid,)).fetchall()
+        there = [number for (new,) in arrived if (number := self._number(new)) is not None]
+        return any(self._known(number, exp_id) is not None for number in there)
+
+    def _leave_to_commit(self, old: str, exp_id: str) -> None:
+        """Take a stand-in's row out of the tables, for the commit that took its place has it."""
+        snapshot = self._number(old)
+        known = None if snapshot is None else self._known(snapshot, exp_id)
+        if snapshot is None or known is None:
+            return
+        self.done -= _is_done(known) and known[4] != RETRACTED
+        self._trials.pop((snapshot, exp_id), None)
+        self._names[exp_id] = [oid for oid in self._names.get(exp_id, ()) if oid != old]
+        self._first[old] = ""
+        self._db.execute("DELETE FROM trials WHERE snapshot = ? AND exp_id = ?", (snapshot, exp_id))
+        self._changed.add(EVERYWHERE)
+        self.moved = True
 
     def _task(self, event: events.TaskEvent, order: Order) -> None:
         found = self._db.execute("SELECT value FROM meta WHERE key = 'task_order'").fetchone()

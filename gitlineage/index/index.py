@@ -306,7 +306,7 @@ class Index(Database):
         self.touched |= fold.touched
         self.opened |= fold.opened
         self.skipped += fold.skipped
-        self.built = self.built or fold.whole
+        self.built = self.built or fold.whole or fold.moved
         fold.touched, fold.opened, fold.skipped = set(), set(), []
 
     def _version(self) -> int:

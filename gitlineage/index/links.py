@@ -15,6 +15,7 @@ from gitlineage.git.repository import GitRepo
 JOIN_LIMIT = 256
 """Unrecorded commits that a walk to the nearest recorded ancestor visits at most (design 4)."""
 
+_BELOW = "SELECT l.child FROM links l JOIN snapshots s ON s.id = l.parent WHERE s.oid = ?"
 _ADD = "INSERT INTO links VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET pos = min(pos, excluded.pos)"
 
 
@@ -33,6 +34,16 @@ class Links:
     def __init__(self, connection: sqlite3.Connection, repo: GitRepo) -> None:
         self._db = connection
         self._repo = repo
+        self._stood_in = dict(connection.execute("SELECT old, min(new) FROM arrivals GROUP BY old"))
+
+    def arrived(self, old: str, new: str) -> None:
+        """Have what leads to a stand-in lead to the commit that has taken its place."""
+        below = [child for (child,) in self._db.execute(_BELOW, (old,))]
+        below += [child for (child,) in self._db.execute(_BELOW, (self._stood_in.get(old),))]
+        self._stood_in[old] = min(new, self._stood_in.get(old, new))
+        for table in ("passed", "joins"):  # ways to the stand-in are forgotten
+            self._db.execute(f"DELETE FROM {table}")
+        self.join_again(below)
 
     def add(self, fresh: Iterable[Fresh], known: Mapping[str, int]) -> set[int]:
         """
@@ -53,7 +64,7 @@ class Links:
         for each in fresh:
             again.discard(each.number)
             for pos, parent in enumerate(each.parents):
-                found = known.get(parent)
+                found = None if parent in self._stood_in else known.get(parent)
                 above = (found,) if found is not None else self._nearest(parent)
                 rows += [(each.number, number, pos) for number in above]
         self._db.executemany(_ADD, rows)
@@ -79,6 +90,9 @@ class Links:
             "INSERT OR IGNORE INTO links SELECT g.child, s.id, g.pos FROM git_parents g "
             "CROSS JOIN snapshots s ON s.oid = g.parent ORDER BY g.child, g.pos"
         ).rowcount
+        if self._stood_in:
+            sql = "SELECT DISTINCT child FROM git_parents WHERE parent = ?"
+            self.join_again([child for old in self._stood_in for (child,) in self._db.execute(sql, (old,))])
         if joined == self._db.execute("SELECT count(*) FROM git_parents").fetchone()[0]:
             return  # in a large store the same again takes seconds
         loose = self._db.execute(
@@ -128,5 +142,6 @@ class Links:
         return list(found), list(seen)
 
     def _number(self, oid: str) -> int | None:
+        oid = self._stood_in.get(oid, oid)
         found = self._db.execute("SELECT id FROM snapshots WHERE oid = ?", (oid,)).fetchone()
         return int(found[0]) if found else None

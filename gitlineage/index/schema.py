@@ -8,7 +8,7 @@ import re
 
 from gitlineage.model.rank import BASELINES, ELIGIBLE, KEPT, one_of
 
-FORMAT_VERSION = 12
+FORMAT_VERSION = 13
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -21,6 +21,7 @@ FORMAT_VERSION = 12
 # 10: where something else is said than before, in order, instead of which rows were revised; rows as trials
 # 11: objects that a shallow or partial clone lacks
 # 12: rows that were retracted, parents that were said anew, relations that would close a cycle
+# 13: commits that took the place of their stand-ins
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -76,6 +77,7 @@ CREATE TABLE imported (
     name TEXT, snapshot INTEGER, source TEXT NOT NULL, document TEXT NOT NULL, file TEXT NOT NULL,
     stub INTEGER NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (name, snapshot)) WITHOUT ROWID;
 CREATE TABLE rewrites (new TEXT, old TEXT, PRIMARY KEY (new, old)) WITHOUT ROWID;
+CREATE TABLE arrivals (old TEXT, new TEXT, PRIMARY KEY (old, new)) WITHOUT ROWID;
 CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID;
 CREATE TABLE absent (object TEXT, writer TEXT, oid TEXT, PRIMARY KEY (object, writer, oid)) WITHOUT ROWID
 """.strip().split(";\n")
@@ -105,6 +107,7 @@ CREATE INDEX cohorts_by_name ON cohorts (name);
 CREATE INDEX cohorts_by_clock ON cohorts (clock);
 CREATE INDEX imported_by_snapshot ON imported (snapshot);
 CREATE INDEX rewrites_by_old ON rewrites (old);
+CREATE INDEX arrivals_by_new ON arrivals (new);
 CREATE INDEX sessions_by_specialist ON sessions (specialist, clock)
 """.strip().split(";\n")
 """What a build from nothing makes at its end; ``trials_by_snapshot`` is not here, because the build itself needs it."""

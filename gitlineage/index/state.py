@@ -47,7 +47,7 @@ def read_state(connection: sqlite3.Connection) -> State:
         done=int(told.get("done", 0)),
         backward=bool(hints.get("backward")),
         snapshot=(last[0] or 0) + 1,
-        trial=(last[1] or 0) + 1,
+        trial=max(last[1] or 0, int(told.get("searchable", 0))) + 1,  # a row that is gone may have been searchable
         highest=-1 if highest is None else highest,
         absent=connection.execute("SELECT count(*) FROM absent").fetchone()[0],
         repaired=bool(hints.get("repaired")),

@@ -78,6 +78,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_de
         """
 
 
+ARRIVED = "arrived"
+"""How a commit takes the place of its stand-in: each row that both have is the commit's from then on."""
+
+
 class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
     """
     A row on the snapshot that carries the note; a later one with the same exp id revises it.
@@ -242,11 +246,11 @@ class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
 
 class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
     """
-    A commit was made from another one by an amend or a rebase; the commit that carries the note is the new one.
+    A commit was made from another one, or took its place; the commit that carries the note is the new one.
 
     Args:
-        old: the commit it was made from, whose trials stay there.
-        how: what git calls it: ``amend`` or ``rebase``.
+        old: the commit it was made from, whose trials stay there; a stand-in's move to the commit that has arrived.
+        how: what git calls it, ``amend`` or ``rebase``; or `ARRIVED`.
     """
 
     place = Place.SNAPSHOT

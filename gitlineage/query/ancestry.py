@@ -94,12 +94,12 @@ def common_ancestor(views: Views, a: str, b: str) -> Snapshot | None:
 
 
 def rewritten_from(views: Views, oid: str) -> tuple[str, ...]:
-    """Return the commits that an amend or a rebase made this one from, sorted."""
+    """Return the commits that an amend or a rebase made this one from, and its stand-ins, sorted."""
     return tuple(old for (old,) in views.index.rows("SELECT old FROM rewrites WHERE new = ? ORDER BY old", oid))
 
 
 def rewritten_as(views: Views, oid: str) -> tuple[str, ...]:
-    """Return what amends and rebases made of a commit, sorted."""
+    """Return what amends and rebases made of a commit, or what it stood in for, sorted."""
     return tuple(new for (new,) in views.index.rows("SELECT new FROM rewrites WHERE old = ? ORDER BY new", oid))
 
 
@@ -121,7 +121,7 @@ def same(views: Views, oid: str) -> tuple[Snapshot, ...]:
     rows = views.index.rows(
         "SELECT oid FROM snapshots WHERE tree = ? AND oid <> ? ORDER BY clock, writer, oid", tree, oid
     )
-    return tuple(views.snapshots(row[0] for row in rows))
+    return tuple(views.snapshots(walk.standing(views, [row[0] for row in rows])))
 
 
 def _id(views: Views, oid: str) -> int | None:

@@ -268,7 +268,9 @@ WORDS: dict[str, Callable[[Views, LineageEvent, Mapping[str, Any], str], str]] =
         f"session {event.oid[:12]}: {said['specialist'] or 'somebody'} was shown the prompt"
     ),
     "rewrite": lambda views, event, said, on: (
-        f"{on} made from {views.name(said['old'])} by {said.get('how') or 'a rewrite'}"
+        f"{on} took the place of its stand-in {views.name(said['old'])}"
+        if said.get("how") == codec.ARRIVED
+        else f"{on} made from {views.name(said['old'])} by {said.get('how') or 'a rewrite'}"
     ),
     "retract": lambda views, event, said, on: (
         f"trial {said['exp_id']} {'counts again' if said.get('undo') else 'retracted'}{_why(said)}"

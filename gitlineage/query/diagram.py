@@ -11,7 +11,7 @@ from gitlineage.model.records import Snapshot, Task
 from gitlineage.model.relation import DERIVATION, Relationship, RelationType
 from gitlineage.query import graphviz
 from gitlineage.query.views import Views
-from gitlineage.query.walk import Edge, edges
+from gitlineage.query.walk import Edge, edges, standing
 from gitlineage.render import diagram as drawing
 from gitlineage.render import layered
 from gitlineage.render.choices import LIMIT, known_format
@@ -97,7 +97,7 @@ def everything(views: Views, types: Sequence[RelationType], limit: int | None = 
     """Return every snapshot and every edge; raises `Invalid` where there are more snapshots than the limit."""
     (count,) = views.index.one("SELECT count(*) FROM snapshots")
     _check(count, limit, "name an ID with --depth, or take --best or --cohort")
-    return _between(views, [row[0] for row in views.index.rows("SELECT oid FROM snapshots")], types)
+    return _between(views, standing(views, [row[0] for row in views.index.rows("SELECT oid FROM snapshots")]), types)
 
 
 def gathered(

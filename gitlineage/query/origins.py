@@ -61,7 +61,18 @@ class Origins:
         Return those of some snapshots that others among them took the place of, as `called` says.
 
         One whose replacement is not among them is not returned: what is asked about an old snapshot has old answers.
+        A stand-in whose commit has arrived is, unless it has rows of its own.
         """
+        return self._stood_in(oids) | self._imported_anew(oids)
+
+    def _stood_in(self, oids: Sequence[str]) -> set[CommitOid]:
+        sql = (
+            "SELECT old FROM arrivals WHERE NOT EXISTS "
+            "(SELECT 1 FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE s.oid = old)"
+        )
+        return {CommitOid(old) for (old,) in self._index.rows(sql)} & {CommitOid(oid) for oid in oids}
+
+    def _imported_anew(self, oids: Sequence[str]) -> set[CommitOid]:
         if self._index.one("SELECT 1 FROM imported LIMIT 1") is None:
             return set()
         rows: list[tuple[Any, ...]] = []

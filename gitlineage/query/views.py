@@ -538,6 +538,7 @@ class Views:
         """Return those of the commits that are recorded, in the order given."""
         found: dict[str, Snapshot] = {}
         wanted = list(dict.fromkeys(oids))
+        arrived: dict[str, str] = dict(self.index.rows("SELECT old, min(new) FROM arrivals GROUP BY old"))
         for part in parts(wanted):
             marks = ", ".join("?" * len(part))
             rows = self.index.rows(f"SELECT * FROM snapshots WHERE oid IN ({marks})", *part)
@@ -551,12 +552,13 @@ class Views:
             )
             for row in rows:
                 number, oid, tree, said, author, time, _, cohort, roles, _, writer = row
+                known = msgspec.json.decode(roles, type=dict[str, str])
                 name, stub = called.get(number, [("", False)])[0]
                 found[oid] = _snapshot(
                     oid,
                     tree,
-                    [parent for (parent,) in parents.get(number, [])],
-                    msgspec.json.decode(roles, type=dict[str, str]),
+                    list(dict.fromkeys(arrived.get(parent, parent) for (parent,) in parents.get(number, []))),
+                    {arrived.get(named, named): role for named, role in known.items()},
                     cohort=cohort,
                     subject=said,
                     author=author,

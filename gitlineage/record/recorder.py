@@ -374,6 +374,8 @@ class Recorder(Rules):
         """Record that a commit was made from another one, which stays alive with its trials."""
         if old not in rewritten_from(self._views, new):
             self.landing.keep.append(old)
+            self._exp_ids.pop(old, None)
+            self._memory.best_of = -1  # it may have been on a stand-in
             said = f"Link {new[:12]} to {old[:12]}: {flattened(how) or 'rewritten'}"
             self.landing.add(new, events.RewriteEvent(old=old, how=how), said)
 

@@ -53,6 +53,7 @@ _TABLES = {
         "JOIN snapshots s ON s.id = i.snapshot"
     ),
     "rewrites": "SELECT * FROM rewrites",
+    "arrivals": "SELECT * FROM arrivals",
     "numbers after prefixes": "SELECT * FROM numbered",
     "problems": "SELECT * FROM problems",
     "absent objects": "SELECT object, writer, oid FROM absent",
@@ -322,7 +323,9 @@ class Verification:
         """Check that snapshots' trailers say what the events say."""
         sql = (
             "SELECT s.writer, s.oid, s.exp_id FROM snapshots s WHERE s.exp_id <> '' AND NOT EXISTS "
-            "(SELECT 1 FROM trials t WHERE t.snapshot = s.id AND t.exp_id = s.exp_id) ORDER BY s.clock, s.writer"
+            "(SELECT 1 FROM trials t WHERE t.snapshot = s.id AND t.exp_id = s.exp_id) AND NOT EXISTS "
+            "(SELECT 1 FROM arrivals a JOIN snapshots n ON n.oid = a.new JOIN trials t ON t.snapshot = n.id "
+            "WHERE a.old = s.oid AND t.exp_id = s.exp_id) ORDER BY s.clock, s.writer"
         )
         for writer, oid, exp_id in fresh.rows(sql):
             yield Finding(writer, oid, f"the snapshot's Exp-Id is {exp_id!r}, and no trial of that id is on it")

@@ -205,8 +205,10 @@ class LineageStore(Catalogues, Histories, Sharing):
 
         Raises:
             NotFound: one of them is not there.
-            Invalid: they are the same.
+            Invalid: they are the same; or it says that a stand-in's commit arrived, as imports alone find out.
         """
+        if how == events.ARRIVED:
+            raise Invalid(f"a rewrite cannot be called {how!r}; an import says so of commits that were missing")
 
         def work(recorder: Recorder) -> None:
             made, origin = resolve(self._views, new), resolve(self._views, old)
