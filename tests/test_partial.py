@@ -269,3 +269,102 @@ def test_an_import_takes_no_commit_for_lost_that_a_shallow_clone_lacks(remote: P
     with LineageStore(root, create=False) as store:
         assert [view.oid[:7] for view in reversed(store.log(None))] == [each[:7] for each in hashes]
         assert not any("code lost" in trial.notes for trial in store.all_trials())
+
+
+@pytest.fixture
+def gapped(remote: Path, tmp_path: Path) -> Callable[[str], Shell]:
+    """Make clones of a remote where two unrecorded commits and a recorded one follow on what is recorded already."""
+    root = tmp_path / "alice"
+    for number in range(5, 8):
+        (root / "b.txt").write_text(f"b {number}\n")
+        git(root, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qam", f"step {number}")
+    with LineageStore(root, writer="alice", identity=("Alice", "alice@example.org")) as store:
+        store.record("HEAD", Trial(status="keep", core_metric=1.0, hypothesis="the next idea"))
+        git(root, "push", "--quiet", "origin", "main")
+        store.push()
+
+    def clone(*words: str) -> Shell:
+        git(tmp_path, "clone", "--quiet", *words, remote.as_uri(), "reader")
+        git(tmp_path / "reader", "fetch", "--quiet", "origin", NOTES)
+        return Shell(tmp_path / "reader")
+
+    return clone
+
+
+CROSSING = [
+    ["ancestors", "005"],
+    ["ancestors", "005", "--relations", "successor_to"],
+    ["blame", "005"],
+    ["graph", "005"],
+    ["history", "005"],
+    ["common-ancestor", "005", "003"],
+    ["common-ancestor", "003", "005", "--relations", "successor_to"],
+    ["path", "001", "005"],
+    ["prompt", "ann"],
+]
+"""Questions whose answers lead through commits that a clone of the last one lacks and that nobody recorded."""
+
+NOT_CROSSING = [["ancestors", "003"], ["best"], ["leaderboard"], ["blame", "003"], ["common-ancestor", "001", "003"]]
+
+
+def test_a_way_through_commits_that_are_missing(gapped: Callable[..., Shell], tmp_path: Path) -> None:
+    """Where nothing recorded is missing, only answers that come to the end say so; after unshallow all are whole."""
+    shallow, whole = gapped("--depth=1"), Shell(tmp_path / "alice")
+    for words in CROSSING:
+        result = shallow.run(*words)
+        assert result.exit_code == 1, (words, result.output)
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("error: this clone is shallow and lacks 1 object of the lineage")
+        assert "`git fetch --unshallow origin`" in line
+        assert result.stdout == ""
+    for words in NOT_CROSSING:
+        assert shallow(*words) == whole(*words)
+    git(shallow.folder, "fetch", "--quiet", "--unshallow", "origin")
+    for words in CROSSING:
+        assert shallow.run(*words).stdout == whole(*words), words
+        assert shallow(*words) == whole(*words)
+
+
+def test_a_part_of_the_way_is_answered_where_that_is_wanted(gapped: Callable[..., Shell], tmp_path: Path) -> None:
+    """Git config lineage.incomplete gives what is here, with the same line and exit code; the library can, too."""
+    shallow = gapped("--depth=2")
+    git(shallow.folder, "config", "lineage.incomplete", "true")
+    result = shallow.run("blame", "005")
+    assert result.exit_code == 1
+    assert "005" in result.stdout
+    assert result.stderr.startswith("error: this clone is shallow")
+    assert shallow.run("blame", "003").exit_code == 0
+    with LineageStore(shallow.folder, create=False) as store, pytest.raises(Incomplete):
+        store.chain_to("005")
+    with LineageStore(shallow.folder, create=False, incomplete=True) as store:
+        assert store.lacking() is None
+        assert len(store.chain_to("005")) == 1
+        assert store.lacking() is not None
+        git(shallow.folder, "fetch", "--quiet", "--unshallow", "origin")
+        assert len(store.chain_to("005")) == 6
+        assert store.lacking() is None
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_lineage_that_begins_in_a_shallow_clone(depth: int, remote: Path, tmp_path: Path) -> None:
+    """Who records there from the first trial on may ask anything: nothing recorded can be beyond the end."""
+    root = tmp_path / "fresh"
+    git(tmp_path, "clone", "--quiet", f"--depth={depth}", remote.as_uri(), str(root))
+    git(root, "config", "lineage.writer", "ann")
+    shell = Shell(root)
+    for number in range(3):
+        (root / "b.txt").write_text(f"fresh {number}\n")
+        shell("commit", "-m", f"idea {number}", "--metric", f"1.{number}")
+    (root / "b.txt").write_text("aside\n")
+    shell("commit", "-m", "aside", "--parents", "HEAD", "--metric", "2.0")
+    for words in (
+        ["ancestors", "002"],
+        ["blame", "002"],
+        ["common-ancestor", "002", "001"],
+        ["prompt", "ann"],
+        ["log"],
+    ):
+        assert shell.run(*words).exit_code == 0, words
+    before = shell("ancestors", "002")
+    git(root, "fetch", "--quiet", "--unshallow", "origin")
+    assert shell("ancestors", "002") == before

@@ -98,6 +98,7 @@ class Fold(Facts):
         self._looked_at = 0
         self._backward = state.backward
         self._repaired = state.repaired
+        self._boundary = state.boundary
         self._numbered: dict[str, int] = {}
         self._first: dict[str, str] = {}
         self.tips: dict[str, str] = {}
@@ -467,8 +468,9 @@ class Fold(Facts):
         if self._numbered:
             self._db.executemany(_NUMBERED, self._numbered.items())
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
-        if self.absent:
-            values = ("shallow", self._repo.boundary())
+        if self.absent or self._repo.is_shallow:
+            self._boundary = self._repo.boundary()
+            values = ("shallow", self._boundary)
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
         if backward:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
@@ -479,7 +481,8 @@ class Fold(Facts):
     def state(self) -> State:
         """What the index says as a whole, with what this transaction folded; after `finish`."""
         numbers = self._next_snapshot, self._next_trial, self._highest
-        return State(self.task, self.clock, self.done, self._backward, *numbers, self.absent, self._repaired)
+        held = self.absent, self._repaired, self._boundary
+        return State(self.task, self.clock, self.done, self._backward, *numbers, *held)
 
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""

@@ -199,6 +199,13 @@ class Index(Database):
         """How many objects this clone lacks without which some event could not be folded."""
         return self._fold.absent if self._fold is not None else self._asked().absent
 
+    @property
+    @_gated
+    def ends_elsewhere(self) -> bool:
+        """Whether snapshots were joined while this clone was shallow, and its history ends elsewhere now."""
+        boundary = self._asked().boundary
+        return bool(boundary) and boundary != self._repo.boundary()
+
     def incomplete(self) -> Incomplete | None:
         """Return the error that says what this clone lacks; ``None`` where it has all."""
         if not self.absent:

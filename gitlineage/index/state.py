@@ -22,6 +22,7 @@ class State(NamedTuple):
         highest: the highest number that an exp id is; -1 for none.
         absent: how much this clone lacks: objects without which some event could not be folded.
         repaired: whether some row was ever retracted, or some snapshot given other parents.
+        boundary: where this shallow clone's history ended; empty where it was whole.
     """
 
     task: Task | None
@@ -33,6 +34,7 @@ class State(NamedTuple):
     highest: int
     absent: int
     repaired: bool = False
+    boundary: str = ""
 
 
 def read_state(connection: sqlite3.Connection) -> State:
@@ -51,4 +53,5 @@ def read_state(connection: sqlite3.Connection) -> State:
         highest=-1 if highest is None else highest,
         absent=connection.execute("SELECT count(*) FROM absent").fetchone()[0],
         repaired=bool(hints.get("repaired")),
+        boundary=str(told.get("shallow", "")),
     )

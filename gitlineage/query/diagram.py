@@ -40,17 +40,21 @@ def around(
         raise ValueError(f"a depth is -1 for all or a number from 0, not {far}")
     met = {oid: None}
     found: dict[Edge, None] = {}
+    asked: list[str] = []
     for up in (True, False):
         front, seen, left = [oid], {oid}, far
         while front and left:
             left -= 1
             edges = _edges(views, front, types, up=up)
+            asked += front if up else []
             found |= dict.fromkeys(edges)
             ends = dict.fromkeys(edge.target if up else edge.source for edge in edges)
             front = [end for end in ends if end not in seen]
             seen.update(front)
             met |= dict.fromkeys(front)
             _check(len(met), limit, "smaller --depth")
+    if not set(types).isdisjoint(DERIVATION):
+        views.horizon.check(asked)
     return list(met), list(found)
 
 
@@ -71,6 +75,7 @@ def line(
         if here in chain:
             break
         chain[here] = None
+    views.horizon.check(chain)
     beside = [edge.source for edge in _edges(views, list(chain)[1:2], DERIVATION, up=False)]
     below = [edge.source for edge in _edges(views, [oid], DERIVATION, up=False)]
     named = views.snapshot(oid).cohort

@@ -26,10 +26,11 @@ ORDER BY {FIRST_ON_SNAPSHOT}
 
 
 class Line(NamedTuple):
-    """The primary chain to a trial, root first: numbers in the index, and rows."""
+    """The primary chain to a trial, root first: numbers in the index, rows, and all snapshots that it goes through."""
 
     numbers: tuple[int, ...]
     trials: tuple[Trial, ...]
+    snapshots: tuple[str, ...] = ()
 
 
 def line(rows: Callable[..., list[Any]], oid: str, exp_id: str) -> Line:
@@ -43,12 +44,14 @@ def line(rows: Callable[..., list[Any]], oid: str, exp_id: str) -> Line:
     """
     start = rows("SELECT id FROM snapshots WHERE oid = ?", oid)
     if not start:
-        return Line((), ())
+        return Line((), (), (oid,))
     first = _FIRST_OF_MANY if rows("SELECT 1 FROM joins LIMIT 1") else _FIRST
     above: dict[int, int | None] = {}
+    oids: dict[str, None] = {}
     on: dict[int, list[tuple[int, Trial]]] = {}
     for number, up, here, trial, row in rows(_STEPS.format(first.format("?1"), first.format("line.up")), start[0][0]):
         above[number] = up
+        oids[here] = None
         if row is not None:
             on.setdefault(number, []).append((trial, read_row(row, here)))
     found: list[tuple[int, Trial]] = []
@@ -59,7 +62,7 @@ def line(rows: Callable[..., list[Any]], oid: str, exp_id: str) -> Line:
             cell = found[-1][1].parent_exp
         at = above.pop(at)
     found.reverse()
-    return Line(tuple([number for number, _ in found]), tuple([trial for _, trial in found]))
+    return Line(tuple([number for number, _ in found]), tuple([trial for _, trial in found]), tuple(oids))
 
 
 def _meant(trials: list[tuple[int, Trial]], cell: str) -> tuple[int, Trial]:

@@ -68,7 +68,7 @@ def _told(views: Views, line: Line) -> Line:
         return line
     told = [
         (number, trial)
-        for number, trial in zip(*line, strict=True)
+        for number, trial in zip(line.numbers, line.trials, strict=True)
         if trial.status is not None and number not in retracted
     ]
     return Line(tuple(number for number, _ in told), tuple(trial for _, trial in told))

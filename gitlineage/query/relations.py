@@ -88,6 +88,7 @@ def path(views: Views, start: str, end: str, types: Sequence[RelationType] = DER
                 came[edge.target] = edge.source
                 front.append(edge.target)
     if start not in came:
+        views.horizon.check(came)
         return None
     found: list[str] = []
     at: str | None = start

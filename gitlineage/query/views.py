@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from gitlineage.errors import Ambiguous, NotFound
+from gitlineage.errors import Ambiguous, Incomplete, NotFound
 from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
 from gitlineage.index.database import is_text, parts
@@ -42,6 +42,7 @@ from gitlineage.model.rank import (
 from gitlineage.model.records import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
 from gitlineage.model.trial import Trial
 from gitlineage.query.cohorts import Cohorts
+from gitlineage.query.horizon import Horizon
 from gitlineage.query.labels import Labels, meant
 from gitlineage.query.lines import Line, line
 from gitlineage.query.origins import Origins
@@ -79,6 +80,7 @@ class Views:
         repo: where commits that nobody recorded are read from.
         raw_parents: take parents as the rows spell them, not as the graph has them (semantics 59).
         note: hears which of several things a name stands for; nobody does by default.
+        hear: hears where a shallow clone's end cut an answer short; without it there is no such answer.
     """
 
     def __init__(
@@ -87,8 +89,10 @@ class Views:
         repo: GitRepo,
         raw_parents: bool = False,
         note: Callable[[str], None] | None = None,
+        hear: Callable[[Incomplete], None] | None = None,
     ) -> None:
         self.index = index
+        self.horizon = Horizon(index, repo, hear)
         self.repo = repo
         self.raw_parents = raw_parents
         self.note = note
@@ -409,7 +413,9 @@ class Views:
 
     def line(self, oid: str, exp_id: str) -> Line:
         """Return the primary chain to a trial on a snapshot, root first."""
-        return line(self.index.rows, oid, exp_id)
+        found = line(self.index.rows, oid, exp_id)
+        self.horizon.check(found.snapshots)
+        return found
 
     def on_snapshot(self, oid: str) -> list[TrialView]:
         """Return the trials on a snapshot in recording order, those without a result too."""

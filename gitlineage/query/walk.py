@@ -117,6 +117,8 @@ def nodes(views: Views, oid: str, types: Types, max_depth: int | None, *, up: bo
                 reached[step.far] = (depth, step)
                 front.append(step.far)
     places = _places(views, reached)
+    if up and limit and (types is None or not set(types).isdisjoint(DERIVATION)):
+        views.horizon.check([oid, *(node for node, (key, _) in places.items() if reached[key][0] != limit)])
     shown = list(places) if up else standing(views, list(places))
     ordered = sorted((reached[places[node][0]][0], places[node][1], node) for node in shown)
     entries = Entries(views, [node for _, _, node in ordered])
@@ -131,6 +133,9 @@ def merge_bases(views: Views, a: str, b: str, types: Types) -> list[str]:
     """Return all lowest common ancestors of two commits, the latest recorded first (semantics 29)."""
     if a == b:
         return [a]
+    if views.repo.is_shallow:  # each side may come to its end
+        nodes(views, a, types, None, up=True)
+        nodes(views, b, types, None, up=True)
     keys = _keys(views, [a, b])
 
     def up(front: Collection[Key]) -> Mapping[Key, list[Key]]:

@@ -120,6 +120,9 @@ class Current:
     _inherited = False
     """Whether this process was forked inside an open batch, which is its parent's, and has not left the block yet."""
 
+    _cut_short: Incomplete | None = None
+    """What an answer lacked that came to the end of a shallow clone."""
+
     _past = ""
     """Which past moment this store shows, in words; empty for the present."""
 
@@ -446,6 +449,8 @@ class Current:
                 self._fold()
             if self._index.absent:
                 self._face_absence()
+            elif self._index.ends_elsewhere:
+                self._rebuild("this clone's history ends elsewhere now")
         except Damaged as error:
             self._rebuild(f"the index is damaged ({error})")
 
@@ -465,8 +470,19 @@ class Current:
             raise lacking
 
     def lacking(self) -> Incomplete | None:
-        """Return the error that says what this clone lacks of the lineage; ``None`` where it has all of it."""
-        return self._index.incomplete()
+        """
+        Return the error that says what this clone lacks of the lineage; ``None`` where it has all of it.
+
+        Where it was opened to do without, that is also a way between two snapshots which some answer could not follow.
+        """
+        return self._index.incomplete() or self._cut_short
+
+    def _hears_ends(self) -> Callable[[Incomplete], None] | None:
+        """Return what hears where a shallow clone's end cut an answer short, in a store that answers all the same."""
+        return self._be_cut_short if self.incomplete else None
+
+    def _be_cut_short(self, error: Incomplete) -> None:
+        self._cut_short = error
 
     def reindex(self) -> int:
         """Throw the index and the derived refs away, build them anew, and return the number of trials."""
@@ -562,8 +578,9 @@ class Current:
     def _use(self, new: Index) -> None:
         self._process = os.getpid()
         new.gate = self._gate
+        self._cut_short = None
         self._index = new
-        self._views = Views(new, self.repo, note=self.watcher.note)
+        self._views = Views(new, self.repo, note=self.watcher.note, hear=self._hears_ends())
         _stores.add(self)
         self._memory = Memory()
 

@@ -870,12 +870,16 @@ class LineageStore(Catalogues, Histories, Sharing):
             if at is not None:
                 until = self.let_through(moment(Views(shown, self.repo, note=self.watcher.note), self.journal, at))
                 shown = index.build(self.repo, self.journal, shown.tips(), until)
-            return Views(shown, self.repo, raw_parents, self.watcher.note)
+            return Views(shown, self.repo, raw_parents, self.watcher.note, self._hears_ends())
         if at is None:
-            return Views(self._index, self.repo, raw_parents, self.watcher.note) if raw_parents else self._views
+            return (
+                Views(self._index, self.repo, raw_parents, self.watcher.note, self._hears_ends())
+                if raw_parents
+                else self._views
+            )
         until = self.let_through(moment(self._views, self.journal, at))
         shown = index.build(self.repo, self.journal, self.journal.tips(), until)
-        return Views(shown, self.repo, raw_parents, self.watcher.note)
+        return Views(shown, self.repo, raw_parents, self.watcher.note, self._hears_ends())
 
     def _trusted_index(self) -> Index:
         """Return an index of the trusted writers' events alone; kept for as long as their refs stay where they are."""
