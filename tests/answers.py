@@ -61,7 +61,7 @@ def answers(store: LineageStore) -> dict[str, Any]:
         "children": [store.children(oid) for oid in oids],
         "cohorts": store.cohorts(),
         "leaves": store.leaves(),
-        "problems": store.problems(),
+        "problems": store.history.problems(),
         "task": store.task,
     }
     return {name: msgspec.to_builtins(value, enc_hook=str) for name, value in found.items()}

@@ -73,7 +73,7 @@ def answers(store: LineageStore, folder: Path) -> dict[str, object]:
         "leaves": [leaf.oid for leaf in store.leaves()],
         "cohorts": store.cohorts(),
         "task": store.task,
-        "problems": store.problems(),
+        "problems": store.history.problems(),
         "prompt": store.render_prompt("ann", session_timestamp="2026-01-02T00:00:00Z").rendered_prompt,
         "board": {path.name: path.read_bytes() for path in files},
     }

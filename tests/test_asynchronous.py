@@ -32,9 +32,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_every_verb_is_there_and_told() -> None:
-    """What the store has, the asynchronous one has with the same arguments and words, but for inner blocks."""
+    """What the store has, the asynchronous one has with the same arguments and words, its parts too."""
     verbs = {name for name, _ in inspect.getmembers(LineageStore) if not name.startswith("_")}
-    assert {name for name in verbs if not hasattr(AsyncLineageStore, name)} == {"exclusive", "holding", "cloned"}
+    assert {name for name in verbs if not hasattr(AsyncLineageStore, name)} == set()
     for name in ("append", "commit", "record", "best", "chain_to", "pull", "infer"):
         mine, theirs = getattr(AsyncLineageStore, name), getattr(LineageStore, name)
         assert inspect.signature(mine) == inspect.signature(theirs)
@@ -56,6 +56,10 @@ def test_verbs_are_awaited(root: Path) -> None:
                 await store.append(row("001", notes="other"))
             past = await store.replay("000")
             assert await names(past) == ["000"]
+            async with store.batch():
+                related = await store.relations.add("001", "000", "depends_on")
+            assert await store.relations.find() == await store.get_relationships() == [related]
+            assert "add" in dir(store.relations)
         assert await names(store) == ["000", "001"]
 
     asyncio.run(main())

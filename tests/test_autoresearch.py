@@ -263,10 +263,10 @@ class TestImport:
         """A second import lands nothing; rows that were appended since are taken in."""
         loop.run()
         take(store, loop)
-        tips = store.journal.tips()
+        tips = store.ledger.journal.tips()
         again = take(store, loop)
         assert (again.added, again.known) == (0, 4)
-        assert store.journal.tips() == tips
+        assert store.ledger.journal.tips() == tips
         loop.row(loop.edit("deeper"), "0.990000", "45.0", "keep", "one more layer")
         more = take(store, loop)
         assert (more.added, more.known) == (1, 4)
@@ -334,7 +334,7 @@ class TestImport:
         hashes = loop.run()
         loop.forget()
         take(store, loop)
-        first = store.journal.tips()["alice"]
+        first = store.ledger.journal.tips()["alice"]
         text = loop.results.read_text().replace("switch to GeLU", "switch to GELU").replace("0.993200", "0.994000")
         loop.results.write_text(text)
         outcome = take(store, loop)
@@ -342,7 +342,7 @@ class TestImport:
         changed = store.trial(hashes[2])
         assert (changed.hypothesis, changed.notes) == ("switch to GELU", "code lost")
         assert store.trial(hashes[1]).val_bpb == 0.994
-        assert store.views(at=first).trial(hashes[2]).trial.hypothesis == "switch to GeLU"
+        assert store.ledger.views(at=first).trial(hashes[2]).trial.hypothesis == "switch to GeLU"
         assert take(store, loop).known == 4
 
     def test_the_next_run_from_the_same_commit(self, loop: Loop, store: LineageStore) -> None:
@@ -381,7 +381,7 @@ class TestImport:
         with pytest.raises(BadRows, match="line 6"):
             take(store, loop)
         assert store.all_trials() == []
-        assert store.journal.tips() == {}
+        assert store.ledger.journal.tips() == {}
 
     def test_an_ambiguous_hash(self, loop: Loop, store: LineageStore) -> None:
         """A hash that two commits begin with is refused by its line; the loop's branch or earlier rows decide."""
@@ -453,7 +453,7 @@ class TestImport:
         lost = loop.edit("too wide")
         loop.row(lost, "0.000000", "0.0", "crash", "OOM")
         take(store, loop)
-        assert store.recorded_task() is None
+        assert store.ledger.recorded_task() is None
         loop.row(loop.edit("fine"), "1.0", "2", "keep", "fine")
         outcome = take(store, loop)
         assert outcome.assumed

@@ -81,16 +81,16 @@ def do(store: LineageStore, step: tuple, made: list) -> str:
 def told(store: LineageStore, made: list) -> dict:
     """Return what a store answers, with the steps that made its snapshots for their oids."""
     number = {oid: at for at, oid in enumerate(made)}
-    best = store.views().best()
+    best = store.ledger.views().best()
     return {
-        "rows": [view.trial.cells() for view in store.views().all()],
+        "rows": [view.trial.cells() for view in store.ledger.views().all()],
         "pending": [(number[view.oid], view.trial.cells()) for view in store.log(limit=None)],
         "best": best and (number[best.oid], best.trial.cells()),
         "board": [row.cells() for row in store.leaderboard()],
         "cohorts": [(c.name, [number[m] for m in c.members], [number[b] for b in c.base]) for c in store.cohorts()],
         "up": [[(number[n.id], n.depth) for n in store.ancestors(oid)] for oid in made],
         "down": [[(number[n.id], n.depth) for n in store.descendants(oid)] for oid in made],
-        "views": [[(v.label, v.parent) for v in store.views().on_snapshot(oid)] for oid in made],
+        "views": [[(v.label, v.parent) for v in store.ledger.views().on_snapshot(oid)] for oid in made],
         "leaves": sorted(number[leaf.oid] for leaf in store.leaves()),
     }
 
@@ -106,14 +106,14 @@ def test_a_batch_is_as_its_steps_one_by_one(steps):
         with batch.batch():
             for step in steps:
                 assert do(single, step, one) == do(batch, step, two), step
-                best = batch.views().best()
-                known = batch._memory.best_in(batch.views())
+                best = batch.ledger.views().best()
+                known = batch.ledger._memory.best_in(batch.ledger.views())
                 assert known == (best.trial if best else None)
                 assert told(single, one) == told(batch, two)
         assert told(single, one) == told(batch, two)
         batch.reindex()
         assert told(single, one) == told(batch, two)
-        assert batch.problems() == []
+        assert batch.history.problems() == []
 
 
 def test_the_parent_cell_in_a_batch_follows_which_trial_is_first(store):
@@ -123,7 +123,7 @@ def test_the_parent_cell_in_a_batch_follows_which_trial_is_first(store):
         store.record(parent, Trial(exp_id="b", status="discard", core_metric=1.0))
         store.record(parent, Trial(exp_id="a", status="keep", core_metric=2.0))
         store.commit({"f": b"2"}, [parent], trial=Trial(exp_id="c", status="keep"))
-    assert store.trial("c").parent_exp == "b" == store.views().exp_id_on(parent)
+    assert store.trial("c").parent_exp == "b" == store.ledger.views().exp_id_on(parent)
 
 
 @pytest.mark.parametrize(

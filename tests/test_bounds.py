@@ -20,12 +20,14 @@ Git = Callable[..., str]
 def shell(store: LineageStore, folder: Path) -> Shell:
     """Return a shell on a store with a baseline, and a snapshot 001 whose tree stands for 10^13 files."""
     first = store.commit({"a.txt": b"one"}, trial=Trial(status="baseline", core_metric=1.0))
-    tree = store.repo.write_tree({f"{number}": Entry(FILE, store.repo.write_blob(b"x")) for number in range(10)})
+    tree = store.ledger.repo.write_tree(
+        {f"{number}": Entry(FILE, store.ledger.repo.write_blob(b"x")) for number in range(10)}
+    )
     for _ in range(12):
-        tree = store.repo.write_tree({f"{number}": Entry(TREE, tree) for number in range(10)})
-    who, now = store.committer(), store.now()
-    bomb = store.repo.write_commit(tree, [first.oid], "a bomb", who, now)
-    store.repo.move_ref("refs/heads/bomb", bomb, None)
+        tree = store.ledger.repo.write_tree({f"{number}": Entry(TREE, tree) for number in range(10)})
+    who, now = store.ledger.committer(), store.ledger.now()
+    bomb = store.ledger.repo.write_commit(tree, [first.oid], "a bomb", who, now)
+    store.ledger.repo.move_ref("refs/heads/bomb", bomb, None)
     store.record("bomb", Trial(status="keep", core_metric=0.5))
     return Shell(folder)
 
@@ -53,23 +55,25 @@ def test_a_tree_that_stands_for_ten_million_million_files(shell: Shell, words: l
 
 def test_the_same_tree_beside_itself(store: LineageStore) -> None:
     """What two bombs have in common is not counted; a difference of one file is shown."""
-    tree = store.repo.write_tree({f"{number}": Entry(FILE, store.repo.write_blob(b"x")) for number in range(10)})
+    tree = store.ledger.repo.write_tree(
+        {f"{number}": Entry(FILE, store.ledger.repo.write_blob(b"x")) for number in range(10)}
+    )
     for _ in range(12):
-        tree = store.repo.write_tree({f"{number}": Entry(TREE, tree) for number in range(10)})
-    entries = store.repo.read_tree(tree)
-    more = store.repo.write_tree({**entries, "b": Entry(FILE, store.repo.write_blob(b"y"))})
-    store.repo.check_extent(more, tree)
+        tree = store.ledger.repo.write_tree({f"{number}": Entry(TREE, tree) for number in range(10)})
+    entries = store.ledger.repo.read_tree(tree)
+    more = store.ledger.repo.write_tree({**entries, "b": Entry(FILE, store.ledger.repo.write_blob(b"y"))})
+    store.ledger.repo.check_extent(more, tree)
     with pytest.raises(TooMuch):
-        store.repo.check_extent(more)
+        store.ledger.repo.check_extent(more)
 
 
 def test_folders_in_one_another(store: LineageStore) -> None:
     """A tree that is deeper than any recipe is refused, not followed until Python gives up."""
-    tree = store.repo.write_tree({"a": Entry(FILE, store.repo.write_blob(b"x"))})
+    tree = store.ledger.repo.write_tree({"a": Entry(FILE, store.ledger.repo.write_blob(b"x"))})
     for _ in range(bounds.MAX_NESTED + 2):
-        tree = store.repo.write_tree({"a": Entry(TREE, tree)})
+        tree = store.ledger.repo.write_tree({"a": Entry(TREE, tree)})
     with pytest.raises(TooMuch, match="folders in one another"):
-        store.repo.check_extent(tree)
+        store.ledger.repo.check_extent(tree)
 
 
 def test_files_that_are_too_much_for_memory(store: LineageStore, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:

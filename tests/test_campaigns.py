@@ -125,8 +125,8 @@ def test_the_prompt_now_is_the_prompt_at_the_last_row(campaign, filled):
     now = store.render_prompt(last.specialist, session_timestamp="t")
     then = store.render_prompt(last.specialist, session_timestamp="t", at=last.exp_id)
     assert now.rendered_prompt == then.rendered_prompt
-    assert store.views().total() == len(campaign.rows)
-    assert prompt_view(store.views(), last.specialist, PromptOptions()).total == len(campaign.rows)
+    assert store.ledger.views().total() == len(campaign.rows)
+    assert prompt_view(store.ledger.views(), last.specialist, PromptOptions()).total == len(campaign.rows)
 
 
 def test_a_batch_on_another_machine_gives_the_same_snapshots(campaign, filled, tmp_path):
@@ -146,8 +146,8 @@ def test_a_batch_on_another_machine_gives_the_same_snapshots(campaign, filled, t
 def test_appending_the_whole_file_again_adds_nothing(campaign, filled):
     """An import is repeatable."""
     store, _ = filled
-    tips = store.journal.tips()
+    tips = store.ledger.journal.tips()
     with store.batch():
         for view in campaign.rows:
             store.append(view.trial)
-    assert store.journal.tips() == tips
+    assert store.ledger.journal.tips() == tips

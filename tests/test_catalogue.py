@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> LineageStore:
 
 def landings(store: LineageStore) -> list[str]:
     """Return the writer's tip, which moves with every landing."""
-    return list(store.journal.tips().values())
+    return list(store.ledger.journal.tips().values())
 
 
 # -- entries -------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_use_is_counted_without_a_commit(store):
     assert store.entry("a") == entry
     store.touch("a")
     assert store.entry("a").usage_count == 4
-    (store.repo.commondir / "lineage" / "usage" / "ann").unlink()
+    (store.ledger.repo.commondir / "lineage" / "usage" / "ann").unlink()
     store.reindex()
     assert store.entry("a").usage_count == 3
 
@@ -172,9 +172,9 @@ def test_bad_attempts_are_refused(store, call, error, said):
 def test_a_forged_result_does_not_make_the_history_lead_back(store):
     """A forge attempt leads nowhere, so checks for cycles may go on stopping early."""
     store.record_forge_attempt("parse dates", [], "b", True)
-    assert not store._index.leads_back
+    assert not store.ledger._index.leads_back
     store.add_relationship("a", "b", "tested_by")
-    assert store._index.leads_back
+    assert store.ledger._index.leads_back
 
 
 def test_a_forge_attempt_is_no_artifact(store):
@@ -305,7 +305,7 @@ def test_a_note_of_another_program_that_means_nothing_is_skipped_and_told(store,
     people = ["-c", "user.name=Eve", "-c", "user.email=eve@x"]
     words = ["notes", "--ref", "refs/notes/lineage/eve", "add", "-m", line.decode(), oid]
     subprocess.run(["git", "-C", str(store.root), *people, *words], check=True)
-    ((writer, where, reason),) = store.problems()
+    ((writer, where, reason),) = store.history.problems()
     assert (writer, where) == ("eve", oid)
     assert said in reason
     assert store.entry("a").usage_count == 0

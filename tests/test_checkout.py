@@ -45,7 +45,7 @@ class Trees:
 @pytest.fixture
 def trees(store) -> Trees:
     """Write into the test's repository."""
-    return Trees(store.repo)
+    return Trees(store.ledger.repo)
 
 
 def refused(trees: Trees, tree: str, to: Path) -> InvalidContent:
@@ -339,7 +339,7 @@ def _hostile(draw: st.DrawFn, depth: int = 3) -> list[tuple[int, str, object]]:
 @given(_hostile())
 def test_no_tree_writes_outside(store, tmp_path_factory, entries) -> None:
     """Whatever a tree holds: it is refused as a whole, or every path it made resolves to inside the folder."""
-    trees = Trees(store.repo)
+    trees = Trees(store.ledger.repo)
 
     def write(level: list[tuple[int, str, object]]) -> str:
         made = []
@@ -356,7 +356,7 @@ def test_no_tree_writes_outside(store, tmp_path_factory, entries) -> None:
     base = tmp_path_factory.mktemp("fuzz")
     to = base / "out"
     try:
-        checkout(store.repo, write(entries), to)
+        checkout(store.ledger.repo, write(entries), to)
     except LineageError:
         assert os.listdir(base) == []
         return

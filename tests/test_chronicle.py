@@ -103,7 +103,7 @@ class TestEvents:
         line = '{"type": "hologram", "clock": 3}'
         git("notes", "--ref", "lineage/mallory", "add", "-m", line, oid)
         assert busy.events() == found
-        ((writer, place, reason),) = busy.problems()
+        ((writer, place, reason),) = busy.history.problems()
         assert (writer, place) == ("mallory", oid)
         assert "hologram" in reason
 

@@ -147,10 +147,10 @@ def test_checkout_refuses_in_one_line(shell, tmp_path) -> None:
     assert "is not empty" in shell.fails(1, "checkout", "000", tmp_path / "out")
     assert "no " in shell.fails(1, "checkout", "nothing", tmp_path / "new")
     with LineageStore(shell.folder) as store:
-        blob = store.repo.write_blob(b"evil")
-        tree = store.repo.write_object("tree", b"100644 ../evil\0" + bytes.fromhex(blob))
+        blob = store.ledger.repo.write_blob(b"evil")
+        tree = store.ledger.repo.write_object("tree", b"100644 ../evil\0" + bytes.fromhex(blob))
         who = b"M <m@x> 1 +0000"
         raw = b"tree %s\nauthor %s\ncommitter %s\n\nx\n" % (tree.encode(), who, who)
-        oid = store.repo.write_object("commit", raw)
+        oid = store.ledger.repo.write_object("commit", raw)
     assert "a name with a slash" in shell.fails(1, "checkout", oid, tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "repo"]

@@ -39,7 +39,7 @@ def alice(tmp_path: Path, open_store) -> LineageStore:
 
 def members(store: LineageStore, name: str) -> list[str]:
     """The names of a cohort's members."""
-    return [store.views().name(oid) for oid in store.cohort(name).members]
+    return [store.ledger.views().name(oid) for oid in store.cohort(name).members]
 
 
 def test_each_has_its_own_members(alice: LineageStore) -> None:
@@ -68,9 +68,9 @@ def test_a_member_is_recorded_under_the_plain_name(alice: LineageStore) -> None:
 def test_no_derived_ref_stands_for_both(alice: LineageStore) -> None:
     """The one of before the other came goes, and comes back with no rebuild."""
     refs = [f"refs/lineage/cohorts/{name}" for name in ("gen", "free")]
-    assert [alice.repo.ref(ref) for ref in refs] == [None, None]
+    assert [alice.ledger.repo.ref(ref) for ref in refs] == [None, None]
     alice.reindex()
-    assert [alice.repo.ref(ref) for ref in refs] == [None, None]
+    assert [alice.ledger.repo.ref(ref) for ref in refs] == [None, None]
     assert alice.verify() == []
 
 

@@ -136,7 +136,7 @@ def test_a_competing_git_notes_command_is_not_lost(store, git, how, recorded):
         assert [trial.exp_id for trial in store.all_trials()] == expected
         assert store.best().exp_id == "b1"
         assert store.cohort("c").base == (base.oid,)
-        assert [oid for _, oid, _ in store.problems()] == [target]
+        assert [oid for _, oid, _ in store.history.problems()] == [target]
         assert store.reindex() == recorded + 2
     assert "a remark" in git("notes", "--ref=lineage/alice", "show", target)
     assert git("rev-parse", "refs/lineage/best") == store.resolve("b1")

@@ -40,7 +40,7 @@ def record(folder: Path, writer: str, exp_id: str, metric: float = 2.0, **cells:
 
 def lineage_refs(store: LineageStore) -> list[str]:
     """The names of the writers' refs as git lists them."""
-    return sorted(store.journal.tips())
+    return sorted(store.ledger.journal.tips())
 
 
 def rebuilt(store: LineageStore) -> dict:
@@ -112,16 +112,16 @@ class TestAnswers:
             play(stores, before)
             fetch(here, there)
             told = answers(own)
-            names = [f"w{at}" for at in sorted(done) if f"w{at}" in own.journal.tips()]
-            folded = consolidate(own, names)
+            names = [f"w{at}" for at in sorted(done) if f"w{at}" in own.ledger.journal.tips()]
+            folded = consolidate(own.ledger, names)
             assert [each.writer for each in folded.folded] == names and folded.left == ()
             assert answers(own) == told == rebuilt(own)
             play(stores, after)
             fetch(here, there)
             told = answers(own)
-            consolidate(own, [name for name in own.journal.tips() if name[0] == "w"])
+            consolidate(own.ledger, [name for name in own.ledger.journal.tips() if name[0] == "w"])
             assert answers(own) == told == rebuilt(own)
-            assert set(own.journal.tips()) <= {"own", "archive-own"}
+            assert set(own.ledger.journal.tips()) <= {"own", "archive-own"}
             fetch(there, here)
             assert answers(stores[0]) == told
             for each in stores:
@@ -137,13 +137,13 @@ class TestAnswers:
         with opened(folder, "own") as store:
             before = answers(store)
             file = os.readlink(folder / ".git" / "lineage" / "index.sqlite3")
-            done = consolidate(store, names)
+            done = consolidate(store.ledger, names)
             assert (len(done.folded), done.left) == (200, ())
             assert sum(each.events for each in done.folded) == 200
             assert git("for-each-ref", "--format=%(refname)", DEFAULT.notes) == f"{DEFAULT.notes}archive-own"
             assert answers(store) == before
             assert os.readlink(folder / ".git" / "lineage" / "index.sqlite3") == file, "the index was rebuilt"
-            assert set(store.journal.archived()) == set(names)
+            assert set(store.ledger.journal.archived()) == set(names)
             git("reflog", "expire", "--expire=now", "--all")
             for ref in git("for-each-ref", "--format=%(refname)", "refs/lineage").split():
                 git("update-ref", "-d", ref)
@@ -158,7 +158,7 @@ class TestAnswers:
         oid = record(tmp_path / "bobs", "bob", "015", 2.0)
         fetch(folder, tmp_path / "bobs")
         with opened(folder, "alice") as store:
-            consolidate(store, ["bob"])
+            consolidate(store.ledger, ["bob"])
             assert [view.label for view in store.log()] == ["015@bob", "015@alice"]
             assert store.resolve("015@bob") == oid
 
@@ -169,8 +169,8 @@ class TestAnswers:
         shutil.copytree(folder, tmp_path / "other", symlinks=True)
         with opened(folder, "own") as store, opened(tmp_path / "other", "theirs") as other:
             before = answers(store)
-            consolidate(store, ["a", "b"])
-            consolidate(other, ["b", "c"])
+            consolidate(store.ledger, ["a", "b"])
+            consolidate(other.ledger, ["b", "c"])
             git("fetch", "-q", str(tmp_path / "other"), f"{DEFAULT.notes}archive-theirs:{DEFAULT.notes}archive-theirs")
             git(
                 "fetch",
@@ -179,8 +179,8 @@ class TestAnswers:
                 f"{DEFAULT.notes}archive-own:{DEFAULT.notes}archive-own",
                 cwd=tmp_path / "other",
             )
-            consolidate(store, ["c"])
-            consolidate(other, ["a"])
+            consolidate(store.ledger, ["c"])
+            consolidate(other.ledger, ["a"])
             assert lineage_refs(store) == lineage_refs(other) == ["archive-own", "archive-theirs"]
             assert answers(store) == answers(other) == before == rebuilt(store)
 
@@ -188,12 +188,12 @@ class TestAnswers:
         """A line's unknown cells go into the archive as they are."""
         oid = record(folder, "bob", "1")
         with opened(folder, "own") as store:
-            tip = store.journal.tips()["bob"]
+            tip = store.ledger.journal.tips()["bob"]
             line = b'{"clock":9,"new":[1.0,{"b":1,"a":"\xc3\xa9"}],"type":"snapshot"}'
             who = Identity(*WHO)
-            store.journal.land("bob", tip, [(oid, line)], clock=9, subject="x", identity=who, moment=Clock()())
-            consolidate(store, ["bob"])
-            note = store.journal.note(store.journal.tips()["archive-own"], oid)
+            store.ledger.journal.land("bob", tip, [(oid, line)], clock=9, subject="x", identity=who, moment=Clock()())
+            consolidate(store.ledger, ["bob"])
+            note = store.ledger.journal.note(store.ledger.journal.tips()["archive-own"], oid)
             assert note.endswith(line[:-1] + b',"writer":"bob"}\n')
 
 
@@ -205,12 +205,12 @@ class TestSteps:
         record(folder, "bob", "1")
         record(folder, "carol", "2")
         with opened(folder, "own") as store:
-            tips = store.journal.tips()
+            tips = store.ledger.journal.tips()
             moves = {DEFAULT.notes + "archive-own": (None, tips["bob"]), DEFAULT.notes + "bob": (tips["carol"], None)}
-            assert not store.repo.move_refs(moves, "x")
-            assert store.journal.tips() == tips
+            assert not store.ledger.repo.move_refs(moves, "x")
+            assert store.ledger.journal.tips() == tips
             moves[DEFAULT.notes + "bob"] = (tips["bob"], None)
-            assert store.repo.move_refs(moves, "x")
+            assert store.ledger.repo.move_refs(moves, "x")
             assert lineage_refs(store) == ["archive-own", "carol"]
 
     def test_a_ref_beside_the_archive_that_holds_it(self, folder: Path, git) -> None:
@@ -218,36 +218,36 @@ class TestSteps:
         record(folder, "bob", "1")
         with opened(folder, "own") as store:
             before = answers(store)
-            old = store.journal.tips()["bob"]
-            tip = consolidate(store, ["bob"]).tip
+            old = store.ledger.journal.tips()["bob"]
+            tip = consolidate(store.ledger, ["bob"]).tip
             git("update-ref", f"{DEFAULT.notes}bob", old)
             assert answers(store) == before == rebuilt(store)
-            again = consolidate(store, ["bob"])
+            again = consolidate(store.ledger, ["bob"])
             assert (again.tip, [each.events for each in again.folded]) == (tip, [0])
             assert lineage_refs(store) == ["archive-own"]
-            assert consolidate(store, ["bob"]).folded == ()
+            assert consolidate(store.ledger, ["bob"]).folded == ()
 
     def test_a_writer_who_comes_back(self, folder: Path) -> None:
         """An archived writer goes on where the archive says that it ended, and is folded again."""
         record(folder, "bob", "1")
         with opened(folder, "own") as store:
-            old = store.journal.tips()["bob"]
-            consolidate(store, ["bob"])
+            old = store.ledger.journal.tips()["bob"]
+            consolidate(store.ledger, ["bob"])
             record(folder, "bob", "2")
-            new = store.journal.tips()["bob"]
-            assert store.journal.is_ahead(new, old)
+            new = store.ledger.journal.tips()["bob"]
+            assert store.ledger.journal.is_ahead(new, old)
             before = answers(store)
             assert before["labels"] == ["2", "1"]
-            assert [each.events for each in consolidate(store, ["bob"]).folded] == [1]
+            assert [each.events for each in consolidate(store.ledger, ["bob"]).folded] == [1]
             assert answers(store) == before == rebuilt(store)
-            assert store.journal.archived() == {"bob": (old, new)}
+            assert store.ledger.journal.archived() == {"bob": (old, new)}
 
     def test_a_ref_that_is_gone_without_an_archive_is_forgotten(self, folder: Path, git) -> None:
         """An archive covers only the tips that it names: anything else that vanishes is not in the answers."""
         record(folder, "bob", "1")
         record(folder, "carol", "2")
         with opened(folder, "own") as store:
-            consolidate(store, ["bob"])
+            consolidate(store.ledger, ["bob"])
             git("update-ref", "-d", f"{DEFAULT.notes}carol")
             git("update-ref", "-d", DEFAULT.kept("carol"))
             assert answers(store)["labels"] == ["1"]
@@ -262,14 +262,14 @@ class TestSteps:
         program = (
             "import sys; from pathlib import Path; from victims import die_at; from test_consolidation import *\n"
             "store = opened(Path(sys.argv[1]), 'own'); die_at(int(sys.argv[2]))\n"
-            "consolidate(store, ['w0', 'w1', 'w2', 'w3'])\n"
+            "consolidate(store.ledger, ['w0', 'w1', 'w2', 'w3'])\n"
         )
         paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
         words = [sys.executable, "-c", program, str(folder), str(lines)]
         subprocess.run(words, env={**os.environ, "PYTHONPATH": paths}, check=False, capture_output=True)
         with opened(folder, "own") as store:
             assert answers(store) == before == rebuilt(store)
-            consolidate(store, [f"w{at}" for at in range(4)])
+            consolidate(store.ledger, [f"w{at}" for at in range(4)])
             assert answers(store) == before
             assert lineage_refs(store) == ["archive-own"]
             assert git("fsck", "--strict", "--no-dangling") == ""
@@ -284,21 +284,21 @@ class TestChoice:
             record(folder, name, name)
         with opened(folder, "own") as store:
             later = datetime(2026, 1, 31, 1, tzinfo=UTC)
-            assert idle(store, 30, now=later) == ["bob", "carol"]
-            assert idle(store, 30, now=later - timedelta(days=1)) == []
-            consolidate(store, ["bob"])
-            assert idle(store, 30, now=later) == ["carol"]
+            assert idle(store.ledger, 30, now=later) == ["bob", "carol"]
+            assert idle(store.ledger, 30, now=later - timedelta(days=1)) == []
+            consolidate(store.ledger, ["bob"])
+            assert idle(store.ledger, 30, now=later) == ["carol"]
 
     def test_refused(self, folder: Path) -> None:
         """The own writer, an archive, and nobody."""
         record(folder, "own", "1")
         record(folder, "bob", "2")
         with opened(folder, "own") as store:
-            tips = store.journal.tips()
+            tips = store.ledger.journal.tips()
             for name, error in (("own", Invalid), ("archive-x", Invalid), ("nobody", NotFound)):
                 with pytest.raises(error):
-                    consolidate(store, ["bob", name])
-            assert store.journal.tips() == tips
+                    consolidate(store.ledger, ["bob", name])
+            assert store.ledger.journal.tips() == tips
 
     def test_a_line_that_is_no_event_keeps_its_writer_out(self, folder: Path, git) -> None:
         """The writer stays and is told of; the others go."""
@@ -308,7 +308,7 @@ class TestChoice:
         with opened(folder, "own") as store:
             before = answers(store)
             assert len(before["problems"]) == 1
-            done = consolidate(store, ["bob", "carol"])
+            done = consolidate(store.ledger, ["bob", "carol"])
             assert [each.writer for each in done.folded] == ["carol"]
             assert [each.writer for each in done.left] == ["bob"] and "no event" in done.left[0].reason
             assert answers(store) == before == rebuilt(store)
@@ -345,11 +345,11 @@ class TestWriters:
         """An index that was current before goes on without a rebuild, and has no tip of the folded writers."""
         record(folder, "bob", "1")
         with opened(folder, "own") as store:
-            journal = Journal(store.repo)
-            other = Index(store.repo, None)
-            assert other.refresh(journal)
-            consolidate(store, ["bob"])
-            assert other.refresh(journal)
+            journal = Journal(store.ledger.repo)
+            other = Index(store.ledger.repo, None)
+            assert other.ledger.refresh(journal)
+            consolidate(store.ledger, ["bob"])
+            assert other.ledger.refresh(journal)
             assert other.tips() == journal.tips()
 
 
@@ -372,7 +372,7 @@ class TestPush:
     def test_in_one_step(self, folder: Path, remote: Path, git) -> None:
         """The archive comes and the refs go; again, nothing changes."""
         with opened(folder, "own") as store:
-            consolidate(store, ["bob", "carol"])
+            consolidate(store.ledger, ["bob", "carol"])
             assert push(store, str(remote)).removed == ("bob", "carol")
             assert self.refs(git, remote) == ["archive-own"]
             assert push(store, str(remote)).removed == ()
@@ -388,7 +388,7 @@ class TestPush:
         record(tmp_path / "bobs", "bob", "later")
         git("push", "-q", str(remote), f"{DEFAULT.notes}bob", cwd=tmp_path / "bobs")
         with opened(folder, "own") as store:
-            consolidate(store, ["bob", "carol"])
+            consolidate(store.ledger, ["bob", "carol"])
             done = push(store, str(remote))
             assert (done.removed, [each.writer for each in done.left]) == (("carol",), ["bob"])
             assert self.refs(git, remote) == ["archive-own", "bob"]
@@ -398,7 +398,7 @@ class TestPush:
         with opened(folder, "own") as store:
             with pytest.raises(Invalid, match="no archive"):
                 push(store, str(remote))
-            consolidate(store, ["bob"])
+            consolidate(store.ledger, ["bob"])
             with pytest.raises(GitFailed):
                 push(store, str(remote.with_name("nowhere")))
 
@@ -426,7 +426,7 @@ class TestPull:
         here, other, _ = clones
         with opened(here, "own") as store, opened(other, "dave") as theirs:
             before = answers(theirs)
-            consolidate(store, ["bob", "carol"])
+            consolidate(store.ledger, ["bob", "carol"])
             push(store, "origin")
             done = theirs.pull()
             assert {each.writer: each.state for each in done.outcomes} == {
@@ -443,7 +443,7 @@ class TestPull:
         """Refs that the remote still has stay folded; one that goes on there comes."""
         here, other, _ = clones
         with opened(here, "own") as store:
-            consolidate(store, ["bob", "carol"])
+            consolidate(store.ledger, ["bob", "carol"])
             before = answers(store)
             assert {each.state for each in store.pull().outcomes} == {"up to date"}
             assert lineage_refs(store) == ["archive-own"]
@@ -459,9 +459,9 @@ class TestPull:
         """One that names a ref and lacks its events covers nothing: the deletion is tampering, and all stays here."""
         here, other, _ = clones
         with opened(here, "own") as store, opened(other, "dave") as theirs:
-            tips, before = store.journal.tips(), answers(theirs)
-            consolidate(store, ["carol"])
-            tip = store.journal.tips()["archive-own"]
+            tips, before = store.ledger.journal.tips(), answers(theirs)
+            consolidate(store.ledger, ["carol"])
+            tip = store.ledger.journal.tips()["archive-own"]
             message = f"Archive\n\nArchived: bob {tips['bob']}\nClock: 9"
             forged = git("commit-tree", "-p", tip, "-p", tips["bob"], "-m", message, f"{tip}^{{tree}}")
             git(
@@ -482,8 +482,8 @@ class TestPull:
         here, other, _ = clones
         with opened(here, "own") as store, opened(other, "dave") as theirs:
             before, oid = answers(theirs), theirs.resolve("bob")
-            tip = str(consolidate(store, ["bob"]).tip)
-            made = store.repo.commit(tip)
+            tip = str(consolidate(store.ledger, ["bob"]).tip)
+            made = store.ledger.repo.commit(tip)
             forged = git("commit-tree", "-p", made.parents[0], "-m", made.message, made.tree)
             git("push", "-q", "origin", f"{forged}:{DEFAULT.notes}archive-own", f":{DEFAULT.notes}bob")
             states = {each.writer: each.state for each in theirs.pull().outcomes}
@@ -498,7 +498,7 @@ def sign_as(store: LineageStore, name: str, where: Path) -> str:
     key = where / f"key-{name}"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     for setting, value in {"gpg.format": "ssh", "user.signingKey": str(key), "lineage.sign": "true"}.items():
-        store.repo.set_config(setting, value)
+        store.ledger.repo.set_config(setting, value)
     kind, public, *_ = Path(f"{key}.pub").read_text().split()
     return f"{name} {kind} {public}\n"
 
@@ -513,16 +513,16 @@ def test_signed_writers_stay_trusted_in_an_archive(tmp_path: Path) -> None:
         record(here, "alice", "000", 1.0)
     with opened(here, "bob") as bob:
         allowed.write_text(listed + sign_as(bob, "bob", tmp_path))
-        bob.repo.set_config("gpg.ssh.allowedSignersFile", str(allowed))
+        bob.ledger.repo.set_config("gpg.ssh.allowedSignersFile", str(allowed))
         record(here, "bob", "001", 3.0)
-        before = [view.trial.exp_id for view in bob.views(trusted_only=True).kept(5)]
-        consolidate(bob, ["alice"])
-        assert [view.trial.exp_id for view in bob.views(trusted_only=True).kept(5)] == before == ["000", "001"]
+        before = [view.trial.exp_id for view in bob.ledger.views(trusted_only=True).kept(5)]
+        consolidate(bob.ledger, ["alice"])
+        assert [view.trial.exp_id for view in bob.ledger.views(trusted_only=True).kept(5)] == before == ["000", "001"]
         assert bob.verify() == []
     with opened(here, "alice") as again:
-        again.repo.set_config("user.signingKey", str(tmp_path / "key-alice"))
+        again.ledger.repo.set_config("user.signingKey", str(tmp_path / "key-alice"))
         record(here, "alice", "002", 0.5)
-        assert [view.trial.exp_id for view in again.views(trusted_only=True).kept(5)] == ["002", "000", "001"]
+        assert [view.trial.exp_id for view in again.ledger.views(trusted_only=True).kept(5)] == ["002", "000", "001"]
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
@@ -532,11 +532,11 @@ def test_an_archive_makes_nobody_trusted(tmp_path: Path) -> None:
     record(here, "alice", "000", 1.0)
     with opened(here, "bob") as bob:
         (tmp_path / "allowed").write_text(sign_as(bob, "bob", tmp_path))
-        bob.repo.set_config("gpg.ssh.allowedSignersFile", str(tmp_path / "allowed"))
+        bob.ledger.repo.set_config("gpg.ssh.allowedSignersFile", str(tmp_path / "allowed"))
         record(here, "bob", "001", 3.0)
-        consolidate(bob, ["alice"])
-        assert [view.trial.exp_id for view in bob.views(trusted_only=True).kept(5)] == ["001"]
-        assert [view.trial.exp_id for view in bob.views().kept(5)] == ["000", "001"]
+        consolidate(bob.ledger, ["alice"])
+        assert [view.trial.exp_id for view in bob.ledger.views(trusted_only=True).kept(5)] == ["001"]
+        assert [view.trial.exp_id for view in bob.ledger.views().kept(5)] == ["000", "001"]
 
 
 def test_copies_of_a_clone_that_both_archive(tmp_path: Path) -> None:
@@ -549,14 +549,14 @@ def test_copies_of_a_clone_that_both_archive(tmp_path: Path) -> None:
     shutil.copytree(here, copy, symlinks=True)
     with opened(here, "carol") as carol, opened(copy, "carol") as again:
         carol.push()
-        consolidate(carol, ["alice"])
+        consolidate(carol.ledger, ["alice"])
         push(carol, "origin")
-        consolidate(again, ["bob"])
+        consolidate(again.ledger, ["bob"])
         assert not again.pull().refused
         assert not again.pull().refused
         push(again, "origin")
         assert not carol.pull().refused
-        assert carol.journal.tips()["archive-carol"] == again.journal.tips()["archive-carol"]
+        assert carol.ledger.journal.tips()["archive-carol"] == again.ledger.journal.tips()["archive-carol"]
         assert {trial.exp_id for trial in again.all_trials()} == {"of-alice", "of-bob", "of-carol"}
         assert rebuilt(carol) == rebuilt(again)
         assert carol.verify() == again.verify() == []

@@ -95,7 +95,7 @@ class Hostile:
     """Writes what another writer might push."""
 
     def __init__(self, store: LineageStore) -> None:
-        self.repo = store.repo
+        self.repo = store.ledger.repo
 
     def tree(self, *entries: tuple[int, bytes, str]) -> str:
         """Write a tree as it is given."""
@@ -133,7 +133,7 @@ def looked_at(store: LineageStore, expected: set[str]) -> None:
     """Read all that there is to read; good events are all there."""
     trials = {trial.exp_id for trial in store.all_trials()}
     assert trials >= expected | {"000", "001"}, trials
-    views = store.views()
+    views = store.ledger.views()
     for view in views.all():
         store.snapshot(view.oid)
     store.leaderboard(5)
@@ -316,7 +316,7 @@ def test_no_command_lets_control_characters_through(tmp_path) -> None:
     shell: Shell = campaign(tmp_path / "repo")
     with LineageStore(shell.folder, writer="alice") as store:
         hostile = Hostile(store)
-        file = store.repo.write_blob(b"one\n\x1b[31mred\x07\n")
+        file = store.ledger.repo.write_blob(b"one\n\x1b[31mred\x07\n")
         name = "evil \x1b[2J \x9b".encode()
         tree = hostile.tree((FILE, name, file), (FILE, b"a.txt", file))
         parent = str(store.resolve("000"))
@@ -324,7 +324,7 @@ def test_no_command_lets_control_characters_through(tmp_path) -> None:
         who = b"E\x1b[31mvil <m\x07@x> 1 +0000"
         raw = b"tree %s\nparent %s\nauthor %s\ncommitter %s\n\n" % (tree.encode(), parent.encode(), who, who)
         message = said + b"\n\nExp-Id: ev\x1b[2Jil\nCohort: c\x1b[2J\nSpecialist: \x1b[2J\n"
-        oid = store.repo.write_object("commit", raw + message)
+        oid = store.ledger.repo.write_object("commit", raw + message)
         base_row = {"exp_id": "ev\x1b[2Jil", "status": "keep", "core_metric": "0.1"}
         texts = dict.fromkeys(("hypothesis", "notes", "specialist", "domain", "parent_exp"), _EVIL)
         lines = [
@@ -336,11 +336,11 @@ def test_no_command_lets_control_characters_through(tmp_path) -> None:
         ]
         note = b"\n".join(json.dumps(line, ensure_ascii=False).encode() for line in lines)
         escaped = b"\n".join(json.dumps(line).encode() for line in lines)
-        genesis = store.journal.genesis("mallory")
+        genesis = store.ledger.journal.genesis("mallory")
         by_oid = {oid: note + b"\n" + escaped, genesis: note, "12" * 20: b"\x1b[2J"}
         planted = hostile.commit(hostile.notes(by_oid), said)
         hostile.point(planted)
-        loose = store.repo.commondir / "refs" / "notes" / "lineage" / "ev\x1b[2Jil\x9b"
+        loose = store.ledger.repo.commondir / "refs" / "notes" / "lineage" / "ev\x1b[2Jil\x9b"
         loose.write_text(planted + "\n")
     with_writer = ["log --json", "verify", "reindex", "log"]
     for words in (*COMMANDS, *with_writer):

@@ -19,20 +19,20 @@ def keep(exp_id: str = "*") -> Trial:
 def test_numbers_of_a_prefix_are_its_own(store) -> None:
     """Plain numbers and those of other prefixes do not count; the next is the highest plus one."""
     store.append(keep("041"))
-    store.repo.set_config("lineage.idPrefix", "a-")
+    store.ledger.repo.set_config("lineage.idPrefix", "a-")
     assert [store.append(keep()).exp_id for _ in range(2)] == ["a-000", "a-001"]
     for taken in ("a-7", "ab-90", "b-50", "a-x9", "a-", "A-99", "a-1x"):
         store.append(keep(taken))
     assert store.append(keep()).exp_id == "a-008"
     store.append(keep("a-0999"))
     assert store.append(keep()).exp_id == "a-1000"
-    store.repo.set_config("lineage.idPrefix", "")
+    store.ledger.repo.set_config("lineage.idPrefix", "")
     assert store.append(keep()).exp_id == "042"
 
 
 def test_after_a_rebuild_and_within_a_batch(store) -> None:
     """The index says the same when it is built anew; what waits in a batch counts."""
-    store.repo.set_config("lineage.idPrefix", "n")
+    store.ledger.repo.set_config("lineage.idPrefix", "n")
     with store.batch():
         made = [store.commit({"f": b"%d" % at}, trial=keep()).exp_id for at in range(3)]
         store.append(keep("n20"))
@@ -44,7 +44,7 @@ def test_after_a_rebuild_and_within_a_batch(store) -> None:
 
 def test_a_batch_that_was_given_up_counts_for_nothing(store) -> None:
     """Its numbers are free again."""
-    store.repo.set_config("lineage.idPrefix", "n")
+    store.ledger.repo.set_config("lineage.idPrefix", "n")
     with pytest.raises(RuntimeError), store.batch():
         store.append(keep())
         raise RuntimeError
@@ -53,7 +53,7 @@ def test_a_batch_that_was_given_up_counts_for_nothing(store) -> None:
 
 def test_a_number_too_long_to_count_is_a_name(store) -> None:
     """Sixteen digits and more are no number, as without a prefix."""
-    store.repo.set_config("lineage.idPrefix", "n")
+    store.ledger.repo.set_config("lineage.idPrefix", "n")
     store.append(keep("n" + "9" * 16))
     assert store.append(keep()).exp_id == "n000"
 

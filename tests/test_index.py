@@ -81,15 +81,15 @@ def index_file(folder: Path) -> Path:
 def test_incremental_rebuilt_and_in_memory_are_the_same(store, open_store, folder):
     """Three ways to fold the same notes give the same tables."""
     fill(store)
-    incremental = dump(store._index)
-    memory = build(store.repo, store.journal, store.journal.tips())
+    incremental = dump(store.ledger._index)
+    memory = build(store.ledger.repo, store.ledger.journal, store.ledger.journal.tips())
     assert dump(memory) == incremental
     memory.close()
     store.reindex()
-    assert dump(store._index) == incremental
+    assert dump(store.ledger._index) == incremental
     late = open_store(writer="bob")
     late.all_trials()
-    assert dump(late._index) == incremental
+    assert dump(late.ledger._index) == incremental
 
 
 def test_an_index_that_is_behind_catches_up_by_what_is_new(open_store, folder):
@@ -101,7 +101,7 @@ def test_an_index_that_is_behind_catches_up_by_what_is_new(open_store, folder):
     store = open_store()
     for at in range(10, 30):
         store.commit({"f": b"%d" % at}, [f"{at - 1:03d}"], trial=row(f"{at:03d}"))
-    expected = dump(store._index)
+    expected = dump(store.ledger._index)
     store.close()
     index_file(folder).write_bytes(old)
     for suffix in ("-wal", "-shm"):
@@ -109,7 +109,7 @@ def test_an_index_that_is_behind_catches_up_by_what_is_new(open_store, folder):
     ears = Ears()
     again = open_store(watcher=ears)
     assert len(again.all_trials()) == 31
-    assert dump(again._index) == expected
+    assert dump(again.ledger._index) == expected
     assert ears.notes == []
 
 
@@ -315,9 +315,9 @@ def test_recording_a_commit_in_the_middle_joins_anew(store, git):
     assert [each.exp_id for each in store.parents("c")] == ["b"]
     assert [each.exp_id for each in store.children("a")] == ["b"]
     assert [node.entry.exp_id for node in store.ancestors("c")] == ["b", "a"]
-    before = dump(store._index)
+    before = dump(store.ledger._index)
     store.reindex()
-    assert dump(store._index) == before
+    assert dump(store.ledger._index) == before
 
 
 def test_a_merge_of_ordinary_commits_joins_to_both_sides(store, git):
@@ -426,7 +426,7 @@ def recorded(tmp_path_factory) -> tuple[Path, list]:
     root = tmp_path_factory.mktemp("recorded") / "repo"
     with LineageStore(root, writer="alice", identity=("A", "a@example.org")) as store:
         fill(store)
-        said = dump(store._index)
+        said = dump(store.ledger._index)
     assert not index_file(root).with_name("index.sqlite3-wal").exists()
     return root, said
 
@@ -462,7 +462,7 @@ def test_a_broken_index_is_rebuilt_with_a_word(open_store, copy, how, first):
         assert len(store.all_trials()) == 42
     else:
         assert len(store.all_trials()) == 41
-        assert dump(store._index) == said
+        assert dump(store.ledger._index) == said
     assert bool(ears.notes) == (how not in SILENT)
     store.close()
     again = Ears()
@@ -483,7 +483,7 @@ def test_any_broken_page_is_noticed_or_harmless(open_store, copy, tmp_path, fill
         index_file(root).write_bytes(good[: page * 4096] + junk + good[(page + 1) * 4096 :])
         store = open_store(root)
         write(store, row("late", parent_exp="010"))
-        tip = store.journal.tips()["alice"]
+        tip = store.ledger.journal.tips()["alice"]
         trials = {trial.exp_id for trial in store.all_trials()}
         store.children("000"), store.ancestors("039"), store.leaves(), store.best(), store.log(None), store.cohorts()
         store.close()
@@ -559,13 +559,13 @@ def test_a_foreign_line_is_skipped_reported_and_never_deleted(open_store, git, l
     git("notes", "--ref=lineage/alice", "append", "--file=-", snapshot.oid, data=line)
     assert [trial.exp_id for trial in store.all_trials()] == ["000"]
     assert store.snapshot("000").trial.status.value == "baseline"
-    assert [(writer, oid) for writer, oid, _ in store.problems()] == [("alice", snapshot.oid)]
+    assert [(writer, oid) for writer, oid, _ in store.history.problems()] == [("alice", snapshot.oid)]
     assert snapshot.oid[:12] in ears.notes[-1]
     store.record("000", row("replicate"))
     assert line in git("notes", "--ref=lineage/alice", "show", snapshot.oid)
     store.reindex()
     assert [trial.exp_id for trial in store.all_trials()] == ["000", "replicate"]
-    assert len(store.problems()) == 1
+    assert len(store.history.problems()) == 1
     assert store.task == Task()
     git("fsck", "--strict", "--no-dangling")
 
@@ -576,7 +576,7 @@ def test_a_note_of_bytes_that_are_no_text_is_skipped(store, git):
     blob = git("hash-object", "-w", "--stdin", data=b"\xff\xfe\x00rubbish\n\x80\n")
     git("notes", "--ref=lineage/mallory", "add", "-C", blob, snapshot.oid)
     assert [trial.exp_id for trial in store.all_trials()] == ["000"]
-    assert {writer for writer, *_ in store.problems()} == {"mallory"}
+    assert {writer for writer, *_ in store.history.problems()} == {"mallory"}
 
 
 @pytest.mark.parametrize("what", ["blob", "tree", "missing", "tag", "absurd date", "no author"])
@@ -609,7 +609,7 @@ def test_an_event_on_something_that_is_no_sound_commit_stops_nobody(store, git, 
     store.reindex()
     exp_ids = {trial.exp_id for trial in store.all_trials()}
     assert exp_ids >= {"000", "001"}
-    assert ("odd" in exp_ids) != bool(store.problems())
+    assert ("odd" in exp_ids) != bool(store.history.problems())
     if what == "absurd date":
         assert store.snapshot("odd").time[:4].isdigit()
 
@@ -657,7 +657,7 @@ def test_fifty_thousand_ordinary_commits_are_no_lineage(open_store, git, folder)
             return super().parents(oid)
 
     store = open_store()
-    store.repo.__class__ = Counting
+    store.ledger.repo.__class__ = Counting
     store.record("HEAD", row("a"))
     child = store.commit({"f": b"y"}, ["HEAD"], trial=row("b"))
     assert [each.oid for each in store.children("HEAD")] == [child.oid]
@@ -667,7 +667,7 @@ def test_fifty_thousand_ordinary_commits_are_no_lineage(open_store, git, folder)
     assert [node.entry.exp_id for node in store.descendants(head)] == ["b"]
     assert store.same(head) == ()
     assert len(store.all_trials()) == len(store.log(None)) == 2
-    assert store._index.one("SELECT count(*) FROM snapshots")[0] == 2
+    assert store.ledger._index.one("SELECT count(*) FROM snapshots")[0] == 2
     assert store.record("HEAD~40000", row("old")).exp_id == "old"
     assert store.children("old") == ()
     assert os.path.getsize(index_file(folder)) < 2_000_000
@@ -696,10 +696,10 @@ def test_an_implausible_clock_stops_nobody(store, git, clock):
         store.append(row(f"00{number}"))
     assert {trial.exp_id for trial in store.all_trials()} == {"odd", *(f"00{number}" for number in range(5))}
     assert store.all_trials()[-1].exp_id == "odd"
-    assert store.journal.clock(store.journal.tips()["alice"]) == 5
+    assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 5
     store.reindex()
     store.append(row("005"))
-    assert store.journal.clock(store.journal.tips()["alice"]) == 6
+    assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 6
 
 
 def test_a_clock_on_a_foreign_commit_is_no_more_trusted(store, git):
@@ -710,7 +710,7 @@ def test_a_clock_on_a_foreign_commit_is_no_more_trusted(store, git):
         oid = git("commit-tree", tree, "-m", f"x\n\nClock: {said}")
         git("update-ref", f"refs/notes/lineage/mallory{number}", oid)
     store.append(row("001"))
-    assert store.journal.clock(store.journal.tips()["alice"]) == 2
+    assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 2
 
 
 def test_a_writers_own_clock_rises_however_high_it_is(store, git):
@@ -723,7 +723,7 @@ def test_a_writers_own_clock_rises_however_high_it_is(store, git):
     git("update-ref", "refs/notes/lineage/alice", oid)
     git("notes", "--ref=lineage/alice", "append", "-m", "a word", snapshot.oid)
     store.append(row("001"))
-    assert store.journal.clock(store.journal.tips()["alice"]) == 2**41 + 1
+    assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 2**41 + 1
     assert [trial.exp_id for trial in store.all_trials()] == ["000", "odd", "001"]
 
 
@@ -736,8 +736,8 @@ def test_a_note_over_the_limit_is_reported_and_not_read(store, git):
     other = store.append(row("001"))
     plant(git, blob_tree(git, {snapshot.oid: huge, other.oid: small}))
     assert {trial.exp_id for trial in store.all_trials()} == {"000", "001", "good"}
-    assert [(writer, oid) for writer, oid, _ in store.problems()] == [("mallory", snapshot.oid)]
-    assert "over the limit" in store.problems()[0][2]
+    assert [(writer, oid) for writer, oid, _ in store.history.problems()] == [("mallory", snapshot.oid)]
+    assert "over the limit" in store.history.problems()[0][2]
 
 
 def test_a_note_on_very_many_objects_is_bounded(store, git):
@@ -746,7 +746,7 @@ def test_a_note_on_very_many_objects_is_bounded(store, git):
     blob = git("hash-object", "-w", "--stdin", data=b"{}\n" * 30_000 + b"\n" * 1_000_000)
     plant(git, blob_tree(git, {f"{number:040x}": blob for number in range(300)}))
     assert [trial.exp_id for trial in store.all_trials()] == ["000"]
-    problems = store.problems()
+    problems = store.history.problems()
     assert (blob, "this note stands on too many objects") in [(oid, reason) for _, oid, reason in problems]
     assert len({oid for _, oid, _ in problems}) < 5
 
@@ -762,7 +762,7 @@ def test_trees_in_each_others_places_end(store, git):
         tree = git("mktree", data="".join(f"040000 tree {tree}\t{name}\n" for name in names))
     plant(git, tree)
     assert "000" in [trial.exp_id for trial in store.all_trials()]
-    assert any("several places" in reason for _, _, reason in store.problems())
+    assert any("several places" in reason for _, _, reason in store.history.problems())
 
 
 def test_a_broken_tree_hides_no_other_note(store, git):
@@ -777,7 +777,7 @@ def test_a_broken_tree_hides_no_other_note(store, git):
     tree = git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", data=raw)
     plant(git, tree)
     assert {trial.exp_id for trial in store.all_trials()} == {"000", "001", "a"}
-    assert any(oid == broken for _, oid, _ in store.problems())
+    assert any(oid == broken for _, oid, _ in store.history.problems())
     plain = blob_tree(git, {first.oid: blobs[0], second.oid: blobs[1]})
     oid = git("commit-tree", plain, "-p", "refs/notes/lineage/mallory", "-m", "repaired")
     git("update-ref", "refs/notes/lineage/mallory", oid)
@@ -791,4 +791,4 @@ def test_very_many_bad_lines_are_counted(store, git):
     bad = b"".join(b'{"clock":%d}\n' % number for number in range(20_000))
     plant(git, blob_tree(git, {snapshot.oid: git("hash-object", "-w", "--stdin", data=bad + good)}))
     assert [trial.exp_id for trial in store.all_trials()] == ["000", "good"]
-    assert [reason for _, _, reason in store.problems()] == ["20,000 lines are too short to be events"]
+    assert [reason for _, _, reason in store.history.problems()] == ["20,000 lines are too short to be events"]

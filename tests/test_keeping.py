@@ -102,9 +102,9 @@ def test_a_writer_that_came_by_bundle_stays(open_store, git, origin, tmp_path):
     """No remote has it; a fetch that prunes takes its ref, and the next command puts it back."""
     with LineageStore(tmp_path / "carol", writer="carol", identity=("Carol", "c@example.org")) as carol:
         carol.append(Trial("c", status="discard"))
-        bundle(carol, tmp_path / "c.bundle")
+        bundle(carol.ledger, tmp_path / "c.bundle")
     store = open_store()
-    unbundle(store, tmp_path / "c.bundle")
+    unbundle(store.ledger, tmp_path / "c.bundle")
     git("fetch", "-p", "origin", SPECS[0])
     assert "carol" not in git("for-each-ref", "refs/notes")
     git("gc", "--prune=now", "--quiet")
@@ -139,7 +139,7 @@ def test_what_an_archive_took_over_is_not_put_back(open_store, git, tmp_path):
         dan.append(Trial("d", status="discard"))
         git("remote", "add", "origin", str(remote), cwd=tmp_path / "dan")
         dan.pull("origin")
-        consolidate(dan, ["alice"])
+        consolidate(dan.ledger, ["alice"])
         git("push", "-q", "origin", "refs/notes/lineage/archive-dan", f":{REF}", cwd=tmp_path / "dan")
     git("fetch", "-q", "-p", "origin", SPECS[0])
     fresh = open_store()

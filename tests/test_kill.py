@@ -263,12 +263,12 @@ class Campaign:
         It may be another file than the store's: the one that a reader is making in its place.
         """
         path = self.root / ".git" / "lineage" / "index.sqlite3"
-        tips = store.journal.tips()
-        filed, replayed = Index(store.repo, path), build(store.repo, store.journal, tips)
+        tips = store.ledger.journal.tips()
+        filed, replayed = Index(store.ledger.repo, path), build(store.ledger.repo, store.ledger.journal, tips)
         try:
-            assert filed.refresh(store.journal)
+            assert filed.refresh(store.ledger.journal)
             assert filed.tips() == tips
-            assert facts(Views(filed, store.repo)) == facts(Views(replayed, store.repo))
+            assert facts(Views(filed, store.ledger.repo)) == facts(Views(replayed, store.ledger.repo))
             assert filed.rows("PRAGMA integrity_check") == [("ok",)]
         finally:
             filed.close()
@@ -291,7 +291,7 @@ class Campaign:
             assert time.monotonic() - began < WAIT, "a stale lock held the next write up"
             self.acknowledged[made.exp_id, made.oid] = True
             assert git(self.root, "rev-parse", "refs/lineage/best").strip() == store.resolve("best")
-            assert not store._landing
+            assert not store.ledger._landing
         assert self.leftovers("*.keep") == []
         assert f"{REF}.lock" not in self.locks()
 
@@ -323,9 +323,11 @@ class Campaign:
 
     def _check_names(self, store: LineageStore) -> None:
         """The refs are exactly those that the store's trials and cohorts ask for, and those that keep its writers'."""
-        shown = {exp_ref(store.namespace, v.label): v.oid for v in store.log(None, statuses=["keep", "baseline"])}
-        shown |= {cohort_ref(store.namespace, cohort.name): cohort.oid for cohort in store.cohorts()}
-        shown |= {store.namespace.kept(writer): tip for writer, tip in store.journal.tips().items()}
+        shown = {
+            exp_ref(store.ledger.namespace, v.label): v.oid for v in store.log(None, statuses=["keep", "baseline"])
+        }
+        shown |= {cohort_ref(store.ledger.namespace, cohort.name): cohort.oid for cohort in store.cohorts()}
+        shown |= {store.ledger.namespace.kept(writer): tip for writer, tip in store.ledger.journal.tips().items()}
         shown["refs/lineage/best"] = store.resolve("best")
         lines = git(self.root, "for-each-ref", "--format=%(refname) %(objectname)", "refs/lineage").splitlines()
         assert dict(line.split() for line in lines) == shown
@@ -475,9 +477,9 @@ def test_git_prunes_between_the_objects_and_the_ref(open_store, folder, tmp_path
     def prune() -> None:
         pruned.append(git(folder, "gc", "--prune=now", "--quiet"))
 
-    flush, again = packs.PackWriter.flush, store._publish_again
+    flush, again = packs.PackWriter.flush, store.ledger._publish_again
     monkeypatch.setattr(packs.PackWriter, "flush", lambda writer: (prune(), flush(writer), prune())[1])
-    monkeypatch.setattr(store, "_publish_again", lambda *words: (prune(), again(*words))[1])
+    monkeypatch.setattr(store.ledger, "_publish_again", lambda *words: (prune(), again(*words))[1])
     write(store, content)
     assert pruned
     monkeypatch.undo()
@@ -502,7 +504,7 @@ def test_an_object_of_a_pack_that_git_deleted_is_written_again(store, folder):
     words = ["git", "pack-objects", "-q", ".git/objects/pack/pack"]
     subprocess.run(words, input="\n".join(oids) + "\n", text=True, cwd=folder, check=True, capture_output=True)
     git(folder, "prune-packed", "-q")
-    assert store.repo.read(oids[1]) == content[1]
+    assert store.ledger.repo.read(oids[1]) == content[1]
     git(folder, "gc", "--prune=now", "--quiet")
     store.commit({"f": content[0]}, trial=row("new"))
     fsck(folder)
@@ -609,8 +611,8 @@ def test_a_write_on_a_disk_that_fills(disk, write):
             assert {trial.exp_id for trial in other.all_trials()} == expected, (pages, recorded)
             if pages % 7 and not SOAK:
                 continue
-            assert facts(other.views()) == facts(
-                Views(build(other.repo, other.journal, other.journal.tips()), other.repo)
+            assert facts(other.ledger.views()) == facts(
+                Views(build(other.ledger.repo, other.ledger.journal, other.ledger.journal.tips()), other.ledger.repo)
             )
         fsck(root)
     assert outcomes[True] and outcomes[False]
@@ -634,7 +636,7 @@ def test_an_index_build_on_a_disk_that_fills(disk, how):
         store.append(row("base", metric=1.0))
         for at in range(80):
             store.commit({"f": b"%d" % at}, ["base"], trial=row(f"t{at}", hypothesis="x" * 300))
-    wanted = facts(store.views())
+    wanted = facts(store.ledger.views())
     store.close()
     files, outcomes = 0, Counter()
     for pages in PAGES:
@@ -648,14 +650,14 @@ def test_an_index_build_on_a_disk_that_fills(disk, how):
                 with LineageStore(root, writer="alice", create=False) as reader:
                     if how == "reindex":
                         assert reader.reindex() == 81
-                    assert facts(reader.views()) == wanted, pages
+                    assert facts(reader.ledger.views()) == wanted, pages
                 outcomes["answered"] += 1
             except LineageError as error:
                 assert "\n" not in str(error)
                 outcomes["refused"] += 1
         with LineageStore(root, writer="alice", identity=("A", "a@example.org"), create=False) as reader:
-            assert facts(reader.views()) == wanted, pages
-            files += reader._index.path is not None
+            assert facts(reader.ledger.views()) == wanted, pages
+            files += reader.ledger._index.path is not None
     assert files == len(PAGES)
     assert outcomes["answered"] > len(PAGES) / 2, outcomes
     fsck(root)

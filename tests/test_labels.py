@@ -26,14 +26,14 @@ def test_an_id_that_two_writers_have_is_shown_with_the_writer(store: LineageStor
     assert shown[theirs].label == "001@bob"
     assert shown[child.oid].parent == "001@alice"
     assert [kin.label for kin in shown[child.oid].others] == ["001@bob"]
-    assert {label for _, label, _, _ in store.views().labels.of(["001"])} == {"001@alice", "001@bob"}
+    assert {label for _, label, _, _ in store.ledger.views().labels.of(["001"])} == {"001@alice", "001@bob"}
 
 
 def test_a_commit_is_named_by_its_first_trial_or_its_oid(store: LineageStore) -> None:
     """What nobody gave a trial is called by the beginning of its oid, what nobody recorded too."""
     named, bare = store.commit({"f": b"1"}, trial=keep("001")), store.commit({"f": b"2"})
     store.record(named.oid, keep("again"))
-    labels = store.views().labels
+    labels = store.ledger.views().labels
     assert labels.name(named.oid) == "001"
     assert labels.name(bare.oid) == bare.oid[:12]
     assert labels.name("f" * 40) == "f" * 12
@@ -47,7 +47,7 @@ def test_what_is_close_to_a_name(store: LineageStore, given: str, suggested: str
     """Numbers without their zeros and misspelt words find what was meant; signs of SQL's patterns are only signs."""
     for exp_id in ("007", "lr-decay", "100", "a_b", "axb"):
         store.append(keep(exp_id))
-    found = store.views().labels.nearest(given)
+    found = store.ledger.views().labels.nearest(given)
     assert found[:1] == ([suggested] if suggested else [])
 
 

@@ -42,10 +42,10 @@ def said(views: Views) -> list[object]:
 
 def check(store: LineageStore) -> None:
     """An open store and one of a new index say the same."""
-    views = store.views()
+    views = store.ledger.views()
     told = said(views)
-    rebuilt = build(store.repo, store.journal, store.journal.tips())
-    assert told == said(Views(rebuilt, store.repo))
+    rebuilt = build(store.ledger.repo, store.ledger.journal, store.ledger.journal.tips())
+    assert told == said(Views(rebuilt, store.ledger.repo))
     rebuilt.close()
     whole = prompt_view(views, "ann", PromptOptions(max_chars=0))
     for limit in (400, 1000, 2500):
@@ -56,12 +56,12 @@ def check(store: LineageStore) -> None:
 def raw(store: LineageStore) -> list[str]:
     """Ten commits that nobody recorded: a line with a fork and merges."""
     who, moment = Identity("x", "x@example.org"), datetime(2026, 1, 1, tzinfo=UTC)
-    tree = store.repo.write_tree({})
+    tree = store.ledger.repo.write_tree({})
     oids: list[str] = []
     for at in range(10):
         parents = [oids[at - 1 - (at % 3 == 2)]] if at > 1 else []
         parents += [oids[at // 2]] if at % 4 == 3 else []
-        oids.append(store.repo.write_commit(tree, list(dict.fromkeys(parents)), f"commit {at}", who, moment))
+        oids.append(store.ledger.repo.write_commit(tree, list(dict.fromkeys(parents)), f"commit {at}", who, moment))
     return oids
 
 
@@ -100,7 +100,7 @@ def act(store: LineageStore, what: str, number: int, commits: Sequence[str]) -> 
         with store.batch():
             store.commit(files, parents, trial=row)
             act(store, ("again", "revise", "record")[number % 3], number, commits)
-            said(store.views())
+            said(store.ledger.views())
             if what == "undone":
                 raise LineageError("never mind")
     elif what == "reindex":
@@ -118,8 +118,8 @@ def three(folder: Path) -> Iterator[list[LineageStore]]:
         for root, writer in (("a", "ann"), ("a", "bob"), ("b", "cyd")):
             who = (writer, f"{writer}@example.org")
             store = LineageStore(folder / root, writer=writer, identity=who, clock=Clock())
-            if "origin" not in store.repo.remotes():
-                store.repo.set_config("remote.origin.url", url)
+            if "origin" not in store.ledger.repo.remotes():
+                store.ledger.repo.set_config("remote.origin.url", url)
             stores.append(opened.enter_context(store))
         yield stores
 
@@ -227,7 +227,7 @@ def test_a_forked_process_sees_what_its_parent_recorded(store):
 def _merged(store: LineageStore) -> list[str]:
     """Two roots and a child of a merge of them, recorded by nobody."""
     who, moment = Identity("x", "x@example.org"), datetime(2026, 1, 1, tzinfo=UTC)
-    tree = store.repo.write_tree({})
-    left, right = (store.repo.write_commit(tree, [], said, who, moment) for said in ("left", "right"))
-    merge = store.repo.write_commit(tree, [left, right], "merge", who, moment)
-    return [left, right, store.repo.write_commit(tree, [merge], "child", who, moment)]
+    tree = store.ledger.repo.write_tree({})
+    left, right = (store.ledger.repo.write_commit(tree, [], said, who, moment) for said in ("left", "right"))
+    merge = store.ledger.repo.write_commit(tree, [left, right], "merge", who, moment)
+    return [left, right, store.ledger.repo.write_commit(tree, [merge], "child", who, moment)]

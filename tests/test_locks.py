@@ -221,7 +221,7 @@ def test_verify_and_reindex_name_an_old_lock_and_leave_it(open_store, folder, na
     told = []
     store = open_store()
     store.append(Trial("a", status="keep", core_metric=1.0))
-    store.watcher.note = told.append
+    store.ledger.watcher.note = told.append
     lock = folder / ".git" / f"{name}.lock"
     lock.touch()
     assert not any(str(lock) in each.what for each in store.verify())
@@ -260,7 +260,7 @@ def test_a_stopped_writer_is_named_and_waited_for_up_to_a_limit(open_store, fold
     told = []
     store = open_store()
     store.append(Trial("first", status="discard"))
-    store.watcher.note = told.append
+    store.ledger.watcher.note = told.append
     monkeypatch.setattr(turns, "TOLD", 0.1)
     git("config", "lineage.lockTimeout", "0.3")
     holder = start(BATCH, folder)
@@ -279,7 +279,7 @@ def test_a_stopped_writer_is_named_and_waited_for_up_to_a_limit(open_store, fold
     finally:
         end(holder)
     assert [trial.exp_id for trial in store.all_trials()] == ["first", "held", "after"]
-    with store.holding():
+    with store.ledger.holding():
         assert turns.holder(folder / ".git" / "lineage" / "lock") == f"process {os.getpid()} on {socket.gethostname()}"
 
 

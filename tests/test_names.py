@@ -9,6 +9,7 @@ from gitlineage import Ambiguous, InvalidTrial, LineageStore, NotFound, Trial
 from gitlineage.git.repository import GitRepo
 from gitlineage.record.opened import Watcher
 from gitlineage.record.recorder import Row
+from gitlineage.record.tables import append_rows
 
 FILES = {"train.py": b"print(1)\n"}
 
@@ -46,7 +47,7 @@ def campaign(open_store, git, folder):
 def foreign(open_store, exp_ids, content=b"theirs\n") -> LineageStore:
     """Have another clone's older program record trials with some exp ids: its rows land as an import's do."""
     bob = open_store(writer="bob", identity=("Bob", "bob@example.org"))
-    bob.append_rows([Row(trial=row(each, "discard", 9.0)) for each in exp_ids], None)
+    append_rows(bob.ledger, [Row(trial=row(each, "discard", 9.0)) for each in exp_ids], None)
     return bob
 
 
@@ -124,7 +125,7 @@ def test_an_exp_id_that_stands_for_something_else_is_refused(campaign, git, name
     if packed:
         git("pack-refs", "--all")
     pending = campaign.commit(FILES)
-    before = campaign.journal.tips()
+    before = campaign.ledger.journal.tips()
     verbs = (
         lambda: campaign.commit({"f": b"1"}, trial=row(name)),
         lambda: campaign.record(pending, row(name)),
@@ -135,7 +136,7 @@ def test_an_exp_id_that_stands_for_something_else_is_refused(campaign, git, name
     for verb in verbs:
         with pytest.raises(InvalidTrial, match="could be taken for"):
             verb()
-    assert campaign.journal.tips() == before
+    assert campaign.ledger.journal.tips() == before
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_what_the_library_handed_out_is_its_own_snapshot(campaign, open_store):
         store.commit({"train.py": b"print(2)\n"}, ["000"], trial=row("001", metric=0.5)).trial,
     ]
     bob = open_store(writer="bob")
-    bob.append_rows([Row(trial=row("001x"))], None)
+    append_rows(bob.ledger, [Row(trial=row("001x"))], None)
     theirs = bob.resolve("001x")
     old = handed[1]
     store.record("001", row("001", metric=0.4), revise=True)
@@ -211,7 +212,7 @@ def test_what_the_library_handed_out_is_its_own_snapshot(campaign, open_store):
 
 def _take(store, oid, trial) -> None:
     """Record an exp id that is taken, as a clone that has not seen it does."""
-    store.record_with(lambda recorder: recorder._add_trial(oid, trial))
+    store.ledger.record_with(lambda recorder: recorder._add_trial(oid, trial))
 
 
 def _full_name(folder, name) -> str:

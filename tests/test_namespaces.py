@@ -15,6 +15,11 @@ from gitlineage.record.landing import WriterLock, alone
 FILES = {"train.py": b"lr = 1\n"}
 
 
+def of_campaign(store: LineageStore, name: str) -> LineageStore:
+    """Open another campaign of a store's repository, for the same writer."""
+    return LineageStore._over(store.ledger.of_campaign(name))
+
+
 def run(folder: Path, *words: str, env: dict[str, str] | None = None, code: int = 0) -> str:
     """Return what the program prints; what it says on standard error comes behind."""
     variables = {key: value for key, value in os.environ.items() if not key.startswith("GITLINEAGE_")}
@@ -193,13 +198,13 @@ def test_tidying_waits(folder: Path) -> None:
             sweep.commit({"a": b"2"}, trial=Trial(status="discard", val_bpb=1))
             held = pack / "pack-0123456789012345678901234567890123456789.keep"
             held.write_bytes(next(iter(_keep_marks())))
-            with plain.holding():
-                plain.repo.landings = 0
-                plain.tidy()
+            with plain.ledger.holding():
+                plain.ledger.repo.landings = 0
+                plain.ledger.tidy()
             assert held.exists()
-        with plain.holding():
-            plain.repo.landings = 0
-            plain.tidy()
+        with plain.ledger.holding():
+            plain.ledger.repo.landings = 0
+            plain.ledger.tidy()
         assert not held.exists()
 
 
@@ -216,7 +221,7 @@ def test_replay_and_reindex(folder: Path) -> None:
         past = sweep.replay(until="000")
         assert [each.exp_id for each in past.all_trials()] == ["000"] and past.campaign == "sweep"
         assert sweep.reindex() == 2
-        with sweep.of_campaign("default") as plain:
+        with of_campaign(sweep, "default") as plain:
             assert len(plain.all_trials()) == 1 and plain.reindex() == 1
-        with sweep.all_campaigns() as found:
-            assert [each.campaign for each in found] == ["default", "sweep"] and found[1] is sweep
+        with sweep.ledger.all_campaigns() as found:
+            assert [each.campaign for each in found] == ["default", "sweep"] and found[1] is sweep.ledger

@@ -20,6 +20,11 @@ from gitlineage.sync.remotes import Exchange
 SPEED = Task(score_field="val_bpb", lower_is_better=False)
 
 
+def of_campaign(store: LineageStore, name: str) -> LineageStore:
+    """Open another campaign of a store's repository, for the same writer."""
+    return LineageStore._over(store.ledger.of_campaign(name))
+
+
 def git(folder: Path, *words: str, code: int = 0) -> str:
     """Return what git prints."""
     done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False)
@@ -78,7 +83,7 @@ def test_both_ways(alice: LineageStore, remote: Path, tmp_path: Path) -> None:
         assert bob.task == SPEED and bob.resolve("best") == bob.resolve("001")
         assert git(bob.root, "config", "--get-all", "remote.origin.fetch") == "+refs/heads/*:refs/remotes/origin/*"
         bob.commit({"a": b"4"}, parents=["001"], trial=Trial(status="keep", val_bpb=8))
-        with bob.of_campaign("later") as later:
+        with of_campaign(bob, "later") as later:
             later.commit({"a": b"5"}, trial=Trial(status="baseline", core_metric=2))
         assert told(bob.remote_status()) == [
             ("default", "alice", "pull", "up to date"),
@@ -94,7 +99,7 @@ def test_both_ways(alice: LineageStore, remote: Path, tmp_path: Path) -> None:
         ("sweep", "alice", "push", "up to date"),
     ]
     assert alice.campaigns() == ("default", "later", "sweep")
-    with alice.of_campaign("sweep") as sweep:
+    with of_campaign(alice, "sweep") as sweep:
         assert [each.exp_id for each in sweep.leaderboard()] == ["002", "001"]
     assert len(alice.all_trials()) == 1
     assert alice.verify() == []
@@ -109,7 +114,7 @@ def test_rewrites_are_accepted_in_one_campaign(alice: LineageStore, remote: Path
         done = bob.pull(accept_rewrite=["alice"])
         assert told(done) == [("default", "alice", "pull", "deleted"), ("sweep", "alice", "pull", "refused")]
         assert "--campaign sweep --accept-rewrite alice" in done.refused[0].reason
-        with bob.of_campaign("sweep") as sweep:
+        with of_campaign(bob, "sweep") as sweep:
             assert told(sweep.pull(accept_rewrite=["alice"])) == [("sweep", "alice", "pull", "deleted")]
         assert bob.campaigns() == ("default",)
 
@@ -129,7 +134,7 @@ def test_strange_names(alice: LineageStore, remote: Path) -> None:
 def test_plain_git(alice: LineageStore, remote: Path, tmp_path: Path) -> None:
     """Once attached, a plain push and fetch carry all campaigns, those too that begin later."""
     alice.attach("origin")
-    with alice.of_campaign("later") as later:
+    with of_campaign(alice, "later") as later:
         later.commit({"a": b"5"}, trial=Trial(status="baseline", core_metric=2))
     git(alice.root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x")
     git(alice.root, "push", "-q", "origin")
@@ -140,7 +145,7 @@ def test_plain_git(alice: LineageStore, remote: Path, tmp_path: Path) -> None:
         bob.attach("origin")
         bob.commit({"a": b"6"}, parents=["000"], trial=Trial(status="keep", core_metric=1))
         bob.push()
-    with alice.of_campaign("later") as later:
+    with of_campaign(alice, "later") as later:
         later.commit({"a": b"7"}, parents=["000"], trial=Trial(status="keep", core_metric=3))
         git(alice.root, "fetch", "-q", "origin")
         assert len(later.all_trials()) == 3
@@ -152,7 +157,7 @@ def test_copied_clone(alice: LineageStore, remote: Path, tmp_path: Path) -> None
     git(tmp_path, "clone", "-q", "--mirror", str(alice.root / ".git"), "copy.git")
     git(tmp_path / "copy.git", "config", "lineage.writer", "alice")
     git(tmp_path / "copy.git", "remote", "set-url", "origin", str(remote))
-    with alice.of_campaign("sweep") as sweep:
+    with of_campaign(alice, "sweep") as sweep:
         sweep.commit({"a": b"8"}, parents=["001"], trial=Trial(status="keep", val_bpb=7))
         sweep.push()
     with LineageStore(tmp_path / "copy.git", campaign="sweep") as copy:
@@ -160,7 +165,7 @@ def test_copied_clone(alice: LineageStore, remote: Path, tmp_path: Path) -> None
         copy.push()
         fresh = copy.writer
         assert fresh.startswith("alice-")
-        with copy.of_campaign("default") as plain:
+        with of_campaign(copy, "default") as plain:
             assert plain.writer == "alice", "nobody else wrote there"
             plain.commit({"a": b"0"}, parents=["000"], trial=Trial(status="keep", core_metric=0.5))
             assert ("default", "alice", "push", "fast-forwarded") in told(plain.push())
@@ -178,11 +183,11 @@ def test_copied_clone_elsewhere(alice: LineageStore, remote: Path, tmp_path: Pat
     git(copied, "remote", "set-url", "origin", str(remote))
     alice.commit({"a": b"8"}, parents=["000"], trial=Trial(status="keep", core_metric=0.5))
     alice.push()
-    with LineageStore(copied) as copy, copy.of_campaign("sweep") as sweep:
+    with LineageStore(copied) as copy, of_campaign(copy, "sweep") as sweep:
         sweep.commit({"a": b"9"}, parents=["001"], trial=Trial(status="keep", val_bpb=9))
         copy.commit({"a": b"0"}, parents=["000"], trial=Trial(status="keep", core_metric=0.4))
         copy.push()
-        assert copy.writer.startswith("alice-") and sweep.own_writer() == "alice"
+        assert copy.writer.startswith("alice-") and sweep.ledger.own_writer() == "alice"
     assert git(remote, "rev-parse", "refs/notes/lineage-sweep/alice") == git(
         copied, "rev-parse", "refs/notes/lineage-sweep/alice"
     )
@@ -191,7 +196,7 @@ def test_copied_clone_elsewhere(alice: LineageStore, remote: Path, tmp_path: Pat
 
 def test_pre_push(alice: LineageStore, remote: Path) -> None:
     """The hook sends the own refs of all campaigns along, and none that is on its way already."""
-    own = f"{alice.namespace.ref('alice')}"
+    own = f"{alice.ledger.namespace.ref('alice')}"
     assert pre_push(alice, "origin", [f"{own} {'1' * 40} {own} {NO_OID}"]) == ""
     assert git(remote, "for-each-ref", "--format=%(refname)") == "refs/notes/lineage-sweep/alice"
     assert pre_push(alice, "origin", []) == ""
@@ -219,24 +224,24 @@ def test_server(alice: LineageStore) -> None:
 
 def test_bundle(alice: LineageStore, tmp_path: Path) -> None:
     """A bundle holds all campaigns and brings them all; with a choice it holds what was chosen in one."""
-    whole = bundles.bundle(alice, tmp_path / "whole.bundle")
+    whole = bundles.bundle(alice.ledger, tmp_path / "whole.bundle")
     assert (sorted(whole.refs), whole.trials, whole.snapshots) == (["alice", "sweep/alice"], 3, 3)
     with LineageStore(tmp_path / "bob", writer="bob") as bob:
-        done = bundles.unbundle(bob, tmp_path / "whole.bundle")
+        done = bundles.unbundle(bob.ledger, tmp_path / "whole.bundle")
         assert [(each.campaign, each.writer, each.outcome) for each in done.refs] == [
             ("sweep", "alice", "new"),
             ("default", "alice", "new"),
         ]
         assert (done.writers, done.trials, done.snapshots) == (2, 3, 3)
-        with bob.of_campaign("sweep") as sweep:
+        with of_campaign(bob, "sweep") as sweep:
             assert sweep.task == SPEED and len(sweep.all_trials()) == 2
-        again = bundles.unbundle(bob, tmp_path / "whole.bundle")
+        again = bundles.unbundle(bob.ledger, tmp_path / "whole.bundle")
         assert {each.outcome for each in again.refs} == {"up to date"} and again.trials == 0
-    with alice.of_campaign("sweep") as sweep:
-        part = bundles.bundle(sweep, tmp_path / "part.bundle", since="000")
+    with of_campaign(alice, "sweep") as sweep:
+        part = bundles.bundle(sweep.ledger, tmp_path / "part.bundle", since="000")
         assert [name.startswith("sweep/archive-") for name in part.refs] == [True]
     with LineageStore(tmp_path / "carol", writer="carol") as carol:
-        bundles.unbundle(carol, tmp_path / "part.bundle")
+        bundles.unbundle(carol.ledger, tmp_path / "part.bundle")
         assert carol.all_trials() == [] and carol.campaigns() == ("default", "sweep")
 
 
@@ -245,9 +250,9 @@ def test_archive(alice: LineageStore, remote: Path, tmp_path: Path) -> None:
     alice.push()
     with LineageStore.clone(remote, tmp_path / "bob", writer="bob", campaign="sweep") as bob:
         bob.commit({"a": b"4"}, parents=["001"], trial=Trial(status="keep", val_bpb=8))
-        done = archives.consolidate(bob, ["alice"])
+        done = archives.consolidate(bob.ledger, ["alice"])
         assert [each.writer for each in done.folded] == ["alice"]
-        archives.push(bob, "origin")
+        archives.push(bob.ledger, "origin")
         assert [each.exp_id for each in bob.leaderboard()] == ["002", "001"]
         assert bob.verify() == []
     names = git(remote, "for-each-ref", "--format=%(refname)").splitlines()
@@ -262,7 +267,7 @@ def test_verify(alice: LineageStore) -> None:
         "sweep",
         "the derived ref refs/lineage-sweep/exp/007 should not be there",
     )
-    with alice.of_campaign("sweep") as sweep:
+    with of_campaign(alice, "sweep") as sweep:
         assert sweep.verify() == [found]
 
 

@@ -101,8 +101,8 @@ class TestParents:
         other.write(a=recipe(7, 8, 9))
         other.commit("-m", "theirs", "--metric", "3")
         with LineageStore(shell.folder) as here, LineageStore(other.folder) as there:
-            assert here.stands_on() == ours["oid"]
-            assert there.stands_on() not in (None, ours["oid"])
+            assert here.ledger.stands_on() == ours["oid"]
+            assert there.ledger.stands_on() not in (None, ours["oid"])
         (shell.folder / ".git" / "lineage" / "at").write_bytes(b"\xff rubbish")
         shell.write(a=recipe(1, 2, 3, 4))
         assert shell.commit("-m", "on")["parents_by"] == "nearest"
@@ -149,7 +149,7 @@ class TestParents:
             assert found.oid == first["oid"]
             assert store.nearest({"a.txt": recipe(2).encode()}).oid == first["oid"]
             assert store.commit(None, trial=Trial(hypothesis="alone")).parents == ()
-            assert store.stands_on() == store.snapshot("001").oid
+            assert store.ledger.stands_on() == store.snapshot("001").oid
 
     def test_looking_writes_nothing(self, shell: Shell, git: Callable[..., str]) -> None:
         """`nearest` leaves no object and no mark behind."""
@@ -158,9 +158,9 @@ class TestParents:
         shell.write(a=recipe(1), b="new\n")
         before = git("count-objects", "-v")
         with LineageStore(shell.folder) as store:
-            mark = store.stands_on()
+            mark = store.ledger.stands_on()
             store.nearest()
-            assert store.stands_on() == mark
+            assert store.ledger.stands_on() == mark
         assert git("count-objects", "-v") == before
 
 
@@ -174,12 +174,12 @@ class TestDifference:
             return store.commit(files).tree
 
         old = tree({"a": b"one\ntwo\n", "d/b": b"same\n"})
-        assert difference(store.repo, old, old) == (0, 0)
-        assert difference(store.repo, old, tree({"a": b"one\n2\n", "d/b": b"same\n"})) == (2, 1)
-        assert difference(store.repo, old, tree({"a": b"one\ntwo\n", "e/c": b"same\n"})) == (0, 2)
-        assert difference(store.repo, old, tree({"a": b"one\ntwo\n"})) == (1, 1)
-        assert difference(store.repo, old, tree({"a": b"one\0two\n", "d/b": b"same\n"})) == (3, 1)
-        assert difference(store.repo, old, tree({"a/x": b"one\ntwo\n", "d/b": b"same\n"})) == (0, 2)
+        assert difference(store.ledger.repo, old, old) == (0, 0)
+        assert difference(store.ledger.repo, old, tree({"a": b"one\n2\n", "d/b": b"same\n"})) == (2, 1)
+        assert difference(store.ledger.repo, old, tree({"a": b"one\ntwo\n", "e/c": b"same\n"})) == (0, 2)
+        assert difference(store.ledger.repo, old, tree({"a": b"one\ntwo\n"})) == (1, 1)
+        assert difference(store.ledger.repo, old, tree({"a": b"one\0two\n", "d/b": b"same\n"})) == (3, 1)
+        assert difference(store.ledger.repo, old, tree({"a/x": b"one\ntwo\n", "d/b": b"same\n"})) == (0, 2)
 
 
 class TestEqualContent:
@@ -275,11 +275,11 @@ def test_two_clones_that_run_the_same_code_have_two_trials(open_store) -> None:
 def test_a_mark_that_cannot_be_written_loses_nothing(store: LineageStore) -> None:
     """A file where the mark's folder is to be, or no such commit: the store goes on."""
     oid = store.commit({"a": b"1"}, trial=Trial(hypothesis="x")).oid
-    store.stand_on("f" * 40)
-    assert store.stands_on() is None
-    store.stand_on(oid)
-    assert store.stands_on() == oid
-    os.unlink(store.repo.gitdir / "lineage" / "at")
-    (store.repo.gitdir / "lineage" / "at").mkdir()
-    store.stand_on(oid)
-    assert store.stands_on() is None
+    store.ledger.stand_on("f" * 40)
+    assert store.ledger.stands_on() is None
+    store.ledger.stand_on(oid)
+    assert store.ledger.stands_on() == oid
+    os.unlink(store.ledger.repo.gitdir / "lineage" / "at")
+    (store.ledger.repo.gitdir / "lineage" / "at").mkdir()
+    store.ledger.stand_on(oid)
+    assert store.ledger.stands_on() is None

@@ -240,10 +240,10 @@ def test_two_machines_get_the_same_ids(open_store: Any, legacy: Path, tmp_path: 
         two.resolve(name) for name in (made.root, made.last)
     ]
     assert one.cohort("step-1").oid == two.cohort("step-1").oid
-    tips = one.journal.tips()
+    tips = one.ledger.journal.tips()
     outcome = import_openrange(one, legacy)
     assert (outcome.added, outcome.known) == (0, 4)
-    assert one.journal.tips() == tips
+    assert one.ledger.journal.tips() == tips
 
 
 def test_the_index_is_a_cache(store: LineageStore, legacy: Path, git: Any) -> None:
@@ -413,7 +413,7 @@ def test_a_bad_file_is_named_with_its_field(
     ((name, said),) = caught.value.files
     assert name == "zz.json"
     assert reason in said
-    assert store.journal.tips() == {}
+    assert store.ledger.journal.tips() == {}
 
 
 @pytest.mark.parametrize(
@@ -454,7 +454,7 @@ def test_generations_do_not_mix(store: LineageStore, legacy: Path) -> None:
     with pytest.raises(BadFiles, match="generation 1; a folder holds one only") as caught:
         import_openrange(store, legacy)
     assert len(caught.value.files) == 2
-    assert store.journal.tips() == {}
+    assert store.ledger.journal.tips() == {}
 
 
 def test_files_that_contradict_each_other(store: LineageStore, legacy: Path) -> None:
@@ -474,7 +474,7 @@ def test_files_that_contradict_each_other(store: LineageStore, legacy: Path) -> 
     put(legacy, "a", snapshot([node("c", "b"), node("b", "c"), node("a", "b")], {}))
     with pytest.raises(BadFiles, match=r"a\.json: the lineage goes in a circle: b -> c -> b"):
         import_openrange(store, legacy)
-    assert store.journal.tips() == {}
+    assert store.ledger.journal.tips() == {}
 
 
 def test_a_cohort_that_is_open_otherwise(store: LineageStore, legacy: Path) -> None:
@@ -482,10 +482,10 @@ def test_a_cohort_that_is_open_otherwise(store: LineageStore, legacy: Path) -> N
     Second(legacy, dag=True)
     base = store.commit({"x": b"x"}, message="mine")
     store.open_cohort("step-1", base=[base])
-    tips = store.journal.tips()
+    tips = store.ledger.journal.tips()
     with pytest.raises(CohortMismatch):
         import_openrange(store, legacy)
-    assert store.journal.tips() == tips
+    assert store.ledger.journal.tips() == tips
 
 
 def test_members_with_several_parents_make_a_mixed_cohort(store: LineageStore, legacy: Path) -> None:
@@ -540,7 +540,7 @@ def test_a_killed_import_leaves_nothing(folder: Path, legacy: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script, folder, legacy], check=False)
     assert done.returncode == 9
     with LineageStore(folder) as store:
-        assert store.journal.tips() == {}
+        assert store.ledger.journal.tips() == {}
         assert import_openrange(store, legacy).added == 4
         assert names(store.children(made.root)) == sorted([made.left, made.right])
 

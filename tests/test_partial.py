@@ -217,7 +217,7 @@ def test_an_open_store_sees_what_comes(cloned: Callable[..., Shell]) -> None:
     with LineageStore(shallow.folder, create=False, incomplete=True) as store:
         assert store.best().exp_id == "004"
         git(shallow.folder, "fetch", "--quiet", "--unshallow", "origin")
-        store._look_again = 0.0
+        store.ledger._look_again = 0.0
         assert store.best().exp_id == "001"
         assert store.lacking() is None
 
@@ -249,7 +249,7 @@ def test_a_checkout_without_the_remote(remote: Path, cloned: Callable[..., Shell
     assert not (partial.folder / "out").exists()
     partial.fails(1, "diff", "001")
     with LineageStore(partial.folder, create=False) as store, pytest.raises(RepositoryError):
-        checkout(store.repo, store.snapshot("001").tree, tmp_path / "there")
+        checkout(store.ledger.repo, store.snapshot("001").tree, tmp_path / "there")
 
 
 def test_an_import_takes_no_commit_for_lost_that_a_shallow_clone_lacks(remote: Path, tmp_path: Path) -> None:

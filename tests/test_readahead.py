@@ -80,7 +80,7 @@ def campaign(open_store, store, folder) -> Path:
     carol = open_store(writer="carol")
     for at in range(6):
         carol.commit({"f": b"carol %d" % at}, ["001"], trial=row(f"c{at}", "discard", 3.0 + at))
-    consolidate(store, ["carol"])
+    consolidate(store.ledger, ["carol"])
     bob = open_store(writer="bob")
     bob.record("001", row("001", "keep", 0.5), revise=True)
     for at in range(20):
@@ -265,7 +265,7 @@ def test_many_that_came_at_once_are_read_ahead(open_store, folder, git, tmp_path
     git("fetch", "--quiet", str(tmp_path / "there"), "refs/notes/*:refs/notes/*")
     assert len(here.all_trials()) == 601
     assert calls() == 1
-    assert dump(here._index) == one_by_one(folder)
+    assert dump(here.ledger._index) == one_by_one(folder)
 
 
 # -- objects -----------------------------------------------------------------------------------------------
@@ -279,26 +279,26 @@ def blobs(store, git) -> list[str]:
 
 def read(store, oids: list[str], limit: int = 1 << 20) -> list[tuple[str, dict]]:
     """Read objects ahead, one for each item."""
-    return list(read_ahead(store.repo.commondir, oids, lambda oid: [oid], limit))
+    return list(read_ahead(store.ledger.repo.commondir, oids, lambda oid: [oid], limit))
 
 
 def test_items_keep_their_order_and_get_their_objects(store, blobs, eager):
     """Content and kind of each, nothing for one that is missing, and a tree, a commit and an empty blob as well."""
-    oids = [*blobs, "12" * 20, store.repo.empty_tree(), store.append(row("000")).oid, blobs[3]]
+    oids = [*blobs, "12" * 20, store.ledger.repo.empty_tree(), store.append(row("000")).oid, blobs[3]]
     found = read(store, oids)
     assert [oid for oid, _ in found] == oids
     for oid, got in found:
         if oid == "12" * 20:
             assert got == {}
         else:
-            assert (got[oid].kind, got[oid].data) == (store.repo.kind(oid), store.repo.read(oid))
+            assert (got[oid].kind, got[oid].data) == (store.ledger.repo.kind(oid), store.ledger.repo.read(oid))
 
 
 def test_an_item_may_need_several_objects_or_none(store, blobs, eager):
     """Each gets its own, whatever its neighbours need."""
     needs = [tuple(blobs[at : at + at % 4]) for at in range(36)]
-    for oids, got in read_ahead(store.repo.commondir, needs, lambda oids: oids, 1 << 20):
-        assert {oid: found.data for oid, found in got.items()} == {oid: store.repo.read(oid) for oid in oids}
+    for oids, got in read_ahead(store.ledger.repo.commondir, needs, lambda oids: oids, 1 << 20):
+        assert {oid: found.data for oid, found in got.items()} == {oid: store.ledger.repo.read(oid) for oid in oids}
 
 
 def test_few_items_are_passed_on_as_they_are(store, blobs, calls):
@@ -310,16 +310,16 @@ def test_few_items_are_passed_on_as_they_are(store, blobs, calls):
 def test_an_object_over_the_limit_is_passed_over(store, blobs, eager, monkeypatch):
     """It is left out, those after it are there."""
     monkeypatch.setattr(readahead, "_BUFFER", 64)
-    size = store.repo.size(blobs[20])
+    size = store.ledger.repo.size(blobs[20])
     got = [oid for oid, found in read(store, blobs, size) if found]
-    assert got == [oid for oid in blobs if store.repo.size(oid) <= size]
+    assert got == [oid for oid in blobs if store.ledger.repo.size(oid) <= size]
 
 
 def test_much_in_large_objects_ends_it(store, blobs, eager, monkeypatch):
     """Once one git has unpacked too much of what is unusually large, the rest of its part is left out."""
     monkeypatch.setattr(readahead, "_MANY", 100)
-    monkeypatch.setattr(readahead, "_SMALL", store.repo.size(blobs[20]))
-    monkeypatch.setattr(readahead, "_LARGE", sum(store.repo.size(oid) for oid in blobs[21:23]))
+    monkeypatch.setattr(readahead, "_SMALL", store.ledger.repo.size(blobs[20]))
+    monkeypatch.setattr(readahead, "_LARGE", sum(store.ledger.repo.size(oid) for oid in blobs[21:23]))
     assert [bool(found) for _, found in read(store, blobs)] == [True] * 23 + [False] * 17
 
 
@@ -334,7 +334,7 @@ def test_an_object_with_other_content_than_its_name_says_is_left_out(store, blob
 def test_closing_it_early_ends_git(store, blobs, eager):
     """Nobody is left waiting for its answers to be read."""
     before = children()
-    found = read_ahead(store.repo.commondir, blobs * 500, lambda oid: [oid], 1 << 20)
+    found = read_ahead(store.ledger.repo.commondir, blobs * 500, lambda oid: [oid], 1 << 20)
     next(found)
     assert len(children() - before) == 1
     found.close()
@@ -346,7 +346,7 @@ def test_a_git_that_is_killed_leaves_the_rest_to_others(store, blobs, monkeypatc
     monkeypatch.setattr(readahead, "_MANY", 10_000)
     before, oids = children(), blobs * 500
     got = []
-    for at, (_, found) in enumerate(read_ahead(store.repo.commondir, oids, lambda oid: [oid], 1 << 20)):
+    for at, (_, found) in enumerate(read_ahead(store.ledger.repo.commondir, oids, lambda oid: [oid], 1 << 20)):
         got.append(bool(found))
         if at == 100:
             (child,) = children() - before

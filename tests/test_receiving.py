@@ -89,7 +89,7 @@ def forged(
     parents: tuple[str, ...] | None = None,
 ) -> str:
     """Put the writer's ref on a commit that the store itself would not make; return the ref."""
-    repo = store.repo
+    repo = store.ledger.repo
     tip = repo.ref(REF)
     journal = Journal(repo)
     if tree is None:
@@ -122,7 +122,7 @@ def test_honest_pushes_are_taken(store: LineageStore, push: Push, server: GitRep
         for at in range(700):
             store.commit({"a": b"%d" % at}, [first.oid], trial=Trial(status="discard", core_metric=2.0))
     assert taken(push(REF))
-    assert GitRepo(server.gitdir).ref(REF) == store.repo.ref(REF)
+    assert GitRepo(server.gitdir).ref(REF) == store.ledger.repo.ref(REF)
     with LineageStore(server.gitdir, create=False) as there:
         assert len(there.all_trials()) == 702
 
@@ -136,10 +136,10 @@ def test_two_writers(store: LineageStore, open_store: Callable[..., LineageStore
 
 def test_other_refs_are_left_alone(store: LineageStore, push: Push, refused: Callable[..., str]) -> None:
     """Branches may be rewritten and deleted, other notes too, and large files are theirs to have."""
-    store.repo.set_config("lineage.maxFileSize", "1m")
-    big = store.repo.write_tree({"big": Entry(FILE, store.repo.write_blob(b"x" * (51 << 20)))})
-    one = store.repo.write_commit(big, [], "one\n", WHO, NOW)
-    two = store.repo.write_commit(store.repo.empty_tree(), [], "two\n", WHO, NOW)
+    store.ledger.repo.set_config("lineage.maxFileSize", "1m")
+    big = store.ledger.repo.write_tree({"big": Entry(FILE, store.ledger.repo.write_blob(b"x" * (51 << 20)))})
+    one = store.ledger.repo.write_commit(big, [], "one\n", WHO, NOW)
+    two = store.ledger.repo.write_commit(store.ledger.repo.empty_tree(), [], "two\n", WHO, NOW)
     assert taken(push(f"{one}:refs/heads/main", f"{one}:refs/notes/commits", f"{one}:refs/notes/lineages"))
     assert taken(push("--force", f"{two}:refs/heads/main", f"{two}:refs/notes/commits"))
     assert taken(push("--delete", "refs/heads/main", "refs/notes/commits"))
@@ -151,10 +151,10 @@ def test_other_refs_are_left_alone(store: LineageStore, push: Push, refused: Cal
 def test_deletes_and_rewrites_are_refused(store: LineageStore, push: Push, refused: Callable[..., str]) -> None:
     """A writer's ref only grows, along first parents."""
     store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
-    genesis_tip = store.repo.ref(REF)
+    genesis_tip = store.ledger.repo.ref(REF)
     store.commit({"a": b"2"}, trial=Trial(status="keep", core_metric=0.9))
     push(REF)
-    tip = store.repo.ref(REF)
+    tip = store.ledger.repo.ref(REF)
     assert "a writer's ref is not deleted" in refused("--delete", REF)
     assert "is not among its first parents" in refused("--force", f"{genesis_tip}:{REF}")
     forged(store, parents=(genesis_tip,))
@@ -175,7 +175,7 @@ def test_a_delete_may_be_allowed(store: LineageStore, push: Push, server: GitRep
 
 def test_an_archive_may_replace_a_writers_ref(store: LineageStore, push: Push, refused: Callable[..., str]) -> None:
     """A ref goes where an archive has its tip and all its events, in the same push; not where it lacks one."""
-    repo, journal, trees = store.repo, store.journal, NotesTrees(store.repo)
+    repo, journal, trees = store.ledger.repo, store.ledger.journal, NotesTrees(store.ledger.repo)
     made = store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
     store.set_task(Task(score_field="loss"), force=True)
     push(REF)
@@ -213,7 +213,7 @@ def test_where_a_ref_begins(store: LineageStore, refused: Callable[..., str]) ->
     made = store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
     assert "does not begin at its writer's first commit" in refused(f"{REF}:{DEFAULT.notes}bob")
     assert "does not begin at its writer's first commit" in refused(f"{made.oid}:{DEFAULT.notes}bob")
-    blob = store.repo.write_blob(b"x")
+    blob = store.ledger.repo.write_blob(b"x")
     assert "is a blob, not a commit" in refused(f"{blob}:{DEFAULT.notes}bob")
     assert "names no writer" in refused(f"{REF}:refs/notes/lineage")
 
@@ -243,7 +243,7 @@ def test_notes_that_are_no_events(
     """Every line of a note is an event of at most 1 MiB and the note has at most 16 MiB; what was there is not told."""
     made = store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
     push(REF)
-    before = store.journal.note(store.repo.ref(REF), made.oid)
+    before = store.ledger.journal.note(store.ledger.repo.ref(REF), made.oid)
     told = refused(forged(store, {made.oid: before + note}))
     assert reason in told
     assert f"note on {made.oid[:12]}" in told
@@ -253,7 +253,7 @@ def test_notes_that_are_no_events(
 def test_a_bad_line_further_back(store: LineageStore, refused: Callable[..., str]) -> None:
     """A commit between counts too, even where the last one has the line no more."""
     made = store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
-    good = store.journal.note(store.repo.ref(REF), made.oid)
+    good = store.ledger.journal.note(store.ledger.repo.ref(REF), made.oid)
     forged(store, {made.oid: good + b"bad\n"})
     forged(store, {made.oid: good})
     assert "not an event" in refused(REF)
@@ -261,7 +261,7 @@ def test_a_bad_line_further_back(store: LineageStore, refused: Callable[..., str
 
 def test_entries_that_are_no_notes(store: LineageStore, refused: Callable[..., str]) -> None:
     """Names that are no part of an oid, folders of a fan-out that git does not make, and other modes are refused."""
-    repo = store.repo
+    repo = store.ledger.repo
     store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
     tip = repo.ref(REF)
     good = repo.read_tree(repo.commit(tip).tree)
@@ -287,7 +287,7 @@ def test_entries_that_are_no_notes(store: LineageStore, refused: Callable[..., s
 
 def test_a_tree_without_end(store: LineageStore, refused: Callable[..., str]) -> None:
     """A tree whose folders are all one and the same is refused at once, though it stands for 256 to the 19th notes."""
-    repo = store.repo
+    repo = store.ledger.repo
     store.commit({"a": b"1"}, trial=Trial(status="baseline", core_metric=1.0))
     tree = repo.write_tree({"ab": Entry(FILE, repo.write_blob(line()))})
     for _ in range(19):
@@ -329,7 +329,7 @@ def test_large_files(store: LineageStore, push: Push, server: GitRepo, refused: 
 def forget(store: LineageStore) -> None:
     """Delete all that alice recorded, which takes the ref that would put it back too."""
     for ref in (REF, DEFAULT.kept("alice")):
-        store.repo.set_ref(ref, None)
+        store.ledger.repo.set_ref(ref, None)
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH is not installed")
@@ -347,12 +347,12 @@ def test_signers(store: LineageStore, push: Push, server: GitRepo, refused: Call
     assert "is not signed by alice" in refused(REF)
     forget(store)
     for key, value in {"gpg.format": "ssh", "lineage.sign": "true", "user.signingKey": str(keys["bob"])}.items():
-        store.repo.set_config(key, value)
+        store.ledger.repo.set_config(key, value)
     other = LineageStore(store.root, writer="alice", identity=("Alice", "alice@example.org"))
     other.commit({"a": b"2"}, trial=Trial(status="baseline", core_metric=1.0))
     assert "is not signed by alice" in refused(REF)
     forget(store)
-    store.repo.set_config("user.signingKey", str(keys["alice"]))
+    store.ledger.repo.set_config("user.signingKey", str(keys["alice"]))
     mine = LineageStore(store.root, writer="alice", identity=("Alice", "alice@example.org"))
     mine.commit({"a": b"3"}, trial=Trial(status="baseline", core_metric=1.0))
     assert taken(push(REF))

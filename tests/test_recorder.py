@@ -462,7 +462,7 @@ def test_many_rows_without_an_exp_id_are_numbered(store):
     assert store.append(row()).exp_id == "013"
     store.reindex()
     assert [each.exp_id for each in store.all_trials()] == ["006", "011", "010", "012", "name", "013"]
-    assert store.problems() == []
+    assert store.history.problems() == []
 
 
 @pytest.mark.parametrize("exp_id", ["", " a", "a ", "a\nb", "a\tb", "\x1b", "a\u2028b", "x" * 201, "\x9f"])
@@ -582,7 +582,7 @@ def test_metadata_that_json_cannot_hold_is_refused(store, value):
     with pytest.raises(Invalid, match="JSON"):
         store.open_cohort("c", value=value)
     assert store.cohorts() == []
-    assert store.problems() == []
+    assert store.history.problems() == []
 
 
 def test_an_unknown_cohort_is_an_error_that_names_others(store):

@@ -96,7 +96,7 @@ def test_filters_are_taken_together(store):
 def test_what_is_missing_or_unknown_is_refused(store):
     """Both ends are checked, the source first; an unknown type is named with all there are; nothing is written."""
     made(store, "c", "p")
-    tip = store.journal.tips()
+    tip = store.ledger.journal.tips()
     with pytest.raises(NotFound, match="source 'nope'"):
         store.add_relationship("nope", "nada", "depends_on")
     with pytest.raises(NotFound, match="target 'nada'"):
@@ -107,7 +107,7 @@ def test_what_is_missing_or_unknown_is_refused(store):
         store.add_relationship("c", "p", "depends_on", context={"x": float("nan")})
     with pytest.raises(Invalid, match="all or family"):
         store.add_relationship("c", "p", "depends_on", cycle_scope="some")
-    assert store.journal.tips() == tip
+    assert store.ledger.journal.tips() == tip
 
 
 def test_an_unrecorded_commit_is_no_end(store):
@@ -257,7 +257,7 @@ def test_no_cycle_ever_gets_in_and_walks_are_closures(tmp_path_factory, asked, a
             except Cycle:
                 assert would_close
             back = any(source > target for edges in accepted.values() for target, source in edges)
-            assert store._index.leads_back is back
+            assert store.ledger._index.leads_back is back
     reach = closure(set().union(*accepted.values()))
     for at, oid in enumerate(oids):
         up = {oids.index(node.id) for node in store.get_ancestors(oid, ["depends_on", "tested_by"])}

@@ -58,8 +58,8 @@ class TestRetract:
         files = write_board(store, tmp_path / "board")
         told = {path.name: path.read_text() for path in files if path.name != "results.tsv"}
         assert not [name for name, text in told.items() if "idea 3" in text or "003" in text.split()]
-        assert store.repo.ref("refs/lineage/exp/003") is None
-        assert store.repo.ref("refs/lineage/best") == store.resolve("002")
+        assert store.ledger.repo.ref("refs/lineage/exp/003") is None
+        assert store.ledger.repo.ref("refs/lineage/best") == store.resolve("002")
         assert [each.label for each in store.log(None)] == ["003", "002", "001", "000"]
         assert [each.label for each in store.log(None, statuses=["retracted"])] == ["003"]
         assert store.trial("003").core_metric == 6.0
@@ -98,7 +98,7 @@ class TestRetract:
         assert store.best().exp_id == "002"
         assert store.retract("003", undo=True).retracted is None
         assert (store.best().exp_id, store.best().core_metric) == ("003", 5.0)
-        assert store.repo.ref("refs/lineage/exp/003") == store.resolve("003")
+        assert store.ledger.repo.ref("refs/lineage/exp/003") == store.resolve("003")
         assert [each.what for each in store.audit("003")][-1] == "trial 003 counts again"
         assert store.verify() == []
 
@@ -107,9 +107,9 @@ class TestRetract:
         fill(store)
         store.commit({"f": b"5"}, ["003"], trial=Trial(hypothesis="waits"))
         store.retract("004", "given up")
-        assert len(store.all_trials()) == store.views().total() == 4
+        assert len(store.all_trials()) == store.ledger.views().total() == 4
         store.record("004", Trial(status="keep", core_metric=0.5))
-        assert (store.best().exp_id, store.views().total(), len(store.all_trials())) == ("003", 4, 5)
+        assert (store.best().exp_id, store.ledger.views().total(), len(store.all_trials())) == ("003", 4, 5)
         assert store.verify() == []
 
     def test_what_is_refused_and_what_adds_nothing(self, store: LineageStore) -> None:
@@ -130,7 +130,7 @@ class TestRetract:
     def test_the_best_of_an_open_store_and_of_the_past(self, store: LineageStore) -> None:
         """What is recorded next is held against the new best; an earlier moment shows the row as it counted then."""
         fill(store)
-        before = store.views().index.clock
+        before = store.ledger.views().index.clock
         store.retract("003", "no")
         assert (
             store.commit({"f": b"9"}, ["002"], trial=Trial(status="keep", core_metric=6.5)).trial.baseline_exp == "002"
@@ -253,9 +253,9 @@ class TestReparent:
         other = store.commit({"f": b"o"}, trial=Trial(exp_id="other", status="keep", core_metric=8.0))
         store.reparent("001", [other.oid], "really")
         store.retract("other", "no")
-        bundle(store, tmp_path / "b", ancestors="001")
+        bundle(store.ledger, tmp_path / "b", ancestors="001")
         with LineageStore(tmp_path / "there") as there:
-            unbundle(there, tmp_path / "b")
+            unbundle(there.ledger, tmp_path / "b")
             assert [each.exp_id for each in there.chain_to("001")] == ["other", "001"]
             assert there.view("other").retracted == "no"
 

@@ -121,9 +121,9 @@ def test_every_past_moment_answers_as_it_did_then(steps: Sequence[tuple[str, int
         for what, number in steps:
             with suppress(LineageError):
                 act(store, what, number)
-            clock = store.views().index.clock
+            clock = store.ledger.views().index.clock
             then[clock] = told(store)
-            tips[clock] = store.journal.tips().get("alice", "")
+            tips[clock] = store.ledger.journal.tips().get("alice", "")
         for clock, known in then.items():
             with store.replay(clock) as past:
                 assert told(past) == known
@@ -190,7 +190,7 @@ class TestMoments:
         past = three.replay("001")
         assert len(past.replay("000").all_trials()) == 1
         assert len(past.replay(10_000).all_trials()) == 2
-        assert len(past.views(at="2026-12-31").all()) == 2
+        assert len(past.ledger.views(at="2026-12-31").all()) == 2
         with pytest.raises(NotFound):
             past.replay("002")
 
@@ -198,7 +198,7 @@ class TestMoments:
 def test_a_session_that_was_seen_later_is_no_part_of_the_past(three: LineageStore) -> None:
     """An audit in the past leaves out the session that only a later trial saw, though the session is older."""
     three.render_prompt("ann", record=True)
-    clock = three.views().index.clock
+    clock = three.ledger.views().index.clock
     then = three.audit("000")
     three.record("000", Trial(status="discard", core_metric=5.0, specialist="ann"))
     assert "session" in [each.event.event_type for each in three.audit("000")]
@@ -211,7 +211,7 @@ class TestReadOnly:
     def test_every_way_to_write_is_refused(self, three: LineageStore, tmp_path: Path) -> None:
         """With an error that names the moment; nothing is written."""
         past = three.replay("001")
-        before = three.journal.tips()
+        before = three.ledger.journal.tips()
         for write in (
             lambda: past.append(Trial(status="keep", core_metric=1.0)),
             lambda: past.commit({"f": b"x"}),
@@ -228,11 +228,11 @@ class TestReadOnly:
         ):
             with pytest.raises(InThePast, match="as of 001"):
                 write()
-        assert three.journal.tips() == before
+        assert three.ledger.journal.tips() == before
 
     def test_the_store_goes_on(self, three: LineageStore) -> None:
         """What is recorded later changes nothing in a past that is open, and the store itself records as ever."""
-        past = three.replay(three.views().index.clock)
+        past = three.replay(three.ledger.views().index.clock)
         three.append(Trial(status="keep", core_metric=0.1))
         assert len(past.all_trials()) == 3
         assert len(three.all_trials()) == 4

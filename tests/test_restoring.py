@@ -57,7 +57,7 @@ def test_the_next_commit_counts_from_it(shell: Shell) -> None:
     """Unchanged it is a replicate, edited a child of it, although others differ as little."""
     shell("restore", "000")
     with LineageStore(shell.folder) as store:
-        assert store.stands_on() == store.snapshot("000").oid
+        assert store.ledger.stands_on() == store.snapshot("000").oid
     assert shell.commit("-m", "again", "--metric", "3.1")["replicate_of"] == "000"
     shell.write(a="something else\n")
     made = shell.commit("-m", "from the base", "--metric", "2.5")

@@ -97,7 +97,7 @@ def test_first_searches_at_once(store, folder):
 
     def search() -> int:
         with LineageStore(folder, writer="alice") as mine:
-            mine.refresh()
+            mine.ledger.refresh()
             barrier.wait()
             return len(mine.search("warmup", 1000))
 
@@ -154,7 +154,7 @@ def test_maintenance_repacks_and_loses_nothing(store, git):
     fill(store)
     stray = git("hash-object", "-w", "--stdin", data=b"nobody points here").strip()
     before = store.all_trials()
-    saving = maintenance.maintain(store.repo)
+    saving = maintenance.maintain(store.ledger.repo)
     assert saving.packs_before >= 3
     assert (saving.packs_after, saving.loose_after) == (1, 0)
     assert store.all_trials() == before
@@ -167,8 +167,8 @@ def test_small_packs_are_rolled_up_by_themselves(store, git):
     """A loop of single landings does not leave a pack for each: git rolls them up in the background."""
     for number in range(3 * maintenance.MANY_PACKS):
         store.append(Trial(f"{number:03d}", status="discard", core_metric=float(number)))
-    _wait_for_repack(store.repo)
-    packs = list((store.repo.commondir / "objects" / "pack").glob("*.idx"))
+    _wait_for_repack(store.ledger.repo)
+    packs = list((store.ledger.repo.commondir / "objects" / "pack").glob("*.idx"))
     assert len(packs) < 2 * maintenance.MANY_PACKS
     assert len(store.all_trials()) == 3 * maintenance.MANY_PACKS
     git("fsck", "--strict")
@@ -178,14 +178,14 @@ def test_small_packs_are_rolled_up_by_themselves(store, git):
 def test_rolling_up_can_be_turned_off(store, git, value):
     """With ``lineage.autoRepack = false``, or another word that means it to git, nothing is started."""
     git("config", "lineage.autoRepack", value)
-    assert not maintenance.repack(store.repo)
+    assert not maintenance.repack(store.ledger.repo)
 
 
 def test_what_is_neither_true_nor_false_turns_nothing_off(store, git):
     """A landing is done when the setting is looked at, so that a slip in it is no error."""
     git("config", "lineage.autoRepack", "maybe")
-    assert maintenance.repack(store.repo)
-    _wait_for_repack(store.repo)
+    assert maintenance.repack(store.ledger.repo)
+    _wait_for_repack(store.ledger.repo)
 
 
 def _wait_for_repack(repo: GitRepo) -> None:
@@ -208,8 +208,8 @@ def test_maintenance_finds_deltas_within_the_pack_of_a_landing(store, git):
         return {oid: (int(size), int(took)) for oid, size, took in map(str.split, told.splitlines())}
 
     before, trials = on_disk(), store.all_trials()
-    assert maintenance.maintain(store.repo).packs_after == 1
-    assert maintenance.maintain(store.repo).packs_after == 1
+    assert maintenance.maintain(store.ledger.repo).packs_after == 1
+    assert maintenance.maintain(store.ledger.repo).packs_after == 1
     after = on_disk()
     assert after.keys() == before.keys()
     large = [oid for oid, (size, _) in before.items() if size >= 1000]

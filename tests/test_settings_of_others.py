@@ -102,7 +102,7 @@ def test_many_rows_of_others_make_no_endless_table(open_store: Callable[..., Lin
         store.commit({"a": str(part).encode()}, trial=Trial(status="keep", core_metric=1.0 - part, extra=extra))
     header = export_tsv(store).split(b"\n", 1)[0]
     assert header.count(b"\t") == bounds.MAX_COLUMNS - 1
-    assert any("left out" in line for line in store.watcher.notes)
+    assert any("left out" in line for line in store.ledger.watcher.notes)
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])

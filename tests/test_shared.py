@@ -57,11 +57,11 @@ def record_in_every_way(root: Path) -> str:
     with LineageStore(root, writer="alice", identity=("Alice", "alice@example.org")) as store:
         oid = store.append(Trial("a", status="discard")).oid
         store.commit(root, message="the folder as it is")
-        store.stand_on(oid)
+        store.ledger.stand_on(oid)
         store.open_cohort("c")
         store.touch("a")
-        hooks.install(store.repo)
-        maintenance.repack(store.repo)
+        hooks.install(store.ledger.repo)
+        maintenance.repack(store.ledger.repo)
         with open(root / ".git" / "lineage" / "repack.lock", "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # until git is done
         with store.batch():

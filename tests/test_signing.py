@@ -70,12 +70,12 @@ def test_git_accepts_our_signature(store, git, key, allowed, sign_with) -> None:
     sign_with(alice)
     store.commit({"a": b"1"}, trial=trial())
     git("config", "gpg.ssh.allowedSignersFile", str(allowed(("alice", alice))))
-    tip = store.journal.tips()["alice"]
+    tip = store.ledger.journal.tips()["alice"]
     git("verify-commit", tip)
     assert git("log", "-1", "--format=%G? %GS", tip) == "G alice"
     assert "gpgsig -----BEGIN SSH SIGNATURE-----" in git("cat-file", "commit", tip)
     git("fsck", "--strict")
-    assert signing.verifier(store.repo).is_signed_by(store.repo.read(tip), "alice")
+    assert signing.verifier(store.ledger.repo).is_signed_by(store.ledger.repo.read(tip), "alice")
 
 
 def test_we_accept_the_signature_that_git_makes(store, git, key, allowed, sign_with) -> None:
@@ -85,7 +85,9 @@ def test_we_accept_the_signature_that_git_makes(store, git, key, allowed, sign_w
     store.commit({"a": b"1"}, trial=trial())
     tree = git("rev-parse", "refs/notes/lineage/alice^{tree}")
     oid = git("commit-tree", "-S", "-m", "by git", tree)
-    assert signing.verifier(store.repo, allowed(("alice", alice))).is_signed_by(store.repo.read(oid), "alice")
+    assert signing.verifier(store.ledger.repo, allowed(("alice", alice))).is_signed_by(
+        store.ledger.repo.read(oid), "alice"
+    )
 
 
 @pytest.mark.parametrize("spelling", ["private", "public", "literal", "prefixed"])
@@ -111,8 +113,10 @@ def test_keys_are_named_as_git_names_them(store, git, key, allowed, sign_with, s
                 agent.terminate()
     else:
         store.commit({"a": b"1"}, trial=trial())
-    tip = store.journal.tips()["alice"]
-    assert signing.verifier(store.repo, allowed(("alice", alice))).is_signed_by(store.repo.read(tip), "alice")
+    tip = store.ledger.journal.tips()["alice"]
+    assert signing.verifier(store.ledger.repo, allowed(("alice", alice))).is_signed_by(
+        store.ledger.repo.read(tip), "alice"
+    )
 
 
 def _wait_for(path: Path) -> None:
@@ -130,9 +134,9 @@ def test_snapshot_ids_do_not_depend_on_signing(open_store, tmp_path, key, git) -
         git("config", name, value, cwd=tmp_path / "signed")
     ids = [each.commit({"a": b"1"}, trial=trial()).oid for each in (plain, signed)]
     assert ids[0] == ids[1]
-    assert plain.journal.tips() != signed.journal.tips()
-    assert plain.journal.genesis("alice") == signed.journal.genesis("alice")
-    assert signing.split(signed.repo.read(ids[1])) is None
+    assert plain.ledger.journal.tips() != signed.ledger.journal.tips()
+    assert plain.ledger.journal.genesis("alice") == signed.ledger.journal.genesis("alice")
+    assert signing.split(signed.ledger.repo.read(ids[1])) is None
 
 
 def test_the_commits_that_keep_snapshots_alive_are_signed_too(store, git, key, allowed, sign_with) -> None:
@@ -142,12 +146,12 @@ def test_the_commits_that_keep_snapshots_alive_are_signed_too(store, git, key, a
     with store.batch():
         for number in range(1100):
             store.commit({"a": b"%d" % number}, trial=trial(str(number)))
-    tip = store.journal.tips()["alice"]
+    tip = store.ledger.journal.tips()["alice"]
     line = git("rev-list", "--first-parent", tip).split()
     assert len(line) > 2
-    check = signing.verifier(store.repo, allowed(("alice", alice)))
-    commits = [(oid, store.repo.read(oid)) for oid in line]
-    assert list(signing.not_signed_by(check, "alice", commits)) == [store.journal.genesis("alice")]
+    check = signing.verifier(store.ledger.repo, allowed(("alice", alice)))
+    commits = [(oid, store.ledger.repo.read(oid)) for oid in line]
+    assert list(signing.not_signed_by(check, "alice", commits)) == [store.ledger.journal.genesis("alice")]
 
 
 @pytest.mark.parametrize(
@@ -170,8 +174,8 @@ def test_the_owner_is_who_the_file_says(store, key, allowed, sign_with, principa
     alice = key()
     sign_with(alice)
     store.commit({"a": b"1"}, trial=trial())
-    raw = store.repo.read(store.journal.tips()["alice"])
-    assert signing.verifier(store.repo, allowed((principals, alice))).is_signed_by(raw, "alice") is good
+    raw = store.ledger.repo.read(store.ledger.journal.tips()["alice"])
+    assert signing.verifier(store.ledger.repo, allowed((principals, alice))).is_signed_by(raw, "alice") is good
 
 
 def test_a_changed_commit_is_not_signed(store, key, allowed, sign_with) -> None:
@@ -179,8 +183,8 @@ def test_a_changed_commit_is_not_signed(store, key, allowed, sign_with) -> None:
     alice, bob = key(), key("bob")
     sign_with(alice)
     store.commit({"a": b"1"}, trial=trial())
-    raw = store.repo.read(store.journal.tips()["alice"])
-    check = signing.verifier(store.repo, allowed(("alice", alice), ("bob", bob)))
+    raw = store.ledger.repo.read(store.ledger.journal.tips()["alice"])
+    check = signing.verifier(store.ledger.repo, allowed(("alice", alice), ("bob", bob)))
     assert check.is_signed_by(raw, "alice")
     assert not check.is_signed_by(raw.replace(b"Record", b"Recxrd"), "alice")
     assert not check.is_signed_by(raw, "bob")
@@ -196,11 +200,11 @@ def test_a_revoked_key_signs_nothing(store, git, key, allowed, sign_with, tmp_pa
     alice = key()
     sign_with(alice)
     store.commit({"a": b"1"}, trial=trial())
-    raw = store.repo.read(store.journal.tips()["alice"])
+    raw = store.ledger.repo.read(store.ledger.journal.tips()["alice"])
     file = allowed(("alice", alice))
     (tmp_path / "revoked").write_text(public(alice) + "\n")
     git("config", "gpg.ssh.revocationFile", str(tmp_path / "revoked"))
-    assert not signing.verifier(store.repo, file).is_signed_by(raw, "alice")
+    assert not signing.verifier(store.ledger.repo, file).is_signed_by(raw, "alice")
 
 
 @pytest.mark.parametrize(
@@ -218,13 +222,13 @@ def test_a_revoked_key_signs_nothing(store, git, key, allowed, sign_with, tmp_pa
 def test_what_cannot_sign_records_nothing(store, git, settings, said) -> None:
     """A wrong setting is an error that says what to do, and nothing is recorded."""
     store.commit({"a": b"1"}, trial=trial())
-    before = store.journal.tips()
+    before = store.ledger.journal.tips()
     for name, value in {"lineage.sign": "true", **settings}.items():
         git("config", name, value)
     with pytest.raises(LineageError) as caught:
         store.commit({"a": b"2"}, trial=trial("001"))
     assert said in str(caught.value)
-    assert store.journal.tips() == before
+    assert store.ledger.journal.tips() == before
     assert [each.exp_id for each in store.all_trials()] == ["000"]
 
 
@@ -232,7 +236,7 @@ def test_without_a_list_of_signers_nobody_is_trusted(store, git) -> None:
     """A missing allowed-signers file is an error that names the setting."""
     store.commit({"a": b"1"}, trial=trial())
     with pytest.raises(SigningError, match="allowedSignersFile"):
-        signing.verifier(store.repo)
+        signing.verifier(store.ledger.repo)
     git("config", "gpg.ssh.allowedSignersFile", "/nowhere/allowed")
     with pytest.raises(SigningError, match="cannot read the allowed-signers file"):
         signing.verifier(GitRepo(store.root))
@@ -240,7 +244,7 @@ def test_without_a_list_of_signers_nobody_is_trusted(store, git) -> None:
 
 def test_a_setting_without_a_value_is_on(store) -> None:
     """``[lineage] sign`` alone means true, as git reads it."""
-    assert not store.repo.flag("lineage.sign")
-    with (store.repo.gitdir / "config").open("a") as file:
+    assert not store.ledger.repo.flag("lineage.sign")
+    with (store.ledger.repo.gitdir / "config").open("a") as file:
         file.write("[lineage]\n\tsign\n")
     assert GitRepo(store.root).flag("lineage.sign")

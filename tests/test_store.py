@@ -126,7 +126,7 @@ def test_a_score_that_is_no_number_never_wins(store, git):
     line = '{"clock":5,"row":{"core_metric":"nan","exp_id":"evil","status":"keep"},"type":"trial"}'
     git("notes", "--ref=lineage/mallory", "add", "-m", line, snapshot.oid)
     assert store.best().exp_id == "000"
-    assert [problem[0] for problem in store.problems()] == ["mallory"]
+    assert [problem[0] for problem in store.history.problems()] == ["mallory"]
 
 
 def test_an_unknown_rule_of_eligibility_is_an_error(store):
@@ -483,7 +483,7 @@ def test_a_task_that_json_cannot_hold_is_refused(store):
     with pytest.raises(Invalid):
         store.set_task(Task(score_field=""))
     assert store.task == Task()
-    assert store.problems() == []
+    assert store.history.problems() == []
 
 
 def test_a_writer_is_made_up_once_and_kept_in_the_clone(open_store, git, folder):
@@ -628,7 +628,7 @@ def test_the_prompt_of_an_earlier_moment_is_what_was_shown_then(store):
         trial = row(f"{at:03d}", "keep", 2.0 - at / 4, timestamp=f"2026-05-01T1{at}:00:00Z", hypothesis=f"step {at}")
         store.append(trial)
         shown[trial.exp_id] = store.render_prompt("arch", session_timestamp="t").rendered_prompt
-        tips[trial.exp_id] = store.journal.tips()["alice"]
+        tips[trial.exp_id] = store.ledger.journal.tips()["alice"]
     assert len(set(shown.values())) == 4
     for exp_id, text in shown.items():
         for moment in (exp_id, tips[exp_id], f"2026-05-01T1{int(exp_id)}:30:00Z"):
@@ -652,7 +652,7 @@ def test_a_prompt_leaves_out_what_waits_for_its_result(store):
 def test_raw_parents_are_what_the_cells_say(store):
     """A prefixed id that no trial has is kept as it was typed; linked, it is the trial that it means."""
     store.append_many([row("000", status="baseline", metric=2.0), row("001", metric=1.0, parent_exp="exp_000")])
-    raw = {view.label: view for view in store.views(raw_parents=True).listing()}
+    raw = {view.label: view for view in store.ledger.views(raw_parents=True).listing()}
     assert (raw["001"].parent, raw["001"].dangling) == (None, "exp_000")
     linked = {view.label: view for view in store.log(None)}
     assert (linked["001"].parent, linked["001"].dangling) == ("000", None)
@@ -689,7 +689,7 @@ def test_reading_writes_nothing_but_the_cache(open_store, git, folder):
     again.best()
     again.render_prompt("arch")
     again.recipe_edit("a").diff()
-    again.views(at="a")
+    again.ledger.views(at="a")
     assert seen() == before
 
 
@@ -741,9 +741,9 @@ def test_what_was_rewritten(store, git):
         oids.append(git("rev-parse", "HEAD"))
     store.announce(oids[0], Trial(hypothesis="wider"))
     store.link_rewrite(oids[1], oids[0], "amend")
-    tip = store.journal.tips()["alice"]
+    tip = store.ledger.journal.tips()["alice"]
     store.link_rewrite(oids[1], oids[0], "amend")
-    assert store.journal.tips()["alice"] == tip
+    assert store.ledger.journal.tips()["alice"] == tip
     store.link_rewrite(oids[2], oids[1], "rebase")
     store.link_rewrite(oids[0], oids[2], "rebase")
     assert [each.oid for each in store.rewritten_from(oids[2])] == [oids[1]]

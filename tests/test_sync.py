@@ -122,7 +122,7 @@ def test_a_clone_has_everything_and_no_trace_of_how(alice: LineageStore, bob: Li
     assert bob.all_trials() == alice.all_trials()
     fetches = git("config", "--get-all", "remote.origin.fetch", cwd=bob.root)
     assert fetches == "+refs/heads/*:refs/remotes/origin/*"
-    assert bob.repo.config("lineage.remote") == "origin"
+    assert bob.ledger.repo.config("lineage.remote") == "origin"
 
 
 def test_a_dry_run_moves_no_ref(alice: LineageStore, bob: LineageStore, remote: Path, git: Git) -> None:
@@ -144,20 +144,20 @@ def test_nothing_recorded_is_nothing_to_push(folder: Path, remote: Path, git: Gi
     with LineageStore(folder) as store:
         git("remote", "add", "origin", str(remote))
         assert [(each.writer, each.state) for each in store.push().outcomes] == [("", "up to date")]
-        assert store.own_writer() is None
+        assert store.ledger.own_writer() is None
 
 
 def test_many_new_refs_come_without_a_file_each(alice: LineageStore, bob: LineageStore, remote: Path) -> None:
     """The refs of sixty new writers are put into git's packed list, and their trials are there."""
     with LineageStore(remote, writer="crowd") as crowd:
         oid = record(crowd, "one for all", 0.5)
-        tip = crowd.journal.tips()["crowd"]
+        tip = crowd.ledger.journal.tips()["crowd"]
         for number in range(60):
-            crowd.repo.set_ref(f"{NOTES}w{number:02}", tip)
+            crowd.ledger.repo.set_ref(f"{NOTES}w{number:02}", tip)
     done = alice.pull()
     assert sum(each.state == "new" for each in done.outcomes) == 61
-    assert not (alice.repo.commondir / NOTES / "w07").exists()
-    assert alice.journal.tips()["w07"] == tip
+    assert not (alice.ledger.repo.commondir / NOTES / "w07").exists()
+    assert alice.ledger.journal.tips()["w07"] == tip
     assert alice.snapshot(oid).trials[0].hypothesis == "one for all"
 
 
@@ -178,7 +178,7 @@ def test_reindexing_forgets_no_remote(alice: LineageStore, git: Git) -> None:
     """The refs that remember where a remote stood survive a rebuild of everything derived."""
     alice.push()
     alice.reindex()
-    assert git("rev-parse", "refs/lineage/remotes/origin/alice") == alice.journal.tips()["alice"]
+    assert git("rev-parse", "refs/lineage/remotes/origin/alice") == alice.ledger.journal.tips()["alice"]
 
 
 def test_a_batch_is_ended_first(alice: LineageStore) -> None:
@@ -197,7 +197,7 @@ def test_the_remote_that_is_meant(alice: LineageStore, remote: Path, git: Git) -
     git("remote", "add", "backup", str(remote))
     with pytest.raises(RepositoryError, match=r"which remote.*backup, hub"):
         alice.push()
-    alice.repo.set_config("lineage.remote", "backup")
+    alice.ledger.repo.set_config("lineage.remote", "backup")
     assert alice.push().remote == "backup"
     with pytest.raises(RepositoryError, match=r"no remote 'hib'.*backup, hub"):
         alice.push("hib")
@@ -280,7 +280,7 @@ def test_a_lock_that_a_killed_fetch_left(alice: LineageStore, bob: LineageStore)
     """It may be a living one's, so that nobody but a person removes it: the error names it and says so."""
     record(bob, "from bob", 0.9)
     bob.push()
-    lock = alice.repo.commondir / "refs" / "lineage" / "remotes" / "origin" / "bob.lock"
+    lock = alice.ledger.repo.commondir / "refs" / "lineage" / "remotes" / "origin" / "bob.lock"
     lock.touch()
     with pytest.raises(RemoteError, match=r"bob\.lock.*a killed one left that file: remove it"):
         alice.pull()
@@ -296,10 +296,10 @@ def test_an_id_that_others_have_too_gets_another_name(
     bob.commit({"f": b"theirs"}, [], trial=Trial(exp_id="005", status=status, core_metric=0.5))
     bob.push()
     made = alice.commit({"f": b"mine"}, [], trial=Trial(exp_id="005", status="keep", core_metric=0.7))
-    assert alice.repo.ref("refs/lineage/exp/005") == made.oid
+    assert alice.ledger.repo.ref("refs/lineage/exp/005") == made.oid
     alice.pull()
-    assert alice.repo.ref("refs/lineage/exp/005") is None
-    assert alice.repo.ref("refs/lineage/exp/005@alice") == made.oid
+    assert alice.ledger.repo.ref("refs/lineage/exp/005") is None
+    assert alice.ledger.repo.ref("refs/lineage/exp/005@alice") == made.oid
     assert alice.verify() == []
 
 
@@ -368,7 +368,7 @@ def test_tampering_is_refused_and_told_again(
     record(alice, "second", 0.9)
     alice.push()
     bob.pull()
-    kept = bob.journal.tips()["alice"]
+    kept = bob.ledger.journal.tips()["alice"]
     first = git("rev-parse", f"{kept}~1", cwd=remote)
     forged = git("commit-tree", f"{first}^{{tree}}", "-p", first, "-m", "forged", cwd=remote)
     there = {"rewritten": forged, "went back": first, "deleted": None}[how]
@@ -379,13 +379,13 @@ def test_tampering_is_refused_and_told_again(
         assert refused.writer == "alice"
         assert f"tampering: it {'was ' if how != 'went back' else ''}{how}" in refused.reason
         assert "--accept-rewrite alice" in refused.reason
-        assert bob.journal.tips()["alice"] == kept
+        assert bob.ledger.journal.tips()["alice"] == kept
         assert texts(bob) == ["first", "second"]
     assert bob.pull(dry_run=True, accept_rewrite=["alice"]).refused == ()
-    assert bob.journal.tips()["alice"] == kept
+    assert bob.ledger.journal.tips()["alice"] == kept
     done = bob.pull(accept_rewrite=["alice"])
     assert states(done)["pull alice"] == ("deleted" if there is None else "rewritten")
-    assert bob.journal.tips().get("alice") == there
+    assert bob.ledger.journal.tips().get("alice") == there
     assert texts(bob) == ([] if there is None else ["first"])
     assert "alice" not in {each.writer for each in bob.pull().refused}
 
@@ -402,10 +402,10 @@ def test_one_bad_ref_stops_no_other(alice: LineageStore, bob: LineageStore, remo
     bob.push()
     blob = git("hash-object", "-w", "--stdin", cwd=remote, data="text")
     git("update-ref", f"{NOTES}blob", blob, cwd=remote)
-    git("update-ref", f"{NOTES}a/b", bob.journal.tips()["bob"], cwd=remote)
+    git("update-ref", f"{NOTES}a/b", bob.ledger.journal.tips()["bob"], cwd=remote)
     done = alice.pull()
     assert {each.writer for each in done.refused} == {"a/b", "blob"}
-    assert set(alice.journal.tips()) == {"alice", "bob"}
+    assert set(alice.ledger.journal.tips()) == {"alice", "bob"}
     assert texts(alice) == ["first", "from bob"]
 
 
@@ -414,7 +414,7 @@ def test_status_survives_what_a_remote_made_of_a_ref(alice: LineageStore, bob: L
     blob = git("hash-object", "-w", "--stdin", cwd=alice.root, data="text")
     git("update-ref", "refs/lineage/remotes/origin/blob", blob, cwd=alice.root)
     git("update-ref", "refs/lineage/remotes/origin/bob", blob, cwd=alice.root)
-    git("update-ref", f"{NOTES}bob", alice.journal.begin("bob"), cwd=alice.root)
+    git("update-ref", f"{NOTES}bob", alice.ledger.journal.begin("bob"), cwd=alice.root)
     record(alice, "second", 0.9)
     assert states(alice.remote_status()) == {"push alice": "ahead", "pull blob": "refused", "pull bob": "refused"}
 
@@ -422,7 +422,7 @@ def test_status_survives_what_a_remote_made_of_a_ref(alice: LineageStore, bob: L
 def test_the_own_ref_lost_on_the_remote_is_put_back(alice: LineageStore, remote: Path, git: Git) -> None:
     """A push restores what was deleted or set back there, and says so."""
     alice.push()
-    first = alice.journal.tips()["alice"]
+    first = alice.ledger.journal.tips()["alice"]
     set_remote(git, remote, "alice", None)
     assert "deleted" in alice.pull().outcomes[0].reason
     (outcome,) = alice.push().outcomes
@@ -439,7 +439,7 @@ def test_the_own_ref_rewritten_on_the_remote(alice: LineageStore, remote: Path, 
     alice.push()
     record(alice, "second", 0.9)
     alice.push()
-    genesis = alice.journal.genesis("alice")
+    genesis = alice.ledger.journal.genesis("alice")
     forged = git("commit-tree", f"{genesis}^{{tree}}", "-p", genesis, "-m", "forged", cwd=remote)
     set_remote(git, remote, "alice", forged)
     record(alice, "third", 0.8)
@@ -461,19 +461,19 @@ def test_a_copied_clone(
     alice: LineageStore, tmp_path: Path, open_store: Opening, git: Git, found_by: str, writer: str | None
 ) -> None:
     """The tail of the second one goes on under a fresh name, in this process too; told once, nothing lost."""
-    alice.repo.set_config("lineage.writer", "alice")
+    alice.ledger.repo.set_config("lineage.writer", "alice")
     alice.push()
     listener = Listener()
     copy = copied(alice, tmp_path / "copy", open_store, writer)
-    copy.watcher = listener
+    copy.ledger.watcher = listener
     record(alice, "by the first", 0.9)
     alice.push()
     oid = record(copy, "by the copy", 0.8)
-    clocks = [event.event.clock for event in copy.journal.events("alice", copy.journal.tips()["alice"])]
+    clocks = [event.event.clock for event in copy.ledger.journal.events("alice", copy.ledger.journal.tips()["alice"])]
     done = getattr(copy, found_by)()
     assert "rehomed" in {each.state for each in done.outcomes if each.writer == "alice"}
     fresh = copy.writer
-    assert fresh.startswith("alice-") and copy.repo.config("lineage.writer") == fresh
+    assert fresh.startswith("alice-") and copy.ledger.repo.config("lineage.writer") == fresh
     assert len(listener.notes) == 1 and fresh in listener.notes[0]
     copy.push()
     assert texts(copy) == ["by the copy", "by the first", "first"]
@@ -482,7 +482,7 @@ def test_a_copied_clone(
     alice.sync()
     assert texts(alice) == texts(copy) == ["and on", "by the copy", "by the first", "first"]
     assert alice.writer == "alice"
-    moved = [found.event.clock for found in copy.journal.events(fresh, copy.journal.tips()[fresh])]
+    moved = [found.event.clock for found in copy.ledger.journal.events(fresh, copy.ledger.journal.tips()[fresh])]
     assert max(clocks) in moved
     git("gc", "--quiet", "--prune=now", cwd=copy.root)
     assert copy.files(oid) == {"recipe.txt": b"by the copy"}
@@ -515,7 +515,7 @@ def test_a_copy_is_renamed_once(alice: LineageStore, git: Git, tmp_path: Path, o
             alice.push()
     assert copy.writer == fresh
     assert texts(copy) == ["and on", "by the copy", "by the first", "first"]
-    told = [line for tip in [copy.journal.tips()[fresh]] for line in copy.journal.events(fresh, tip)]
+    told = [line for tip in [copy.ledger.journal.tips()[fresh]] for line in copy.ledger.journal.events(fresh, tip)]
     assert len(told) == 1
     assert copy.verify() == []
 
@@ -532,7 +532,7 @@ def test_copied_twice_and_back(alice: LineageStore, tmp_path: Path, open_store: 
         for each in clones:
             each.sync()
     three = copied(one, tmp_path / "three", open_store, None)
-    three.repo.set_config("lineage.writer", one.writer)
+    three.ledger.repo.set_config("lineage.writer", one.writer)
     record(one, "after the copy", 0.4)
     record(three, "in the copy's copy", 0.3)
     clones.append(three)
@@ -544,7 +544,7 @@ def test_copied_twice_and_back(alice: LineageStore, tmp_path: Path, open_store: 
     )
     assert [texts(each) for each in clones] == [wanted] * 4
     assert len({each.writer for each in clones}) == 4
-    assert {*alice.journal.tips()} == {each.writer for each in clones}
+    assert {*alice.ledger.journal.tips()} == {each.writer for each in clones}
     assert [each.all_trials() for each in clones] == [alice.all_trials()] * 4
 
 
@@ -569,11 +569,11 @@ def test_a_rehoming_that_was_killed_is_finished(
     record(alice, "by the first", 0.9)
     for step in ("set_config", "move_ref"):
         copy = copied(alice, tmp_path / step, open_store)
-        alice_tip = alice.journal.tips()["alice"]
+        alice_tip = alice.ledger.journal.tips()["alice"]
         record(copy, f"by the copy {step}", 0.8)
         record(alice, f"meanwhile {step}", 0.7)
         alice.push()
-        tip = copy.journal.tips()["alice"]
+        tip = copy.ledger.journal.tips()["alice"]
         assert tip != alice_tip
         dying(copy, step, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
@@ -583,26 +583,26 @@ def test_a_rehoming_that_was_killed_is_finished(
             again.sync()
             fresh = again.writer
             assert fresh == fresh_name("alice", tip)
-            assert set(again.journal.tips()) - {"alice"} == {fresh}
+            assert set(again.ledger.journal.tips()) - {"alice"} == {fresh}
             assert texts(again).count(f"by the copy {step}") == 1
-            assert len(list(again.journal.events(fresh, again.journal.tips()[fresh]))) == 1
-            assert again.journal.tips()["alice"] == alice.journal.tips()["alice"]
-        alice.repo.set_ref(NOTES + fresh, None)
-        git_remote = LineageStore(alice.repo.config("remote.origin.url") or "", create=False)
+            assert len(list(again.ledger.journal.events(fresh, again.ledger.journal.tips()[fresh]))) == 1
+            assert again.ledger.journal.tips()["alice"] == alice.ledger.journal.tips()["alice"]
+        alice.ledger.repo.set_ref(NOTES + fresh, None)
+        git_remote = LineageStore(alice.ledger.repo.config("remote.origin.url") or "", create=False)
         git_remote.repo.set_ref(NOTES + fresh, None)
         git_remote.close()
 
 
 def dying(store: LineageStore, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a store's process die where it is about to take a step on the old name."""
-    real = getattr(store.repo, step)
+    real = getattr(store.ledger.repo, step)
 
     def die(name: str, *rest: object, **more: object) -> object:
         if name.startswith(("lineage.alice", f"{NOTES}alice")) and name in ("lineage.alice.successor", f"{NOTES}alice"):
             raise KeyboardInterrupt
         return real(name, *rest, **more)
 
-    monkeypatch.setattr(store.repo, step, die)
+    monkeypatch.setattr(store.ledger.repo, step, die)
 
 
 def test_another_process_goes_on_under_the_fresh_name(alice: LineageStore, tmp_path: Path, open_store: Opening) -> None:
@@ -616,7 +616,7 @@ def test_another_process_goes_on_under_the_fresh_name(alice: LineageStore, tmp_p
     copy.push()
     record(beside, "later", 0.7)
     assert beside.writer == copy.writer != "alice"
-    assert copy.journal.tips()["alice"] == alice.journal.tips()["alice"]
+    assert copy.ledger.journal.tips()["alice"] == alice.ledger.journal.tips()["alice"]
     assert texts(copy) == ["by the copy", "by the first", "first", "later"]
 
 
@@ -645,8 +645,8 @@ def test_rehoming_keeps_rows_without_an_own_snapshot(alice: LineageStore, tmp_pa
     copy.sync()
     assert copy.cohort("ideas").metadata == {"why": "to see"}
     assert copy.cohort("ideas").writer == copy.writer
-    tip = copy.journal.tips()["alice"]
-    assert rehome(copy, "alice", tip) == copy.writer
+    tip = copy.ledger.journal.tips()["alice"]
+    assert rehome(copy.ledger, "alice", tip) == copy.writer
 
 
 # -- a plain git fetch and git push --------------------------------------------------------------------------------
@@ -701,7 +701,7 @@ def test_attaching_keeps_what_is_there(folder: Path, remote: Path, git: Git, ope
 def test_pruning_leaves_the_own_ref(alice: LineageStore, git: Git) -> None:
     """A plain fetch that prunes does not take what was never pushed; that it may take others' is told."""
     git("config", "fetch.prune", "true")
-    alice.watcher = listener = Listener()
+    alice.ledger.watcher = listener = Listener()
     alice.attach("origin")
     git("fetch", "--quiet", "--prune", "origin")
     assert texts(alice) == ["first"]
@@ -731,12 +731,12 @@ def test_plain_git_follows_the_fresh_name(
 def test_a_hook_that_pushes_lineage_does_not_loop(alice: LineageStore, remote: Path, git: Git) -> None:
     """Our push runs no hook of the user's; a plain push with the shipped hook takes the lineage along."""
     shipped = Path(__file__).parent.parent / "hooks" / "pre-push"
-    shutil.copy(shipped, alice.repo.commondir / "hooks" / "pre-push")
+    shutil.copy(shipped, alice.ledger.repo.commondir / "hooks" / "pre-push")
     assert states(alice.push()) == {"push alice": "new"}
     record(alice, "second", 0.9)
     git("commit", "--quiet", "--allow-empty", "-m", "code")
     git("config", "lineage.writer", "alice")
     git("config", "lineage.program", str(Path(sys.executable).with_name("gitlineage")))
     git("push", "--quiet", "origin", "HEAD:main")
-    assert git("rev-parse", f"{NOTES}alice", cwd=remote) == alice.journal.tips()["alice"]
+    assert git("rev-parse", f"{NOTES}alice", cwd=remote) == alice.ledger.journal.tips()["alice"]
     assert states(alice.push()) == {"push alice": "up to date"}

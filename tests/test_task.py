@@ -30,11 +30,11 @@ def campaign(open_store) -> LineageStore:
 )
 def test_a_task_that_ranks_otherwise_has_to_be_forced(campaign, open_store, task, told):
     """The error says what would change and nothing is recorded; forced, it is done and says the same."""
-    before, tips = campaign.task, campaign.journal.tips()
+    before, tips = campaign.task, campaign.ledger.journal.tips()
     with pytest.raises(TaskInUse, match="force") as caught:
         campaign.set_task(task)
     assert told in str(caught.value) and told in caught.value.change
-    assert (campaign.task, campaign.journal.tips(), campaign.best().exp_id) == (before, tips, "002")
+    assert (campaign.task, campaign.ledger.journal.tips(), campaign.best().exp_id) == (before, tips, "002")
     assert told in campaign.set_task(task, force=True)
     assert open_store().task == task
 
@@ -55,14 +55,14 @@ def test_a_task_that_ranks_nothing_otherwise_is_free(open_store, task):
 
 def test_the_same_task_said_twice_is_the_same(campaign, open_store):
     """A label that is left out is its default, in both directions; saying it again records nothing."""
-    tips = campaign.journal.tips()
+    tips = campaign.ledger.journal.tips()
     assert campaign.set_task(Task(label="core")) == ""
-    open_store(task=Task(label="core")).refresh()
-    assert campaign.journal.tips() == tips
+    open_store(task=Task(label="core")).ledger.refresh()
+    assert campaign.ledger.journal.tips() == tips
     campaign.set_task(Task(label="loss"))
     campaign.set_task(Task(label="core"))
-    open_store(task=Task()).refresh()
-    open_store(task=Task(label="core")).refresh()
+    open_store(task=Task()).ledger.refresh()
+    open_store(task=Task(label="core")).ledger.refresh()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class TestThreads:
                     f"{kind}{name}-{at}" for kind in "cab"
                 ]
                 assert store.best().exp_id == "000"
-                views = store.views()  # models that are asked while others record
+                views = store.ledger.views()  # models that are asked while others record
                 assert views.total() <= len(views.all())
 
         with ThreadPoolExecutor(8) as pool:
@@ -261,7 +261,7 @@ class TestFork:
             store.append(row("one"))
             child = in_child(stay)
         with open_at(store.root, "bob") as other:
-            assert other.lock_is_free_within(0)
+            assert other.ledger.lock_is_free_within(0)
             other.append(row("other"))
         os.close(write)
         assert ended([child]) == [0]
@@ -283,7 +283,7 @@ class TestFork:
 
         def ask() -> None:
             assert names(store) == ["000"]
-            assert not store.lock_is_free_within(0)
+            assert not store.ledger.lock_is_free_within(0)
 
         assert ended([in_child(ask)]) == [0]
         done.set()

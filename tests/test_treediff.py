@@ -157,14 +157,14 @@ def test_any_parent_can_be_the_left_side(store, git):
 
 def test_between_any_two_snapshots(store, pair, tmp_path):
     """Commits and trees, in both directions."""
-    there, back = diff_trees(store.repo, *pair), diff_trees(store.repo, *reversed(pair))
+    there, back = diff_trees(store.ledger.repo, *pair), diff_trees(store.ledger.repo, *reversed(pair))
     assert there != back
     trees = [store.snapshot(oid).tree for oid in pair]
-    assert diff_trees(store.repo, *trees) == there
+    assert diff_trees(store.ledger.repo, *trees) == there
     with pytest.raises(GitFailed):
-        diff_trees(store.repo, "ab" * 20, trees[0])
+        diff_trees(store.ledger.repo, "ab" * 20, trees[0])
     with pytest.raises(GitFailed):
-        diff_trees(store.repo, f"--output={tmp_path}/written", trees[0])
+        diff_trees(store.ledger.repo, f"--output={tmp_path}/written", trees[0])
     assert not (tmp_path / "written").exists()
 
 

@@ -86,10 +86,10 @@ def test_what_is_recorded_meanwhile_is_no_finding(store, open_store, monkeypatch
 def test_a_busy_store_is_checked_all_the_same(store, open_store) -> None:
     """Where somebody else keeps the lock beyond the limit, that is said and the checks go on."""
     fill(store)
-    store.repo.set_config("lineage.lockTimeout", "0.1")
+    store.ledger.repo.set_config("lineage.lockTimeout", "0.1")
     told: list[str] = []
     looking = open_store(writer="bob")
-    looking.watcher.note = told.append
+    looking.ledger.watcher.note = told.append
     with ThreadPoolExecutor(1) as pool, store.batch():
         assert pool.submit(looking.verify).result() == []
     assert any("may change meanwhile" in text for text in told)
@@ -233,11 +233,11 @@ def test_a_note_that_lost_events_is_found(store, git) -> None:
 def test_a_wrong_name_in_the_notes_is_found(store, git, damaged, name, said) -> None:
     """Files and folders that are no part of a fan-out."""
     store.append(row("000"))
-    top = store.repo.read_tree(git("rev-parse", f"{REF}^{{tree}}"))
-    blob = Entry(FILE, store.repo.write_blob(b"x"))
+    top = store.ledger.repo.read_tree(git("rev-parse", f"{REF}^{{tree}}"))
+    blob = Entry(FILE, store.ledger.repo.write_blob(b"x"))
     folder, _, inner = name.rpartition("/")
-    entry = Entry(TREE, store.repo.write_tree({inner: blob})) if folder else blob
-    tree = store.repo.write_tree({**top, folder or name: entry})
+    entry = Entry(TREE, store.ledger.repo.write_tree({inner: blob})) if folder else blob
+    tree = store.ledger.repo.write_tree({**top, folder or name: entry})
     damaged(git("commit-tree", tree, "-p", REF, "-m", "x\n\nClock: 1"))
     assert any(said in what for what in whats(store))
 
@@ -245,9 +245,9 @@ def test_a_wrong_name_in_the_notes_is_found(store, git, damaged, name, said) -> 
 def test_two_notes_of_one_object_are_found(store, git, damaged) -> None:
     """One object in two fan-outs."""
     snapshot = store.append(row("000"))
-    top = store.repo.read_tree(git("rev-parse", f"{REF}^{{tree}}"))
+    top = store.ledger.repo.read_tree(git("rev-parse", f"{REF}^{{tree}}"))
     line = b'{"clock":2,"row":{"exp_id":"001","status":"keep"},"type":"trial"}\n'
-    tree = store.repo.write_tree({**top, snapshot.oid: Entry(FILE, store.repo.write_blob(line))})
+    tree = store.ledger.repo.write_tree({**top, snapshot.oid: Entry(FILE, store.ledger.repo.write_blob(line))})
     damaged(git("commit-tree", tree, "-p", REF, "-m", "x\n\nClock: 2"))
     assert any(each.oid == snapshot.oid and "two notes" in each.what for each in store.verify())
 
@@ -371,7 +371,7 @@ def test_commits_that_are_not_signed_by_their_owner_are_found(open_store, git, t
     alice.append(row("001"))
     git("config", "lineage.sign", "false")
     open_store(writer="bob").append(row("b"))
-    tips = alice.journal.tips()
+    tips = alice.ledger.journal.tips()
     said = "the commit is not signed by anybody who may sign for {}".format
     assert alice.verify() == []
     assert alice.verify(allowed_signers=allowed) == [

@@ -22,7 +22,7 @@ def fill(folder: Path, files: dict[str, str]) -> None:
 @pytest.fixture
 def content(store, folder) -> Content:
     """What writes content into the test's repository, freshly opened, so that it knows its configuration."""
-    assert store.repo.workdir
+    assert store.ledger.repo.workdir
     return Content(GitRepo(folder))
 
 

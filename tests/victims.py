@@ -154,7 +154,7 @@ class Victim:
                     self.one(store)
                     outcomes = store.sync().outcomes
                     assert not any(outcome.state == "refused" for outcome in outcomes), outcomes
-                    self.ack("synced", store.journal.tips()["alice"])
+                    self.ack("synced", store.ledger.journal.tips()["alice"])
 
     def read(self) -> None:
         """Read all the time; an error of ours is a line in the file, and a store that shrinks is an error."""

@@ -22,6 +22,7 @@ from gitlineage.model.records import Task, TrialView
 from gitlineage.model.trial import CRASHED, Trial
 from gitlineage.query.views import Views
 from gitlineage.record.recorder import Recorder, Row
+from gitlineage.record.tables import note_shadowed
 from gitlineage.store.store import LineageStore
 from gitlineage.times import parse_time, stamp
 
@@ -148,7 +149,7 @@ def import_autoresearch(
         Invalid: the metric is no column or contradicts the store's task, or there is no such branch; or rows have to be
             judged, and nothing tells by which direction.
     """
-    recorded = store.recorded_task()
+    recorded = store.ledger.recorded_task()
     results = autoresearch_format.read(
         data,
         source=source,
@@ -166,11 +167,11 @@ def import_autoresearch(
     def work(recorder: Recorder) -> LoopOutcome:
         if task is not None:
             recorder.set_task(task)
-        named = _named(store.views(), placed, results.metric)
+        named = _named(store.ledger.views(), placed, results.metric)
         trials = _trials(recorder, placed, named, task or Task())
         return _record(store, recorder, placed, named, trials)
 
-    done = store.record_with(work, f"Import {source}")
+    done = store.ledger.record_with(work, f"Import {source}")
     return msgspec.structs.replace(done, repaired=results.repaired, task=store.task, assumed=bool(store.task.assumed))
 
 
@@ -271,8 +272,8 @@ def _record(
         told.append(name.exp_id)
         if not each.row.cells["status"]:
             unjudged.append(trial)
-        store.watcher.advance("recording", 1, len(placed))
-    store.note_shadowed(shadowed)
+        store.ledger.watcher.advance("recording", 1, len(placed))
+    note_shadowed(store.ledger, shadowed)
     return LoopOutcome(
         added=len(added),
         known=len(placed) - len(told),
@@ -311,20 +312,20 @@ def _stub(recorder: Recorder, placed: _Placed, trial: Trial) -> str:
 
 def _placed(store: LineageStore, rows: Sequence[LoopRow], source: str, branch: str | None) -> list[_Placed]:
     """Find the commit of each row, or what stands in for it."""
-    tip = store.repo.resolve(branch) if branch is not None else None
+    tip = store.ledger.repo.resolve(branch) if branch is not None else None
     if branch is not None and tip is None:
         raise Invalid(f"there is no branch {branch!r}; `git branch -a` lists them")
     commits: dict[str, str] = {}
     bad: list[tuple[int, str]] = []
     for row in rows:
         if row.is_hash and row.commit.lower() not in commits:
-            found = _meant(store, store.repo.commits_beginning(row.commit.lower()), tip)
+            found = _meant(store, store.ledger.repo.commits_beginning(row.commit.lower()), tip)
             if len(found) > 1:
                 bad.append((row.line, f"commit {row.commit!r} could be {' or '.join(oid[:16] for oid in found[:5])}"))
             commits[row.commit.lower()] = found[0] if found else ""
     gone = [hash for hash, oid in commits.items() if not oid]
-    if gone and store.repo.is_shallow and not store.incomplete:
-        raise Incomplete(gone[:_NAMED], len(gone), store.repo.remote(), shallow=True)
+    if gone and store.ledger.repo.is_shallow and not store.ledger.incomplete:
+        raise Incomplete(gone[:_NAMED], len(gone), store.ledger.repo.remote(), shallow=True)
     if bad:
         raise BadRows(source, bad, "write longer hashes, or name the loop's branch with --branch")
     stems = autoresearch_format.stems(rows, lambda row: commits.get(row.commit.lower()) or f"? {row.commit.lower()}")
@@ -332,7 +333,7 @@ def _placed(store: LineageStore, rows: Sequence[LoopRow], source: str, branch: s
     parent, before = "", None
     for row, stem in zip(rows, stems, strict=True):
         oid = commits.get(row.commit.lower(), "") if row.is_hash else ""
-        own = store.repo.commit(oid).time if oid else None
+        own = store.ledger.repo.commit(oid).time if oid else None
         moment = parse_time(row.cells.get("timestamp", "")) or own or before
         stub = row.commit.lower() if row.is_hash else f"line {row.line}"
         placed.append(_Placed(row=row, stem=stem, oid=oid, stub=stub, parent=parent, moment=moment))
@@ -344,9 +345,9 @@ def _placed(store: LineageStore, rows: Sequence[LoopRow], source: str, branch: s
 def _meant(store: LineageStore, found: list[str], tip: str | None) -> list[str]:
     """Return which of several commits with one short hash are meant: the branch's, else those that have trials."""
     if len(found) > 1 and tip is not None:
-        found = [oid for oid in found if store.repo.has_ancestor(tip, oid)] or found
+        found = [oid for oid in found if store.ledger.repo.has_ancestor(tip, oid)] or found
     if len(found) > 1:
-        views = store.views()
+        views = store.ledger.views()
         found = [oid for oid in found if views.exp_id_on(oid) is not None] or found
     return found
 

@@ -41,7 +41,7 @@ def write_board(
     Raises:
         StorageError: one cannot be written.
     """
-    views = store.views(at=at, raw_parents=raw_parents, trusted_only=trusted_only)
+    views = store.ledger.views(at=at, raw_parents=raw_parents, trusted_only=trusted_only)
     options = PromptOptions(
         tree_path=tree_path or (folder / "tree.tsv").as_posix(), max_chars=0, raw_parents=raw_parents
     )

@@ -94,7 +94,7 @@ def import_openrange(store: LineageStore, folder: Path, files: Sequence[File] | 
     found = read_folder(folder) if files is None else files
     plan = _Plan(folder, found)
     with store.batch(f"Import {len(found)} OpenRange snapshots"):
-        views = store.views()
+        views = store.ledger.views()
         adopted: list[Adopted] = []
         places: dict[_Key, int | CommitOid] = {}
         for key in plan.order():
@@ -401,7 +401,7 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
         Invalid: there is nothing to write, or it is of several generations.
         StorageError: a file cannot be written.
     """
-    views = store.views()
+    views = store.ledger.views()
     origins = views.origins.all()
     native = _natives(views)
     there = sorted({_generation(origin) for origin in origins if not origin.stub} | ({2} if native else set()))
@@ -414,12 +414,12 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
         raise Invalid(f"there is no snapshot {said}to export")
     writer = _Writer(store, views)
     documents = [origin.document for origin in origins if not origin.stub]
-    store.repo.bring(oid for oid in documents if not store.repo.exists(oid))
-    store.repo.bring_below(snapshot.tree for snapshot in native)
+    store.ledger.repo.bring(oid for oid in documents if not store.ledger.repo.exists(oid))
+    store.ledger.repo.bring_below(snapshot.tree for snapshot in native)
     files: dict[str, bytes] = {}
     for origin in origins:
         if not origin.stub and _generation(origin) == chosen:
-            files[_free(origin, files)] = store.repo.read(origin.document)
+            files[_free(origin, files)] = store.ledger.repo.read(origin.document)
     if chosen == 2:
         for snapshot in native:
             files[f"{snapshot.oid[:_NATIVE]}.json"] = writer.snapshot(snapshot)
@@ -447,7 +447,7 @@ class _Writer:
         whole = reach([snapshot.oid], lambda oids: {oid: self._parents(oid) for oid in oids})
         lineage = topological(list(reversed(whole)), self._parents)
         artifacts, manifest = {}, self._manifest(snapshot)
-        for path, data in read_files(self._store.repo, snapshot.tree).items():
+        for path, data in read_files(self._store.ledger.repo, snapshot.tree).items():
             try:
                 if len(data) > MAX_TEXT:
                     raise UnicodeError
@@ -478,7 +478,7 @@ class _Writer:
         )
         origin = self._views.origins.on(oid)
         if origin is not None and _generation(origin) == 2:
-            node = dict(_own_node(self._store.repo.read(origin.document)) or node)
+            node = dict(_own_node(self._store.ledger.repo.read(origin.document)) or node)
         text = self._nodes[oid] = openrange_format.node_text(node)
         return text
 
@@ -536,8 +536,8 @@ def _touched(store: LineageStore, snapshot: Snapshot) -> list[str]:
 
 def _entries(store: LineageStore, oids: Iterable[str]) -> Iterator[tuple[str, Any]]:
     for oid in oids:
-        if store.repo.exists(oid):
-            yield from store.repo.walk_tree(store.repo.commit(oid).tree)
+        if store.ledger.repo.exists(oid):
+            yield from store.ledger.repo.walk_tree(store.ledger.repo.commit(oid).tree)
 
 
 __all__ = [

@@ -50,7 +50,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     def told(self, store: LineageStore) -> str:
         """Return in words where a snapshot without explicit parents went; empty where nothing was guessed."""
-        name = store.views().name
+        name = store.ledger.views().name
         if self.result_of:
             return f"the result of {self.result_of}, which was waiting; its content is the same"
         if self.replicate_of is not None:
@@ -68,7 +68,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     def object(self, store: LineageStore) -> dict[str, Any]:
         """Return the same facts for JSON."""
-        name = store.views().name
+        name = store.ledger.views().name
         near = self.near
         return {
             "parents_by": self.how if self.replicate_of is None else REPLICATE,
@@ -114,7 +114,7 @@ def place(
         InvalidContent: as `LineageStore.commit`.
     """
     near = store.compare(content)
-    known = store.views().cohorts.find(cohort, members=False) if cohort is not None else None
+    known = store.ledger.views().cohorts.find(cohort, members=False) if cohort is not None else None
     if parents is not None:
         how = GIVEN
         oids: tuple[str, ...] = tuple(dict.fromkeys(store.resolve(each) for each in parents))
@@ -141,7 +141,7 @@ def _guessed(near: Nearest, cohort: Cohort | None) -> tuple[tuple[str, ...], str
 
 def _with_content(store: LineageStore, near: Nearest) -> list[Snapshot]:
     """Return the snapshots of a content that is known to be theirs: nearby ones first, then in recording order."""
-    views = store.views()
+    views = store.ledger.views()
     rows = views.index.rows("SELECT oid FROM snapshots WHERE tree = ? ORDER BY clock, writer LIMIT 100", near.tree)
     nearby = [each.oid for each in near.candidates if each.tree == near.tree]
     found = views.snapshots([*nearby, *(oid for (oid,) in rows)])
@@ -149,13 +149,13 @@ def _with_content(store: LineageStore, near: Nearest) -> list[Snapshot]:
 
 
 def _is_unknown(store: LineageStore, snapshot: Snapshot) -> bool:
-    above = store.views().tree(snapshot.parents[0]) if snapshot.parents else None
+    above = store.ledger.views().tree(snapshot.parents[0]) if snapshot.parents else None
     return is_unknown(snapshot.tree, snapshot.author, above)
 
 
 def _is_from(store: LineageStore, snapshot: Snapshot, parents: Sequence[str]) -> bool:
     """Whether a snapshot was derived from just these, in this order."""
-    recorded = [each.oid for each in ancestry.parents(store.views(), snapshot.oid)]
+    recorded = [each.oid for each in ancestry.parents(store.ledger.views(), snapshot.oid)]
     return list(parents) in (list(snapshot.parents), recorded)
 
 

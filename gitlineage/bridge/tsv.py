@@ -13,6 +13,7 @@ from gitlineage.model.records import Task
 from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
 from gitlineage.query.views import Views
 from gitlineage.record.recorder import Row
+from gitlineage.record.tables import append_rows
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
 
@@ -78,7 +79,7 @@ def import_tsv(
         Invalid: the metric is no column, or contradicts the store's task; or rows have to be judged, and nothing tells
             by which direction.
     """
-    recorded = store.recorded_task()
+    recorded = store.ledger.recorded_task()
     table = tsv.read(data, source=source, repair=repair, metric=metric or (recorded.score_field if recorded else None))
     task = _task(table, recorded, metric, lower_is_better, label)
     unjudged = [row.trial for row in table.rows if row.trial.status is None]
@@ -87,10 +88,10 @@ def import_tsv(
     try:
         with store.batch(said):
             rows = [
-                Row(trial=row.trial, raw=row.raw, line=row.line, tree=store.folder_tree(row.trial, snapshots))
+                Row(trial=row.trial, raw=row.raw, line=row.line, tree=store.ledger.folder_tree(row.trial, snapshots))
                 for row in table.rows
             ]
-            added = store.append_rows(rows, said, task=task, shape=msgspec.to_builtins(table.shape))
+            added = append_rows(store.ledger, rows, said, task=task, shape=msgspec.to_builtins(table.shape))
     except BadRows as error:
         raise BadRows(source, error.rows, error.hint) from error
     new = [row.trial for row, is_new in zip(rows, added, strict=True) if is_new and row.trial.status is None]
@@ -124,7 +125,7 @@ def export_tsv(store: LineageStore, *, at: str | None = None, for_spreadsheets: 
         for_spreadsheets: put ``'`` before cells that a spreadsheet would run as a formula, as anybody's text may be;
             such a table is for people to look at and is not the file that was imported.
     """
-    return table_of(store.views(at=at), for_spreadsheets=for_spreadsheets)
+    return table_of(store.ledger.views(at=at), for_spreadsheets=for_spreadsheets)
 
 
 def table_of(views: Views, *, for_spreadsheets: bool = False) -> bytes:

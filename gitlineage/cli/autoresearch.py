@@ -99,19 +99,19 @@ class _Source:
         self._store = store
         self._branch = branch
         self._path = given
-        if given is None and (branch is None or store.repo.head() == store.repo.resolve(branch)):
+        if given is None and (branch is None or store.ledger.repo.head() == store.ledger.repo.resolve(branch)):
             self._path = self._nearest(folder)
         self.name = str(given or _FILE)
 
     def _nearest(self, folder: Path) -> Path:
         """Return the results in a folder, else those at the top of the working tree."""
-        top = self._store.repo.workdir
+        top = self._store.ledger.repo.workdir
         return folder / _FILE if top is None or (folder / _FILE).exists() else top / _FILE
 
     def stamp(self) -> object:
         """Return what changes whenever the results do; ``None`` where there are none yet."""
         if self._path is None:
-            return self._store.repo.resolve(str(self._branch))
+            return self._store.ledger.repo.resolve(str(self._branch))
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -135,7 +135,7 @@ class _Source:
             raise StorageError(f"cannot read {self._path}: {error.strerror or error}{hint}") from error
 
     def _committed(self, branch: str) -> bytes:
-        repo = self._store.repo
+        repo = self._store.ledger.repo
         commit = repo.resolve(branch)
         if commit is None:
             raise Invalid(f"there is no branch {branch!r}; `git branch -a` lists them")
@@ -181,7 +181,7 @@ def _watch(
 
 def _report(store: LineageStore, outcome: LoopOutcome, as_json: bool, *, first: bool) -> None:
     """Print the trials that one look at the file brought."""
-    views = store.views()
+    views = store.ledger.views()
     found = [view for exp_id in outcome.trials for view in views.named_exactly(exp_id)]
     if as_json:
         for each in listing.trial_objects(views, found):

@@ -43,9 +43,9 @@ def consolidate(
     """
     if writers and idle is not None:
         raise typer.BadParameter("it excludes naming writers", param_hint="'--idle'")
-    with opened(ctx, begin=not writers) as store, store.all_campaigns() as campaigns:
+    with opened(ctx, begin=not writers) as store, store.ledger.all_campaigns() as campaigns:
         days = archives.IDLE if idle is None else idle
-        for each in [store] if writers else campaigns:
+        for each in [store.ledger] if writers else campaigns:
             done = archives.consolidate(each, writers or archives.idle(each, days))
             handed = archives.push(each, push) if push is not None and done.tip is not None else None
             _tell(each.campaign, done, handed, as_json)
@@ -100,7 +100,7 @@ def bundle(
     if sum(each is not None for each in (cohort, ancestors, since)) > 1:
         raise typer.BadParameter("choose by one of --cohort, --ancestors and --since")
     with opened(ctx, begin=True) as store:
-        made = bundles.bundle(store, file, cohort=cohort, ancestors=ancestors, since=since)
+        made = bundles.bundle(store.ledger, file, cohort=cohort, ancestors=ancestors, since=since)
     if as_json:
         output.json_line(made)
         return
@@ -122,7 +122,7 @@ def unbundle(
     if find_repository(place(ctx).path) is None:
         bundles.check(file)  # a file that is refused makes no repository
     with opened(ctx, create=True, begin=True) as store:
-        done = bundles.unbundle(store, file)
+        done = bundles.unbundle(store.ledger, file)
     if as_json:
         output.json_line(done)
     else:

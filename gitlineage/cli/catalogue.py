@@ -135,7 +135,7 @@ def record(
 ) -> None:
     """Record who forged an artifact, and from what"""
     with opened(ctx) as store:
-        forger = by if by is not None else store.committer().name
+        forger = by if by is not None else store.ledger.committer().name
         _print_entry(store, store.record_forge(name, intent, forger, template), as_json)
 
 
@@ -206,7 +206,7 @@ def impact(
             _print_entries(store, store.find_replacement_candidates(name, similarity=likeness), as_json)
             return
         report = store.analyze_deprecation(name)
-        views = store.views()
+        views = store.ledger.views()
         if as_json:
             output.json_line({"artifact": views.name(report.artifact_id)} | msgspec.to_builtins(report))
             return
@@ -244,7 +244,7 @@ def _phase(text: str) -> ForgePhase:
 
 
 def _print_entry(store: LineageStore, entry: CatalogEntry, as_json: bool) -> None:
-    views = store.views()
+    views = store.ledger.views()
     if as_json:
         output.json_line({"artifact": views.name(entry.id)} | msgspec.to_builtins(entry))
         return
@@ -268,7 +268,7 @@ def _print_entry(store: LineageStore, entry: CatalogEntry, as_json: bool) -> Non
 
 
 def _print_entries(store: LineageStore, found: Sequence[CatalogEntry], as_json: bool) -> None:
-    views = store.views()
+    views = store.ledger.views()
     if as_json:
         for each in found:
             output.json_line({"artifact": views.name(each.id)} | msgspec.to_builtins(each))
@@ -291,7 +291,7 @@ def _print_entries(store: LineageStore, found: Sequence[CatalogEntry], as_json: 
 def _print_forges(
     store: LineageStore, found: Sequence[tuple[float, ForgeRecord]], as_json: bool, *, scored: bool = True
 ) -> None:
-    views = store.views()
+    views = store.ledger.views()
     if as_json:
         for score, each in found:
             failed = each.failed_phase

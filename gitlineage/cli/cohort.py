@@ -69,7 +69,7 @@ def new(
     with opened(ctx) as store:
         derived = options.parents(store, base, root)
         if derived is None:
-            if store.repo.workdir is None:
+            if store.ledger.repo.workdir is None:
                 raise Invalid(
                     "a bare repository has no working tree to find the base by; say it with --base, or --root"
                 )
@@ -79,7 +79,7 @@ def new(
         if as_json:
             output.json_line(_object(made))
             return
-        views = store.views()
+        views = store.ledger.views()
         names = ", ".join(views.name(oid) for oid in made.base) or "nothing"
         output.say(output.clean(f"cohort {made.name} on {names}  {made.oid[: listing.SHORT]}"))
         output.say(output.clean(f'  add a member: gitlineage commit {_asked(store, made)} -m "..."'))
@@ -94,7 +94,7 @@ def list_(ctx: typer.Context, as_json: options.Json = False) -> None:
             for each in found:
                 output.json_line(_object(each))
         else:
-            views = store.views()
+            views = store.ledger.views()
             layout.table(_COLUMNS, [_cells(views, each) for each in found])
 
 
@@ -103,7 +103,7 @@ def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
     """Show a cohort's base, what was said about it, and its members in recording order"""
     with opened(ctx) as store:
         found = store.cohort(name)
-        views = store.views()
+        views = store.ledger.views()
         members = views.snapshots(found.members)
         if as_json:
             output.json_line(
@@ -127,7 +127,7 @@ def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
 
 
 def _asked(store: LineageStore, cohort: Cohort) -> str:
-    views = store.views()
+    views = store.ledger.views()
     names = " ".join(views.name(oid) for oid in cohort.base)
     return f"{f'--parents {names}' if names else '--root'} --cohort {cohort.name}"
 

@@ -65,7 +65,7 @@ def demo(
 
 def _report(store: LineageStore, snapshot: Snapshot) -> None:
     """Print a trial as soon as it is recorded, in columns that fit every line that is to come."""
-    for view in store.views().on_snapshot(snapshot.oid):
+    for view in store.ledger.views().on_snapshot(snapshot.oid):
         cells = listing.trial_cells(view, store.task)
         label, _, status, score, delta, specialist, _, came, hypothesis = cells
         spaces = [(label, 4), (status, 21), (score, 9), (delta, 10), (specialist, 9), (came, 8)]

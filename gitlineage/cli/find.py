@@ -28,7 +28,7 @@ def search(
     with opened(ctx) as store:
         found = store.search(" ".join(words), options.at_most(count))
         if as_json:
-            for each in listing.trial_objects(store.views(), found):
+            for each in listing.trial_objects(store.ledger.views(), found):
                 output.json_line(each)
         else:
             listing.print_trials(found, store.task)

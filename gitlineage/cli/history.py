@@ -90,7 +90,7 @@ def blame(
 def _patch(store: LineageStore, found: "Regression", stat: bool) -> bytes:
     """Return what changed between the two snapshots of a step, whatever lies between them."""
     old, new = store.snapshot(found.parent_oid).tree, store.snapshot(found.oid).tree
-    return diff_trees(store.repo, old, new, stat=stat)
+    return diff_trees(store.ledger.repo, old, new, stat=stat)
 
 
 def _blame_object(store: LineageStore, found: "Blame", shown: "Sequence[Regression]", stat: bool) -> dict[str, Any]:
@@ -203,11 +203,11 @@ def events(
         else:
             from gitlineage.query.audit import audited
 
-            layout.table(_EVENTS, [_cells(each.event, each.what) for each in audited(store.views(), "", found)])
+            layout.table(_EVENTS, [_cells(each.event, each.what) for each in audited(store.ledger.views(), "", found)])
         oid = store.resolve(name) if name is not None else None
-        for owner, place, reason in store.problems():
+        for owner, place, reason in store.history.problems():
             if writer in (None, owner) and oid in (None, place):
-                store.watcher.note(str(Problem(owner, place, reason)))
+                store.ledger.watcher.note(str(Problem(owner, place, reason)))
 
 
 def _cells(event: "LineageEvent", what: str) -> list[Cell]:
@@ -249,13 +249,13 @@ def bisect(
         edit = store.recipe_edit(snapshot.oid)
         if as_json:
             more = {"tested": found.tested, "skipped": found.skipped, "stat": edit.diff(stat=True)}
-            output.json_line(listing.snapshot_object(store.views(), snapshot, **more))
+            output.json_line(listing.snapshot_object(store.ledger.views(), snapshot, **more))
             return
         skipped = f", {found.skipped} of them skipped" if found.skipped else ""
-        name = output.clean(store.views().name(snapshot.oid))
+        name = output.clean(store.ledger.views().name(snapshot.oid))
         output.say()  # git leaves its last line open
         output.say(f"first bad: {output.paint(name, 'bold')}, after {counted(found.tested, 'commit')} tested{skipped}")
-        listing.print_snapshots(store.views(), [snapshot])
+        listing.print_snapshots(store.ledger.views(), [snapshot])
         look.print_patch(edit.diff_bytes(stat=True))
 
 

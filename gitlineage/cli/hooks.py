@@ -61,8 +61,8 @@ def install(
     if any(each.name in hooks.CLIENT for each in made):
         with opened(ctx, begin=True) as store:
             name = store.writer
-            if store.repo.config("lineage.writer") is None:  # the scripts look whether there is one
-                store.repo.set_config("lineage.writer", name)
+            if store.ledger.repo.config("lineage.writer") is None:  # the scripts look whether there is one
+                store.ledger.repo.set_config("lineage.writer", name)
     _print(made, as_json)
 
 
@@ -139,7 +139,7 @@ def _client(ctx: typer.Context, name: str, words: list[str]) -> str:
                 return client.post_rewrite(store, words[0] if words else "", _lines())
             case "post-merge":
                 squashed = words[:1] == ["1"]
-                return "" if squashed else client.post_merge(store, store.repo.resolve("ORIG_HEAD"))
+                return "" if squashed else client.post_merge(store, store.ledger.repo.resolve("ORIG_HEAD"))
             case _:
                 return client.pre_push(store, words[0], _lines()) if words else ""
 

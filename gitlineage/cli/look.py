@@ -44,10 +44,10 @@ def log(
             options.at_most(count), cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling
         )
         if as_json:
-            for each in listing.trial_objects(store.views(), found):
+            for each in listing.trial_objects(store.ledger.views(), found):
                 output.json_line(each)
         elif graph:
-            _print_graph(store.views(), found)
+            _print_graph(store.ledger.views(), found)
         else:
             listing.print_trials(found, store.task)
 
@@ -82,7 +82,7 @@ def diff(
             patch = edit.diff_bytes(stat=stat)
         else:
             old, new = store.snapshot(name).tree, store.snapshot(other).tree
-            patch = diff_trees(store.repo, old, new, stat=stat)
+            patch = diff_trees(store.ledger.repo, old, new, stat=stat)
         if as_json:
             text = patch.decode("utf-8", "replace")
             output.json_line({"old": old, "new": new, "stat" if stat else "patch": text})

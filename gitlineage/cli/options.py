@@ -129,7 +129,7 @@ def ids(store: "LineageStore", values: Sequence[str]) -> list[str]:
     """Return ids with ``A,B`` taken apart, except where a trial is named so."""
     found: list[str] = []
     for value in values:
-        whole = "," not in value or store.repo.is_name(value) or store.views().named(value)
+        whole = "," not in value or store.ledger.repo.is_name(value) or store.ledger.views().named(value)
         found += [value] if whole else [part for part in value.split(",") if part]
     return found
 

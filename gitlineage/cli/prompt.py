@@ -73,7 +73,7 @@ def prompt(
             raw_parents=raw_parents,
         )
         if as_json:
-            output.json_line(_object(shown, store.views(at=at).task))
+            output.json_line(_object(shown, store.ledger.views(at=at).task))
         else:
             output.write(shown.rendered_prompt)
         if shown.session is not None:

@@ -44,7 +44,7 @@ def best(
     By the task's column, or by any other with numbers: --metric NAME with its direction. The task stays as it is.
     """
     with opened(ctx) as store:
-        views = store.views(at=at, trusted_only=trusted_only)
+        views = store.ledger.views(at=at, trusted_only=trusted_only)
         by = _by(views, metric, lower_is_better)
         found = views.best(eligible) if by == views.task else best_by(views, by, eligible)
         if found is None and by != views.task:
@@ -75,7 +75,7 @@ def leaderboard(
     By the task's column, or by any other with numbers: --metric NAME with its direction. The task stays as it is.
     """
     with opened(ctx) as store:
-        views = store.views(at=at)
+        views = store.ledger.views(at=at)
         by = _by(views, metric, lower_is_better)
         limit = options.at_most(k)
         found = views.kept(limit) if by == views.task else board_by(views, by, limit)

@@ -67,18 +67,18 @@ def init(
     root, made = _repository(place(ctx).path, folder, bare)
     with opened(ctx, at=root, begin=True) as store:
         if writer is not None:
-            store.repo.set_config(store.namespace.key("writer"), writer)
+            store.ledger.repo.set_config(store.ledger.namespace.key("writer"), writer)
         if id_prefix is not None:
-            store.repo.set_config("lineage.idPrefix", id_prefix)
+            store.ledger.repo.set_config("lineage.idPrefix", id_prefix)
         name = store.writer
         if remote is not None:
             store.attach(remote)
         change = _set_task(store, metric, lower_is_better, label, force)
         if store.campaign not in store.campaigns():
-            store.journal.begin(name)
-            store.carry_along()
-        where = str(store.repo.workdir or store.repo.gitdir)
-        prefix = store.repo.config("lineage.idPrefix")
+            store.ledger.journal.begin(name)
+            store.ledger.carry_along()
+        where = str(store.ledger.repo.workdir or store.ledger.repo.gitdir)
+        prefix = store.ledger.repo.config("lineage.idPrefix")
         if as_json:
             output.json_line(
                 {
@@ -98,7 +98,7 @@ def init(
             output.say(f"The task is another one: {output.clean(change)}")
         ids = output.clean(f"{prefix}000, {prefix}001, …") if prefix else ""
         task = output.clean(listing.direction(store.task))
-        campaign = "" if store.namespace.is_default else store.campaign
+        campaign = "" if store.ledger.namespace.is_default else store.campaign
         layout.facts(
             [
                 ("campaign", campaign),
@@ -108,7 +108,7 @@ def init(
                 ("remote", output.clean(remote or "")),
             ]
         )
-        call = "gitlineage" if store.namespace.is_default else f"gitlineage --campaign {store.campaign}"
+        call = "gitlineage" if store.ledger.namespace.is_default else f"gitlineage --campaign {store.campaign}"
         output.say(f'Next: {call} commit -m "the baseline" --metric NUMBER')
 
 
@@ -161,7 +161,7 @@ def commit(
     row = _cells(exp_id, status, hypothesis, specialist, domain, notes, field)
     known_roles = options.roles(role)
     with opened(ctx, create=True) as store:
-        if content is None and store.repo.workdir is None:
+        if content is None and store.ledger.repo.workdir is None:
             raise Invalid("there is no working tree here; say what to commit with --from FOLDER-or-REV")
         source = Path(content) if content is not None and Path(content).is_dir() else content
         with store.batch():
@@ -181,8 +181,10 @@ def commit(
                 recorded = store.record(where.replicate_of, row_of, replicate=not where.result_of)
                 oid, wanted = store.resolve(where.replicate_of), recorded.exp_id
             if not isinstance(source, str):
-                store.stand_on(oid)
-        view = next(each for each in reversed(store.views().on_snapshot(oid)) if wanted in (None, each.trial.exp_id))
+                store.ledger.stand_on(oid)
+        view = next(
+            each for each in reversed(store.ledger.views().on_snapshot(oid)) if wanted in (None, each.trial.exp_id)
+        )
         _print_recorded(store, view, verdict, as_json, where, store.snapshot(oid))
 
 
@@ -225,7 +227,7 @@ def record(
                 trial = _waiting(store, rev, oid, trial)
             verdict = None if revise else _verdict(store, trial, oid, store.snapshot(oid).parents)
             recorded = store.record(oid, trial, revise=revise, replicate=replicate)
-        _print_recorded(store, listing.view_on(store.views(), oid, recorded.exp_id), verdict, as_json)
+        _print_recorded(store, listing.view_on(store.ledger.views(), oid, recorded.exp_id), verdict, as_json)
 
 
 def _repository(current: Path, folder: Path | None, bare: bool) -> tuple[Path, bool]:
@@ -297,7 +299,7 @@ def _waiting(store: LineageStore, rev: str, oid: str, trial: Trial) -> Trial:
     """Return a result with the exp id of the trial that waits for it; refuse a second one for a trial that has one."""
     if trial.exp_id != AUTO_ID:
         return trial
-    views = store.views()
+    views = store.ledger.views()
     here = views.on_snapshot(oid)
     best = views.best() if rev == "best" else None
     named = [view for view in here if view.label == (best.label if best else rev) or view.trial.exp_id == rev]
@@ -326,7 +328,7 @@ def _print_recorded(
     if as_json:
         more = place.object(store) if place is not None else {}
         more |= {"content": taking.facts(store, made)} if made is not None else {}
-        output.json_line({**listing.trial_objects(store.views(), [view])[0], **more, "verdict": judged})
+        output.json_line({**listing.trial_objects(store.ledger.views(), [view])[0], **more, "verdict": judged})
         return
     trial, task = view.trial, store.task
     state = listing.status_cell(trial.status)

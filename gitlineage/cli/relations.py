@@ -148,7 +148,7 @@ def history(
     """List the steps of a snapshot's evolution"""
     with opened(ctx) as store:
         steps = store.get_evolution_history(name, include_siblings=siblings, only_successful=successful)
-        views = store.views()
+        views = store.ledger.views()
         if as_json:
             for step in steps:
                 names = {"from": views.name(step.from_id), "to": views.name(step.to_id)}
@@ -161,7 +161,7 @@ def history(
 def dependents(ctx: typer.Context, name: options.Id, depth: options.Depth = 1, as_json: options.Json = False) -> None:
     """List what depends on a snapshot, nearest first"""
     with opened(ctx) as store:
-        walk.print_walk(store.views(), store.get_dependents(name, depth), as_json)
+        walk.print_walk(store.ledger.views(), store.get_dependents(name, depth), as_json)
 
 
 @command(app, "path", "gitlineage path 000 best")
@@ -181,12 +181,12 @@ def path(
         found = store.get_path(start, end, types)
         if found is None:
             raise LineageError(f"no path leads from {start} to {end}; the ancestor comes first")
-        views = store.views()
+        views = store.ledger.views()
         walk.print_found(views, [views.snapshot(oid) for oid in found], as_json)
 
 
 def _print(store: LineageStore, found: list[Relationship], as_json: bool) -> None:
-    views = store.views()
+    views = store.ledger.views()
     if not as_json:
         layout.table(_RELATIONS, [_cells(views, each) for each in found])
         return

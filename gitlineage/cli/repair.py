@@ -35,11 +35,11 @@ def retract(
         raise typer.BadParameter("say why, in a line", param_hint="'-m'")
     with opened(ctx) as store:
         view = store.retract(name, reason, undo=undo, actor=by)
-        best = store.views().best()
+        best = store.ledger.views().best()
         if as_json:
             output.json_line(
                 {
-                    **listing.trial_objects(store.views(), [view])[0],
+                    **listing.trial_objects(store.ledger.views(), [view])[0],
                     "best": best.label if best else None,
                 }
             )
@@ -87,20 +87,22 @@ def reparent(
     with opened(ctx) as store:
         snapshot = store.reparent(name, options.ids(store, parents or []), reason, roles=known_roles, actor=by)
         if as_json:
-            output.json_line(listing.snapshot_object(store.views(), snapshot, **both(store, snapshot.oid)))
+            output.json_line(listing.snapshot_object(store.ledger.views(), snapshot, **both(store, snapshot.oid)))
             return
-        output.say(f"{output.clean(store.views().name(snapshot.oid))} comes from {derived(store, snapshot.parents)}")
+        output.say(
+            f"{output.clean(store.ledger.views().name(snapshot.oid))} comes from {derived(store, snapshot.parents)}"
+        )
 
 
 def derived(store: LineageStore, parents: tuple[str, ...]) -> str:
     """Return the names of some parents, in words."""
-    views = store.views()
+    views = store.ledger.views()
     return ", ".join(output.clean(views.name(oid)) for oid in parents) or "nothing"
 
 
 def both(store: LineageStore, oid: str) -> dict[str, object]:
     """Return what a commit says of its parents and what was said since, as fields of a JSON object."""
-    return {"git_parents": store.repo.parents(oid), "reparented": store.reparentings(oid)}
+    return {"git_parents": store.ledger.repo.parents(oid), "reparented": store.reparentings(oid)}
 
 
 def words(store: LineageStore, said: Reparenting) -> str:

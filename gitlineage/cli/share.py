@@ -120,13 +120,16 @@ def clone(
     """
     from gitlineage.cli.watching import Terminal
     from gitlineage.store.store import LineageStore
+    from gitlineage.sync import push
 
     above = place(ctx).folder or Path()  # named, because a folder that is missing yet is made
     where = above / (folder or _last_part(url, bare))
     terminal = Terminal()
     try:
         campaign = place(ctx).campaign
-        store, done = LineageStore.cloned(url, where, bare=bare, branch=branch, campaign=campaign, watcher=terminal)
+        push.clone(url, where, bare=bare, branch=branch, listener=terminal.overhear())
+        store = LineageStore(where, create=False, campaign=campaign, watcher=terminal)
+        done = push.settle(store.ledger)
     finally:
         terminal.close()
     store.close()
@@ -145,7 +148,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
     """
     with opened(ctx, begin=True, incomplete=True) as store:
         found = store.remote_status(remote)
-        writer, total = store.own_writer(), store.views().total()
+        writer, total = store.ledger.own_writer(), store.ledger.views().total()
         if as_json:
             output.json_line(
                 {
@@ -160,7 +163,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
         else:
             layout.facts(
                 [
-                    ("campaign", "" if store.namespace.is_default else store.campaign),
+                    ("campaign", "" if store.ledger.namespace.is_default else store.campaign),
                     ("writer", output.clean(writer or "none yet; the first record makes one")),
                     ("task", output.clean(listing.direction(store.task))),
                     ("trials", f"{total:,}"),

@@ -34,7 +34,7 @@ def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) ->
         history = list(_history(store, snapshot))
         for entry in history:
             if isinstance(entry, Problem):
-                store.watcher.note(str(entry))
+                store.ledger.watcher.note(str(entry))
         recorded = [entry for entry in history if isinstance(entry, Recorded)]
         if as_json:
             output.json_line(_object(store, snapshot, recorded))
@@ -46,8 +46,8 @@ def _history(store: LineageStore, snapshot: Snapshot) -> Iterator[Recorded | Pro
     """Return what every writer's note says about a snapshot, malformed lines first, then events in their order."""
     found = [
         entry
-        for writer, tip in store.journal.tips().items()
-        for entry in decode_note(writer, snapshot.oid, store.journal.note(tip, snapshot.oid))
+        for writer, tip in store.ledger.journal.tips().items()
+        for entry in decode_note(writer, snapshot.oid, store.ledger.journal.note(tip, snapshot.oid))
     ]
     yield from (entry for entry in found if isinstance(entry, Problem))
     events = [entry for entry in found if isinstance(entry, Recorded)]
@@ -58,8 +58,8 @@ def _history(store: LineageStore, snapshot: Snapshot) -> Iterator[Recorded | Pro
 
 
 def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> None:
-    views = store.views().on_snapshot(snapshot.oid)
-    name = store.views().name
+    views = store.ledger.views().on_snapshot(snapshot.oid)
+    name = store.ledger.views().name
     title = output.clean(name(snapshot.oid))
     subject = layout.fitted(snapshot.subject, layout.width(title) + 2)
     output.say(f"{output.paint(title, 'bold')}  {subject}".rstrip())
@@ -92,17 +92,19 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
 
 def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> list[str]:
     found = [view.label for view in views] + ([snapshot.name] if snapshot.name else [])
-    best = store.views().best()
+    best = store.ledger.views().best()
     if best is not None and best.oid == snapshot.oid:
         found.append("best")
     return found + [
-        ref for view in views if store.repo.ref(ref := exp_ref(store.namespace, view.label)) == snapshot.oid
+        ref
+        for view in views
+        if store.ledger.repo.ref(ref := exp_ref(store.ledger.namespace, view.label)) == snapshot.oid
     ]
 
 
 def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
     """Return a line for each parent and inspiration, with its role; ordinary commits are marked."""
-    found, views = list(store.parents(snapshot.oid)), store.views()
+    found, views = list(store.parents(snapshot.oid)), store.ledger.views()
     absent = []
     for oid in snapshot.inspirations:
         try:
@@ -126,11 +128,11 @@ def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
 def _reparented(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
     """Return a line for each word about its parents, and one for those that its commit has."""
     said = [("reparented", repair.words(store, each)) for each in store.reparentings(snapshot.oid)]
-    return [("git parents", repair.derived(store, store.repo.parents(snapshot.oid))), *said] if said else []
+    return [("git parents", repair.derived(store, store.ledger.repo.parents(snapshot.oid))), *said] if said else []
 
 
 def _kin(store: LineageStore, snapshots: tuple[Snapshot, ...]) -> str:
-    views = store.views()
+    views = store.ledger.views()
     return _listed([views.name(each.oid) for each in snapshots])
 
 
@@ -142,7 +144,7 @@ def _sibling_names(store: LineageStore, snapshot: Snapshot) -> list[str]:
     """Return the names of the cohort's other members: their trials, or themselves where they have none."""
     if snapshot.cohort is None:
         return []
-    views = store.views()
+    views = store.ledger.views()
     members = views.snapshots(views.index.members(snapshot.cohort))
     found = [view.label for view in views.members(snapshot.cohort) if view.oid != snapshot.oid]
     return found + [views.name(each.oid) for each in members if not each.trials and each.oid != snapshot.oid]
@@ -165,7 +167,7 @@ def _print_row(view: TrialView) -> None:
 def _print_content(store: LineageStore, snapshot: Snapshot) -> None:
     if snapshot.parents:
         stat = store.recipe_edit(snapshot.oid).diff_bytes(stat=True)
-        first = output.clean(store.views().name(snapshot.parents[0]))
+        first = output.clean(store.ledger.views().name(snapshot.parents[0]))
         output.say(f"\nfiles against {first}" if stat else f"\nfiles as in {first}")
         look.print_patch(stat)
         return
@@ -179,7 +181,7 @@ def _print_history(store: LineageStore, snapshot: Snapshot, history: list[Record
     # Imported here, because --json needs none of it.
     from gitlineage.query.audit import told
 
-    entries = told(store.views(), snapshot.oid, history)
+    entries = told(store.ledger.views(), snapshot.oid, history)
     if entries:
         output.say("\nhistory")
         for event, what in ((entry.event, entry.what) for entry in entries):
@@ -190,7 +192,7 @@ def _print_history(store: LineageStore, snapshot: Snapshot, history: list[Record
 
 
 def _object(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> dict[str, Any]:
-    here = store.views()
+    here = store.ledger.views()
     views = here.on_snapshot(snapshot.oid)
     edit = store.recipe_edit(snapshot.oid)
     return listing.snapshot_object(

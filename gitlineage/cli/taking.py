@@ -52,11 +52,11 @@ def _weights(store: LineageStore, made: Snapshot) -> tuple[Weight, Weight | None
     if taken is not None and taken.tree == made.tree:
         total = Weight(len(taken.sizes), sum(taken.sizes.values()))
     else:
-        total = weight(store.repo, made.tree)
+        total = weight(store.ledger.repo, made.tree)
     if not made.parents:
         return total, None
     try:
-        more = weight(store.repo, made.tree, store.repo.commit(made.parents[0]).tree)
+        more = weight(store.ledger.repo, made.tree, store.ledger.repo.commit(made.parents[0]).tree)
     except RepositoryError:
         return total, None
     return total, Weight(total.files - more.files, total.bytes - more.bytes)

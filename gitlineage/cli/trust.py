@@ -48,7 +48,7 @@ def verify(
         if findings:
             raise typer.Exit(1)
         if not as_json:
-            with store.all_campaigns() as campaigns:
+            with store.ledger.all_campaigns() as campaigns:
                 writers = {name for each in campaigns for name in each.journal.tips()}
                 several = f" in {counted(len(campaigns), 'campaign')}" if len(campaigns) > 1 else ""
             output.note(f"nothing found: {counted(len(writers), 'writer')}{several} checked")
@@ -111,7 +111,7 @@ def _restore(store: LineageStore, id: str, force: bool, as_json: bool) -> None:
         output.json_line(done)
         return
     what = f"{counted(done.written, 'file')} written, {counted(done.removed, 'file')} removed"
-    name = store.views().name(done.oid)
+    name = store.ledger.views().name(done.oid)
     output.say(output.clean(f"the working tree is {name} now: {what}"))
     if force:
         output.say(output.clean(f"  what was there is the tree {done.was[:SHORT]}, until git prunes it"))

@@ -19,7 +19,7 @@ def reindex(ctx: typer.Context, as_json: options.Json = False) -> None:
 
     Both are caches: nothing is lost with them, and commands repair them by themselves where they see damage.
     """
-    with opened(ctx, begin=True, incomplete=True) as store, store.all_campaigns() as campaigns:
+    with opened(ctx, begin=True, incomplete=True) as store, store.ledger.all_campaigns() as campaigns:
         count = sum(each.reindex() for each in campaigns)
         if as_json:
             output.json_line({"trials": count})
@@ -27,7 +27,7 @@ def reindex(ctx: typer.Context, as_json: options.Json = False) -> None:
             output.say(f"indexed {counted(count, 'trial')}")
         for each in campaigns:
             for problem in each.problems():
-                store.watcher.note(str(Problem(*problem)))
+                store.ledger.watcher.note(str(Problem(*problem)))
 
 
 @command(app, "maintain", "gitlineage maintain")
@@ -39,7 +39,7 @@ def maintain(ctx: typer.Context, as_json: options.Json = False) -> None:
     this does it thoroughly. Nothing is thrown away, and writers may go on meanwhile.
     """
     with opened(ctx, begin=True, incomplete=True) as store:
-        saving = maintenance.maintain(store.repo)
+        saving = maintenance.maintain(store.ledger.repo)
         if as_json:
             output.json_line(saving)
             return

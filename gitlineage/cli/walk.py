@@ -21,14 +21,14 @@ def parents(ctx: typer.Context, name: options.Id, as_json: options.Json = False)
     with opened(ctx) as store:
         known = store.snapshot(name).roles
         found = store.parents(name)
-        print_found(store.views(), found, as_json, roles=[known.get(each.oid, "") for each in found])
+        print_found(store.ledger.views(), found, as_json, roles=[known.get(each.oid, "") for each in found])
 
 
 @command(app, "children", "gitlineage children best --json")
 def children(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """List what was derived from a snapshot directly"""
     with opened(ctx) as store:
-        print_found(store.views(), store.children(name), as_json)
+        print_found(store.ledger.views(), store.children(name), as_json)
 
 
 @command(app, "ancestors", "gitlineage ancestors best --depth 3")
@@ -42,7 +42,7 @@ def ancestors(
     """List all that a snapshot goes back to, nearest first"""
     with opened(ctx) as store:
         found = store.get_ancestors(name, relations, depth) if relations else store.ancestors(name, depth)
-        print_walk(store.views(), found, as_json)
+        print_walk(store.ledger.views(), found, as_json)
 
 
 @command(app, "descendants", "gitlineage descendants 000")
@@ -56,14 +56,14 @@ def descendants(
     """List all that goes back to a snapshot, nearest first"""
     with opened(ctx) as store:
         found = store.get_descendants(name, relations, depth) if relations else store.descendants(name, depth)
-        print_walk(store.views(), found, as_json)
+        print_walk(store.ledger.views(), found, as_json)
 
 
 @command(app, "leaves", "gitlineage leaves")
 def leaves(ctx: typer.Context, as_json: options.Json = False) -> None:
     """List the snapshots that nothing was derived from"""
     with opened(ctx) as store:
-        print_found(store.views(), store.leaves(), as_json)
+        print_found(store.ledger.views(), store.leaves(), as_json)
 
 
 @command(app, "common-ancestor", "gitlineage common-ancestor 012 014")
@@ -85,7 +85,7 @@ def common_ancestor(
         found = store.merge_bases(name, other, relations)
         if not found:
             raise LineageError(f"{name} and {other} have no common ancestor")
-        views = store.views()
+        views = store.ledger.views()
         print_found(views, [views.snapshot(oid) for oid in (found if every else found[:1])], as_json)
 
 
@@ -93,7 +93,7 @@ def common_ancestor(
 def same(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """List other snapshots with the same content"""
     with opened(ctx) as store:
-        print_found(store.views(), store.same(name), as_json)
+        print_found(store.ledger.views(), store.same(name), as_json)
 
 
 def print_found(

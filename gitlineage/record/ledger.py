@@ -23,10 +23,11 @@ from gitlineage.index.index import Damaged
 from gitlineage.journal.journal import Recorded
 from gitlineage.model.namespace import NOTES
 from gitlineage.model.records import Task
-from gitlineage.query.nearest import read_mark, write_mark
+from gitlineage.model.trial import Trial
+from gitlineage.query.nearest import Candidate, candidates, read_mark, write_mark
 from gitlineage.record.landing import Landing, publish
 from gitlineage.record.opened import Current, Watcher, task_here
-from gitlineage.record.recorder import Recorder
+from gitlineage.record.recorder import Recorder, folder_tree
 
 _TRIES = 10
 
@@ -78,6 +79,10 @@ class Ledger(Current):
         past._desk = past._wanted = None
         return past
 
+    def folder_tree(self, trial: Trial, root: Path | None) -> str | None:
+        """Return the tree of the folder that a row's ``snapshot_path`` names below a root, where it is there."""
+        return folder_tree(self.repo, trial, root, self._hear)
+
     def _hear(self, taken: Taken) -> None:
         """Keep what a folder gave, and say what of it is in no snapshot."""
         self.taken = taken
@@ -110,7 +115,7 @@ class Ledger(Current):
         Raises:
             TaskInUse: it would change something, and was not forced; a direction that nobody had said yet needs none.
         """
-        change = self._write(lambda recorder: recorder.set_task(task, force=force))
+        change = self.write(lambda recorder: recorder.set_task(task, force=force))
         self._wanted = None
         return change
 
@@ -168,12 +173,12 @@ class Ledger(Current):
                     landing = self._start()
                     fresh = landing.tip is None and not self.namespace.is_default
                     with self.repo.packing():
-                        identity = self._author = self._who()
+                        identity = self._author = self.committer()
                         try:
                             with self._index.transaction():
                                 self._landing, self._task = landing, task_here()
                                 if self._wanted is not None:
-                                    self._recorder().set_task(self._wanted)
+                                    self.recorder().set_task(self._wanted)
                                 yield
                                 self._check_whose(landing)
                                 if landing.events:
@@ -227,6 +232,10 @@ class Ledger(Current):
         """Return the snapshot last recorded or checked out in this working tree; ``None`` where that is not known."""
         return read_mark(self.repo, self._mark)
 
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Return the snapshots that the working tree's content may have been made from, the likeliest first."""
+        return candidates(self._views, self.own_writer(), self._mark)
+
     @property
     def _mark(self) -> Path:
         """The file that says so: in the working tree's own git folder, one for each campaign."""
@@ -273,7 +282,7 @@ class Ledger(Current):
             if self._landing is not None:
                 raise RepositoryError("a batch is open; end it first")
             with self.holding(), self.repo.packing():
-                yield self._who(), self._clock()
+                yield self.committer(), self._clock()
 
     def _start(self) -> Landing:
         """Return an empty landing on an index that is up to date and sound."""
@@ -304,20 +313,24 @@ class Ledger(Current):
         else:
             raise StorageError(f"cannot write the index: {error}; nothing was recorded") from error
 
-    def _write(self, work: Callable[[Recorder], R]) -> R:
-        """Do one piece of recording in a landing of its own, or in the batch that is open."""
+    def forget_best(self) -> None:
+        """Have the best trial asked for anew, because it may not count any more."""
+        self._memory.best_of = -1
+
+    def write(self, work: Callable[[Recorder], R]) -> R:
+        """Do one piece of recording in a landing of its own, or in the batch that is open, and return what it does."""
         with self._gate:
             self._admit()
             if self._landing is not None:
-                return work(self._recorder())
+                return work(self.recorder())
             self.check_present()
             block = self._land(None)
             try:
                 with block:
-                    return work(self._recorder())
+                    return work(self.recorder())
             except _IndexLost:
                 with self.batch():
-                    return work(self._recorder())
+                    return work(self.recorder())
             finally:
                 block.gen.close()  # it has ended, unless an interrupt came just before it could
 
@@ -330,7 +343,7 @@ class Ledger(Current):
             message: the activity log's line.
         """
         with self.batch(message):
-            return self._write(work)
+            return self.write(work)
 
     def _publish(self, landing: Landing, message: str | None, identity: Identity) -> None:
         new = publish(landing, self.journal, message=message, identity=identity, durable=self._is_durable(landing))
@@ -367,7 +380,13 @@ class Ledger(Current):
                 return
         raise Conflict(self.namespace.ref(landing.writer))
 
-    def _recorder(self) -> Recorder:
+    def recorder(self) -> Recorder:
+        """
+        Return what records into the landing that is open.
+
+        Raises:
+            RepositoryError: none is.
+        """
         if self._landing is None:
             raise RepositoryError("nothing is open to record in")
         if self._desk is None or self._desk.landing is not self._landing:

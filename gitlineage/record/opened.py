@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from weakref import WeakSet
@@ -24,7 +24,7 @@ import msgspec
 
 from gitlineage import scratch
 from gitlineage.errors import Incomplete, InThePast, Invalid, Locked, RepositoryError, StorageError
-from gitlineage.git import locks
+from gitlineage.git import locks, signing
 from gitlineage.git.formats import Identity
 from gitlineage.git.maintenance import tidy
 from gitlineage.git.repository import GitRepo, find_repository, init_repository
@@ -33,6 +33,7 @@ from gitlineage.index.index import Damaged, Index
 from gitlineage.journal import keeping
 from gitlineage.journal.journal import Journal, Recorded, check_writer, is_archive
 from gitlineage.model.namespace import DEFAULT, NOTES_FOLDER, ORDINARY, Namespace, campaigns_in, namespace_of
+from gitlineage.query.names import moment
 from gitlineage.query.views import Views
 from gitlineage.record import derived, turns
 from gitlineage.record.landing import Landing, WriterLock, alone
@@ -43,6 +44,10 @@ _LOOK = 5.0
 """Seconds between two looks for what a clone lacks."""
 
 _TOLD = 5
+
+_NAMED = 5
+"""Writers that are named when some are left out; the rest are counted."""
+
 _COUNTED = ("trials", "snapshots")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,13 +86,8 @@ def reading(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate
 
     @wraps(method)
     def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self._gate:
-            try:
-                self.refresh()
-                return method(self, *args, **kwargs)
-            except Damaged as error:
-                self._rebuild(f"the index is damaged ({error})")
-                return method(self, *args, **kwargs)
+        asked: Current = self
+        return asked.ask(partial(method, self, *args, **kwargs))
 
     return wrapper
 
@@ -126,8 +126,8 @@ class Current:
     _past = ""
     """Which past moment this store shows, in words; empty for the present."""
 
-    _until: Callable[[Recorded], bool] | None = None
-    """The rule that lets through the events up to that moment."""
+    until: Callable[[Recorded], bool] | None = None
+    """The rule that lets through the events up to that moment; ``None`` in the present."""
 
     _trusted: Index | None = None
     """The trusted writers' events alone, once they were asked for."""
@@ -159,7 +159,7 @@ class Current:
         self._identity = Identity(*identity) if identity else None
         self._clock = clock or (lambda: datetime.now(UTC))
         self._gate = threading.RLock()
-        self._folder = self.namespace.folder(self.repo.commondir)
+        self.folder = self.namespace.folder(self.repo.commondir)
         self._lock = self._lock_at(_lock_of(self.repo, self.namespace))
         self._landing: Landing | None = None
         locks.sweep(str(self.repo.commondir))
@@ -292,13 +292,13 @@ class Current:
         """
         folder = DEFAULT.folder(self.repo.commondir)
         locks = [folder / "lock", *folder.glob("campaigns/*/lock")]
-        with alone([path for path in locks if path != self._folder / "lock"]) as is_alone:
+        with alone([path for path in locks if path != self.folder / "lock"]) as is_alone:
             if is_alone:
                 tidy(self.repo)
 
     def committer(self) -> Identity:
         """Return who commits here."""
-        return self._who()
+        return self._identity or self.repo.identity()
 
     @property
     def in_batch(self) -> bool:
@@ -375,20 +375,22 @@ class Current:
         return [one_line(said) for _, said in sorted(found)]
 
     def _new_writer(self) -> str:
-        who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self._who().name.lower())
+        who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self.committer().name.lower())
         name = "-".join(filter(None, who.split("-")))[:40] or "writer"
         writer = f"{name}-{secrets.token_hex(3)}"
         self.repo.set_config("lineage.writer", writer)
         return writer
-
-    def _who(self) -> Identity:
-        return self._identity or self.repo.identity()
 
     def now(self) -> datetime:
         """Return what the time is, by the clock that the store was opened with."""
         return self._clock()
 
     # -- the past ------------------------------------------------------------------------------------------
+
+    @property
+    def is_past(self) -> bool:
+        """Whether this shows a past moment."""
+        return bool(self._past)
 
     def check_present(self) -> None:
         """
@@ -409,22 +411,76 @@ class Current:
             told: which moment that is, in words.
         """
         past = copy.copy(self)
-        past._past, past._until = told, self.let_through(until)
+        past._past, past.until = told, self.let_through(until)
         past._landing = past._trusted = None
-        past._use(index.build(self.repo, self.journal, self.journal.tips(), past._until))
+        past._use(index.build(self.repo, self.journal, self.journal.tips(), past.until))
         return past
 
     def let_through(self, rule: Callable[[Recorded], bool]) -> Callable[[Recorded], bool]:
         """Return a rule that lets through what another one does, as long as it is not after this store's moment."""
-        own = self._until
+        own = self.until
         return rule if own is None else lambda found: own(found) and rule(found)
 
     # -- the index -----------------------------------------------------------------------------------------
 
-    @reading
-    def views(self) -> Views:
-        """Return the models behind everything else, as they are now."""
+    def ask(self, question: Callable[[], R]) -> R:
+        """Bring the index up to date, then answer a question; once more where the index turns out to be damaged."""
+        with self._gate:
+            try:
+                self.refresh()
+                return question()
+            except Damaged as error:
+                self._rebuild(f"the index is damaged ({error})")
+                return question()
+
+    @property
+    def models(self) -> Views:
+        """The models as the index stands; `ask` and `write` bring it up to date before their work, `views` itself."""
         return self._views
+
+    @reading
+    def views(self, *, at: str | None = None, raw_parents: bool = False, trusted_only: bool = False) -> Views:
+        """
+        Return the models behind everything else, now or as they were.
+
+        Args:
+            at: a trial, a commit of a writer's ref, or an ISO 8601 time (design 8).
+            raw_parents: take parents as the rows spell them (semantics 59).
+            trusted_only: leave out every writer whose ref is not signed by its owner, every commit, by the file in git
+                config ``gpg.ssh.allowedSignersFile``.
+
+        Raises:
+            SigningError: only trusted writers are wanted, and nothing says who they are.
+        """
+        if trusted_only:
+            shown = self._trusted_index()
+            if at is not None:
+                until = self.let_through(moment(Views(shown, self.repo, note=self.watcher.note), self.journal, at))
+                shown = index.build(self.repo, self.journal, shown.tips(), until)
+            return Views(shown, self.repo, raw_parents, self.watcher.note, self._hears_ends())
+        if at is None:
+            return (
+                Views(self._index, self.repo, raw_parents, self.watcher.note, self._hears_ends())
+                if raw_parents
+                else self._views
+            )
+        until = self.let_through(moment(self._views, self.journal, at))
+        shown = index.build(self.repo, self.journal, self.journal.tips(), until)
+        return Views(shown, self.repo, raw_parents, self.watcher.note, self._hears_ends())
+
+    def _trusted_index(self) -> Index:
+        """Return an index of the trusted writers' events alone; kept for as long as their refs stay where they are."""
+        from gitlineage.journal.trust import trusted
+
+        tips = self._index.tips()
+        found = trusted(self.repo, self.journal, signing.verifier(self.repo), tips)
+        if self._trusted is None or self._trusted.tips() != found:
+            self._trusted = index.build(self.repo, self.journal, found, self.until)
+        named = {name for name, tip in tips.items() if not (is_archive(name) and self.journal.folded(tip))}
+        if left := sorted((named | self.journal.archived(tips).keys()) - found.keys()):
+            more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+            self.watcher.note(f"left out, because not signed by their owners: {', '.join(left[:_NAMED])}{more}")
+        return self._trusted
 
     def refresh(self) -> None:
         """Bring the index up to date with the writers' refs; nothing but a few refs is read where it is."""
@@ -504,9 +560,9 @@ class Current:
         return [tuple(row) for row in self._index.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")]
 
     def _open_index(self) -> Index:
-        path = self._folder / "index.sqlite3"
+        path = self.folder / "index.sqlite3"
         try:
-            self.repo.modes.make_folders(self._folder)
+            self.repo.modes.make_folders(self.folder)
             return Index(self.repo, path)
         except Damaged as error:
             self.watcher.note(f"the index is unusable ({error}): rebuilding it")
@@ -534,7 +590,9 @@ class Current:
         for writer in list(keeping.lost(self.repo, self.journal, own)):
             try:
                 with self._lock(), self.repo.packing():
-                    keeping.put_back(self.repo, self.journal, writer, self._who(), self._clock(), self.watcher.note)
+                    keeping.put_back(
+                        self.repo, self.journal, writer, self.committer(), self._clock(), self.watcher.note
+                    )
             except (StorageError, Locked) as error:
                 ref = self.namespace.ref(writer)
                 self.watcher.note(f"{ref} lacks what was recorded here and cannot be put back: {error}")

@@ -1,5 +1,6 @@
 """
-The facade that users hold, and nothing else: each method is a line or two over the packages below.
+The facade that users hold: each method is a line or two over the packages below.
 
-Start with `store`; its parts on relations, the catalogue, history and sharing stand beside it.
+Start with `store`: it holds the open repository (``store.ledger``) and its parts, ``store.relations``, ``catalogue``,
+``history`` and ``remote``, each in a module beside it.
 """

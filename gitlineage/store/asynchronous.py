@@ -21,8 +21,7 @@ from gitlineage.store.store import LineageStore
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_BLOCKS = ("batch", "exclusive", "holding")
-"""What is entered, not called; of these only a batch is there for tasks."""
+_PARTS = ("relations", "catalogue", "history", "remote")
 
 _inside: "ContextVar[tuple[AsyncBatch, ...]]" = ContextVar("gitlineage_batches", default=())
 """The batches that the current task has open, or that were open where it was started."""
@@ -68,6 +67,32 @@ class AsyncBatch:
             await _finished(self.thread, partial(self._block.__exit__, kind, error, trace))
         finally:
             self.thread.shutdown(wait=False)
+
+
+class AsyncPart:
+    """
+    A part of a store, such as its relations, whose verbs are awaited.
+
+    Args:
+        store: the store.
+        name: which of its parts.
+    """
+
+    def __init__(self, store: "AsyncLineageStore", name: str) -> None:
+        self._store = store
+        self._part = getattr(store.store, name)
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method = getattr(self._part, name)
+
+        @wraps(method)
+        def verb(*args: Any, **kwargs: Any) -> Awaitable[Any]:
+            return self._store._do(partial(method, *args, **kwargs))
+
+        return verb
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._part) if not name.startswith("_") and name != "ledger"]
 
 
 class AsyncLineageStore:
@@ -171,11 +196,18 @@ def _awaited(method: Callable[..., R]) -> Callable[..., Awaitable[R]]:
     return verb
 
 
+def _part(name: str) -> property:
+    """Return the property that gives a part of the store."""
+    return property(lambda self: AsyncPart(self, name), doc=getattr(LineageStore, name).__doc__)
+
+
 for _name in dir(LineageStore):
     _member = getattr(LineageStore, _name)
-    if _name.startswith("_") or _name in (*_BLOCKS, *vars(AsyncLineageStore)):
+    if _name.startswith("_") or _name in vars(AsyncLineageStore):
         continue
-    if isinstance(_member, property) and _member.fget is not None:
+    if _name in _PARTS:
+        setattr(AsyncLineageStore, _name, _part(_name))
+    elif isinstance(_member, property) and _member.fget is not None:
         setattr(AsyncLineageStore, _name, property(_awaited(_member.fget)))
     elif callable(_member) and not hasattr(_member, "__self__"):
         setattr(AsyncLineageStore, _name, _awaited(_member))

@@ -1,5 +1,5 @@
 """
-The facade's part about a catalogue of artifacts: entries, usage, forging, impact.
+A catalogue of artifacts, ``store.catalogue``: entries, usage, forging, impact.
 
 What is recorded and what follows is told by ``forging`` and ``impact``.
 """
@@ -17,17 +17,16 @@ from gitlineage.query import catalogue, impact
 from gitlineage.query.impact import Subtype
 from gitlineage.query.names import Id, resolve
 from gitlineage.record import catalogue as forging
-from gitlineage.record.opened import reading
 from gitlineage.record.recorder import Recorder
 from gitlineage.record.usage import UsageLog
-from gitlineage.store.relations import Relations
+from gitlineage.store.part import Part, reading
 from gitlineage.times import stamp
 
 
-class Catalogues(Relations):
-    """What a store records and answers about artifacts."""
+class Catalogue(Part):
+    """A catalogue of artifacts: their entries, their use, how they were forged, what depends on them."""
 
-    def set_entry(self, id: Id, *, actor: str | None = None, **fields: Any) -> CatalogEntry:
+    def set_entry(self, /, id: Id, *, actor: str | None = None, **fields: Any) -> CatalogEntry:
         """
         Record fields of an artifact's catalogue entry, and return the entry (semantics 37).
 
@@ -42,10 +41,10 @@ class Catalogues(Relations):
         """
 
         def work(recorder: Recorder) -> None:
-            who = self._who().name if actor is None else actor
+            who = self.ledger.committer().name if actor is None else actor
             forging.set_entry(self._views, recorder.landing, id, fields, who)
 
-        self._write(work)
+        self.ledger.write(work)
         return self.entry(id)
 
     @reading
@@ -75,17 +74,17 @@ class Catalogues(Relations):
         Raises:
             StorageError: the count cannot be written.
         """
-        self.check_present()
+        self.ledger.check_present()
         try:
-            self._usage.touch(resolve(self._views, id), stamp(self._clock()))
+            self._usage.touch(resolve(self._views, id), stamp(self.ledger.now()))
         except OSError as error:
             raise StorageError(f"cannot count a use: {error.strerror}") from error
 
     def flush_usage(self) -> int:
         """Record what was counted since the last time, as one landing, and return of how many artifacts."""
         totals = self._usage.totals()
-        with self.batch():
-            recorder = self._recorder()
+        with self.ledger.batch():
+            recorder = self.ledger.recorder()
             sql = "SELECT oid, total FROM usage WHERE writer = ?"
             known = dict(self._views.index.rows(sql, recorder.landing.writer))
             new = [oid for oid, (total, _) in totals.items() if total > known.get(oid, 0)]
@@ -101,7 +100,7 @@ class Catalogues(Relations):
         def work(recorder: Recorder) -> None:
             forging.record_forge(self._views, recorder.landing, artifact_id, intent, forger, template_id)
 
-        self.record_with(work)
+        self.ledger.record_with(work)
         return self.entry(artifact_id)
 
     def record_forge_attempt(
@@ -130,15 +129,15 @@ class Catalogues(Relations):
         found: list[ForgeRecord] = []
 
         def work(recorder: Recorder) -> None:
-            who = self._who()
+            who = self.ledger.committer()
             name = who.name if actor is None else actor
             found.append(
                 forging.record_attempt(
-                    self.repo, self._views, recorder.landing, who.clean(), intent, phases, result, success, name
+                    self.ledger.repo, self._views, recorder.landing, who.clean(), intent, phases, result, success, name
                 )
             )
 
-        self.record_with(work)
+        self.ledger.record_with(work)
         return found[-1]
 
     @reading
@@ -181,7 +180,7 @@ class Catalogues(Relations):
             id: the artifact.
             now: the moment against which usage is held.
         """
-        moment = now or self._clock()
+        moment = now or self.ledger.now()
         return impact.analyze_deprecation(self._views, resolve(self._views, id), moment, self._counting())
 
     @reading
@@ -202,12 +201,12 @@ class Catalogues(Relations):
 
     @property
     def _usage(self) -> UsageLog:
-        return UsageLog(self._folder / "usage" / self.writer, self.repo.modes)
+        return UsageLog(self.ledger.folder / "usage" / self.ledger.writer, self.ledger.repo.modes)
 
     def _counting(self) -> Callable[[CatalogEntry], CatalogEntry]:
         """Return what adds to an entry the uses that this clone has counted and not recorded yet."""
-        writer = None if self._past else self.own_writer()
-        counted = UsageLog(self._folder / "usage" / writer).totals() if writer is not None else {}
+        writer = None if self.ledger.is_past else self.ledger.own_writer()
+        counted = UsageLog(self.ledger.folder / "usage" / writer).totals() if writer is not None else {}
 
         def add(entry: CatalogEntry) -> CatalogEntry:
             if entry.id not in counted:

@@ -1,19 +1,18 @@
 """
-The facade's part about history: what made it worse, what happened to a snapshot, all events, past moments, inferences.
+History, ``store.history``: what made it worse, what happened to a snapshot, all events, past moments, inferences.
 
 What each means is told by ``blame``, ``chronicle``, ``bisecting`` and ``inferring``.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from gitlineage.errors import Ambiguous, Invalid, NotFound
 from gitlineage.journal.journal import Recorded
 from gitlineage.model.records import Snapshot
-from gitlineage.query.names import Id, Moment, moment_of, resolve, trial_of
-from gitlineage.record.ledger import Ledger
-from gitlineage.record.opened import reading
+from gitlineage.query.names import Id, Moment, resolve, trial_of
+from gitlineage.store.part import Part, reading
 from gitlineage.times import parse_time
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from gitlineage.query.infer import Inferred
 
 
-class Histories(Ledger):
-    """What a store answers about how things came to be."""
+class History(Part):
+    """How things came to be: every event, what touched a snapshot, where it got worse, what texts propose."""
 
     @reading
     def blame(self, id: Id, *, noise: float | None = None) -> "Blame":
@@ -57,7 +56,9 @@ class Histories(Ledger):
         from gitlineage.query import audit as chronicle
 
         oid = resolve(self._views, id)
-        found = chronicle.touching(self._views, self.journal, self.journal.tips(), oid, rule=self._until)
+        found = chronicle.touching(
+            self._views, self.ledger.journal, self.ledger.journal.tips(), oid, rule=self.ledger.until
+        )
         return chronicle.audited(self._views, oid, found)
 
     @reading
@@ -89,34 +90,19 @@ class Histories(Ledger):
             if kind not in chronicle.EVENT_TYPES:
                 raise Invalid(f"{kind!r} is no type of event; there are {', '.join(chronicle.EVENT_TYPES)}")
         later = _since(since) if since is not None else None
-        rule = self.let_through(later) if later is not None else self._until
-        tips = self.journal.tips()
+        rule = self.ledger.let_through(later) if later is not None else self.ledger.until
+        tips = self.ledger.journal.tips()
         if id is None:
-            found = chronicle.events(self.journal, tips, writer=writer, rule=rule)
+            found = chronicle.events(self.ledger.journal, tips, writer=writer, rule=rule)
         else:
             oid = resolve(self._views, id)
-            found = chronicle.touching(self._views, self.journal, tips, oid, rule=rule)
+            found = chronicle.touching(self._views, self.ledger.journal, tips, oid, rule=rule)
             found = [event for event in found if writer in (None, event.writer)]
         return [event for event in found if not types or event.event_type in types]
 
-    @reading
-    def replay(self, until: Moment | None = None) -> Self:
-        """
-        Return the store as it was at a past moment, to be read only: every question is answered as of then.
-
-        Names that only git knows, such as branches, stand for what they stand for now.
-
-        Args:
-            until: a clock as a number; a time, which is held against the rows' own timestamps; a trial, which counts as
-                recorded; or a commit of a writer's ref. By default all there is, folded anew.
-
-        Raises:
-            NotFound: it is no moment.
-            Invalid: a negative clock.
-        """
-        if until is None:
-            return self.as_of(lambda found: True, "now")
-        return self.as_of(*moment_of(self._views, self.journal, until))
+    def problems(self) -> list[tuple[str, str, str]]:
+        """Return writer, commit and reason of every note line that is no event; they are skipped, never deleted."""
+        return self.ledger.problems()
 
     @reading
     def infer(self, id: Id | None = None, *, notes: bool = False) -> "list[Inferred]":
@@ -154,7 +140,7 @@ class Histories(Ledger):
             raise Invalid("there is no command to run")
         ends = resolve(self._views, good), resolve(self._views, bad)
         moved = {oid for (oid,) in self._views.index.rows("SELECT DISTINCT child FROM reparents WHERE followed")}
-        return bisecting.bisect(self.repo, *ends, command, output=output, name=self._views.name, moved=moved)
+        return bisecting.bisect(self.ledger.repo, *ends, command, output=output, name=self._views.name, moved=moved)
 
 
 def _since(since: Moment) -> Callable[[Recorded], bool]:

@@ -1,5 +1,5 @@
 """
-The facade's part about typed relations: recording them, walking over them, the evolution they tell.
+Typed relations, ``store.relations``: recording them, walking over them, the evolution they tell.
 
 Direction and rules are those of semantics 20-32; a git parent counts as a relation in every walk.
 """
@@ -13,19 +13,19 @@ from gitlineage.model.relation import EvolutionStep, Relationship, RelationType,
 from gitlineage.query import relations
 from gitlineage.query.names import Id, resolve
 from gitlineage.record import relations as relating
-from gitlineage.record.ledger import Ledger
-from gitlineage.record.opened import reading
 from gitlineage.record.recorder import Recorder
-from gitlineage.render.choices import LIMIT, PARTS, Part, known_format
+from gitlineage.render.choices import LIMIT, PARTS, known_format
+from gitlineage.render.choices import Part as Shown
+from gitlineage.store.part import Part, reading
 
 if TYPE_CHECKING:
     from gitlineage.render.diagram import Diagram
 
 
-class Relations(Ledger):
-    """What a store records and answers about typed relations."""
+class Relations(Part):
+    """Typed relations between snapshots: recording them, walking over them, drawing them."""
 
-    def add_relationship(
+    def add(
         self,
         source_id: Id,
         target_id: Id,
@@ -56,7 +56,7 @@ class Relations(Ledger):
         """
 
         def work(recorder: Recorder) -> Relationship:
-            actor = self._who().name if created_by is None else created_by
+            actor = self.ledger.committer().name if created_by is None else created_by
             return relating.add(
                 self._views,
                 recorder.landing,
@@ -68,7 +68,7 @@ class Relations(Ledger):
                 cycle_scope=cycle_scope,
             )
 
-        return self._write(work)
+        return self.ledger.write(work)
 
     def record_evolution(
         self,
@@ -81,35 +81,35 @@ class Relations(Ledger):
     ) -> Relationship:
         """Record that one snapshot succeeds another, what was tried and whether it worked (semantics 30)."""
         context = {"evolution_type": evolution_type, "success": success, "metrics": dict(metrics or {})}
-        return self.add_relationship(child_id, parent_id, RelationType.SUCCESSOR_TO, created_by, context)
+        return self.add(child_id, parent_id, RelationType.SUCCESSOR_TO, created_by, context)
 
     def record_fork(self, parent_id: Id, fork_id: Id, reason: str = "", created_by: str | None = None) -> Relationship:
         """Record that one snapshot begins a line of its own from another (semantics 32)."""
         context = {"reason": reason} if reason else {}
-        return self.add_relationship(fork_id, parent_id, RelationType.FORKED_FROM, created_by, context)
+        return self.add(fork_id, parent_id, RelationType.FORKED_FROM, created_by, context)
 
     def record_dependency(
         self, dependent_id: Id, dependency_id: Id, version_constraint: str | None = None, created_by: str = "system"
     ) -> Relationship:
         """Record that one snapshot needs another (semantics 32)."""
         context = {"version_constraint": version_constraint} if version_constraint is not None else {}
-        return self.add_relationship(dependent_id, dependency_id, RelationType.DEPENDS_ON, created_by, context)
+        return self.add(dependent_id, dependency_id, RelationType.DEPENDS_ON, created_by, context)
 
-    def deprecate_relationship(
+    def deprecate(
         self, source_id: Id, target_id: Id, relationship_type: str, reason: str = "", actor: str | None = None
     ) -> bool:
         """Record that a relation no longer holds, and return whether there was an active one (semantics 24)."""
 
         def work(recorder: Recorder) -> bool:
-            who = self._who().name if actor is None else actor
+            who = self.ledger.committer().name if actor is None else actor
             return relating.deprecate(
                 self._views, recorder.landing, source_id, target_id, relationship_type, reason, who
             )
 
-        return self._write(work)
+        return self.ledger.write(work)
 
     @reading
-    def get_relationships(
+    def find(
         self,
         *,
         source_id: Id | None = None,
@@ -129,7 +129,7 @@ class Relations(Ledger):
         )
 
     @reading
-    def get_ancestors(
+    def ancestors(
         self, id: Id, relationship_types: Sequence[str] | None = None, max_depth: int | None = -1
     ) -> tuple[AncestryNode, ...]:
         """
@@ -143,20 +143,20 @@ class Relations(Ledger):
         return relations.ancestors(self._views, resolve(self._views, id), relation_types(relationship_types), max_depth)
 
     @reading
-    def get_descendants(
+    def descendants(
         self, id: Id, relationship_types: Sequence[str] | None = None, max_depth: int | None = -1
     ) -> tuple[AncestryNode, ...]:
-        """Return what goes back to a snapshot over relations; the mirror image of `get_ancestors` (semantics 27)."""
+        """Return what goes back to a snapshot over relations; the mirror image of `ancestors` (semantics 27)."""
         return relations.descendants(
             self._views, resolve(self._views, id), relation_types(relationship_types), max_depth
         )
 
-    def get_dependents(self, id: Id, depth: int = 1) -> tuple[AncestryNode, ...]:
+    def dependents(self, id: Id, depth: int = 1) -> tuple[AncestryNode, ...]:
         """Return what depends on a snapshot, each once; -1 includes what depends on those, and so on (semantics 27)."""
-        return self.get_descendants(id, [RelationType.DEPENDS_ON], depth)
+        return self.descendants(id, [RelationType.DEPENDS_ON], depth)
 
     @reading
-    def get_path(
+    def path(
         self, start_id: Id, end_id: Id, relationship_type: str | Sequence[str] | None = None
     ) -> list[CommitOid] | None:
         """
@@ -176,12 +176,12 @@ class Relations(Ledger):
         found = relations.merge_bases(self._views, first, second, relation_types(relationship_types))
         return [CommitOid(oid) for oid in found]
 
-    def find_common_ancestor(self, a: Id, b: Id) -> CommitOid | None:
+    def common_ancestor(self, a: Id, b: Id) -> CommitOid | None:
         """Return the lowest common ancestor of two snapshots, of several the latest recorded (semantics 29)."""
         return next(iter(self.merge_bases(a, b)), None)
 
     @reading
-    def get_evolution_history(
+    def evolution(
         self, id: Id, *, include_siblings: bool = False, only_successful: bool = False
     ) -> list[EvolutionStep]:
         """Return every step of a snapshot's evolution in the order of time (semantics 31)."""
@@ -189,10 +189,10 @@ class Relations(Ledger):
         return relations.evolution(self._views, oid, include_siblings=include_siblings, only_successful=only_successful)
 
     @reading
-    def lineage_diagram(
+    def diagram(
         self,
         id: Id | None = None,
-        part: Part = "around",
+        part: Shown = "around",
         *,
         depth: int | None = 3,
         relationship_types: Sequence[str] | None = None,
@@ -234,13 +234,13 @@ class Relations(Ledger):
             found = walk or diagram.around(views, root, types, depth, limit)
         return diagram.gathered(views, *found, root=root, proposed=proposed)
 
-    def generate_lineage_diagram(
+    def draw(
         self,
         id: Id | None,
         depth: int | None = 3,
         format: str = "mermaid",
         *,
-        part: Part = "around",
+        part: Shown = "around",
         relationship_types: Sequence[str] | None = None,
         limit: int | None = LIMIT,
         proposed: Iterable[Relationship] = (),
@@ -248,7 +248,7 @@ class Relations(Ledger):
         """
         Return a diagram of the lineage as text: ``mermaid``, ``dot``, ``svg`` or ``json`` (semantics 38).
 
-        Every edge is drawn once from child to parent with its type; the arguments are those of `lineage_diagram`.
+        Every edge is drawn once from child to parent with its type; the arguments are those of `diagram`.
 
         Raises:
             ValueError: an unknown format.
@@ -257,7 +257,7 @@ class Relations(Ledger):
         from gitlineage.query import diagram
 
         known_format(format)
-        shown = self.lineage_diagram(
+        shown = self.diagram(
             id, part, depth=depth, relationship_types=relationship_types, limit=limit, proposed=proposed
         )
         return diagram.draw(shown, format)

@@ -1,21 +1,20 @@
 """
-The facade's part about other machines: push, pull, sync, clone, and what a plain git carries.
+Other machines, ``store.remote``: push, pull, sync, and what a plain git carries.
 
 What goes and what comes is decided by ``pulling`` and ``sync``, which are loaded when they are needed: most
 stores never meet another machine.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from gitlineage.record.ledger import Ledger
+from gitlineage.store.part import Part
 
 if TYPE_CHECKING:
     from gitlineage.sync.remotes import Exchange
 
 
-class Sharing(Ledger):
+class Remote(Part):
     """How a store exchanges lineage with its remotes."""
 
     def push(self, remote: str | None = None, *, dry_run: bool = False) -> "Exchange":
@@ -34,7 +33,7 @@ class Sharing(Ledger):
         """
         from gitlineage.sync import push as sync
 
-        return sync.push(self, remote, dry_run=dry_run)
+        return sync.push(self.ledger, remote, dry_run=dry_run)
 
     def pull(
         self, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()
@@ -56,7 +55,7 @@ class Sharing(Ledger):
         """
         from gitlineage.sync import pull as pulling
 
-        return pulling.pull(self, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
+        return pulling.pull(self.ledger, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
 
     def sync(
         self, remote: str | None = None, *, dry_run: bool = False, accept_rewrite: Sequence[str] = ()
@@ -64,13 +63,13 @@ class Sharing(Ledger):
         """Pull, then push; arguments and errors are theirs."""
         from gitlineage.sync import push as sync
 
-        return sync.both(self, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
+        return sync.both(self.ledger, remote, dry_run=dry_run, accept_rewrite=accept_rewrite)
 
-    def remote_status(self, remote: str | None = None) -> "Exchange":
+    def status(self, remote: str | None = None) -> "Exchange":
         """Return what is not pushed yet and what is behind, by what was last seen of a remote; without the network."""
         from gitlineage.sync import push as sync
 
-        return sync.status(self, remote)
+        return sync.status(self.ledger, remote)
 
     def attach(self, remote: str) -> None:
         """
@@ -81,37 +80,4 @@ class Sharing(Ledger):
         """
         from gitlineage.sync import push as sync
 
-        sync.attach(self, remote)
-
-    @classmethod
-    def clone(
-        cls, url: str | Path, folder: Path | str, *, bare: bool = False, branch: str | None = None, **options: Any
-    ) -> Self:
-        """
-        Clone a repository with its branches and its lineage, and return the store.
-
-        Args:
-            url: a URL or path.
-            folder: where to; it must be empty or not there.
-            bare: make a repository without a working tree.
-            branch: the branch to check out.
-            options: what the store is opened with.
-
-        Raises:
-            RemoteError: it could not be done; nothing is left at the folder.
-        """
-        store, _ = cls.cloned(url, folder, bare=bare, branch=branch, **options)
-        return store
-
-    @classmethod
-    def cloned(
-        cls, url: str | Path, folder: Path | str, *, bare: bool = False, branch: str | None = None, **options: Any
-    ) -> "tuple[Self, Exchange]":
-        """Do what `clone` does, and return also what came."""
-        watcher = options.get("watcher")
-        listener = watcher.overhear() if watcher is not None else None
-        from gitlineage.sync import push as sync
-
-        sync.clone(str(url), Path(folder), bare=bare, branch=branch, listener=listener)
-        store = cls(folder, **{"create": False, **options})
-        return store, sync.settle(store)
+        sync.attach(self.ledger, remote)

@@ -5,23 +5,24 @@ Each method is a line or two over the modules below; what is worth reading about
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial, wraps
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 import msgspec
 
 from gitlineage.bounds import MAX_CHECKOUT
-from gitlineage.errors import Invalid, InvalidTrial
+from gitlineage.errors import Invalid
 from gitlineage.git import signing
 from gitlineage.git.content import Content, read_files, size_setting
+from gitlineage.git.folders import Taken
 from gitlineage.git.formats import is_oid
 from gitlineage.git.packs import object_id
-from gitlineage.index import index
-from gitlineage.index.index import Index
 from gitlineage.journal import events
-from gitlineage.journal.journal import is_archive
 from gitlineage.model.frames import Trials, arrow, dicts, pandas, polars, summary, typed
 from gitlineage.model.records import (
     AncestryNode,
@@ -34,31 +35,37 @@ from gitlineage.model.records import (
     Task,
     TrialView,
 )
-from gitlineage.model.trial import AUTO_ID, Trial
+from gitlineage.model.trial import Trial
 from gitlineage.query import ancestry
 from gitlineage.query.diff import RecipeEdit
 from gitlineage.query.judge import Verdict, judge
-from gitlineage.query.names import Id, claimed, moment, resolve, trial_of
-from gitlineage.query.nearest import Nearest, candidates, nearest
+from gitlineage.query.names import Id, Moment, claimed, moment_of, resolve, trial_of
+from gitlineage.query.nearest import Nearest, nearest
 from gitlineage.query.prompt import prompt_view
 from gitlineage.query.ranking import best_by, board_by, criterion
 from gitlineage.query.search import search
 from gitlineage.query.views import Views, trials
-from gitlineage.record import repair
+from gitlineage.record import repair, tables
 from gitlineage.record.adoption import Adopted, adopt
-from gitlineage.record.opened import reading
-from gitlineage.record.recorder import Recorder, Row, folder_tree
+from gitlineage.record.ledger import Ledger
+from gitlineage.record.opened import Watcher
+from gitlineage.record.recorder import Recorder
 from gitlineage.record.rules import content_tree
 from gitlineage.render.prompt import render_prompt
-from gitlineage.store.catalogue import Catalogues
-from gitlineage.store.history import Histories
-from gitlineage.store.sharing import Sharing
+from gitlineage.store.catalogue import Catalogue
+from gitlineage.store.history import History
+from gitlineage.store.part import reading
+from gitlineage.store.relations import Relations
+from gitlineage.store.sharing import Remote
 from gitlineage.text import counted
 
 if TYPE_CHECKING:
     from gitlineage.git.checkout import Written
     from gitlineage.git.restore import Restored
     from gitlineage.record.verify import Finding
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Given = Trial | Mapping[str, Any]
 """A row, or its cells by column; ``score`` among them is what the task ranks by."""
@@ -70,7 +77,25 @@ _NAMED = 5
 """Writers that are named when some are left out; the rest are counted."""
 
 
-class LineageStore(Catalogues, Histories, Sharing):
+def _passed(
+    name: str, to: Callable[["LineageStore"], Any], verb: Callable[Concatenate[Any, P], R]
+) -> Callable[Concatenate["LineageStore", P], R]:
+    """Return a method of the store that a part or the ledger answers; it looks like theirs, under its own name."""
+
+    @wraps(verb)
+    def method(self: "LineageStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return verb(to(self), *args, **kwargs)
+
+    method.__name__, method.__qualname__ = name, f"LineageStore.{name}"
+    return method
+
+
+_ledger, _relations, _catalogue, _history, _remote = map(
+    attrgetter, ("ledger", "relations", "catalogue", "history", "remote")
+)
+
+
+class LineageStore:
     """
     The lineage of one repository.
 
@@ -94,6 +119,157 @@ class LineageStore(Catalogues, Histories, Sharing):
         Invalid: the task differs from the one recorded in the store, or no campaign can have this name.
         Incomplete: the clone lacks a part of the lineage; every method that would answer without it raises this.
     """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        campaign: str | None = None,
+        lower_is_better: bool | None = None,
+        writer: str | None = None,
+        task: Task | None = None,
+        identity: tuple[str, str] | None = None,
+        clock: Callable[[], datetime] | None = None,
+        create: bool = True,
+        watcher: Watcher | None = None,
+        incomplete: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.ledger = Ledger(
+            root,
+            campaign=campaign,
+            lower_is_better=lower_is_better,
+            writer=writer,
+            task=task,
+            identity=identity,
+            clock=clock,
+            create=create,
+            watcher=watcher,
+            incomplete=incomplete,
+            environment=environment,
+        )
+        """The open repository beneath, for what is built on top of a store."""
+
+    @classmethod
+    def _over(cls, ledger: Ledger) -> Self:
+        """Return the store over an open repository."""
+        made = cls.__new__(cls)
+        made.ledger = ledger
+        return made
+
+    @classmethod
+    def clone(
+        cls, url: str | Path, folder: Path | str, *, bare: bool = False, branch: str | None = None, **options: Any
+    ) -> Self:
+        """
+        Clone a repository with its branches and its lineage, and return the store.
+
+        Args:
+            url: a URL or path.
+            folder: where to; it must be empty or not there.
+            bare: make a repository without a working tree.
+            branch: the branch to check out.
+            options: what the store is opened with.
+
+        Raises:
+            RemoteError: it could not be done; nothing is left at the folder.
+        """
+        from gitlineage.sync import push
+
+        watcher = options.get("watcher")
+        listener = watcher.overhear() if watcher is not None else None
+        push.clone(str(url), Path(folder), bare=bare, branch=branch, listener=listener)
+        store = cls(folder, **{"create": False, **options})
+        push.settle(store.ledger)
+        return store
+
+    def close(self) -> None:
+        """
+        Close the index; the store opens it again when it is used, unless it shows the past.
+
+        Raises:
+            RepositoryError: a batch is open.
+        """
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _views(self) -> Views:
+        return self.ledger.models
+
+    # -- parts and settings --------------------------------------------------------------------------------
+
+    @property
+    def relations(self) -> Relations:
+        """Typed relations between snapshots: recording them, walking over them, drawing them."""
+        return Relations(self.ledger)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """A catalogue of artifacts: their entries, their use, how they were forged, what depends on them."""
+        return Catalogue(self.ledger)
+
+    @property
+    def history(self) -> History:
+        """How things came to be: every event, what touched a snapshot, where it got worse, what texts propose."""
+        return History(self.ledger)
+
+    @property
+    def remote(self) -> Remote:
+        """Other machines: push, pull, sync, and what a plain git carries."""
+        return Remote(self.ledger)
+
+    @property
+    def root(self) -> Path:
+        """The repository, or the folder inside it that the store was opened with."""
+        return self.ledger.root
+
+    @property
+    def writer(self) -> str:
+        """The name of this clone's writer; made up and kept in git's configuration where there is none."""
+        return self.ledger.writer
+
+    @property
+    def campaign(self) -> str:
+        """The name of the campaign that this store shows; ``default`` for the one that every repository has."""
+        return self.ledger.campaign
+
+    @property
+    def task(self) -> Task:
+        """What the campaign optimises."""
+        return self.ledger.task
+
+    @property
+    def taken(self) -> Taken | None:
+        """What the folder that was recorded last gave, and what of it is in no snapshot."""
+        return self.ledger.taken
+
+    campaigns = _passed("campaigns", _ledger, Ledger.campaigns)
+    set_task = _passed("set_task", _ledger, Ledger.set_task)
+    lacking = _passed("lacking", _ledger, Ledger.lacking)
+    reindex = _passed("reindex", _ledger, Ledger.reindex)
+
+    @contextmanager
+    def batch(self, message: str | None = None) -> Iterator[Self]:
+        """
+        Record everything inside as one commit of the writer's ref: all of it or none.
+
+        What is recorded inside can be read inside. Other writing processes wait until it ends.
+
+        Args:
+            message: the activity log's line; by default it says what was recorded.
+
+        Raises:
+            StorageError: the disk refused; nothing was recorded.
+            Conflict: another program kept moving the writer's ref.
+        """
+        with self.ledger.batch(message):
+            yield self
 
     # -- recording -----------------------------------------------------------------------------------------
 
@@ -138,7 +314,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         def work(recorder: Recorder) -> Snapshot:
             return recorder.commit(content, ids, row, cohort, roles or {}, message)
 
-        return self._write(work)
+        return self.ledger.write(work)
 
     def record(self, rev: Id, trial: Given, *, revise: bool = False, replicate: bool = False) -> Trial:
         """
@@ -163,17 +339,17 @@ class LineageStore(Catalogues, Histories, Sharing):
             raise Invalid("a row is revised or a replicate, not both")
         row = self._row(trial)
         if not (revise or replicate):
-            self._check_ended(row, "a recorded row")
+            tables.check_ended(self.ledger, row, "a recorded row")
 
         def work(recorder: Recorder) -> Trial:
             oid, exp_id = recorder.record(rev, row, revise, replicate=replicate)
             view = next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
             if view.retracted is not None:
                 undo = f"`gitlineage retract {view.label} --undo` takes that back"
-                self.watcher.note(f"{view.label} is retracted and does not count: {view.retracted}; {undo}")
+                self.ledger.watcher.note(f"{view.label} is retracted and does not count: {view.retracted}; {undo}")
             return view.trial
 
-        return self._write(work)
+        return self.ledger.write(work)
 
     def announce(self, rev: Id, trial: Trial) -> Trial:
         """
@@ -192,7 +368,7 @@ class LineageStore(Catalogues, Histories, Sharing):
             oid, exp_id = recorder.record(rev, trial.replace(status=None), judged=False)
             return next(view.trial for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
 
-        return self._write(work)
+        return self.ledger.write(work)
 
     def link_rewrite(self, new: Id, old: Id, how: str = "") -> None:
         """
@@ -216,7 +392,7 @@ class LineageStore(Catalogues, Histories, Sharing):
                 raise Invalid(f"{made[:12]} cannot be rewritten from itself")
             recorder.rewrite(made, origin, how)
 
-        self._write(work)
+        self.ledger.write(work)
 
     def retract(self, id: Id, reason: str = "", *, undo: bool = False, actor: str | None = None) -> TrialView:
         """
@@ -238,12 +414,12 @@ class LineageStore(Catalogues, Histories, Sharing):
         """
 
         def work(recorder: Recorder) -> TrialView:
-            who = self._who().name if actor is None else actor
+            who = self.ledger.committer().name if actor is None else actor
             oid, exp_id = repair.retract(self._views, recorder.landing, id, reason, who, undo)
-            self._memory.best_of = -1
+            self.ledger.forget_best()
             return next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
 
-        return self._write(work)
+        return self.ledger.write(work)
 
     def reparent(
         self,
@@ -274,11 +450,11 @@ class LineageStore(Catalogues, Histories, Sharing):
         given = (parents,) if isinstance(parents, str | Snapshot | Trial) else tuple(parents)
 
         def work(recorder: Recorder) -> Snapshot:
-            who = self._who().name if actor is None else actor
+            who = self.ledger.committer().name if actor is None else actor
             oid = repair.reparent(self._views, recorder.landing, id, given, roles or {}, reason, who)
             return self._views.snapshot(oid)
 
-        return self._write(work)
+        return self.ledger.write(work)
 
     def append(self, trial: Given, *, parents: Sequence[Id] | None = None) -> Snapshot:
         """
@@ -296,19 +472,15 @@ class LineageStore(Catalogues, Histories, Sharing):
             InvalidTrial: the row breaks a rule, or has neither a status nor a score.
         """
         row = self._row(trial)
-        self._check_ended(row, "an appended row")
+        tables.check_ended(self.ledger, row, "an appended row")
         ids = None if parents is None else tuple(parents)
-        return self._write(lambda recorder: recorder.append(row, ids, self.root))
+        return self.ledger.write(lambda recorder: recorder.append(row, ids, self.root))
 
     def _row(self, given: Given) -> Trial:
         """Return a row as it is recorded; the task is asked for only where it matters."""
         if isinstance(given, Trial) and given.score is None:
             return given
         return Trial.of(given, self.task.score_field)
-
-    def folder_tree(self, trial: Trial, root: Path | None) -> str | None:
-        """Return the tree of the folder that a row's ``snapshot_path`` names below a root, where it is there."""
-        return folder_tree(self.repo, trial, root, self._hear)
 
     def append_many(self, rows: Iterable[Given], *, message: str | None = None) -> tuple[Snapshot, ...]:
         """
@@ -320,63 +492,7 @@ class LineageStore(Catalogues, Histories, Sharing):
             BadRows: exp ids that are taken by different rows, by position counted from 1.
             InvalidTrial: a row breaks a rule, or has neither a status nor a score.
         """
-        with self.batch(message):
-            recorder = self._recorder()
-            given = recorder.numbered([self._row(row) for row in rows])
-            for trial in given:
-                if not self._views.is_named(trial.exp_id):
-                    recorder.refuse_claimed(trial.exp_id)
-            self.append_rows([Row(trial=trial, tree=self.folder_tree(trial, self.root)) for trial in given], message)
-            return tuple(self._views.snapshot(self._views.named_exactly(trial.exp_id)[0].oid) for trial in given)
-
-    def append_rows(
-        self, rows: Sequence[Row], message: str | None, *, task: Task | None = None, shape: dict[str, Any] | None = None
-    ) -> list[bool]:
-        """
-        Record a table: its rows, the task it is about and what its file looked like, all or nothing.
-
-        A file's row that has neither a status nor a score is a pending trial.
-
-        Returns:
-            For each row, whether it was new, or is the result of a trial that was pending.
-
-        Raises:
-            BadRows: exp ids that are taken by different rows.
-        """
-        for row in rows:
-            if shape is None:
-                self._check_ended(row.trial, f"the row of {row.trial.exp_id}", task)
-            if row.trial.exp_id == AUTO_ID:
-                raise InvalidTrial("exp_id", AUTO_ID, "a table's row needs one")
-        with self.batch(message):
-            recorder = self._recorder()
-            if task is not None:
-                recorder.set_task(task)
-            taken = {row.trial.exp_id for row in rows if recorder.taken_for(row.trial.exp_id)}
-            added = recorder.append_rows(rows, lambda count: self.watcher.advance("recording", count, len(rows)))
-            fresh = (row.trial.exp_id for row, new in zip(rows, added, strict=True) if new)
-            self.note_shadowed([exp_id for exp_id in fresh if exp_id in taken])
-            if shape is not None and (any(added) or self._is_reshaped(shape, len(rows))):
-                recorder.add_table(shape, sum(added))
-            return added
-
-    def note_shadowed(self, exp_ids: Sequence[str]) -> None:
-        """Tell which ids of an import stand for something else, and how its rows are named."""
-        if not exp_ids:
-            return
-        shown = ", ".join(f"{exp_id}@{self.writer}" for exp_id in exp_ids[:_NAMED])
-        more = f" and {len(exp_ids) - _NAMED} more" if len(exp_ids) > _NAMED else ""
-        self.watcher.note(f"git, oids and `best` come before ids of the table; its rows are called {shown}{more}")
-
-    def _check_ended(self, trial: Trial, what: str, task: Task | None = None) -> None:
-        """Refuse a row that says neither how it ended nor what its score is."""
-        if trial.status is None and (task or self.task).score(trial) is None:
-            raise InvalidTrial("status", None, f"{what} needs one, or a score to be judged by")
-
-    def _is_reshaped(self, shape: dict[str, Any], rows: int) -> bool:
-        """Whether a table without new rows, which holds all there are, looks otherwise than the last one did."""
-        plain = msgspec.json.decode(msgspec.json.encode(shape))
-        return self._views.shapes()[-1:] != [plain] and rows == len(self._views.rows())
+        return tables.append_many(self.ledger, [self._row(row) for row in rows], message)
 
     def adopt(self, snapshots: Sequence[Adopted], message: str | None = None) -> list[tuple[CommitOid, bool]]:
         """
@@ -394,8 +510,8 @@ class LineageStore(Catalogues, Histories, Sharing):
             InvalidContent: a path that leads outside, or a file over the limit.
         """
         with self.batch(message):
-            landing = self._recorder().landing
-            return adopt(self.repo, self._views, landing, snapshots, self.watcher.advance)
+            landing = self.ledger.recorder().landing
+            return adopt(self.ledger.repo, self._views, landing, snapshots, self.ledger.watcher.advance)
 
     def open_cohort(self, name: str, base: Sequence[Id] = (), *, allow_mixed: bool = False, **metadata: Any) -> Cohort:
         """
@@ -419,7 +535,7 @@ class LineageStore(Catalogues, Histories, Sharing):
             recorder.new_cohort(name, ids, metadata, allow_mixed)
             return self._views.cohorts.one(name)
 
-        return self._write(work)
+        return self.ledger.write(work)
 
     # -- trials --------------------------------------------------------------------------------------------
 
@@ -486,7 +602,7 @@ class LineageStore(Catalogues, Histories, Sharing):
 
     def _tree_named(self, id: Id) -> str:
         """Return the tree of a snapshot, or the one that a tree's own oid names."""
-        if isinstance(id, str) and is_oid(id) and self.repo.exists(id) and self.repo.kind(id) == "tree":
+        if isinstance(id, str) and is_oid(id) and self.ledger.repo.exists(id) and self.ledger.repo.kind(id) == "tree":
             return id
         return self._views.snapshot(resolve(self._views, id)).tree
 
@@ -526,7 +642,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         Raises:
             Invalid: the direction is not said, or no trial has a number in the column.
         """
-        views = self.views(trusted_only=True) if trusted_only else self._views
+        views = self.ledger.views(trusted_only=True) if trusted_only else self._views
         by = criterion(views.task, metric, lower_is_better)
         if by == views.task:
             return views.best_row(eligible)
@@ -615,7 +731,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         Raises:
             ValueError: a negative limit.
         """
-        return search(self._views, text, limit, lambda count: self.watcher.advance("indexing texts", count))
+        return search(self._views, text, limit, lambda count: self.ledger.watcher.advance("indexing texts", count))
 
     @reading
     def view(self, exp_id: Id) -> TrialView:
@@ -708,12 +824,12 @@ class LineageStore(Catalogues, Histories, Sharing):
     @reading
     def compare(self, content: Mapping[str, bytes] | Path | str | None = None) -> Nearest:
         """Return what `nearest` does with what it was chosen from, how far it is away, and the content's tree."""
-        known = candidates(self._views, self.own_writer(), self._mark)
+        known = self.ledger.candidates()
         near = [each.tree for each in known]
-        if self.in_batch:
-            return nearest(self.repo, self._recorder().take(content, near), known)
-        with self.repo.packing():  # outside of a landing nothing of it gets onto the disk
-            return nearest(self.repo, content_tree(self._views, Content(self.repo), content, near), known)
+        if self.ledger.in_batch:
+            return nearest(self.ledger.repo, self.ledger.recorder().take(content, near), known)
+        with self.ledger.repo.packing():  # outside of a landing nothing of it gets onto the disk
+            return nearest(self.ledger.repo, content_tree(self._views, Content(self.ledger.repo), content, near), known)
 
     @reading
     def cohort(self, name: str) -> Cohort:
@@ -739,8 +855,8 @@ class LineageStore(Catalogues, Histories, Sharing):
         Raises:
             TooMuch: there are more, or larger ones, than a checkout may have.
         """
-        limit = size_setting(self.repo, "lineage.maxCheckoutSize", MAX_CHECKOUT)
-        return read_files(self.repo, self._views.snapshot(resolve(self._views, id)).tree, limit)
+        limit = size_setting(self.ledger.repo, "lineage.maxCheckoutSize", MAX_CHECKOUT)
+        return read_files(self.ledger.repo, self._views.snapshot(resolve(self._views, id)).tree, limit)
 
     @reading
     def recipe_edit(self, id: Id, parent: int = 0) -> RecipeEdit:
@@ -758,8 +874,8 @@ class LineageStore(Catalogues, Histories, Sharing):
         if parent < 0 or (parent >= len(snapshot.parents) and parent > 0):
             count = len(snapshot.parents)
             raise Invalid(f"there is no parent {parent + 1}: {self._views.name(snapshot.oid)} has {count}")
-        before = self.repo.commit(snapshot.parents[parent]).tree if snapshot.parents else None
-        return RecipeEdit(snapshot.trial, snapshot.tree, before, self.repo)
+        before = self.ledger.repo.commit(snapshot.parents[parent]).tree if snapshot.parents else None
+        return RecipeEdit(snapshot.trial, snapshot.tree, before, self.ledger.repo)
 
     def verify(
         self, *, everything: bool = False, allowed_signers: str | os.PathLike[str] | None = None
@@ -777,20 +893,11 @@ class LineageStore(Catalogues, Histories, Sharing):
         """
         from gitlineage.record.verify import verifier_for
 
-        self.check_present()
-        check = verifier_for(self.repo, allowed_signers)
-        with self.all_campaigns() as campaigns:  # git need not look at every object more than once
-            found = {each.campaign: each._findings(everything and each is campaigns[0], check) for each in campaigns}
+        self.ledger.check_present()
+        check = verifier_for(self.ledger.repo, allowed_signers)
+        with self.ledger.all_campaigns() as campaigns:  # git need not look at every object more than once
+            found = {each.campaign: _findings(each, everything and each is campaigns[0], check) for each in campaigns}
         return [msgspec.structs.replace(each, campaign=name) for name, some in found.items() for each in some]
-
-    def _findings(self, everything: bool, check: "signing.Verifier | None") -> "list[Finding]":
-        """Return what is not as it should be in this campaign."""
-        from gitlineage.record.verify import Verification, look
-
-        with self.at_rest():
-            self.refresh()
-            moment = look(self.repo, self.namespace, self._index)
-        return Verification(self.repo, self.journal, moment, everything=everything, check=check).findings()
 
     @reading
     def checkout(self, id: Id, folder: Path) -> "Written":
@@ -803,7 +910,7 @@ class LineageStore(Catalogues, Histories, Sharing):
         """
         from gitlineage.git.checkout import checkout
 
-        return checkout(self.repo, self._views.snapshot(resolve(self._views, id)).tree, folder)
+        return checkout(self.ledger.repo, self._views.snapshot(resolve(self._views, id)).tree, folder)
 
     @reading
     def restore(self, id: Id, *, force: bool = False) -> "Restored":
@@ -824,76 +931,97 @@ class LineageStore(Catalogues, Histories, Sharing):
         from gitlineage.git.restore import restore
 
         snapshot = self._views.snapshot(resolve(self._views, id))
-        if self.repo.workdir is None:
+        if self.ledger.repo.workdir is None:
             raise Invalid("a bare repository has no working tree; name a folder to write the snapshot to")
-        known = candidates(self._views, self.own_writer(), self._mark)
-        content = Content(self.repo)
-        with self.repo.packing():  # nothing of it gets onto the disk
-            now = content.from_folder(self.repo.workdir, [each.tree for each in known], everything=False).tree
+        known = self.ledger.candidates()
+        content = Content(self.ledger.repo)
+        with self.ledger.repo.packing():  # nothing of it gets onto the disk
+            now = content.from_folder(self.ledger.repo.workdir, [each.tree for each in known], everything=False).tree
             is_kept = self._is_kept(now, snapshot.tree)
             if not (force or is_kept):
-                many = counted(nearest(self.repo, now, known).paths, "file")
+                many = counted(nearest(self.ledger.repo, now, known).paths, "file")
                 raise Invalid(
                     f"the working tree has {many} changed that no snapshot has; `gitlineage commit` records them, "
                     "--force throws them away"
                 )
         if not is_kept:  # so that it can be found again until git prunes it
-            now = content.from_folder(self.repo.workdir, everything=False).tree
-        done = restore(self.repo, snapshot.oid, now, snapshot.tree, force=force)
-        self.stand_on(snapshot.oid)
+            now = content.from_folder(self.ledger.repo.workdir, everything=False).tree
+        done = restore(self.ledger.repo, snapshot.oid, now, snapshot.tree, force=force)
+        self.ledger.stand_on(snapshot.oid)
         return done
 
     def _is_kept(self, tree: str, target: str) -> bool:
         """Whether a working tree's content is safe: recorded, that of HEAD, or what is to be there; or it is empty."""
-        head = self.repo.head()
+        head = self.ledger.repo.head()
         kept = {target, object_id("tree", b""), self._views.snapshot(head).tree if head is not None else ""}
         return tree in kept or self._views.index.one("SELECT 1 FROM snapshots WHERE tree = ?", tree) is not None
 
-    # -- the prompt ----------------------------------------------------------------------------------------
-
     @reading
-    def views(self, *, at: str | None = None, raw_parents: bool = False, trusted_only: bool = False) -> Views:
+    def replay(self, until: Moment | None = None) -> Self:
         """
-        Return the models behind everything else, now or as they were.
+        Return the store as it was at a past moment, to be read only: every question is answered as of then.
+
+        Names that only git knows, such as branches, stand for what they stand for now.
 
         Args:
-            at: a trial, a commit of a writer's ref, or an ISO 8601 time (design 8).
-            raw_parents: take parents as the rows spell them (semantics 59).
-            trusted_only: leave out every writer whose ref is not signed by its owner, every commit, by the file in git
-                config ``gpg.ssh.allowedSignersFile``.
+            until: a clock as a number; a time, which is held against the rows' own timestamps; a trial, which counts as
+                recorded; or a commit of a writer's ref. By default all there is, folded anew.
 
         Raises:
-            SigningError: only trusted writers are wanted, and nothing says who they are.
+            NotFound: it is no moment.
+            Invalid: a negative clock.
         """
-        if trusted_only:
-            shown = self._trusted_index()
-            if at is not None:
-                until = self.let_through(moment(Views(shown, self.repo, note=self.watcher.note), self.journal, at))
-                shown = index.build(self.repo, self.journal, shown.tips(), until)
-            return Views(shown, self.repo, raw_parents, self.watcher.note, self._hears_ends())
-        if at is None:
-            return (
-                Views(self._index, self.repo, raw_parents, self.watcher.note, self._hears_ends())
-                if raw_parents
-                else self._views
-            )
-        until = self.let_through(moment(self._views, self.journal, at))
-        shown = index.build(self.repo, self.journal, self.journal.tips(), until)
-        return Views(shown, self.repo, raw_parents, self.watcher.note, self._hears_ends())
+        if until is None:
+            return self._over(self.ledger.as_of(lambda found: True, "now"))
+        return self._over(self.ledger.as_of(*moment_of(self._views, self.ledger.journal, until)))
 
-    def _trusted_index(self) -> Index:
-        """Return an index of the trusted writers' events alone; kept for as long as their refs stay where they are."""
-        from gitlineage.journal.trust import trusted
+    # -- verbs of the parts, by the names that are called on the store itself ------------------------------
 
-        tips = self._index.tips()
-        found = trusted(self.repo, self.journal, signing.verifier(self.repo), tips)
-        if self._trusted is None or self._trusted.tips() != found:
-            self._trusted = index.build(self.repo, self.journal, found, self._until)
-        named = {name for name, tip in tips.items() if not (is_archive(name) and self.journal.folded(tip))}
-        if left := sorted((named | self.journal.archived(tips).keys()) - found.keys()):
-            more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
-            self.watcher.note(f"left out, because not signed by their owners: {', '.join(left[:_NAMED])}{more}")
-        return self._trusted
+    add_relationship = _passed("add_relationship", _relations, Relations.add)
+    deprecate_relationship = _passed("deprecate_relationship", _relations, Relations.deprecate)
+    get_relationships = _passed("get_relationships", _relations, Relations.find)
+    record_evolution = _passed("record_evolution", _relations, Relations.record_evolution)
+    record_fork = _passed("record_fork", _relations, Relations.record_fork)
+    record_dependency = _passed("record_dependency", _relations, Relations.record_dependency)
+    get_ancestors = _passed("get_ancestors", _relations, Relations.ancestors)
+    get_descendants = _passed("get_descendants", _relations, Relations.descendants)
+    get_dependents = _passed("get_dependents", _relations, Relations.dependents)
+    get_path = _passed("get_path", _relations, Relations.path)
+    merge_bases = _passed("merge_bases", _relations, Relations.merge_bases)
+    find_common_ancestor = _passed("find_common_ancestor", _relations, Relations.common_ancestor)
+    get_evolution_history = _passed("get_evolution_history", _relations, Relations.evolution)
+    lineage_diagram = _passed("lineage_diagram", _relations, Relations.diagram)
+    generate_lineage_diagram = _passed("generate_lineage_diagram", _relations, Relations.draw)
+
+    set_entry = _passed("set_entry", _catalogue, Catalogue.set_entry)
+    entry = _passed("entry", _catalogue, Catalogue.entry)
+    entries = _passed("entries", _catalogue, Catalogue.entries)
+    touch = _passed("touch", _catalogue, Catalogue.touch)
+    flush_usage = _passed("flush_usage", _catalogue, Catalogue.flush_usage)
+    record_forge = _passed("record_forge", _catalogue, Catalogue.record_forge)
+    record_forge_attempt = _passed("record_forge_attempt", _catalogue, Catalogue.record_forge_attempt)
+    forge_record = _passed("forge_record", _catalogue, Catalogue.forge_record)
+    forge_attempts = _passed("forge_attempts", _catalogue, Catalogue.forge_attempts)
+    find_similar_forges = _passed("find_similar_forges", _catalogue, Catalogue.find_similar_forges)
+    scored_forges = _passed("scored_forges", _catalogue, Catalogue.scored_forges)
+    analyze_deprecation = _passed("analyze_deprecation", _catalogue, Catalogue.analyze_deprecation)
+    find_replacement_candidates = _passed(
+        "find_replacement_candidates", _catalogue, Catalogue.find_replacement_candidates
+    )
+
+    blame = _passed("blame", _history, History.blame)
+    audit = _passed("audit", _history, History.audit)
+    events = _passed("events", _history, History.events)
+    infer = _passed("infer", _history, History.infer)
+    bisect = _passed("bisect", _history, History.bisect)
+
+    push = _passed("push", _remote, Remote.push)
+    pull = _passed("pull", _remote, Remote.pull)
+    sync = _passed("sync", _remote, Remote.sync)
+    remote_status = _passed("remote_status", _remote, Remote.status)
+    attach = _passed("attach", _remote, Remote.attach)
+
+    # -- the prompt ----------------------------------------------------------------------------------------
 
     def render_prompt(
         self,
@@ -933,7 +1061,7 @@ class LineageStore(Catalogues, Histories, Sharing):
             session_timestamp=session_timestamp,
             **options,
         )
-        views = self.views(at=at, raw_parents=chosen.raw_parents, trusted_only=trusted_only)
+        views = self.ledger.views(at=at, raw_parents=chosen.raw_parents, trusted_only=trusted_only)
         more = {**({"at": at} if at else {}), **({"trusted_only": True} if trusted_only else {})}
         view = prompt_view(views, for_specialist, chosen, campaign=self.campaign)
         shown = LineageSnapshot(
@@ -945,7 +1073,7 @@ class LineageStore(Catalogues, Histories, Sharing):
             last_m_with_full_hypothesis=trials(view.recent[:last_m_full]),
             specialist=for_specialist,
             parameters={**msgspec.to_builtins(chosen), **more},
-            tips=views.index.tips() if trusted_only else self.journal.tips(),
+            tips=views.index.tips() if trusted_only else self.ledger.journal.tips(),
             clock=views.index.clock,
         )
         return self._record_session(shown) if record else shown
@@ -958,7 +1086,7 @@ class LineageStore(Catalogues, Histories, Sharing):
             parameters=dict(shown.parameters),
             seen=shown.clock,
         )
-        session = self._write(lambda recorder: recorder.add_session(shown.rendered_prompt, event))
+        session = self.ledger.write(lambda recorder: recorder.add_session(shown.rendered_prompt, event))
         return msgspec.structs.replace(shown, session=CommitOid(session))
 
 
@@ -966,3 +1094,13 @@ def _count(n: int) -> int:
     if n < 0:
         raise ValueError(f"a count is 0 or more, not {n}")
     return n
+
+
+def _findings(ledger: Ledger, everything: bool, check: "signing.Verifier | None") -> "list[Finding]":
+    """Return what is not as it should be in one campaign."""
+    from gitlineage.record.verify import Verification, look
+
+    with ledger.at_rest():
+        ledger.refresh()
+        moment = look(ledger.repo, ledger.namespace, ledger.models.index)
+    return Verification(ledger.repo, ledger.journal, moment, everything=everything, check=check).findings()

@@ -92,7 +92,7 @@ def chains(stores: Stores, built: Built, theirs: float | None) -> list[Figure]:
 def afresh(root: Path, name: str) -> float:
     """Return the seconds of a chain that is the first question to a store whose index is up to date."""
     with opened(root) as store:
-        store.refresh()
+        store.ledger.refresh()
         read_row.cache_clear()
         return timed(lambda: store.chain_to(name))
 
@@ -172,8 +172,8 @@ def refreshes(stores: Stores, sizes: list[int]) -> list[Figure]:
             shared = []
             for _ in range(min(REFRESHED, Rounds.limit)):
                 beside(best.exp_id)
-                shared.append(timed(store.refresh))
-            idle = repeated(store.refresh, 50)
+                shared.append(timed(store.ledger.refresh))
+            idle = repeated(store.ledger.refresh, 50)
         goal = within(5e-3) if size >= BIG else None
         name = "refresh after one trial"
         rows.append(Figure("refresh", f"{name} of another process", size, statistics.median(shared), goal=goal))
@@ -194,11 +194,11 @@ def fetched(root: Path, elsewhere: Path, parent: str) -> float:
     fetch = ("-c", "gc.auto=0", "fetch", "--quiet", f"--negotiation-tip={REF}")
     seconds = []
     with other_process(elsewhere) as record, opened(root) as store:
-        store.refresh()
+        store.ledger.refresh()
         for _ in range(min(REFRESHED, Rounds.limit)):
             record(parent)
             git(root, *fetch, str(elsewhere), f"{REF}:{REF}")
-            seconds.append(timed(store.refresh))
+            seconds.append(timed(store.ledger.refresh))
     return statistics.median(seconds)
 
 

@@ -170,7 +170,7 @@ def sizes_on_disk(stores: Stores, sizes: list[int]) -> list[Figure]:
         floor = disk(imported / ".git" / "objects" / "pack") / size
         rows.append(Figure("disk", "objects per trial, after bulk", size, objects, "B", "git fast-import", floor))
         with opened(root) as store:
-            maintenance.maintain(store.repo)
+            maintenance.maintain(store.ledger.repo)
         packs = disk(root / ".git" / "objects" / "pack") / size
         rows.append(
             Figure("disk", "packs per trial, after maintain", size, packs, "B", "git fast-import", floor, cost(1.1))

@@ -34,9 +34,9 @@ def post_commit(store: LineageStore) -> str:
     branch that no value of git config ``lineage.branch`` fits (patterns such as ``exp/*``; without any, all branches
     and a detached HEAD do; ``HEAD`` fits the latter).
     """
-    if store.repo.is_replaying() or store.repo.last_move().startswith("commit (amend)"):
+    if store.ledger.repo.is_replaying() or store.ledger.repo.last_move().startswith("commit (amend)"):
         return ""
-    head = store.repo.head()
+    head = store.ledger.repo.head()
     return _announce(store, head) if head is not None else ""
 
 
@@ -55,14 +55,14 @@ def post_rewrite(store: LineageStore, how: str, lines: Iterable[str]) -> str:
     pairs = [(words[0], words[1]) for line in lines if len(words := line.split()) >= 2]
     links = [(old, new) for old, new in pairs if old != new and store.snapshot(old).recorded]
     if links:
-        if not store.lock_is_free_within(PATIENCE):
+        if not store.ledger.lock_is_free_within(PATIENCE):
             return _busy("the rewritten commits are not linked to their trials")
         with store.batch(None if len(links) == 1 else f"Link {len(links)} rewritten commits"):
             for old, new in links:
                 store.link_rewrite(new, old, how)
         many = counted(len(links), "commit")
         return f"linked {many} to the trials on what they were before; `gitlineage show HEAD` names them"
-    if how == "amend" and len(pairs) == 1 and not store.repo.is_replaying():
+    if how == "amend" and len(pairs) == 1 and not store.ledger.repo.is_replaying():
         return _announce(store, pairs[0][1])
     return ""
 
@@ -77,12 +77,12 @@ def post_merge(store: LineageStore, before: str | None) -> str:
         store: the store.
         before: where HEAD was.
     """
-    store.refresh()
-    head = store.repo.head()
+    store.ledger.refresh()
+    head = store.ledger.repo.head()
     if head is None or before is None or head == before:
         return ""
-    views = store.views()
-    came = store.repo.between(head, before, _WALK)
+    views = store.ledger.views()
+    came = store.ledger.repo.between(head, before, _WALK)
     found = [view for each in views.snapshots(came) if each.trials for view in views.on_snapshot(each.oid)]
     if not found:
         return ""
@@ -108,16 +108,16 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
     updates = [words for line in lines if len(words := line.split()) == 4]
     if updates and all(words[1] == NO_OID for words in updates):
         return ""
-    with store.all_campaigns() as campaigns:
+    with store.ledger.all_campaigns() as campaigns:
         own = [each.namespace.ref(writer) for each in campaigns if (writer := each.own_writer()) is not None]
     on_their_way = {words[2] for words in updates}
-    refs = [ref for ref in own if ref not in on_their_way and store.repo.ref(ref) is not None]
+    refs = [ref for ref in own if ref not in on_their_way and store.ledger.repo.ref(ref) is not None]
     if not refs:
         return ""
     words = ["push", "--no-verify", "--quiet", "--", remote, *(f"{ref}:{ref}" for ref in refs)]
     try:
-        where = store.repo.workdir or store.repo.gitdir
-        program.run(words, cwd=where, variables={"GIT_DIR": str(store.repo.gitdir)})
+        where = store.ledger.repo.workdir or store.ledger.repo.gitdir
+        program.run(words, cwd=where, variables={"GIT_DIR": str(store.ledger.repo.gitdir)})
     except GitFailed as error:
         why = _reason(error.message.splitlines()) or f"git ended with {error.status}"
         return (
@@ -128,10 +128,10 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
 
 
 def _announce(store: LineageStore, oid: str) -> str:
-    info = store.repo.commit(oid)
+    info = store.ledger.repo.commit(oid)
     if len(info.parents) > 1 or not _is_wanted(store):
         return ""
-    if not store.lock_is_free_within(PATIENCE):
+    if not store.ledger.lock_is_free_within(PATIENCE):
         return _busy(f"{oid[:12]} is not recorded; `gitlineage record HEAD` does it")
     if store.snapshot(oid).recorded:
         return ""
@@ -140,8 +140,8 @@ def _announce(store: LineageStore, oid: str) -> str:
 
 
 def _is_wanted(store: LineageStore) -> bool:
-    patterns = [pattern for value in store.repo.configs("lineage.branch") for pattern in value.split()]
-    name = store.repo.branch() or "HEAD"
+    patterns = [pattern for value in store.ledger.repo.configs("lineage.branch") for pattern in value.split()]
+    name = store.ledger.repo.branch() or "HEAD"
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
