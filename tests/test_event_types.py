@@ -61,6 +61,6 @@ def test_every_type_is_told_in_words(tmp_path: Path) -> None:
     """An audit says in a line what happened, whatever the type; the type's own name is no answer."""
     with LineageStore(tmp_path) as store:
         oid = store.commit({"f": b"1"}).oid
-        told = audit.told(store.views(), oid, [Recorded("alice", oid, event) for event in EVENTS])
+        told = audit.told(store.ledger.views(), oid, [Recorded("alice", oid, event) for event in EVENTS])
     assert {entry.event.event_type for entry in told} == set(events.TYPES)
     assert [entry.what for entry in told if entry.what == entry.event.event_type or "\n" in entry.what] == []
