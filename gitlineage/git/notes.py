@@ -1,5 +1,5 @@
 """
-Notes trees: which blob is the note of which object; not what a note says.
+Notes trees: which blob is the note of which object.
 
 Reading understands any fan-out, because git itself rewrites it; writing keeps a fixed one of two levels,
 ``ab/cd/<36 more>``, and touches only the trees on the way (design 3: libgit2's own writer grows with the store).
@@ -127,18 +127,15 @@ class NotesTrees:
         """Whether an object has a note."""
         return bool(self._find(tree, oid))
 
-    def put(self, tree: str, notes: Mapping[str, bytes], written: Mapping[str, str] = {}) -> str:
+    def put(self, tree: str, notes: Mapping[str, bytes]) -> str:
         """
         Return a tree in which some objects have other notes; the rest is as it was.
 
         Args:
             tree: the tree to start from.
             notes: what the notes say, by object.
-            written: the blobs of further notes, by object.
         """
-        blobs = {oid: Entry(FILE, blob) for oid, blob in written.items()}
-        blobs.update((oid, Entry(FILE, self._repo.write_blob(note))) for oid, note in notes.items())
-        return self._put(tree, blobs, 0)
+        return self._put(tree, {oid: Entry(FILE, self._repo.write_blob(note)) for oid, note in notes.items()}, 0)
 
     def notes(self, tree: str) -> Iterator[tuple[str, str]]:
         """Return the annotated oid and the blob of every note in a tree."""

@@ -1,5 +1,5 @@
 """
-A writer's ref: landing events on it, and reading back what is on everybody's; not what the events mean.
+A writer's ref: landing events on it, and reading back what is on everybody's; start at `Journal.land`.
 
 Design 3: one ref per writer, its tree a notes tree, each commit's first parent the writer's previous one and
 its further parents the snapshots that it keeps alive. Moving the ref by compare-and-swap is the one commit point.
@@ -116,7 +116,6 @@ class Journal:
         keep: Sequence[str] = (),
         reached: Collection[str] = (),
         novel: Collection[str] = (),
-        ahead: Mapping[str, str] = {},
         durable: bool = False,
     ) -> str | None:
         """
@@ -133,7 +132,6 @@ class Journal:
             keep: commits to keep alive besides those annotated.
             reached: commits that others of the landing have as parents, so that they stay alive through them.
             novel: objects that have just been made, so that they have no notes yet.
-            ahead: notes that were written already, by object; one holds if it is all that the object's note says.
             durable: have the disk confirm it before this returns.
 
         Returns:
@@ -154,12 +152,7 @@ class Journal:
         alive = [oid for oid in (*added, *keep) if oid != genesis]
         known = {oid for oid in (*added, *keep) if oid not in novel and self._trees.has(tree, oid)}
         fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and oid not in known]
-        written = {oid: ahead[oid] for oid, new in added.items() if len(new) == 1 and oid in ahead and oid not in known}
-        notes = {
-            oid: joined(self._trees.get(tree, oid) if oid in known else b"", new)
-            for oid, new in added.items()
-            if oid not in written
-        }
+        notes = {oid: joined(self._trees.get(tree, oid) if oid in known else b"", new) for oid, new in added.items()}
         for oid, note in notes.items():
             if len(note) > MAX_NOTE:
                 raise Invalid(f"the events on {oid} would take {len(note):,} bytes, over the limit of {MAX_NOTE:,}")
@@ -170,7 +163,7 @@ class Journal:
             message = compose(f"Keep {len(part)} snapshots", [("Clock", str(self.clock(base)))])
             last = self._repo.write_commit(tree, [last, *part], message, identity, moment, sign)
         message = compose(subject, [("Clock", str(clock))])
-        after = self._trees.put(tree, notes, written)
+        after = self._trees.put(tree, notes)
         new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
         ref, said = self.namespace.ref(writer), f"lineage: {subject}"
         follow = {self.namespace.kept(writer): new}

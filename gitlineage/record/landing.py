@@ -19,7 +19,6 @@ import msgspec
 from gitlineage.errors import RepositoryError, StorageError
 from gitlineage.git.formats import CommitInfo, Identity
 from gitlineage.git.modes import UMASK, Modes
-from gitlineage.git.repository import GitRepo
 from gitlineage.index.fold import Made
 from gitlineage.index.index import Index
 from gitlineage.journal import events
@@ -175,7 +174,6 @@ class Landing:
         self.keep: list[str] = []
         self.reached: set[str] = set()
         self.novel: set[str] = set()
-        self.ahead: dict[str, str] = {}
         self.subjects: list[str] = []
         self.clock = max(index.clock, clock)
         self.published = False
@@ -221,11 +219,6 @@ class Landing:
             self._second, self._told = second, stamp(moment)
         return self._told
 
-    def write_ahead(self, repo: GitRepo) -> None:
-        """Write the last event's line as the note that it most likely becomes, while others go on recording."""
-        oid, line = self.lines[-1]
-        self.ahead[oid] = repo.write_blob(line + b"\n")
-
     def subject(self, message: str | None) -> str:
         """Return the activity log's line: what the caller said, else what was recorded."""
         if message and flattened(message):
@@ -249,7 +242,6 @@ class Landing:
         ]
         self.events = moved
         self.lines = [(oid, events.encode(event)) for oid, event in moved]
-        self.ahead.clear()
 
 
 def publish(
@@ -267,6 +259,5 @@ def publish(
         keep=landing.keep,
         reached=landing.reached,
         novel=landing.novel,
-        ahead=landing.ahead,
         durable=durable,
     )

@@ -1,5 +1,5 @@
 """
-Recording into a landing: snapshots, rows, tables, cohorts, sessions; not how the landing is published.
+Recording into a landing: snapshots, rows, tables, cohorts, sessions; start at `Recorder`.
 
 Every check comes before the first event, so that a refusal leaves nothing behind, not even in a batch.
 """
@@ -364,7 +364,6 @@ class Recorder(Rules):
         self.landing.add(oid, event, f"Record {trial.exp_id}: {state}", trial, made)
         if made is not None:
             self._exp_ids.setdefault(oid, trial.exp_id)
-            self.landing.write_ahead(self._repo)
         else:
             self._exp_ids.pop(oid, None)  # a result may have put another trial first
         if self._memory.best_of == self._views.index.generation:
