@@ -6,37 +6,21 @@ Typer converts with pydantic, and loading that takes as long as all else that a 
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, get_args, get_origin
 
 from typer.core import TyperArgument, TyperOption
 
-
-class Option(TyperOption):
-    """An option that takes a plain value without typer's conversion."""
-
-    def process_value(self, ctx: Any, value: Any) -> Any:
-        """Return what the command gets."""
-        return _processed(self, ctx, value, super().process_value)
-
-
-class Argument(TyperArgument):
-    """An argument that takes a plain value without typer's conversion."""
-
-    def process_value(self, ctx: Any, value: Any) -> Any:
-        """Return what the command gets."""
-        return _processed(self, ctx, value, super().process_value)
-
-
 _NUMBER = re.compile("-?[0-9]{1,9}")
-_PLAIN: dict[Any, Any] = {TyperOption: Option, TyperArgument: Argument}
 
 
 def make_plain(parameter: Any) -> None:
-    """Let a parameter that typer has made take plain values as they are; typer cannot be told to make one of ours."""
-    parameter.__class__ = _PLAIN.get(type(parameter), type(parameter))
+    """Let a parameter that typer has made take plain values as they are."""
+    if isinstance(parameter, TyperOption | TyperArgument) and "process_value" not in vars(parameter):
+        parameter.process_value = partial(_processed, parameter, parameter.process_value)  # type: ignore[method-assign]
 
 
-def _processed(parameter: Any, ctx: Any, value: Any, by_typer: Callable[[Any, Any], Any]) -> Any:
+def _processed(parameter: Any, by_typer: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
     """Return what the command gets; what is not plain is for typer, and so is all where typer has changed inside."""
     try:
         plain = _read(parameter, value)
