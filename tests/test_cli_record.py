@@ -1,5 +1,6 @@
 """The commands that record: init, commit and record."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +181,19 @@ class TestCommit:
         assert git("ls-tree", "--name-only", first["tree"]) == "c.txt"
         assert ready.commit("--from", "000", "-m", "again")["tree"] == first["tree"]
         assert ready.commit("--from", first["oid"][:10], "-m", "and again")["tree"] == first["tree"]
+
+    def test_a_text_that_is_an_id_and_a_folder_is_the_id(self, ready: Shell, git: Callable[..., str]) -> None:
+        """The command and the library read it alike, the command says so, and ``./`` in front makes it the folder."""
+        (ready.folder / "a.txt").write_text("a\n")
+        first = ready.commit()
+        (ready.folder / "000").mkdir()
+        (ready.folder / "000" / "c.txt").write_text("c\n")
+        done = ready.run("commit", "--from", "000", "-m", "again", "--json")
+        assert json.loads(done.stdout)["tree"] == first["tree"]
+        assert "--from takes the id or revision 000; the folder of that name is ./000" in done.stderr
+        (ready.folder / "a.txt").write_text("changed\n")
+        folder = ready.commit("--from", "./000", "-m", "the folder")
+        assert git("ls-tree", "--name-only", folder["tree"]) == "c.txt"
 
     def test_one_object_as_json(self, ready: Shell) -> None:
         """--json prints one object with ids, and with every column of the row."""

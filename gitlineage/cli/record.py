@@ -1,6 +1,7 @@
 """Commands that record: init, commit and record; what may be recorded is the store's business."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from gitlineage.bridge.placing import Place
 from gitlineage.cli import layout, listing, options, output, taking
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
-from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, RepositoryError
+from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, LineageError, RepositoryError
 from gitlineage.git.repository import GitRepo, find_repository, init_repository
 from gitlineage.journal.journal import check_writer
 from gitlineage.model.records import Snapshot, TrialView
@@ -119,7 +120,11 @@ def commit(
     root: options.Root = False,
     content: Annotated[
         str | None,
-        typer.Option("--from", metavar="FOLDER-or-REV", help="What its files are. [default: the working tree]"),
+        typer.Option(
+            "--from",
+            metavar="FOLDER-or-REV",
+            help="What its files are; 000 is the trial, ./000 a folder. [default: the working tree]",
+        ),
     ] = None,
     cohort: Annotated[
         str | None,
@@ -163,7 +168,12 @@ def commit(
     with opened(ctx, create=True) as store:
         if content is None and store.ledger.repo.workdir is None:
             raise Invalid("there is no working tree here; say what to commit with --from FOLDER-or-REV")
-        source = Path(content) if content is not None and Path(content).is_dir() else content
+        source: Path | str | None = content
+        if content is not None and Path(content).is_dir():
+            if _is_named(store, content):
+                output.note(f"--from takes the id or revision {content}; the folder of that name is ./{content}")
+            else:
+                source = Path(content)
         with store.batch():
             trial = _trial(store, row, metric)
             given = options.parents(store, parents, root)
@@ -287,6 +297,13 @@ def _trial(store: LineageStore, cells: dict[str, str], metric: str | None) -> Tr
     except InvalidTrial as error:
         option = "--exp-id" if error.field == "exp_id" else "--field"
         raise typer.BadParameter(str(error), param_hint=f"'{option}'") from error
+
+
+def _is_named(store: LineageStore, text: str) -> bool:
+    """Whether a text is an id or a revision."""
+    with suppress(LineageError):
+        return store.repo.resolve_tree(text) is not None or bool(store.snapshot(text).oid)
+    return False
 
 
 def _verdict(store: LineageStore, trial: Trial, content: str, parents: Sequence[str]) -> Verdict | None:

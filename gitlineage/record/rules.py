@@ -330,7 +330,8 @@ def content_tree(
     Args:
         views: the store.
         taken: writes into the repository.
-        content: files by path, a folder, or a revision, id or tree; ``None`` for the working tree.
+        content: files by path, an id, revision or tree, or a folder; ``None`` for the working tree. A text that may
+            be both is the id or revision: ``./000`` is the folder.
         near: trees that are sure to stay; what they hold at the same path is not written again.
 
     Raises:
@@ -338,7 +339,7 @@ def content_tree(
         InvalidContent: a path that leads outside, a file over the limit, or a text that names nothing.
     """
     repo = views.repo
-    if isinstance(content, dict | Mapping):  # the first of them takes a tenth of the time
+    if isinstance(content, Mapping):
         return taken.from_mapping(content, near)
     if content is None:
         if repo.workdir is None:

@@ -1,7 +1,7 @@
 """
 The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Each method is a line or two over the modules below; what is worth reading about the rules is there.
+Its methods put the modules below together; the rules are there: `Recorder` for what is recorded, `Views` for what is asked.
 """
 
 import os
@@ -287,8 +287,9 @@ class LineageStore:
         Record a snapshot: what its content is, what it was derived from, and the trial made with it.
 
         Args:
-            content: files by path, a folder, or a revision or id whose tree to take; ``None`` for the working tree
-                as ``git add -A`` would see it. Of a folder, untracked files that are plainly no recipe are left out;
+            content: files by path, a folder, or an id or revision whose tree to take; ``None`` for the working tree
+                as ``git add -A`` would see it. A text that is both names the id or revision; ``./000`` or a `Path`
+                is the folder. Of a folder, untracked files that are plainly no recipe are left out;
                 ``taken`` says afterwards what else is in no snapshot.
             parents: what it was derived from, the primary one first; named twice, the first place counts.
             trial: the row, also as a mapping of columns to values (``{"score": 0.9}``); left out, the snapshot is
