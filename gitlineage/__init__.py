@@ -1,5 +1,5 @@
 """
-Git-native, content-addressed lineage for research loops: the names that are stable, and nothing else.
+Git-native, content-addressed lineage for research loops: the names that are stable.
 
 Each is imported when it is first used, so that a command that needs no store does not load one.
 """

@@ -1,4 +1,4 @@
-"""``python -m gitlineage``, the command line where its script is on no path; nothing else."""
+"""``python -m gitlineage``, the command line where its script is on no path."""
 
 from gitlineage.cli import main
 

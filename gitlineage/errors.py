@@ -1,5 +1,5 @@
 """
-Every error that gitlineage raises, as one tree; no other module defines one.
+Every error that gitlineage raises, as one tree.
 
 Each class carries the data a caller needs and builds its message from it, so that the command line
 only prints ``str(error)``.

@@ -1,5 +1,5 @@
 """
-Cleaning and cutting of untrusted text; nothing here knows what a trial or a document is.
+Cleaning and cutting of untrusted text.
 
 Whatever is printed into a document goes through one of these functions first, and is cut only afterwards
 (semantics 54), so that no cell of a log can add a line, a fence, a heading or a table column. Text that a campaign

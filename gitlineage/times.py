@@ -1,4 +1,4 @@
-"""Moments and the ISO 8601 texts that name them, in UTC; not which moment something belongs to."""
+"""Moments and the ISO 8601 texts that name them, in UTC."""
 
 from datetime import UTC, datetime
 from functools import lru_cache

@@ -1,5 +1,5 @@
 """
-The ``results.tsv`` of an autoresearch loop: its text to rows; not which commits its hashes name or where rows are kept.
+The ``results.tsv`` of an autoresearch loop: its text to rows.
 
 The loop writes it by hand, one line an experiment, so it is read line by line: the first column is a short
 commit hash, one column is a status, and which others there are differs from loop to loop (semantics 69, 70).

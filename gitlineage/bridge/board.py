@@ -1,4 +1,4 @@
-"""The board: a store's state as files in a folder, for agents and people who read files; not what the files say."""
+"""The board: a store's state as files in a folder, for agents and people who read files."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 """
-OpenRange stores in and out: a folder of snapshot files imported whole, and written again; not how a file is spelled.
+OpenRange stores in and out: a folder of snapshot files imported whole, and written again.
 
 A snapshot's tree holds what it is: its artifacts, or in generation 3 its graph, of which its id is a hash.
 The file itself is kept beside the tree, byte for byte, because most of it says how the snapshot came about.

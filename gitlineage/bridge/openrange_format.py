@@ -1,5 +1,5 @@
 """
-OpenRange's snapshot files, three generations of JSON, as records and back; never the store, and no content addressing.
+OpenRange's snapshot files, three generations of JSON, as records and back.
 
 Semantics 65 to 68. A generation 1 file is a snapshot's place in its lineage and no more; a generation 2 file
 embeds the whole chain, root first; a generation 3 file names one parent inside its lineage. Several parents and a

@@ -1,5 +1,5 @@
 """
-How commands are declared: their help, their example and options that take several values; no command itself.
+How commands are declared: their help, their example and options that take several values.
 
 Help is typer's with its panels on a terminal, and plain text elsewhere. Contexts are ``Any`` here, because
 typer keeps the class that these methods take to itself.

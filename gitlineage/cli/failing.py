@@ -1,5 +1,5 @@
 """
-Errors on their way out: which exit code each ends with, and the one line that says so; not what raises them.
+Errors on their way out: which exit code each ends with, and the one line that says so.
 
 Exit codes: 0 done, 1 refused or not found, 2 usage, 130 interrupted, 141 the reader of a pipe went away.
 """

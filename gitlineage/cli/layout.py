@@ -1,5 +1,5 @@
 """
-Text in columns: tables that fit the window, names beside what they stand for; not what is in them.
+Text in columns: tables that fit the window, names beside what they stand for.
 
 On a terminal a table has a heading and is as wide as the window; elsewhere each row is one plain uncut line.
 """

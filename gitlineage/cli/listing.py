@@ -1,5 +1,5 @@
 """
-Trials and snapshots as lines of a table and as JSON objects; not where they come from.
+Trials and snapshots as lines of a table and as JSON objects.
 
 What is around them is read from the `Views` that the command got from its store once: a store looks at the refs for
 each question that it is asked, so a row must not ask it.

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, each declared once, and what their texts mean; no command."""
+"""Options and arguments that several commands share, each declared once, and what their texts mean."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

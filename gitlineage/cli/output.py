@@ -1,5 +1,5 @@
 """
-What reaches the terminal: lines, colours, JSON, errors and progress; not what is in them.
+What reaches the terminal: lines, colours, JSON, errors and progress.
 
 Colours are for terminals. Everything goes out as UTF-8, and text of trials without its control characters.
 """

@@ -1,5 +1,5 @@
 """
-Edits of a recipe's files, as the demo's specialists make them, and their crossover; no trial is run or stored here.
+Edits of a recipe's files, as the demo's specialists make them, and their crossover.
 
 An edit that does not fit the files it is given is refused, so that none silently does nothing.
 """

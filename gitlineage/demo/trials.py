@@ -1,5 +1,5 @@
 """
-The demo's script: three specialists, what each tries and from where; how it comes out is measured, not written here.
+The demo's script: three specialists, what each tries and from where; how it comes out is measured.
 
 Each round starts from one parent state. The ids follow from the order: the baseline is ``000``.
 """

@@ -1,5 +1,5 @@
 """
-Writing a snapshot's tree into a folder, safely whoever made the tree; not which snapshot, and not git's own checkout.
+Writing a snapshot's tree into a folder, safely whoever made the tree.
 
 The whole tree is looked at before anything is written, and what is written cannot be led out of the folder,
 because every step holds the folder that it is in by descriptor.

@@ -1,5 +1,5 @@
 """
-One repository's configuration, as git keeps it; not what a setting means.
+One repository's configuration, as git keeps it.
 
 libgit2 reads git's files anew whenever one of them changes.
 """

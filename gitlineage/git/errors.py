@@ -1,5 +1,5 @@
 """
-The errors of libgit2 and of the disk, turned into ours where they arise; not who meets them.
+The errors of libgit2 and of the disk, turned into ours where they arise.
 
 Classes, not generators: a landing enters a dozen of them, and these take a third of the time.
 """

@@ -1,5 +1,5 @@
 """
-Git's own formats: trees, commits and the packed list of refs, between bytes and records; no repository.
+Git's own formats: trees, commits and the packed list of refs, between bytes and records.
 
 What is read may come from anybody: it is bounded, and what is broken says so or names nothing.
 """

@@ -1,5 +1,5 @@
 """
-The git program as a child process, with an environment that nothing of the caller's can bend; not libgit2.
+The git program as a child process, with an environment that nothing of the caller's can bend.
 
 Used where only git itself will do: filters, transport, maintenance (design 6).
 """

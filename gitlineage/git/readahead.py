@@ -1,5 +1,5 @@
 """
-Objects that are needed soon, read by a `git cat-file` of their own well before their turn; not what they are for.
+Objects that are needed soon, read by a `git cat-file` of their own well before their turn.
 
 Git unpacks on one core what is used on another. What is missing, broken or overlong, and whatever git did not
 get to say, is left out: who needs it reads it by itself and sees what is wrong. All content is checked against its oid.

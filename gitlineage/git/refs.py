@@ -1,5 +1,5 @@
 """
-One repository's refs: read, moved by compare-and-swap, set, deleted; their lock files and reflogs; not objects.
+One repository's refs: read, moved by compare-and-swap, set, deleted; their lock files and reflogs.
 
 What a ref says is asked of libgit2; files are locked, written and put in their place as git does it.
 """

@@ -269,14 +269,10 @@ class GitRepo(Refs):
             data: its content, as git stores it.
             oid: its oid, where the caller knows it.
         """
-        if self._pack is None:
-            with writing(self.commondir):
+        with writing(self.commondir):
+            if self._pack is None:
                 return str(self._repo.write(_KINDS[kind], data))
-        try:
             return self._pack.add(kind, data, oid)
-        except OSError:  # a context manager costs more than packing does
-            with writing(self.commondir):
-                raise
 
     def empty_tree(self) -> str:
         """Return the oid of the tree without entries; libgit2 claims to have it, so it is written without asking."""

@@ -1,5 +1,5 @@
 """
-Objects and refs on their way to and from a remote, by git's own programs; not which refs, or what they mean.
+Objects and refs on their way to and from a remote, by git's own programs.
 
 Credentials, ssh's configuration and proxies are git's business. Nothing here moves a ref outside of what the
 caller names, fetches tags, starts maintenance or runs a hook.

@@ -1,5 +1,5 @@
 """
-The index's file as SQLite has it: opened, found damaged, replaced, deleted; not what its tables say.
+The index's file as SQLite has it: opened, found damaged, replaced, deleted.
 
 It may be deleted at any time; `FORMAT_VERSION` says whether this program can use it. One in memory is the same
 thing without a file.

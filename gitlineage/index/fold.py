@@ -1,5 +1,5 @@
 """
-How trials and snapshots become rows of the index's tables; not where events are read or what is asked of the tables.
+How trials and snapshots become rows of the index's tables; start at `Fold`.
 
 Every fold is commutative (the least order gives a thing its place, the greatest its state), so events may
 arrive in any order and twice. New rows wait in memory and are written many at a time.

@@ -1,5 +1,5 @@
 """
-The index: what was folded, asked and brought up to date; a cache, never the truth, and not how SQLite keeps it.
+The index, a cache: what was folded, asked and brought up to date; start at `Index`.
 
 The writers' tips say whether it is current. Each landing writes what it folded when it ends.
 """

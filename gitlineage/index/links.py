@@ -1,5 +1,5 @@
 """
-Links between snapshots in the index: from each one to its nearest recorded ancestors; not what snapshots are.
+Links between snapshots in the index: from each one to its nearest recorded ancestors.
 
 An ordinary commit in between is no snapshot, so links lead past it (design 4). Links follow from the set of
 recorded snapshots alone, whatever order they came in.

@@ -1,5 +1,5 @@
 """
-The index's tables and indexes as SQL; not how events get into them or what is asked of them.
+The index's tables and indexes as SQL.
 
 Whoever changes a statement raises `FORMAT_VERSION`: an index of another format is built anew.
 """

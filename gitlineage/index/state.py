@@ -1,4 +1,4 @@
-"""What an index says as a whole, which every landing goes on from; not what it says of single snapshots and trials."""
+"""What an index says as a whole, which every landing goes on from."""
 
 import sqlite3
 from typing import NamedTuple

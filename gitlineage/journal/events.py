@@ -1,5 +1,5 @@
 """
-Events and their canonical JSON lines; not where the lines are kept.
+Events and their canonical JSON lines.
 
 An event is never changed and never removed; state is the fold of all events in the order (clock, writer).
 The same event always gives the same bytes: keys sorted, defaults left out, one line. Whoever adds a type begins here,

@@ -1,5 +1,5 @@
 """
-Whom to trust: the writers whose refs are signed by their owners from end to end; not how a signature is checked.
+Whom to trust: the writers whose refs are signed by their owners from end to end.
 
 An owner is whoever the allowed-signers file lets sign for the writer's id. What was found is remembered beside
 the index, so that a ref costs what is new on it.

@@ -1,5 +1,5 @@
 """
-Records of an artifact catalogue: entries, forge attempts, impact reports; not how they are kept or worked out.
+Records of an artifact catalogue: entries, forge attempts, impact reports.
 
 An artifact is a snapshot; its entry says what it is, who forged it and how much it is used (semantics 33-37).
 """

@@ -1,5 +1,5 @@
 """
-Which trials a text cites by their ids; not what a citation means nor where it is kept.
+Which trials a text cites by their ids.
 
 A plain number is never a citation: texts are full of sizes, steps and seeds that happen to be ids too. It
 takes a word before it (``exp 015``, ``trial 015``), a ``#``, or the shape of a commit's hash.

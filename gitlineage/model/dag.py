@@ -1,5 +1,5 @@
 """
-Algorithms on a directed acyclic graph, given as callables; no repository, no records, no recursion.
+Algorithms on a directed acyclic graph, given as callables.
 
 Nodes are any hashable values. "Up" leads to parents, "down" to children; every walk here works both ways.
 """

@@ -1,5 +1,5 @@
 """
-Commit messages of snapshots, cohorts and journal commits: subject, body and trailers; not the commits themselves.
+Commit messages of snapshots, cohorts and journal commits: subject, body and trailers.
 
 Design 2: the subject is the hypothesis in one line; the trailers carry what the graph alone does not say.
 """

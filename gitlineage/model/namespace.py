@@ -1,5 +1,5 @@
 """
-A campaign's namespace: where its refs and its files are in a repository; nothing here reads or moves them.
+A campaign's namespace: where its refs and its files are in a repository.
 
 A repository may hold several campaigns, each with refs, index, lock, task and ids of its own (design 3). What
 these are called is said here and nowhere else.

@@ -1,5 +1,5 @@
 """
-The records that gitlineage hands out: snapshots, cohorts, tasks and views of trials; no behaviour beyond reading them.
+The records that gitlineage hands out: snapshots, cohorts, tasks and views of trials.
 
 Everything is frozen and grows only by fields with defaults.
 """

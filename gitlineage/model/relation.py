@@ -1,5 +1,5 @@
 """
-Typed relations between snapshots as records: the types, one relation, one step of an evolution; not how they are kept.
+Typed relations between snapshots as records: the types, one relation, one step of an evolution.
 
 A relation leads from child to parent, from the dependent to what it depends on (semantics 20-22).
 """

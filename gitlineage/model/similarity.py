@@ -1,5 +1,5 @@
 """
-How alike two texts are: words in common by default, sentence embeddings where they are installed; nothing is stored.
+How alike two texts are: words in common by default, sentence embeddings where they are installed.
 
 The default is the cosine of the two texts' word counts, case aside: 1 for the same words as often, 0 for no
 word in common, the same on every machine.

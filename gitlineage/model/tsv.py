@@ -1,5 +1,5 @@
 """
-A trial log as a TSV file: bytes to rows and back, byte for byte; not where rows are stored nor what they mean.
+A trial log as a TSV file: bytes to rows and back, byte for byte.
 
 Cells are read as the ``csv`` module's strict ``excel-tab`` dialect reads them, but not by that module: it
 gives neither a row's raw text nor cells beyond a limit that is one setting for the whole process.

@@ -1,5 +1,5 @@
 """
-Which change made the score worse: the steps of a primary chain held against the noise of replicates; no walks here.
+Which change made the score worse: the steps of a primary chain held against the noise of replicates.
 
 Semantics 32b. Trials with equal content measure the noise: what is smaller than it is no regression.
 """

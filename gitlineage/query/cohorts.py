@@ -1,4 +1,4 @@
-"""Cohorts as models, read from the index; not their members' trials, and not who may join."""
+"""Cohorts as models, read from the index."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,5 +1,5 @@
 """
-Recipe edits: the difference of two trees as git shows it, and of two folders; not what was edited why.
+Recipe edits: the difference of two trees as git shows it, and of two folders.
 
 Semantics 41. The git program draws it: libgit2's patches are the same but for the marks after names with
 spaces, its summaries but for their columns.

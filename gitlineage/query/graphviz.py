@@ -1,5 +1,5 @@
 """
-Graphviz's program as a child process that draws SVG; not the text it draws, and not what happens without it.
+Graphviz's program as a child process that draws SVG.
 
 It runs without a shell, reads standard input only, and is stopped when it takes too long.
 """

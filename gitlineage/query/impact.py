@@ -1,5 +1,5 @@
 """
-What follows if an artifact is deprecated, and what could take its place; nothing is recorded here.
+What follows if an artifact is deprecated, and what could take its place.
 
 Severity follows the number of transitive dependents and whether the artifact is in use (semantics 36):
 

@@ -1,5 +1,5 @@
 """
-What trials and commits are called where they are shown; not which of them a name stands for.
+What trials and commits are called where they are shown.
 
 A trial is called by its exp id, and where others have that too by a longer name; a commit by its first trial.
 """

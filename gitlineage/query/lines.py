@@ -1,4 +1,4 @@
-"""The primary chain to a trial, as the index's links have it; not walks over all parents."""
+"""The primary chain to a trial, as the index's links have it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Snapshots that came from other stores, by the names that they have there; not how they were imported."""
+"""Snapshots that came from other stores, by the names that they have there."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,5 +1,5 @@
 """
-Full-text search over hypotheses and notes, exp ids and specialists; nothing here is kept in git.
+Full-text search over hypotheses and notes, exp ids and specialists.
 
 The text index is a table beside the others, made at the first search and brought up to date at each: a store
 that nobody searches pays nothing for it.

@@ -1,5 +1,5 @@
 """
-Snapshots of another store on their way into this one: commits, names and documents; not how that store spells them.
+Snapshots of another store on their way into this one: commits, names and documents.
 
 Everything about such a commit follows from the other store alone, so two machines get the same oids. What
 that store says about a snapshot is kept as a document beside the tree, not in it: the tree is what the snapshot *is*,

@@ -1,5 +1,5 @@
 """
-Recording what a catalogue needs: entries, how often something was used, forge attempts; not what follows from them.
+Recording what a catalogue needs: entries, how often something was used, forge attempts.
 
 Each function makes its checks first and adds all its events to one landing.
 """

@@ -1,5 +1,5 @@
 """
-Recording in an open repository: landings published whole or refused whole; not what is recorded or asked.
+Recording in an open repository, for the facade: landings published whole or refused whole; start at `Ledger`.
 
 Everything that can go wrong around a write is here: a full disk, a ref that another program moves, an index
 that another process wrote to.

@@ -1,5 +1,5 @@
 """
-An open repository as it stands: its index kept current with the writers' refs, and whole; nobody records here.
+An open repository as it stands: its index kept current with the writers' refs, what was cut off landed again.
 
 Everything that can go wrong around reading is here: a damaged or deleted index, one that cannot be written, a
 ref that went back, what another program's write dropped from this clone's ref.

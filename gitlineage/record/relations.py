@@ -1,5 +1,5 @@
 """
-The rules of relating snapshots: both ends recorded, a type that fits them, no cycle; not how a landing is published.
+The rules of relating snapshots: both ends recorded, a type that fits them, no cycle.
 
 Every check is made in the landing that writes, so that two processes cannot close a cycle together.
 """

@@ -1,5 +1,5 @@
 """
-The rules of putting right what was recorded: a row that does not count, parents that were others; nothing is changed.
+The rules of putting right what was recorded: a row that does not count, parents that were others.
 
 Semantics 72 and 73. Both are events that a later one takes back; whoever records may say them of anybody's
 rows and snapshots, as the last word in the order of events holds. Every check is made in the landing that writes.

@@ -1,5 +1,5 @@
 """
-How often a clone's writer used an artifact, counted in a file of its own, so that reading writes no commit; not in git.
+How often a clone's writer used an artifact, counted in a file of its own, so that reading writes no commit.
 
 Each line is an oid, a count and a moment; lines of one oid add up. Counts are never taken back, so landing
 the same sums twice says nothing new.

@@ -1,6 +1,5 @@
 """
-Everything about a store that can be checked, checked: objects, refs, notes, events, signatures, caches; nothing is
-mended here.
+Everything about a store that can be checked, checked: objects, refs, notes, events, signatures, caches.
 
 Every check is a generator of findings, so that one that fails hides none of the others.
 """

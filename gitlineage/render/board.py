@@ -1,5 +1,5 @@
 """
-The board's four files: LEADERBOARD.md, KNOWLEDGE.md, tree.tsv and best.json as text; no prompt and no disk.
+The board's four files: LEADERBOARD.md, KNOWLEDGE.md, tree.tsv and best.json as text.
 
 Headings, table heads, line forms, order and cuts are the auto-research harness's, so that its agents and
 tools read ours; the sentences between them are our own (semantics J).

@@ -1,5 +1,5 @@
 """
-What a diagram may be asked for: which part, in which format, how large; not what is in it, and no drawing.
+What a diagram may be asked for: which part, in which format, how large.
 
 Signatures and help texts of what draws nothing name these too.
 """

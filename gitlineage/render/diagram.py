@@ -1,5 +1,5 @@
 """
-A diagram of a lineage as a small record, and its text in Mermaid, DOT and JSON; not what is in it, and no pictures.
+A diagram of a lineage as a small record, and its text in Mermaid, DOT and JSON.
 
 Nodes are called ``n0``, ``n1``, … in the text, so that no id, role or hypothesis is ever part of its grammar;
 whatever they hold stands in quotes, escaped (semantics 38, 54).

@@ -1,7 +1,7 @@
 """
 The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
 
-Its methods put the modules below together; the rules are there: `Recorder` for what is recorded, `Views` for what is asked.
+Its methods put the modules below together; the rules are there: `Recorder` records, `Views` and `ancestry` answer.
 """
 
 import os

@@ -1,5 +1,5 @@
 """
-Archives: the refs of writers who are done folded into one; not how an archive is read, which is the journal's.
+Archives: the refs of writers who are done folded into one.
 
 An archive's notes hold the same events, each with its writer, so that no answer changes; its commits have the
 old tips as parents, which keeps all that these kept alive. Folding is idempotent: what both an archive and a ref hold

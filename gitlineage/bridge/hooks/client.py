@@ -1,5 +1,5 @@
 """
-What the hooks of a repository that somebody works in do; not how they are installed, and nothing of a server's.
+What the hooks of a repository that somebody works in do.
 
 None of them fails what git was asked for: each returns what is worth saying in one line, if anything.
 """

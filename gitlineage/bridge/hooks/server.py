@@ -1,5 +1,5 @@
 """
-What a server takes: the rules for writers' refs that are pushed to it, each breach told in one line; no other refs.
+What a server takes: the rules for writers' refs that are pushed to it, each breach told in one line.
 
 Only what a push brings is read. The objects may still be in git's quarantine, so the repository is opened with
 that as a further object directory, and git's own variables go along to its program.
