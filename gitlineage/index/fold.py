@@ -27,9 +27,6 @@ from gitlineage.model.records import Order, Task
 from gitlineage.model.trial import Trial, pack, split_number, unpack
 from gitlineage.times import stamp
 
-WAITING = frozenset(("snapshots", "git_parents", "links", "joins", "passed", "trials", "changed"))
-"""Tables whose new rows wait in memory."""
-
 _WAITING = 5000
 """Snapshots and trials that wait at most before they are written."""
 

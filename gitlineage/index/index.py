@@ -4,11 +4,10 @@ The index, a cache: what was folded, asked and brought up to date; start at `Ind
 The writers' tips say whether it is current. Each landing writes what it folded when it ends.
 """
 
-import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from functools import lru_cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,7 +15,7 @@ from gitlineage.errors import Incomplete, LineageError
 from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
 from gitlineage.index.database import Damaged, Database, damage, delete, ours, parts
-from gitlineage.index.fold import WAITING, Fold, read_row
+from gitlineage.index.fold import Fold, read_row
 from gitlineage.index.links import Links
 from gitlineage.index.schema import INDEX_NAMES, INDEXES
 from gitlineage.index.state import State, read_state
@@ -75,15 +74,13 @@ class Index(Database):
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Return the rows of a query."""
         with self.gate:
-            if self._fold is not None and _asks_what_waits(sql):
-                self._write_out()
+            self._write_out()
             return self.all(sql, *values)
 
     def one(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, or ``None``."""
         with self.gate:
-            if self._fold is not None and _asks_what_waits(sql):
-                self._write_out()
+            self._write_out()
             return self.first(sql, *values)
 
     def grouped(self, sql: str, keys: Collection[Any]) -> dict[Any, list[tuple[Any, ...]]]:
@@ -430,12 +427,6 @@ def build(
                         fold.add(found)
             index.set_tip(writer, tip, 0)
     return index
-
-
-@lru_cache(maxsize=512)
-def _asks_what_waits(sql: str) -> bool:
-    """Whether a query reads a table whose new rows may wait in memory."""
-    return not WAITING.isdisjoint(re.findall(r"\w+", sql))
 
 
 __all__ = ["Damaged", "Index", "build", "delete", "read_row"]
