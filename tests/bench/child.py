@@ -9,6 +9,7 @@ from pathlib import Path
 from stores import opened
 
 from gitlineage import LineageStore, Trial
+from gitlineage.git import readahead
 
 
 def record(root: Path) -> None:
@@ -31,6 +32,12 @@ def rebuild(root: Path) -> None:
     print(json.dumps(told))
 
 
+def rebuild_alone(root: Path) -> None:
+    """Do the same without a git that reads notes and commits ahead, which shows what that gives."""
+    readahead.FEW = sys.maxsize
+    rebuild(root)
+
+
 def peak_memory() -> int:
     """Return the most bytes that this process had in memory; Linux counts the parent's in `getrusage`, so ask anew."""
     status = Path("/proc/self/status")
@@ -48,4 +55,4 @@ def clone(root: Path) -> None:
     print(json.dumps(told))
 
 
-{"record": record, "rebuild": rebuild, "clone": clone}[sys.argv[1]](Path(sys.argv[2]))
+{"record": record, "rebuild": rebuild, "rebuild-alone": rebuild_alone, "clone": clone}[sys.argv[1]](Path(sys.argv[2]))

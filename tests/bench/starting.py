@@ -53,16 +53,18 @@ def cold(stores: Stores, sizes: list[int]) -> list[Figure]:
         floor = sampled(lambda root=root, wanted=wanted: read_by_git(root, wanted), 3, patience)
         goal = cost(5.0) if size == BIG else None
         rows.append(Figure("cold", "index, cold build", size, ours, "s", "rev-list + cat-file", floor, goal))
+        alone = sampled(lambda root=root: rebuilt(root, [], "rebuild-alone"), 3, patience)
+        rows.append(Figure("cold", "the same without reading ahead", size, alone, "s", "rev-list + cat-file", floor))
         goal = within(1.5e9) if size == MILLION else None
         rows.append(Figure("cold", "index, cold build: peak memory", size, max(memory), "MB", goal=goal))
         stores.sweep()
     return rows
 
 
-def rebuilt(root: Path, memory: list[int]) -> float:
+def rebuilt(root: Path, memory: list[int], how: str = "rebuild") -> float:
     """Return the seconds that a process takes to open a store without its index, its own start excluded."""
     shutil.rmtree(root / ".git" / "lineage")
-    ended = process([sys.executable, Path(__file__).with_name("child.py"), "rebuild", root])
+    ended = process([sys.executable, Path(__file__).with_name("child.py"), how, root])
     told = json.loads(ended.output.splitlines()[-1])
     memory.append(told["memory"])
     return told["seconds"]
