@@ -302,7 +302,7 @@ def _trial(store: LineageStore, cells: dict[str, str], metric: str | None) -> Tr
 def _is_named(store: LineageStore, text: str) -> bool:
     """Whether a text is an id or a revision."""
     with suppress(LineageError):
-        return store.repo.resolve_tree(text) is not None or bool(store.snapshot(text).oid)
+        return store.ledger.repo.resolve_tree(text) is not None or bool(store.snapshot(text).oid)
     return False
 
 
