@@ -589,7 +589,7 @@ def test_a_rehoming_that_was_killed_is_finished(
             assert again.ledger.journal.tips()["alice"] == alice.ledger.journal.tips()["alice"]
         alice.ledger.repo.set_ref(NOTES + fresh, None)
         git_remote = LineageStore(alice.ledger.repo.config("remote.origin.url") or "", create=False)
-        git_remote.repo.set_ref(NOTES + fresh, None)
+        git_remote.ledger.repo.set_ref(NOTES + fresh, None)
         git_remote.close()
 
 
