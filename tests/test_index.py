@@ -17,7 +17,9 @@ from gitlineage.git.formats import Identity
 from gitlineage.git.repository import GitRepo, init_repository
 from gitlineage.index.index import Index, build
 from gitlineage.index.links import JOIN_LIMIT
+from gitlineage.journal import events
 from gitlineage.journal.events import (
+    AHEAD,
     CohortEvent,
     EntryEvent,
     ForgeEvent,
@@ -686,20 +688,50 @@ def blob_tree(git, entries: dict[str, str]) -> str:
     return git("mktree", data="".join(f"100644 blob {blob}\t{name}\n" for name, blob in entries.items()))
 
 
-@pytest.mark.parametrize("clock", [2**48, 2**48 - 1, 2**47, 2**40 + 1])
-def test_an_implausible_clock_stops_nobody(store, git, clock):
-    """A foreign event near the end of all clocks is read, and no writer's clock follows it."""
+@pytest.mark.parametrize("clock", [2**48, 2**48 - 1, 2**47, 2**40 + 1, 2**40, AHEAD + 5])
+def test_a_clock_far_ahead_does_not_count(store, git, clock):
+    """A foreign event with a clock that nothing can have led to is a problem of its line, and nobody follows it."""
     snapshot = store.append(row("000"))
     line = f'{{"clock":{clock},"row":{{"exp_id":"odd","status":"discard"}},"type":"trial"}}'
     git("notes", "--ref=lineage/mallory", "add", "-m", line, snapshot.oid)
+    store.append(row("001"))
+    for _ in range(2):
+        assert [trial.exp_id for trial in store.all_trials()] == ["000", "001"]
+        assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 2
+        ((writer, oid, reason),) = store.problems()
+        assert (writer, oid) == ("mallory", snapshot.oid) and f"its clock is {clock:,}" in reason
+        store.reindex()
+    assert reason in [each.what for each in store.verify()]
+    store.append(row("002"))
+    assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 3
+
+
+@pytest.mark.parametrize("ahead", [AHEAD, 10])
+def test_the_limit_of_clocks_grows_with_every_event(store, git, monkeypatch, ahead):
+    """Who claims the highest clock that counts is outranked by whoever speaks next; one that is higher waits."""
+    monkeypatch.setattr(events, "AHEAD", ahead)
+    snapshot = store.append(row("000"))
+    store.set_task(Task(lower_is_better=False), force=True)
+    limit = 2 + ahead
+    for at, lower in enumerate(("true", "false"), limit + 1):
+        said = f'{{"clock":{at},"task":{{"lower_is_better":{lower},"score_field":"x{at}"}},"type":"task"}}'
+        git("notes", "--ref=lineage/mallory", "append", "-m", said, snapshot.oid)
+    assert store.task.score_field == f"x{limit + 2}"  # they are events themselves, so that both count
+    assert any("leaps" in each.what for each in store.verify()) == (ahead > 1000)
+    store.set_task(Task(), force=True)
+    assert store.task.same(Task())
+    said = f'{{"clock":{limit + 7},"task":{{"score_field":"late"}},"type":"task"}}'
+    git("notes", "--ref=lineage/mallory", "append", "-m", said, snapshot.oid)
+    assert store.task.same(Task()) and len(store.problems()) == 1
     for number in range(1, 5):
         store.append(row(f"00{number}"))
-    assert {trial.exp_id for trial in store.all_trials()} == {"odd", *(f"00{number}" for number in range(5))}
-    assert store.all_trials()[-1].exp_id == "odd"
-    assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 5
+        assert store.task.same(Task()) == bool(store.problems())
+    assert store.task.score_field == "late"
+    before = [store.task, store.all_trials(), store.ledger._index.clock, store.ledger._index.events]
     store.reindex()
-    store.append(row("005"))
-    assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 6
+    assert [store.task, store.all_trials(), store.ledger._index.clock, store.ledger._index.events] == before
+    store.set_task(Task(), force=True)
+    assert store.task.same(Task())
 
 
 def test_a_clock_on_a_foreign_commit_is_no_more_trusted(store, git):
@@ -713,8 +745,8 @@ def test_a_clock_on_a_foreign_commit_is_no_more_trusted(store, git):
     assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 2
 
 
-def test_a_writers_own_clock_rises_however_high_it_is(store, git):
-    """An event on the own ref with an implausible clock is followed, for a writer's clock never falls."""
+def test_a_writer_goes_on_whatever_clock_its_own_ref_has(store, git):
+    """An event on the own ref with a clock far ahead does not count either, and what is recorded next does."""
     snapshot = store.append(row("000"))
     line = f'{{"clock":{2**41},"row":{{"exp_id":"odd","status":"discard"}},"type":"trial"}}'
     git("notes", "--ref=lineage/alice", "append", "-m", line, snapshot.oid)
@@ -723,8 +755,8 @@ def test_a_writers_own_clock_rises_however_high_it_is(store, git):
     git("update-ref", "refs/notes/lineage/alice", oid)
     git("notes", "--ref=lineage/alice", "append", "-m", "a word", snapshot.oid)
     store.append(row("001"))
-    assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 2**41 + 1
-    assert [trial.exp_id for trial in store.all_trials()] == ["000", "odd", "001"]
+    assert store.ledger.journal.clock(store.ledger.journal.tips()["alice"]) == 2
+    assert [trial.exp_id for trial in store.all_trials()] == ["000", "001"]
 
 
 def test_a_note_over_the_limit_is_reported_and_not_read(store, git):

@@ -227,6 +227,7 @@ def test_where_a_ref_begins(store: LineageStore, refused: Callable[..., str]) ->
         (b"hello\n", "not an event"),
         (line() + b'{"type":"nonsense","clock":3}\n', "not an event"),
         (line(clock=0), "its clock is 0"),
+        (line(clock=2**30), "the clock 1,073,741,824 is beyond"),
         (line().replace(b"{", b'{"writer":"bob",', 1), "bob"),
         (line(metric="x").replace(b'"keep"', b'"great"'), "great"),
         (
@@ -235,7 +236,7 @@ def test_where_a_ref_begins(store: LineageStore, refused: Callable[..., str]) ->
         ),
         (line() * (MAX_NOTE // len(line()) + 1), "over the limit of 16,777,216"),
     ],
-    ids=["text", "unknown type", "no clock", "of another writer", "bad row", "long event", "large note"],
+    ids=["text", "unknown type", "no clock", "clock ahead", "of another writer", "bad row", "long event", "large note"],
 )
 def test_notes_that_are_no_events(
     store: LineageStore, refused: Callable[..., str], push: Push, note: bytes, reason: str

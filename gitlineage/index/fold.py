@@ -38,6 +38,7 @@ EVERYWHERE = 0
 
 _PAGE = "SELECT id, row, status FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
+_COUNTS = "DELETE FROM beyond WHERE (clock, writer, oid, line) = (?, ?, ?, ?)"
 _CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
 
 
@@ -71,6 +72,8 @@ class Fold(Facts):
         self._repo = repo
         self.task = state.task
         self.clock = state.clock
+        self.events = state.events
+        self._clocks: list[tuple[int, str]] = []
         self.done = state.done
         self.absent = state.absent
         self.whole = whole
@@ -116,7 +119,13 @@ class Fold(Facts):
             return
         event, oid = found.event, found.oid
         order = Order(event.clock, found.writer)
-        self.raise_clock(event.clock)
+        self._clocks.append((event.clock, found.writer))
+        if event.clock > self.events + events.AHEAD:
+            self._count()
+            if event.clock > self.events + events.AHEAD:
+                self._hold(found)
+                return
+        self.clock = max(self.clock, event.clock)
         try:
             if trial is None:
                 event.check(oid)
@@ -135,14 +144,35 @@ class Fold(Facts):
             values = (found.absent, found.writer, found.oid)
             self.absent += self._db.execute("INSERT OR IGNORE INTO absent VALUES (?, ?, ?)", values).rowcount
             return
-        values = (found.writer, found.oid, found.reason)
-        if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", values).rowcount:
+        if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", found.row).rowcount:
             self.skipped.append(found)
 
-    def raise_clock(self, clock: int) -> None:
-        """Take note of a clock that others go on from; one that is not plausible counts for its own writer only."""
-        if self.clock < clock <= events.PLAUSIBLE_CLOCK:
-            self.clock = clock
+    def _count(self) -> None:
+        """Count the events that were met since, each once wherever it stands."""
+        counted = self._db.executemany("INSERT OR IGNORE INTO clocks VALUES (?, ?)", self._clocks).rowcount
+        self.events += max(counted, 0)
+        self._clocks.clear()
+
+    def _hold(self, found: Recorded) -> None:
+        """Keep back an event whose clock is further ahead than there are events that it can have followed."""
+        line = msgspec.json.encode(found.event, order="sorted").decode()
+        values = (found.event.clock, found.writer, found.oid, line)
+        self._db.execute("INSERT OR IGNORE INTO beyond VALUES (?, ?, ?, ?)", values)
+        self.problem(_too_far(found))
+
+    def settle(self) -> None:
+        """Write what waits, and fold the events that were held back until there were so many."""
+        self.flush()
+        sql = "SELECT clock, writer, oid, line FROM beyond WHERE clock <= ? ORDER BY 1, 2, 3, 4"
+        while held := self._db.execute(sql, (self.events + events.AHEAD,)).fetchall():
+            for clock, writer, oid, line in held:
+                found = Recorded(writer, oid, events.decode(line.encode()))
+                told = _too_far(found)
+                self.skipped = [each for each in self.skipped if each != told]
+                self._db.execute("DELETE FROM problems WHERE (writer, oid, reason) = (?, ?, ?)", told.row)
+                self._db.execute(_COUNTS, (clock, writer, oid, line))
+                self.add(found)
+            self.flush()
 
     def _snapshot(self, oid: str, order: Order, made: CommitInfo | None) -> int:
         waiting = self._snapshots.get(oid)
@@ -211,7 +241,8 @@ class Fold(Facts):
         else:
             number, was_done, was = known[0], _is_done(known), Order(known[11], known[12])
             place = min(order, was) if done == was_done else (order if done else was)
-            if (done, order) < (was_done, Order(known[13], known[14])):
+            was_last = Order(known[13], known[14])
+            if (done, order) < (was_done, was_last) or (order == was_last and pack(trial) < known[8]):
                 self._trials[snapshot, exp_id] = (*known[:11], *placed(place), *known[13:])
                 return
             self.done += done and not was_done and counts
@@ -234,11 +265,11 @@ class Fold(Facts):
     def _retract(self, oid: str, event: events.RetractEvent, order: Order) -> None:
         """Fold a word about whether a row counts; the last one holds, also of a row that is read later."""
         self._repaired = True
-        sql = "SELECT clock, writer FROM retractions WHERE oid = ? AND exp_id = ?"
+        sql = "SELECT clock, writer, undone, at, actor, reason FROM retractions WHERE oid = ? AND exp_id = ?"
         before = self._db.execute(sql, (oid, event.exp_id)).fetchone()
-        if before is not None and order <= Order(*before):
-            return
         said = (event.undo, event.at, event.actor, event.reason or ("" if event.undo else "no reason given"))
+        if before is not None and (*placed(order), *said) <= before:
+            return
         self._db.execute(
             "INSERT OR REPLACE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (oid, event.exp_id, *placed(order), *said),
@@ -378,8 +409,9 @@ class Fold(Facts):
         self.moved = True
 
     def _task(self, event: events.TaskEvent, order: Order) -> None:
-        found = self._db.execute("SELECT value FROM meta WHERE key = 'task_order'").fetchone()
-        if found and order <= msgspec.json.decode(found[0], type=Order):
+        self._db.execute("INSERT OR IGNORE INTO tasks VALUES (?, ?, ?)", (*placed(order), as_json(event.task)))
+        sql = "SELECT clock, writer, task FROM tasks ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT 1"
+        if self._db.execute(sql).fetchone() != (*placed(order), as_json(event.task)):
             return
         for key, value in (("task", event.task), ("task_order", order)):
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, as_json(value)))
@@ -429,6 +461,8 @@ class Fold(Facts):
 
     def flush(self) -> None:
         """Write what waits, so that the tables can be asked."""
+        if self._clocks:
+            self._count()
         if self._snapshots:
             insert(self._db, "INSERT INTO snapshots", 11, self._snapshots.values())
             insert(self._db, "INSERT INTO git_parents", 3, self._parents)
@@ -464,7 +498,8 @@ class Fold(Facts):
         backward = self.leads_back()
         if self._numbered:
             self._db.executemany(_NUMBERED, self._numbered.items())
-        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("clock", self.clock), ("done", self.done)])
+        whole = {"clock": self.clock, "done": self.done, "events": self.events}
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", whole.items())
         if self.absent or self._repo.is_shallow:
             self._boundary = self._repo.boundary()
             values = ("shallow", self._boundary)
@@ -478,7 +513,7 @@ class Fold(Facts):
     def state(self) -> State:
         """What the index says as a whole, with what this transaction folded; after `finish`."""
         numbers = self._next_snapshot, self._next_trial, self._highest
-        held = self.absent, self._repaired, self._boundary
+        held = self.absent, self._repaired, self._boundary, self.events
         return State(self.task, self.clock, self.done, self._backward, *numbers, *held)
 
     def leads_back(self) -> bool:
@@ -537,6 +572,12 @@ FOLDS: dict[type[events.Event], Callable[[Fold, str, Any, Order, CommitInfo | No
 def read_row(row: str, oid: str = "") -> Trial:
     """Return a trial from the index's text of its cells, with the snapshot that it is on where it is handed out."""
     return unpack(row, oid)
+
+
+def _too_far(found: Recorded) -> Problem:
+    """Return what is said of an event that is held back."""
+    told = f"its clock is {found.event.clock:,}, far above the number of events, so it does not count"
+    return Problem(found.writer, found.oid, told)
 
 
 def _is_done(known: tuple[Any, ...]) -> bool:

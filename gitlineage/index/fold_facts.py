@@ -80,7 +80,9 @@ class Facts:
         detail = as_json(event.context) if isinstance(event, events.RelationAdded) else event.reason
         triple = (oid, event.target, relation_type(event.relation).value)
         self._db.execute(
-            "INSERT OR IGNORE INTO relation_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO relation_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "added = excluded.added, at = excluded.at, actor = excluded.actor, detail = excluded.detail "
+            "WHERE (excluded.added, excluded.at, excluded.actor, excluded.detail) > (added, at, actor, detail)",
             (*triple, *placed(order), added, event.at, event.actor, detail),
         )
         said = self._db.execute(
@@ -120,7 +122,12 @@ class Facts:
         roles = msgspec.json.encode({parent: event.roles[parent] for parent in order_of_roles if parent in event.roles})
         said = (as_json(event.parents), roles.decode(), event.at, event.actor, event.reason)
         self._db.execute(
-            "INSERT OR IGNORE INTO reparents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (oid, *placed(order), *said, True)
+            "INSERT INTO reparents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "parents = excluded.parents, roles = excluded.roles, at = excluded.at, actor = excluded.actor, "
+            "reason = excluded.reason "
+            "WHERE (excluded.parents, excluded.roles, excluded.at, excluded.actor, excluded.reason) > "
+            "(parents, roles, at, actor, reason)",
+            (oid, *placed(order), *said, True),
         )
         self.doubtful, self.latest = True, False
 
@@ -130,7 +137,7 @@ class Facts:
             self._db.execute(
                 "INSERT INTO entries VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, "
                 "clock = excluded.clock, writer = excluded.writer "
-                "WHERE (excluded.clock, excluded.writer) > (clock, writer)",
+                "WHERE (excluded.clock, excluded.writer, excluded.value) > (clock, writer, value)",
                 (oid, field, as_json(value), *placed(order)),
             )
 

@@ -181,8 +181,14 @@ class Index(Database):
     @property
     @_gated
     def clock(self) -> int:
-        """The highest plausible clock of any event, which what is recorded next goes on from."""
+        """The highest clock of an event that counts, which what is recorded next goes on from."""
         return self._fold.clock if self._fold is not None else self._asked().clock
+
+    @property
+    @_gated
+    def events(self) -> int:
+        """How many events there are; a clock may be so much higher, and a little more (`events.AHEAD`)."""
+        return self._fold.events if self._fold is not None else self._asked().events
 
     @property
     @_gated
@@ -291,7 +297,7 @@ class Index(Database):
 
     def _write(self, fold: Fold) -> None:
         """Write all that was folded."""
-        fold.flush()
+        fold.settle()
         if fold.whole:
             for statement in INDEXES:
                 self.connection.execute(statement)
@@ -354,10 +360,10 @@ class Index(Database):
                     return False
                 try:
                     self._fold_writer(fold, journal, writer, tip, since, advance)
-                    self.set_tip(writer, tip, journal.clock(tip))
+                    self.set_tip(writer, tip)
                 except LineageError as error:
                     fold.problem(journal.problem(writer, tip, error))
-                    self.set_tip(writer, tip, 0)
+                    self.set_tip(writer, tip)
         return True
 
     def _is_empty(self) -> bool:
@@ -382,11 +388,9 @@ class Index(Database):
         if advance:
             advance(count % _TELL)
 
-    def set_tip(self, writer: str, tip: str, clock: int) -> None:
+    def set_tip(self, writer: str, tip: str) -> None:
         """Note that a writer's ref has been folded up to here; inside a transaction."""
-        fold = self._open_fold()
-        fold.tips[writer] = tip
-        fold.raise_clock(clock)
+        self._open_fold().tips[writer] = tip
 
     def fold(self, found: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
         """Fold one event inside a transaction, as `Fold.add` does."""
@@ -425,7 +429,7 @@ def build(
                 for found in told:
                     if until is None or isinstance(found, Problem) or until(found):
                         fold.add(found)
-            index.set_tip(writer, tip, 0)
+            index.set_tip(writer, tip)
     return index
 
 

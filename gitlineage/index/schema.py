@@ -8,7 +8,7 @@ import re
 
 from gitlineage.model.rank import BASELINES, ELIGIBLE, KEPT, one_of
 
-FORMAT_VERSION = 13
+FORMAT_VERSION = 14
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -22,6 +22,7 @@ FORMAT_VERSION = 13
 # 11: objects that a shallow or partial clone lacks
 # 12: rows that were retracted, parents that were said anew, relations that would close a cycle
 # 13: commits that took the place of their stand-ins
+# 14: the clocks of all events, which are counted, and events whose clock is far above that number; all tasks
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -76,6 +77,10 @@ CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KE
 CREATE TABLE imported (
     name TEXT, snapshot INTEGER, source TEXT NOT NULL, document TEXT NOT NULL, file TEXT NOT NULL,
     stub INTEGER NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (name, snapshot)) WITHOUT ROWID;
+CREATE TABLE clocks (clock INTEGER, writer TEXT, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
+CREATE TABLE beyond (clock INTEGER, writer TEXT, oid TEXT, line TEXT, PRIMARY KEY (clock, writer, oid, line))
+    WITHOUT ROWID;
+CREATE TABLE tasks (clock INTEGER, writer TEXT, task TEXT, PRIMARY KEY (clock, writer, task)) WITHOUT ROWID;
 CREATE TABLE rewrites (new TEXT, old TEXT, PRIMARY KEY (new, old)) WITHOUT ROWID;
 CREATE TABLE arrivals (old TEXT, new TEXT, PRIMARY KEY (old, new)) WITHOUT ROWID;
 CREATE TABLE problems (writer TEXT, oid TEXT, reason TEXT, PRIMARY KEY (writer, oid, reason)) WITHOUT ROWID;
@@ -96,6 +101,7 @@ CREATE INDEX trials_baseline ON trials (clock, writer) WHERE {one_of("status", B
 CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
 CREATE INDEX trials_eligible ON trials (rank, clock, writer)
     WHERE {one_of("status", ELIGIBLE)} AND rank IS NOT NULL;
+CREATE INDEX trials_of_others ON trials (last_clock) WHERE last_writer <> writer;
 CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE {one_of("status", KEPT)};
 CREATE INDEX relations_by_target ON relations (target, type);
 CREATE INDEX relations_by_order ON relations (clock, writer);

@@ -14,7 +14,7 @@ class State(NamedTuple):
 
     Args:
         task: what the campaign optimises; ``None`` while nobody has said it.
-        clock: the highest plausible clock.
+        clock: the highest clock of an event that counts.
         done: how many trials have a result.
         backward: whether some snapshot was, or may have been, recorded before one that it goes back to.
         snapshot: the number of the next snapshot.
@@ -23,6 +23,7 @@ class State(NamedTuple):
         absent: how much this clone lacks: objects without which some event could not be folded.
         repaired: whether some row was ever retracted, or some snapshot given other parents.
         boundary: where this shallow clone's history ended; empty where it was whole.
+        events: how many events there are, those that do not count among them.
     """
 
     task: Task | None
@@ -35,6 +36,7 @@ class State(NamedTuple):
     absent: int
     repaired: bool = False
     boundary: str = ""
+    events: int = 0
 
 
 def read_state(connection: sqlite3.Connection) -> State:
@@ -54,4 +56,5 @@ def read_state(connection: sqlite3.Connection) -> State:
         absent=connection.execute("SELECT count(*) FROM absent").fetchone()[0],
         repaired=bool(hints.get("repaired")),
         boundary=str(told.get("shallow", "")),
+        events=int(told.get("events", 0)),
     )

@@ -25,8 +25,13 @@ from gitlineage.model.tsv import Shape, header_cells
 MAX_CLOCK = 2**48
 """More events than any campaign has; a line beyond it would leave no room for those that follow."""
 
-PLAUSIBLE_CLOCK = 2**40
-"""A higher clock of another writer orders that writer's event, and nobody else's clock follows it."""
+AHEAD = 2**20
+"""
+How far the clock of an event may be above the number of all events; one that is further ahead does not count (yet).
+
+A clock follows on one that was seen, so it is never above the number of events that there ever were. This is how many
+may have gone lost since. A limit that grows with each event can be reached by nobody for good.
+"""
 
 
 class Place(StrEnum):

@@ -65,6 +65,11 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
     reason: str
     absent: str = ""
 
+    @property
+    def row(self) -> tuple[str, str, str]:
+        """What is kept of it."""
+        return self.writer, self.oid, self.reason
+
     def __str__(self) -> str:
         return f"skipped a malformed line in the note of {self.writer} on {self.oid[:12]}: {self.reason}"
 
@@ -176,10 +181,7 @@ class Journal:
         """Return the Lamport clock that a commit of a writer's ref carries; 0 where it carries none."""
         if self._landed is not None and self._landed[0] == tip:
             return self._landed[1]
-        for key, value in trailer_lines(self._repo.commit(tip).message):
-            if key == "Clock" and value.isascii() and value.isdecimal() and len(value) < _DIGITS:
-                return int(value)
-        return 0
+        return clock_of(self._repo.commit(tip).message)
 
     def last_clock(self, tip: str) -> int:
         """Return the clock of a ref's last commit that carries one; git's own notes commands add some that do not."""
@@ -417,6 +419,14 @@ class _Repeats:
 def is_archive(name: str) -> bool:
     """Whether a writer's ref of this name holds events of several writers."""
     return name.startswith(ARCHIVE)
+
+
+def clock_of(message: str) -> int:
+    """Return the Lamport clock that the message of a ref's commit carries; 0 where it carries none."""
+    for key, value in trailer_lines(message):
+        if key == "Clock" and value.isascii() and value.isdecimal() and len(value) < _DIGITS:
+            return int(value)
+    return 0
 
 
 def check_name(name: str) -> str:

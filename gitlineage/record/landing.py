@@ -152,7 +152,7 @@ class Landing:
         genesis: the writer's first commit, whose notes hold what belongs to no snapshot.
         moment: what the time is, asked once for each event.
         tip: where the writer's ref stands.
-        clock: the clock of that ref, which its next events are above, however high it is.
+        clock: the clock of that ref, which its next events are above.
     """
 
     def __init__(

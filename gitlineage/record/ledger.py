@@ -20,6 +20,7 @@ from gitlineage.git.folders import Taken
 from gitlineage.git.formats import Identity
 from gitlineage.index import index
 from gitlineage.index.index import Damaged
+from gitlineage.journal import events
 from gitlineage.journal.journal import Recorded
 from gitlineage.model.namespace import NOTES
 from gitlineage.model.records import Task
@@ -299,8 +300,9 @@ class Ledger(Current):
         return Landing(self._index, writer, self.journal.genesis(writer), self._clock, tip, self._clock_at(tip))
 
     def _clock_at(self, tip: str | None) -> int:
-        """Return the clock of a writer's ref that stands somewhere; 0 where there is none."""
-        return self.journal.last_clock(tip) if tip is not None else 0
+        """Return the clock of a writer's ref that stands somewhere; 0 where there is none that could count."""
+        clock = self.journal.last_clock(tip) if tip is not None else 0
+        return clock if clock <= self._index.events + events.AHEAD else 0
 
     def _index_failed(self, error: Exception, published: bool) -> None:
         """Go on where the index failed after the ref had moved; refuse the landing where it failed before."""
@@ -353,7 +355,7 @@ class Ledger(Current):
         if self.repo.unconfirmed:
             self.watcher.note(f"recorded, but the disk did not confirm it: {self.repo.unconfirmed}")
             self.repo.unconfirmed = ""
-        self._index.set_tip(landing.writer, new, landing.clock)
+        self._index.set_tip(landing.writer, new)
 
     def _is_durable(self, landing: Landing) -> bool:
         """

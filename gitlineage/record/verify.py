@@ -27,6 +27,9 @@ from gitlineage.record import derived
 _OID = re.compile(r"\b[0-9a-f]{40}\b")
 _HARMLESS = re.compile(r"notice: |dangling |Checking |unreachable ")
 
+_LOST = 10_000
+"""Events that may be missing before another one, and as many again as there are, before its clock is a finding."""
+
 _TABLES = {
     "snapshots": "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots",
     "parents": "SELECT s.oid, g.pos, g.parent FROM git_parents g JOIN snapshots s ON s.id = g.child",
@@ -56,7 +59,12 @@ _TABLES = {
     "numbers after prefixes": "SELECT * FROM numbered",
     "problems": "SELECT * FROM problems",
     "absent objects": "SELECT object, writer, oid FROM absent",
-    "settings": "SELECT '', key, value FROM meta WHERE key IN ('clock', 'done', 'task', 'task_order') AND value <> 0",
+    "events with a clock too far ahead": "SELECT oid, clock, writer, line FROM beyond",
+    "tasks": "SELECT '', clock, writer, task FROM tasks",
+    "clocks": "SELECT '', clock, writer FROM clocks",
+    "settings": (
+        "SELECT '', key, value FROM meta WHERE key IN ('clock', 'done', 'events', 'task', 'task_order') AND value <> 0"
+    ),
     "tips": "SELECT oid, writer FROM tips",
 }
 """What an index says, without the numbers it gives to rows; where there is one, the oid comes first."""
@@ -142,6 +150,10 @@ class Verification:
                     yield Finding(writer, tip, str(error))
         fresh = build(self._repo, self._journal, self._tips)
         try:
+            yield from (
+                Finding(*row) for row in fresh.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")
+            )
+            yield from self._leaps(fresh)
             yield from self._snapshots(fresh)
             yield from self._cycles(fresh)
             yield from self._replay(fresh)
@@ -334,6 +346,13 @@ class Verification:
         )
         for writer, oid, cohort in fresh.rows(sql):
             yield Finding(writer, oid, f"the snapshot's Cohort is {cohort!r}, which nobody opened")
+
+    def _leaps(self, fresh: Index) -> Iterator[Finding]:
+        """Name the first event whose clock is far above the number of events that come before it."""
+        for before, (clock, writer) in enumerate(fresh.rows("SELECT clock, writer FROM clocks ORDER BY clock, writer")):
+            if clock > 2 * before + _LOST:
+                yield Finding(writer, "", f"its clock leaps to {clock:,}, where {before:,} events come before")
+                return
 
     def _cycles(self, fresh: Index) -> Iterator[Finding]:
         """Name what is not followed, because with what was recorded before it a cycle would be closed."""

@@ -18,7 +18,7 @@ from gitlineage.git.content import DEFAULT_LIMIT, size_setting
 from gitlineage.git.formats import FILE, NO_OID, TREE, CommitInfo, Entry
 from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events
-from gitlineage.journal.journal import ARCHIVE, Journal, Problem, Recorded, check_name, decode_note
+from gitlineage.journal.journal import ARCHIVE, Journal, Problem, Recorded, check_name, clock_of, decode_note
 from gitlineage.model.namespace import NOTES, Namespace, namespace_in
 from gitlineage.text import one_line
 
@@ -101,8 +101,10 @@ class Rules:
             chain = self._chain(update, Journal(self._repo, space).genesis(writer))
             before = self._repo.commit(update.old).tree if update.old != NO_OID else None
             checked = self._verifier
+            highest = self._highest(space)
             for info in chain:
-                yield from self._notes_of(before, info.tree, writer)
+                yield from (_ahead(clock, highest) for clock in (clock_of(info.message),) if clock > highest)
+                yield from self._notes_of(before, info.tree, writer, highest)
                 before = info.tree
             if checked is not None:
                 commits = ((info.oid, self._repo.read(info.oid)) for info in chain)
@@ -113,6 +115,11 @@ class Rules:
             yield str(error)
 
     # -- refs ----------------------------------------------------------------------------------------------
+
+    def _highest(self, space: Namespace) -> int:
+        """Return the highest clock that a push may bring: one that goes on from what is here, with room for more."""
+        clocks = (clock_of(self._repo.commit(tip).message) for tip in self._repo.refs(space.notes).values())
+        return max(clocks, default=0) + events.AHEAD
 
     def _may_go(self, space: Namespace, writer: str, tip: str) -> bool:
         patterns = [pattern for value in self._repo.configs("lineage.allowDelete") for pattern in value.split()]
@@ -150,7 +157,7 @@ class Rules:
 
     # -- notes ---------------------------------------------------------------------------------------------
 
-    def _notes_of(self, old: str | None, new: str, writer: str) -> Iterator[str]:
+    def _notes_of(self, old: str | None, new: str, writer: str, highest: int) -> Iterator[str]:
         """Check the notes of a tree that another one has not."""
         stack: list[tuple[str, str | None, str]] = [("", old, new)]
         met: set[str] = set()
@@ -176,9 +183,10 @@ class Rules:
                 else:
                     self._notes.add(entry.oid)
                     earlier = was.oid if was is not None and was.mode != TREE else None
-                    yield from (f"note on {path[:12]}: {reason}" for reason in self._events(writer, earlier, entry.oid))
+                    found = self._events(writer, earlier, entry.oid, highest)
+                    yield from (f"note on {path[:12]}: {reason}" for reason in found)
 
-    def _events(self, writer: str, old: str | None, new: str) -> Iterator[str]:
+    def _events(self, writer: str, old: str | None, new: str, highest: int) -> Iterator[str]:
         """Check the lines of a note that it had not before."""
         if (size := self._repo.size(new)) > MAX_NOTE:
             yield f"it has {size:,} bytes, over the limit of {MAX_NOTE:,}"
@@ -194,6 +202,8 @@ class Rules:
                 for found in decode_note(writer, "", line):
                     if isinstance(found, Problem):
                         yield found.reason
+                    elif found.event.clock > highest:
+                        yield _ahead(found.event.clock, highest)
                     else:
                         found.event.check()
             except CorruptEvent as error:
@@ -226,6 +236,10 @@ class Rules:
                     f"{name}: {told} of a snapshot has {int(size):,} bytes, over the limit of {self._limit:,} "
                     "(git config lineage.maxFileSize on the server)"
                 )
+
+
+def _ahead(clock: int, highest: int) -> str:
+    return f"the clock {clock:,} is beyond {highest:,}, all that it can have followed on here"
 
 
 def _is_ours(ref: str) -> bool:
