@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from gitlineage.query.infer import Inferred
     from gitlineage.query.judge import Noise, Verdict
     from gitlineage.query.nearest import Candidate, Nearest
+    from gitlineage.query.words import Said, Standing
     from gitlineage.record.adoption import Adopted
     from gitlineage.record.opened import Watcher
     from gitlineage.record.verify import Finding
@@ -131,8 +132,10 @@ __all__ = [
     "Reparenting",
     "RepositoryError",
     "Restored",
+    "Said",
     "SigningError",
     "Snapshot",
+    "Standing",
     "StorageError",
     "Taken",
     "Task",
@@ -173,6 +176,7 @@ _HOMES = {
         "TrialView",
     ],
     "query.nearest": ["Candidate", "Nearest"],
+    "query.words": ["Said", "Standing"],
     "model.relation": ["EvolutionStep", "RelationType", "Relationship"],
     "sync.remotes": ["Exchange", "RefOutcome"],
     "render.diagram": ["Diagram"],

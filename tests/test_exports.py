@@ -48,7 +48,7 @@ def named(annotation: Any) -> set[str]:
 
 VERBS = {
     "recording": "announce append append_many adopt batch commit judge link_rewrite open_cohort record reparent "
-    "retract set_task",
+    "retract reassert set_task",
     "trials": "all_trials best chain_to latest leaderboard log search task trial view",
     "tables": "to_arrow to_dicts to_pandas to_polars",
     "snapshots": "ancestors checkout children cohort cohorts common_ancestor compare descendants files leaves nearest "

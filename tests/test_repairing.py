@@ -352,11 +352,14 @@ class TestClones:
         ears = Ears()
         with LineageStore(a.root, writer="a", watcher=ears) as again:
             again.pull()
-            assert ears.notes == ["b retracted x: wrong file", "b reparented y to x: really"]
+            said = [note.partition(";")[0] for note in ears.notes]
+            assert said[:2] == ["b retracted x: wrong file", "b reparented y to x: really"]
+            assert said[2:] == ["the best changed from x with core 1.0 to y with core 1.0, a row of a's"]
+            assert "`gitlineage retract x --undo` takes it back" in ears.notes[0]
             again.pull()
-            assert len(ears.notes) == 2
+            assert len(ears.notes) == 3
             again.record("x", Trial(core_metric=3.0), revise=True)
-        assert ears.notes[2].startswith("x is retracted and does not count: wrong file; `gitlineage retract x --undo`")
+        assert ears.notes[3].startswith("x is retracted and does not count: wrong file; `gitlineage retract x --undo`")
 
     def test_the_last_word_on_a_row_holds(self, pair, tmp_path: Path) -> None:
         """Whoever said it: a retraction after an undo that it had not seen, or the other way round."""

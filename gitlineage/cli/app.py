@@ -31,6 +31,7 @@ COMMANDS = {
         "commit": ("record", "Record a snapshot of the code with its trial"),
         "record": ("record", "Record a result on a snapshot or on any commit"),
         "retract": ("repair", "Say that a trial does not count"),
+        "reassert": ("repair", "Say again what held before another writer's last word"),
         "reparent": ("repair", "Say what a snapshot was derived from in truth"),
         "cohort": ("cohort", "Open, list and show batches made from one parent state"),
     },

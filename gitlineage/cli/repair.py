@@ -1,4 +1,4 @@
-"""Commands that put right what was recorded: retract and reparent."""
+"""Commands that put right what was recorded: retract, reassert and reparent."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.model.records import Reparenting
+from gitlineage.model.records import Reparenting, Task
 from gitlineage.store.store import LineageStore
 
 app = commands()
@@ -50,6 +50,36 @@ def retract(
         else:
             output.say(f"{label} is retracted: {output.clean(view.retracted or '')}")
         output.say(f"The best is {output.clean(best.label)}" if best else "There is no best trial now")
+
+
+@command(app, "reassert", "gitlineage reassert 007")
+def reassert(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A trial whose row another writer changed.", show_default=False)
+    ] = None,
+    task: Annotated[bool, typer.Option("--task", help="The task, which another writer changed.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Say again what held before another writer's last word
+
+    The row of a trial, or the task, is recorded again as it was, for everybody. Nothing is deleted. pull and status
+    tell whose word holds.
+    """
+    if task == (name is not None):
+        raise typer.BadParameter("name a trial, or take --task", param_hint="'ID'")
+    with opened(ctx) as store:
+        found = store.reassert(name)
+        if isinstance(found, Task):
+            if as_json:
+                output.json_line({"task": found})
+            else:
+                output.say(f"The task is {output.clean(listing.direction(found))}")
+        elif as_json:
+            output.json_line(listing.trial_objects(store.ledger.views(), [found])[0])
+        else:
+            output.say(f"{output.clean(found.label)} is again as it was")
 
 
 @command(app, "reparent", 'gitlineage reparent 015 012 014 --role 014=mate -m "015 crossed 012 with 014"')

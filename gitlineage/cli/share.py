@@ -38,6 +38,9 @@ _STYLES = {
     "ahead": "cyan",
     "behind": "cyan",
 }
+_TOLD = 5
+"""Words of others that status tells before it counts the rest."""
+
 _CAME = ("new", "fast-forwarded", "rewritten", "rehomed")
 
 Remote = Annotated[
@@ -149,6 +152,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
     with opened(ctx, begin=True, incomplete=True) as store:
         found = store.remote_status(remote)
         writer, total = store.ledger.own_writer(), store.ledger.views().total()
+        said = store.ledger.others_words()
         if as_json:
             output.json_line(
                 {
@@ -157,6 +161,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
                     "task": store.task,
                     "trials": total,
                     "remote": found.remote or None,
+                    "others_words": [{"writer": each.writer, "what": each.what, "undo": each.undo} for each in said],
                 }
             )
             _print_json(found)
@@ -173,6 +178,10 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
             _print_table([each for each in found.outcomes if each.state != "up to date"])
             if found.remote:
                 output.say(_standing(found))
+            for each in said[:_TOLD]:
+                output.say(output.clean(str(each)))
+            if len(said) > _TOLD:
+                output.say(f"and {len(said) - _TOLD:,} more words of others; --json lists all")
     _end(found)
 
 

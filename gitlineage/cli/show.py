@@ -10,7 +10,7 @@ from gitlineage.cli import layout, listing, look, options, output, repair
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.errors import NotFound
-from gitlineage.journal.journal import Problem, Recorded, decode_note
+from gitlineage.journal.journal import Problem, Recorded
 from gitlineage.model.records import Snapshot, TrialView
 from gitlineage.record.derived import exp_ref
 from gitlineage.store.store import LineageStore
@@ -46,8 +46,9 @@ def _history(store: LineageStore, snapshot: Snapshot) -> Iterator[Recorded | Pro
     """Return what every writer's note says about a snapshot, malformed lines first, then events in their order."""
     found = [
         entry
-        for writer, tip in store.ledger.journal.tips().items()
-        for entry in decode_note(writer, snapshot.oid, store.ledger.journal.note(tip, snapshot.oid))
+        for writer, tip in store.ledger.counting().items()
+        for entry in store.ledger.journal.told(writer, tip, snapshot.oid)
+        if isinstance(entry, Problem) or store.ledger.hears(entry)
     ]
     yield from (entry for entry in found if isinstance(entry, Problem))
     events = [entry for entry in found if isinstance(entry, Recorded)]

@@ -164,6 +164,17 @@ def verifier(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None = Non
     )
 
 
+def configured(repo: GitRepo) -> Verifier:
+    """
+    Return what checks signatures by configuration: ``lineage.allowedSigners``, else ``gpg.ssh.allowedSignersFile``.
+
+    Raises:
+        SigningError: neither is set, or there is no such file.
+    """
+    named = repo.config("lineage.allowedSigners")
+    return verifier(repo, _folder(repo) / Path(named).expanduser() if named else None)
+
+
 def not_signed_by(check: Verifier, principal: str, commits: Iterable[tuple[str, bytes]]) -> Iterator[str]:
     """
     Return the oids of the commits that a principal did not sign, in order; several are checked at a time.

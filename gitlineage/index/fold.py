@@ -21,6 +21,7 @@ from gitlineage.index.links import Fresh, Links
 from gitlineage.index.state import State
 from gitlineage.journal import events
 from gitlineage.journal.journal import Problem, Recorded
+from gitlineage.journal.speakers import Speakers
 from gitlineage.model.message import Trailers, read_trailers, subject
 from gitlineage.model.rank import ELIGIBLE, RETRACTED, rank
 from gitlineage.model.records import Order, Task
@@ -38,6 +39,22 @@ EVERYWHERE = 0
 
 _PAGE = "SELECT id, row, status FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
+_MAKES_SNAPSHOT = (events.TrialEvent, events.SnapshotEvent, events.ImportedEvent, events.RewriteEvent)
+"""Events that make the commit which carries them a snapshot; others say something about a commit."""
+
+_OWNED = (
+    *_MAKES_SNAPSHOT,
+    events.RetractEvent,
+    events.ReparentEvent,
+    events.RelationAdded,
+    events.RelationDeprecated,
+    events.EntryEvent,
+)
+"""Events about a snapshot or a row that somebody recorded."""
+
+_HARMLESS = (events.SnapshotEvent, events.ImportedEvent)
+"""Events that say of somebody's snapshot only that it is one; two clones that import the same do."""
+
 _COUNTS = "DELETE FROM beyond WHERE (clock, writer, oid, line) = (?, ?, ?, ?)"
 _CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
 
@@ -67,6 +84,7 @@ class Fold(Facts):
         repo: GitRepo,
         state: State,
         whole: bool,
+        speakers: Speakers | None = None,
     ) -> None:
         super().__init__(connection, joined=not whole)
         self._repo = repo
@@ -77,6 +95,10 @@ class Fold(Facts):
         self.done = state.done
         self.absent = state.absent
         self.whole = whole
+        self._speakers = speakers
+        self.claimed = False
+        """Whether somebody says that it recorded earlier what another writer is known to have recorded."""
+
         self.touched: set[int] = set()
         self.skipped: list[Problem] = []
         self._links = Links(connection, repo)
@@ -126,6 +148,10 @@ class Fold(Facts):
                 self._hold(found)
                 return
         self.clock = max(self.clock, event.clock)
+        if self._speakers is not None and (refused := self.refusal(found)):
+            if not isinstance(event, _HARMLESS):
+                self.problem(Problem(found.writer, oid, refused))
+            return
         try:
             if trial is None:
                 event.check(oid)
@@ -146,6 +172,35 @@ class Fold(Facts):
             return
         if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", found.row).rowcount:
             self.skipped.append(found)
+
+    def refusal(self, found: Recorded) -> str:
+        """Return why an event does not count, empty for one that does."""
+        if found.event.clock > self.events + len(self._clocks) + events.AHEAD:
+            return _too_far(found).reason
+        if self._speakers is None:
+            return ""
+        owner = self._owner(found)
+        if owner is not None and Order(found.event.clock, found.writer) < owner and owner.writer != found.writer:
+            self.claimed = self.claimed or isinstance(found.event, _MAKES_SNAPSHOT)
+        return self._speakers.refusal(found.writer, found.event, owner.writer if owner is not None else None)
+
+    def _owner(self, found: Recorded) -> Order | None:
+        """Return who first recorded what an event is about, a row or else a snapshot, and when."""
+        event, oid = found.event, found.oid
+        snapshot = self._number(oid) if isinstance(event, _OWNED) else None
+        if snapshot is None:
+            return None
+        if isinstance(event, events.TrialEvent | events.RetractEvent):
+            exp_id = event.exp_id if isinstance(event, events.RetractEvent) else event.row.get("exp_id", "")
+            known = self._known(snapshot, exp_id)
+            if known is not None:
+                return Order(known[11], known[12])
+            if isinstance(event, events.TrialEvent) and exp_id != read_trailers(self._repo.commit(oid).message).exp_id:
+                return None  # a further row on somebody's snapshot is the own one
+        waiting = self._snapshots.get(oid)
+        if waiting is not None:
+            return Order(*waiting[9:])
+        return Order(*self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (snapshot,)).fetchone())
 
     def _count(self) -> None:
         """Count the events that were met since, each once wherever it stands."""
@@ -513,8 +568,17 @@ class Fold(Facts):
     def state(self) -> State:
         """What the index says as a whole, with what this transaction folded; after `finish`."""
         numbers = self._next_snapshot, self._next_trial, self._highest
-        held = self.absent, self._repaired, self._boundary, self.events
-        return State(self.task, self.clock, self.done, self._backward, *numbers, *held)
+        return State(
+            self.task,
+            self.clock,
+            self.done,
+            self._backward,
+            *numbers,
+            self.absent,
+            self._repaired,
+            self._boundary,
+            self.events,
+        )
 
     def leads_back(self) -> bool:
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""

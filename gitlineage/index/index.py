@@ -5,7 +5,7 @@ The writers' tips say whether it is current. Each landing writes what it folded 
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
@@ -19,7 +19,10 @@ from gitlineage.index.fold import Fold, read_row
 from gitlineage.index.links import Links
 from gitlineage.index.schema import INDEX_NAMES, INDEXES
 from gitlineage.index.state import State, read_state
-from gitlineage.journal.journal import Journal, Problem, Recorded
+from gitlineage.journal.archive import FORGED
+from gitlineage.journal.events import AHEAD
+from gitlineage.journal.journal import Journal, Problem, Recorded, is_archive
+from gitlineage.journal.speakers import Speakers
 from gitlineage.model.records import Task
 from gitlineage.model.trial import Trial
 
@@ -57,8 +60,14 @@ class Index(Database):
         sqlite3.OperationalError: the file cannot be opened or written.
     """
 
-    def __init__(self, repo: GitRepo, path: Path | None) -> None:
+    def __init__(self, repo: GitRepo, path: Path | None, speakers: Speakers | None = None) -> None:
         super().__init__(path, repo.modes)
+        self.speakers = speakers
+        """Whose words count; ``None`` for everybody's."""
+
+        self.claimed = False
+        """Whether somebody said last that it was first to record what another writer had recorded."""
+
         self._repo = repo
         self._fold: Fold | None = None
         self.touched: set[int] = set()
@@ -271,9 +280,10 @@ class Index(Database):
                     if whole:
                         for name in INDEX_NAMES:
                             self.connection.execute(f"DROP INDEX IF EXISTS {name}")
-                    fold = Fold(self.connection, self._repo, self._whole_state(), whole)
+                    fold = Fold(self.connection, self._repo, self._whole_state(), whole, self.speakers)
                     self._fold = fold
                     yield fold
+                    fold.settle()
                     self._tell(fold)
                     self._write(fold)
                 finally:
@@ -297,11 +307,11 @@ class Index(Database):
 
     def _write(self, fold: Fold) -> None:
         """Write all that was folded."""
-        fold.settle()
         if fold.whole:
             for statement in INDEXES:
                 self.connection.execute(statement)
         fold.finish()
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('trust', ?)", (self._rule,))
         self.connection.execute("COMMIT")
         self._known = self._version(), fold.state
 
@@ -330,7 +340,29 @@ class Index(Database):
             self.generation += 1
         return self._known[1]
 
-    def refresh(self, journal: Journal, advance: Callable[[int], None] | None = None) -> bool:
+    @property
+    def _rule(self) -> str:
+        return "" if self.speakers is None else str(self.speakers)
+
+    def is_by_another_rule(self) -> bool:
+        """Whether what is folded was folded while the words of others counted than those that count now."""
+        stored = self.first("SELECT value FROM meta WHERE key = 'trust'")
+        return stored is not None and stored[0] != self._rule
+
+    @_gated
+    def refusal(self, found: Recorded) -> str:
+        """Return why an event does not count, empty for one that does."""
+        if self.speakers is None and found.event.clock <= self.events + AHEAD:
+            return ""
+        fold = self._fold or Fold(self.connection, self._repo, self._whole_state(), False, self.speakers)
+        return fold.refusal(found)
+
+    def refresh(
+        self,
+        journal: Journal,
+        advance: Callable[[int], None] | None = None,
+        tips: Mapping[str, str] | None = None,
+    ) -> bool:
         """
         Fold what is new on the writers' refs, with one transaction for all.
 
@@ -339,6 +371,7 @@ class Index(Database):
         Args:
             journal: the refs.
             advance: called with the number of events folded since the last call.
+            tips: where the refs stand that count; by default all.
 
         Returns:
             False when a ref went away or back: only a rebuild can forget events. One that went into an archive,
@@ -346,12 +379,13 @@ class Index(Database):
         """
         self.generation += 1
         with self.building() as fold:
-            tips, known = journal.tips(), self.tips()
+            tips, known = journal.tips() if tips is None else tips, self.tips()
+            ordered: list[Recorded] | None = [] if self.speakers is not None else None
             gone = {writer: tip for writer, tip in known.items() if writer not in tips}
-            if gone and not _is_archived(journal, tips, gone):
+            if (gone and not _is_archived(journal, tips, gone)) or self._was_spoken_for(tips, known):
                 return False
             self.connection.executemany("DELETE FROM tips WHERE writer = ?", [(writer,) for writer in gone])
-            journal.bring((known.get(writer), tip) for writer, tip in tips.items() if known.get(writer) != tip)
+            journal.bring(_read_of(journal, {name: tip for name, tip in tips.items() if known.get(name) != tip}, known))
             for writer, tip in tips.items():
                 since = known.get(writer)
                 if since == tip:
@@ -359,12 +393,34 @@ class Index(Database):
                 if since is not None and not journal.is_ahead(tip, since):
                     return False
                 try:
-                    self._fold_writer(fold, journal, writer, tip, since, advance)
+                    self._fold_writer(fold, journal, writer, tip, since, advance, ordered)
                     self.set_tip(writer, tip)
                 except LineageError as error:
                     fold.problem(journal.problem(writer, tip, error))
                     self.set_tip(writer, tip)
-        return True
+            if not fold.whole:
+                self._look_again(fold, journal, tips)
+            _add_ordered(fold, ordered or ())
+            self.claimed = fold.claimed
+        return not self.claimed
+
+    def _was_spoken_for(self, tips: Mapping[str, str], known: Mapping[str, str]) -> bool:
+        """Whether the ref of a writer came of whom there was only what an archive says, which may not count now."""
+        if not any(map(is_archive, known)):
+            return False
+        fresh = [name for name in tips if name not in known and not is_archive(name)]
+        return any(self.first("SELECT 1 FROM clocks WHERE writer = ? LIMIT 1", name) for name in fresh)
+
+    def _look_again(self, fold: Fold, journal: Journal, tips: Mapping[str, str]) -> None:
+        """Read again what archives said that no writer's ref held, now that refs have moved."""
+        sql = "SELECT DISTINCT writer, oid FROM problems WHERE reason LIKE ?"
+        for name, oid in self.all(sql, f"{FORGED}%"):
+            if name in tips and is_archive(name):
+                told = set(self.all("SELECT * FROM problems WHERE (writer, oid) = (?, ?)", name, oid))
+                self.connection.execute("DELETE FROM problems WHERE (writer, oid) = (?, ?)", (name, oid))
+                for found in journal.told(name, tips[name], oid):
+                    fold.add(found)
+                fold.skipped = [each for each in fold.skipped if each.row not in told]
 
     def _is_empty(self) -> bool:
         return not any(self.one(f"SELECT 1 FROM {table} LIMIT 1") for table in ("tips", "snapshots", "problems"))
@@ -377,11 +433,16 @@ class Index(Database):
         tip: str,
         since: str | None,
         advance: Callable[[int], None] | None,
+        ordered: list[Recorded] | None,
     ) -> None:
+        """Fold what is new on a ref; or only collect it, where it depends on the order whose it is."""
         count = 0
         with closing(journal.read(writer, tip, since)) as told:
             for found in told:
-                fold.add(found)
+                if ordered is None or isinstance(found, Problem):
+                    fold.add(found)
+                else:
+                    ordered.append(found)
                 count += 1
                 if advance and count % _TELL == 0:
                     advance(_TELL)
@@ -417,19 +478,41 @@ def _is_archived(journal: Journal, tips: Mapping[str, str], gone: Mapping[str, s
     return all(any(journal.is_ahead(tip, since) for tip in archived.get(writer, ())) for writer, since in gone.items())
 
 
+def _read_of(journal: Journal, tips: Mapping[str, str], known: Mapping[str, str]) -> Iterator[tuple[str | None, str]]:
+    """Return the states of refs to be read, each with the one up to which it was; an archive has old refs read, too."""
+    for name, tip in tips.items():
+        yield known.get(name), tip
+        if is_archive(name):
+            yield from ((None, old) for _, old in journal.folded(tip))
+
+
+def _add_ordered(fold: Fold, found: Iterable[Recorded]) -> None:
+    """Fold events in their order, so that the first who recorded something is known before all others speak of it."""
+    for each in sorted(found, key=lambda each: (each.event.clock, each.writer, each.oid)):
+        fold.add(each)
+
+
 def build(
-    repo: GitRepo, journal: Journal, tips: Mapping[str, str], until: Callable[[Recorded], bool] | None = None
+    repo: GitRepo,
+    journal: Journal,
+    tips: Mapping[str, str],
+    until: Callable[[Recorded], bool] | None = None,
+    speakers: Speakers | None = None,
 ) -> Index:
     """Return an index in memory of all events, or of those that a rule lets through."""
-    index = Index(repo, None)
+    index = Index(repo, None, speakers)
+    ordered: list[Recorded] = []
     with index.building() as fold:
-        journal.bring((None, tip) for tip in tips.values())
+        journal.bring(_read_of(journal, tips, {}))
         for writer, tip in tips.items():
             with suppress(LineageError), closing(journal.read(writer, tip)) as told:
                 for found in told:
-                    if until is None or isinstance(found, Problem) or until(found):
+                    if isinstance(found, Problem):
                         fold.add(found)
+                    elif until is None or until(found):
+                        fold.add(found) if speakers is None else ordered.append(found)
             index.set_tip(writer, tip)
+        _add_ordered(fold, ordered)
     return index
 
 

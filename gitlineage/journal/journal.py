@@ -22,6 +22,7 @@ from gitlineage.git.notes import NotesTrees
 from gitlineage.git.packs import object_id
 from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events as codec
+from gitlineage.journal.archive import Kept
 from gitlineage.model.message import compose, trailer_lines
 from gitlineage.model.namespace import DEFAULT, Namespace
 
@@ -71,7 +72,8 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
         return self.writer, self.oid, self.reason
 
     def __str__(self) -> str:
-        return f"skipped a malformed line in the note of {self.writer} on {self.oid[:12]}: {self.reason}"
+        what = "left out a word" if self.reason.endswith("does not count") else "skipped a malformed line"
+        return f"{what} in the note of {self.writer} on {self.oid[:12]}: {self.reason}"
 
 
 class Journal:
@@ -88,6 +90,8 @@ class Journal:
         self.namespace = namespace
         self._trees = NotesTrees(repo)
         self._archived: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._kept_by: tuple[str, Kept] | None = None
+        self._lines: dict[tuple[str, str, str | None], bool] = {}
         self._landed: tuple[str, int, str] | None = None
 
     def tips(self) -> dict[str, str]:
@@ -205,7 +209,7 @@ class Journal:
         genesis = self.genesis(writer)
         if old is None:  # settings first: they say how to read the rest
             try:
-                yield from decode_note(writer, genesis, self._trees.get(new, genesis))
+                yield from self._decoded(writer, tip, genesis, self._trees.get(new, genesis))
             except RepositoryError as error:
                 yield self.problem(writer, genesis, error)
         odd: dict[str, str] = {}
@@ -221,11 +225,43 @@ class Journal:
                 continue
             if again:
                 repeats.count(blob, len(note))
-            yield from decode_note(writer, oid, note)
+            yield from self._decoded(writer, tip, oid, note)
         for tree, reason in odd.items():
             absent = "" if self._repo.exists(tree) or not self._repo.lacks(tree) else tree
             yield Problem(writer, tree, reason, absent)
         yield from (Problem(writer, blob, "this note stands on too many objects") for blob in repeats.refused)
+
+    def told(self, writer: str, tip: str, oid: str) -> Iterator[Recorded | Problem]:
+        """Return what a ref says on one object."""
+        return self._decoded(writer, tip, oid, self.note(tip, oid))
+
+    def _decoded(self, name: str, tip: str, oid: str, note: bytes) -> Iterator[Recorded | Problem]:
+        """Return the events of a note; of an archive's those alone that the refs which it keeps hold, too."""
+        if not is_archive(name) or not note:
+            yield from decode_note(name, oid, note)
+            return
+        if self._kept_by is None or self._kept_by[0] != tip:
+            self._kept_by = tip, Kept(self._repo, self.folded(tip), self.genesis, self._is_line_of, self._live)
+        try:
+            good, forged = self._kept_by[1].forged(self.genesis(name), oid, note)
+        except RepositoryError as error:
+            yield self.problem(name, oid, error)
+            return
+        yield from decode_note(name, oid, good)
+        yield from (Problem(name, oid, reason) for reason in forged)
+
+    def _live(self, writer: str) -> str | None:
+        """Return where a writer's ref stands."""
+        return self._repo.ref(self.namespace.ref(writer))
+
+    def _is_line_of(self, writer: str, tip: str) -> bool:
+        """Whether a commit is on a writer's line: it goes back to the first one, and does not fork from the ref."""
+        live = self._live(writer)
+        if (writer, tip, live) not in self._lines:
+            sound = self.is_ahead(tip, self.genesis(writer))
+            apart = sound and live is not None and self.fork(live, tip) not in (live, tip)
+            self._lines[writer, tip, live] = sound and not apart
+        return self._lines[writer, tip, live]
 
     def problem(self, writer: str, oid: str, error: LineageError) -> Problem:
         """Return what is to be said of a note that cannot be read."""
@@ -308,7 +344,7 @@ class Journal:
     def _resumed(self, writer: str) -> str | None:
         """Return where a writer without a ref goes on: where an archive says that the ref ended, if it is here."""
         found = self.archived().get(writer, ())
-        return next((tip for tip in reversed(found) if self._repo.exists(tip)), None)
+        return next((tip for tip in reversed(found) if self._repo.exists(tip) and self._is_line_of(writer, tip)), None)
 
     def kept_tips(self) -> dict[str, str | None]:
         """Return where the refs should stand at the least that this clone moved itself, by writer."""

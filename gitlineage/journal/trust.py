@@ -130,5 +130,6 @@ def _remember(repo: GitRepo, path: Path, memory: _Memory) -> None:
     """Write down what was found; where that cannot be, it is found again next time."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
     with suppress(OSError):
+        repo.modes.make_folders(path.parent)
         repo.modes.write(part, msgspec.json.encode(memory))
         part.replace(path)

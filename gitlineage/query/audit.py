@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gitlineage.journal import events as codec
-from gitlineage.journal.journal import Journal, Problem, Recorded, decode_note, is_archive
+from gitlineage.journal.journal import Journal, Problem, Recorded, is_archive
 from gitlineage.model.records import CommitOid
 from gitlineage.query.views import Views
 from gitlineage.text import counted, one_line
@@ -97,11 +97,9 @@ def touching(
     trials that saw it.
     """
     places = [oid, *_places(views, oid)]
-    found = [
-        each for place in dict.fromkeys(places) for each in _on(journal, tips, place) if rule is None or rule(each)
-    ]
+    found = [each for place in dict.fromkeys(places) for each in on(journal, tips, place) if rule is None or rule(each)]
     saw = {each.event.saw for each in found if each.oid == oid and isinstance(each.event, codec.TrialEvent)}
-    found += [each for session in sorted(saw - {"", *places}) for each in _on(journal, tips, session)]
+    found += [each for session in sorted(saw - {"", *places}) for each in on(journal, tips, session)]
     cohort = views.snapshot(oid).cohort
     return _ordered([each for each in found if _touches(each, oid, cohort, saw)], None, rule)
 
@@ -139,10 +137,10 @@ def _touches(found: Recorded, oid: str, cohort: str | None, saw: Collection[str]
     return False
 
 
-def _on(journal: Journal, tips: Mapping[str, str], oid: str) -> Iterator[Recorded]:
+def on(journal: Journal, tips: Mapping[str, str], oid: str) -> Iterator[Recorded]:
     """Return the events on one commit, of all writers."""
     for name, tip in tips.items():
-        for found in decode_note(name, oid, journal.note(tip, oid)):
+        for found in journal.told(name, tip, oid):
             if not isinstance(found, Problem):
                 yield found
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from gitlineage.errors import RepositoryError, StorageError
+from gitlineage.errors import Invalid, RepositoryError, StorageError
 from gitlineage.git.formats import CommitInfo, Identity
 from gitlineage.git.modes import UMASK, Modes
 from gitlineage.index.fold import Made
@@ -200,7 +200,10 @@ class Landing:
             made: the commit, where the caller has just made it.
         """
         stamped = msgspec.structs.replace(event, clock=self.clock + 1, at=event.at or self._now())
-        self.lines.append((oid, events.encode(stamped)))
+        line = events.encode(stamped)
+        if self._index.speakers and (refused := self._index.refusal(Recorded(self.writer, oid, stamped))):
+            raise Invalid(f"this would not count: {refused}")
+        self.lines.append((oid, line))
         self.clock += 1
         self.events.append((oid, stamped))
         if made is not None:

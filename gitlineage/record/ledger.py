@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from gitlineage.errors import Conflict, Invalid, LineageError, RepositoryError, StorageError
+from gitlineage.errors import Conflict, Invalid, LineageError, RepositoryError, SigningError, StorageError
 from gitlineage.git.folders import Taken
 from gitlineage.git.formats import Identity
 from gitlineage.index import index
@@ -295,6 +295,11 @@ class Ledger(Current):
             return self._fresh_landing()
 
     def _fresh_landing(self) -> Landing:
+        if self._rule is not None and not self.repo.flag("lineage.sign"):
+            raise SigningError(
+                "lineage.trust is signed and lineage.sign is not on, so what is recorded here would not count; "
+                "`git config lineage.sign true`"
+            )
         writer = self.writer
         tip = self._index.tips().get(writer)
         return Landing(self._index, writer, self.journal.genesis(writer), self._clock, tip, self._clock_at(tip))
@@ -308,7 +313,7 @@ class Ledger(Current):
         """Go on where the index failed after the ref had moved; refuse the landing where it failed before."""
         if published:
             self.watcher.note(f"recorded, but the index could not be written ({error}): reading the notes into memory")
-            self._use(index.build(self.repo, self.journal, self.journal.tips()))
+            self._use(index.build(self.repo, self.journal, self.counting(), speakers=self._rule))
         elif isinstance(error, Damaged):
             self._rebuild(f"the index is damaged ({error})")
             raise _IndexLost("the index was damaged and has been rebuilt; nothing was recorded, try again") from error

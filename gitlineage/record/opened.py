@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from weakref import WeakSet
 
-import msgspec
-
 from gitlineage import scratch
 from gitlineage.errors import Incomplete, InThePast, Invalid, Locked, RepositoryError, StorageError
 from gitlineage.git import locks, signing
@@ -30,15 +28,18 @@ from gitlineage.git.maintenance import tidy
 from gitlineage.git.repository import GitRepo, find_repository, init_repository
 from gitlineage.index import index
 from gitlineage.index.index import Damaged, Index
-from gitlineage.journal import keeping
+from gitlineage.journal import keeping, speakers, trust
 from gitlineage.journal.journal import Journal, Recorded, check_writer, is_archive
+from gitlineage.journal.speakers import Speakers
 from gitlineage.model.namespace import DEFAULT, NOTES_FOLDER, ORDINARY, Namespace, campaigns_in, namespace_of
+from gitlineage.query import words
 from gitlineage.query.names import moment
 from gitlineage.query.views import Views
+from gitlineage.query.words import Said, Standing
 from gitlineage.record import derived, turns
 from gitlineage.record.landing import Landing, WriterLock, alone
 from gitlineage.record.rules import Memory
-from gitlineage.text import counted, one_line
+from gitlineage.text import counted
 
 _LOOK = 5.0
 """Seconds between two looks for what a clone lacks."""
@@ -128,6 +129,12 @@ class Current:
 
     until: Callable[[Recorded], bool] | None = None
     """The rule that lets through the events up to that moment; ``None`` in the present."""
+
+    _rule: Speakers | None = None
+    """Whose words count; ``None`` for everybody's."""
+
+    _left_out: tuple[str, ...] = ()
+    """The writers whose refs do not count."""
 
     _trusted: Index | None = None
     """The trusted writers' events alone, once they were asked for."""
@@ -360,19 +367,31 @@ class Current:
         counts = [self._index.one(f"SELECT count(*) FROM {name} WHERE writer = ?", writer) for name in _COUNTED]
         return int(counts[0][0]), int(counts[1][0])
 
-    def repairs_by(self, writer: str, since: int) -> list[str]:
-        """Return which rows a writer retracted and which snapshots it reparented after a clock, in words."""
-        name = self._views.name
-        found: list[tuple[int, str]] = []
-        sql = "SELECT clock, exp_id, undone, reason FROM retractions WHERE writer = ? AND clock > ?"
-        for clock, exp_id, undone, reason in self._index.rows(sql, writer, since):
-            said = f"took back that {exp_id} is retracted" if undone else f"retracted {exp_id}"
-            found.append((clock, f"{writer} {said}{f': {reason}' if reason else ''}"))
-        sql = "SELECT clock, child, parents, reason FROM reparents WHERE writer = ? AND clock > ?"
-        for clock, child, parents, reason in self._index.rows(sql, writer, since):
-            above = ", ".join(map(name, msgspec.json.decode(parents))) or "nothing"
-            found.append((clock, f"{writer} reparented {name(child)} to {above}: {reason}"))
-        return [one_line(said) for _, said in sorted(found)]
+    @reading
+    def standing(self) -> Standing:
+        """Return what holds because somebody said it, to compare it with later."""
+        return words.standing(self._views)
+
+    @reading
+    def changed_since(self, before: Standing) -> list[Said]:
+        """Return what others' words have changed since: the task, rows of somebody else's, the best."""
+        found = words.told(self._views, self.journal, self.counting(), before, self.own_writer())
+        return [*found, *self._told_left_out()]
+
+    @reading
+    def others_words(self) -> list[Said]:
+        """Return the words of other writers that hold now about the task and about rows that are not theirs."""
+        found = words.holding(self._views, self.journal, self.counting(), self.own_writer())
+        return [*found, *self._told_left_out()]
+
+    def _told_left_out(self) -> Iterator[Said]:
+        """Say what git config ``lineage.trust`` leaves out."""
+        if self._rule is not None and self._left_out:
+            names = ", ".join(self._left_out[:_TOLD])
+            more = f" and {len(self._left_out) - _TOLD:,} more" if len(self._left_out) > _TOLD else ""
+            yield Said("", f"left out, because not signed by their owners: {names}{more}")
+        if self._rule is not None and not self._rule.task:
+            yield Said("", "git config lineage.taskWriters names nobody, so nobody's word about the task counts")
 
     def _new_writer(self) -> str:
         who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self.committer().name.lower())
@@ -413,7 +432,7 @@ class Current:
         past = copy.copy(self)
         past._past, past.until = told, self.let_through(until)
         past._landing = past._trusted = None
-        past._use(index.build(self.repo, self.journal, self.journal.tips(), past.until))
+        past._use(index.build(self.repo, self.journal, self.counting(), past.until, self._rule))
         return past
 
     def let_through(self, rule: Callable[[Recorded], bool]) -> Callable[[Recorded], bool]:
@@ -456,7 +475,7 @@ class Current:
             shown = self._trusted_index()
             if at is not None:
                 until = self.let_through(moment(Views(shown, self.repo, note=self.watcher.note), self.journal, at))
-                shown = index.build(self.repo, self.journal, shown.tips(), until)
+                shown = index.build(self.repo, self.journal, shown.tips(), until, self._rule)
             return Views(shown, self.repo, raw_parents, self.watcher.note, self._hears_ends())
         if at is None:
             return (
@@ -465,7 +484,7 @@ class Current:
                 else self._views
             )
         until = self.let_through(moment(self._views, self.journal, at))
-        shown = index.build(self.repo, self.journal, self.journal.tips(), until)
+        shown = index.build(self.repo, self.journal, self.counting(), until, self._rule)
         return Views(shown, self.repo, raw_parents, self.watcher.note, self._hears_ends())
 
     def _trusted_index(self) -> Index:
@@ -475,7 +494,7 @@ class Current:
         tips = self._index.tips()
         found = trusted(self.repo, self.journal, signing.verifier(self.repo), tips)
         if self._trusted is None or self._trusted.tips() != found:
-            self._trusted = index.build(self.repo, self.journal, found, self.until)
+            self._trusted = index.build(self.repo, self.journal, found, self.until, self._rule)
         named = {name for name, tip in tips.items() if not (is_archive(name) and self.journal.folded(tip))}
         if left := sorted((named | self.journal.archived(tips).keys()) - found.keys()):
             more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
@@ -500,6 +519,9 @@ class Current:
             if self._index.is_outdated():
                 self._use(self._open_index())
                 self.own_writer()
+            self._rule = self._index.speakers = speakers.from_config(self.repo)
+            if self._index.is_by_another_rule():
+                self._rebuild("git config says otherwise whose words count")
             if self.journal.tips() != self._index.tips():
                 self._put_back()
                 self._fold()
@@ -572,14 +594,40 @@ class Current:
         except (OSError, sqlite3.OperationalError):
             return Index(self.repo, None)
 
+    def counting(self) -> dict[str, str]:
+        """
+        Return where the refs stand whose events count: everybody's, or where git config ``lineage.trust`` is
+        ``signed`` those that are signed by their owners.
+
+        Raises:
+            SigningError: only those count, and nothing says who may sign.
+        """
+        tips = self.journal.tips()
+        if self._rule is None:
+            return tips
+        found = trust.trusted(self.repo, self.journal, signing.configured(self.repo), tips)
+        self._left_out = tuple(sorted(name for name in tips if name not in found and not is_archive(name)))
+        return found
+
+    def hears(self, found: Recorded) -> bool:
+        """Whether an event counts; to be asked when the index is up to date."""
+        return not self._index.refusal(found)
+
+    def _advance(self, count: int) -> None:
+        self.watcher.advance("indexing", count)
+
     def _fold(self) -> None:
         try:
-            folded = self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+            tips = self.counting()
+            if tips == self._index.tips():
+                return
+            folded = self._index.refresh(self.journal, self._advance, tips)
         except sqlite3.OperationalError as error:
             self._use_memory(error)
             return
         if not folded:
-            self._rebuild("a writer's ref went back")
+            claim = "somebody says that it was first to record what another writer had recorded"
+            self._rebuild(claim if self._index.claimed else "a writer's ref went back")
             return
         self._after_folding()
         self._tell_problems()
@@ -600,6 +648,7 @@ class Current:
     def _rebuild(self, why: str | None) -> None:
         if self._landing is not None:
             raise StorageError(f"{why} in the middle of a write; nothing was recorded, try again")
+        self._rule = speakers.from_config(self.repo)
         if why is not None:
             self.watcher.note(f"{why}: rebuilding it from the notes")
         path = self._index.path
@@ -611,7 +660,7 @@ class Current:
                 index.delete(path)
                 self._use(self._open_index())
         try:
-            self._index.refresh(self.journal, lambda count: self.watcher.advance("indexing", count))
+            self._index.refresh(self.journal, self._advance, self.counting())
             self._derive_all()
         except (Damaged, sqlite3.OperationalError) as error:
             self._use_memory(error)
@@ -631,11 +680,11 @@ class Current:
     def _use_memory(self, error: Exception) -> None:
         """Go on without a file where the index cannot be written: on a read-only or full disk."""
         self.watcher.note(f"the index cannot be written ({error}): reading the notes into memory")
-        self._use(index.build(self.repo, self.journal, self.journal.tips()))
+        self._use(index.build(self.repo, self.journal, self.counting(), speakers=self._rule))
 
     def _use(self, new: Index) -> None:
         self._process = os.getpid()
-        new.gate = self._gate
+        new.gate, new.speakers = self._gate, self._rule
         self._cut_short = None
         self._index = new
         self._views = Views(new, self.repo, note=self.watcher.note, hear=self._hears_ends())

@@ -11,12 +11,14 @@ import msgspec
 
 from gitlineage.errors import Cycle, Invalid, NotFound
 from gitlineage.journal import events
+from gitlineage.journal.journal import Journal
 from gitlineage.model.message import flattened
 from gitlineage.model.records import GAVE_NOTHING, ROLES, CommitOid, Reparenting, Snapshot
 from gitlineage.model.relation import FAMILY, RelationType
 from gitlineage.query import relations
 from gitlineage.query.names import Id, resolve, trial_of
 from gitlineage.query.views import Views
+from gitlineage.query.words import versions
 from gitlineage.record.landing import Landing
 
 
@@ -39,6 +41,25 @@ def retract(views: Views, landing: Landing, id: Id, reason: str, actor: str, und
         event = events.RetractEvent(exp_id=view.trial.exp_id, undo=undo, reason=why, actor=actor)
         said = f"{'Take back that' if undo else 'Retract'} {view.label}{' is retracted' if undo else ''}"
         landing.add(view.oid, event, f"{said}: {why}" if why else said)
+    return view.oid, view.trial.exp_id
+
+
+def reassert(views: Views, landing: Landing, journal: Journal, tips: Mapping[str, str], id: Id) -> tuple[str, str]:
+    """
+    Record a row again as another writer had it before the last word on it, and return its snapshot and exp id.
+
+    Raises:
+        NotFound: there is no such trial.
+        Ambiguous: the snapshot has several rows.
+        Invalid: nobody but the writer of the last word has said anything about the row.
+    """
+    view = trial_of(views, id)
+    now, was = versions(views, journal, tips, view.oid, view.trial.exp_id)
+    if now is None or was is None:
+        raise Invalid(f"{view.label} has the words of one writer only; `gitlineage audit {view.label}` shows them")
+    if was.row != now.row:
+        said = events.TrialEvent(row=was.row, raw=was.raw, saw=was.saw)
+        landing.add(view.oid, said, f"Say {view.label} again as it was")
     return view.oid, view.trial.exp_id
 
 

@@ -17,8 +17,9 @@ from gitlineage.git.formats import FILE, TREE, tree_entries
 from gitlineage.git.notes import NotesTrees
 from gitlineage.git.repository import GitRepo
 from gitlineage.index.index import Index, build
-from gitlineage.journal import events, trust
+from gitlineage.journal import events, speakers, trust
 from gitlineage.journal.journal import ARCHIVE, Journal, Problem, check_writer
+from gitlineage.journal.speakers import Speakers
 from gitlineage.model.message import trailer_lines
 from gitlineage.model.namespace import ORDINARY, Namespace
 from gitlineage.query.views import Views
@@ -95,17 +96,24 @@ class Moment(msgspec.Struct, frozen=True):
         tips: the writers' refs that the index has folded.
         index: what the index says, table by table.
         derived: the derived refs that are there.
+        refs: all writers' refs, those too that do not count.
+        speakers: whose words count; ``None`` for everybody's.
     """
 
     tips: dict[str, str]
     index: dict[str, set[tuple[object, ...]]]
     derived: dict[str, str]
+    refs: dict[str, str]
+    speakers: Speakers | None = None
 
 
 def look(repo: GitRepo, namespace: Namespace, index: Index) -> Moment:
     """Return what an index that is up to date says, and the refs that follow from it; the writers' lock is held."""
     said = {name: {tuple(row) for row in index.rows(sql)} for name, sql in _TABLES.items()}
-    return Moment(index.tips(), said, derived.present(repo, namespace))
+    tips = index.tips()
+    refs = {namespace.writer(name): oid for name, oid in repo.refs(namespace.notes).items()}
+    there = derived.present(repo, namespace)
+    return Moment(tips, said, there, tips if index.speakers is None else refs, index.speakers)
 
 
 class Verification:
@@ -129,7 +137,7 @@ class Verification:
         self._everything = everything
         self._check = check
         self._trees = NotesTrees(repo)
-        self._tips = moment.tips
+        self._tips = moment.refs
 
     def findings(self) -> list[Finding]:
         """Return all there is to say, each thing once, in the order of the checks."""
@@ -148,7 +156,7 @@ class Verification:
                     yield from part(writer, tip)
                 except (LineageError, ValueError) as error:
                     yield Finding(writer, tip, str(error))
-        fresh = build(self._repo, self._journal, self._tips)
+        fresh = build(self._repo, self._journal, self._moment.tips, speakers=self._moment.speakers)
         try:
             yield from (
                 Finding(*row) for row in fresh.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")
@@ -399,9 +407,11 @@ def verifier_for(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None) 
     Raises:
         SigningError: there is no such file.
     """
-    if allowed_signers is None and not repo.flag("lineage.sign"):
+    if allowed_signers is not None:
+        return signing.verifier(repo, allowed_signers)
+    if not repo.flag("lineage.sign") and speakers.from_config(repo) is None:
         return None
-    return signing.verifier(repo, allowed_signers)
+    return signing.configured(repo)
 
 
 def _clock(message: str) -> int | None:

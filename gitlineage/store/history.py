@@ -57,7 +57,11 @@ class History(Part):
 
         oid = resolve(self._views, id)
         found = chronicle.touching(
-            self._views, self.ledger.journal, self.ledger.journal.tips(), oid, rule=self.ledger.until
+            self._views,
+            self.ledger.journal,
+            self.ledger.counting(),
+            oid,
+            rule=self.ledger.let_through(self.ledger.hears),
         )
         return chronicle.audited(self._views, oid, found)
 
@@ -90,8 +94,10 @@ class History(Part):
             if kind not in chronicle.EVENT_TYPES:
                 raise Invalid(f"{kind!r} is no type of event; there are {', '.join(chronicle.EVENT_TYPES)}")
         later = _since(since) if since is not None else None
-        rule = self.ledger.let_through(later) if later is not None else self.ledger.until
-        tips = self.ledger.journal.tips()
+        rule = self.ledger.let_through(self.ledger.hears)
+        if later is not None:
+            rule = self.ledger.let_through(lambda found: later(found) and self.ledger.hears(found))
+        tips = self.ledger.counting()
         if id is None:
             found = chronicle.events(self.ledger.journal, tips, writer=writer, rule=rule)
         else:

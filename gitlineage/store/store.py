@@ -36,7 +36,7 @@ from gitlineage.model.records import (
     TrialView,
 )
 from gitlineage.model.trial import Trial
-from gitlineage.query import ancestry
+from gitlineage.query import ancestry, words
 from gitlineage.query.diff import RecipeEdit
 from gitlineage.query.judge import Verdict, judge
 from gitlineage.query.names import Id, Moment, claimed, moment_of, resolve, trial_of
@@ -417,6 +417,37 @@ class LineageStore:
         def work(recorder: Recorder) -> TrialView:
             who = self.ledger.committer().name if actor is None else actor
             oid, exp_id = repair.retract(self._views, recorder.landing, id, reason, who, undo)
+            self.ledger.forget_best()
+            return next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+
+        return self.ledger.write(work)
+
+    def reassert(self, id: Id | None = None) -> TrialView | Task:
+        """
+        Say again what held before another writer's last word: a row, or the task; for when that word was wrong.
+
+        Args:
+            id: the trial; ``None`` for the task.
+
+        Returns:
+            The trial or the task as it is now.
+
+        Raises:
+            NotFound: there is no such trial.
+            Ambiguous: the snapshot has several.
+            Invalid: only one writer has ever said anything about it.
+        """
+        if id is None:
+            self.ledger.refresh()
+            task = words.earlier_task(self._views)
+            if task is None:
+                raise Invalid("only one writer has said what the task is; `gitlineage init` says another one")
+            self.set_task(task, force=True)
+            return self.task
+
+        def work(recorder: Recorder) -> TrialView:
+            tips = self.ledger.counting()
+            oid, exp_id = repair.reassert(self._views, recorder.landing, self.ledger.journal, tips, id)
             self.ledger.forget_best()
             return next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
 
@@ -1074,7 +1105,7 @@ class LineageStore:
             last_m_with_full_hypothesis=trials(view.recent[:last_m_full]),
             specialist=for_specialist,
             parameters={**msgspec.to_builtins(chosen), **more},
-            tips=views.index.tips() if trusted_only else self.ledger.journal.tips(),
+            tips=views.index.tips() if trusted_only else self.ledger.counting(),
             clock=views.index.clock,
         )
         return self._record_session(shown) if record else shown

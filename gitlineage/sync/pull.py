@@ -14,6 +14,7 @@ import msgspec
 from gitlineage.errors import Invalid, LineageError
 from gitlineage.journal.journal import ARCHIVE, check_name, is_archive
 from gitlineage.model.namespace import DEFAULT, NOTES, ORDINARY, everywhere, namespace_of
+from gitlineage.query.words import Standing
 from gitlineage.record.ledger import Ledger
 from gitlineage.sync.archives import holds, join_copies
 from gitlineage.sync.rehome import is_settled, rehome
@@ -34,8 +35,8 @@ from gitlineage.sync.remotes import (
 _MANY = 50
 """New refs that are put into git's packed list at once instead of a file each."""
 
-_TOLD = 5
-"""Retractions and reparentings of one writer that a pull names before it counts the rest."""
+_TOLD = 10
+"""Words of others that a pull names before it counts the rest."""
 
 
 def pull(
@@ -133,6 +134,7 @@ class _Puller:
     def outcomes(self) -> list[RefOutcome]:
         """Decide about every ref, do it, and return what became of each, with counts."""
         names = sorted({*self._there, *(name for name in self._before if name in self._here)})
+        before = self._ledger.standing() if self._here and not self._dry else None  # in a new clone all is new
         found = [self._decide(name) for name in names]
         self._set_fresh()
         self._remove_archived()
@@ -144,6 +146,8 @@ class _Puller:
         for each in found:
             if each.state == "refused":
                 self._keep_seen(each.writer)
+        if before is not None and (self._moved or self._went_back or self._fresh):
+            self._tell(before)
         return [self._counted(each) for each in found]
 
     def _decide(self, writer: str) -> RefOutcome:
@@ -283,18 +287,15 @@ class _Puller:
         if found.state not in ("new", "fast-forwarded", "rewritten", "rehomed") or not self._repo.exists(found.new):
             return found
         trials, snapshots = count(self._ledger, found.writer, found.new, found.old or None)
-        if self._here and not self._dry:  # in a new clone all is new
-            self._tell_repairs(found)
         return msgspec.structs.replace(found, trials=trials, snapshots=snapshots)
 
-    def _tell_repairs(self, found: RefOutcome) -> None:
-        """Say which rows somebody else retracted, and what was reparented."""
-        since = self._ledger.journal.last_clock(found.old) if found.old and self._repo.exists(found.old) else 0
-        said = self._ledger.repairs_by(found.writer, since)
+    def _tell(self, before: Standing) -> None:
+        """Say which words of others came that changed the task, the best or somebody else's rows."""
+        said = self._ledger.changed_since(before)
         for each in said[:_TOLD]:
-            self._ledger.watcher.note(each)
+            self._ledger.watcher.note(str(each))
         if len(said) > _TOLD:
-            self._ledger.watcher.note(f"and {len(said) - _TOLD} more; `gitlineage events --type retract,reparent`")
+            self._ledger.watcher.note(f"and {len(said) - _TOLD} more; `gitlineage status` and `gitlineage events` tell")
 
 
 def decide_own(

@@ -17,8 +17,18 @@ from gitlineage.git import program, signing
 from gitlineage.git.content import DEFAULT_LIMIT, size_setting
 from gitlineage.git.formats import FILE, NO_OID, TREE, CommitInfo, Entry
 from gitlineage.git.repository import GitRepo
-from gitlineage.journal import events
-from gitlineage.journal.journal import ARCHIVE, Journal, Problem, Recorded, check_name, clock_of, decode_note
+from gitlineage.index.index import Index
+from gitlineage.journal import events, speakers, trust
+from gitlineage.journal.journal import (
+    ARCHIVE,
+    Journal,
+    Problem,
+    Recorded,
+    check_name,
+    clock_of,
+    decode_note,
+    is_archive,
+)
 from gitlineage.model.namespace import NOTES, Namespace, namespace_in
 from gitlineage.text import one_line
 
@@ -59,6 +69,9 @@ class Rules:
         listed = repo.config("lineage.allowedSigners")
         wanted = listed or repo.config("gpg.ssh.allowedSignersFile")
         self._verifier = signing.verifier(repo, listed) if wanted else None
+        self._speakers = speakers.from_config(repo)
+        if self._speakers is not None:
+            self._verifier = signing.configured(repo)
         self._notes: set[str] = set()
         self._came: dict[str, str] = {}
 
@@ -80,6 +93,7 @@ class Rules:
                 sound.append(update)
                 self._came[update.ref] = update.new
         if sound:
+            yield from self._unheard(sound)
             yield from self._large(sound)
 
     def _of(self, update: Update) -> Iterator[str]:
@@ -106,6 +120,9 @@ class Rules:
                 yield from (_ahead(clock, highest) for clock in (clock_of(info.message),) if clock > highest)
                 yield from self._notes_of(before, info.tree, writer, highest)
                 before = info.tree
+            if is_archive(writer):
+                read = Journal(self._repo, space).read(writer, update.new, update.old if update.old != NO_OID else None)
+                yield from (f"note on {found.oid[:12]}: {found.reason}" for found in read if isinstance(found, Problem))
             if checked is not None:
                 commits = ((info.oid, self._repo.read(info.oid)) for info in chain)
                 owner = writer.removeprefix(ARCHIVE)
@@ -212,6 +229,28 @@ class Rules:
     def _refuse_over(self, oid: str, limit: int, what: str) -> None:
         if (size := self._repo.size(oid)) > limit:
             raise RepositoryError(f"{what} of {size:,} bytes ({oid[:12]}) is over the limit of {limit:,}")
+
+    def _unheard(self, updates: Sequence[Update]) -> Iterator[str]:
+        """Return what says something of what others recorded, where only its owner's word counts."""
+        if self._speakers is None or self._verifier is None:
+            return
+        for space in {space.campaign: space for each in updates if (space := namespace_in(f"{each.ref}/"))}.values():
+            journal = Journal(self._repo, space)
+            came = {space.writer(each.ref): each for each in updates if each.ref.startswith(space.notes)}
+            before = trust.trusted(self._repo, journal, self._verifier, journal.tips())
+            index = Index(self._repo, None, self._speakers)
+            try:
+                index.refresh(journal, tips=before)
+                index.skipped.clear()
+                after = {**before, **{name: each.new for name, each in came.items() if not is_archive(name)}}
+                if not index.refresh(journal, tips=after):
+                    yield f"{space.notes}*: it claims to have recorded first what another writer recorded"
+                for found in index.skipped:
+                    if found.writer in came:
+                        ref = one_line(came[found.writer].ref)
+                        yield f"{ref}: note on {found.oid[:12]}: {one_line(found.reason)}"
+            finally:
+                index.close()
 
     # -- snapshots -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,275 @@
+"""
+What writers said about what is not theirs, and what that changed: the task, somebody else's rows, the best; in words.
+
+By default the later word holds, whoever says it; so whoever pulls is told whose word it is, from what it led
+to what, and which command takes it back. Start at `told`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from gitlineage.journal import events
+from gitlineage.journal.journal import Journal
+from gitlineage.model.records import Order, Task, TrialView
+from gitlineage.query.audit import on
+from gitlineage.query.views import Views
+from gitlineage.text import one_line
+
+_NAMED = 6
+"""Cells that are named of a row that changed."""
+
+_ROWS = 1000
+"""Rows of others that are looked at; the newest words are first."""
+
+
+class Said(NamedTuple):
+    """
+    One word, and what it changed in words.
+
+    Args:
+        writer: whose word it is.
+        what: what it changed, from what to what.
+        undo: the command by which anybody takes it back; empty where there is nothing to take back.
+    """
+
+    writer: str
+    what: str
+    undo: str = ""
+
+    def __str__(self) -> str:
+        return one_line(f"{self.what}; `{self.undo}` takes it back" if self.undo else self.what)
+
+
+class Standing(NamedTuple):
+    """
+    What holds at a moment because somebody said it.
+
+    Args:
+        task: all tasks that were said, the last first.
+        best: the best trial.
+        rows: the last words on rows that somebody else recorded: snapshot, exp id, owner, and the order of the word.
+        retractions: the last words on whether rows count.
+        reparents: all words about the parents of snapshots.
+        relations: all words about relations of snapshots that somebody else recorded.
+        entries: the last words of the catalogue on what somebody else recorded.
+        clock: the highest clock.
+        events: how many events there are.
+    """
+
+    task: tuple[tuple[Order, Task], ...]
+    best: TrialView | None
+    rows: frozenset[tuple[str, str, str, int, str]]
+    retractions: frozenset[tuple[int, str, str, str, bool, str]]
+    reparents: frozenset[tuple[int, str, str, str, str]]
+    relations: frozenset[tuple[int, str, str, str, str, bool]]
+    entries: frozenset[tuple[int, str, str, str]]
+    clock: int
+    events: int
+
+
+def standing(views: Views) -> Standing:
+    """Return what holds now."""
+    rows = views.index.rows
+    tasks = rows("SELECT clock, writer, task FROM tasks ORDER BY clock DESC, writer DESC, task DESC")
+    overruled = rows(
+        "SELECT s.oid, t.exp_id, t.writer, t.last_clock, t.last_writer FROM trials t JOIN snapshots s "
+        "ON s.id = t.snapshot WHERE t.last_writer <> t.writer ORDER BY t.last_clock DESC, t.last_writer LIMIT ?",
+        _ROWS,
+    )
+    retractions = rows("SELECT clock, writer, exp_id, oid, undone, reason FROM retractions")
+    reparents = rows("SELECT clock, writer, child, parents, reason FROM reparents")
+    relations = rows(
+        "SELECT r.clock, r.writer, r.source, r.type, r.target, r.added FROM relation_events r JOIN snapshots s "
+        "ON s.oid = r.source WHERE s.writer <> r.writer ORDER BY r.clock DESC LIMIT ?",
+        _ROWS,
+    )
+    entries = rows(
+        "SELECT e.clock, e.writer, e.oid, e.field FROM entries e JOIN snapshots s ON s.oid = e.oid "
+        "WHERE s.writer <> e.writer ORDER BY e.clock DESC LIMIT ?",
+        _ROWS,
+    )
+    return Standing(
+        task=tuple((Order(clock, writer), msgspec.json.decode(task, type=Task)) for clock, writer, task in tasks),
+        best=views.best(),
+        rows=frozenset(map(tuple, overruled)),
+        retractions=frozenset(map(tuple, retractions)),
+        reparents=frozenset(map(tuple, reparents)),
+        relations=frozenset(map(tuple, relations)),
+        entries=frozenset(map(tuple, entries)),
+        clock=views.index.clock,
+        events=views.index.events,
+    )
+
+
+def told(views: Views, journal: Journal, tips: Mapping[str, str], before: Standing, own: str | None) -> list[Said]:
+    """
+    Return what others' words have changed since, in words.
+
+    Args:
+        views: the store.
+        journal: the writers' refs.
+        tips: where they stand.
+        before: what held then.
+        own: this clone's own writer, whose words are not told.
+    """
+    now = standing(views)
+    found = [*_leap(views, before, now), *_task(before.task[:1], now.task[:1])]
+    found += _rows(views, journal, tips, now.rows - before.rows)
+    found += _repairs(views, now.retractions - before.retractions, now.reparents - before.reparents)
+    found += _edges(views, now.relations - before.relations, now.entries - before.entries)
+    found += _best(views.task, before, now)
+    return [each for each in found if each.writer != own]
+
+
+def earlier_task(views: Views) -> Task | None:
+    """Return the last task before this one that another writer said."""
+    found = standing(views).task
+    return next((task for order, task in found[1:] if order.writer != found[0][0].writer), None)
+
+
+def holding(views: Views, journal: Journal, tips: Mapping[str, str], own: str | None) -> list[Said]:
+    """Return the words of others that hold now about the task, the best and what somebody else recorded."""
+    now = standing(views)
+    earlier = next(((at,) for at in now.task[1:] if not at[1].same(now.task[0][1])), ())
+    found = [*_task(earlier, now.task[:1])] if earlier else []
+    found += _rows(views, journal, tips, now.rows)
+    mine = "SELECT 1 FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE (s.oid, t.exp_id, t.writer) = (?, ?, ?)"
+    retracted = (each for each in now.retractions if not each[4])
+    others = frozenset(each for each in retracted if views.index.one(mine, each[3], each[2], each[1]) is None)
+    held = views.index.rows(
+        "SELECT r.clock, r.writer, r.child, r.parents, r.reason FROM reparents r JOIN snapshots s ON s.oid = r.child "
+        "WHERE r.followed AND s.writer <> r.writer AND NOT EXISTS (SELECT 1 FROM reparents o WHERE o.child = r.child "
+        "AND (o.clock, o.writer) > (r.clock, r.writer))"
+    )
+    found += _repairs(views, others, frozenset(map(tuple, held)))
+    if now.best is not None and now.best.order.writer != own:
+        writer = now.best.order.writer
+        found.append(Said(writer, f"the best is {_scored(now.best, views.task)}, a row of {writer}'s"))
+    return [each for each in found if each.writer != own]
+
+
+def _edges(
+    views: Views,
+    relations: frozenset[tuple[int, str, str, str, str, bool]],
+    entries: frozenset[tuple[int, str, str, str]],
+) -> Iterator[Said]:
+    """Return what was said of relations and in the catalogue about snapshots of others."""
+    for _, writer, source, kind, target, added in sorted(relations):
+        edge = f"{views.name(source)} {kind} {views.name(target)}"
+        undo = f"gitlineage relate {edge}{' --end' if added else ''}"
+        yield Said(writer, f"{writer} {'says that' if added else 'ended the relation'} {edge}", undo)
+    for writer, oid in sorted({(writer, oid) for _, writer, oid, _ in entries}):
+        fields = sorted(field for _, other, at, field in entries if (other, at) == (writer, oid))
+        yield Said(writer, f"{writer} changed the catalogue's {', '.join(fields)} of {views.name(oid)}")
+
+
+def _task(before: tuple[tuple[Order, Task], ...], now: tuple[tuple[Order, Task], ...]) -> Iterator[Said]:
+    if not now or (before and before[0][1].same(now[0][1])):
+        return
+    (order, task) = now[0]
+    was = before[0][1] if before else Task()
+    if was.same(task):
+        return
+    whose = f", which {before[0][0].writer} had said," if before else ""
+    what = f"{order.writer} changed the task from {_shown(was)}{whose} to {_shown(task)}"
+    way = "lower" if was.lower_is_better else "higher"
+    anew = f"gitlineage init --metric {_quoted(was.score_field)} --{way}-is-better --force"
+    yield Said(order.writer, what, "gitlineage reassert --task" if before else anew)
+
+
+def _shown(task: Task) -> str:
+    label = f" (label {task.short})" if task.label else ""
+    return f"{task.score_field}, {'lower' if task.lower_is_better else 'higher'} is better{label}"
+
+
+def _quoted(text: str) -> str:
+    plain = text.isascii() and text.replace("_", "").replace("-", "").replace(".", "").isalnum()
+    return text if plain and not text.startswith("-") else "'" + text.replace("'", "'\\''") + "'"
+
+
+def _rows(
+    views: Views, journal: Journal, tips: Mapping[str, str], rows: frozenset[tuple[str, str, str, int, str]]
+) -> Iterator[Said]:
+    """Return what rows said before somebody else's last word on them."""
+    for oid, exp_id, owner, _, writer in sorted(rows, key=lambda row: (-row[3], row)):
+        now, was = versions(views, journal, tips, oid, exp_id)
+        if now is None or was is None or now.row == was.row:
+            continue
+        name = next((view.label for view in views.named_exactly(exp_id) if view.oid == oid), exp_id)
+        changed = ", ".join(_cells(was.row, now.row, views.task))
+        what = f"{writer} changed {name}, a row of {owner}'s: {changed}"
+        yield Said(writer, what, f"gitlineage reassert {_quoted(name)}")
+
+
+def versions(
+    views: Views, journal: Journal, tips: Mapping[str, str], oid: str, exp_id: str
+) -> tuple[events.TrialEvent | None, events.TrialEvent | None]:
+    """Return the last word on a row, and the last one before it that another writer said; ``None`` for none."""
+    found: dict[tuple[bool, int, str], events.TrialEvent] = {}
+    for each in on(journal, tips, oid):
+        event = each.event
+        if isinstance(event, events.TrialEvent) and event.row.get("exp_id") == exp_id and not views.index.refusal(each):
+            found[bool(event.row.get("status")), event.clock, each.writer] = event
+    order = sorted(found)
+    other = [key for key in order if key[2] != order[-1][2]]
+    return found[order[-1]] if order else None, found[other[-1]] if other else None
+
+
+def _cells(was: Mapping[str, str], now: Mapping[str, str], task: Task) -> Iterator[str]:
+    """Return the cells that differ, what ranks first."""
+    first = ("status", task.score_field)
+    changed = [column for column in {**was, **now} if was.get(column, "") != now.get(column, "")]
+    for column in sorted(changed, key=lambda column: (column not in first, column))[:_NAMED]:
+        yield f"{column} from {was.get(column) or 'nothing'} to {now.get(column) or 'nothing'}"
+
+
+def _repairs(
+    views: Views,
+    retractions: frozenset[tuple[int, str, str, str, bool, str]],
+    reparents: frozenset[tuple[int, str, str, str, str]],
+) -> list[Said]:
+    """Return which rows were retracted, and which snapshots reparented."""
+    found: list[tuple[int, Said]] = []
+    for clock, writer, exp_id, oid, undone, reason in retractions:
+        said = f"took back that {exp_id} is retracted" if undone else f"retracted {exp_id}"
+        name = _quoted(next((view.label for view in views.named_exactly(exp_id) if view.oid == oid), exp_id))
+        undo = f"gitlineage retract {name} {'-m WHY' if undone else '--undo'}"
+        found.append((clock, Said(writer, f"{writer} {said}{f': {reason}' if reason else ''}", undo)))
+    for clock, writer, child, parents, reason in reparents:
+        above = ", ".join(map(views.name, msgspec.json.decode(parents))) or "nothing"
+        own = " ".join(map(views.name, views.repo.parents(child))) or "--root"
+        undo = f"gitlineage reparent {views.name(child)} {own} -m WHY"
+        found.append((clock, Said(writer, f"{writer} reparented {views.name(child)} to {above}: {reason}", undo)))
+    return [said for _, said in sorted(found)]
+
+
+def _best(task: Task, before: Standing, now: Standing) -> Iterator[Said]:
+    if before.best is None:
+        return
+    if now.best is None:
+        yield Said("", f"the best was {_scored(before.best, task)}, and there is none now")
+    elif (now.best.oid, now.best.label) != (before.best.oid, before.best.label):
+        said = f"the best changed from {_scored(before.best, task)} to {_scored(now.best, task)}"
+        fresh = now.best.order.clock > before.clock  # else another word made it the best, which is told
+        undo = f"gitlineage retract {_quoted(now.best.label)} -m WHY" if fresh else ""
+        yield Said("", f"{said}, a row of {now.best.order.writer}'s", undo)
+
+
+def _scored(view: TrialView, task: Task) -> str:
+    score = view.trial.text(task.score_field)
+    return f"{view.label} with {task.short} {score}" if score else view.label
+
+
+def _leap(views: Views, before: Standing, now: Standing) -> Iterator[Said]:
+    """Name who has a clock that the events which came cannot have led to."""
+    reach = before.clock + now.events - before.events
+    if now.clock > reach:
+        sql = "SELECT clock, writer FROM clocks WHERE clock BETWEEN ? AND ? ORDER BY 1, 2 LIMIT 1"
+        if (row := views.index.one(sql, reach + 1, now.clock)) is not None:
+            what = (
+                f"the clock of {row[1]} leaps to {row[0]:,} with {now.events:,} events in all, so its words come after "
+                "all that was said without seeing them"
+            )
+            yield Said(row[1], what)
