@@ -347,9 +347,9 @@ class TestWriters:
         with opened(folder, "own") as store:
             journal = Journal(store.ledger.repo)
             other = Index(store.ledger.repo, None)
-            assert other.ledger.refresh(journal)
+            assert other.refresh(journal)
             consolidate(store.ledger, ["bob"])
-            assert other.ledger.refresh(journal)
+            assert other.refresh(journal)
             assert other.tips() == journal.tips()
 
 
@@ -373,9 +373,9 @@ class TestPush:
         """The archive comes and the refs go; again, nothing changes."""
         with opened(folder, "own") as store:
             consolidate(store.ledger, ["bob", "carol"])
-            assert push(store, str(remote)).removed == ("bob", "carol")
+            assert push(store.ledger, str(remote)).removed == ("bob", "carol")
             assert self.refs(git, remote) == ["archive-own"]
-            assert push(store, str(remote)).removed == ()
+            assert push(store.ledger, str(remote)).removed == ()
             before = answers(store)
         git("clone", "-q", str(remote), str(remote.with_name("clone")), cwd=remote)
         git("fetch", "-q", "origin", f"{DEFAULT.notes}*:{DEFAULT.notes}*", cwd=remote.with_name("clone"))
@@ -389,7 +389,7 @@ class TestPush:
         git("push", "-q", str(remote), f"{DEFAULT.notes}bob", cwd=tmp_path / "bobs")
         with opened(folder, "own") as store:
             consolidate(store.ledger, ["bob", "carol"])
-            done = push(store, str(remote))
+            done = push(store.ledger, str(remote))
             assert (done.removed, [each.writer for each in done.left]) == (("carol",), ["bob"])
             assert self.refs(git, remote) == ["archive-own", "bob"]
 
@@ -397,10 +397,10 @@ class TestPush:
         """Git's own words, and nothing changes."""
         with opened(folder, "own") as store:
             with pytest.raises(Invalid, match="no archive"):
-                push(store, str(remote))
+                push(store.ledger, str(remote))
             consolidate(store.ledger, ["bob"])
             with pytest.raises(GitFailed):
-                push(store, str(remote.with_name("nowhere")))
+                push(store.ledger, str(remote.with_name("nowhere")))
 
 
 class TestPull:
@@ -427,7 +427,7 @@ class TestPull:
         with opened(here, "own") as store, opened(other, "dave") as theirs:
             before = answers(theirs)
             consolidate(store.ledger, ["bob", "carol"])
-            push(store, "origin")
+            push(store.ledger, "origin")
             done = theirs.pull()
             assert {each.writer: each.state for each in done.outcomes} == {
                 "archive-own": "new",
@@ -550,11 +550,11 @@ def test_copies_of_a_clone_that_both_archive(tmp_path: Path) -> None:
     with opened(here, "carol") as carol, opened(copy, "carol") as again:
         carol.push()
         consolidate(carol.ledger, ["alice"])
-        push(carol, "origin")
+        push(carol.ledger, "origin")
         consolidate(again.ledger, ["bob"])
         assert not again.pull().refused
         assert not again.pull().refused
-        push(again, "origin")
+        push(again.ledger, "origin")
         assert not carol.pull().refused
         assert carol.ledger.journal.tips()["archive-carol"] == again.ledger.journal.tips()["archive-carol"]
         assert {trial.exp_id for trial in again.all_trials()} == {"of-alice", "of-bob", "of-carol"}

@@ -9,7 +9,6 @@ import typer
 from gitlineage.cli import layout, listing, look, options, output, repair
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.errors import NotFound
 from gitlineage.journal.journal import Problem, Recorded
 from gitlineage.model.records import Snapshot, TrialView
 from gitlineage.record.derived import exp_ref
@@ -106,12 +105,10 @@ def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> l
 def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
     """Return a line for each parent and inspiration, with its role; ordinary commits are marked."""
     found, views = list(store.parents(snapshot.oid)), store.ledger.views()
-    absent = []
-    for oid in snapshot.inspirations:
-        try:
-            found.append(views.snapshot(oid))
-        except NotFound:  # a trailer may say anything
-            absent.append(oid)
+    repo = store.ledger.repo
+    # a trailer may say anything
+    absent = [oid for oid in snapshot.inspirations if not (repo.exists(oid) and repo.kind(oid) == "commit")]
+    found += [views.snapshot(oid) for oid in snapshot.inspirations if oid not in absent]
     lines = []
     for at, each in enumerate(found):
         words = [
