@@ -301,10 +301,17 @@ CROSSING = [
     ["common-ancestor", "003", "005", "--relations", "successor_to"],
     ["path", "001", "005"],
     ["prompt", "ann"],
+    ["children", "003"],
+    ["descendants", "001"],
+    ["leaves"],
+    ["show", "003"],
+    ["log"],
+    ["log", "--graph"],
+    ["leaderboard"],
 ]
 """Questions whose answers lead through commits that a clone of the last one lacks and that nobody recorded."""
 
-NOT_CROSSING = [["ancestors", "003"], ["blame", "003"], ["show", "003"], ["common-ancestor", "001", "003"]]
+NOT_CROSSING = [["ancestors", "003"], ["blame", "003"], ["parents", "003"], ["common-ancestor", "001", "003"]]
 
 
 def test_a_way_through_commits_that_are_missing(gapped: Callable[..., Shell], tmp_path: Path) -> None:

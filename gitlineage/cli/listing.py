@@ -55,6 +55,18 @@ _SNAPSHOTS = (
 # -- words ---------------------------------------------------------------------------------------------------------
 
 
+def check_parents(views: "Views", found: Sequence[TrialView]) -> None:
+    """
+    Refuse rows of which one would name no parent only because a shallow clone lacks the way to it.
+
+    Raises:
+        Incomplete: there is one, and git config ``lineage.incomplete`` is not on.
+    """
+    for each in found:
+        if each.parent is None:
+            views.horizon.check([each.oid])
+
+
 def status_cell(status: FailureLabel | None) -> Cell:
     """Return a status as it is shown; without one, the trial waits for its result."""
     return Cell(status.value, _STYLES.get(status, "red")) if status else Cell("pending", "blue")

@@ -43,6 +43,7 @@ def log(
         found = store.log(
             options.at_most(count), cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling
         )
+        listing.check_parents(store.ledger.views(), found)
         if as_json:
             for each in listing.trial_objects(store.ledger.views(), found):
                 output.json_line(each)

@@ -53,6 +53,7 @@ def best(
             raise LineageError(
                 'there is no trial with a result yet; `gitlineage commit -m "..." --metric NUMBER` makes one'
             )
+        listing.check_parents(views, [found])
         if as_json:
             output.json_line({**listing.trial_objects(views, [found], by)[0], **_facts(by, views)})
         else:
@@ -79,6 +80,7 @@ def leaderboard(
         by = _by(views, metric, lower_is_better)
         limit = options.at_most(k)
         found = views.kept(limit) if by == views.task else board_by(views, by, limit)
+        listing.check_parents(views, found)
         if as_json:
             for rank, each in enumerate(listing.trial_objects(views, found, by), 1):
                 output.json_line({"rank": rank, **each, **_facts(by, views)})

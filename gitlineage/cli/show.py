@@ -30,6 +30,7 @@ def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) ->
     """
     with opened(ctx) as store:
         snapshot = store.snapshot(name)
+        store.children(snapshot.oid)  # what cannot be told whole ends it before the first line
         history = list(_history(store, snapshot))
         for entry in history:
             if isinstance(entry, Problem):

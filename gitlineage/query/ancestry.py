@@ -44,6 +44,7 @@ def children(views: Views, oid: str) -> tuple[Snapshot, ...]:
         sql = "SELECT s.oid FROM git_parents g JOIN snapshots s ON s.id = g.child WHERE g.parent = ?"
         rows = views.index.rows(f"{sql} ORDER BY s.clock, s.writer, s.oid", oid)
     else:
+        views.horizon.check_below([oid])
         sql = "SELECT s.oid FROM links l JOIN snapshots s ON s.id = l.child WHERE l.parent = ?"
         rows = views.index.rows(f"{sql} ORDER BY s.clock, s.writer, s.oid", sid)
     return tuple(views.snapshots(walk.standing(views, [row[0] for row in rows])))
@@ -75,6 +76,7 @@ def leaves(views: Views) -> tuple[Snapshot, ...]:
         "SELECT oid FROM snapshots s WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.parent = s.id) "
         "ORDER BY clock, writer, oid"
     )
+    views.horizon.check_below([oid for (oid,) in rows])
     return tuple(views.snapshots(walk.standing(views, [row[0] for row in rows])))
 
 

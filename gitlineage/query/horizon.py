@@ -1,12 +1,12 @@
 """
-Where a shallow clone's history ends under a question about ancestors; not what the lineage itself lacks.
+Where a shallow clone's history ends under a question about ancestors or descendants.
 
 All that is recorded may be here and a way between two snapshots not: it leads through commits that nobody recorded
 and that this clone lacks. A walk that comes to such an end is told, unless nothing recorded can be beyond it.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from gitlineage.errors import Incomplete
 from gitlineage.git.repository import GitRepo
@@ -50,18 +50,44 @@ class Horizon:
         if not self._repo.is_shallow:
             return
         numbers: dict[str, int] = dict(self._index.rows("SELECT oid, id FROM snapshots"))
+        ends = self._ends(numbers)
+        walked = set(oids)
+        met: set[str] = set()
+        for oid in walked:
+            met |= ends.get(numbers[oid], set()) if oid in numbers else self._missing(oid, numbers)
+        others = set(numbers.values()) - {numbers[oid] for oid in walked if oid in numbers}
+        self._tell(end for end in met if others - self._below({key for key, some in ends.items() if end in some}))
+
+    def check_below(self, oids: Iterable[str]) -> None:
+        """
+        Tell where something that was derived from some snapshots may be joined to them by a way that is not here.
+
+        Args:
+            oids: the snapshots whose children were asked for.
+
+        Raises:
+            Incomplete: one of them may be beyond an end, and nobody hears of it.
+        """
+        if not self._repo.is_shallow:
+            return
+        numbers: dict[str, int] = dict(self._index.rows("SELECT oid, id FROM snapshots"))
+        asked = {numbers[oid] for oid in oids if oid in numbers}
+        ends = self._ends(numbers)
+        met = set().union(*ends.values())
+        self._tell(end for end in met if asked - self._below({key for key, some in ends.items() if end in some}))
+
+    def _ends(self, numbers: Mapping[str, int]) -> dict[int, set[str]]:
+        """Return the commits that are not here on the ways up from each snapshot, by its number."""
         beyond: dict[str, set[str]] = {}
         ends: dict[int, set[str]] = {}
         for child, parent in self._index.rows(_LOOSE):
             if parent not in beyond:
                 beyond[parent] = self._missing(parent, numbers)
             ends.setdefault(child, set()).update(beyond[parent])
-        walked = set(oids)
-        met: set[str] = set()
-        for oid in walked:
-            met |= ends.get(numbers[oid], set()) if oid in numbers else self._missing(oid, numbers)
-        others = set(numbers.values()) - {numbers[oid] for oid in walked if oid in numbers}
-        lost = sorted(end for end in met if others - self._below({key for key, some in ends.items() if end in some}))
+        return ends
+
+    def _tell(self, ends: Iterable[str]) -> None:
+        lost = sorted(ends)
         if not lost:
             return
         error = Incomplete(lost, len(lost), self._repo.remote(), shallow=True)

@@ -119,6 +119,8 @@ def nodes(views: Views, oid: str, types: Types, max_depth: int | None, *, up: bo
     places = _places(views, reached)
     if up and limit and (types is None or not set(types).isdisjoint(DERIVATION)):
         views.horizon.check([oid, *(node for node, (key, _) in places.items() if reached[key][0] != limit)])
+    if not up and limit and (types is None or not set(types).isdisjoint(DERIVATION)):
+        views.horizon.check_below([oid, *(node for node, (key, _) in places.items() if reached[key][0] != limit)])
     shown = list(places) if up else standing(views, list(places))
     ordered = sorted((reached[places[node][0]][0], places[node][1], node) for node in shown)
     entries = Entries(views, [node for _, _, node in ordered])
