@@ -66,6 +66,7 @@ READING = {
     "record": [(EVIL, "--metric", "1")],
     "retract": [("evil", "--reason", EVIL), (EVIL,)],
     "reparent": [("evil", "--parents", EVIL)],
+    "reassert": [("evil",), (EVIL,)],
     "relate": [("evil", "001", "--type", EVIL), ("evil", EVIL)],
     "evolve": [("000", EVIL)],
     "commit": [("--parents", EVIL), ("-m", EVIL, "--metric", "1", "--specialist", EVIL), ("--exp-id", EVIL)],
