@@ -1,13 +1,14 @@
 """The commands that record: init, commit and record."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import Shell, campaign
 
-from gitlineage import LineageStore, Trial
+from gitlineage import InvalidTrial, LineageStore, Trial
 
 
 @pytest.fixture
@@ -326,3 +327,45 @@ def test_a_blank_message_is_none(folder: Path, git: Callable[..., str], blank: s
     refused = shell.run("retract", "006", "-m", blank)
     assert refused.exit_code != 0
     assert shell.objects("show", "006")[0]["retracted"] == {}
+
+
+def test_a_revision_is_of_the_row_that_is_named(folder: Path) -> None:
+    """With another row waiting on the same snapshot, and with several rows there, the exp id says which is meant."""
+    shell = Shell(folder)
+    folder.mkdir()
+    (folder / "a").write_text("1\n")
+    shell("init", "--metric", "loss")
+    shell("commit", "-m", "a", "--metric", "3")
+    shell("commit", "-m", "b")
+    shell("record", "000", "--metric", "2", "--revise")
+    assert [(row["exp_id"], row["status"], row["score"]) for row in shell.objects("log")] == [
+        ("001", None, None),
+        ("000", "baseline", 2.0),
+    ]
+    shell("record", "001", "--metric", "2.5")
+    shell("record", "exp_001", "--status", "crash", "--revise")
+    assert [row["status"] for row in shell.objects("log")] == ["crash", "baseline"]
+
+
+def test_scores_that_are_worlds_apart(folder: Path) -> None:
+    """Noise that no number holds refuses a keep and ends nothing; a whole number over all floats is no score."""
+    shell = Shell(folder)
+    folder.mkdir()
+    (folder / "a").write_text("1\n")
+    shell("init")
+    shell("commit", "-m", "a", "--metric", "1")
+    shell("record", "000", "--replicate", "--metric", "1e160", "--status", "discard")
+    (folder / "a").write_text("2\n")
+    assert shell.commit("-m", "b", "--metric", "0.5")["status"] == "discard"
+    shell("blame", "best")
+    with pytest.raises(InvalidTrial, match="finite"):
+        Trial(core_metric=10**400)
+
+
+def test_a_file_name_that_is_no_text(folder: Path) -> None:
+    """Its bytes are told in JSON as they are in Python: as lone surrogates."""
+    shell = Shell(folder)
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xff.py")).write_text("1\n")
+    shell.commit("-m", "a", "--metric", "1")
+    assert "\\udcff.py" in shell("show", "best", "--json")

@@ -45,8 +45,8 @@ store = LineageStore(sys.argv[1], identity=("h", "w@example.org"))
 for line in sys.stdin:
     store.append(Trial(line.strip(), status="discard"))
     print(len(store), flush=True)
-ref = store.namespace.ref(store.writer)
-with store._lock(), Locks(str(store.repo.commondir), store.repo.modes) as locks:
+ref = store.ledger.namespace.ref(store.writer)
+with store.ledger._lock(), Locks(str(store.ledger.repo.commondir), store.ledger.repo.modes) as locks:
     locks.take(ref, locks.mark(b""))
     os.kill(os.getpid(), signal.SIGKILL)
 """

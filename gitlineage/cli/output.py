@@ -90,7 +90,12 @@ def flush() -> None:
 
 def json_line(value: Any) -> None:
     """Print one JSON value on one line, with every control character escaped."""
-    encoded = msgspec.json.encode(value).decode("utf-8")
+    try:
+        encoded = msgspec.json.encode(value).decode("utf-8")
+    except (
+        UnicodeEncodeError
+    ):  # a file name that is not UTF-8; its bytes stand as lone surrogates, which JSON can escape
+        encoded = json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
     write(_UNSAFE.sub(lambda sign: json.dumps(sign[0])[1:-1], encoded) + "\n")
 
 

@@ -19,6 +19,7 @@ from gitlineage.journal.journal import check_writer
 from gitlineage.model.records import Snapshot, TrialView
 from gitlineage.model.trial import AUTO_ID, Trial, check_id_prefix
 from gitlineage.query.judge import Verdict
+from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 
 app = commands()
@@ -235,6 +236,8 @@ def record(
                 if trial.status is None and store.task.score(trial) is None:
                     raise Invalid("a result needs --status, or --metric to be judged by")
                 trial = _waiting(store, rev, oid, trial)
+            elif revise and trial.exp_id == AUTO_ID and len(named := _named(store.ledger.views(), rev, oid)) == 1:
+                trial = trial.replace(exp_id=named[0].trial.exp_id)
             verdict = None if revise else _verdict(store, trial, oid, store.snapshot(oid).parents)
             recorded = store.record(oid, trial, revise=revise, replicate=replicate)
         _print_recorded(store, listing.view_on(store.ledger.views(), oid, recorded.exp_id), verdict, as_json)
@@ -318,9 +321,7 @@ def _waiting(store: LineageStore, rev: str, oid: str, trial: Trial) -> Trial:
         return trial
     views = store.ledger.views()
     here = views.on_snapshot(oid)
-    best = views.best() if rev == "best" else None
-    named = [view for view in here if view.label == (best.label if best else rev) or view.trial.exp_id == rev]
-    meant = named or [view for view in here if view.trial.status is None] or here
+    meant = _named(views, rev, oid) or [view for view in here if view.trial.status is None] or here
     waiting = [view for view in meant if view.trial.status is None]
     if len(waiting) > 1:
         raise Ambiguous(rev, [view.label for view in waiting])
@@ -331,6 +332,13 @@ def _waiting(store: LineageStore, rev: str, oid: str, trial: Trial) -> Trial:
             "another run of the same code"
         )
     return trial.replace(exp_id=waiting[0].trial.exp_id) if waiting else trial
+
+
+def _named(views: Views, rev: str, oid: str) -> list[TrialView]:
+    """Return the trials on a snapshot that a text names, other than by the snapshot itself."""
+    best = views.best() if rev == "best" else None
+    names = (best.label,) if best else (rev, rev.removeprefix("exp_"))
+    return [view for view in views.on_snapshot(oid) if view.label in names or view.trial.exp_id in names]
 
 
 def _print_recorded(

@@ -6,6 +6,7 @@ A trial keeps the text of every cell beside its typed value, so that a TSV goes 
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from copy import copy
 from datetime import date, datetime
@@ -386,7 +387,7 @@ def _number(column: str, value: object, spelled: str | None) -> tuple[float | No
         return None, spelled if spelled and parse_number(spelled) is None else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidTrial(column, value, "must be a number")
-    if not math.isfinite(value):
+    if not -sys.float_info.max <= value <= sys.float_info.max:  # also a whole number that no float holds
         raise InvalidTrial(column, value, "a metric must be a finite number; leave it out where there is none")
     if spelled is not None and parse_number(spelled) == value:
         return float(value), spelled

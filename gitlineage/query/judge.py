@@ -172,7 +172,10 @@ def pooled(groups: Mapping[str, Sequence[float]]) -> Noise:
     freedom = sum(len(scores) - 1 for scores in several)
     if not freedom:
         return Noise()
-    squares = math.fsum(square for scores in several for square in _squares(scores))
+    try:
+        squares = math.fsum(square for scores in several for square in _squares(scores))
+    except OverflowError:  # scores that are worlds apart: nothing is better than such noise
+        squares = math.inf
     return Noise(
         sigma=math.sqrt(squares / freedom), trials=sum(len(scores) for scores in several), contents=len(several)
     )

@@ -130,14 +130,14 @@ class Recorder(Rules):
                 oid, here = before[0], self._views.on_snapshot(before[0])
             else:
                 trial = merged(trial, before[1])
-        pending = [view for view in here if view.trial.status is None]
-        if trial.exp_id == AUTO_ID and len(pending) == 1:
-            trial = trial.replace(exp_id=pending[0].trial.exp_id)
-        if trial.exp_id == AUTO_ID and revise and here:
+        if trial.exp_id == AUTO_ID and revise and here:  # the row that was named, whatever else waits on its snapshot
             named = [view for view in here if view.label == rev or view.trial.exp_id == rev]
             if len(named or here) > 1:
                 raise Ambiguous(str(rev), [view.label for view in here])
             trial = trial.replace(exp_id=(named or here)[0].trial.exp_id)
+        pending = [view for view in here if view.trial.status is None]
+        if trial.exp_id == AUTO_ID and len(pending) == 1:
+            trial = trial.replace(exp_id=pending[0].trial.exp_id)
         if trial.exp_id == AUTO_ID and not here and (meant := self._trailer_id(oid)):
             trial = trial.replace(exp_id=meant)
         known = next((view for view in here if view.trial.exp_id == trial.exp_id), None)

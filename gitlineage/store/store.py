@@ -965,6 +965,11 @@ class LineageStore:
         snapshot = self._views.snapshot(resolve(self._views, id))
         if self.ledger.repo.workdir is None:
             raise Invalid("a bare repository has no working tree; name a folder to write the snapshot to")
+        if snapshot.tree == object_id("tree", b"") and snapshot.trials and not force:
+            raise Invalid(
+                f"{snapshot.exp_id} has no files: it is a row alone, as a table's is that was imported without "
+                "--snapshots; --force removes all that a snapshot would take"
+            )
         known = self.ledger.candidates()
         content = Content(self.ledger.repo)
         with self.ledger.repo.packing():  # nothing of it gets onto the disk
