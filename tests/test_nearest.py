@@ -283,3 +283,14 @@ def test_a_mark_that_cannot_be_written_loses_nothing(store: LineageStore) -> Non
     (store.ledger.repo.gitdir / "lineage" / "at").mkdir()
     store.ledger.stand_on(oid)
     assert store.ledger.stands_on() is None
+
+
+def test_an_empty_snapshot_is_nearest_to_nothing_where_there_is_another(tmp_path: Path) -> None:
+    """A small file that changed differs by less from no files at all than from what it was."""
+    shell = Shell(tmp_path)
+    shell.commit("-m", "nothing yet", "--metric", "3")
+    (tmp_path / "a").write_text("1\n")
+    shell.commit("-m", "one", "--metric", "2")
+    (tmp_path / "a").write_text("2\n")
+    made = shell.commit("-m", "two", "--metric", "1")
+    assert made["parent"] == "001"

@@ -419,3 +419,13 @@ class TestCommands:
     def test_wrong_calls(self, folder: Path, words: list[str]) -> None:
         """What is left out is asked for, with exit code 2."""
         assert Shell(folder).run(*words).exit_code == 2
+
+
+def test_a_root_that_was_said_has_no_parent_that_is_missing(store: LineageStore) -> None:
+    """The cell of its row still names what it was thought to come from; that is no dangling parent."""
+    store.commit({"a": b"1"}, trial=Trial(exp_id="000", status="baseline", core_metric=2.0))
+    store.commit({"a": b"2"}, ["000"], trial=Trial(exp_id="001", status="keep", core_metric=1.0))
+    store.reparent("001", (), "begun anew")
+    assert store.view("001").parent is None
+    assert store.view("001").dangling is None
+    assert store.log(dangling=True) == []

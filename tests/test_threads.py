@@ -261,7 +261,7 @@ class TestFork:
             store.append(row("one"))
             child = in_child(stay)
         with open_at(store.root, "bob") as other:
-            assert other.ledger.lock_is_free_within(0)
+            assert other.ledger.lock_is_free_within(60)  # the child may still be on its way to closing its copy
             other.append(row("other"))
         os.close(write)
         assert ended([child]) == [0]

@@ -15,9 +15,12 @@ import msgspec
 
 from gitlineage.errors import RepositoryError
 from gitlineage.git.formats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, is_oid
+from gitlineage.git.packs import object_id
 from gitlineage.git.repository import GitRepo
 from gitlineage.query import ancestry
 from gitlineage.query.views import Views
+
+EMPTY_TREE = object_id("tree", b"")
 
 LAST, PARENT, BEST, HEAD = "last", "parent", "best", "HEAD"
 """What a candidate is: last recorded or checked out here, a parent of that, the best, what HEAD is at."""
@@ -147,8 +150,10 @@ def nearest(repo: GitRepo, tree: str, known: Sequence[Candidate]) -> Nearest:
     Return which candidate differs least from a tree; of several, the first.
 
     Least is the fewest lines that only one side has, over all files together, so that a file that only moved counts
-    little; then the fewest paths. A file that is no text, or too large to read, counts as lines of 64 bytes.
+    little; then the fewest paths. A file that is no text, or too large to read, counts as lines of 64 bytes. One
+    without files has nothing in common with anything, so others come first.
     """
+    known = [each for each in known if each.tree != EMPTY_TREE] or known
     best: tuple[tuple[int, int], Candidate] | None = None
     for each in known:
         found = difference(repo, each.tree, tree)

@@ -491,10 +491,14 @@ class Views:
             parent=parent,
             others=(*others, *inspired),
             cohort=cohort,
-            dangling=cell if cell and (parent is None if raw else not links) else None,
+            dangling=cell if cell and (parent is None if raw else not links and not self._is_moved(oid)) else None,
             saw=saw or None,
             retracted=retracted,
         )
+
+    def _is_moved(self, oid: str) -> bool:
+        """Whether somebody said what a snapshot came from in truth, so that its rows' cells do not."""
+        return self.index.one("SELECT 1 FROM reparents WHERE child = ? AND followed LIMIT 1", oid) is not None
 
     def _name_near(
         self, parent: int, oid: str, near: Mapping[int, Sequence[tuple[Any, ...]]], alone: Collection[str]
