@@ -369,3 +369,21 @@ def test_a_file_name_that_is_no_text(folder: Path) -> None:
     (folder / os.fsdecode(b"\xff.py")).write_text("1\n")
     shell.commit("-m", "a", "--metric", "1")
     assert "\\udcff.py" in shell("show", "best", "--json")
+
+
+def test_a_revised_score_has_a_difference_of_its_own(folder: Path) -> None:
+    """What the row said of its earlier score goes; against the best of now where that is another row."""
+    shell = Shell(folder)
+    folder.mkdir()
+
+    def rows() -> dict[str, str]:
+        return {each["exp_id"]: each["row"]["delta_vs_best"] for each in shell.objects("log")}
+
+    for number, score in enumerate(("1.0", "0.5", "0.7")):
+        (folder / "a").write_text(f"{number}\n")
+        shell.commit("-m", "x", "--metric", score)
+    assert rows()["002"] == "+0.200000"
+    shell("record", "002", "--metric", "0.8", "--revise")
+    assert rows()["002"] == "+0.300000"
+    shell("record", "001", "--metric", "0.4", "--revise")
+    assert rows()["001"] == ""

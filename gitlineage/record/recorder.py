@@ -150,7 +150,7 @@ class Recorder(Rules):
                 if agrees(trial, known.trial):
                     return oid, known.trial.exp_id
                 raise Duplicate(trial.exp_id, "has a row on this snapshot that differs; --revise records a new version")
-            row = merged(trial, known.trial)
+            row = merged(trial, self._without_delta(known.trial, trial))
             if row == known.trial:
                 return oid, row.exp_id
             row = self._fill(row, self._repo.parents(oid), self._known_tree(oid), judged=judged)
@@ -162,6 +162,13 @@ class Recorder(Rules):
         """Return a commit that this landing made and recorded, as the index will tell of it."""
         told = made.trailers if isinstance(made, Made) else Trailers()
         return snapshot_of(made, told, self.landing.writer, (row.on(made.oid),) if row else ())
+
+    def _without_delta(self, known: Trial, given: Trial) -> Trial:
+        """Return an earlier version of a row without its difference to the best, where that is not this score's."""
+        score = self._views.task.score
+        if score(given) in (None, score(known)) or given.text("delta_vs_best"):
+            return known
+        return known.replace(delta_vs_best=None)
 
     def append(self, trial: Trial, parents: Sequence[Id] | None, root: Path) -> Snapshot:
         """
