@@ -132,3 +132,20 @@ def test_filters_and_links(shell: Shell, git: Callable[..., str]) -> None:
     shell("restore", "003")
     assert (shell.folder / "a.txt").read_bytes() == b"x\r\n"
     assert os.readlink(shell.folder / "link") == "a.txt"
+
+
+def test_what_stays_need_not_be_safe_to_write(tmp_path: Path) -> None:
+    """A link of the user's own to a folder of the machine stays; one that the snapshot would bring is refused."""
+    shell = Shell(tmp_path)
+    data = tmp_path / "data"
+    data.symlink_to("/nowhere/on/this/machine")
+    (tmp_path / "a").write_text("1\n")
+    shell.commit("-m", "a", "--metric", "1")
+    (tmp_path / "a").write_text("2\n")
+    shell.commit("-m", "b", "--metric", "2")
+    shell("restore", "000")
+    assert (tmp_path / "a").read_text() == "1\n" and data.is_symlink()
+    data.unlink()
+    shell.commit("-m", "c", "--metric", "3")
+    assert "absolute path" in shell.fails(1, "restore", "001")
+    assert not data.is_symlink()

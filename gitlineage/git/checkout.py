@@ -84,20 +84,27 @@ def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None
     return Written(folder=str(folder), files=len(plan.files) + len(plan.links), bytes=plan.bytes)
 
 
-def check(repo: GitRepo, tree: str) -> None:
+def check(repo: GitRepo, tree: str, there: Mapping[str, Entry] | None = None) -> None:
     """
     Refuse a tree that holds what must not be written; submodules are left to who writes it.
+
+    Args:
+        repo: the repository.
+        tree: the tree.
+        there: what is on the disk already, by path: what stays as it is, is the user's own and need not be safe.
 
     Raises:
         InvalidContent: it does.
     """
-    _look(repo, tree, size_setting(repo, "lineage.maxCheckoutSize", MAX_CHECKOUT), submodules=True)
+    _look(repo, tree, size_setting(repo, "lineage.maxCheckoutSize", MAX_CHECKOUT), submodules=True, there=there or {})
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
 
 
-def _look(repo: GitRepo, tree: str, limit: int, *, submodules: bool = False) -> _Plan:
+def _look(
+    repo: GitRepo, tree: str, limit: int, *, submodules: bool = False, there: Mapping[str, Entry] | None = None
+) -> _Plan:
     """Return what there is to write; refuse a tree that holds anything which must not be written."""
     repo.bring_below([tree])
     plan = _Plan()
@@ -112,11 +119,15 @@ def _look(repo: GitRepo, tree: str, limit: int, *, submodules: bool = False) -> 
             count += 1
             if count > MAX_ENTRIES:
                 raise InvalidContent(shown, f"is one of more than {MAX_ENTRIES:,} files and folders")
-            _check_name(shown, name)
+            stays = there is not None and there.get(shown) == entry
+            if not stays:
+                _check_name(shown, name)
             if (other := taken.get(_key(name))) is not None:
                 same = "is there twice" if other == name else f"is {other!r} too, where case or accents do not count"
                 raise InvalidContent(shown, same)
             taken[_key(name)] = name
+            if stays:
+                continue
             if entry.mode == TREE:
                 if len(path) > MAX_DEPTH:
                     raise InvalidContent(shown, f"lies in {MAX_DEPTH} folders or more")

@@ -64,8 +64,9 @@ def restore(repo: GitRepo, oid: str, now: str, target: str, *, force: bool = Fal
     """
     if repo.workdir is None:
         raise Invalid("a bare repository has no working tree; name a folder to write the snapshot to")
-    check(repo, target)
-    before, after = dict(repo.walk_tree(now)), dict(repo.walk_tree(target))
+    before = dict(repo.walk_tree(now))
+    check(repo, target, before)
+    after = dict(repo.walk_tree(target))
     if not force and (taken := list(_in_the_way(repo.workdir, before, after))):
         more = f" and {len(taken) - _NAMED} more" if len(taken) > _NAMED else ""
         raise Invalid(
