@@ -4,9 +4,11 @@ Trials as tables for notebooks and data frames: what pandas, polars and pyarrow 
 Start at `typed`: it says which cells read as numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
+
+import msgspec
 
 from gitlineage.errors import Invalid
 from gitlineage.markup import table
@@ -16,6 +18,7 @@ from gitlineage.model.trial import COLUMNS, NUMERIC, Trial, parse_number
 _IDS = frozenset({"exp_id", "parent_exp", "baseline_exp", "timestamp", "status"})
 """Columns that stay text, whatever their cells look like."""
 
+_NONE: Mapping[str, str] = {}
 _SHOWN = ("exp_id", "status", "parent_exp", "specialist", "hypothesis")
 
 
@@ -49,22 +52,25 @@ class Trials(tuple[Trial, ...]):
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a dictionary for each trial, all with the same keys in the same order; see `typed`."""
-        return dicts(typed(self))
+        return dicts(self._columns())
 
     def to_pandas(self) -> Any:
         """Return a ``pandas.DataFrame``; see `typed`."""
-        return pandas(typed(self))
+        return pandas(self._columns())
 
     def to_polars(self) -> Any:
         """Return a ``polars.DataFrame``; see `typed`."""
-        return polars(typed(self))
+        return polars(self._columns())
 
     def to_arrow(self) -> Any:
         """Return a ``pyarrow.Table``; see `typed`."""
-        return arrow(typed(self))
+        return arrow(self._columns())
+
+    def _columns(self) -> dict[str, list[Any]]:
+        return typed([msgspec.to_builtins(trial) for trial in self])
 
 
-def typed(trials: Sequence[Trial], places: Sequence[Place] | None = None) -> dict[str, list[Any]]:
+def typed(rows: Sequence[Mapping[str, Any]], places: Sequence[Place] | None = None) -> dict[str, list[Any]]:
     """
     Return trials as columns: the seventeen, the further ones in the order in which they first appear, then places.
 
@@ -72,18 +78,20 @@ def typed(trials: Sequence[Trial], places: Sequence[Place] | None = None) -> dic
     else is text, empty where there is none: ids stay text, and so does a number with a leading zero.
 
     Args:
-        trials: the rows.
+        rows: the fields of each trial, defaults left out.
         places: where each stands; as columns ``oid``, ``parents`` (a list of oids), ``cohort`` and ``retracted`` (why,
             empty where the row counts). A further column of such a name gets a ``_`` at its end.
     """
-    rows = [trial.cells() for trial in trials]
-    extra = dict.fromkeys(name for trial in trials for name in trial.extra)
     found: dict[str, list[Any]] = {}
+    for name in COLUMNS:
+        blank = None if name in NUMERIC else "*" if name == "exp_id" else ""
+        found[name] = [row.get(name, blank) for row in rows]
+    further = [row.get("extra", _NONE) for row in rows]
     taken = Place._fields if places is not None else ()
-    for name in (*COLUMNS, *extra):
-        texts = [row.get(name, "") for row in rows]
+    for name in dict.fromkeys(name for cells in further for name in cells):
+        texts = [cells.get(name, "") for cells in further]
         key = f"{name}_" if name in taken else name
-        found[key] = [parse_number(text) for text in texts] if _is_numeric(name, texts) else texts
+        found[key] = _numbers(name, texts) or texts
     for at, name in enumerate(taken):
         found[name] = [list(place[at]) if name == "parents" else place[at] for place in places or ()]
     return found
@@ -150,13 +158,17 @@ def summary(task: Task, total: int, best: Trial | None, leaders: Trials) -> str:
     return table(columns, [[trial.text(column) for column in columns] for trial in leaders], told)
 
 
-def _is_numeric(name: str, texts: Sequence[str]) -> bool:
-    if name in NUMERIC:
-        return True
-    if name in _IDS or name in COLUMNS:
-        return False
-    told = [text for text in texts if text]
-    return bool(told) and all(parse_number(text) is not None and not _is_padded(text) for text in told)
+def _numbers(name: str, texts: Sequence[str]) -> list[float | None] | None:
+    """Return a further column's cells as numbers, ``None`` where one of them is none, or where all are empty."""
+    if name in _IDS:
+        return None
+    numbers: list[float | None] = []
+    for text in texts:
+        number = parse_number(text) if text else None
+        if text and (number is None or _is_padded(text)):
+            return None
+        numbers.append(number)
+    return numbers if any(number is not None for number in numbers) else None
 
 
 def _is_padded(text: str) -> bool:

@@ -40,7 +40,7 @@ from gitlineage.model.rank import (
     rank,
 )
 from gitlineage.model.records import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
-from gitlineage.model.trial import Trial
+from gitlineage.model.trial import Trial, packed_values
 from gitlineage.query.cohorts import Cohorts
 from gitlineage.query.horizon import Horizon
 from gitlineage.query.labels import Labels, meant
@@ -159,8 +159,8 @@ class Views:
     def _exp_id(self, label: str | None) -> str:
         return self.trial(label).trial.exp_id if label is not None else ""
 
-    def placed(self) -> list[tuple[Trial, Place]]:
-        """Return every trial that has a result, in recording order, with its place in the graph."""
+    def placed(self) -> tuple[list[dict[str, Any]], list[Place]]:
+        """Return the fields of every trial that has a result, in recording order, and its place in the graph."""
         above: dict[int, list[str]] = {}
         for child, parent in self.index.rows(
             "SELECT l.child, s.oid FROM links l JOIN snapshots s ON s.id = l.parent ORDER BY l.child, l.pos"
@@ -170,10 +170,12 @@ class Views:
             f"SELECT t.row, s.id, s.oid, s.cohort, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot "
             f"WHERE {IS_DONE} ORDER BY {BY_PLACE}"
         )
-        return [
-            (trial, Place(oid, tuple(above.get(number, ())), cohort or "", why or ""))
-            for row, number, oid, cohort, why in self.index.rows(sql)
-            if (trial := read_row(row, oid)).status is not None
+        found = self.index.rows(sql)
+        fields = packed_values(row for row, *_ in found)
+        ended = [at for at, row in enumerate(fields) if "status" in row]  # a retracted one may wait for its result
+        return [fields[at] for at in ended], [
+            Place(oid, tuple(above.get(number, ())), cohort or "", why or "")
+            for _, number, oid, cohort, why in (found[at] for at in ended)
         ]
 
     def shapes(self) -> list[dict[str, Any]]:

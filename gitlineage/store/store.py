@@ -613,8 +613,7 @@ class LineageStore:
 
     @reading
     def _columns(self) -> dict[str, list[Any]]:
-        placed = self._views.placed()
-        return typed([trial for trial, _ in placed], [place for _, place in placed])
+        return typed(*self._views.placed())
 
     @reading
     def judge(self, score: float | None, content: Id | None = None, parents: Sequence[Id] = ()) -> Verdict:
