@@ -144,7 +144,7 @@ WORDS = {
     ),
     "row": (
         change_row,
-        "mallory changed 001, a row of alice's: core_metric from 1.5 to 7.0, status from keep to discard, hypothesis",
+        "mallory changed 001, a row of alice's: core_metric from 1.5 to 7.0, status from keep to discard, delta",
         lambda alice: alice.reassert("001"),
     ),
     "best": (

@@ -21,7 +21,7 @@ READING = [
     ["log"],
     ["show", "HEAD"],
     ["leaderboard"],
-    ["prompt", "ann"],
+    ["prompt", "ann", "--timestamp", "t"],
     ["children", "HEAD"],
     ["ancestors", "HEAD"],
     ["leaves"],
@@ -93,7 +93,7 @@ def test_a_partial_clone_answers_as_a_whole_one(kept: str, remote: Path, cloned:
     count, said = fetches(partial.folder, "best")
     assert count == 0
     assert said.startswith("001 ")
-    assert partial("prompt", "ann") == whole("prompt", "ann")
+    assert partial("prompt", "ann", "--timestamp", "t") == whole("prompt", "ann", "--timestamp", "t")
     assert partial.objects("show", "002") == whole.objects("show", "002")
 
 
@@ -300,7 +300,7 @@ CROSSING = [
     ["common-ancestor", "005", "003"],
     ["common-ancestor", "003", "005", "--relations", "successor_to"],
     ["path", "001", "005"],
-    ["prompt", "ann"],
+    ["prompt", "ann", "--timestamp", "t"],
     ["children", "003"],
     ["descendants", "001"],
     ["leaves"],
@@ -368,7 +368,7 @@ def test_a_lineage_that_begins_in_a_shallow_clone(depth: int, remote: Path, tmp_
         ["ancestors", "002"],
         ["blame", "002"],
         ["common-ancestor", "002", "001"],
-        ["prompt", "ann"],
+        ["prompt", "ann", "--timestamp", "t"],
         ["log"],
     ):
         assert shell.run(*words).exit_code == 0, words
