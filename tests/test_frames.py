@@ -49,7 +49,9 @@ class TestColumns:
     @given(st.lists(st.text("0123456789.-", max_size=6), min_size=1, max_size=5))
     def test_no_text_is_lost(self, cells: list[str]) -> None:
         """What reads as a number is the number that the text spells; else the text itself is there."""
-        (found,) = [column for name, column in typed([{"extra": {"x": cell}} for cell in cells]).items() if name == "x"]
+        (found,) = [
+            column for name, column in typed([Trial(extra={"x": each}) for each in cells]).items() if name == "x"
+        ]
         for cell, value in zip(cells, found, strict=True):
             assert value == cell or (value is None and not cell) or (isinstance(value, float) and value == float(cell))
 

@@ -6,9 +6,8 @@ Start at `typed`: it says which cells read as numbers.
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from operator import attrgetter
 from typing import Any, NamedTuple
-
-import msgspec
 
 from gitlineage.errors import Invalid
 from gitlineage.markup import table
@@ -67,10 +66,10 @@ class Trials(tuple[Trial, ...]):
         return arrow(self._columns())
 
     def _columns(self) -> dict[str, list[Any]]:
-        return typed([msgspec.to_builtins(trial) for trial in self])
+        return typed(self)
 
 
-def typed(rows: Sequence[Mapping[str, Any]], places: Sequence[Place] | None = None) -> dict[str, list[Any]]:
+def typed(rows: Sequence[Any], places: Sequence[Place] | None = None) -> dict[str, list[Any]]:
     """
     Return trials as columns: the seventeen, the further ones in the order in which they first appear, then places.
 
@@ -78,15 +77,15 @@ def typed(rows: Sequence[Mapping[str, Any]], places: Sequence[Place] | None = No
     else is text, empty where there is none: ids stay text, and so does a number with a leading zero.
 
     Args:
-        rows: the fields of each trial, defaults left out.
+        rows: trials, or whatever has their fields as attributes.
         places: where each stands; as columns ``oid``, ``parents`` (a list of oids), ``cohort`` and ``retracted`` (why,
             empty where the row counts). A further column of such a name gets a ``_`` at its end.
     """
     found: dict[str, list[Any]] = {}
     for name in COLUMNS:
-        blank = None if name in NUMERIC else "*" if name == "exp_id" else ""
-        found[name] = [row.get(name, blank) for row in rows]
-    further = [row.get("extra", _NONE) for row in rows]
+        found[name] = list(map(attrgetter(name), rows))
+    found["status"] = [str(status) if status else "" for status in found["status"]]
+    further = [row.extra or _NONE for row in rows]
     taken = Place._fields if places is not None else ()
     for name in dict.fromkeys(name for cells in further for name in cells):
         texts = [cells.get(name, "") for cells in further]

@@ -159,7 +159,7 @@ class Views:
     def _exp_id(self, label: str | None) -> str:
         return self.trial(label).trial.exp_id if label is not None else ""
 
-    def placed(self) -> tuple[list[dict[str, Any]], list[Place]]:
+    def placed(self) -> tuple[list[Any], list[Place]]:
         """Return the fields of every trial that has a result, in recording order, and its place in the graph."""
         above: dict[int, list[str]] = {}
         for child, parent in self.index.rows(
@@ -172,7 +172,7 @@ class Views:
         )
         found = self.index.rows(sql)
         fields = packed_values(row for row, *_ in found)
-        ended = [at for at, row in enumerate(fields) if "status" in row]  # a retracted one may wait for its result
+        ended = [at for at, row in enumerate(fields) if row.status]  # a retracted one may wait for its result
         return [fields[at] for at in ended], [
             Place(oid, tuple(above.get(number, ())), cohort or "", why or "")
             for _, number, oid, cohort, why in (found[at] for at in ended)
