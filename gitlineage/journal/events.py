@@ -3,7 +3,8 @@ Events and their canonical JSON lines.
 
 An event is never changed and never removed; state is the fold of all events in the order (clock, writer).
 The same event always gives the same bytes: keys sorted, defaults left out, one line. Whoever adds a type begins here,
-with a class in `AnyEvent`; docs/add-an-event.md says what comes after, and `tests/test_event_types.py` what is missing.
+with a class in `AnyEvent`; docs/add-an-event.md says what comes after, and
+`tests/unit/journal/test_event_types.py` what is missing.
 """
 
 import math

@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from places import SUPPORT
+
 PACKAGES = ("mermaid@11.17.2", "jsdom@29.1.1")
 SECONDS = 120
 _ENVIRONMENT = dict(os.environ)
@@ -34,7 +36,7 @@ class Mermaid:
     """Mermaid's parser as a process of its own; raises `Unavailable` where it cannot be installed."""
 
     def __init__(self) -> None:
-        script = Path(__file__).with_name("mermaid_parser.mjs")
+        script = SUPPORT / "mermaid_parser.mjs"
         self._process = subprocess.Popen(
             ["node", str(script), str(_installed())],
             stdin=subprocess.PIPE,

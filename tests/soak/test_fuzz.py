@@ -11,9 +11,9 @@ import re
 
 import pytest
 from command_line import Shell, campaign, on_terminal
+from filled import row
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_index import row
 
 from gitlineage import LineageStore
 from gitlineage.bridge.tsv import import_tsv

@@ -12,11 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from places import ROOT
 from typer.testing import CliRunner, Result
 
 from gitlineage.cli.app import app
 
-PACKAGE = Path(__file__).parent.parent
+PACKAGE = ROOT
 
 
 class Shell:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from openrange_stores import first
+from places import ROOT
 
 from gitlineage import Exchange, Invalid, LineageStore, RemoteError, RepositoryError, Trial, Watcher
 from gitlineage.bridge.openrange import import_openrange
@@ -730,7 +731,7 @@ def test_plain_git_follows_the_fresh_name(
 
 def test_a_hook_that_pushes_lineage_does_not_loop(alice: LineageStore, remote: Path, git: Git) -> None:
     """Our push runs no hook of the user's; a plain push with the shipped hook takes the lineage along."""
-    shipped = Path(__file__).parent.parent / "hooks" / "pre-push"
+    shipped = ROOT / "hooks" / "pre-push"
     shutil.copy(shipped, alice.ledger.repo.commondir / "hooks" / "pre-push")
     assert states(alice.push()) == {"push alice": "new"}
     record(alice, "second", 0.9)

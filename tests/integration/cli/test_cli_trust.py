@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Shell, campaign
-from test_index import row
+from filled import row
 
 from gitlineage import LineageStore
 

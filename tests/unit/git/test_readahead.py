@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_index import dump, fill, row
+from answers import dump
+from filled import fill, row
 
 from gitlineage.git import readahead
 from gitlineage.git.readahead import read_ahead

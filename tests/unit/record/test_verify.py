@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from test_index import fill, index_file, row
+from filled import fill, index_file, row
 
 from gitlineage import Adopted, Finding, LineageStore, SigningError
 from gitlineage.git.formats import FILE, TREE, Entry

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from places import ROOT
 from test_codec import EVENTS
 
 from gitlineage import LineageStore
@@ -12,7 +13,6 @@ from gitlineage.journal import events
 from gitlineage.journal.journal import Recorded
 from gitlineage.query import audit
 
-ROOT = Path(__file__).parent.parent
 NOT_NAMED = {
     ("cohort", "base"): "a bundle opens the cohort, whose commit has the base as parents",
     ("trial", "saw"): "a bundle takes the sessions that its trials saw",
@@ -33,7 +33,7 @@ def missing(kind: type[events.Event]) -> list[str]:
         "journal/events.py: AnyEvent": events.TYPES.get(tag) is kind,
         "index/fold.py: FOLDS": kind in FOLDS,
         "query/audit.py: WORDS": tag in audit.WORDS,
-        "tests/test_codec.py: EVENTS": bool(examples),
+        "tests/unit/journal/test_codec.py: EVENTS": bool(examples),
         "docs/data-model.md: a row of the table": re.search(rf"^\|.*`{tag}`.*\| .* \| .* \|$", model, re.M) is not None,
         "docs/data-model.md: an example": f'"type":"{tag}"' in model,
     }

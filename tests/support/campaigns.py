@@ -7,15 +7,15 @@ The view of a campaign's first rows is worked out in the plainest way, so that i
 import csv
 import functools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from places import SHARED
 
 from gitlineage.model.records import CommitOid, Order, PromptView, Task, TrialView
 from gitlineage.model.trial import FailureLabel, Trial
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "auto-research"
+DATA = SHARED / "data" / "auto-research"
 
 TASKS = {
     "cifar": Task(score_field="train_s"),

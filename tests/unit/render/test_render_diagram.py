@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from flowcharts import Mermaid, Unavailable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from places import ROOT, SUPPORT
 
 from gitlineage import DrawingFailed, FailureLabel, Invalid
 from gitlineage.query import graphviz
@@ -425,14 +427,14 @@ class TestLayered:
     def test_every_process_draws_the_same(self) -> None:
         """Neither order nor place depends on the seed of Python's hashes."""
         program = (
-            "import sys; sys.path.insert(0, 'tests'); from test_render_diagram import CURRICULUM, hostile, layered\n"
+            f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(SUPPORT)!r}]\n"
+            "from test_render_diagram import CURRICULUM, hostile, layered\n"
             "sys.stdout.buffer.write((layered.svg(CURRICULUM) + layered.svg(hostile())).encode())"
         )
-        folder = os.path.dirname(os.path.dirname(__file__))
         seen = {
             subprocess.run(
                 [sys.executable, "-c", program],
-                cwd=folder,
+                cwd=ROOT,
                 env={**os.environ, "PYTHONHASHSEED": seed},
                 check=True,
                 capture_output=True,

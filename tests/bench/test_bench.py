@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import BENCH
 
-BENCH = Path(__file__).parent / "bench"
 SECTIONS = {
     "append",
     "queries",

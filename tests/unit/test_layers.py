@@ -4,7 +4,9 @@ import ast
 import re
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "gitlineage"
+from places import ROOT
+
+PACKAGE = ROOT / "gitlineage"
 
 # A package imports only from those before it; imports inside functions and under TYPE_CHECKING count, too.
 ORDER = [

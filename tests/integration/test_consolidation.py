@@ -13,6 +13,7 @@ from answers import answers
 from conftest import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from places import ROOT, SUPPORT
 
 from gitlineage import Invalid, LineageStore, NotFound, Task, Trial
 from gitlineage.errors import GitFailed
@@ -264,7 +265,7 @@ class TestSteps:
             "store = opened(Path(sys.argv[1]), 'own'); die_at(int(sys.argv[2]))\n"
             "consolidate(store.ledger, ['w0', 'w1', 'w2', 'w3'])\n"
         )
-        paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
+        paths = os.pathsep.join([str(SUPPORT), str(ROOT)])
         words = [sys.executable, "-c", program, str(folder), str(lines)]
         subprocess.run(words, env={**os.environ, "PYTHONPATH": paths}, check=False, capture_output=True)
         with opened(folder, "own") as store:

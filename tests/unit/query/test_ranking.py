@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import ROOT
 
 from gitlineage import Invalid, LineageStore, Task, Trial
 from gitlineage.model.rank import beats
@@ -146,7 +147,7 @@ def test_the_rows_in_order_and_the_index_agree_on_the_best(tmp_path: Path) -> No
 
 def test_what_statuses_mean_is_said_in_one_module() -> None:
     """No SQL but that of `gitlineage.model.rank` spells a status: who ranks before whom is changed in one place."""
-    package = Path(__file__).parent.parent / "gitlineage"
+    package = ROOT / "gitlineage"
     wrong = []
     for path in sorted(package.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from clones import answers, clones, git
+from places import ROOT
 from remotes import bare
 
 from gitlineage import LineageError, LineageStore, RemoteError, SigningError, Task, Trial, Watcher
@@ -86,7 +87,7 @@ def hook(hub: Path, folder: Path) -> None:
     """Install pre-receive on a remote."""
     program = folder / "bin" / "gitlineage"
     program.parent.mkdir()
-    top = Path(__file__).parent.parent
+    top = ROOT
     program.write_text(f'#!/bin/sh\nPYTHONPATH="{top}" exec "{sys.executable}" -m gitlineage "$@"\n')
     program.chmod(0o755)
     install.install(GitRepo(hub), command=program)

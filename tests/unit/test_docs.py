@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from places import ROOT
+
 from gitlineage.journal import events as codec
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from places import SUPPORT
 
 import gitlineage
 from gitlineage import LineageError, LineageStore, StorageError, Trial
@@ -82,7 +83,7 @@ class Nursery:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("victims.py"))],
+            [sys.executable, str(SUPPORT / "victims.py")],
             env={**os.environ, "PYTHONPATH": str(PACKAGE)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from gitlineage import LineageStore, Trial
 from gitlineage.bridge.hooks import install
@@ -24,7 +25,7 @@ def program(tmp_path: Path) -> Path:
     """The program as a file that a hook can run, out of this checkout."""
     path = tmp_path / "bin" / "gitlineage"
     path.parent.mkdir()
-    top = Path(__file__).parent.parent
+    top = ROOT
     path.write_text(f'#!/bin/sh\nPYTHONPATH="{top}" exec "{sys.executable}" -m gitlineage "$@"\n')
     path.chmod(0o755)
     return path

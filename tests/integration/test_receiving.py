@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from gitlineage import LineageStore, Task, Trial
 from gitlineage.bounds import MAX_NOTE
@@ -33,7 +34,7 @@ def server(tmp_path: Path) -> GitRepo:
     """A bare repository with pre-receive installed."""
     program = tmp_path / "bin" / "gitlineage"
     program.parent.mkdir()
-    top = Path(__file__).parent.parent
+    top = ROOT
     program.write_text(f'#!/bin/sh\nPYTHONPATH="{top}" exec "{sys.executable}" -m gitlineage "$@"\n')
     program.chmod(0o755)
     init_repository(tmp_path / "server.git", bare=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Shell, process
+from places import ROOT
 
 from gitlineage import InvalidContent
 from gitlineage.git.content import Content, read_files
@@ -514,7 +515,7 @@ def test_the_users_word_takes_it_in(repo, git, heard):
 
 def test_readme_tells_where_the_list_is() -> None:
     """Whoever wonders why a file is missing finds the list."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     assert "gitlineage/git/droppings.py" in readme
     assert "lineage.include" in readme
     assert len(set(PATTERNS)) == len(PATTERNS)

@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 def run(name: str, folder: Path, *words: str) -> str:
