@@ -47,8 +47,6 @@ def best(
         views = store.ledger.views(at=at, trusted_only=trusted_only)
         by = _by(views, metric, lower_is_better)
         found = views.best(eligible) if by == views.task else best_by(views, by, eligible)
-        if found is None and by != views.task:
-            raise LineageError(f"no kept trial has a number in {by.score_field}; --eligible informational ranks all")
         if found is None:
             raise LineageError(
                 'there is no trial with a result yet; `gitlineage commit -m "..." --metric NUMBER` makes one'
@@ -73,13 +71,14 @@ def leaderboard(
     """
     List the best kept trials, best first
 
-    By the task's column, or by any other with numbers: --metric NAME with its direction. The task stays as it is.
+    By the task's column, or by any other with numbers: --metric NAME with its direction, among the trials that have a
+    number there. The task stays as it is.
     """
     with opened(ctx) as store:
         views = store.ledger.views(at=at)
         by = _by(views, metric, lower_is_better)
         limit = options.at_most(k)
-        found = views.kept(limit) if by == views.task else board_by(views, by, limit)
+        found = views.kept(limit) if metric is None and by == views.task else board_by(views, by, limit)
         listing.check_parents(views, found)
         if as_json:
             for rank, each in enumerate(listing.trial_objects(views, found, by), 1):

@@ -4,6 +4,8 @@ Ranking by any numeric column, beside the one that the task ranks by; which colu
 The rules are those of the task's ranking (semantics 11 and 45); only the column and its direction are others.
 """
 
+from collections.abc import Sequence
+
 from gitlineage.errors import Invalid
 from gitlineage.index.fold import read_row
 from gitlineage.model.rank import BY_PLACE, INFORMS, IS_ELIGIBLE, IS_KEPT, check_which, rank
@@ -17,6 +19,9 @@ _ROWS = {
     "informational": INFORMS,
 }
 """Which trials are ranked: those of a leaderboard, or those that may be the best."""
+
+_TOLD = {"board": "kept trial", "kept": "kept trial", "informational": "informational trial"}
+"""What these are called."""
 
 _OID = "(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)"
 _NAMED = 12
@@ -49,47 +54,53 @@ def criterion(task: Task, metric: str | None, lower_is_better: bool | None) -> T
 
 def best_by(views: Views, by: Task, eligible: str = "kept") -> TrialView | None:
     """
-    Return the earliest trial with the best number in a column; ``None`` while no trial that is eligible has one.
+    Return the earliest trial with the best number in a column; ``None`` in a store without trials.
 
     Raises:
-        Invalid: no trial at all has a number there.
+        Invalid: no trial that is eligible has a number there.
     """
     check_which(eligible)
-    found = [number for number, trial in _ranked(views, by, eligible) if by.score(trial) is not None]
-    return next(iter(views.by_number(found[:1])), None)
+    return next(iter(views.by_number(_ranked(views, by, eligible)[:1])), None)
 
 
 def board_by(views: Views, by: Task, limit: int | None) -> list[TrialView]:
     """
-    Return kept trials by a column, the best first, ties in recording order, those without a number last.
+    Return the kept trials that have a number in a column, the best first, ties in recording order.
 
     Raises:
-        Invalid: no trial at all has a number there.
+        Invalid: none has, in a store with trials.
     """
-    return views.by_number([number for number, _ in _ranked(views, by, "board")][:limit])
+    if by == views.task and (found := [each for each in views.kept(limit) if by.score(each.trial) is not None]):
+        return found  # the index has their order
+    return views.by_number(_ranked(views, by, "board")[:limit])
 
 
-def _ranked(views: Views, by: Task, which: str) -> list[tuple[int, Trial]]:
+def _ranked(views: Views, by: Task, which: str) -> list[int]:
+    """Return the numbers of the trials that rank by a column, the best first; those without a number there do not."""
     sql = f"SELECT t.id, t.row, {_OID} FROM trials t WHERE {_ROWS[which]} ORDER BY {BY_PLACE}"
     rows = [(number, read_row(row, oid)) for number, row, oid in views.index.rows(sql)]
-    if not any(by.score(trial) is not None for _, trial in rows):
-        _check_column(views, by.score_field)
-
-    def place(row: tuple[int, Trial]) -> tuple[bool, float]:
-        found = rank(by, row[1])
-        return found is None, found or 0.0
-
-    return sorted(rows, key=place)
+    found = [(place, number) for number, trial in rows if (place := rank(by, trial)) is not None]
+    if not found:
+        _check_column(views, by.score_field, which, [trial for _, trial in rows])
+    return [number for _, number in sorted(found)]
 
 
-def _check_column(views: Views, column: str) -> None:
-    """Refuse a column in which no trial has a number, where there are trials: it is most likely misspelt."""
+def _check_column(views: Views, column: str, which: str, ranked: Sequence[Trial]) -> None:
+    """Refuse a column in which no trial to be ranked has a number, where there are trials; most likely a slip."""
     rows = [read_row(row, oid) for row, oid in views.index.rows(f"SELECT t.row, {_OID} FROM trials t")]
-    if not rows or any(trial.number(column) is not None for trial in rows):
+    if not rows:
         return
+    if others := sum(trial.number(column) is not None for trial in rows):
+        others_have = "1 other has" if others == 1 else f"{others:,} others have"
+        said = f"no {_TOLD[which]} has a number in {column!r}, though {others_have}"
+        more = "; --eligible informational ranks all" if which == "kept" else ""
+        raise Invalid(f"{said}; {_TOLD[which]}s have numbers in {_numeric(ranked)}{more}")
+    raise Invalid(f"no trial has a number in a column {column!r}; there are {_numeric(rows)}")
+
+
+def _numeric(rows: Sequence[Trial]) -> str:
+    """Return the columns in which trials have numbers, in words."""
     names = dict.fromkeys([*COLUMNS, *(name for trial in rows for name in trial.extra)])
     known = [name for name in names if name not in _IDS and any(trial.number(name) is not None for trial in rows)]
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
-    raise Invalid(
-        f"no trial has a number in a column {column!r}; there are {', '.join(known[:_NAMED]) or 'none'}{more}"
-    )
+    return f"{', '.join(known[:_NAMED]) or 'none'}{more}"

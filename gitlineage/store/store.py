@@ -671,7 +671,7 @@ class LineageStore:
             lower_is_better: its direction, which has to be said of a column that the task does not rank by.
 
         Raises:
-            Invalid: the direction is not said, or no trial has a number in the column.
+            Invalid: the direction is not said, or no trial that is eligible has a number in the column.
         """
         views = self.ledger.views(trusted_only=True) if trusted_only else self._views
         by = criterion(views.task, metric, lower_is_better)
@@ -687,14 +687,14 @@ class LineageStore:
 
         Args:
             k: how many.
-            metric: any column with numbers, instead of the task's.
+            metric: any column with numbers, instead of the task's; trials without one there are left out.
             lower_is_better: its direction, which has to be said of a column that the task does not rank by.
 
         Raises:
-            Invalid: the direction is not said, or no trial has a number in the column.
+            Invalid: the direction is not said, or no kept trial has a number in the column.
         """
         by = criterion(self._views.task, metric, lower_is_better)
-        if by == self._views.task:
+        if metric is None and by == self._views.task:
             return Trials(self._views.kept_rows(_count(k)))
         return Trials(view.trial for view in board_by(self._views, by, _count(k)))
 

@@ -53,11 +53,11 @@ def run(folder: Path, *words: str, code: int = 0) -> str:
 
 
 def test_other_columns(store: LineageStore) -> None:
-    """Kept trials are ranked by any column, ties in recording order, those without a number last; the task stays."""
+    """Kept trials with a number there are ranked by any column, ties in recording order; the task stays."""
     assert ids(store.leaderboard()) == ["004", "002", "001"]
-    assert ids(store.leaderboard(metric="acc", lower_is_better=False)) == ["001", "004", "002"]
-    assert ids(store.leaderboard(metric="acc", lower_is_better=True)) == ["001", "004", "002"]
-    assert ids(store.leaderboard(metric="train_s", lower_is_better=True)) == ["002", "001", "004"]
+    assert ids(store.leaderboard(metric="acc", lower_is_better=False)) == ["001", "004"]
+    assert ids(store.leaderboard(metric="acc", lower_is_better=True)) == ["001", "004"]
+    assert ids(store.leaderboard(metric="train_s", lower_is_better=True)) == ["002", "001"]
     assert ids(store.leaderboard(2, metric="train_s", lower_is_better=False)) == ["001", "002"]
     assert ids(store.leaderboard(metric="core_metric", lower_is_better=False)) == ["001", "002", "004"]
     assert ids(store.leaderboard(metric="core_metric")) == ids(store.leaderboard())
@@ -85,6 +85,27 @@ def test_never_guessed(store: LineageStore) -> None:
         with pytest.raises(Invalid, match=r"no trial has a number in a column 'words'; there are core_metric, .*acc"):
             ask(metric="words", lower_is_better=True)
     assert store.best(metric="delta_vs_best", lower_is_better=True) is not None
+
+
+def test_a_column_that_no_kept_trial_has(store: LineageStore) -> None:
+    """Only trials with a number rank; where none of the kept ones has one, that and the other columns are said."""
+    store.commit({"a": b"x"}, parents=["004"], trial=Trial(status="discard", extra={"vram": 7}))
+    store.commit({"a": b"y"}, parents=["004"], trial=Trial(status="keep", hypothesis="kept without a score"))
+    said = r"no kept trial has a number in 'vram', though 1 other has; kept trials have numbers in core_metric, .*acc"
+    for ask in (store.best, store.leaderboard):
+        with pytest.raises(Invalid, match=said):
+            ask(metric="vram", lower_is_better=True)
+    assert ids([store.best(metric="vram", lower_is_better=True, eligible="informational")]) == ["006"]
+    assert ids(store.leaderboard()) == ["004", "002", "001", "007"]
+    assert ids(store.leaderboard(metric="core_metric")) == ["004", "002", "001"]
+    folder = store.root
+    store.close()
+    for command in ("best", "leaderboard"):
+        for words in ([], ["--json"]):
+            said = run(folder, command, "--metric", "vram", "--lower-is-better", *words, code=1)
+            assert said.count("\n") == 1 and "no kept trial has a number in 'vram'" in said
+    shown = run(folder, "leaderboard", "--metric", "core_metric", "--json").splitlines()
+    assert [json.loads(line)["id"] for line in shown] == ["004", "002", "001"]
 
 
 def test_nothing_there(tmp_path: Path) -> None:
@@ -123,7 +144,6 @@ def test_command_line(store: LineageStore) -> None:
     assert [(each["rank"], each["id"], each["score"]) for each in map(json.loads, lines)] == [
         (1, "001", 0.7),
         (2, "004", 0.7),
-        (3, "002", None),
     ]
     text = run(folder, "leaderboard", "--metric", "acc", "--higher-is-better")
     assert "ranked by acc, higher is better; the task is core_metric, lower is better" in text
