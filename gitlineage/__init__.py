@@ -62,10 +62,12 @@ if TYPE_CHECKING:
     from gitlineage.query.audit import AuditEntry, LineageEvent
     from gitlineage.query.bisect import Bisection
     from gitlineage.query.blame import Blame, Regression
+    from gitlineage.query.comparing import Comparison, RankTest, Side
     from gitlineage.query.diff import RecipeEdit
     from gitlineage.query.infer import Inferred
     from gitlineage.query.judge import Noise, Verdict
     from gitlineage.query.nearest import Candidate, Nearest
+    from gitlineage.query.stats import Stat
     from gitlineage.query.words import Said, Standing
     from gitlineage.record.adoption import Adopted
     from gitlineage.record.opened import Watcher
@@ -92,6 +94,7 @@ __all__ = [
     "Cohort",
     "CohortMismatch",
     "CommitOid",
+    "Comparison",
     "Conflict",
     "CorruptEvent",
     "Cycle",
@@ -123,6 +126,7 @@ __all__ = [
     "Noise",
     "NotFound",
     "PromptOptions",
+    "RankTest",
     "RecipeEdit",
     "RefOutcome",
     "Regression",
@@ -133,9 +137,11 @@ __all__ = [
     "RepositoryError",
     "Restored",
     "Said",
+    "Side",
     "SigningError",
     "Snapshot",
     "Standing",
+    "Stat",
     "StorageError",
     "Taken",
     "Task",
@@ -162,6 +168,8 @@ _HOMES = {
     "record.opened": ["Watcher"],
     "git.folders": ["Taken"],
     "model.frames": ["Trials"],
+    "query.comparing": ["Comparison", "RankTest", "Side"],
+    "query.stats": ["Stat"],
     "query.infer": ["Inferred"],
     "query.judge": ["Noise", "Verdict"],
     "model.records": [

@@ -113,7 +113,7 @@ def place(
         NotFound: an unknown parent or revision.
         InvalidContent: as `LineageStore.commit`.
     """
-    near = store.compare(content)
+    near = store.nearness(content)
     known = store.ledger.views().cohorts.find(cohort, members=False) if cohort is not None else None
     if parents is not None:
         how = GIVEN

@@ -45,6 +45,9 @@ COMMANDS = {
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
         "best": ("rank", "Show the best trial"),
         "leaderboard": ("rank", "List the best kept trials, best first"),
+        "stats": ("numbers", "Show who gets on and who is stuck"),
+        "compare": ("numbers", "Compare two trials or two cohorts"),
+        "plot": ("numbers", "Plot the scores and the best so far"),
         "campaigns": ("campaigns", "List the campaigns of this repository"),
     },
     "Walk": {

@@ -37,6 +37,7 @@ from gitlineage.model.records import (
 )
 from gitlineage.model.trial import Trial
 from gitlineage.query import ancestry, words
+from gitlineage.query.comparing import Comparison, compare
 from gitlineage.query.diff import RecipeEdit
 from gitlineage.query.judge import Verdict, judge
 from gitlineage.query.names import Id, Moment, claimed, moment_of, resolve, trial_of
@@ -44,6 +45,8 @@ from gitlineage.query.nearest import Nearest, nearest
 from gitlineage.query.prompt import prompt_view
 from gitlineage.query.ranking import best_by, board_by, criterion
 from gitlineage.query.search import search
+from gitlineage.query.stats import Stat, progress, statistics
+from gitlineage.query.table import Table, chosen, table
 from gitlineage.query.views import Views, trials
 from gitlineage.record import repair, tables
 from gitlineage.record.adoption import Adopted, adopt
@@ -51,6 +54,7 @@ from gitlineage.record.ledger import Ledger
 from gitlineage.record.opened import Watcher
 from gitlineage.record.recorder import Recorder
 from gitlineage.record.rules import content_tree
+from gitlineage.render.progress import figure
 from gitlineage.render.prompt import render_prompt
 from gitlineage.store.catalogue import Catalogue
 from gitlineage.store.history import History
@@ -699,6 +703,76 @@ class LineageStore:
         return Trials(view.trial for view in board_by(self._views, by, _count(k)))
 
     @reading
+    def stats(
+        self,
+        by: str | None = None,
+        *,
+        cohort: str | None = None,
+        specialist: str | None = None,
+        statuses: Sequence[str] = (),
+        since: str | None = None,
+    ) -> list[Stat]:
+        """
+        Return who gets on and who is stuck: trials, keep rate, best, gain, hours and trials since the last keep.
+
+        Args:
+            by: ``specialist``, ``cohort``, ``domain``, ``parent``, ``status`` or ``day``; left out, all trials are one
+                group. The group with the best trial comes first.
+            cohort: only members of this cohort, and its base.
+            specialist: only those of one specialist.
+            statuses: only these.
+            since: only from this trial, or ISO 8601 time, on.
+
+        Raises:
+            ValueError: an unknown group.
+            NotFound: there is no such cohort or moment.
+        """
+        return statistics(self._table(cohort, specialist, statuses, since), by)
+
+    def _table(self, cohort: str | None, specialist: str | None, statuses: Sequence[str], since: str | None) -> Table:
+        views = self._views
+        return chosen(views, table(views), cohort=cohort, specialist=specialist, statuses=statuses, since=since)
+
+    @reading
+    def compare(self, a: Id, b: Id) -> Comparison:
+        """
+        Return two trials or cohorts side by side: scores, whether these differ by more than chance, what only one has.
+
+        A trial stands for all runs of its content.
+
+        Raises:
+            NotFound: neither a trial nor a cohort is called so.
+            Ambiguous: several are.
+        """
+        return compare(self._views, a, b)
+
+    @reading
+    def plot(
+        self,
+        *,
+        log: bool = False,
+        cohort: str | None = None,
+        specialist: str | None = None,
+        statuses: Sequence[str] = (),
+        since: str | None = None,
+    ) -> Any:
+        """
+        Return every score and the staircase of best so far as a ``matplotlib.figure.Figure``, which a notebook shows.
+
+        Args:
+            log: draw powers of ten equally far apart.
+            cohort: as for `stats`, and so are the others.
+            specialist: see there.
+            statuses: see there.
+            since: see there.
+
+        Raises:
+            Invalid: matplotlib is not installed (the extra ``plot``).
+            NotFound: there is no such cohort or moment.
+        """
+        return figure(progress(self._table(cohort, specialist, statuses, since)), log=log)
+
+    @reading
     def trial(self, exp_id: Id) -> Trial:
         """
         Return one trial.
@@ -849,11 +923,11 @@ class LineageStore:
         Args:
             content: as for `commit`; by default the working tree.
         """
-        found = self.compare(content)
+        found = self.nearness(content)
         return self._views.snapshot(found.oid) if found.oid is not None else None
 
     @reading
-    def compare(self, content: Mapping[str, bytes] | Path | str | None = None) -> Nearest:
+    def nearness(self, content: Mapping[str, bytes] | Path | str | None = None) -> Nearest:
         """Return what `nearest` does with what it was chosen from, how far it is away, and the content's tree."""
         known = self.ledger.candidates()
         near = [each.tree for each in known]

@@ -49,10 +49,10 @@ def named(annotation: Any) -> set[str]:
 VERBS = {
     "recording": "announce append append_many adopt batch commit judge link_rewrite open_cohort record reparent "
     "retract reassert set_task",
-    "trials": "all_trials best chain_to latest leaderboard log search task trial view",
+    "trials": "all_trials best chain_to latest leaderboard log plot search stats task trial view",
     "tables": "to_arrow to_dicts to_pandas to_polars",
     "snapshots": "ancestors checkout children cohort cohorts common_ancestor compare descendants files leaves nearest "
-    "parents recipe_edit reparentings resolve restore rewritten_as rewritten_from same snapshot taken",
+    "nearness parents recipe_edit reparentings resolve restore rewritten_as rewritten_from same snapshot taken",
     "the prompt": "render_prompt",
     "the store": "campaign campaigns clone close lacking reindex replay root verify writer",
     "parts": "catalogue history relations remote",

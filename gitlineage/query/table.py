@@ -1,0 +1,255 @@
+"""
+A whole campaign as one flat table: a row for each trial, with its place in the graph, in recording order.
+
+What statistics, plots and the page are made of. Start at `table`; `chosen` cuts it down to what is asked about. It is a
+handful of queries, whatever the size, where a `TrialView` for each of 100,000 trials would take several seconds.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gitlineage.errors import NotFound
+from gitlineage.model.rank import BY_PLACE, ELIGIBLE, FIRST_ON_SNAPSHOT, PENDING, RETRACTED, UNINFORMATIVE
+from gitlineage.model.records import Task
+from gitlineage.model.trial import CRASHED, packed_values
+from gitlineage.query.ancestry import ancestors
+from gitlineage.query.judge import is_unknown
+from gitlineage.query.labels import meant
+from gitlineage.query.views import Views
+from gitlineage.times import parse_time
+
+_ROWS = f"""
+SELECT t.exp_id, t.status, t.rank, t.row, t.clock, t.writer, t.parent_cell, t.saw,
+    s.id, s.oid, s.tree, s.author, s.cohort, s.roles, s.time,
+    (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0)
+FROM trials t JOIN snapshots s ON s.id = t.snapshot ORDER BY {BY_PLACE}
+"""
+_LINKS = "SELECT child, parent FROM links ORDER BY child, pos"
+_FIRST = f"SELECT t.snapshot, t.exp_id, t.writer, t.id FROM trials t ORDER BY t.snapshot, {FIRST_ON_SNAPSHOT}"
+_NO_SCORE = (*CRASHED, RETRACTED, PENDING)
+_UP = 10_000
+"""Snapshots without a trial that the search for a parent's trial goes past."""
+
+
+class Row(NamedTuple):
+    """
+    A trial as one row.
+
+    Args:
+        label: how to name it.
+        status: how it ended; also ``pending`` and ``retracted``.
+        score: its score, also where it measures nothing; ``None`` of a retracted trial.
+        cells: its further cells: the fields of `Trial` as attributes.
+        oid: its snapshot.
+        content: what was run: equal for equal content; a content of its own where that is unknown.
+        cohort: the cohort of its snapshot; empty for none.
+        parents: the places in the table of the trials that it was derived from, the primary one first.
+        roles: what these were, where known, else empty.
+        inspired: oids of what inspired it and gave no content, with their roles.
+        time: when: as its row says it, else its snapshot's date.
+        writer: who recorded it.
+        clock: its place in the history, with the writer.
+        saw: the session with the prompt that its agent had read; empty for none.
+    """
+
+    label: str
+    status: str
+    score: float | None
+    cells: Any
+    oid: str
+    content: str
+    cohort: str
+    parents: tuple[int, ...]
+    roles: tuple[str, ...]
+    inspired: tuple[tuple[str, str], ...]
+    time: str
+    writer: str
+    clock: int
+    saw: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has a result that was not retracted."""
+        return self.status not in (PENDING, RETRACTED)
+
+    @property
+    def informs(self) -> bool:
+        """Whether its result counts and tells anything about the recipe."""
+        return self.counts and self.status not in UNINFORMATIVE
+
+    @property
+    def measured(self) -> float | None:
+        """Its score, where that measures its content."""
+        return None if self.status in _NO_SCORE else self.score
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran: ``total_s``, else ``train_s``."""
+        took: float | None = self.cells.total_s if self.cells.total_s is not None else self.cells.train_s
+        return took
+
+
+class Table(NamedTuple):
+    """
+    A campaign's trials in recording order.
+
+    Args:
+        task: what ranks them.
+        rows: the trials.
+        left_out: how many the choice left out.
+    """
+
+    task: Task
+    rows: list[Row]
+    left_out: int = 0
+
+    def labels(self, places: Collection[int]) -> list[str]:
+        """Return the names of some rows."""
+        return [self.rows[at].label for at in places]
+
+
+def table(views: Views) -> Table:
+    """Return every trial of a store, those without a result and retracted ones too."""
+    rows = views.index.rows(_ROWS)
+    used = Counter(row[0] for row in rows)
+    above: dict[int, list[int]] = {}
+    for child, parent in views.index.rows(_LINKS):
+        above.setdefault(child, []).append(parent)
+    place: dict[tuple[int, str, str], int] = {(row[8], row[0], row[5]): at for at, row in enumerate(rows)}
+    near: dict[int, list[tuple[str, str]]] = {}
+    for snapshot, exp_id, writer, _ in views.index.rows(_FIRST):
+        near.setdefault(snapshot, []).append((exp_id, writer))
+
+    def first(snapshot: int, cell: str) -> int | None:
+        """Return the place of the trial on a snapshot that a parent cell means, or on the nearest above it."""
+        for _ in range(_UP):
+            if snapshot in near:
+                return place[(snapshot, *meant(near[snapshot], cell))]
+            if snapshot not in above:
+                break
+            snapshot = above[snapshot][0]
+        return None
+
+    oids = dict(views.index.rows("SELECT id, oid FROM snapshots"))
+    turn = 1 if views.task.lower_is_better else -1
+    found = []
+    for row, cells in zip(rows, packed_values(row[3] for row in rows), strict=True):
+        exp_id, status, rank, _, clock, writer, cell, saw, sid, oid, tree, author, cohort, said, time, parent_tree = row
+        roles: Mapping[str, str] = {} if said == "{}" else msgspec.json.decode(said, type=dict[str, str])
+        linked = above.get(sid, ())
+        parents = [(first(parent, "" if at else cell), roles.get(oids[parent], "")) for at, parent in enumerate(linked)]
+        known = dict.fromkeys(parent for parent, _ in parents if parent is not None)
+        inspired = tuple((named, role) for named, role in roles.items() if named not in {oids[each] for each in linked})
+        found.append(
+            Row(
+                label=exp_id if used[exp_id] == 1 else views.labels.label(exp_id, writer, oid),
+                status=status or PENDING,
+                score=None if rank is None else turn * rank,
+                cells=cells,
+                oid=oid,
+                content=f"#{sid}" if is_unknown(tree, author, parent_tree) else tree,
+                cohort=cohort or "",
+                parents=tuple(known),
+                roles=tuple(next(role for each, role in parents if each == at) for at in known) if roles else (),
+                inspired=inspired if roles else (),
+                time=cells.timestamp or time,
+                writer=writer,
+                clock=clock,
+                saw=saw,
+            )
+        )
+    return Table(views.task, found)
+
+
+def chosen(
+    views: Views,
+    whole: Table,
+    *,
+    cohort: str | None = None,
+    specialist: str | None = None,
+    statuses: Sequence[str] = (),
+    since: str | None = None,
+    above: str | None = None,
+) -> Table:
+    """
+    Return those rows of a table that are asked about; parents that are not among them are left out.
+
+    Args:
+        views: the store.
+        whole: the table.
+        cohort: only members of this cohort and the trials on its base.
+        specialist: only those of one specialist.
+        statuses: only these.
+        since: only what was recorded from this trial on, or whose time is not before this ISO 8601 time.
+        above: only this snapshot, by its oid, and what it goes back to.
+
+    Raises:
+        NotFound: there is no such cohort, or nothing that ``since`` names.
+    """
+    tests: list[Callable[[int, Row], bool]] = []
+    if cohort is not None:
+        found = views.cohorts.one(cohort)
+        wanted = {*found.base, *found.members}
+        tests.append(lambda at, row: row.oid in wanted)
+    if specialist is not None:
+        tests.append(lambda at, row: row.cells.specialist == specialist)
+    if statuses:
+        tests.append(lambda at, row: row.status in statuses)
+    if since is not None:
+        tests.append(_since(whole, since))
+    if above is not None:
+        line = {above, *(node.id for node in ancestors(views, above))}
+        tests.append(lambda at, row: row.oid in line)
+    kept = [at for at, row in enumerate(whole.rows) if all(test(at, row) for test in tests)]
+    if len(kept) == len(whole.rows):
+        return whole
+    places = {old: new for new, old in enumerate(kept)}
+    return Table(whole.task, [_moved(whole.rows[at], places) for at in kept], len(whole.rows) - len(kept))
+
+
+def _moved(row: Row, places: Mapping[int, int]) -> Row:
+    """Return a row with its parents' new places; those that have none are left out."""
+    still = [
+        (places[old], role)
+        for old, role in zip(row.parents, row.roles or [""] * len(row.parents), strict=True)
+        if old in places
+    ]
+    return row._replace(
+        parents=tuple(at for at, _ in still), roles=tuple(role for _, role in still) if row.roles else ()
+    )
+
+
+def _since(whole: Table, text: str) -> Callable[[int, Row], bool]:
+    named = next((at for at, row in enumerate(whole.rows) if text in (row.label, f"exp_{row.label}")), None)
+    if named is not None:
+        return lambda at, row: at >= named
+    moment = parse_time(text)
+    if moment is None:
+        raise NotFound("moment", text, [row.label for row in whole.rows[-1:]])
+
+    def later(at: int, row: Row) -> bool:
+        time = parse_time(row.time)
+        return time is not None and time >= moment
+
+    return later
+
+
+def staircase(rows: Sequence[Row], task: Task) -> list[int]:
+    """
+    Return the places of the trials that were the best when they were recorded: the steps of best so far.
+
+    The rule is that of the best (semantics 11): kept trials and baselines with a score, a later one only where it is
+    strictly better.
+    """
+    steps = []
+    least: float | None = None
+    for at, row in enumerate(rows):
+        if row.score is None or row.status not in ELIGIBLE:
+            continue
+        if least is None or task.better(row.score, least):
+            least = row.score
+            steps.append(at)
+    return steps
