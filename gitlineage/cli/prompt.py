@@ -15,7 +15,7 @@ from gitlineage.bridge.board import write_board
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.model.records import LineageSnapshot, Task
+from gitlineage.model.records import LEAST_BUDGET, LineageSnapshot, Task
 
 app = commands()
 _TRIALS = ("chain_to_best", "top_k_leaderboard", "recent_n_activity", "last_m_with_full_hypothesis")
@@ -25,8 +25,17 @@ _TRIALS = ("chain_to_best", "top_k_leaderboard", "recent_n_activity", "last_m_wi
 def prompt(
     ctx: typer.Context,
     specialist: Annotated[
-        str, typer.Argument(metavar="SPECIALIST", help="Whom it is for, as its trials name it.", show_default=False)
-    ],
+        str, typer.Argument(metavar="[SPECIALIST]", help="Whom it is for, as its trials name it.", show_default=False)
+    ] = "",
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget",
+            min=LEAST_BUDGET,
+            metavar="CHARS",
+            help="Never print more characters than this: the most useful first, and what shows the rest.",
+        ),
+    ] = None,
     timestamp: Annotated[
         str | None,
         typer.Option("--timestamp", metavar="TEXT", help="The session's start as it is to be printed. [default: now]"),
@@ -71,6 +80,7 @@ def prompt(
             max_children=max_children,
             lineage=not no_lineage,
             raw_parents=raw_parents,
+            budget=budget,
         )
         if as_json:
             output.json_line(_object(shown, store.ledger.views(at=at).task))

@@ -358,6 +358,52 @@ class PromptView(msgspec.Struct, frozen=True, kw_only=True):
     campaign: str = ORDINARY
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A trial on the line to the best one, and what it gained; both differences are in the score's units.
+
+    Args:
+        view: the trial.
+        over_line: its score less that of the trial above it on the line; ``None`` where one of them has none.
+        over_best: its score less that of the best trial of its time; ``None`` where there was none.
+    """
+
+    view: TrialView
+    over_line: float | None = None
+    over_best: float | None = None
+
+
+class BriefView(PromptView, frozen=True, kw_only=True):
+    """
+    The part of a store that a prompt of a limited length shows; ``chain``, ``children`` and ``siblings`` are empty.
+
+    Args:
+        window: how many of the newest trials were looked at for what is said of the recent past.
+        steps: the end of the line to the best trial, the best first; the first of as many as ``line`` has.
+        kept_total: how many kept trials there are.
+        failed: how many of the window failed, by kind: a status, and the ``failure`` cell's word where there is one.
+        failures: the newest of each kind, then the second newest of each, and so on.
+        near: trials of the window that were not kept, the best score first.
+        near_total: how many such trials with a score there are in the window.
+        open: kept trials that nothing was derived from, the best score first, without the best trial.
+        open_total: how many those are.
+        pending: the newest trials without a result.
+        stuck: the newest trial of each specialist whose last ones all stayed within noise, newest first.
+    """
+
+    window: int = 0
+    steps: tuple[Step, ...] = ()
+    kept_total: int = 0
+    failed: tuple[tuple[str, int], ...] = ()
+    failures: tuple[tuple[str, TrialView], ...] = ()
+    near: tuple[TrialView, ...] = ()
+    near_total: int = 0
+    open: tuple[TrialView, ...] = ()
+    open_total: int = 0
+    pending: tuple[TrialView, ...] = ()
+    stuck: tuple[TrialView, ...] = ()
+
+
 class LineageSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """
     What an agent was shown: the rendered prompt and the records behind it (semantics 18, 64).
@@ -396,6 +442,10 @@ class LineageSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         return f"LineageSnapshot({shown}, best {self.current_best!r})"
 
 
+LEAST_BUDGET = 1000
+"""Characters that a prompt's first lines need at the most, whatever the names in them."""
+
+
 class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
     How to render a prompt (semantics 43–54).
@@ -411,9 +461,11 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
         max_children: list at most this many children of the best, the newest; 0 lists all.
         lineage: ``False`` renders the ablation without any history (semantics 51).
         raw_parents: whether parents are taken as typed, without linking ``exp_NNN`` to ``NNN``.
+        budget: the most characters that the prompt may have, `LEAST_BUDGET` or more (semantics 95); ``None`` for the
+            harness's layout, whose length nothing but the other options bounds.
 
     Raises:
-        ValueError: a negative number.
+        ValueError: a negative number, or a budget that nothing fits into.
     """
 
     top_k: int = 20
@@ -426,8 +478,11 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_children: int = 0
     lineage: bool = True
     raw_parents: bool = False
+    budget: int | None = None
 
     def __post_init__(self) -> None:
+        if self.budget is not None and self.budget < LEAST_BUDGET:
+            raise ValueError(f"budget is {LEAST_BUDGET} characters or more, not {self.budget}")
         for name in ("top_k", "recent_n", "last_m_full", "max_chars", "max_children"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is 0 or more, not {getattr(self, name)}")

@@ -29,7 +29,7 @@ def prompt_view(
         campaign: which campaign the store shows.
     """
     best = views.best()
-    line = _told(views, views.line(best.oid, best.trial.exp_id)) if best and not views.raw_parents else None
+    line = told(views, views.line(best.oid, best.trial.exp_id)) if best and not views.raw_parents else None
     shown = lines_shown(line.trials, options.max_chars) if line is not None else None
     if line is not None:
         chain = views.by_number(line.numbers[:shown])
@@ -61,7 +61,7 @@ def prompt_view(
     )
 
 
-def _told(views: Views, line: Line) -> Line:
+def told(views: Views, line: Line) -> Line:
     """Return a line without the trials that have no result yet, and those that were retracted."""
     retracted = views.retracted_among(line.numbers)
     if not retracted and all(trial.status is not None for trial in line.trials):

@@ -6,10 +6,12 @@ tools read ours; the sentences between them are our own (semantics J).
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from gitlineage.model.namespace import Namespace
+from gitlineage.model.rank import ELIGIBLE
 from gitlineage.model.records import Kin, PromptOptions, PromptView, Task, TrialView
 from gitlineage.model.trial import Trial
 from gitlineage.render.fields import MAX_KIN, shown
@@ -28,6 +30,13 @@ _NONE_YET = "| *(none yet)* | | | | |"
 _MAX_INDENT = 100  # steps; a longer chain stays straight, or its spaces would grow with the square of its length
 _INSIGHTS = "## Key Insights"
 _NO_INSIGHTS = "*(Yours to write: what stands here survives every rendering.)*"
+_IN_SHELL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,59}")
+"""A label that a shell takes as it is, and no command for an option."""
+
+_IN_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,59}")
+"""A label whose ref is spelled as it is."""
+
+_SHORT_OID = 12
 _TREE_COLUMNS = ("exp_id", "parent_exp", "depth", "path", "specialist", "status")
 
 
@@ -194,6 +203,17 @@ def best_score(view: PromptView) -> str:
     return NO_SCORE if score is None else repr(score)
 
 
+def command_name(view: PromptView) -> str:
+    """Return how a command that asks for more of what a view shows begins."""
+    space = Namespace(view.campaign)
+    return "gitlineage" if space.is_default else f"gitlineage --campaign {space.campaign}"
+
+
+def naming(row: TrialView) -> str:
+    """Return what names a trial in a command: its label, or the beginning of its oid where a shell would trip."""
+    return row.label if _IN_SHELL.fullmatch(row.label) else row.oid[:_SHORT_OID]
+
+
 def _best_lines(view: PromptView) -> list[str]:
     if view.best is None:
         return ["*(no ranked trial yet)*"]
@@ -208,24 +228,30 @@ def _best_lines(view: PromptView) -> list[str]:
 
 
 def _how_to_query(view: PromptView, options: PromptOptions) -> list[str]:
-    space = Namespace(view.campaign)
-    call = "gitlineage" if space.is_default else f"gitlineage --campaign {space.campaign}"
-    refs = space.local.removeprefix("refs/")
+    call = command_name(view)
     tree = shown("tree_path", options.tree_path)
     file = f" `{tree}` lists the whole tree as TSV, in preorder." if tree else ""
-    return [
+    root = next(iter((*view.chain, *view.recent[-1:])), None)
+    first = naming(root) if root is not None else "000"
+    told = f"exp_{shown('exp_id', root.label) if root is not None else first}"
+    lines = [
         f"Every trial and its parents are in git.{file} Ask for the part you need from a shell, e.g.:",
         "",
         _FENCE,
-        "# what exp_042 led to, and its direct children",
-        f"{call} descendants 042 --json",
-        f"{call} children 042",
+        f"# what {told} led to, and its direct children",
+        f"{call} descendants {first} --json",
+        f"{call} children {first}",
         f"# kept trials by {shown('score_field', view.task.score_field)}",
         f"{call} leaderboard",
-        "# what the best changed since exp_000",
-        f"git diff {refs}exp/000 {refs}best",
-        _FENCE,
     ]
+    if root is None or view.best is not None:
+        refs = Namespace(view.campaign).local.removeprefix("refs/")
+        has_ref = root is None or (root.trial.status in ELIGIBLE and _IN_REF.fullmatch(root.label))
+        lines += [
+            f"# what the best changed since {told}",
+            f"git diff {f'{refs}exp/{first}' if has_ref else first} {refs}best",
+        ]
+    return [*lines, _FENCE]
 
 
 def _lineage(view: PromptView, options: PromptOptions) -> Iterator[str]:

@@ -42,6 +42,10 @@ FIELDS: Mapping[str, Field] = {
     "hypothesis in the lineage": Field(100, tried, ""),
     "hypothesis in a bullet": Field(140, prose, ""),
     "notes": Field(160, prose),
+    # a trial's text in a prompt of limited length
+    "kind": Field(70, name),
+    "hypothesis in a brief": Field(120, tried),
+    "lesson": Field(140, prose),
     # files for programs: tree.tsv and best.json
     "name in a file": Field(1000, one_line),
     "text in a file": Field(10_000, one_line),

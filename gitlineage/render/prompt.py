@@ -5,7 +5,10 @@ The layout is the auto-research harness's (semantics 43-51); the prompt is a pur
 and options, so the same records give the same bytes.
 """
 
-from gitlineage.model.records import PromptOptions, PromptView
+from collections.abc import Sequence
+
+from gitlineage.model.records import PromptOptions, PromptView, Task
+from gitlineage.model.trial import Trial
 from gitlineage.render.board import MISSING, best_score, knowledge_lines, leaderboard, trial_line
 from gitlineage.render.fields import shown
 from gitlineage.text import fit, head
@@ -14,10 +17,11 @@ _DEFAULTS = PromptOptions()
 SATURATED_AFTER = 5
 """The specialist's last trials that the saturation signal looks at (semantics 49)."""
 
-_NO_LINEAGE = (
+NO_LINEAGE = (
     "This run is a control without history: earlier trials are withheld on purpose, so do not query the store for "
     "them. Start from the current best named at the top."
 )
+"""What is said in the place of a history that is withheld (semantics 51)."""
 
 
 def render_prompt(view: PromptView, specialist: str, options: PromptOptions = _DEFAULTS) -> str:
@@ -34,7 +38,7 @@ def render_prompt(view: PromptView, specialist: str, options: PromptOptions = _D
     """
     limit = options.max_chars
     workdir = shown("workdir", options.workdir)
-    sections = [_header(view, specialist, options)]
+    sections = [header(view, specialist, options)]
     if options.lineage:
         known = head(knowledge_lines(view, options), limit)
         sections += [
@@ -49,7 +53,7 @@ def render_prompt(view: PromptView, specialist: str, options: PromptOptions = _D
         _section("Your task this session", _task(specialist)),
     ]
     if not options.lineage:
-        sections.append(_section("Lineage policy (this run)", _NO_LINEAGE))
+        sections.append(_section("Lineage policy (this run)", NO_LINEAGE))
     return "\n".join(sections)
 
 
@@ -71,19 +75,24 @@ def is_saturated(view: PromptView) -> bool:
     Within noise is a delta that is missing, no number, or strictly smaller than the task's epsilon, in the score's
     units. Fewer than five trials are never saturated.
     """
-    deltas = [row.trial.number("delta_vs_best") for row in view.own[:SATURATED_AFTER]]
-    quiet = [delta for delta in deltas if delta is None or abs(delta) < view.task.epsilon]
-    return len(quiet) == SATURATED_AFTER
+    return is_quiet([row.trial for row in view.own], view.task)
 
 
-def _header(view: PromptView, specialist: str, options: PromptOptions) -> str:
+def is_quiet(newest: Sequence[Trial], task: Task) -> bool:
+    """Whether somebody's last five trials, the newest first, all stayed within the task's noise (semantics 49)."""
+    deltas = [trial.number("delta_vs_best") for trial in newest[:SATURATED_AFTER]]
+    return len(deltas) == SATURATED_AFTER and all(delta is None or abs(delta) < task.epsilon for delta in deltas)
+
+
+def header(view: PromptView, specialist: str, options: PromptOptions, *, place: bool = True) -> str:
+    """Return the three lines that every prompt begins with; ``place`` says whether they name the workdir."""
     started = shown("started", options.session_timestamp) or MISSING
-    workdir = shown("workdir", options.workdir)
-    place = f" Your workdir is `{workdir}`." if workdir else ""
+    workdir = shown("workdir", options.workdir) if place else ""
+    where = f" Your workdir is `{workdir}`." if workdir else ""
     best = shown("exp_id", view.best.label) if view.best else "none"
     return (
         f"# Session start — {started if view.total else 'empty lineage'}\n"
-        f"You are specialist **{_name(specialist)}**.{place}\n"
+        f"You are specialist **{_name(specialist)}**.{where}\n"
         f"Current best: **exp_{best}** ({shown('score_field', view.task.score_field)}={best_score(view)}).\n"
     )
 

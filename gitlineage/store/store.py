@@ -30,6 +30,7 @@ from gitlineage.model.records import (
     CommitOid,
     LineageSnapshot,
     PromptOptions,
+    PromptView,
     Reparenting,
     Snapshot,
     Task,
@@ -37,6 +38,7 @@ from gitlineage.model.records import (
 )
 from gitlineage.model.trial import Trial
 from gitlineage.query import ancestry, words
+from gitlineage.query.brief import brief_view
 from gitlineage.query.comparing import Comparison, compare
 from gitlineage.query.diff import RecipeEdit
 from gitlineage.query.judge import Verdict, judge
@@ -54,6 +56,7 @@ from gitlineage.record.ledger import Ledger
 from gitlineage.record.opened import Watcher
 from gitlineage.record.recorder import Recorder
 from gitlineage.record.rules import content_tree
+from gitlineage.render.brief import render_brief
 from gitlineage.render.progress import figure
 from gitlineage.render.prompt import render_prompt
 from gitlineage.store.catalogue import Catalogue
@@ -1158,10 +1161,10 @@ class LineageStore:
             at: render as of a trial, a commit of a writer's ref, or an ISO 8601 time.
             record: record what the agent saw; the specialist's next trial names it.
             trusted_only: leave out what `views` says.
-            options: the further fields of `PromptOptions`.
+            options: the further fields of `PromptOptions`, such as ``budget``: the most characters it may have.
 
         Raises:
-            ValueError: a negative number.
+            ValueError: a negative number, or a budget that nothing fits into.
             NotFound: there is no such moment.
         """
         chosen = PromptOptions(
@@ -1173,9 +1176,15 @@ class LineageStore:
         )
         views = self.ledger.views(at=at, raw_parents=chosen.raw_parents, trusted_only=trusted_only)
         more = {**({"at": at} if at else {}), **({"trusted_only": True} if trusted_only else {})}
-        view = prompt_view(views, for_specialist, chosen, campaign=self.campaign)
+        view: PromptView
+        if chosen.budget is None:
+            view = prompt_view(views, for_specialist, chosen, campaign=self.campaign)
+            text = render_prompt(view, for_specialist, chosen)
+        else:
+            view = brief = brief_view(views, chosen, self.campaign)
+            text = render_brief(brief, for_specialist, chosen, chosen.budget)
         shown = LineageSnapshot(
-            rendered_prompt=render_prompt(view, for_specialist, chosen),
+            rendered_prompt=text,
             current_best=view.best.trial if view.best else None,
             chain_to_best=view.line,
             top_k_leaderboard=trials(view.kept),

@@ -1,5 +1,7 @@
 """The commands that rank and hand over: best, leaderboard, prompt and board."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -112,7 +114,6 @@ def test_board(shell: Shell, tmp_path: Path) -> None:
         (2, ["best", "--eligible", "all"], "none of kept"),
         (2, ["leaderboard", "-k", "-2"], "greater than or equal to -1"),
         (2, ["prompt", "x", "--recent", "many"], "integer"),
-        (2, ["prompt"], "missing argument 'SPECIALIST'"),
     ],
 )
 def test_bad_calls(shell: Shell, code: int, words: list[str], reason: str) -> None:
@@ -125,3 +126,55 @@ def test_best_of_nothing(folder: Path) -> None:
     shell = Shell(folder)
     shell("init", folder)
     assert "gitlineage commit" in shell.fails(1, "best")
+
+
+class TestBudget:
+    """A prompt of a limited length."""
+
+    @pytest.mark.parametrize("budget", [1000, 1700, 2500, 9500])
+    def test_it_is_never_longer(self, shell: Shell, budget: int) -> None:
+        """Whatever the budget, the length holds, and the best is named at the top."""
+        brief = shell("prompt", "bold", "--budget", budget, "--timestamp", "t")
+        assert len(brief) <= budget
+        assert brief.splitlines()[2] == "Current best: **exp_003** (loss=1.1)."
+        assert shell.objects("prompt", "bold", "--budget", budget, "--timestamp", "t")[0]["rendered_prompt"] == brief
+
+    def test_it_says_what_is_most_useful(self, shell: Shell) -> None:
+        """The crash with its lesson, the line with both gains, near misses, and commands with ids of this store."""
+        shell("record", "004", "--revise", "--status", "crash", "--notes", "nan in step 40")
+        shell("commit", "--parents", "003", "-m", "nearly", "--metric", "1.1005")
+        brief = shell("prompt", "--budget", "9500", "--timestamp", "t")
+        assert "- crash: exp_004 [bold] too far → nan in step 40\n" in brief
+        assert "- exp_003 [keep, loss=1.10, Δline=-0.05, Δbest=-0.05] cross them\n" in brief
+        assert "## Near misses (best scores that were not kept)\n- exp_005 [discard, loss=1.1005] nearly\n" in brief
+        assert "run -m" in brief and "--parents 003" in brief
+
+    def test_its_commands_work_here(self, shell: Shell) -> None:
+        """Every command that only asks is one that this store answers."""
+        brief = shell("prompt", "bold", "--budget", "9500")
+        asked = re.findall(r"`gitlineage ((?:show|diff|log|leaderboard|leaves|ancestors|search) ?[^`]*)`", brief)
+        assert {each.split()[0] for each in asked} >= {"show", "diff", "search"}
+        for each in asked:
+            shell(*each.split())
+
+    def test_the_example_commands_of_the_long_prompt_work_here(self, folder: Path, shell: Shell) -> None:
+        """The ids in the knowledge document's examples exist, for plain git as well."""
+        shown = shell("prompt", "bold").partition("## Research Tree")[2].split("```")[1]
+        commands = [line for line in shown.splitlines() if line.startswith("gitlineage ")]
+        assert len(commands) == 3
+        for each in commands:
+            shell(*each.split()[1:])
+        (diff,) = [line for line in shown.splitlines() if line.startswith("git diff ")]
+        assert b"+more" in subprocess.run(diff.split(), cwd=folder, capture_output=True, check=True).stdout
+
+    def test_too_small_a_budget_is_refused(self, shell: Shell) -> None:
+        """Nothing fits into a few characters, and the line says how many it takes."""
+        assert "1000" in shell.fails(2, "prompt", "bold", "--budget", "200")
+
+    def test_what_was_seen_is_recorded(self, shell: Shell) -> None:
+        """--record keeps the brief as it was shown, and an empty store has one too."""
+        (shown,) = shell.objects("prompt", "bold", "--budget", "1500", "--record")
+        assert shown["session"] and shown["parameters"]["budget"] == 1500
+        empty = Shell(shell.folder.with_name("empty"))
+        empty("init")
+        assert empty("prompt", "--budget", "1000").startswith("# Session start — empty lineage\n")

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from campaigns import TASKS, load, needs_campaigns, row
+from evil import evil
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,38 +81,6 @@ def full_view(word):
         session_timestamp=word("started"), workdir=word("workdir"), tree_path=word("tree"), max_chars=0
     )
     return view, options
-
-
-CONTROLS = ["\n", "\r", "\r\n", "\t", "\x0b", "\x1c", "\x85", "\u2028", "\u2029", "\u202e", "\x00", "\x1b[2J"]
-MARKUP = [
-    "```",
-    "`",
-    "~~~",
-    "``\x00`",
-    "|",
-    "\\|",
-    "# ",
-    "- exp_",
-    "└─ ",
-    "  • ",
-    "**",
-    "*(",
-    "---",
-    "===",
-    "<!--",
-    "> ",
-]
-LINES = [
-    "\n## Your task this session\n",
-    "\n## Key Insights\n",
-    "\n```\n",
-    "\n| a | b |\n",
-    "  ← BEST",
-    "None",
-    "∣",
-    "x",
-]
-evil = st.lists(st.sampled_from([*CONTROLS, *MARKUP, *LINES]), max_size=6).map("".join)
 
 
 @settings(max_examples=150)
