@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         TaskInUse,
         TooMuch,
         UnsupportedRepository,
+        WouldLose,
     )
     from gitlineage.git.checkout import Written
     from gitlineage.git.folders import Taken
@@ -153,6 +154,7 @@ __all__ = [
     "UnsupportedRepository",
     "Verdict",
     "Watcher",
+    "WouldLose",
     "Written",
     "__version__",
 ]

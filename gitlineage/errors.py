@@ -12,6 +12,7 @@ LineageError
 │   ├── InvalidTrial             a trial row: status, metric, exp id
 │   ├── InvalidContent           a snapshot's files: path escapes, oversized files
 │   ├── BadRows                  an import with bad rows; ``rows`` lists line and reason
+│   ├── WouldLose                files that are recorded nowhere would be replaced; ``files`` names them all
 │   ├── TaskInUse                another task that recorded trials would rank otherwise by
 │   ├── BadFiles                 an import with bad files; ``files`` lists name and reason
 │   └── BadBundle                a bundle that is damaged, foreign or incomplete
@@ -39,6 +40,8 @@ LineageError
 
 from collections.abc import Sequence
 
+from gitlineage.text import to_type
+
 
 class LineageError(Exception):
     """Root of the tree: catch this one to catch all of ours."""
@@ -63,9 +66,11 @@ class NotFound(LineageError, KeyError):
         listing = "gitlineage cohort list" if kind == "cohort" else "gitlineage log"
         hint = f"; nearest: {', '.join(self.nearest)}" if self.nearest else f"; `{listing}` lists what there is"
         if kind == "campaign":
-            hint = f"; there is {', '.join(self.nearest)}; `gitlineage --campaign {name} init` begins one"
+            command = to_type("gitlineage", "--campaign", name, "init")
+            hint = f"; there is {', '.join(self.nearest)}; `{command}` begins one"
         if unrecorded:
-            hint = f"; it is a commit that is not recorded, so `gitlineage record {name} --status STATUS` comes first"
+            command = to_type("gitlineage", "record", name, "--status", "STATUS")
+            hint = f"; it is a commit that is not recorded, so `{command}` comes first"
         super().__init__(f"no {kind} {name!r} in this store{hint}")
 
     def __str__(self) -> str:
@@ -124,6 +129,20 @@ class InvalidContent(Invalid):
         self.path = path
         self.reason = reason
         super().__init__(f"{path!r} {reason}")
+
+
+class WouldLose(Invalid):
+    """
+    Files that are recorded nowhere would be lost; nothing was changed.
+
+    Args:
+        files: their paths.
+        told: the sentence that says so and what to type.
+    """
+
+    def __init__(self, files: Sequence[str], told: str) -> None:
+        self.files = tuple(files)
+        super().__init__(told)
 
 
 class BadRows(Invalid):
@@ -328,13 +347,13 @@ class Incomplete(LineageError):
         self.said = said
         many = "1 object" if count == 1 else f"{count:,} objects"
         if shallow:
-            told = (
-                f"this clone is shallow and lacks {many} of the lineage; `git fetch --unshallow {remote}` brings them"
-            )
+            command = to_type("git", "fetch", "--unshallow", remote)
+            told = f"this clone is shallow and lacks {many} of the lineage; `{command}` brings them"
         else:
+            command = to_type("git", "fetch", remote)
             told = (
                 f"this clone is partial and lacks {many} of the lineage, which {remote} did not give "
-                f"({said or 'it was not asked'}); see `git fetch {remote}`, the next command asks for them again"
+                f"({said or 'it was not asked'}); see `{command}`, the next command asks for them again"
             )
         super().__init__(told)
 

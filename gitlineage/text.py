@@ -7,7 +7,8 @@ really holds comes out unchanged. `cut` does both; how wide each field is, `rend
 """
 
 import re
-from collections.abc import Callable, Iterable
+import shlex
+from collections.abc import Callable, Iterable, Sequence
 
 _BREAKS = "\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _BIDI = range(0x202A, 0x202F), range(0x2066, 0x206A)
@@ -31,6 +32,17 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$", re.MULTILINE)
 def counted(count: int, noun: str) -> str:
     """Return how many of something there are, in words: ``1 trial``, ``2 trials``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """Return the first of some names and how many more there are, in words: ``a, b and 3 more``."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def to_type(*words: str) -> str:
+    """Return words as they are typed in a shell, for every hint that says what to type; empty ones are left out."""
+    return shlex.join(filter(None, words))
 
 
 def one_line(text: str) -> str:

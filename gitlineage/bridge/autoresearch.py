@@ -15,22 +15,17 @@ from gitlineage.bridge import autoresearch_format
 from gitlineage.bridge.autoresearch_format import LoopRow, Results
 from gitlineage.bridge.tsv import check_judged, task_of
 from gitlineage.errors import BadRows, Incomplete, Invalid
-from gitlineage.journal import events
 from gitlineage.model import tsv
 from gitlineage.model.rank import ELIGIBLE, against, beats
 from gitlineage.model.records import Task, TrialView
+from gitlineage.model.stand_in import CODE_LOST, NO_COMMIT, marked, split
 from gitlineage.model.trial import CRASHED, Trial
 from gitlineage.query.views import Views
 from gitlineage.record.recorder import Recorder, Row
+from gitlineage.record.stand_ins import is_stand_in, move
 from gitlineage.record.tables import note_shadowed
 from gitlineage.store.store import LineageStore
 from gitlineage.times import parse_time, stamp
-
-CODE_LOST = "code lost"
-"""What the notes of a trial say whose commit is not in the repository any more (semantics 70)."""
-
-NO_COMMIT = "no commit"
-"""What the notes of a trial say whose row names no commit."""
 
 _NAMED = 100
 """Commits that are not here which an error names."""
@@ -171,7 +166,7 @@ def import_autoresearch(
         trials = _trials(recorder, placed, named, task or Task())
         return _record(store, recorder, placed, named, trials)
 
-    done = store.ledger.record_with(work, f"Import {source}")
+    done = store.ledger.record_with(work, f"Import {source}", settled=True)
     return msgspec.structs.replace(done, repaired=results.repaired, task=store.task, assumed=bool(store.task.assumed))
 
 
@@ -249,16 +244,16 @@ def _record(
         known = name.known
         if known and not each.oid:
             stubs.setdefault(each.stub, known[0].oid)
-        stand_ins = [view for view in known if _is_stand_in(view, each)]
+        stand_ins = [view for view in known if each.oid and each.row.is_hash and is_stand_in(view.trial)]
         if name.same and not stand_ins:
             continue
         if stand_ins:
-            oid, row = each.oid, _move(recorder, each.oid, stand_ins, trial)
+            oid, row = each.oid, move(recorder, each.oid, stand_ins, trial)
             moved.append(name.exp_id)
         elif known:
             here = next((view for view in known if view.oid == each.oid), known[0])
-            mark = next((mark for mark in (CODE_LOST, NO_COMMIT) if _unmarked(here.trial.notes, mark) is not None), "")
-            oid, row = str(here.oid), _marked(trial.replace(notes=each.row.cells.get("notes", "")), mark)
+            mark = split(here.trial.notes)[1]
+            oid, row = str(here.oid), marked(trial.replace(notes=each.row.cells.get("notes", "")), mark)
         else:
             oid, row = each.oid or stubs.get(each.stub) or _stub(recorder, each, trial), trial
             added.append(name.exp_id)
@@ -284,24 +279,6 @@ def _record(
         judged=sum(trial.status is not None for trial in unjudged),
         pending=sum(trial.status is None for trial in unjudged),
     )
-
-
-def _is_stand_in(view: TrialView, placed: _Placed) -> bool:
-    """Whether a row's trial says that its commit is lost, which is here now."""
-    return bool(placed.oid) and placed.row.is_hash and _unmarked(view.trial.notes, CODE_LOST) is not None
-
-
-def _move(recorder: Recorder, oid: str, stand_ins: Sequence[TrialView], trial: Trial) -> Trial:
-    """Have a commit take the place of its stand-ins, and return its row, with what else was said of theirs."""
-    cells = trial.cells()
-    for view in stand_ins:
-        if view.oid != oid:
-            recorder.rewrite(oid, view.oid, events.ARRIVED)
-        cells = {column: text for column, text in view.trial.cells().items() if column != "notes"} | cells
-        if view.retracted is not None:
-            event = events.RetractEvent(exp_id=trial.exp_id, reason=view.retracted)
-            recorder.landing.add(oid, event, f"Retract {trial.exp_id} as before")
-    return Trial.from_cells(cells)
 
 
 def _stub(recorder: Recorder, placed: _Placed, trial: Trial) -> str:
@@ -373,7 +350,7 @@ def _trials(recorder: Recorder, placed: Sequence[_Placed], named: Sequence[_Name
         if found := against(task, trial, best):
             trial = trial.replace(**found)
         if not each.oid:
-            trial = _marked(trial, CODE_LOST if each.row.is_hash else NO_COMMIT)
+            trial = marked(trial, CODE_LOST if each.row.is_hash else NO_COMMIT)
         if beats(task, trial, best):
             best = trial
         yield trial
@@ -390,21 +367,10 @@ def _says(known: Trial, row: LoopRow, metric: str | None) -> bool:
         have = known.text(column)
         if have == text or (not text and (column in _DERIVED or is_pending)):
             continue
-        if column == "notes" and text in (_unmarked(have, CODE_LOST), _unmarked(have, NO_COMMIT)):
+        if column == "notes" and split(have)[1] and text == split(have)[0]:
             continue
         return False
     return True
-
-
-def _marked(trial: Trial, mark: str) -> Trial:
-    return trial.replace(notes="; ".join(filter(None, [trial.notes, mark])))
-
-
-def _unmarked(notes: str, mark: str) -> str | None:
-    """Return what notes said before they were marked, ``None`` where they are not."""
-    if notes == mark:
-        return ""
-    return notes.removesuffix(f"; {mark}") if notes.endswith(f"; {mark}") else None
 
 
 def _task(

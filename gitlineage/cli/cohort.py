@@ -13,6 +13,7 @@ from gitlineage.errors import Invalid
 from gitlineage.model.records import Cohort
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
+from gitlineage.text import to_type
 
 app = commands()
 cohorts = commands("Open, list and show batches made from one parent state")
@@ -128,8 +129,8 @@ def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
 
 def _asked(store: LineageStore, cohort: Cohort) -> str:
     views = store.ledger.views()
-    names = " ".join(views.name(oid) for oid in cohort.base)
-    return f"{f'--parents {names}' if names else '--root'} --cohort {cohort.name}"
+    names = [views.name(oid) for oid in cohort.base]
+    return to_type(*(["--parents", *names] if names else ["--root"]), "--cohort", cohort.name)
 
 
 def _cells(views: Views, cohort: Cohort) -> list[Cell]:

@@ -12,11 +12,9 @@ from gitlineage.bridge import openrange
 from gitlineage.bridge.tsv import ImportOutcome, export_tsv, import_tsv
 from gitlineage.cli import autoresearch, listing, options, output
 from gitlineage.cli.commands import command, commands
-from gitlineage.cli.opening import opened, place
+from gitlineage.cli.opening import opened
 from gitlineage.errors import StorageError
 from gitlineage.files import write_whole
-from gitlineage.git.repository import find_repository
-from gitlineage.model import tsv
 from gitlineage.text import counted
 
 app = commands()
@@ -60,8 +58,6 @@ def import_(
     source = "standard input" if file == "-" else Path(file).name
     with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as given:
         data = read_input(given, source)
-    if find_repository(place(ctx).path) is None:
-        tsv.read(data, source=source, repair=repair, metric=metric)  # a file that is refused makes no repository
     with opened(ctx, create=True) as store:
         outcome = import_tsv(
             store,

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 app = commands()
 
+_NOTHING_BETWEEN = "for nothing lies between it and the good one; the command was not run"
+"""What is said of a search that has nothing to try."""
+
 _STDERR = 2
 _EVENTS = (
     Column("clock", right=True),
@@ -248,13 +251,17 @@ def bisect(
         snapshot = store.snapshot(found.first_bad)
         edit = store.recipe_edit(snapshot.oid)
         if as_json:
+            if not found.tested:
+                output.note(_NOTHING_BETWEEN)
             more = {"tested": found.tested, "skipped": found.skipped, "stat": edit.diff(stat=True)}
             output.json_line(listing.snapshot_object(store.ledger.views(), snapshot, **more))
             return
         skipped = f", {found.skipped} of them skipped" if found.skipped else ""
         name = output.clean(store.ledger.views().name(snapshot.oid))
-        output.say()  # git leaves its last line open
-        output.say(f"first bad: {output.paint(name, 'bold')}, after {counted(found.tested, 'commit')} tested{skipped}")
+        if found.tested:
+            output.say()  # git leaves its last line open
+        how = f"after {counted(found.tested, 'commit')} tested{skipped}" if found.tested else _NOTHING_BETWEEN
+        output.say(f"first bad: {output.paint(name, 'bold')}, {how}")
         listing.print_snapshots(store.ledger.views(), [snapshot])
         look.print_patch(edit.diff_bytes(stat=True))
 

@@ -11,6 +11,7 @@ from gitlineage.model.records import Task, TrialView
 from gitlineage.query import ancestry
 from gitlineage.query.diff import diff_trees
 from gitlineage.query.views import Views
+from gitlineage.text import to_type
 
 app = commands()
 _PATCH = {"+++": "bold", "---": "bold", "dif": "bold", "ind": "bold", "@@ ": "cyan", "+": "green", "-": "red"}
@@ -78,7 +79,7 @@ def diff(
         if other is None:
             edit = store.recipe_edit(name, (parent or 1) - 1)
             if edit.parent_snapshot_path is None:
-                output.note(f"{name} has no parent; `gitlineage show {name}` lists its files")
+                output.note(f"{name} has no parent; `{to_type('gitlineage', 'show', name)}` lists its files")
             old, new = edit.parent_snapshot_path, edit.snapshot_path
             patch = edit.diff_bytes(stat=stat)
         else:

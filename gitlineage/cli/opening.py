@@ -1,7 +1,9 @@
 """Opening a store for a command: which repository, who commits, who listens; the environment is read here alone."""
 
+import os
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +11,9 @@ import msgspec
 import typer
 
 from gitlineage.cli import output
-from gitlineage.errors import NotFound, RepositoryError
+from gitlineage.errors import LineageError, NotFound, RepositoryError
 from gitlineage.model.namespace import NOTES_FOLDER, campaigns_in
+from gitlineage.text import counted, to_type
 
 if TYPE_CHECKING:
     from gitlineage.git.repository import GitRepo
@@ -92,11 +95,11 @@ def opened(
     path = (at or where.path).resolve()
     terminal = Terminal()
     settings: dict[str, Any] = {}
-    if create and find_repository(path) is None:
-        if not path.is_dir():
-            raise RepositoryError(f"no folder at {path}; `gitlineage init {path}` makes one")
+    if not path.is_dir() and (create or not path.exists()):
+        raise RepositoryError(f"no folder at {path}; `{to_type('gitlineage', 'init', str(path))}` makes one")
+    made = create and find_repository(path) is None
+    if made:
         init_repository(path)
-        output.note(f"made a git repository in {path}")
     if (identity := where.identity()) is not None:
         own = GitRepo(path).identity() if not all(identity) else None
         settings["identity"] = (identity[0] or (own.name if own else ""), identity[1] or (own.mail if own else ""))
@@ -110,11 +113,43 @@ def opened(
             path, campaign=where.campaign, create=False, watcher=terminal, incomplete=incomplete, **settings
         ) as store:
             yield store
+            _tell_arrived(store)
             lacking = store.lacking()
         if lacking is not None:
             raise lacking
+        if made:
+            output.note(f"made a git repository in {path}")
+    except BaseException:
+        if made:
+            _unmake(path / ".git")
+        raise
     finally:
         terminal.close()
+
+
+def _unmake(made: Path) -> None:
+    """Take a repository away that a command made which was then refused, unless something is recorded in it."""
+    aside = made.with_name(f"{made.name}.refused-{os.getpid()}")
+    with suppress(OSError):
+        made.rename(aside)  # so that nobody records in it from now on
+        if (aside / "packed-refs").exists() or any(path.is_file() for path in (aside / "refs").rglob("*")):
+            aside.rename(made)
+        else:
+            shutil.rmtree(aside)
+
+
+def _tell_arrived(store: "LineageStore") -> None:
+    """Say that rows wait to move to commits which have arrived, after a command that records nothing."""
+    from gitlineage.index.index import Damaged
+    from gitlineage.record.stand_ins import LOOKED_AT
+
+    ledger = store.ledger
+    with suppress(LineageError, Damaged):
+        if not ledger.is_past and (found := ledger.arrived(LOOKED_AT)):
+            output.note(
+                f"the commits of {counted(len(found), 'trial')} on stand-ins are here now; the next command that "
+                "records moves them there, and `gitlineage init` does nothing else"
+            )
 
 
 def _check_begun(repo: "GitRepo", campaign: str | None) -> None:

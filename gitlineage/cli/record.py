@@ -17,7 +17,7 @@ from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, LineageError, Re
 from gitlineage.git.repository import GitRepo, find_repository, init_repository
 from gitlineage.journal.journal import check_writer
 from gitlineage.model.records import Snapshot, TrialView
-from gitlineage.model.trial import AUTO_ID, Trial, check_id_prefix
+from gitlineage.model.trial import AUTO_ID, NUMERIC, Trial, check_id_prefix, parse_number
 from gitlineage.query.judge import Verdict
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
@@ -76,6 +76,7 @@ def init(
         if remote is not None:
             store.attach(remote)
         change = _set_task(store, metric, lower_is_better, label, force)
+        store.ledger.settle()
         if store.campaign not in store.campaigns():
             store.ledger.journal.begin(name)
             store.ledger.carry_along()
@@ -295,8 +296,12 @@ def _cells(
 
 def _trial(store: LineageStore, cells: dict[str, str], metric: str | None) -> Trial:
     """Return the trial that the options tell of."""
+    field = store.task.score_field
+    for column in (*NUMERIC, field):
+        if (text := cells.get(column)) and parse_number(text) is None:
+            raise typer.BadParameter(f"{column} takes a number, not {text!r}", param_hint="'--field'")
     try:
-        return Trial.from_cells({**cells, store.task.score_field: metric} if metric is not None else cells)
+        return Trial.from_cells({**cells, field: metric} if metric is not None else cells)
     except InvalidTrial as error:
         option = "--exp-id" if error.field == "exp_id" else "--field"
         raise typer.BadParameter(str(error), param_hint=f"'{option}'") from error

@@ -34,6 +34,8 @@ _STEPS = (
     Column("metrics"),
 )
 
+_WORKED = {True: Cell("yes", "green"), False: Cell("no", "red"), None: Cell("pending", "yellow")}
+
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="The child, the dependent.", show_default=False)]
 Target = Annotated[str, typer.Argument(metavar="TARGET", help="The parent, the dependency.", show_default=False)]
 Type = Annotated[
@@ -214,7 +216,7 @@ def _step(views: Views, step: EvolutionStep) -> list[Cell]:
         Cell(views.name(step.from_id), "bold"),
         Cell(views.name(step.to_id), "bold"),
         Cell(step.timestamp, "dim"),
-        Cell("yes", "green") if step.success else Cell("no", "red"),
+        _WORKED[step.success],
         Cell(step.evolution_type),
         Cell(_said(step.metrics)),
     ]

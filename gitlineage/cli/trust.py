@@ -9,9 +9,10 @@ from gitlineage.cli import options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.listing import SHORT
 from gitlineage.cli.opening import opened
+from gitlineage.errors import WouldLose
 from gitlineage.model.namespace import ORDINARY
 from gitlineage.store.store import LineageStore
-from gitlineage.text import counted
+from gitlineage.text import counted, some
 
 app = commands()
 
@@ -106,12 +107,25 @@ def restore(ctx: typer.Context, id: options.Id, force: Force = False, as_json: o
 
 
 def _restore(store: LineageStore, id: str, force: bool, as_json: bool) -> None:
-    done = store.restore(id, force=force)
+    try:
+        done = store.restore(id, force=force)
+    except WouldLose as error:
+        if as_json:
+            output.json_line({"refused": str(error), "files": error.files})
+        raise
     if as_json:
         output.json_line(done)
         return
     what = f"{counted(done.written, 'file')} written, {counted(done.removed, 'file')} removed"
     name = store.ledger.views().name(done.oid)
     output.say(output.clean(f"the working tree is {name} now: {what}"))
+    if done.left:
+        output.say(output.clean(f"  still there, because git could not remove it: {some(done.left)}"))
+    if done.elsewhere:
+        named = [f"{path} ({oid[:SHORT]} in the snapshot)" for path, oid in done.elsewhere.items()]
+        output.say(output.clean(f"  as it was, because it is in a repository of its own: {some(named)}"))
+    if done.unignored:
+        files = f"{counted(len(done.unignored), 'file')}: {some(done.unignored)}"
+        output.say(output.clean(f"  not ignored any more, so that the next commit takes {files}"))
     if force:
         output.say(output.clean(f"  what was there is the tree {done.was[:SHORT]}, until git prunes it"))

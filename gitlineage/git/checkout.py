@@ -20,6 +20,7 @@ from gitlineage.bounds import MAX_CHECKOUT, MAX_DEPTH, MAX_ENTRIES, MAX_TREE
 from gitlineage.errors import InvalidContent, RepositoryError, StorageError
 from gitlineage.git import lfs
 from gitlineage.git.content import check_path, size_setting
+from gitlineage.git.folders import not_portable
 from gitlineage.git.formats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, tree_entries
 from gitlineage.git.repository import GitRepo
 
@@ -29,7 +30,6 @@ _MAX_JUMPS = 40
 _GROUP_WRITABLE = 0o100664
 """A mode of files that very old gits wrote."""
 
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
 
 
@@ -197,10 +197,8 @@ def _check_name(shown: str, name: str) -> None:
     check_path(name)
     if len(os.fsencode(name)) > _MAX_NAME:
         raise InvalidContent(shown, f"has a name of more than {_MAX_NAME} bytes")
-    if _RESERVED.fullmatch(name):
-        raise InvalidContent(shown, "has a name that Windows keeps for a device")
-    if name.endswith((".", " ")):
-        raise InvalidContent(shown, "has a name that ends in a dot or a blank, which Windows drops")
+    if wrong := not_portable(name):
+        raise InvalidContent(shown, wrong)
 
 
 def _key(name: str) -> str:

@@ -7,6 +7,7 @@ its bits can put old content into a snapshot.
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 from gitlineage.errors import GitFailed, InvalidContent
 from gitlineage.git import droppings, program
 from gitlineage.git.formats import SUBMODULE
-from gitlineage.text import counted
+from gitlineage.text import counted, some
 
 _SETTINGS = {
     "advice.addEmbeddedRepo": "false",
@@ -30,7 +31,7 @@ _SETTINGS = {
 _EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 """The empty file's oid: it stands for content that git is to read."""
 
-_NAMED = 4
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +51,15 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     gitdir: Path
     commondir: Path
     tracked: bool
+
+
+def not_portable(name: str) -> str:
+    """Return why Windows cannot have a file of a name, as a half sentence; empty for a name that it can."""
+    if _RESERVED.fullmatch(name):
+        return "has a name that Windows keeps for a device"
+    if name.endswith((".", " ")):
+        return "has a name that ends in a dot or a blank, which Windows drops"
+    return ""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,10 +89,12 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
             said.append(droppings.told(dict(self.left_out)))
         if self.worktrees:
             count = counted(len(self.worktrees), "other worktree")
-            said.append(f"left out {count} of this repository: {_some(self.worktrees)}")
+            said.append(f"left out {count} of this repository: {some(self.worktrees)}")
         if self.elsewhere:
-            named = _some([f"{path} ({why})" for path, why in self.elsewhere.items()])
+            named = some([f"{path} ({why})" for path, why in self.elsewhere.items()])
             said.append(f"not in the snapshot, because it is in a repository of its own: {named}")
+        if odd := sorted(path for path in self.sizes if any(map(not_portable, path.split("/")))):
+            said.append(f"Windows cannot have these names, so no checkout writes them: {some(odd)}")
         return said + [f"git warns: {line}" for line in self.warnings]
 
 
@@ -371,8 +383,3 @@ def _split(listed: bytes) -> list[str]:
 
 def _joined(lines: Iterable[str]) -> bytes:
     return b"".join(os.fsencode(line) + b"\0" for line in lines)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

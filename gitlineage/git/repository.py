@@ -562,6 +562,14 @@ class GitRepo(Refs):
             return sorted(str(oid) for oid in near if self._repo[oid].type == pygit2.enums.ObjectType.COMMIT)
         return [str(found.id)] if found.type == pygit2.enums.ObjectType.COMMIT else []
 
+    def commit_beginning(self, prefix: str) -> str | None:
+        """Return the commit whose oid begins so; ``None`` where it is not here, or several objects' oids do."""
+        try:
+            found = self._repo[prefix]
+        except (KeyError, ValueError):
+            return None
+        return str(found.id) if found.type == pygit2.enums.ObjectType.COMMIT else None
+
     def has_ancestor(self, oid: str, ancestor: str) -> bool:
         """Whether one commit goes back to another one, or is it."""
         return oid == ancestor or self._repo.descendant_of(pygit2.Oid(hex=oid), pygit2.Oid(hex=ancestor))

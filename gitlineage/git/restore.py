@@ -6,16 +6,18 @@ replaced. What is in no tree, as ignored files are, is left alone.
 """
 
 import os
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from gitlineage import scratch
-from gitlineage.errors import GitFailed, Invalid, RepositoryError
+from gitlineage.errors import GitFailed, Invalid, RepositoryError, WouldLose
 from gitlineage.git import program
 from gitlineage.git.checkout import check
+from gitlineage.git.formats import SUBMODULE, Entry
 from gitlineage.git.repository import GitRepo
+from gitlineage.text import some
 
 _SETTINGS = {
     "core.fsmonitor": "false",
@@ -23,8 +25,10 @@ _SETTINGS = {
     "core.sparseCheckout": "false",
     "core.splitIndex": "false",
     "core.untrackedCache": "false",
+    "submodule.recurse": "false",
 }
-_NAMED = 4
+_UNWRITTEN = "unable to "
+"""How git begins what it says of a file that it cannot write; of others it has written what it could by then."""
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +41,11 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
         written: how many files were written.
         removed: how many files were removed.
         was: the tree of what was there before, as `commit` would have recorded it.
+        left: what the snapshot does not have and git could not remove: files of folders that cannot be written to, and
+            repositories inside, which git leaves to themselves.
+        elsewhere: the repositories inside of which the snapshot has another commit, and that one; they are not moved.
+        unignored: files that an ignore file told git to ignore which the snapshot does not have, so that the next
+            `commit` takes them.
     """
 
     folder: str
@@ -44,6 +53,9 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     written: int
     removed: int
     was: str
+    left: tuple[str, ...] = ()
+    elsewhere: Mapping[str, str] = {}
+    unignored: tuple[str, ...] = ()
 
 
 def restore(repo: GitRepo, oid: str, now: str, target: str, *, force: bool = False) -> Restored:
@@ -59,8 +71,8 @@ def restore(repo: GitRepo, oid: str, now: str, target: str, *, force: bool = Fal
 
     Raises:
         InvalidContent: the target holds what must not be written; nothing was changed.
-        Invalid: a file that is in no tree is in the way; nothing was changed.
-        RepositoryError: the files changed meanwhile, or git could not write one.
+        WouldLose: a file that is in no tree is in the way; nothing was changed.
+        RepositoryError: the files changed meanwhile, so nothing was changed; or git could not write all of them.
     """
     if repo.workdir is None:
         raise Invalid("a bare repository has no working tree; name a folder to write the snapshot to")
@@ -68,10 +80,7 @@ def restore(repo: GitRepo, oid: str, now: str, target: str, *, force: bool = Fal
     check(repo, target, before)
     after = dict(repo.walk_tree(target))
     if not force and (taken := list(_in_the_way(repo.workdir, before, after))):
-        more = f" and {len(taken) - _NAMED} more" if len(taken) > _NAMED else ""
-        raise Invalid(
-            f"{', '.join(taken[:_NAMED])}{more} would be replaced and is in no snapshot; move it away, or --force"
-        )
+        raise WouldLose(taken, f"{some(taken)} would be replaced and is in no snapshot; move it away, or --force")
     with scratch.folder() as aside:
         git = _Git(repo, aside / "index")
         git("read-tree", now)
@@ -79,23 +88,51 @@ def restore(repo: GitRepo, oid: str, now: str, target: str, *, force: bool = Fal
         try:
             git("read-tree", *(["--reset", "-u", target] if force else ["-m", "-u", now, target]))
         except GitFailed as error:
-            raise RepositoryError(f"the files changed meanwhile, or cannot be written: {error.message}") from error
+            why = "not all of them could be written" if _UNWRITTEN in error.message else "the files changed meanwhile"
+            raise RepositoryError(f"{why}: {error.message}") from error
+    gone, left = before.keys() - after.keys(), _left(repo.workdir, before, after)
     return Restored(
         folder=str(repo.workdir),
         oid=oid,
-        written=sum(before.get(path) != entry for path, entry in after.items()),
-        removed=len(before.keys() - after.keys()),
+        written=sum(before.get(path) != entry for path, entry in after.items() if entry.mode != SUBMODULE),
+        removed=sum(before[path].mode != SUBMODULE for path in gone.difference(left)),
         was=now,
+        left=left,
+        elsewhere={
+            path: entry.oid for path, entry in after.items() if entry.mode == SUBMODULE and before.get(path) != entry
+        },
     )
 
 
-def _in_the_way(top: Path, before: Collection[str], after: Collection[str]) -> Iterator[str]:
+def changes(repo: GitRepo, old: str, new: str) -> list[str]:
+    """
+    Return the paths of the files that two trees do not have alike, sorted.
+
+    What only tells of a repository inside does not count: git leaves that to itself, so a restore loses nothing of it.
+    """
+    before, after = dict(repo.walk_tree(old)), dict(repo.walk_tree(new))
+    found = []
+    for path in before.keys() | after.keys():
+        sides = before.get(path), after.get(path)
+        if sides[0] != sides[1] and not all(each is None or each.mode == SUBMODULE for each in sides):
+            found.append(path)
+    return sorted(found)
+
+
+def _left(top: Path, before: Mapping[str, Entry], after: Mapping[str, Entry]) -> tuple[str, ...]:
+    """Return what should not be there any more and is: git warns of it and goes on."""
+    found = sorted(path for path in before.keys() - after.keys() if os.path.lexists(top / path))
+    folders = {str(above) for path in after for above in PurePosixPath(path).parents} if found else set()
+    return tuple(path for path in found if path not in folders)
+
+
+def _in_the_way(top: Path, before: Collection[str], after: Mapping[str, Entry]) -> Iterator[str]:
     """Return the files on the disk that are in no tree and where, or below where, the target has a file."""
     seen: set[Path] = set()
-    for path in after:
-        if path in before:
-            continue
+    for path, entry in after.items():
         place = top / path
+        if path in before or (entry.mode == SUBMODULE and place.is_dir()):
+            continue
         if place.is_symlink() or place.is_file():
             yield path
         elif place.is_dir():

@@ -7,8 +7,9 @@ Whoever changes a statement raises `FORMAT_VERSION`: an index of another format 
 import re
 
 from gitlineage.model.rank import BASELINES, ELIGIBLE, KEPT, one_of
+from gitlineage.model.stand_in import IS_LOST
 
-FORMAT_VERSION = 14
+FORMAT_VERSION = 15
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -23,6 +24,7 @@ FORMAT_VERSION = 14
 # 12: rows that were retracted, parents that were said anew, relations that would close a cycle
 # 13: commits that took the place of their stand-ins
 # 14: the clocks of all events, which are counted, and events whose clock is far above that number; all tasks
+# 15: rows whose commits are lost
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -102,6 +104,7 @@ CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
 CREATE INDEX trials_eligible ON trials (rank, clock, writer)
     WHERE {one_of("status", ELIGIBLE)} AND rank IS NOT NULL;
 CREATE INDEX trials_of_others ON trials (last_clock) WHERE last_writer <> writer;
+CREATE INDEX trials_lost ON trials (id) WHERE {IS_LOST};
 CREATE INDEX trials_kept ON trials (rank, clock, writer) WHERE {one_of("status", KEPT)};
 CREATE INDEX relations_by_target ON relations (target, type);
 CREATE INDEX relations_by_order ON relations (clock, writer);

@@ -79,7 +79,7 @@ class EvolutionStep(msgspec.Struct, frozen=True, kw_only=True):
         from_id: the earlier commit.
         to_id: the later one.
         evolution_type: what was tried; ``unknown`` where nobody said.
-        success: whether it worked out.
+        success: whether it worked out; ``None`` while its trial waits for its result.
         metrics: what was measured, by name.
         timestamp: when, UTC, ISO 8601.
     """
@@ -87,7 +87,7 @@ class EvolutionStep(msgspec.Struct, frozen=True, kw_only=True):
     from_id: str
     to_id: str
     evolution_type: str = "unknown"
-    success: bool = True
+    success: bool | None = True
     metrics: Mapping[str, Any] = {}
     timestamp: str = ""
 

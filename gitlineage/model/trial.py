@@ -329,6 +329,24 @@ def check_exp_id(exp_id: str) -> None:
         raise InvalidTrial("exp_id", exp_id, f"must not be longer than {_MAX_ID} characters")
 
 
+def check_new_id(exp_id: str) -> None:
+    """
+    Refuse an exp id for a new trial that no command could name.
+
+    One that somebody else recorded all the same is reached by its label, ``<exp id>@<writer>``.
+
+    Raises:
+        InvalidTrial: it begins with a dash, as options do, holds the ``@`` that comes before a writer's name, or leads
+            to another folder as a path.
+    """
+    if exp_id.startswith("-"):
+        raise InvalidTrial("exp_id", exp_id, "must not begin with a dash, or it would be taken for an option")
+    if "@" in exp_id:
+        raise InvalidTrial("exp_id", exp_id, "must not hold @, which comes before a writer's name")
+    if any(part in ("", ".", "..") for part in exp_id.split("/")):
+        raise InvalidTrial("exp_id", exp_id, "must not lead to a folder: no part between slashes may be empty, . or ..")
+
+
 def check_id_prefix(prefix: str) -> str:
     """
     Return a prefix for the numbers of automatic exp ids.

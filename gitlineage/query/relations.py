@@ -13,13 +13,12 @@ from gitlineage.index.database import parts
 from gitlineage.model.rank import ELIGIBLE
 from gitlineage.model.records import AncestryNode, Order
 from gitlineage.model.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
-from gitlineage.model.trial import NUMERIC
+from gitlineage.model.trial import NUMERIC, Trial
 from gitlineage.query import walk
 from gitlineage.query.views import Views
 from gitlineage.query.walk import Edge, edges
 
 _COLUMNS = "source, type, target, clock, writer, at, actor, context, ended_at, ended_by, reason, followed"
-_WORKED = (*ELIGIBLE, None)
 
 
 def relationships(
@@ -203,6 +202,13 @@ def _evolutions(views: Views, sources: Collection[str]) -> dict[tuple[str, str],
     return found
 
 
+def _worked(trial: Trial | None) -> bool | None:
+    """Return whether what a trial tried worked out; ``None`` for one that waits for its result."""
+    if trial is None:
+        return True
+    return None if trial.status is None else trial.status in ELIGIBLE
+
+
 def _evolution_step(views: Views, edge: Edge, said: Mapping[tuple[str, str], Relationship]) -> EvolutionStep:
     """Return what was said of a step; of a git parent, what the child's trial says."""
     relation = said.get((edge.source, edge.target))
@@ -223,7 +229,7 @@ def _evolution_step(views: Views, edge: Edge, said: Mapping[tuple[str, str], Rel
     return EvolutionStep(
         from_id=edge.target,
         to_id=edge.source,
-        success=trial is None or trial.status in _WORKED,
+        success=_worked(trial),
         metrics=metrics,
         timestamp=snapshot.time,
     )

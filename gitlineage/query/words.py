@@ -15,7 +15,7 @@ from gitlineage.journal.journal import Journal
 from gitlineage.model.records import Order, Task, TrialView
 from gitlineage.query.audit import on
 from gitlineage.query.views import Views
-from gitlineage.text import one_line
+from gitlineage.text import one_line, to_type
 
 _NAMED = 6
 """Cells that are named of a row that changed."""
@@ -158,7 +158,7 @@ def _edges(
     """Return what was said of relations and in the catalogue about snapshots of others."""
     for _, writer, source, kind, target, added in sorted(relations):
         edge = f"{views.name(source)} {kind} {views.name(target)}"
-        undo = f"gitlineage relate {edge}{' --end' if added else ''}"
+        undo = to_type("gitlineage", "relate", views.name(source), kind, views.name(target), "--end" if added else "")
         yield Said(writer, f"{writer} {'says that' if added else 'ended the relation'} {edge}", undo)
     for writer, oid in sorted({(writer, oid) for _, writer, oid, _ in entries}):
         fields = sorted(field for _, other, at, field in entries if (other, at) == (writer, oid))
@@ -175,18 +175,13 @@ def _task(before: tuple[tuple[Order, Task], ...], now: tuple[tuple[Order, Task],
     whose = f", which {before[0][0].writer} had said," if before else ""
     what = f"{order.writer} changed the task from {_shown(was)}{whose} to {_shown(task)}"
     way = "lower" if was.lower_is_better else "higher"
-    anew = f"gitlineage init --metric {_quoted(was.score_field)} --{way}-is-better --force"
+    anew = to_type("gitlineage", "init", "--metric", was.score_field, f"--{way}-is-better", "--force")
     yield Said(order.writer, what, "gitlineage reassert --task" if before else anew)
 
 
 def _shown(task: Task) -> str:
     label = f" (label {task.short})" if task.label else ""
     return f"{task.score_field}, {'lower' if task.lower_is_better else 'higher'} is better{label}"
-
-
-def _quoted(text: str) -> str:
-    plain = text.isascii() and text.replace("_", "").replace("-", "").replace(".", "").isalnum()
-    return text if plain and not text.startswith("-") else "'" + text.replace("'", "'\\''") + "'"
 
 
 def _rows(
@@ -200,7 +195,7 @@ def _rows(
         name = next((view.label for view in views.named_exactly(exp_id) if view.oid == oid), exp_id)
         changed = ", ".join(_cells(was.row, now.row, views.task))
         what = f"{writer} changed {name}, a row of {owner}'s: {changed}"
-        yield Said(writer, what, f"gitlineage reassert {_quoted(name)}")
+        yield Said(writer, what, to_type("gitlineage", "reassert", name))
 
 
 def versions(
@@ -234,13 +229,13 @@ def _repairs(
     found: list[tuple[int, Said]] = []
     for clock, writer, exp_id, oid, undone, reason in retractions:
         said = f"took back that {exp_id} is retracted" if undone else f"retracted {exp_id}"
-        name = _quoted(next((view.label for view in views.named_exactly(exp_id) if view.oid == oid), exp_id))
-        undo = f"gitlineage retract {name} {'-m WHY' if undone else '--undo'}"
+        name = next((view.label for view in views.named_exactly(exp_id) if view.oid == oid), exp_id)
+        undo = to_type("gitlineage", "retract", name, *(["-m", "WHY"] if undone else ["--undo"]))
         found.append((clock, Said(writer, f"{writer} {said}{f': {reason}' if reason else ''}", undo)))
     for clock, writer, child, parents, reason in reparents:
         above = ", ".join(map(views.name, msgspec.json.decode(parents))) or "nothing"
-        own = " ".join(map(views.name, views.repo.parents(child))) or "--root"
-        undo = f"gitlineage reparent {views.name(child)} {own} -m WHY"
+        own = [views.name(parent) for parent in views.repo.parents(child)] or ["--root"]
+        undo = to_type("gitlineage", "reparent", views.name(child), *own, "-m", "WHY")
         found.append((clock, Said(writer, f"{writer} reparented {views.name(child)} to {above}: {reason}", undo)))
     return [said for _, said in sorted(found)]
 
@@ -253,7 +248,7 @@ def _best(task: Task, before: Standing, now: Standing) -> Iterator[Said]:
     elif (now.best.oid, now.best.label) != (before.best.oid, before.best.label):
         said = f"the best changed from {_scored(before.best, task)} to {_scored(now.best, task)}"
         fresh = now.best.order.clock > before.clock  # else another word made it the best, which is told
-        undo = f"gitlineage retract {_quoted(now.best.label)} -m WHY" if fresh else ""
+        undo = to_type("gitlineage", "retract", now.best.label, "-m", "WHY") if fresh else ""
         yield Said("", f"{said}, a row of {now.best.order.writer}'s", undo)
 
 

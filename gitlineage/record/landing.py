@@ -117,9 +117,10 @@ class WriterLock:
     def _take(self) -> None:
         if _holders.get(str(self._path)) == threading.get_ident():
             raise RepositoryError("another store on this repository has a batch open in this thread; use that one")
+        limit = self._limit()  # now, so that a setting which is none is complained about before somebody has to wait
         try:
             self._file = FileIO(self._open(), "r+")
-            turns.take(self._file.fileno(), self._path, self._limit, self._tell)
+            turns.take(self._file.fileno(), self._path, limit, self._tell)
         except OSError as error:
             raise StorageError(f"cannot write to {self._path}: {error.strerror}; nothing was recorded") from error
         _holders[str(self._path)] = threading.get_ident()

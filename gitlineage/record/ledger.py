@@ -26,9 +26,11 @@ from gitlineage.model.namespace import NOTES
 from gitlineage.model.records import Task
 from gitlineage.model.trial import Trial
 from gitlineage.query.nearest import Candidate, candidates, read_mark, write_mark
+from gitlineage.record import stand_ins
 from gitlineage.record.landing import Landing, publish
 from gitlineage.record.opened import Current, Watcher, task_here
 from gitlineage.record.recorder import Recorder, folder_tree
+from gitlineage.text import counted, some, to_type
 
 _TRIES = 10
 
@@ -142,7 +144,7 @@ class Ledger(Current):
     # -- writing -------------------------------------------------------------------------------------------
 
     @contextmanager
-    def batch(self, message: str | None = None) -> Iterator[Self]:
+    def batch(self, message: str | None = None, *, settled: bool = False) -> Iterator[Self]:
         """
         Record everything inside as one commit of the writer's ref: all of it or none.
 
@@ -150,6 +152,7 @@ class Ledger(Current):
 
         Args:
             message: the activity log's line; by default it says what was recorded.
+            settled: whether rows whose commits have arrived are left to what is inside.
 
         Raises:
             StorageError: the disk refused; nothing was recorded.
@@ -161,17 +164,19 @@ class Ledger(Current):
             if self._landing is not None:
                 yield self
                 return
-            with self._land(message):
+            with self._land(message, settled=settled):
                 yield self
 
     @contextmanager
-    def _land(self, message: str | None) -> Iterator[None]:
+    def _land(self, message: str | None, *, settled: bool = False) -> Iterator[None]:
         """Record everything inside as one commit of the writer's ref; whatever interrupts it, the store goes on."""
         landing = None
         try:
             try:
                 with self._lock():
                     landing = self._start()
+                    if not settled and self._settle(stand_ins.LOOKED_AT):
+                        landing = self._start()
                     fresh = landing.tip is None and not self.namespace.is_default
                     with self.repo.packing():
                         identity = self._author = self.committer()
@@ -195,6 +200,8 @@ class Ledger(Current):
                     self._wanted = None
                     if landing.events:
                         self._finish()
+                        if landing.tip is None:
+                            self._tell_alone(landing)
                         if fresh:
                             with suppress(LineageError):  # what was recorded is recorded
                                 self.carry_along()
@@ -205,6 +212,44 @@ class Ledger(Current):
         except BaseException:
             self._leave(landing)  # once more, for an interrupt may have come in between
             raise
+
+    def _tell_alone(self, landing: Landing) -> None:
+        """Say it where a clone begins to record without having asked its remote for lineage, and thus for the task."""
+        others = self._index.tips().keys() - {landing.writer}
+        if others or self._index.task is not None or not (remotes := self.repo.remotes()):
+            return
+        command = to_type("gitlineage", "pull", self.repo.remote())
+        if not any(self.repo.refs(self.namespace.seen(remote)) for remote in remotes):
+            self.watcher.note(
+                f"recorded by the default task ({_task_text(self.task)}), and no lineage was pulled into this clone; "
+                f"`{command}` takes what others recorded, and their task"
+            )
+
+    def settle(self) -> None:
+        """Have rows whose commits have arrived move to them, where this clone records; for what brings commits."""
+        if self.own_writer() is None:
+            return
+        with self.holding():
+            self.refresh()
+            self._settle()
+
+    def arrived(self, most: int | None = None) -> list[stand_ins.Arrival]:
+        """Return the trials that would move to commits which have arrived, as the index stands."""
+        return stand_ins.arrived(self._views, most, self.own_writer() if self._rule is not None else None)
+
+    def _settle(self, most: int | None = None) -> bool:
+        """Have rows whose commits have arrived move to them, in a landing of their own, and say so."""
+        try:
+            if self._landing is not None or not (found := self.arrived(most)):
+                return False
+            many = counted(len(found), "trial")
+            with self._land(f"Move {many} to commits that arrived", settled=True):
+                stand_ins.move_arrived(self.recorder(), self._views, found)
+        except (LineageError, Damaged) as error:
+            self.watcher.note(f"trials stay where they stand for commits that have arrived: {error}")
+            return False
+        self.watcher.note(f"{many} moved to commits which have arrived: {some([each.exp_id for each in found])}")
+        return True
 
     def _check_whose(self, landing: Landing) -> None:
         """
@@ -341,15 +386,16 @@ class Ledger(Current):
             finally:
                 block.gen.close()  # it has ended, unless an interrupt came just before it could
 
-    def record_with(self, work: Callable[[Recorder], R], message: str | None = None) -> R:
+    def record_with(self, work: Callable[[Recorder], R], message: str | None = None, *, settled: bool = False) -> R:
         """
         Do several pieces of recording as one atomic landing, for importers above the store.
 
         Args:
             work: what is done; it is handed the recorder. What it raises leaves nothing behind.
             message: the activity log's line.
+            settled: as for `batch`.
         """
-        with self.batch(message):
+        with self.batch(message, settled=settled):
             return self.write(work)
 
     def _publish(self, landing: Landing, message: str | None, identity: Identity) -> None:

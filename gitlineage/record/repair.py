@@ -20,6 +20,7 @@ from gitlineage.query.names import Id, resolve, trial_of
 from gitlineage.query.views import Views
 from gitlineage.query.words import versions
 from gitlineage.record.landing import Landing
+from gitlineage.text import to_type
 
 
 def retract(views: Views, landing: Landing, id: Id, reason: str, actor: str, undo: bool) -> tuple[str, str]:
@@ -56,7 +57,9 @@ def reassert(views: Views, landing: Landing, journal: Journal, tips: Mapping[str
     view = trial_of(views, id)
     now, was = versions(views, journal, tips, view.oid, view.trial.exp_id)
     if now is None or was is None:
-        raise Invalid(f"{view.label} has the words of one writer only; `gitlineage audit {view.label}` shows them")
+        raise Invalid(
+            f"{view.label} has the words of one writer only; `{to_type('gitlineage', 'audit', view.label)}` shows them"
+        )
     if was.row != now.row:
         said = events.TrialEvent(row=was.row, raw=was.raw, saw=was.saw)
         landing.add(view.oid, said, f"Say {view.label} again as it was")

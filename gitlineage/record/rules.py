@@ -20,6 +20,7 @@ from gitlineage.model.trial import (
     AUTO_ID,
     Trial,
     check_id_prefix,
+    check_new_id,
     numbered,
     refuse_non_finite,
     split_number,
@@ -270,8 +271,11 @@ class Rules:
         return taken_for(self._views, exp_id)
 
     def refuse_claimed(self, exp_id: str) -> None:
-        """Refuse a new exp id that stands for something else already."""
-        if exp_id != AUTO_ID and (meaning := self.taken_for(exp_id)):
+        """Refuse a new exp id that no command could name, or that stands for something else already."""
+        if exp_id == AUTO_ID:
+            return
+        check_new_id(exp_id)
+        if meaning := self.taken_for(exp_id):
             raise InvalidTrial("exp_id", exp_id, f"is {meaning}, which it could be taken for; choose another one")
 
     def check_row(self, trial: Trial) -> None:

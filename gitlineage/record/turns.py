@@ -25,14 +25,14 @@ _WIDTH = 200
 """Bytes of what a holder writes, so that it covers what the one before wrote."""
 
 
-def take(file: int, path: Path, limit: Callable[[], float], tell: Callable[[str], None]) -> None:
+def take(file: int, path: Path, limit: float, tell: Callable[[str], None]) -> None:
     """
     Wait for an open lock file and hold it.
 
     Args:
         file: its descriptor, which may be written to.
         path: its name.
-        limit: says how many seconds to wait at the most; asked where there is something to wait for.
+        limit: how many seconds to wait at the most.
         tell: hears whom this waits for.
 
     Raises:
@@ -41,7 +41,7 @@ def take(file: int, path: Path, limit: Callable[[], float], tell: Callable[[str]
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        _queue(file, path, limit(), tell)
+        _queue(file, path, limit, tell)
     with suppress(OSError):  # a full disk
         os.pwrite(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode()[:_WIDTH].ljust(_WIDTH), 0)
 

@@ -31,6 +31,9 @@ _HARMLESS = re.compile(r"notice: |dangling |Checking |unreachable ")
 _LOST = 10_000
 """Events that may be missing before another one, and as many again as there are, before its clock is a finding."""
 
+_AGAIN = "type: gitlineage reindex"
+"""What mends all that follows from the events."""
+
 _TABLES = {
     "snapshots": "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots",
     "parents": "SELECT s.oid, g.pos, g.parent FROM git_parents g JOIN snapshots s ON s.id = g.child",
@@ -386,9 +389,13 @@ class Verification:
         for name, sql in _TABLES.items():
             ours, theirs = self._moment.index[name], {tuple(row) for row in fresh.rows(sql)}
             for row in sorted(map(_text, ours - theirs)):
-                yield Finding("", _first(row), f"the index has under {name} what no event says: {_shown(row)}")
+                yield Finding(
+                    "", _first(row), f"the index has under {name} what no event says: {_shown(row)}; {_AGAIN}"
+                )
             for row in sorted(map(_text, theirs - ours)):
-                yield Finding("", _first(row), f"the index lacks under {name} what the events say: {_shown(row)}")
+                yield Finding(
+                    "", _first(row), f"the index lacks under {name} what the events say: {_shown(row)}; {_AGAIN}"
+                )
 
     def _derived(self, fresh: Index) -> Iterator[Finding]:
         """Compare the derived refs with what they follow from."""
@@ -397,7 +404,7 @@ class Verification:
         for name in sorted(wanted.keys() | there.keys()):
             if wanted.get(name) != there.get(name):
                 should = f"should be {wanted[name]}" if name in wanted else "should not be there"
-                yield Finding("", there.get(name, ""), f"the derived ref {name} {should}")
+                yield Finding("", there.get(name, ""), f"the derived ref {name} {should}; {_AGAIN}")
 
 
 def verifier_for(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None) -> signing.Verifier | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 import msgspec
 
 from gitlineage.bounds import MAX_CHECKOUT
-from gitlineage.errors import Invalid
+from gitlineage.errors import Invalid, WouldLose
 from gitlineage.git import signing
 from gitlineage.git.content import Content, read_files, size_setting
 from gitlineage.git.folders import Taken
@@ -64,7 +64,7 @@ from gitlineage.store.history import History
 from gitlineage.store.part import reading
 from gitlineage.store.relations import Relations
 from gitlineage.store.sharing import Remote
-from gitlineage.text import counted
+from gitlineage.text import counted, some, to_type
 
 if TYPE_CHECKING:
     from gitlineage.git.checkout import Written
@@ -353,7 +353,7 @@ class LineageStore:
             oid, exp_id = recorder.record(rev, row, revise, replicate=replicate)
             view = next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
             if view.retracted is not None:
-                undo = f"`gitlineage retract {view.label} --undo` takes that back"
+                undo = f"`{to_type('gitlineage', 'retract', view.label, '--undo')}` takes that back"
                 self.ledger.watcher.note(f"{view.label} is retracted and does not count: {view.retracted}; {undo}")
             return view.trial
 
@@ -1033,10 +1033,11 @@ class LineageStore:
 
         Raises:
             NotFound: there is no such snapshot.
-            Invalid: something would be lost that is recorded nowhere; nothing was changed.
+            WouldLose: files would be lost that are recorded nowhere; nothing was changed.
+            Invalid: there is no working tree, or the snapshot has no files; nothing was changed.
             InvalidContent: the snapshot holds what is not safe to write; nothing was changed.
         """
-        from gitlineage.git.restore import restore
+        from gitlineage.git.restore import changes, restore
 
         snapshot = self._views.snapshot(resolve(self._views, id))
         if self.ledger.repo.workdir is None:
@@ -1052,15 +1053,24 @@ class LineageStore:
             now = content.from_folder(self.ledger.repo.workdir, [each.tree for each in known], everything=False).tree
             is_kept = self._is_kept(now, snapshot.tree)
             if not (force or is_kept):
-                many = counted(nearest(self.ledger.repo, now, known).paths, "file")
-                raise Invalid(
-                    f"the working tree has {many} changed that no snapshot has; `gitlineage commit` records them, "
-                    "--force throws them away"
-                )
+                trees = [each.tree for each in known] or [object_id("tree", b"")]
+                if files := min((changes(self.ledger.repo, tree, now) for tree in trees), key=len):
+                    many = counted(len(files), "file")
+                    raise WouldLose(
+                        files,
+                        f"the working tree has {many} changed that no snapshot has: {some(files)}; "
+                        "`gitlineage commit` records them, --force throws them away",
+                    )
         if not is_kept:  # so that it can be found again until git prunes it
             now = content.from_folder(self.ledger.repo.workdir, everything=False).tree
         done = restore(self.ledger.repo, snapshot.oid, now, snapshot.tree, force=force)
         self.ledger.stand_on(snapshot.oid)
+        if any(path.rpartition("/")[2] == ".gitignore" for path in changes(self.ledger.repo, now, snapshot.tree)):
+            with self.ledger.repo.packing():
+                after = content.from_folder(self.ledger.repo.workdir, [snapshot.tree], everything=False).tree
+                there = {path for path, _ in self.ledger.repo.walk_tree(snapshot.tree)}
+                new = [path for path in changes(self.ledger.repo, snapshot.tree, after) if path not in there]
+            done = msgspec.structs.replace(done, unignored=tuple(path for path in new if path not in done.left))
         return done
 
     def _is_kept(self, tree: str, target: str) -> bool:

@@ -213,6 +213,8 @@ def unbundle(store: Ledger, file: Path) -> Unbundled:
             _take(store, repo, arrivals)
             after = [_counts(each.views()) for each in campaigns]
             now = store.task
+            for each in campaigns:
+                each.settle()
     return Unbundled(
         file=str(file),
         refs=tuple(arrivals),

@@ -101,6 +101,10 @@ def take(
         with ledger.in_campaign(campaign) as each:
             agreed = set(accepted) if each is ledger else set()
             outcomes += in_campaign(each, _Puller(each, way.of(each), old, new, agreed, dry_run).outcomes())
+    if not dry_run:
+        with ledger.all_campaigns() as campaigns:
+            for each in campaigns:
+                each.settle()
     return Exchange(remote=way.shown, outcomes=tuple(outcomes), dry_run=dry_run)
 
 

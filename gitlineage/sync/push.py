@@ -26,6 +26,7 @@ from gitlineage.sync.remotes import (
     seen_everywhere,
     way_to,
 )
+from gitlineage.text import to_type
 
 _TRIES = 3
 
@@ -244,7 +245,8 @@ def attach(ledger: Ledger, remote: str) -> None:
     if remote not in names:
         known = f"there is {listed(names)}" if names else "there is none"
         raise RepositoryError(
-            f"no remote {remote!r} in this repository; {known}; `git remote add {remote} URL` adds it"
+            f"no remote {remote!r} in this repository; {known}; "
+            f"`{to_type('git', 'remote', 'add', remote, 'URL')}` adds it"
         )
     if repo.ref(ledger.namespace.ref(ledger.writer)) is None:
         ledger.journal.begin(ledger.writer)

@@ -11,7 +11,10 @@ from command_line import Shell
 from gitlineage import LineageStore, Trial
 from gitlineage.bridge.autoresearch import LoopOutcome, import_autoresearch
 from gitlineage.errors import Invalid
+from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events
+from gitlineage.model.stand_in import IS_LOST
+from gitlineage.record import stand_ins
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 SCORES = ("1.0", "0.9", "0.8", "0.95")
@@ -284,4 +287,138 @@ def test_commits_beyond_the_end_of_a_shallow_clone(loop: tuple[Path, list[str]],
     assert len(shell.objects("import", "autoresearch")[0]["moved"]) == 3
     with opened(root) as store:
         assert sorted(shown(store)) == sorted((oid[:7], oid, "") for oid in hashes)
+        assert store.verify() == []
+
+
+WAYS = {
+    "commit": ["commit", "-m", "later", "--metric", "2"],
+    "record": ["record", "HEAD", "--metric", "2", "--replicate"],
+    "retract": ["retract", "HEAD", "-m", "a slip"],
+    "cohort": ["cohort", "new", "ideas"],
+    "init": ["init"],
+    "pull": ["pull", "origin"],
+    "sync": ["sync", "origin"],
+    "refused": ["record", "HEAD", "--metric", "nan"],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_any_command_that_records_moves_them(
+    loop: tuple[Path, list[str]], clone: Callable[[str], Path], way: str
+) -> None:
+    """It says so in one line, and the rows are those that an import with all commits there has recorded."""
+    origin, hashes = loop
+    with opened(origin) as store:
+        take(store)
+        wanted = [(view.oid, view.trial) for view in store.log(None)]
+    root = clone("alice")
+    shell = Shell(root)
+    shell("import", "autoresearch", "--lower-is-better")
+    bring(root, origin)
+    done = shell.run(*WAYS[way])
+    assert done.exit_code == 0 or way == "refused", done.output
+    named = ", ".join(oid[:7] for oid in hashes[1:])
+    assert (f"3 trials moved to commits which have arrived: {named}" in done.stderr) == (way != "refused"), done.stderr
+    with opened(root) as store:
+        if way == "refused":
+            store.set_task(store.task)
+        found = [(view.oid, view.trial) for view in store.log(None)]
+        assert [each for each in wanted if each not in found] == []
+        assert store.verify() == []
+    again = shell.run("commit", "-m", "once more", "--metric", "3")
+    assert "arrived" not in again.stderr and "stand-in" not in again.stderr
+
+
+def test_a_command_that_reads_says_it_and_writes_nothing(
+    loop: tuple[Path, list[str]], clone: Callable[[str], Path]
+) -> None:
+    """One line names the command that moves them; a reader's clone that never recorded is told, too, by a pull."""
+    origin, hashes = loop
+    root = clone("alice")
+    shell = Shell(root)
+    shell("import", "autoresearch", "--lower-is-better")
+    assert "stand-in" not in shell.run("log").stderr
+    shell("push", "origin")
+    reader = clone("reader")
+    Shell(reader)("pull", "origin")
+    for each in (root, reader):
+        bring(each, origin)
+        before = git(each, "for-each-ref", "refs/notes", "refs/lineage"), git(each, "config", "--list")
+        for words in (["log"], ["best", "--json"], ["show", hashes[0]], ["status"]):
+            told = Shell(each).run(*words).stderr
+            assert told.count("the commits of 3 trials on stand-ins are here now") == 1, told
+            assert "`gitlineage init`" in told
+        assert before == (git(each, "for-each-ref", "refs/notes", "refs/lineage"), git(each, "config", "--list"))
+    assert "are here now" in Shell(reader).run("pull", "origin").stderr
+    shell("init")
+    assert "stand-in" not in shell.run("log").stderr
+    shell("push", "origin")
+    assert "stand-in" not in Shell(reader).run("pull", "origin").stderr
+
+
+def test_few_are_looked_at_and_others_each_time(
+    loop: tuple[Path, list[str]], clone: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many stand-ins there are, a command looks at some; in the end each one's turn comes."""
+    origin, hashes = loop
+    root = clone("alice")
+    monkeypatch.setattr(stand_ins, "LOOKED_AT", 1)
+    with opened(root) as store:
+        take(store)
+        asked: list[str] = []
+        look = GitRepo.commit_beginning
+        monkeypatch.setattr(GitRepo, "commit_beginning", lambda repo, hash: asked.append(hash) or look(repo, hash))
+        git(root, "fetch", "--quiet", str(origin), f"{hashes[1]}:refs/remotes/loop/main")
+        for number in range(8):
+            store.commit({"a": b"%d" % number}, trial=Trial(status="discard", core_metric=2))
+        assert [trial.exp_id for trial in store.snapshot(hashes[1]).trials] == [hashes[1][:7]]
+        assert set(asked) == {oid[:7] for oid in hashes[1:]}
+        assert len(asked) <= 8 + 3
+        bring(root, origin)
+        store.pull("origin")
+        assert {view.oid for view in store.log(None)} >= set(hashes)
+
+
+def test_a_store_without_stand_ins_asks_for_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked for is found by an index of such rows, and git is asked for nothing."""
+    monkeypatch.setattr(GitRepo, "commit_beginning", None)
+    with LineageStore(tmp_path) as store:
+        store.commit({"a": b"1"}, trial=Trial(exp_id="abcdef1", status="keep", core_metric=2))
+        store.commit({"a": b"2"}, trial=Trial(status="keep", core_metric=1))
+        (plan,) = store.ledger.views().index.rows(f"EXPLAIN QUERY PLAN SELECT id FROM trials WHERE {IS_LOST}")
+        assert "trials_lost" in plan[-1]
+
+
+def test_rows_with_names_of_their_own(loop: tuple[Path, list[str]], clone: Callable[[str], Path]) -> None:
+    """Where the exp id is not the hash, it is the row's cell that tells it; no name is taken for a hash."""
+    origin, hashes = loop
+    root = clone("alice")
+    lines = (root / "results.tsv").read_text().splitlines()[1:]
+    rows = [f"{line}\t{name}\n" for line, name in zip(lines, ("first", "second", "00ab", "last"), strict=True)]
+    rows[3] = hashes[3][:6] + rows[3][7:]
+    (root / "results.tsv").write_text(HEADER.rstrip() + "\texp_id\n" + "".join(rows))
+    with opened(root) as store:
+        take(store)
+        bring(root, origin)
+        store.set_task(store.task)
+        assert sorted(shown(store)) == sorted(
+            (name, oid, "") for name, oid in zip(("first", "second", "00ab", "last"), hashes, strict=True)
+        )
+        assert take(store).known == 4
+        assert store.verify() == []
+
+
+def test_rows_of_a_table(loop: tuple[Path, list[str]], clone: Callable[[str], Path], tmp_path: Path) -> None:
+    """What `import tsv` brought from elsewhere with such rows moves in the same way."""
+    origin, hashes = loop
+    root = clone("alice")
+    shell = Shell(root)
+    shell("import", "autoresearch", "--lower-is-better")
+    shell("export", "tsv", tmp_path / "rows.tsv")
+    other = clone("bob")
+    Shell(other)("import", "tsv", tmp_path / "rows.tsv")
+    bring(other, origin)
+    Shell(other)("init")
+    with opened(other) as store:
+        assert {(view.oid, view.trial.notes) for view in store.log(None)} >= {(oid, "") for oid in hashes[1:]}
         assert store.verify() == []

@@ -1,13 +1,18 @@
 """A snapshot's files back in place: `checkout ID --here`, `restore` and `LineageStore.restore`."""
 
+import json
 import os
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from command_line import Shell
 
 from gitlineage import LineageStore
+from gitlineage.errors import WouldLose
 
 
 @pytest.fixture
@@ -149,3 +154,109 @@ def test_what_stays_need_not_be_safe_to_write(tmp_path: Path) -> None:
     shell.commit("-m", "c", "--metric", "3")
     assert "absolute path" in shell.fails(1, "restore", "001")
     assert not data.is_symlink()
+
+
+@pytest.fixture
+def nested(shell: Shell, git: Callable[..., str], tmp_path: Path) -> Shell:
+    """A shell whose last snapshot, 003, has a submodule at ``lib``, which is checked out; the ones before have none."""
+    git("init", "-q", str(tmp_path / "lib"))
+    (tmp_path / "lib" / "code.py").write_text("1\n")
+    git("-C", str(tmp_path / "lib"), "add", "-A")
+    git("-C", str(tmp_path / "lib"), "commit", "-q", "-m", "one")
+    git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", (tmp_path / "lib").as_uri(), "lib")
+    shell.commit("-m", "with a submodule", "--metric", "1")
+    return shell
+
+
+def test_a_submodule_stays_and_is_told(nested: Shell) -> None:
+    """Git leaves it to itself, so does a restore: it is not counted as removed, and it hinders no further restore."""
+    (gone,) = nested.objects("restore", "002")
+    assert (gone["written"], gone["removed"], gone["left"]) == (0, 1, ["lib"])  # .gitmodules alone
+    assert (nested.folder / "lib" / "code.py").read_text() == "1\n"
+    assert "still there, because git could not remove it: lib" in nested("restore", "003") + nested("restore", "001")
+    (back,) = nested.objects("restore", "003")
+    assert (back["left"], back["removed"]) == ([], 0)
+    assert (nested.folder / "lib" / "code.py").read_text() == "1\n"
+
+
+def test_a_submodule_at_another_commit_is_told(nested: Shell, git: Callable[..., str]) -> None:
+    """Its own commit and changes are not touched, whatever git's configuration says of submodules."""
+    git("config", "submodule.recurse", "true")
+    recorded = git("-C", "lib", "rev-parse", "HEAD")
+    (nested.folder / "lib" / "code.py").write_text("2\n")
+    git("-C", "lib", "commit", "-q", "-a", "-m", "two")
+    nested.commit("-m", "another commit of it", "--metric", "1")
+    (nested.folder / "lib" / "code.py").write_text("precious\n")
+    (done,) = nested.objects("restore", "003")
+    assert done["elsewhere"] == {"lib": recorded}
+    assert f"in a repository of its own: lib ({recorded[:7]}" in nested("restore", "004") + nested("restore", "003")
+    assert (nested.folder / "lib" / "code.py").read_text() == "precious\n"
+    nested.write(a="edited\n")
+    assert "1 file changed that no snapshot has: a.txt;" in nested.fails(1, "restore", "002")
+
+
+def test_refusals_name_the_files(shell: Shell) -> None:
+    """The first few in the line and how many more there are; all of them in JSON."""
+    names = [f"new{number}" for number in range(7)]
+    shell.write(**dict.fromkeys(names, "x\n"))
+    said = shell.fails(1, "restore", "000")
+    assert "7 files changed that no snapshot has: new0.txt, new1.txt, new2.txt, new3.txt, new4.txt and 2 more;" in said
+    refused = shell.run("restore", "000", "--json")
+    assert refused.exit_code == 1 and len(refused.stderr.splitlines()) == 1
+    assert json.loads(refused.stdout)["files"] == [f"{name}.txt" for name in names]
+    with LineageStore(shell.folder) as store, pytest.raises(WouldLose) as raised:
+        store.restore("000")
+    assert len(raised.value.files) == 7
+
+
+def test_folders_that_cannot_be_written_to(shell: Shell) -> None:
+    """What git could not remove is told and not counted; what it could not write is an error that says so."""
+    locked = shell.folder / "sub"
+    with unwritable(locked):
+        (done,) = shell.objects("restore", "001")
+        assert (done["removed"], done["left"]) == (0, ["sub/c.txt"])
+        assert (locked / "c.txt").exists()
+    assert "sub/c.txt" in shell.fails(1, "restore", "002")
+    (locked / "c.txt").write_text("another\n")
+    shell.write(b="other\n")
+    shell.commit("-m", "another", "--metric", "1")
+    with unwritable(locked):
+        said = shell.fails(1, "restore", "002")
+    assert "not all of them could be written" in said and "sub/c.txt" in said
+
+
+@contextmanager
+def unwritable(folder: Path) -> Iterator[None]:
+    """Have nothing written to a folder or removed from it, by root neither; skip where that cannot be."""
+    if os.geteuid() != 0:
+        folder.chmod(0o555)
+        try:
+            yield
+        finally:
+            folder.chmod(0o755)
+        return
+    words = ["chattr", "+i", str(folder)]
+    if not shutil.which("chattr") or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("root writes everywhere, and this disk has no immutable folders")
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", str(folder)], check=True)
+
+
+def test_files_that_are_not_ignored_any_more_are_told(shell: Shell) -> None:
+    """The snapshot has no rule yet that was made later: what the next commit will take for that is named."""
+    (shell.folder / ".gitignore").write_text("*.log\ndata/\n")
+    shell.commit("-m", "ignore the data", "--metric", "1")
+    (shell.folder / "run.log").write_text("x\n")
+    (shell.folder / "data").mkdir()
+    names = [f"data/{number}.bin" for number in range(6)]
+    for name in names:
+        (shell.folder / name).write_text("x\n")
+    said = shell("restore", "002")
+    assert f"not ignored any more, so that the next commit takes 6 files: {', '.join(names[:5])} and 1 more" in said
+    assert "6 files changed" in shell.fails(1, "restore", "003")
+    (shell.folder / ".gitignore").write_text("*.log\ndata/\n")
+    (done,) = shell.objects("restore", "002")
+    assert done["unignored"] == names
+    assert "ignored" not in shell("restore", "001", "--force")

@@ -13,7 +13,7 @@ from gitlineage.git.formats import NO_OID
 from gitlineage.model.message import flattened, subject
 from gitlineage.model.trial import Trial
 from gitlineage.store.store import LineageStore
-from gitlineage.text import counted, one_line
+from gitlineage.text import counted, one_line, to_type
 
 PATIENCE = 5.0
 """Seconds that a hook waits for another process's landing before it lets git go on."""
@@ -122,7 +122,7 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
         why = _reason(error.message.splitlines()) or f"git ended with {error.status}"
         return (
             f"{remote} did not take the lineage: {why}; the branch goes all the same, "
-            f"`git push {remote} {' '.join(refs)}` retries"
+            f"`{to_type('git', 'push', remote, *refs)}` retries"
         )
     return ""
 

@@ -472,7 +472,15 @@ def test_an_exp_id_that_cannot_name_a_trial_is_refused(exp_id):
         row(exp_id)
 
 
-@pytest.mark.parametrize("exp_id", ["a/b", "a", "é" * 60, "..", "-x", "a.lock", "a b", "x@y", "é" * 200])
+@pytest.mark.parametrize("exp_id", ["..", "-x", "x@y", "a//b"])
+def test_an_exp_id_that_no_command_could_name_is_refused_for_a_new_trial(store, git, exp_id):
+    """What an option, a writer's label or a folder begins as is no name; nothing is written."""
+    with pytest.raises(InvalidTrial):
+        store.commit(FILES, trial=row(exp_id, metric=2.0))
+    assert store.all_trials() == [] and git("for-each-ref", "refs/lineage") == ""
+
+
+@pytest.mark.parametrize("exp_id", ["a/b", "a", "é" * 60, "a.lock", "a b", "é" * 200])
 def test_any_other_exp_id_is_recorded_found_and_named_by_a_ref(store, git, exp_id):
     """Ids are opaque: what refs and paths cannot hold is encoded there, and nobody else is hurt."""
     snapshot = store.commit(FILES, trial=row(exp_id, metric=2.0))
