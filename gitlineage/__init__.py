@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from gitlineage.query.judge import Noise, Verdict
     from gitlineage.query.nearest import Candidate, Nearest
     from gitlineage.query.stats import Stat
+    from gitlineage.query.tried import Alike, Tried
     from gitlineage.query.words import Said, Standing
     from gitlineage.record.adoption import Adopted
     from gitlineage.record.opened import Watcher
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Adopted",
+    "Alike",
     "Ambiguous",
     "AncestryNode",
     "AsyncLineageStore",
@@ -151,6 +153,7 @@ __all__ = [
     "Trial",
     "TrialView",
     "Trials",
+    "Tried",
     "UnsupportedRepository",
     "Verdict",
     "Watcher",
@@ -186,6 +189,7 @@ _HOMES = {
         "TrialView",
     ],
     "query.nearest": ["Candidate", "Nearest"],
+    "query.tried": ["Alike", "Tried"],
     "query.words": ["Said", "Standing"],
     "model.relation": ["EvolutionStep", "RelationType", "Relationship"],
     "sync.remotes": ["Exchange", "RefOutcome"],

@@ -41,6 +41,7 @@ COMMANDS = {
         "checkout": ("trust", "Write a snapshot's files into a folder, or in place"),
         "restore": ("trust", "Bring a snapshot's files back into the working tree"),
         "search": ("find", "Find trials by the words of their hypotheses and notes"),
+        "tried": ("find", "Say whether something was tried before, without running it"),
         "graph": ("graph", "Draw the lineage as a diagram"),
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
         "best": ("rank", "Show the best trial"),

@@ -1,12 +1,14 @@
-"""The command that searches texts."""
+"""Commands that find trials: by the words of their texts, and by what is about to be tried."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
+from gitlineage.model.records import TrialView
 
 app = commands()
 
@@ -32,3 +34,61 @@ def search(
                 output.json_line(each)
         else:
             listing.print_trials(found, store.task)
+
+
+@command(app, "tried", 'gitlineage tried -m "twice the learning rate" .')
+def tried(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]",
+            help="The content, such as `.`. [default: the working tree, or none with -m]",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    hypothesis: Annotated[
+        str, typer.Option("--hypothesis", "-m", metavar="TEXT", help="What is to be tried; compared by its words.")
+    ] = "",
+    command: Annotated[
+        str | None,
+        typer.Option("--command", metavar="TEXT", help="Only trials of this command are the same. [default: any]"),
+    ] = None,
+    parents: options.Parents = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Say whether something was tried before, without running it
+
+    Trials of equal content come first, then those that were not kept and made the same edit, then those with nearly the
+    same hypothesis.
+    """
+    with opened(ctx) as store:
+        content = folder if folder is not None else None if hypothesis else store.ledger.repo.workdir
+        given = options.parents(store, parents, False)
+        found = store.tried(hypothesis, content, command=command, parents=given)
+        kinds: list[tuple[str, str, tuple[TrialView, ...]]] = [
+            ("same", "tried: equal content" + (", same command" if command is not None else ""), found.same),
+            ("going", "waited for: equal content, no result yet", found.going),
+            ("other", "equal content, another command or one that is not known", found.other),
+            ("edits", "not kept: the same edit, made elsewhere", found.edits),
+            ("alike", "nearly the same hypothesis", tuple(each.view for each in found.alike)),
+        ]
+        if as_json:
+            views = store.ledger.views()
+            told: dict[str, Any] = {"tried": found.first is not None, "tree": found.tree or None}
+            told |= {name: listing.trial_objects(views, trials) for name, _, trials in kinds}
+            told["alike"] = [
+                {"likeness": round(each.likeness, 6), **trial}
+                for each, trial in zip(found.alike, told["alike"], strict=True)
+            ]
+            output.json_line(told)
+            return
+        for _, heading, trials in kinds:
+            if trials:
+                output.say(output.paint(heading, "bold"))
+                listing.print_trials(trials, store.task)
+        if not found.is_known:
+            output.say("not tried: nothing like it is known")

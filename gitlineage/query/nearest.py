@@ -9,7 +9,9 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -169,6 +171,37 @@ def nearest(repo: GitRepo, tree: str, known: Sequence[Candidate]) -> Nearest:
 
 def difference(repo: GitRepo, old: str, new: str) -> tuple[int, int]:
     """Return how many lines only one of two trees has, and how many paths differ."""
+    found = changes(repo, old, new)
+    if found.paths > _PATHS:
+        return 2**62, found.paths
+    return found.whole + sum(map(abs, found.lines.values())), found.paths
+
+
+class Changes(NamedTuple):
+    """
+    What differs between two trees.
+
+    Args:
+        lines: how many more of each line the new one has, over all files together; fewer are negative.
+        whole: lines that files count as which were not read line by line.
+        paths: how many paths differ; not all are counted of too many.
+    """
+
+    lines: Counter[bytes]
+    whole: int
+    paths: int
+
+    @property
+    def edit(self) -> str:
+        """What names an edit: equal for the same lines put in and taken out anywhere; empty where that is not known."""
+        changed = sorted((line, count) for line, count in self.lines.items() if count)
+        if not changed or self.whole or self.paths > _PATHS:
+            return ""
+        return sha256(b"".join(b"%d %d %s" % (count, len(line), line) for line, count in changed)).hexdigest()
+
+
+def changes(repo: GitRepo, old: str, new: str) -> Changes:
+    """Return what differs between two trees."""
     lines: Counter[bytes] = Counter()
     whole, paths, left = 0, 0, _READ
     todo: list[tuple[str | None, str | None]] = [(old, new)] if old != new else []
@@ -194,9 +227,7 @@ def difference(repo: GitRepo, old: str, new: str) -> tuple[int, int]:
                     for line in data.splitlines(keepends=True):
                         lines[line] += sign
             whole += sum(each is not None and each.mode == SUBMODULE for each in sides)
-    if paths > _PATHS:
-        return 2**62, paths
-    return whole + sum(map(abs, lines.values())), paths
+    return Changes(lines, whole, paths)
 
 
 def _entries(repo: GitRepo, tree: str | None) -> Mapping[str, Entry]:

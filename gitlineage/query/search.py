@@ -53,6 +53,37 @@ def search(
     return views.by_number(number for (number,) in rows)
 
 
+def likely(views: Views, words: Sequence[str], limit: int) -> list[int]:
+    """
+    Return trials, by their numbers in the index, that share one of the rarest of some words, the newest first.
+
+    At least the rarest word that is known counts, and then so many more as do not lead beyond the limit: who has as
+    many words in common as any other trial is among them, unless the rarest is in more trials than that.
+
+    Args:
+        views: the store.
+        words: lower-cased words.
+        limit: how many trials at the most.
+    """
+    _update(views.index, None)
+    views.index.rows("CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab ('main', 'texts', 'row')")
+    counts = []
+    for word in dict.fromkeys(words):
+        terms = views.index.rows("SELECT doc FROM temp.vocabulary WHERE term = ?", word)
+        counts += [(count, word) for (count,) in terms]
+    chosen: list[str] = []
+    total = 0
+    for count, word in sorted(counts):
+        total += count
+        if chosen and total > limit:
+            break
+        chosen.append(f"hypothesis : {_quoted(word)}")
+    if not chosen:
+        return []
+    sql = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rowid DESC LIMIT ?"
+    return [number for (number,) in views.index.rows(sql, " OR ".join(chosen), limit)]
+
+
 class _News(NamedTuple):
     """What has to be made searchable: the trials after one number up to another, and those that were revised."""
 

@@ -49,6 +49,7 @@ from gitlineage.query.ranking import best_by, board_by, criterion
 from gitlineage.query.search import search
 from gitlineage.query.stats import Stat, progress, statistics
 from gitlineage.query.table import Table, chosen, table
+from gitlineage.query.tried import Alike, Tried, by_edit, by_hypothesis, exactly
 from gitlineage.query.views import Views, trials
 from gitlineage.record import repair, tables
 from gitlineage.record.adoption import Adopted, adopt
@@ -938,6 +939,68 @@ class LineageStore:
             return nearest(self.ledger.repo, self.ledger.recorder().take(content, near), known)
         with self.ledger.repo.packing():  # outside of a landing nothing of it gets onto the disk
             return nearest(self.ledger.repo, content_tree(self._views, Content(self.ledger.repo), content, near), known)
+
+    def tried(
+        self,
+        hypothesis: str = "",
+        content: Mapping[str, bytes] | Path | str | None = None,
+        *,
+        command: str | None = None,
+        parents: Sequence[Id] | None = None,
+        near: bool = True,
+    ) -> Tried:
+        """
+        Return whether something was tried before: what is asked about, and nothing else (semantics 96).
+
+        Args:
+            hypothesis: what it tries; compared by its words.
+            content: files by path, a snapshot, a tree, or a folder: the working tree is ``Path(".")``.
+            command: what would be run, as the column ``command`` spells it; only a trial of the same command is then
+                the same. ``None`` for any.
+            parents: what the content was made from; by default what it is nearest to.
+            near: whether to look for what is nearly the same, too.
+
+        Raises:
+            NotFound: an unknown parent.
+            InvalidContent: as `commit`.
+        """
+        found = Tried()
+        if content is not None:
+            if self.ledger.in_batch:
+                found = self._tried(content, command, parents, near)
+            else:
+                with self.ledger.repo.packing():  # outside of a landing nothing of it gets onto the disk
+                    found = self._tried(content, command, parents, near)
+        if hypothesis and near:
+            found = msgspec.structs.replace(found, alike=self._alike(hypothesis))
+        return found
+
+    @reading
+    def _alike(self, hypothesis: str) -> tuple[Alike, ...]:
+        return by_hypothesis(self._views, hypothesis)
+
+    @reading
+    def _tried(
+        self,
+        content: Mapping[str, bytes] | Path | str,
+        command: str | None,
+        parents: Sequence[Id] | None,
+        near: bool,
+    ) -> Tried:
+        """Return what was tried of a content."""
+        known = self.ledger.candidates()
+        trees = [each.tree for each in known]
+        if self.ledger.in_batch:
+            tree = self.ledger.recorder().take(content, trees)
+        else:
+            tree = content_tree(self._views, Content(self.ledger.repo), content, trees)
+        given = None if parents is None else [resolve(self._views, each) for each in parents]
+        found = exactly(self._views, tree, command)
+        if not near or found.same:
+            return found
+        oid = nearest(self.ledger.repo, tree, known).oid if given is None else next(iter(given), None)
+        above = self._views.snapshot(oid).tree if oid is not None else ""
+        return msgspec.structs.replace(found, edits=by_edit(self._views, tree, above)) if above else found
 
     @reading
     def cohort(self, name: str) -> Cohort:

@@ -49,7 +49,7 @@ def named(annotation: Any) -> set[str]:
 VERBS = {
     "recording": "announce append append_many adopt batch commit judge link_rewrite open_cohort record reparent "
     "retract reassert set_task",
-    "trials": "all_trials best chain_to latest leaderboard log plot search stats task trial view",
+    "trials": "all_trials best chain_to latest leaderboard log plot search stats task trial tried view",
     "tables": "to_arrow to_dicts to_pandas to_polars",
     "snapshots": "ancestors checkout children cohort cohorts common_ancestor compare descendants files leaves nearest "
     "nearness parents recipe_edit reparentings resolve restore rewritten_as rewritten_from same snapshot taken",
