@@ -1,6 +1,5 @@
 """The command demo: a small research loop that really runs, and how to look at what is left of it."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from gitlineage.errors import RepositoryError
 from gitlineage.git.repository import init_repository
 from gitlineage.model.records import Snapshot
 from gitlineage.store.store import LineageStore
+from gitlineage.text import to_type
 
 app = commands()
 _NAME = "gitlineage-demo"
@@ -55,7 +55,7 @@ def demo(
     output.say(f"\n{output.paint('What the next agent reads (gitlineage prompt smooth):', 'bold')}\n")
     output.write(shown.rendered_prompt)
     output.say(f"\n{output.paint('It is all plain git:', 'bold')}\n")
-    where = shlex.quote(str(root if place(ctx).folder is None else root.resolve()))
+    where = to_type(str(root if place(ctx).folder is None else root.resolve()))
     for why, words in _LOOKS:
         output.say(f"  {output.paint(f'# {why}', 'dim')}\n  git -C {where} {words}")
     output.say(f"\nThe repository is in {output.clean(str(root.resolve()))}")

@@ -60,7 +60,9 @@ def _here(views: Views, numbers: Iterable[int], writer: str | None) -> list[Arri
         exp_id, row, oid, by = views.index.one(_ROW, number)
         beginning = missing(read_row(row))
         commit = views.repo.commit_beginning(beginning) if beginning is not None else None
-        if commit is not None and commit != oid and writer in (None, by):
+        if commit is None or writer not in (None, by):
+            continue
+        if not views.repo.has_ancestor(commit, oid):  # nothing takes the place of what it goes back to, or is
             found.append(Arrival(number=number, exp_id=exp_id, commit=commit))
     return found
 

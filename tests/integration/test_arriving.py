@@ -422,3 +422,19 @@ def test_rows_of_a_table(loop: tuple[Path, list[str]], clone: Callable[[str], Pa
     with opened(other) as store:
         assert {(view.oid, view.trial.notes) for view in store.log(None)} >= {(oid, "") for oid in hashes[1:]}
         assert store.verify() == []
+
+
+def test_an_unbundling_moves_them(loop: tuple[Path, list[str]], clone: Callable[[str], Path], tmp_path: Path) -> None:
+    """Where the commits come with rows of their own, both are one row, and nothing is recorded of it twice."""
+    origin, hashes = loop
+    with opened(origin) as store:
+        take(store)
+    Shell(origin)("bundle", tmp_path / "rows.bundle")
+    root = clone("alice")
+    shell = Shell(root)
+    shell("import", "autoresearch", "--lower-is-better")
+    assert "3 trials moved to commits which have arrived" in shell.run("unbundle", tmp_path / "rows.bundle").stderr
+    with opened(root) as store:
+        assert sorted(shown(store)) == sorted((oid[:7], oid, "") for oid in hashes)
+        assert store.verify() == []
+        assert store.ledger.arrived() == []
