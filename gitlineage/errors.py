@@ -29,6 +29,7 @@ LineageError
 ├── HookTaken                    a user's own git hook is where ours would go
 ├── InThePast                    something to be recorded in a store that shows a past moment
 ├── BisectFailed                 a search for the first bad snapshot found none
+├── Busy                         a run that another process supervises
 ├── Conflict                     the writer's ref moved under us and retries ran out
 ├── CorruptEvent                 a note line that is not an event
 ├── RemoteError                  a remote could not be reached, or refused; nothing here was changed
@@ -411,6 +412,21 @@ class BisectFailed(LineageError):
         self.reason = reason
         self.candidates = tuple(candidates)
         super().__init__(reason)
+
+
+class Busy(LineageError):
+    """
+    A run that another process supervises.
+
+    Args:
+        run: its id.
+        reason: who does, in words.
+    """
+
+    def __init__(self, run: str, reason: str = "another process supervises it") -> None:
+        self.run = run
+        self.reason = reason
+        super().__init__(f"{run} is going on: {reason}; `gitlineage runs wait {run}` waits for its end")
 
 
 class Conflict(LineageError):

@@ -28,6 +28,8 @@ EXAMPLE = 'Example: gitlineage init && gitlineage commit -m "the baseline" --met
 COMMANDS = {
     "Record": {
         "init": ("record", "Make a repository ready and say what is optimised"),
+        "run": ("run", "Run a command and record it as a trial"),
+        "runs": ("run", "List, show, end and go on with what was run"),
         "commit": ("record", "Record a snapshot of the code with its trial"),
         "record": ("record", "Record a result on a snapshot or on any commit"),
         "retract": ("repair", "Say that a trial does not count"),

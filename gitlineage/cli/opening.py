@@ -68,6 +68,7 @@ def opened(
     at: Path | None = None,
     begin: bool = False,
     incomplete: bool = False,
+    running: bool = False,
 ) -> "Iterator[LineageStore]":
     """
     Open the store that a command works on.
@@ -80,6 +81,7 @@ def opened(
             pen should not, and for commands about the whole repository.
         incomplete: whether the command does its work where a shallow or partial clone lacks a part of the lineage,
             as git config ``lineage.incomplete`` lets all commands do; it is said at the end, with exit code 1.
+        running: whether the command is about runs, and says itself which of them lost their runner.
 
     Raises:
         RepositoryError: there is none.
@@ -112,6 +114,8 @@ def opened(
         with LineageStore(
             path, campaign=where.campaign, create=False, watcher=terminal, incomplete=incomplete, **settings
         ) as store:
+            if not running:
+                _tell_lost(store)
             yield store
             _tell_arrived(store)
             lacking = store.lacking()
@@ -150,6 +154,20 @@ def _tell_arrived(store: "LineageStore") -> None:
                 f"the commits of {counted(len(found), 'trial')} on stand-ins are here now; the next command that "
                 "records moves them there, and `gitlineage init` does nothing else"
             )
+
+
+def _tell_lost(store: "LineageStore") -> None:
+    """Say which runs nobody supervises although they are not resolved; most repositories have no such folder."""
+    home = store.ledger.namespace.folder(store.ledger.repo.commondir)
+    if not (home / "leases").is_dir():
+        return
+    from gitlineage.run.lease import lost
+    from gitlineage.run.records import State
+
+    for run in lost(home):
+        what = "was preempted" if run.state is State.PREEMPTED else "lost its runner, which was killed"
+        id = output.clean(run.id)
+        output.warning(f"run {id} {what}; `gitlineage runs resume {id}` goes on with it, `runs cancel` gives it up")
 
 
 def _check_begun(repo: "GitRepo", campaign: str | None) -> None:

@@ -88,6 +88,21 @@ ARRIVED = "arrived"
 """How a commit takes the place of its stand-in: each row that both have is the commit's from then on."""
 
 
+class Log(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    What a trial's command printed, as far as a note keeps it.
+
+    Args:
+        tail: its end, cleaned; at most 4 KB.
+        size: how many bytes it was.
+        digest: the SHA-256 of the whole log.
+    """
+
+    tail: str = ""
+    size: int = 0
+    digest: str = ""
+
+
 class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
     """
     A row on the snapshot that carries the note; a later one with the same exp id revises it.
@@ -96,6 +111,7 @@ class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
         row: the row's cells by column name, as text.
         raw: the row's bytes in the file it came from, where writing the cells anew would differ.
         saw: the session commit whose prompt the agent had read.
+        log: what its command printed, where `gitlineage run` ran it.
     """
 
     place = Place.SNAPSHOT
@@ -103,6 +119,7 @@ class TrialEvent(Event, frozen=True, kw_only=True, tag="trial"):
     row: dict[str, str]
     raw: str = ""
     saw: str = ""
+    log: Log | None = None
 
     def check(self, oid: str = "") -> None:
         """

@@ -109,7 +109,14 @@ class Recorder(Rules):
         return self._recorded(made, row)
 
     def record(
-        self, rev: Id, trial: Trial, revise: bool = False, *, replicate: bool = False, judged: bool = True
+        self,
+        rev: Id,
+        trial: Trial,
+        revise: bool = False,
+        *,
+        replicate: bool = False,
+        judged: bool = True,
+        log: events.Log | None = None,
     ) -> tuple[str, str]:
         """
         Record a row on a commit, and return the commit's oid and the row's exp id.
@@ -120,6 +127,7 @@ class Recorder(Rules):
             revise: a new version of the row that is meant.
             replicate: a further row, whatever waits for its result.
             judged: whether a score without a status gets the one that it deserves.
+            log: what its command printed.
         """
         oid: str = resolve(self._views, rev)
         here = self._views.on_snapshot(oid)
@@ -155,7 +163,7 @@ class Recorder(Rules):
                 return oid, row.exp_id
             row = self._fill(row, self._repo.parents(oid), self._known_tree(oid), judged=judged)
         self.check_row(row)
-        self._add_trial(oid, row, saw=self._session_before(row))
+        self._add_trial(oid, row, saw=self._session_before(row), log=log)
         return oid, row.exp_id
 
     def _recorded(self, made: CommitInfo, row: Trial | None) -> Snapshot:
@@ -365,8 +373,16 @@ class Recorder(Rules):
         self.landing.add(oid, msgspec.structs.replace(event, prompt=blob), said)
         return oid
 
-    def _add_trial(self, oid: str, trial: Trial, raw: str = "", saw: str = "", made: CommitInfo | None = None) -> None:
-        event = events.TrialEvent(row=trial.cells(), raw=raw, saw=saw)
+    def _add_trial(
+        self,
+        oid: str,
+        trial: Trial,
+        raw: str = "",
+        saw: str = "",
+        made: CommitInfo | None = None,
+        log: events.Log | None = None,
+    ) -> None:
+        event = events.TrialEvent(row=trial.cells(), raw=raw, saw=saw, log=log)
         state = trial.status.value if trial.status else "pending"
         self.landing.add(oid, event, f"Record {trial.exp_id}: {state}", trial, made)
         if made is not None:

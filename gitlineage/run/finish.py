@@ -1,0 +1,159 @@
+"""
+How a run ends: from what is in its folder to the result of its trial; start at `finish`.
+
+All that it needs is written down, so whoever comes to it last comes to the same result, and a second time adds nothing.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gitlineage.errors import NotFound
+from gitlineage.journal import events
+from gitlineage.model.trial import Trial
+from gitlineage.query.judge import Verdict
+from gitlineage.run import metric, output, place
+from gitlineage.run.begin import Begun
+from gitlineage.run.check import check
+from gitlineage.run.outcome import Outcome, outcome
+from gitlineage.run.records import TRAIN, Cause, Found, Run, State
+from gitlineage.run.watch import Stop, Watcher
+from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
+
+_LOOKED_AT = 64 * 1024 * 1024
+"""Bytes of a log's end in which metrics are looked for."""
+
+_SAID = 64 * 1024
+"""Bytes of a log's end in which messages of programs without memory are looked for."""
+
+
+def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> Run:
+    """Record how a run ended, from what is in its folder, and let go of it; doing it again adds nothing."""
+    run, facts, files = begun.run, begun.run.facts, begun.files
+    said = output.tail(files.log, run.log_from, limit=_SAID)
+    found = Found(missing="it did not run")
+    if run.began:
+        found = metric.find(
+            store.task,
+            name=run.plan.metric,
+            source=run.plan.metric_from,
+            result=files.result,
+            folder=place.inside(run),
+            log=_read(files.log, run.log_from),
+            since=run.began,
+        )
+    is_clean = facts.exit_code == 0 and facts.cause is Cause.NONE and not facts.refused
+    failed = check(begun, "result", stop) if is_clean else ""
+    now = place.digests(place.inside(run), tuple(run.frozen)) if is_clean else run.frozen
+    told = outcome(
+        facts,
+        run.plan.limits,
+        found,
+        said=said,
+        changed=[path for path, digest in run.frozen.items() if now[path] != digest],
+        check=failed,
+        large=_too_large(run) if is_clean else "",
+    )
+    changed = place.changed(store, run) if run.began and Path(run.folder).is_dir() else []
+    size, digest = output.digest(files.log)
+    log = events.Log(tail=output.tail(files.log, run.log_from), size=size + facts.dropped, digest=digest)
+    row, verdict = _record(store, run, told, found, changed, log)
+    done = msgspec.structs.replace(
+        run,
+        state=State.ENDED,
+        status=row.status,
+        failure=told.failure,
+        words=told.words or (verdict.reason if verdict else ""),
+        score=found.score,
+        found=found.where,
+        log_size=log.size,
+        log_digest=digest,
+    )
+    files.write(done)
+    begun.lease.resolve()
+    for line in _told(done, changed):
+        watcher.note(line)
+    if not place.clear(store, done):
+        watcher.note(f"what it made is in {done.folder}")
+    return done
+
+
+def _record(
+    store: LineageStore, run: Run, told: Outcome, found: Found, changed: list[str], log: events.Log
+) -> tuple[Trial, Verdict | None]:
+    """Record a run's result on its pending trial and return the row; one that has a result already stays as it is."""
+    facts, field = run.facts, store.task.score_field
+    total = max(0.0, facts.ended - run.began) if run.began else 0.0
+    trained = facts.train_s + (
+        max(0.0, facts.ended - (facts.phase_began or run.began)) if run.began and facts.phase == TRAIN else 0.0
+    )
+    cells: dict[str, Any] = {
+        **found.others,
+        "exp_id": run.id,
+        "status": told.status.value if told.status else "",
+        field: found.score,
+        "train_s": f"{trained:.3f}" if run.began else "",
+        "total_s": f"{total:.3f}" if run.began else "",
+        "failure": told.failure,
+        "exit_code": "" if facts.exit_code is None else str(facts.exit_code),
+        "metric_from": found.where,
+        "peak_mb": f"{facts.peak_memory / 2**20:.0f}" if facts.peak_memory else "",
+        "host": run.host,
+        "gpus": run.gpus,
+        "concurrency": str(run.concurrency),
+        "changed": ", ".join(changed)[:1000],
+        "notes": "; ".join(filter(None, (run.plan.cells.get("notes", ""), told.words))),
+    }
+    verdict = None
+    with store.batch():
+        known = next((v.trial for v in store.ledger.views().on_snapshot(run.oid) if v.trial.exp_id == run.id), None)
+        if known is None:
+            raise NotFound("trial", run.id)
+        if known.status is not None:
+            return known, None
+        if told.status is None:
+            score = float(found.score)
+            verdict = store.judge(score, run.oid, store.snapshot(run.oid).parents)
+            cells["verdict"] = verdict.reason
+        row = Trial.from_cells({name: text for name, text in cells.items() if text})
+        store.ledger.write(lambda recorder: recorder.record(run.oid, row, log=log))
+    return next(v.trial for v in store.ledger.views().on_snapshot(run.oid) if v.trial.exp_id == run.id), verdict
+
+
+def _told(run: Run, changed: list[str]) -> Iterator[str]:
+    """Return what a user should hear about a run that has ended, besides its result."""
+    if changed:
+        some = ", ".join(changed[:5]) + (", …" if len(changed) > 5 else "")
+        yield f"{counted(len(changed), 'file')} of the snapshot changed during the run: {some}"
+    if run.facts.left:
+        many = "1 process" if run.facts.left == 1 else f"{run.facts.left} processes"
+        yield f"{many} that it left running had to be ended"
+    if run.facts.dropped:
+        yield f"the log was cut: {run.facts.dropped:,} bytes of {run.log_size:,} are not kept (--max-log)"
+
+
+def _too_large(run: Run) -> str:
+    """Return which artifact is larger than it may be, in words; empty where none is."""
+    limit, top = run.plan.limits.artifact, place.inside(run)
+    if limit is None:
+        return ""
+    for pattern in run.plan.artifacts:
+        for path in sorted(top.glob(pattern)):
+            if path.is_file() and (size := path.stat().st_size) > limit:
+                return f"the artifact {path.relative_to(top)} has {size:,} bytes; {limit:,} are allowed"
+    return ""
+
+
+def _read(path: Path, begin: int) -> bytes:
+    """Return the end of a log, as much as is looked at for metrics."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(begin, size - _LOOKED_AT))
+            return file.read()
+    except FileNotFoundError:
+        return b""

@@ -1,0 +1,154 @@
+"""
+Where a command runs, and what changed there meanwhile: the user's working tree as it is, or a checkout of the snapshot.
+
+The user's files are read here and never changed. A checkout is written by our own `checkout`: unlike a linked worktree
+it leaves nothing in the repository.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from gitlineage.errors import Invalid
+from gitlineage.git.content import Content
+from gitlineage.git.formats import FILE, LINK, PROGRAM, Entry
+from gitlineage.git.packs import object_id
+from gitlineage.run.records import Run
+from gitlineage.store.store import LineageStore
+
+_SLACK = 2.0
+"""Seconds that a file system's clock may be behind ours."""
+
+_AT_ONCE = 1024 * 1024
+_CACHES = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+"""What programs leave that is worth nothing."""
+
+
+def inside(run: Run) -> Path:
+    """Return the folder that a run's command is called in."""
+    top = Path(run.folder)
+    with suppress(ValueError):
+        return top / Path(run.plan.folder).relative_to(run.workdir)
+    return top
+
+
+def check_out(store: LineageStore, run: Run) -> Path:
+    """
+    Write a run's snapshot into a new folder outside the working tree, with links to what it is to see besides.
+
+    Raises:
+        InvalidContent: the snapshot holds what is not safe to write.
+        StorageError: the disk refused.
+        Invalid: a path to be linked is not there, or not in the working tree, or the snapshot has it.
+    """
+    top = Path(tempfile.mkdtemp(prefix="gitlineage-run-")).resolve()
+    try:
+        store.checkout(run.oid, top)
+        for path in run.plan.links:
+            _link(Path(os.path.normpath(Path(run.plan.folder) / path)), path, Path(run.workdir), top)
+    except BaseException:
+        shutil.rmtree(top, ignore_errors=True)
+        raise
+    return top
+
+
+def _link(source: Path, shown: str, workdir: Path, top: Path) -> None:
+    if not source.is_relative_to(workdir):
+        raise Invalid(f"--link {shown}: it is not in the working tree {workdir}")
+    if not os.path.lexists(source):
+        raise Invalid(f"--link {shown}: there is no such file or folder")
+    target = top / source.relative_to(workdir)
+    if os.path.lexists(target):
+        raise Invalid(f"--link {shown}: the snapshot has it already")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(source)
+
+
+def clear(store: LineageStore, run: Run) -> bool:
+    """Remove a checkout in which the command made nothing of its own, and return whether it is gone."""
+    top = Path(run.folder)
+    if not run.isolated or not top.is_dir():
+        return True
+    known = {path for path, _ in _files(store, run.tree)}
+    known |= {os.path.relpath(os.path.normpath(inside(run) / path), top) for path in run.plan.links}
+    for folder, names, files in os.walk(top):
+        names[:] = [name for name in names if name not in _CACHES]
+        links = [name for name in names if os.path.islink(os.path.join(folder, name))]
+        if any(os.path.relpath(os.path.join(folder, name), top) not in known for name in (*files, *links)):
+            return False
+    shutil.rmtree(top, ignore_errors=True)
+    return True
+
+
+# -- what changed ------------------------------------------------------------------------------------------------------
+
+
+def changed(store: LineageStore, run: Run) -> list[str]:
+    """
+    Return the files of the snapshot that are not as it has them any more, sorted.
+
+    Only what was touched since the command began is read. What differs is looked at as git does, with its filters.
+    """
+    top = Path(run.folder)
+    touched = [(path, entry) for path, entry in _files(store, run.tree) if _is_touched(top / path, run.began)]
+    found = [path for path, entry in touched if not _has(top / path, entry)]
+    if found and not run.isolated:
+        repo = store.ledger.repo
+        with repo.packing():  # nothing of it gets onto the disk
+            now = dict(_files(store, Content(repo).from_folder(top, [run.tree], everything=False).tree))
+        was = dict(_files(store, run.tree))
+        found = [path for path in found if now.get(path) != was[path]]
+    return sorted(found)
+
+
+def _files(store: LineageStore, tree: str) -> Iterator[tuple[str, Entry]]:
+    for path, entry in store.ledger.repo.walk_tree(tree):
+        if entry.mode in (FILE, PROGRAM, LINK):
+            yield path, entry
+
+
+def _is_touched(path: Path, since: float) -> bool:
+    try:
+        return os.lstat(path).st_ctime >= since - _SLACK
+    except OSError:
+        return True
+
+
+def _has(path: Path, entry: Entry) -> bool:
+    """Whether a file has the bytes and the mode of an entry."""
+    try:
+        if entry.mode == LINK:
+            return path.is_symlink() and object_id("blob", os.fsencode(os.readlink(path))) == entry.oid
+        if path.is_symlink() or bool(path.stat().st_mode & 0o100) != (entry.mode == PROGRAM):
+            return False
+        return object_id("blob", path.read_bytes()) == entry.oid
+    except OSError:
+        return False
+
+
+def digests(folder: Path, paths: Sequence[str]) -> dict[str, str]:
+    """Return what must not change as a digest for each path; one for all that a folder has, one for nothing."""
+    return {path: _digest(folder / path) for path in paths}
+
+
+def _digest(path: Path) -> str:
+    found = sha256()
+    if path.is_dir():
+        for folder, names, files in os.walk(path):
+            names.sort()
+            for name in sorted(files):
+                file = os.path.join(folder, name)
+                shown = os.fsencode(os.path.relpath(file, path))
+                found.update(shown + b"\0" + _digest(Path(file)).encode() + b"\n")
+        return found.hexdigest()
+    try:
+        with path.open("rb") as data:
+            while part := data.read(_AT_ONCE):
+                found.update(part)
+    except OSError:
+        return ""
+    return found.hexdigest()

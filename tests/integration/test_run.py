@@ -1,0 +1,331 @@
+"""Runs: a command becomes a trial, whatever it does; real commands, real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from command_line import Shell, environment, process
+
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """Return a shell in a repository whose task is ``loss``, with a file in it."""
+    shell = Shell(tmp_path / "repo")
+    shell.folder.mkdir()
+    (shell.folder / "train.py").write_text("print('loss: 0.5')\n")
+    shell("init", "--metric", "loss", "--lower-is-better", "--writer", "alice")
+    return shell
+
+
+def run(shell: Shell, *words: object, code: str = "", **variables: str) -> dict:
+    """Run Python code, or the words after the options, as a trial in a process of its own and return what it told."""
+    command = [sys.executable, "-c", code] if code else []
+    done = process("run", "--json", *words, *(["--", *command] if command else []), folder=shell.folder, **variables)
+    assert done.returncode == 0, done.stderr.decode()
+    return told(json.loads(done.stdout))
+
+
+def told(found: dict) -> dict:
+    """Return what a command told of a run with the row's cells beside it."""
+    return {**found.get("row", {}), **found}
+
+
+def shown(shell: Shell, id: str) -> dict:
+    """Return what is told of one run."""
+    return told(shell.objects("runs", "show", id)[0])
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def begun(shell: Shell, *words: object, **variables: str) -> "subprocess.Popen[bytes]":
+    """Start ``run`` in a session of its own and return it once its command runs."""
+    ready = shell.folder.parent / f"ready-{time.monotonic_ns()}"
+    runner = subprocess.Popen(
+        [sys.executable, "-m", "gitlineage", "run", *map(str, words)],
+        cwd=shell.folder,
+        env=environment(READY=str(ready), **variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until(lambda: ready.exists() or runner.poll() is not None)
+    return runner
+
+
+WAITS = "import os, time; open(os.environ['READY'], 'w'); time.sleep({})"
+
+
+def alive(marker: str) -> list[psutil.Process]:
+    """Return the processes that have a word on their command line."""
+    found = []
+    for each in psutil.process_iter():
+        try:
+            if marker in " ".join(each.cmdline()) and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_a_command_becomes_a_trial_with_its_score_and_its_facts(shell):
+    """The row has the score, where it was found, the seconds, the command and the end of the log."""
+    done = run(shell, "-m", "the first", "--", sys.executable, "train.py")
+    assert (done["status"], done["loss"], done["hypothesis"]) == ("baseline", "0.5", "the first")
+    assert done["metric_from"] == "the output"
+    assert done["exit_code"] == "0" and float(done["total_s"]) > 0 and done["host"]
+    assert done["command"].endswith("train.py")
+    assert shell("runs", "log", "000") == "loss: 0.5\n"
+    assert not list((shell.folder / ".git/lineage/leases").iterdir())
+
+
+def test_the_score_is_judged_as_any_other(shell):
+    """A better score is a keep, a worse one a discard, with the verdict's words."""
+    run(shell, code="print('loss=0.5')")
+    shell.write(a="better")
+    assert run(shell, code="print('METRIC loss=0.4')")["status"] == "keep"
+    shell.write(a="worse")
+    worse = run(shell, code="print('METRIC loss=0.6')")
+    assert worse["status"] == "discard"
+    assert "does not beat" in worse["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "status", "failure"),
+    [
+        ("raise SystemExit(3)", (), "crash", "exit"),
+        ("import os; os.kill(os.getpid(), 11)", (), "crash", "SIGSEGV"),
+        ("import os; os.kill(os.getpid(), 9)", (), "crash", "oom"),
+        ("raise MemoryError", (), "crash", "oom"),
+        ("print('loss: nan')", (), "crash", "no_score"),
+        ("pass", (), "crash", "no_score"),
+        ("import time; time.sleep(60)", ("--timeout", "0.3"), "train_budget_overrun", "timeout"),
+        (
+            "import time; print('GITLINEAGE_PHASE eval'); time.sleep(60)",
+            ("--timeout", "50", "--eval-timeout", "0.3"),
+            "eval_budget_overrun",
+            "timeout",
+        ),
+        ("import time; print('loss: 1'); time.sleep(60)", ("--stall", "0.5"), "crash", "stall"),
+        ("x = bytearray(400 << 20); import time; time.sleep(60)", ("--max-memory", "100m"), "crash", "oom"),
+        ("print('loss: 1')", ("--check", "after:exit 4"), "disqualified", "check"),
+        ("print('loss: 1')", ("--check", "before:exit 4"), "preflight_crash", "could_not_start"),
+        ("open('train.py', 'a').write('#'); print('loss: 1')", ("--frozen", "train.py"), "disqualified", "frozen"),
+        (
+            "open('big.pt', 'w').write('x' * 5000); print('loss: 1')",
+            ("--artifact", "*.pt", "--max-artifact", "1k"),
+            "size_blocked",
+            "artifact_size",
+        ),
+    ],
+)
+def test_the_status_is_what_happened(shell, code, words, status, failure):
+    """Each way to end has its status and its failure."""
+    done = run(shell, *words, code=code)
+    assert (done["status"], done["failure"]) == (status, failure), done
+
+
+def test_a_command_that_is_no_program_could_not_start(shell):
+    """What cannot be executed is a preflight crash, and says what was not found."""
+    done = run(shell, "--", "no-such-program")
+    assert (done["status"], done["failure"]) == ("preflight_crash", "could_not_start")
+    assert "no-such-program" in done["notes"]
+
+
+def test_a_score_before_a_crash_stays_in_its_column_and_ranks_nothing(shell):
+    """A forged METRIC line does not turn a crash into a best."""
+    run(shell, code="print('loss: 0.5')")
+    done = run(shell, code="print('METRIC loss=0.0001'); raise SystemExit(1)")
+    assert (done["status"], done["loss"]) == ("crash", "0.0001")
+    assert shell.objects("best")[0]["exp_id"] == "000"
+
+
+def test_why_it_crashed_is_answered_on_another_machine(shell, tmp_path, git):
+    """The cleaned end of the log travels with the note."""
+    done = run(shell, code="print('\\x1b[31mred\\x00\\x07'); raise ValueError('boom \\x1b]0;title\\x07')")
+    assert done["status"] == "crash"
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "hub")], check=True)
+    subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "hub")], cwd=shell.folder, check=True)
+    shell("push", "origin")
+    Shell(tmp_path)("clone", str(tmp_path / "hub"), str(tmp_path / "other"))
+    tail = Shell(tmp_path / "other")("runs", "log", "000")
+    assert "ValueError: boom" in tail and "red" in tail
+    assert "\x1b" not in tail and "\x07" not in tail and "\0" not in tail
+
+
+def test_a_setsid_grandchild_dies_with_its_command(shell):
+    """What made a session of its own is ended, after a timeout and after a clean end."""
+    marker = f"grandchild-{os.getpid()}"
+    code = (
+        "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', "
+        f"'{marker}'], start_new_session=True); print('loss: 1', flush=True); time.sleep({{}})"
+    )
+    done = run(shell, "--timeout", "1", "--grace", "1", code=code.format(60))
+    assert done["status"] == "train_budget_overrun"
+    assert not alive(marker)
+    assert run(shell, "--field", "n=2", code=code.format(0))["status"] == "baseline"
+    assert not alive(marker)
+
+
+def test_a_command_that_ignores_term_is_killed_after_the_grace(shell):
+    """TERM, then KILL."""
+    code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('on', flush=True); time.sleep(300)"
+    done = run(shell, "--timeout", "0.5", "--grace", "0.5", code=code)
+    assert done["status"] == "train_budget_overrun"
+    assert float(done["total_s"]) < 60
+
+
+def test_two_hundred_children_are_all_ended(shell):
+    """None is left over."""
+    marker = f"child-{os.getpid()}"
+    code = (
+        "import subprocess, time\n"
+        f"for _ in range(200): subprocess.Popen(['sh', '-c', 'sleep 300; true', '{marker}'])\n"
+        "time.sleep(300)"
+    )
+    assert run(shell, "--timeout", "2", "--grace", "0.5", code=code)["status"] == "train_budget_overrun"
+    assert not alive(marker)
+
+
+def test_a_log_that_grows_without_end_is_cut(shell):
+    """Its beginning and its end stay, and how much is missing is told."""
+    code = "import time; print('begin')\nfor n in range(300): print('x' * 100000); time.sleep(0.01)\nprint('loss: 1')"
+    done = process("run", "--json", "--max-log", "1m", "--", sys.executable, "-c", code, folder=shell.folder)
+    found = json.loads(done.stdout)
+    log = Path(found["run"]["log"]).read_bytes()
+    assert found["status"] == "baseline"
+    assert found["run"]["dropped"] and "the log was cut" in done.stderr.decode()
+    assert log.startswith(b"begin\n") and b"were cut here" in log and log.endswith(b"loss: 1\n")
+
+
+def test_a_second_run_in_the_same_tree_is_isolated(shell):
+    """It runs beside the first one, in a checkout of its snapshot, and says so."""
+    first = begun(shell, "--", sys.executable, "-c", WAITS.format(300))
+    second = run(shell, code="import os; print('loss: 1'); print('at', os.getcwd())")
+    assert "is running in the working tree" in second["run"]["isolated"]
+    assert str(shell.folder) not in shell("runs", "log", second["exp_id"])
+    assert not Path(second["run"]["folder"]).exists()
+    shell("runs", "cancel", "000")
+    assert first.wait(PATIENCE) == 0
+    assert shown(shell, "000")["status"] == "harness_abort"
+
+
+def test_an_isolated_run_sees_the_snapshot_and_what_is_linked(shell):
+    """Ignored data is not there, unless it is linked."""
+    (shell.folder / ".gitignore").write_text("data/\n")
+    (shell.folder / "data").mkdir()
+    (shell.folder / "data/x").write_text("7")
+    code = "import os; print(sorted(os.listdir())); print('loss:', open('data/x').read())"
+    assert run(shell, "--isolated", code=code)["status"] == "crash"
+    assert run(shell, "--isolated", "--link", "data", code=code)["loss"] == "7"
+    assert (shell.folder / "data/x").read_text() == "7"
+
+
+def test_changed_files_of_the_snapshot_are_a_fact_of_the_trial(shell):
+    """They are told, and stay as they are."""
+    code = "open('train.py', 'a').write('# more'); open('new.txt', 'w'); print('loss: 1')"
+    assert run(shell, code=code)["changed"] == "train.py"
+    assert (shell.folder / "train.py").read_text().endswith("# more")
+
+
+def test_an_interrupt_is_passed_on_and_recorded(shell):
+    """Exit code 130, harness_abort, nothing left."""
+    runner = begun(shell, "--", sys.executable, "-c", WAITS.format(300))
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(PATIENCE) == 130
+    row = shown(shell, "000")
+    assert (row["status"], row["failure"]) == ("harness_abort", "interrupted")
+
+
+def test_a_killed_runner_is_told_and_resumed(shell):
+    """The next command says so; `runs resume` watches the living command to its end and records it."""
+    code = f"{WAITS.format(3)}; print('loss: 0.25')"
+    runner = begun(shell, "-m", "long", "--", sys.executable, "-c", code)
+    runner.kill()
+    runner.wait()
+    assert "run 000 lost its runner" in shell.run("log").stderr
+    assert shell.objects("log")[0]["status"] is None
+    resumed = process("runs", "resume", "000", "--json", folder=shell.folder)
+    row = told(json.loads(resumed.stdout))
+    assert (row["status"], row["loss"]) == ("baseline", "0.25")
+    assert len(shell.objects("log")) == 1
+    assert not shell.run("log").stderr
+
+
+def test_a_run_whose_runner_and_command_were_killed_is_settled_by_the_next_one(shell):
+    """Its end is not known, and says so; the trial is there once."""
+    runner = begun(shell, "--", sys.executable, "-c", WAITS.format(300))
+    number = int((shell.folder / ".git/lineage/runs/000/process").read_text())
+    runner.kill()
+    os.killpg(number, signal.SIGKILL)
+    runner.wait()
+    until(lambda: not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE)
+    assert run(shell, code="print('loss: 1')")["exp_id"] == "001"
+    first = shown(shell, "000")
+    assert (first["status"], first["failure"]) == ("harness_abort", "lost")
+
+
+def test_a_preempted_run_goes_on_as_the_same_trial(shell):
+    """SIGTERM leaves it pending; the batch system's requeue goes on with it."""
+    slurm = {"SLURM_JOB_ID": "77", "SLURM_RESTART_COUNT": "0"}
+    flag = shell.folder.parent / "flag"
+    code = (
+        f"import os, time; again = os.path.exists({str(flag)!r}); open({str(flag)!r}, 'w'); "
+        "open(os.environ['READY'], 'w'); print('loss: 0.3') if again else time.sleep(300)"
+    )
+    runner = begun(shell, "--", sys.executable, "-c", code, **slurm)
+    runner.terminate()
+    assert runner.wait(PATIENCE) == 143
+    assert shown(shell, "000")["run"]["state"] == "preempted"
+    again = run(shell, code=code, READY=str(flag) + "2", **{**slurm, "SLURM_RESTART_COUNT": "1"})
+    assert (again["exp_id"], again["status"], again["run"]["attempt"]) == ("000", "baseline", 2)
+    assert len(shell.objects("log")) == 1
+
+
+def test_a_named_run_is_one_trial_however_often_it_is_asked_for(shell):
+    """``--run`` makes the trial, and gives its result when it is there."""
+    first = run(shell, "--run", "task-1", code="print('loss: 1')")
+    second = run(shell, "--run", "task-1", code="print('loss: 0.1')")
+    assert first["exp_id"] == second["exp_id"] == "task-1"
+    assert second["loss"] == "1"
+    assert len(shell.objects("log")) == 1
+
+
+def test_a_detached_run_outlives_its_caller(shell):
+    """It returns at once; `runs wait` gives the result."""
+    done = run(shell, "--detach", code="import time; time.sleep(1); print('loss: 1')")
+    assert done["run"]["state"] == "starting"
+    assert shell.objects("runs", "wait", "000", "--timeout", "60")[0]["status"] == "baseline"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "exit_code"),
+    [
+        ("print('loss: 9')", (), 10),
+        ("raise SystemExit(1)", (), 11),
+        ("import time; time.sleep(9)", ("--timeout", "0.2"), 12),
+        ("print('loss: 0.1')", ("--check", "after:false"), 13),
+        ("print('loss: 0.1')", (), 0),
+    ],
+)
+def test_strict_exit_codes_say_what_happened(shell, code, words, exit_code):
+    """0 is a keep."""
+    shell("commit", "-m", "base", "--metric", "1")
+    (shell.folder / "train.py").write_text("another\n")
+    done = process("run", "--strict", *words, "--", sys.executable, "-c", code, folder=shell.folder)
+    assert done.returncode == exit_code, done.stderr
