@@ -14,10 +14,15 @@ from gitlineage.model.records import TrialView
 from gitlineage.query.views import Views
 
 _PART = 2000
+_LONGEST = 8
+"""Words of a text that trials are looked for by; the longest ones tell the most."""
+
 _SCHEMA = """
 CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5 (exp_id, specialist, hypothesis, notes, tokenize = 'unicode61')
 """
-_STALE = "SELECT DISTINCT t.id FROM changed c JOIN trials t ON t.snapshot = c.snapshot WHERE c.at > ? AND t.id <= ?"
+_STALE = """
+SELECT DISTINCT t.id FROM changed c CROSS JOIN trials t ON t.snapshot = c.snapshot WHERE c.at > ? AND t.id <= ?
+"""
 """Trials that were searchable before something changed on their snapshots."""
 
 
@@ -53,35 +58,47 @@ def search(
     return views.by_number(number for (number,) in rows)
 
 
-def likely(views: Views, words: Sequence[str], limit: int) -> list[int]:
+def likely(views: Views, words: Sequence[str], limit: int, *, build: bool = True) -> list[int]:
     """
-    Return trials, by their numbers in the index, that share one of the rarest of some words, the newest first.
+    Return trials, by their numbers in the index, whose hypothesis may have most of some words: no more than needed.
 
-    At least the rarest word that is known counts, and then so many more as do not lead beyond the limit: who has as
-    many words in common as any other trial is among them, unless the rarest is in more trials than that.
+    Those that have all of the longest words, and those that have one of the rarest of these; the newest of each.
 
     Args:
         views: the store.
         words: lower-cased words.
-        limit: how many trials at the most.
+        limit: how many trials of each kind at the most.
+        build: whether to make many texts searchable first; otherwise the newest trials are returned where that has yet
+            to be done.
     """
+    if not build and _has_many_to_add(views.index):
+        sql = "SELECT t.id FROM trials t ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        return [number for (number,) in views.index.rows(sql, limit)]
     _update(views.index, None)
-    views.index.rows("CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab ('main', 'texts', 'row')")
-    counts = []
-    for word in dict.fromkeys(words):
-        terms = views.index.rows("SELECT doc FROM temp.vocabulary WHERE term = ?", word)
-        counts += [(count, word) for (count,) in terms]
-    chosen: list[str] = []
-    total = 0
-    for count, word in sorted(counts):
-        total += count
-        if chosen and total > limit:
-            break
-        chosen.append(f"hypothesis : {_quoted(word)}")
-    if not chosen:
-        return []
+    longest = sorted(set(words), key=lambda word: (-len(word), word))[:_LONGEST]
+    terms = [f"hypothesis : {_quoted(word)}" for word in longest]
+    having = sorted((_having(views.index, term, limit + 1) for term in terms), key=len)
+    found = dict.fromkeys(_having(views.index, " AND ".join(terms), limit)) if terms else {}
+    rare = 0
+    for numbers in having:
+        if numbers and (not rare or rare + len(numbers) <= limit):
+            rare += len(numbers)
+            found |= dict.fromkeys(numbers[:limit])
+    return sorted(found, reverse=True)
+
+
+def _has_many_to_add(index: Index) -> bool:
+    """Whether it would take long to make all texts searchable."""
+    newest, _ = _ends(index)
+    if index.one("SELECT 1 FROM sqlite_master WHERE name = 'texts'") is not None:
+        done = index.one("SELECT value FROM meta WHERE key = 'searchable'")
+        newest -= int(done[0]) if done else 0
+    return newest > _PART
+
+
+def _having(index: Index, words: str, limit: int) -> list[int]:
     sql = "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rowid DESC LIMIT ?"
-    return [number for (number,) in views.index.rows(sql, " OR ".join(chosen), limit)]
+    return [number for (number,) in index.rows(sql, words, limit)]
 
 
 class _News(NamedTuple):

@@ -134,12 +134,19 @@ def by_edit(views: Views, tree: str, parent: str) -> tuple[TrialView, ...]:
     return tuple(views.by_number(found[:_SHOWN]))
 
 
-def by_hypothesis(views: Views, hypothesis: str) -> tuple[Alike, ...]:
-    """Return the trials with nearly the same words, the most alike first; of equals, the newest."""
+def by_hypothesis(views: Views, hypothesis: str, *, build: bool = True) -> tuple[Alike, ...]:
+    """
+    Return the trials with nearly the same words, the most alike first; of equals, the newest.
+
+    Args:
+        views: the store.
+        hypothesis: the words.
+        build: whether to make a store searchable that is not yet; otherwise its newest trials are compared.
+    """
     words = tokens(hypothesis)
     if not words:
         return ()
-    found = [view for view in views.by_number(likely(views, words, _ALIKE)) if view.retracted is None]
+    found = [view for view in views.by_number(likely(views, words, _ALIKE, build=build)) if view.retracted is None]
     likenesses = by_words(hypothesis, [view.trial.hypothesis for view in found])
     alike = [Alike(view, likeness) for view, likeness in zip(found, likenesses, strict=True) if likeness >= LIKENESS]
     alike.sort(key=lambda each: -each.likeness)

@@ -948,6 +948,7 @@ class LineageStore:
         command: str | None = None,
         parents: Sequence[Id] | None = None,
         near: bool = True,
+        build: bool = True,
     ) -> Tried:
         """
         Return whether something was tried before: what is asked about, and nothing else (semantics 96).
@@ -959,6 +960,8 @@ class LineageStore:
                 the same. ``None`` for any.
             parents: what the content was made from; by default what it is nearest to.
             near: whether to look for what is nearly the same, too.
+            build: whether to make a store searchable that nobody has searched yet, which takes seconds for a large one;
+                otherwise the hypothesis is compared with those of its newest trials.
 
         Raises:
             NotFound: an unknown parent.
@@ -972,12 +975,12 @@ class LineageStore:
                 with self.ledger.repo.packing():  # outside of a landing nothing of it gets onto the disk
                     found = self._tried(content, command, parents, near)
         if hypothesis and near:
-            found = msgspec.structs.replace(found, alike=self._alike(hypothesis))
+            found = msgspec.structs.replace(found, alike=self._alike(hypothesis, build))
         return found
 
     @reading
-    def _alike(self, hypothesis: str) -> tuple[Alike, ...]:
-        return by_hypothesis(self._views, hypothesis)
+    def _alike(self, hypothesis: str, build: bool) -> tuple[Alike, ...]:
+        return by_hypothesis(self._views, hypothesis, build=build)
 
     @reading
     def _tried(

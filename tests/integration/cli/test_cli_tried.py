@@ -135,3 +135,15 @@ def test_bad_calls(shell: Shell) -> None:
     bare = Shell(shell.folder.with_name("not-there-yet"))
     bare.folder.mkdir()
     assert "gitlineage init" in bare.fails(1, "tried", "-m", "x")
+
+
+def test_a_store_that_nobody_searched_is_compared_with_its_newest(folder: Path) -> None:
+    """Without leave to build, a large store answers from its newest trials; with it, from all, and then always."""
+    store = LineageStore(folder)
+    rows = [Trial(status="discard", core_metric=1.0, hypothesis=f"the idea {at} of many") for at in range(2500)]
+    rows[0] = Trial(status="discard", core_metric=1.0, hypothesis="an early warmup of the schedule")
+    store.append_many(rows)
+    assert store.tried("an early warmup of the schedule", build=False).alike == ()
+    assert store.tried("the idea 2499 of many", build=False).alike[0].likeness == pytest.approx(1)
+    assert store.tried("an early warmup of the schedule").alike[0].view.label == store.all_trials()[0].exp_id
+    assert store.tried("an early warmup of the schedule", build=False).alike
