@@ -50,7 +50,7 @@ def _weights(store: LineageStore, made: Snapshot) -> tuple[Weight, Weight | None
     """Return how much a snapshot and its first parent have; not of the parent where its files are not here."""
     taken = store.taken
     if taken is not None and taken.tree == made.tree:
-        total = Weight(len(taken.sizes), sum(taken.sizes.values()))
+        total = Weight(taken.files, taken.size)
     else:
         total = weight(store.ledger.repo, made.tree)
     if not made.parents:

@@ -13,13 +13,15 @@ import msgspec
 
 from gitlineage import scratch
 from gitlineage.bounds import MAX_BLOB
-from gitlineage.errors import GitFailed, Invalid, InvalidContent, StorageError, TooMuch
+from gitlineage.errors import GitFailed, Invalid, InvalidContent, MissingObject, StorageError, TooMuch
 from gitlineage.git import program
 from gitlineage.git.droppings import INCLUDE
 from gitlineage.git.folders import Place, Taken, Taker
 from gitlineage.git.formats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, format_tree, parse_tree
+from gitlineage.git.modes import Modes
 from gitlineage.git.packs import LooseObjects, object_id
 from gitlineage.git.repository import GitRepo
+from gitlineage.git.warm import Warm
 
 DEFAULT_LIMIT = 50 * 1024 * 1024
 """The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
@@ -40,10 +42,18 @@ class Content:
         repo: the repository.
         limit: the largest file that is taken, in bytes; from git's configuration by default.
         hear: is told what a folder gave, and what of it is not in its tree.
+        kept: a folder beside the working tree's own git files, where an index outlives one snapshot.
     """
 
-    def __init__(self, repo: GitRepo, limit: int | None = None, hear: Callable[[Taken], None] | None = None) -> None:
+    def __init__(
+        self,
+        repo: GitRepo,
+        limit: int | None = None,
+        hear: Callable[[Taken], None] | None = None,
+        kept: Path | None = None,
+    ) -> None:
         self._repo = repo
+        self._kept = kept
         self._hear = hear
         self._limit = limit
 
@@ -141,16 +151,46 @@ class Content:
             commondir=repo.commondir,
             tracked=inside,
         )
-        include = None if everything else repo.configs(INCLUDE)
+        warm = self._warm(top) if inside and folder == root else None
+        try:
+            taken = self._taken(place, near, everything, warm)
+        except (GitFailed, MissingObject):
+            if warm is None:
+                raise
+            warm.forget()  # what it builds on may have been pruned
+            taken = self._taken(place, near, everything, None)
+        limit = self.limit
+        for path, size in taken.sizes.items():
+            if not _PLAIN.fullmatch(path):
+                check_path(path)
+            if size > limit:
+                self._check_size(path, size)
+        if self._hear is not None:
+            self._hear(taken)
+        return taken
+
+    def _warm(self, top: Path) -> Warm | None:
+        """Return the index that is kept for the working tree, where one can be."""
+        if self._kept is None:
+            return None
+        warm = Warm(self._kept, Modes(self._repo.config("core.sharedRepository")))
+        if not warm.usable(top):
+            return None
+        warm.drop(oid for oid in warm.held() if self._repo.exists(oid))
+        return warm
+
+    def _taken(self, place: Place, near: Sequence[str], everything: bool, warm: Warm | None) -> Taken:
+        repo = self._repo
         keeps_modes = repo.flag("core.fileMode", default=True) and repo.flag("core.symlinks", default=True)
-        with scratch.folder() as aside:
+        with scratch.folder(None if warm is None else self._kept) as aside:
             taker = Taker(
                 place,
                 aside,
-                include=include,
+                include=None if everything else repo.configs(INCLUDE),
                 refuses_crlf=(repo.config("core.safecrlf") or "").lower() in ("true", "yes", "on", "1"),
                 keeps_modes=keeps_modes,
                 ignores_case=repo.flag("core.ignoreCase"),
+                warm=warm,
             )
             try:
                 taken = taker(self._refuse_large)
@@ -160,15 +200,8 @@ class Content:
                 raise
             if not taken.tree:
                 taken = msgspec.structs.replace(taken, tree=repo.empty_tree())
-            self._take(taken.tree, near, LooseObjects(taker.objects))
-        limit = self.limit
-        for path, size in taken.sizes.items():
-            if not _PLAIN.fullmatch(path):
-                check_path(path)
-            if size > limit:
-                self._check_size(path, size)
-        if self._hear is not None:
-            self._hear(taken)
+            self._take(taken.tree, near, LooseObjects(taker.objects, *([] if warm is None else [warm.objects])))
+            taker.keep()
         return taken
 
     def _take(self, tree: str, near: Sequence[str], loose: LooseObjects) -> None:

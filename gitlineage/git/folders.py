@@ -9,29 +9,35 @@ its bits can put old content into a snapshot.
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from gitlineage.errors import GitFailed, InvalidContent
 from gitlineage.git import droppings, program
-from gitlineage.git.formats import SUBMODULE
+from gitlineage.git.formats import NO_OID, SUBMODULE
+from gitlineage.git.warm import Known, Status, Warm, digest, rules_in
 from gitlineage.text import counted, some
 
 _SETTINGS = {
     "advice.addEmbeddedRepo": "false",
     "core.bigFileThreshold": "1024g",  # git would write a larger file as a pack, which nothing here reads
+    "core.checkStat": "default",
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
     "core.sparseCheckout": "false",  # what is there is taken, inside the checkout's patterns or not
     "core.splitIndex": "false",
+    "core.trustCTime": "true",
     "core.untrackedCache": "false",
 }
 _EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 """The empty file's oid: it stands for content that git is to read."""
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
+
+_SYSTEM = Path("/etc/gitattributes")
+"""Where the attributes of a whole machine are."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +74,9 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         tree: its tree; empty where the folder holds nothing.
-        sizes: how many bytes each file has as it is stored, by path; not those that a sparse checkout leaves away.
+        files: how many files that has,
+        size: and how many bytes they have as they are stored; not those that a sparse checkout leaves away.
+        sizes: how many bytes each of them has that was read now, by path.
         left_out: how many untracked files are plainly no recipe, by what they are.
         worktrees: linked worktrees of the repository inside the folder; they are left out.
         elsewhere: folders whose code is in another repository, and what of it the snapshot does not tell.
@@ -76,6 +84,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     tree: str
+    files: int = 0
+    size: int = 0
     sizes: Mapping[str, int] = {}
     left_out: Mapping[str, int] = {}
     worktrees: tuple[str, ...] = ()
@@ -110,6 +120,7 @@ class Taker:
             here, because the snapshot of what ran matters more.
         keeps_modes: whether the file system keeps executable bits and links, as git's configuration has it.
         ignores_case: whether it finds a file by a name in another case, as git's configuration has it.
+        warm: an index that is kept between snapshots of the whole working tree.
     """
 
     def __init__(
@@ -121,6 +132,7 @@ class Taker:
         refuses_crlf: bool = False,
         keeps_modes: bool = True,
         ignores_case: bool = False,
+        warm: Warm | None = None,
     ) -> None:
         self._place = place
         self._scratch = scratch
@@ -128,6 +140,10 @@ class Taker:
         self._settings = _SETTINGS | ({"core.safecrlf": "warn"} if refuses_crlf else {})
         self._keeps_modes = keeps_modes
         self._ignores_case = ignores_case
+        self._warm = warm
+        self._key = ""
+        self._used: Known | None = None
+        self._made: Known | None = None
         self.objects = scratch / "objects"
         self.objects.mkdir()
         self._warnings: dict[str, None] = {}
@@ -145,16 +161,17 @@ class Taker:
             GitFailed: git could not read or write something.
         """
         listed = self._untracked(self._place.below)
-        known = self._tracked() if self._place.tracked else {}
-        listed, groups = self._without_droppings(listed, known)
+        names = self._names() if self._place.tracked else set()
+        listed, groups = self._without_droppings(listed, names)
         nested = [path.rstrip("/") for path in listed if path.endswith("/")]
         files = [path for path in listed if not path.endswith("/")]
-        for path in [path for path in nested if any(name.startswith(f"{path}/") for name in known)]:
+        for path in [path for path in nested if any(name.startswith(f"{path}/") for name in names)]:
             nested.remove(path)  # what is tracked as files stays so although a repository was made there
             files += self._untracked(path, index=True)
         worktrees = [path for path in nested if self._is_worktree(path)]
         seeds: dict[str, tuple[int, str]] = {}
         there = set(files)
+        known = self._tracked() if not self._keeps_modes or not names <= there else {}
         for path, (mode, oid, absent) in known.items():
             if mode == SUBMODULE:
                 self._submodule(path, oid, absent, seeds, nested, worktrees)
@@ -165,21 +182,52 @@ class Taker:
             elif absent and not os.path.lexists(self._place.top / path):
                 seeds[path] = mode, oid
         wanted = sorted(there)
-        check(self, self._sizes(wanted))
+        absent_files = {path for path, (mode, _) in seeds.items() if mode != SUBMODULE}
+        changing: set[str] = set()
+        began = os.stat(self._scratch).st_mtime_ns
+        if self._warm is not None and not absent_files:
+            self._key, changing = self._conversions(wanted)
+            self._used = self._warm.give(self._key, self._scratch / "index")
+        seen = self._seen(wanted)
+        check(self, ((path, status[2]) for path, status in seen.items() if stat.S_ISREG(status[4])))
         repositories = [path for path in nested if path not in worktrees]
-        elsewhere = self._elsewhere(repositories, known)
-        if seeds:
-            lines = (f"{mode:o} {oid}\t{path}" for path, (mode, oid) in seeds.items())
+        elsewhere = self._elsewhere(repositories, names)
+        lines = [f"{mode:o} {oid}\t{path}" for path, (mode, oid) in seeds.items()]
+        if (used := self._used) is not None:
+            same = used.same(seen) - changing
+            wanted = [path for path in wanted if path not in same]
+            gone = {path for path in (*used.seen, *used.repositories) if path not in seen}
+            lines = [f"0 {NO_OID}\t{path}" for path in sorted(gone.union(wanted))] + lines
+        if lines:
             self.git("update-index", "--replace", "-z", "--index-info", data=_joined(lines))
         self.git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", data=_joined(wanted + repositories))
+        tree = self._written()
+        count, size, sizes = self._weighed(tree, {path for path in absent_files if seeds[path][1] != _EMPTY})
+        if self._key:
+            self._made = Known(
+                key=self._key,
+                since=began,
+                seen=seen,
+                repositories=(*repositories, *(path for path in seeds if path not in repositories)),
+                tree=tree,
+                files=count,
+                size=size,
+            )
         return Taken(
-            tree=self._written(),
-            sizes=self._stored({path for path, (mode, oid) in seeds.items() if oid != _EMPTY and mode != SUBMODULE}),
+            tree=tree,
+            files=count,
+            size=size,
+            sizes=sizes,
             left_out=groups,
             worktrees=tuple(sorted(worktrees)),
             elsewhere=elsewhere,
             warnings=tuple(self._warnings),
         )
+
+    def keep(self) -> None:
+        """Keep the index for the next snapshot, where there is a place for it."""
+        if self._warm is not None and self._made is not None:
+            self._warm.keep(self._made, self._scratch / "index", self.objects)
 
     def filtered(self, paths: Iterable[str]) -> set[str]:
         """Return those paths whose content a filter makes another one."""
@@ -196,11 +244,14 @@ class Taker:
             index: whether it reads the user's index instead of the one that is thrown away.
         """
         place = self._place
+        others = [place.commondir / "objects"]
+        if self._warm is not None and self._warm.objects.is_dir():
+            others.append(self._warm.objects)
         variables = {
             "GIT_DIR": str(place.gitdir),
             "GIT_WORK_TREE": str(place.top),
             "GIT_OBJECT_DIRECTORY": str(self.objects),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(str(place.commondir / "objects")),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(_quoted(str(path)) for path in others),
         }
         if not index:
             variables["GIT_INDEX_FILE"] = str(self._scratch / "index")
@@ -229,6 +280,10 @@ class Taker:
             return ""
         return "" if ".git" in below.split("/") else f"{below}/"
 
+    def _names(self) -> set[str]:
+        """Return the paths that the user's index has."""
+        return set(_split(self.git("ls-files", "-z", "--", self._place.below, index=True)))
+
     def _tracked(self) -> dict[str, tuple[int, str, bool]]:
         """Return mode, oid and whether it may be absent of what the user's index has, by path."""
         found: dict[str, tuple[int, str, bool]] = {}
@@ -240,7 +295,7 @@ class Taker:
                 found[path] = int(mode, 8), oid, tag == "S"
         return found
 
-    def _without_droppings(self, listed: list[str], known: Mapping[str, object]) -> tuple[list[str], dict[str, int]]:
+    def _without_droppings(self, listed: list[str], known: Container[str]) -> tuple[list[str], dict[str, int]]:
         """Leave out what is untracked and plainly no recipe, and count it."""
         untracked = [path for path in listed if path not in known]
         if self._include is None or not untracked:
@@ -274,15 +329,29 @@ class Taker:
         elif folder.is_dir() or absent:
             seeds[path] = SUBMODULE, oid
 
-    def _sizes(self, paths: Iterable[str]) -> Iterator[tuple[str, int]]:
+    def _conversions(self, wanted: Sequence[str]) -> tuple[str, set[str]]:
+        """Return a digest of all that turns files into content, and the files that a program of the user's turns."""
+        place = self._place
+        listed = _split(self.git("config", "-z", "--list"))
+        settings = [each for each in listed if each.startswith(("core.", "filter.", "i18n.", "extensions."))]
+        own = dict(each.partition("\n")[::2] for each in settings).get("core.attributesfile")
+        home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+        others = [Path(own or f"{home}/git/attributes").expanduser(), place.commondir / "info" / "attributes", _SYSTEM]
+        rules = rules_in(place.top, wanted, others)
+        key = digest(settings, rules, self._settings, place.top, self._keeps_modes, self._ignores_case)
+        return key, self.filtered(wanted) if any(b"filter" in text for text in rules.values()) else set()
+
+    def _seen(self, paths: Iterable[str]) -> dict[str, Status]:
+        """Return what each file is before git reads it; one that vanished meanwhile is not among them."""
         top = os.fspath(self._place.top)
+        seen = {}
         for path in paths:
             try:
-                status = os.lstat(f"{top}/{path}")
+                found = os.lstat(f"{top}/{path}")
             except OSError:
-                continue  # it vanished meanwhile
-            if stat.S_ISREG(status.st_mode):
-                yield path, status.st_size
+                continue
+            seen[path] = found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_mode
+        return seen
 
     def _is_file(self, path: str) -> bool:
         """Whether a file or a link is at a path, spelled so, with no link on the way."""
@@ -312,7 +381,7 @@ class Taker:
         common = self._place.commondir.resolve()
         return common == found or common / "worktrees" == found.parent
 
-    def _elsewhere(self, repositories: Iterable[str], known: Mapping[str, tuple[int, str, bool]]) -> dict[str, str]:
+    def _elsewhere(self, repositories: Iterable[str], known: Container[str]) -> dict[str, str]:
         """Return the repositories inside of which a snapshot tells too little, and what it does not tell."""
         found = {}
         declared: set[str] | None = None
@@ -346,18 +415,35 @@ class Taker:
         except GitFailed:
             return None
 
-    def _stored(self, absent: set[str]) -> dict[str, int]:
-        """Return the size of every file in the index that is not absent: that one need not even be in the store."""
-        oids = {}
-        for line in _split(self.git("ls-files", "-z", "-s")):
-            told, _, path = line.partition("\t")
-            mode, oid, _ = told.split(" ")
-            if path not in absent and int(mode, 8) != SUBMODULE:
-                oids[path] = oid
-        asked = "".join(f"{oid}\n" for oid in oids.values()).encode()
-        answer = self.git("cat-file", "--buffer", "--batch-check=%(objectsize)", data=asked)
+    def _weighed(self, tree: str, absent: set[str]) -> tuple[int, int, dict[str, int]]:
+        """
+        Return how many files and bytes a tree has, and the size of each file that was read now.
+
+        Those that are absent are not counted: they need not even be in the store.
+        """
         skip = 0 if self._place.below == "." else len(self._place.below) + 1
-        return {path[skip:]: int(size) for path, size in zip(oids, answer.split(), strict=True)}
+        old: list[str] = []
+        new: dict[str, str] = {}
+        if self._used is None:
+            files = size = 0
+            for line in _split(self.git("ls-files", "-z", "-s")):
+                told, _, path = line.partition("\t")
+                mode, oid, _ = told.split(" ")
+                if path not in absent and int(mode, 8) != SUBMODULE:
+                    new[path[skip:]] = oid
+        else:
+            files, size = self._used.files, self._used.size
+            edits = _split(self.git("diff-tree", "-r", "-z", "--raw", "--no-renames", self._used.tree, tree))
+            for fields, path in zip(edits[::2], edits[1::2], strict=True):
+                before, after, here, there, _ = fields[1:].split(" ")
+                old += [here] if int(before, 8) not in (0, SUBMODULE) else []
+                if int(after, 8) not in (0, SUBMODULE):
+                    new[path] = there
+        asked = "".join(f"{oid}\n" for oid in [*old, *new.values()]).encode()
+        answer = self.git("cat-file", "--buffer", "--batch-check=%(objectsize)", data=asked) if asked else b""
+        found = [int(each) for each in answer.split()]
+        sizes = dict(zip(new, found[len(old) :], strict=True))
+        return files - len(old) + len(new), size - sum(found[: len(old)]) + sum(sizes.values()), sizes
 
     def _written(self) -> str:
         """Write the index, or what it has below the folder, and return the tree; empty where there is nothing."""

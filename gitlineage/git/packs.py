@@ -263,22 +263,21 @@ def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK) -> bool:
 
 class LooseObjects:
     """
-    Reads the loose objects that git wrote into a folder of its own.
+    Reads the loose objects that git wrote into folders of its own.
 
     Args:
-        folder: the object directory.
+        folders: the object directories.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, *folders: Path) -> None:
+        self._folders = [os.fspath(folder) for folder in folders]
 
     def read(self, oid: str) -> bytes | None:
         """Return an object's content, ``None`` where it is not there."""
-        try:
-            raw = (self._folder / oid[:2] / oid[2:]).read_bytes()
-        except FileNotFoundError:
-            return None
-        return zlib.decompress(raw).partition(b"\0")[2]
+        for folder in self._folders:
+            with suppress(FileNotFoundError), open(f"{folder}/{oid[:2]}/{oid[2:]}", "rb", buffering=0) as file:
+                return zlib.decompress(file.read()).partition(b"\0")[2]
+        return None
 
 
 def object_id(kind: str, data: bytes) -> str:

@@ -81,7 +81,10 @@ class Database:
                 return new
             self.connection.close()
             _remove(new)
-        self._connect(found)
+        try:
+            self._connect(found)
+        except sqlite3.OperationalError:  # whoever closed it last was just removing what stands beside it
+            self._connect(found)
         return found
 
     def _connect(self, file: Path | str) -> None:

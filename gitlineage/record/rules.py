@@ -14,6 +14,7 @@ from gitlineage.git.formats import CommitInfo, Identity
 from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events
 from gitlineage.model.message import flattened
+from gitlineage.model.namespace import DEFAULT
 from gitlineage.model.rank import ELIGIBLE, against, beats, record
 from gitlineage.model.records import GAVE_NOTHING, ROLES
 from gitlineage.model.trial import (
@@ -93,7 +94,7 @@ class Rules:
         self._identity = identity.clean()
         self._memory = memory
         self._hear = hear
-        self._content = Content(repo, hear=hear)
+        self._content = content_of(repo, hear)
         self._taken: set[str] = set()
         self._bases: dict[str, Base] = {}
         self._trees: dict[str, str] = {}
@@ -323,6 +324,11 @@ class Rules:
     def _moment(self, trial: Trial | None) -> datetime:
         told = parse_time(trial.timestamp) if trial else None
         return told or self.landing.moment()
+
+
+def content_of(repo: GitRepo, hear: Callable[[Taken], None] | None = None) -> Content:
+    """Return what writes content into a repository, with the index that is kept for its working tree."""
+    return Content(repo, hear=hear, kept=DEFAULT.folder(repo.gitdir) / "tree")
 
 
 def content_tree(

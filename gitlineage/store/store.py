@@ -18,7 +18,7 @@ import msgspec
 from gitlineage.bounds import MAX_CHECKOUT
 from gitlineage.errors import Invalid, WouldLose
 from gitlineage.git import signing
-from gitlineage.git.content import Content, read_files, size_setting
+from gitlineage.git.content import read_files, size_setting
 from gitlineage.git.folders import Taken
 from gitlineage.git.formats import is_oid
 from gitlineage.git.packs import object_id
@@ -56,7 +56,7 @@ from gitlineage.record.adoption import Adopted, adopt
 from gitlineage.record.ledger import Ledger
 from gitlineage.record.opened import Watcher
 from gitlineage.record.recorder import Recorder
-from gitlineage.record.rules import content_tree
+from gitlineage.record.rules import content_of, content_tree
 from gitlineage.render.brief import render_brief
 from gitlineage.render.progress import figure
 from gitlineage.render.prompt import render_prompt
@@ -938,7 +938,9 @@ class LineageStore:
         if self.ledger.in_batch:
             return nearest(self.ledger.repo, self.ledger.recorder().take(content, near), known)
         with self.ledger.repo.packing():  # outside of a landing nothing of it gets onto the disk
-            return nearest(self.ledger.repo, content_tree(self._views, Content(self.ledger.repo), content, near), known)
+            return nearest(
+                self.ledger.repo, content_tree(self._views, content_of(self.ledger.repo), content, near), known
+            )
 
     def tried(
         self,
@@ -1114,7 +1116,7 @@ class LineageStore:
                 "--snapshots; --force removes all that a snapshot would take"
             )
         known = self.ledger.candidates()
-        content = Content(self.ledger.repo)
+        content = content_of(self.ledger.repo)
         with self.ledger.repo.packing():  # nothing of it gets onto the disk
             now = content.from_folder(self.ledger.repo.workdir, [each.tree for each in known], everything=False).tree
             is_kept = self._is_kept(now, snapshot.tree)

@@ -113,7 +113,9 @@ def kind_of(name: str, path: Path) -> str:
         return "folder"
     if name.startswith("hooks/"):
         return "program"
-    is_object = name.startswith("objects/") and "/info/" not in name.replace("commit-graph", "/info/")
+    is_object = name.startswith(("objects/", "lineage/tree/objects/")) and "/info/" not in name.replace(
+        "commit-graph", "/info/"
+    )
     return "object" if is_object or name.endswith(("in-use", ".pack", ".idx", ".rev")) else "file"
 
 
