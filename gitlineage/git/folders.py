@@ -80,6 +80,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
         left_out: how many untracked files are plainly no recipe, by what they are.
         worktrees: linked worktrees of the repository inside the folder; they are left out.
         elsewhere: folders whose code is in another repository, and what of it the snapshot does not tell.
+        odd: files whose names Windows cannot have.
         warnings: what git warned about.
     """
 
@@ -90,6 +91,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     left_out: Mapping[str, int] = {}
     worktrees: tuple[str, ...] = ()
     elsewhere: Mapping[str, str] = {}
+    odd: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
@@ -103,8 +105,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
         if self.elsewhere:
             named = some([f"{path} ({why})" for path, why in self.elsewhere.items()])
             said.append(f"not in the snapshot, because it is in a repository of its own: {named}")
-        if odd := sorted(path for path in self.sizes if any(map(not_portable, path.split("/")))):
-            said.append(f"Windows cannot have these names, so no checkout writes them: {some(odd)}")
+        if self.odd:
+            said.append(f"Windows cannot have these names, so no checkout writes them: {some(self.odd)}")
         return said + [f"git warns: {line}" for line in self.warnings]
 
 
@@ -203,7 +205,10 @@ class Taker:
         self.git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", data=_joined(wanted + repositories))
         tree = self._written()
         count, size, sizes = self._weighed(tree, {path for path in absent_files if seeds[path][1] != _EMPTY})
-        if self._key:
+        odd = {path for path in sizes if any(map(not_portable, path.split("/")))}
+        if used is not None:
+            odd.update(path for path in used.odd if path in seen)
+        if self._key and not self._warnings:  # git warns of a file only when it reads it
             self._made = Known(
                 key=self._key,
                 since=began,
@@ -212,6 +217,7 @@ class Taker:
                 tree=tree,
                 files=count,
                 size=size,
+                odd=tuple(odd),
             )
         return Taken(
             tree=tree,
@@ -221,6 +227,7 @@ class Taker:
             left_out=groups,
             worktrees=tuple(sorted(worktrees)),
             elsewhere=elsewhere,
+            odd=tuple(sorted(odd)),
             warnings=tuple(self._warnings),
         )
 

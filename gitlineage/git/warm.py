@@ -48,6 +48,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         tree: the tree that it stands for.
         files: how many files that has,
         size: and how many bytes they have as they are stored.
+        odd: those of them whose names Windows cannot have.
         index: the digest of the index itself.
     """
 
@@ -58,6 +59,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     tree: str = ""
     files: int = 0
     size: int = 0
+    odd: tuple[str, ...] = ()
     index: str = ""
 
     def same(self, now: Mapping[str, Status]) -> set[str]:

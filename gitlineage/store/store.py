@@ -998,7 +998,7 @@ class LineageStore:
         if self.ledger.in_batch:
             tree = self.ledger.recorder().take(content, trees)
         else:
-            tree = content_tree(self._views, Content(self.ledger.repo), content, trees)
+            tree = content_tree(self._views, content_of(self.ledger.repo), content, trees)
         given = None if parents is None else [resolve(self._views, each) for each in parents]
         found = exactly(self._views, tree, command)
         if not near or found.same:
