@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitlineage.errors import (
         Ambiguous,
         BadBundle,
+        BadConfig,
         BadFiles,
         BadRows,
         BisectFailed,
@@ -88,6 +89,7 @@ __all__ = [
     "AsyncLineageStore",
     "AuditEntry",
     "BadBundle",
+    "BadConfig",
     "BadFiles",
     "BadRows",
     "BisectFailed",

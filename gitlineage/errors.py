@@ -15,7 +15,8 @@ LineageError
 │   ├── WouldLose                files that are recorded nowhere would be replaced; ``files`` names them all
 │   ├── TaskInUse                another task that recorded trials would rank otherwise by
 │   ├── BadFiles                 an import with bad files; ``files`` lists name and reason
-│   └── BadBundle                a bundle that is damaged, foreign or incomplete
+│   ├── BadBundle                a bundle that is damaged, foreign or incomplete
+│   └── BadConfig                a coding agent's file that cannot be edited safely
 ├── Duplicate                    an exp id that is taken by a different row
 ├── Cycle                        a relation whose target goes back to its source already
 ├── CohortMismatch               a member whose parents are not its cohort's base
@@ -209,6 +210,21 @@ class BadBundle(Invalid):
         self.file = file
         self.reason = reason
         super().__init__(f"{file}: {reason}; nothing was taken")
+
+
+class BadConfig(Invalid):
+    """
+    A coding agent's configuration file that cannot be edited safely; nothing was written.
+
+    Args:
+        file: its name.
+        reason: what is wrong with it, as a half sentence.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        self.file = file
+        self.reason = reason
+        super().__init__(f"{file} {reason}; nothing was changed")
 
 
 class Duplicate(LineageError):

@@ -86,6 +86,9 @@ COMMANDS = {
         "import": ("exchange", "Bring trials or snapshots in from files"),
         "export": ("exchange", "Write trials or snapshots out to files"),
     },
+    "Agents": {
+        "agents": ("agents", "Set up coding agents to read and record lineage"),
+    },
     "Share": {
         "push": ("share", "Push what this clone recorded to a remote"),
         "pull": ("share", "Take what others pushed to a remote into this clone"),
@@ -98,7 +101,7 @@ COMMANDS = {
     },
     "Keep up": {
         "hooks": ("hooks", "Install, remove and list git hooks that keep lineage"),
-        "hook": ("hooks", "Do what a git hook does; the installed scripts call it"),
+        "hook": ("hooks", "Do what a hook of git or of an agent does; they call it"),
         "reindex": ("upkeep", "Build the index and the derived refs anew"),
         "verify": ("trust", "Check everything there is to check and print what is wrong"),
         "maintain": ("upkeep", "Repack the repository with git and say what that saved"),

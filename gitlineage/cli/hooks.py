@@ -1,4 +1,4 @@
-"""Commands on git hooks: hooks install, remove and list, and hook, which the installed scripts call."""
+"""Commands on hooks: hooks install, remove and list for git's, and hook, which these and agents' call."""
 
 import os
 import sys
@@ -19,6 +19,10 @@ from gitlineage.git.repository import GitRepo
 app = commands()
 managing = commands("Install, remove and list git hooks that keep lineage")
 app.add_typer(managing, name="hooks")
+
+_SESSION = "session-start"
+_LONGEST_SESSION = 1 << 20
+"""Bytes that are read of what an agent says about a session."""
 
 _COLUMNS = (Column("hook"), Column("state"), Column("your own"), Column("path", drop=1))
 
@@ -101,25 +105,43 @@ def list_(ctx: typer.Context, names: Names = None, as_json: options.Json = False
     layout.table(_COLUMNS, rows)
 
 
-@command(app, "hook", "gitlineage hook post-commit")
+@command(app, "hook", "gitlineage hook session-start --agent claude < session.json")
 def hook(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"Which: {', '.join(hooks.NAMES)}.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"Which: {', '.join((*hooks.NAMES, _SESSION))}.")],
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[ARG]...", help="What git gave the hook.", show_default=False)
     ] = None,
+    agent: Annotated[
+        str, typer.Option("--agent", metavar="NAME", help=f"Whose {_SESSION} hook it is; others get the plain text.")
+    ] = "",
+    specialist: Annotated[
+        str,
+        typer.Option(
+            "--specialist",
+            metavar="NAME",
+            envvar="GITLINEAGE_SPECIALIST",
+            help=f"Whom the prompt of {_SESSION} is for. [default: the agent's name]",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """
-    Do what a git hook does; the installed scripts call it
+    Do what a hook of git or of an agent does; they call it
 
-    What git writes to a hook is read from standard input. Only pre-receive ends with 1, where it refuses a push.
+    What git or the agent writes to a hook is read from standard input. Only pre-receive ends with 1, where it refuses
+    a push. session-start prints the lineage prompt as the agent takes it, at most 9,500 characters, and records that
+    it was read where the repository can be written; where there is no lineage it says nothing.
     """
     given = list(words or ())
+    if name == _SESSION:
+        _session_start(ctx, agent, specialist)
+        return
     if name == "pre-receive":
         _receive(ctx)
         return
     if name not in hooks.CLIENT:
-        raise typer.BadParameter(f"{name!r} is none of {', '.join(hooks.NAMES)}", param_hint="'NAME'")
+        raise typer.BadParameter(f"{name!r} is none of {', '.join((*hooks.NAMES, _SESSION))}", param_hint="'NAME'")
     try:
         said = _client(ctx, name, given)
     except (LineageError, OSError) as error:
@@ -142,6 +164,30 @@ def _client(ctx: typer.Context, name: str, words: list[str]) -> str:
                 return "" if squashed else client.post_merge(store, store.ledger.repo.resolve("ORIG_HEAD"))
             case _:
                 return client.pre_push(store, words[0], _lines()) if words else ""
+
+
+def _session_start(ctx: typer.Context, name: str, specialist: str) -> None:
+    """Print what an agent reads at the start; whatever goes wrong, the agent goes on."""
+    from gitlineage.agents import session
+    from gitlineage.agents.agent import Agent
+    from gitlineage.agents.formats import AGENTS
+    from gitlineage.git.repository import find_repository
+    from gitlineage.record.opened import namespace_for
+
+    agent = AGENTS.get(name) or Agent(name=name or "agent", title=name, checked="", program="")
+    asked = sys.stdin is not None and not sys.stdin.isatty()
+    data = sys.stdin.buffer.read(_LONGEST_SESSION) if asked else b""
+    folder = session.folder_of(data, place(ctx).path)
+    if folder is None or find_repository(folder) is None:
+        return
+    try:
+        repo = GitRepo(folder)
+        if not repo.refs(namespace_for(repo, place(ctx).campaign).notes):  # opening a store would make one
+            return
+        with opened(ctx, at=folder) as store:
+            output.write(session.session_start(store, agent, specialist or agent.name, output.now()))
+    except (LineageError, OSError) as error:
+        _tell(f"{_SESSION}: {error}")
 
 
 def _receive(ctx: typer.Context) -> None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -97,6 +98,13 @@ def json_line(value: Any) -> None:
     ):  # a file name that is not UTF-8; its bytes stand as lone surrogates, which JSON can escape
         encoded = json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
     write(_UNSAFE.sub(lambda sign: json.dumps(sign[0])[1:-1], encoded) + "\n")
+
+
+def now() -> str:
+    """Return what the time is, as prompts print it, or what ``SOURCE_DATE_EPOCH`` says it is."""
+    said = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(said), UTC) if said.isdecimal() else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # -- standard error ------------------------------------------------------------------------------------------------

@@ -4,8 +4,6 @@ Commands that hand lineage to agents: prompt and board.
 The time is injected here: the library renders the same bytes for the same state.
 """
 
-import os
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -70,7 +68,7 @@ def prompt(
             top_k=top_k,
             recent_n=recent,
             last_m_full=full,
-            session_timestamp=_now() if timestamp is None else timestamp,
+            session_timestamp=output.now() if timestamp is None else timestamp,
             at=at,
             record=record,
             trusted_only=trusted_only,
@@ -123,10 +121,3 @@ def _object(shown: LineageSnapshot, task: Task) -> dict[str, Any]:
     for name in _TRIALS:
         found[name] = [listing.ranked_object(trial, task) for trial in found[name]]
     return found
-
-
-def _now() -> str:
-    """Return what the time is, or what ``SOURCE_DATE_EPOCH`` says it is."""
-    said = os.environ.get("SOURCE_DATE_EPOCH", "")
-    now = datetime.fromtimestamp(int(said), UTC) if said.isdecimal() else datetime.now(UTC)
-    return now.strftime("%Y-%m-%dT%H:%M:%SZ")

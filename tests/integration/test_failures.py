@@ -106,6 +106,32 @@ def test_a_read_only_repository_can_be_read_and_refuses_to_be_written(open_store
     git("fsck", "--strict", "--no-dangling", cwd=root)
 
 
+def test_an_agents_session_starts_in_a_read_only_repository(open_store, disk):
+    """A sandbox that lets nobody write keeps no agent from reading; that it read is recorded where that can be."""
+    root = disk("20m") / "repo"
+    store = open_store(root)
+    store.commit({"f": b"1"}, trial=row("a", hypothesis="the first idea"))
+    store.close()
+    command = [sys.executable, "-m", "gitlineage", "hook", "session-start", "--agent", "cursor"]
+    for how, recorded in (("ro", 0), ("rw", 1)):
+        remount(root.parent, how)
+        try:
+            done = subprocess.run(
+                command,
+                cwd=root,
+                env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+                input=b"{}",
+                capture_output=True,
+                check=False,
+            )
+        finally:
+            remount(root.parent, "rw")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"the first idea" in done.stdout
+        reader = open_store(root)
+        assert sum(each.event_type == "session" for each in reader.history.events()) == recorded
+
+
 def test_a_read_only_folder_without_a_repository_is_a_clear_error(open_store, disk):
     """Nothing can be initialised there, and the error is one of ours."""
     place = disk("1m")

@@ -10,8 +10,8 @@ PACKAGE = ROOT / "gitlineage"
 
 # A package imports only from those before it; imports inside functions and under TYPE_CHECKING count, too.
 ORDER = [
-    "leaves", "model", "git", "journal", "render", "index", "query", "record", "sync", "store", "bridge", "run", "demo",
-    "cli",
+    "leaves", "model", "git", "journal", "render", "index", "query", "record", "sync", "store", "bridge", "run",
+    "agents", "demo", "cli",
 ]  # fmt: skip
 APART = {("git", "model"), ("render", "git"), ("render", "journal")}
 """Packages that know nothing of each other, whichever comes first."""

@@ -1,0 +1,40 @@
+"""
+Copilot CLI. Looked up on 2026-11-30.
+
+`.github/hooks/*.json` and `~/.copilot/hooks/*.json` (version 1) hold hooks with ``bash``, in seconds;
+`.github/mcp.json` and `~/.copilot/mcp-config.json` MCP servers, whose ``tools`` have to be named. Permissions are
+options of its command alone.
+"""
+
+from gitlineage.agents.agent import Agent, Entry, Piece
+from gitlineage.agents.formats.common import NAME, server, session_start
+
+
+def _pieces(hooks: str, servers: str) -> tuple[Piece, ...]:
+    return (
+        Entry(
+            door="hook",
+            file=hooks,
+            path=("hooks", "sessionStart"),
+            value={"type": "command", "bash": session_start("copilot"), "timeoutSec": 10},
+            listed=True,
+            frame={"version": 1},
+        ),
+        Entry(door="mcp", file=servers, path=("mcpServers", NAME), value={"type": "local", **server(tools=["*"])}),
+    )
+
+
+AGENT = Agent(
+    name="copilot",
+    title="Copilot CLI",
+    checked="2026-11-30",
+    program="copilot",
+    signs=(".copilot", ".github/hooks"),
+    project=_pieces(".github/hooks/gitlineage.json", ".github/mcp.json"),
+    user=_pieces(".copilot/hooks/gitlineage.json", ".copilot/mcp-config.json"),
+    answer=("additionalContext",),
+    catches={
+        "hook": "its version 1.0.8 runs the hook and drops what it says",
+        "permissions": "it takes them as options only: --allow-tool 'shell(gitlineage prompt)'",
+    },
+)
