@@ -272,12 +272,12 @@ class Rules:
         return taken_for(self._views, exp_id)
 
     def refuse_claimed(self, exp_id: str) -> None:
-        """Refuse a new exp id that no command could name, or that stands for something else already."""
+        """Refuse a new exp id that stands for something else already, or that no command could name."""
         if exp_id == AUTO_ID:
             return
-        check_new_id(exp_id)
         if meaning := self.taken_for(exp_id):
             raise InvalidTrial("exp_id", exp_id, f"is {meaning}, which it could be taken for; choose another one")
+        check_new_id(exp_id)
 
     def check_row(self, trial: Trial) -> None:
         """
