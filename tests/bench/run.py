@@ -18,6 +18,7 @@ import reading
 import relating
 import sharing
 import starting
+import trees
 import writing
 from figures import Figure
 from generate import SEED
@@ -63,6 +64,7 @@ def parts(stores: Stores, peers: Peers, sizes: list[int]) -> dict[str, Callable[
         "share": lambda: sharing.shares(stores, sizes),
         "bulk": lambda: writing.bulk(stores, sizes),
         "disk": lambda: writing.sizes_on_disk(stores, sizes),
+        "tree": lambda: trees.snapshots(stores.scratch(), sizes),
         "relations": lambda: relating.relations(stores, sizes),
         "shows": lambda: starting.walks(stores, sizes) + starting.shows(stores, peers, sizes),
     }

@@ -21,6 +21,7 @@ SECTIONS = {
     "bulk",
     "disk",
     "share",
+    "tree",
     "relations",
     "shows",
 }
