@@ -128,7 +128,7 @@ def _step(views: Views, view: TrialView, above: TrialView | None) -> Step:
 def _kind(trial: Trial) -> str:
     """Return how a trial failed: its status, and the word that its runner found for the failure."""
     word = trial.text("failure")
-    return f"{trial.status}, {word}" if word else str(trial.status)
+    return f"{trial.status}: {word}" if word else str(trial.status)
 
 
 def _failed(trial: Trial) -> bool:
