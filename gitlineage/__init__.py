@@ -1,15 +1,17 @@
 """
 Git-native, content-addressed lineage for research loops: the names that are stable.
 
-Each is imported when it is first used, so that a command that needs no store does not load one.
+Each is imported when it is first used, so that a command which needs no store loads none, and minds Ctrl-C at once.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from gitlineage._version import __version__
 
+TYPE_CHECKING = False  # as `typing` has it, which takes milliseconds to load
 if TYPE_CHECKING:
+    from typing import Any
+
     from gitlineage.errors import (
         Ambiguous,
         BadBundle,
@@ -207,7 +209,7 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module 'gitlineage' has no attribute {name!r}")
     return getattr(import_module(f"gitlineage.{_HOME.get(name, 'errors')}"), name)

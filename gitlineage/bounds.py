@@ -5,6 +5,7 @@ Anybody who may push can make a hundred bytes stand for a million files. Each li
 research loop needs, and what is over one is refused in a line that names both.
 """
 
+import time
 from typing import BinaryIO
 
 from gitlineage.errors import TooMuch
@@ -25,6 +26,9 @@ MAX_NESTED = 300
 
 MAX_COLUMNS = 1_000
 """Columns that a table may have."""
+
+MAX_EVENTS = 50_000
+"""Events that a note may hold; reading so many takes about two seconds, whatever they say."""
 
 # -- bytes -----------------------------------------------------------------------------------------------------------
 
@@ -56,6 +60,34 @@ MAX_LINE = 1 << 20
 
 MAX_DRAWING = 120.0
 """Seconds that git may take to draw the difference of two trees."""
+
+MAX_CHECKING = 600.0
+"""Seconds that a server's hook looks at the events of one push."""
+
+
+class Stopwatch:
+    """
+    Ends work that takes longer than its budget.
+
+    Args:
+        what: what takes so long, as a half sentence's subject.
+        seconds: how long it may take from now on.
+    """
+
+    def __init__(self, what: str, seconds: float) -> None:
+        self._what = what
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """
+        Go on while there is time.
+
+        Raises:
+            TooMuch: there is none left.
+        """
+        if time.monotonic() > self._deadline:
+            raise TooMuch(self._what, self._seconds, "seconds")
 
 
 def read_input(file: BinaryIO, name: str) -> bytes:

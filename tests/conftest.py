@@ -48,6 +48,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                     item.add_marker(pytest.mark.skip(reason=f"the optional package {name} is not installed"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what soaks and the like counted, also where other processes ran them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "counted" and report.when == "call":
+                terminalreporter.write_line(str(text))
+
+
+@pytest.fixture
+def counted(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Keep a line for the end of the run: how much was tried."""
+    return lambda text: record_property("counted", text)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def blind_git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep the configuration of whoever runs the tests away from git and libgit2, and give back the empty home."""

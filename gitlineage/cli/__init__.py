@@ -1,10 +1,12 @@
 """The command line; only its entry point is here."""
 
-import signal
+from importlib import import_module
+
+signal = import_module("_signal")  # `signal` itself loads `enum`, too, while Ctrl-C would still show a traceback
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C ends it without a word from the first moment on, while it is being loaded, too."""
+    """Run the command line; Ctrl-C ends it without a word from the first moment to the last, while it loads, too."""
     handler = signal.getsignal(signal.SIGINT)
     is_usual = handler is signal.default_int_handler  # what runs in the background may have it ignored
     if is_usual:
@@ -17,6 +19,9 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    finally:
+        if is_usual:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 __all__ = ["main"]

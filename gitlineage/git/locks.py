@@ -25,9 +25,6 @@ from gitlineage.git.modes import Modes
 PATIENCE = 2.0
 """Seconds that a lock file of a ref is waited for; git holds one for milliseconds."""
 
-OLD = 60.0
-"""Seconds after which a lock file is told of."""
-
 _TRIES = 10
 """Times that a folder is made which another program removes because it is empty."""
 
@@ -162,7 +159,7 @@ class Locks:
         except FileNotFoundError:
             return True
         for mark in _marks(self._folder):
-            if mark.inode() == inode and _is_dead(mark.name):
+            if mark.inode() == inode and _is_dead(mark):
                 mine = f"{self._folder}/{_HELD}{_owner()}~{next(_numbers)}"
                 try:
                     os.rename(mark.path, mine)  # one only succeeds, and holds the lock from now on
@@ -190,9 +187,9 @@ def locking(root: str, modes: Modes) -> Iterator[Locks]:
 
 
 def sweep(root: str) -> None:
-    """Remove what killed processes of this machine left: their lock files, and the names that tell of these."""
+    """Remove what killed processes of this machine left, also before it started anew: lock files and their marks."""
     folder = f"{root}/lineage"
-    dead = {mark.inode(): mark for mark in _marks(folder) if _is_dead(mark.name)}
+    dead = {mark.inode(): mark for mark in _marks(folder) if _is_dead(mark)}
     if not dead:
         return
     locks = Locks(root, Modes(None))
@@ -286,6 +283,19 @@ def _place() -> str:
         return "-"
 
 
+def _boot_of(place: str) -> str:
+    """Return the start of the machine that a place tells of; empty where it tells of none."""
+    return place.rpartition("-")[0]
+
+
+def _is_from_before(mark: "os.DirEntry[str]") -> bool:
+    """Whether a mark was made before this machine started; one that is younger may be of another of the same name."""
+    with suppress(OSError, StopIteration, ValueError), open("/proc/stat", encoding="ascii") as file:
+        started = next(int(line.split()[1]) for line in file if line.startswith("btime "))
+        return mark.stat().st_mtime < started
+    return False
+
+
 def _began(pid: int) -> int | None:
     """Return when a process began, in the kernel's ticks; 0 where it has ended, ``None`` where nobody can tell."""
     try:
@@ -296,11 +306,13 @@ def _began(pid: int) -> int | None:
     return 0 if words[0] in (b"Z", b"X") else int(words[19])
 
 
-def _is_dead(name: str) -> bool:
-    """Whether the process that a name tells of ran in this place, and does no more."""
-    words = name.removeprefix(_HELD).split("~")
-    if len(words) != 5 or words[:2] != [_host(), _place()] or not (words[2] + words[3]).isdecimal():
+def _is_dead(mark: "os.DirEntry[str]") -> bool:
+    """Whether the process that a mark tells of ran in this place and does no more, or did before this place started."""
+    words = mark.name.removeprefix(_HELD).split("~")
+    if len(words) != 5 or words[0] != _host() or not (words[2] + words[3]).isdecimal():
         return False
+    if words[1] != _place():
+        return _boot_of(words[1]) not in ("", _boot_of(_place())) and _is_from_before(mark)
     pid, began = int(words[2]), int(words[3])
     try:
         os.kill(pid, 0)
@@ -312,12 +324,21 @@ def _is_dead(name: str) -> bool:
     return now is not None and now != began
 
 
-def old_locks(root: str, seconds: float = OLD) -> list[str]:
-    """Return a line about each of git's lock files that has been there for longer than git holds one."""
-    told = []
-    for path, _ in lock_files(root):
-        with suppress(OSError):
-            age = time.time() - os.stat(path).st_mtime
-            if age > seconds:
-                told.append(f"the lock file {path} is {age:.0f} seconds old; {remedy(path, holder_of(root, path))}")
-    return told
+def left_locks(root: str, seconds: float = PATIENCE) -> list[str]:
+    """Return a line about each of git's lock files that is there for longer than git holds one, with its age."""
+    found = set(lock_files(root))
+    deadline = time.monotonic() + seconds
+    while found and time.monotonic() < deadline and any(_age(path) < seconds for path, _ in found):
+        time.sleep(0.02)
+        found &= set(lock_files(root))
+    return [
+        f"the lock file {path} is {max(_age(path), 0):.0f} seconds old; {remedy(path, holder_of(root, path))}"
+        for path, _ in sorted(found)
+    ]
+
+
+def _age(path: str) -> float:
+    """Return how many seconds ago a file was changed; 0 where it is gone."""
+    with suppress(OSError):
+        return time.time() - os.stat(path).st_mtime
+    return 0.0

@@ -113,6 +113,13 @@ class Verifier(msgspec.Struct, frozen=True):
     program: str = "ssh-keygen"
     revoked: Path | None = None
 
+    def principals(self) -> Iterator[tuple[str, ...]]:
+        """Return the names, or patterns of names, that each line of the file gives to its key."""
+        for line in self.allowed.read_text(errors="replace").splitlines():
+            words = line.split()
+            if len(words) > 2 and not words[0].startswith("#"):
+                yield tuple(words[0].strip('"').split(","))
+
     def is_signed_by(self, raw: bytes, principal: str) -> bool:
         """
         Whether a commit is signed with a key that the file allows a principal, such as a writer's id.

@@ -7,13 +7,14 @@ arrive in any order and twice. New rows wait in memory and are written many at a
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from gitlineage.errors import CorruptEvent, LineageError, MissingObject
-from gitlineage.git.formats import CommitInfo, is_oid
+from gitlineage.errors import LineageError, MissingObject
+from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
 from gitlineage.index import acyclic
 from gitlineage.index.fold_facts import Facts, as_json, insert, placed
@@ -21,7 +22,7 @@ from gitlineage.index.links import Fresh, Links
 from gitlineage.index.state import State
 from gitlineage.journal import events
 from gitlineage.journal.journal import Problem, Recorded
-from gitlineage.journal.speakers import Speakers
+from gitlineage.journal.speakers import RECORDS, UNOWNED, Speakers
 from gitlineage.model.message import Trailers, read_trailers, subject
 from gitlineage.model.rank import ELIGIBLE, RETRACTED, rank
 from gitlineage.model.records import Order, Task
@@ -39,18 +40,8 @@ EVERYWHERE = 0
 
 _PAGE = "SELECT id, row, status FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
-_MAKES_SNAPSHOT = (events.TrialEvent, events.SnapshotEvent, events.ImportedEvent, events.RewriteEvent)
-"""Events that make the commit which carries them a snapshot; others say something about a commit."""
-
-_OWNED = (
-    *_MAKES_SNAPSHOT,
-    events.RetractEvent,
-    events.ReparentEvent,
-    events.RelationAdded,
-    events.RelationDeprecated,
-    events.EntryEvent,
-)
-"""Events about a snapshot or a row that somebody recorded."""
+_OWN = ("cohorts", "sessions", "forges")
+"""Tables of what is recorded on a commit of its own."""
 
 _HARMLESS = (events.SnapshotEvent, events.ImportedEvent)
 """Events that say of somebody's snapshot only that it is one; two clones that import the same do."""
@@ -98,6 +89,13 @@ class Fold(Facts):
         self._speakers = speakers
         self.claimed = False
         """Whether somebody says that it recorded earlier what another writer is known to have recorded."""
+
+        self.overturned = False
+        """Whether what was folded, or left out, would be otherwise if what came now had been known."""
+
+        self._proofs: dict[tuple[str, str], bool] = {}
+        sql = "SELECT oid FROM problems WHERE reason LIKE ?"
+        self._unowned = {oid for (oid,) in connection.execute(sql, (f"{UNOWNED}%",))} if speakers is not None else set()
 
         self.touched: set[int] = set()
         self.skipped: list[Problem] = []
@@ -153,8 +151,6 @@ class Fold(Facts):
                 self.problem(Problem(found.writer, oid, refused))
             return
         try:
-            if trial is None:
-                event.check(oid)
             FOLDS[type(event)](self, oid, event, order, made, trial)
         except MissingObject as error:
             absent = error.oid if self._repo.lacks(error.oid, commit=True) else ""
@@ -179,28 +175,83 @@ class Fold(Facts):
             return _too_far(found).reason
         if self._speakers is None:
             return ""
-        owner = self._owner(found)
-        if owner is not None and Order(found.event.clock, found.writer) < owner and owner.writer != found.writer:
-            self.claimed = self.claimed or isinstance(found.event, _MAKES_SNAPSHOT)
-        return self._speakers.refusal(found.writer, found.event, owner.writer if owner is not None else None)
+        event, first = found.event, self._first_on(found.oid)
+        owner = self._owner_of_row(found, first) if first is not None else None
+        if isinstance(event, RECORDS):
+            self.overturned = self.overturned or (first is None and found.oid in self._unowned)
+            self._hear_claim(found, first)
+            if self._hear_claim(found, owner):
+                owner = None
+        if isinstance(event, events.RewriteEvent) and event.how == events.ARRIVED:
+            stood_in = self._first_on(event.old)
+            if stood_in is None:
+                return f"{UNOWNED} nothing of {event.old[:12]} can be of {found.oid[:12]}, so this does not count"
+            owner = owner or stood_in if stood_in.writer == found.writer else stood_in
+        return self._speakers.refusal(found.writer, event, owner.writer if owner is not None else None)
 
-    def _owner(self, found: Recorded) -> Order | None:
-        """Return who first recorded what an event is about, a row or else a snapshot, and when."""
-        event, oid = found.event, found.oid
-        snapshot = self._number(oid) if isinstance(event, _OWNED) else None
-        if snapshot is None:
-            return None
-        if isinstance(event, events.TrialEvent | events.RetractEvent):
+    def _owner_of_row(self, found: Recorded, first: Order) -> Order | None:
+        """Return who recorded what an event is about, a row or else all of the commit; ``None`` for a further row."""
+        event, snapshot = found.event, self._number(found.oid)
+        if snapshot is not None and isinstance(event, events.TrialEvent | events.RetractEvent):
             exp_id = event.exp_id if isinstance(event, events.RetractEvent) else event.row.get("exp_id", "")
             known = self._known(snapshot, exp_id)
             if known is not None:
                 return Order(known[11], known[12])
-            if isinstance(event, events.TrialEvent) and exp_id != read_trailers(self._repo.commit(oid).message).exp_id:
-                return None  # a further row on somebody's snapshot is the own one
+            if isinstance(event, events.TrialEvent):
+                commit = self._repo.commit(found.oid)
+                if exp_id != read_trailers(commit.message).exp_id:
+                    return None  # a further row on somebody's snapshot is the own one
+        return first
+
+    def _first_on(self, oid: str) -> Order | None:
+        """Return who recorded a commit, and when: a snapshot, or a cohort, a session, a forge attempt."""
         waiting = self._snapshots.get(oid)
         if waiting is not None:
             return Order(*waiting[9:])
-        return Order(*self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (snapshot,)).fetchone())
+        tables = _OWN if self._number(oid) is None else ("snapshots",)
+        for table in tables:
+            row = self._db.execute(f"SELECT clock, writer FROM {table} WHERE oid = ?", (oid,)).fetchone()
+            if row is not None:
+                return Order(*row)
+        return None
+
+    def _hear_claim(self, found: Recorded, owner: Order | None) -> bool:
+        """
+        Take note where somebody turns out to come before the one who is known to have recorded something.
+
+        Returns:
+            Whether the commit itself says so, and not only the clock.
+        """
+        if owner is None or owner.writer == found.writer:
+            return False
+        ours, theirs = self._is_proven(found.oid, found.writer), self._is_proven(found.oid, owner.writer)
+        self.overturned = self.overturned or (ours and not theirs)
+        self.claimed = self.claimed or (ours == theirs and Order(found.event.clock, found.writer) < owner)
+        return ours and not theirs
+
+    def _is_proven(self, oid: str, writer: str) -> bool:
+        """Whether a commit shows by itself that a writer made it; only where it is asked whose words count."""
+        known = self._proofs.get((oid, writer))
+        if known is None:
+            with suppress(LineageError):
+                known = self._speakers is not None and self._speakers.is_proven(writer, self._repo.commit(oid))
+            self._proofs[oid, writer] = known = known or False
+        return known
+
+    def add_ordered(self, found: Iterable[Recorded]) -> None:
+        """
+        Fold events so that whoever recorded something is known before all others speak of it.
+
+        First comes whom the commit itself names, then whoever was first in the order of events; words come last.
+        """
+
+        def place(each: Recorded) -> tuple[bool, bool, int, str, str]:
+            records = isinstance(each.event, RECORDS)
+            is_later = not (records and self._is_proven(each.oid, each.writer))
+            return not records, is_later, each.event.clock, each.writer, each.oid
+
+        for each in sorted(found, key=place):
+            self.add(each)
 
     def _count(self) -> None:
         """Count the events that were met since, each once wherever it stands."""
@@ -232,14 +283,14 @@ class Fold(Facts):
     def _snapshot(self, oid: str, order: Order, made: CommitInfo | None) -> int:
         waiting = self._snapshots.get(oid)
         if waiting is not None:
-            if order < Order(*waiting[9:]):
+            if self._comes_before(order, Order(*waiting[9:])):
                 self._snapshots[oid] = (*waiting[:9], *placed(order))
                 self._looked_at = 0
             return int(waiting[0])
         known = None if isinstance(made, Made) else self._number(oid)
         if known is not None:
             (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
-            if order < Order(*place):
+            if self._comes_before(order, Order(*place)):
                 self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*placed(order), known))
                 self._backward = True
                 self._changed.add(EVERYWHERE)
@@ -263,6 +314,10 @@ class Fold(Facts):
                 self._numbers.clear()
         self._numbers[oid] = number
         return number
+
+    def _comes_before(self, order: Order, first: Order) -> bool:
+        """Whether an event gives a snapshot its place; where only owners' words count, not by another's further row."""
+        return order < first and (self._speakers is None or order.writer == first.writer)
 
     def _number(self, oid: str) -> int | None:
         """Return a snapshot's number; while everything is folded from nothing, all of them are in memory."""
@@ -419,8 +474,6 @@ class Fold(Facts):
         self._repaired = True
 
     def _rewrite(self, oid: str, event: events.RewriteEvent, order: Order) -> None:
-        if not is_oid(event.old) or event.old == oid:
-            raise CorruptEvent(f"not an event: nothing can be rewritten from {event.old[:50]!r}")
         self._snapshot(oid, order, None)
         self._db.execute("INSERT OR IGNORE INTO rewrites VALUES (?, ?)", (oid, event.old))
         if event.how == events.ARRIVED:

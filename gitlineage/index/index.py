@@ -5,7 +5,7 @@ The writers' tips say whether it is current. Each landing writes what it folded 
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
@@ -67,6 +67,9 @@ class Index(Database):
 
         self.claimed = False
         """Whether somebody said last that it was first to record what another writer had recorded."""
+
+        self.overturned = False
+        """Whether what came last shows that something was folded as another writer's than it is."""
 
         self._repo = repo
         self._fold: Fold | None = None
@@ -311,7 +314,9 @@ class Index(Database):
             for statement in INDEXES:
                 self.connection.execute(statement)
         fold.finish()
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('trust', ?)", (self._rule,))
+        is_in_doubt = (fold.claimed or fold.overturned) and not fold.whole
+        rule = f"{self._rule} in doubt" if is_in_doubt else self._rule
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('trust', ?)", (rule,))
         self.connection.execute("COMMIT")
         self._known = self._version(), fold.state
 
@@ -400,9 +405,10 @@ class Index(Database):
                     self.set_tip(writer, tip)
             if not fold.whole:
                 self._look_again(fold, journal, tips)
-            _add_ordered(fold, ordered or ())
+            fold.add_ordered(ordered or ())
             self.claimed = fold.claimed
-        return not self.claimed
+            self.overturned = fold.overturned
+        return not (self.claimed or self.overturned)
 
     def _was_spoken_for(self, tips: Mapping[str, str], known: Mapping[str, str]) -> bool:
         """Whether the ref of a writer came of whom there was only what an archive says, which may not count now."""
@@ -486,12 +492,6 @@ def _read_of(journal: Journal, tips: Mapping[str, str], known: Mapping[str, str]
             yield from ((None, old) for _, old in journal.folded(tip))
 
 
-def _add_ordered(fold: Fold, found: Iterable[Recorded]) -> None:
-    """Fold events in their order, so that the first who recorded something is known before all others speak of it."""
-    for each in sorted(found, key=lambda each: (each.event.clock, each.writer, each.oid)):
-        fold.add(each)
-
-
 def build(
     repo: GitRepo,
     journal: Journal,
@@ -512,7 +512,7 @@ def build(
                     elif until is None or until(found):
                         fold.add(found) if speakers is None else ordered.append(found)
             index.set_tip(writer, tip)
-        _add_ordered(fold, ordered)
+        fold.add_ordered(ordered)
     return index
 
 

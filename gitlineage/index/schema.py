@@ -9,7 +9,7 @@ import re
 from gitlineage.model.rank import BASELINES, ELIGIBLE, KEPT, one_of
 from gitlineage.model.stand_in import IS_LOST
 
-FORMAT_VERSION = 15
+FORMAT_VERSION = 16
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -25,6 +25,7 @@ FORMAT_VERSION = 15
 # 13: commits that took the place of their stand-ins
 # 14: the clocks of all events, which are counted, and events whose clock is far above that number; all tasks
 # 15: rows whose commits are lost
+# 16: events that are checked where they are read; whose a commit is, where only owners' words count
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;

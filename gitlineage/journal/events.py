@@ -18,8 +18,9 @@ import msgspec
 from gitlineage.bounds import MAX_COLUMNS, MAX_LINE
 from gitlineage.errors import CorruptEvent, Invalid, InvalidTrial
 from gitlineage.git.formats import is_oid
-from gitlineage.model.catalogue import ForgePhase
+from gitlineage.model.catalogue import ForgePhase, checked_fields, checked_phase
 from gitlineage.model.records import ROLES, Task
+from gitlineage.model.relation import relation_type
 from gitlineage.model.trial import AUTO_ID, check_cells
 from gitlineage.model.tsv import Shape, header_cells
 
@@ -161,6 +162,18 @@ class CohortEvent(Event, frozen=True, kw_only=True, tag="cohort"):
     metadata: dict[str, Any] = {}
     allow_mixed: bool = False
 
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse a name that no cohort could have, and a base that is none.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+        _check_name("a cohort's name", self.name)
+        _check_oids("its base", (*self.base,))
+        if oid in self.base or len(set(self.base)) < len(self.base):
+            raise CorruptEvent("not an event: these cannot be the base of this cohort")
+
 
 class TaskEvent(Event, frozen=True, kw_only=True, tag="task"):
     """The campaign's task is set; the last one holds. It sits on the writer's genesis commit."""
@@ -235,6 +248,18 @@ class SessionEvent(Event, frozen=True, kw_only=True, tag="session"):
     parameters: dict[str, Any] = {}
     seen: int = 0
 
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse a prompt that is no object, tips that are none, and a moment that there never was.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+        _check_oids("its prompt", (self.prompt,) if self.prompt else ())
+        _check_oids("its tips", tuple(self.tips.values()))
+        if not 0 <= self.seen <= MAX_CLOCK:
+            raise CorruptEvent(f"not an event: its prompt has seen the clock {self.seen}")
+
 
 class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
     """
@@ -263,8 +288,9 @@ class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
         Raises:
             CorruptEvent: its document is no object.
         """
-        if not is_oid(self.document):
-            raise CorruptEvent(f"not an event: its document is {self.document[:50]!r}")
+        _check_oids("its document", (self.document,))
+        if not self.name:
+            raise CorruptEvent("not an event: what it imported has no name")
 
 
 class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
@@ -285,6 +311,16 @@ class RewriteEvent(Event, frozen=True, kw_only=True, tag="rewrite"):
         """Return the commits that the event names besides the one that carries it."""
         return (self.old,)
 
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse to be made from nothing, or from itself.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+        if not is_oid(self.old) or self.old == oid:
+            raise CorruptEvent(f"not an event: nothing can be rewritten from {self.old[:50]!r}")
+
 
 class RetractEvent(Event, frozen=True, kw_only=True, tag="retract"):
     """
@@ -303,6 +339,16 @@ class RetractEvent(Event, frozen=True, kw_only=True, tag="retract"):
     undo: bool = False
     reason: str = ""
     actor: str = ""
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse a word about no row.
+
+        Raises:
+            CorruptEvent: it names none.
+        """
+        if self.exp_id in ("", AUTO_ID):
+            raise CorruptEvent("not an event: it names no row")
 
 
 class ReparentEvent(Event, frozen=True, kw_only=True, tag="reparent"):
@@ -363,6 +409,15 @@ class RelationAdded(Event, frozen=True, kw_only=True, tag="relation_added"):
         """Return the commits that the event names besides the one that carries it."""
         return (self.target,)
 
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse what is no relation.
+
+        Raises:
+            CorruptEvent: there is no such type, or nothing can be its target.
+        """
+        _check_relation(oid, self.target, self.relation)
+
 
 class RelationDeprecated(Event, frozen=True, kw_only=True, tag="relation_deprecated"):
     """
@@ -389,6 +444,15 @@ class RelationDeprecated(Event, frozen=True, kw_only=True, tag="relation_depreca
         """Return the commits that the event names besides the one that carries it."""
         return (self.target,)
 
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse what is no relation.
+
+        Raises:
+            CorruptEvent: there is no such type, or nothing can be its target.
+        """
+        _check_relation(oid, self.target, self.relation)
+
 
 class EntryEvent(Event, frozen=True, kw_only=True, tag="entry"):
     """
@@ -404,6 +468,18 @@ class EntryEvent(Event, frozen=True, kw_only=True, tag="entry"):
     fields: dict[str, Any]
     actor: str = ""
 
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse what no entry has.
+
+        Raises:
+            CorruptEvent: there is no such field, or its value is of another kind.
+        """
+        try:
+            checked_fields(self.fields)
+        except Invalid as error:
+            raise CorruptEvent(f"not an event: {error}") from error
+
 
 class UsageEvent(Event, frozen=True, kw_only=True, tag="usage"):
     """
@@ -418,6 +494,16 @@ class UsageEvent(Event, frozen=True, kw_only=True, tag="usage"):
 
     total: int
     last_used: str
+
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse a count that nobody reached, and a moment that is none.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+        if not 0 <= self.total <= _USES or not _TIME.fullmatch(self.last_used):
+            raise CorruptEvent(f"not an event: {self.total} uses, the last at {self.last_used[:50]!r}")
 
 
 class ForgeEvent(Event, frozen=True, kw_only=True, tag="forge"):
@@ -444,6 +530,22 @@ class ForgeEvent(Event, frozen=True, kw_only=True, tag="forge"):
         """Return the commits that the event names besides the one that carries it."""
         return (self.result,) if self.result else ()
 
+    def check(self, oid: str = "") -> None:
+        """
+        Refuse an attempt at nothing, phases that there are not, and a success without a result.
+
+        Raises:
+            CorruptEvent: it breaks a rule, as only a foreign writer can make it.
+        """
+        _check_oids("its result", self.names())
+        if not self.intent.strip() or (self.success and not self.result) or (oid and oid == self.result):
+            raise CorruptEvent("not an event: an attempt has an intent, and a success a result")
+        try:
+            for phase in self.phases:
+                checked_phase(phase)
+        except Invalid as error:
+            raise CorruptEvent(f"not an event: {error}") from error
+
 
 AnyEvent = (
     TrialEvent
@@ -467,14 +569,41 @@ TYPES: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind 
 """Every type of event by its name in a line."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_USES = 1 << 40
+"""Uses of an artifact that one writer may have counted; the sum over all of them has to stay a number of SQLite's."""
+
 _MAX_NAME = 1000
-"""Characters that the name of a column has at most."""
+"""Characters that the name of a column or a cohort has at most."""
 
 _SHORTEST = len(b'{"clock":1,"type":"task"}')
 """Bytes that any event has at the least: a clock and a type, in four letters."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(AnyEvent)
+
+
+def _check_name(what: str, text: str) -> None:
+    """Refuse a name that is empty, padded, of several lines or longer than any."""
+    if not text or text != text.strip() or len(text) > _MAX_NAME or _CONTROL.search(text):
+        raise CorruptEvent(f"not an event: {what} is {text[:50]!r}")
+
+
+def _check_oids(what: str, found: tuple[str, ...]) -> None:
+    """Refuse what should be oids and is not."""
+    for oid in found:
+        if not is_oid(oid):
+            raise CorruptEvent(f"not an event: {what} is {oid[:50]!r}")
+
+
+def _check_relation(oid: str, target: str, name: str) -> None:
+    """Refuse a relation to what is no commit or the same one, and one of a type that there is not."""
+    if not is_oid(target) or target == oid:
+        raise CorruptEvent(f"not an event: nothing can be related to {target[:50]!r}")
+    try:
+        relation_type(name)
+    except Invalid as error:
+        raise CorruptEvent(f"not an event: {error}") from error
 
 
 def _check_columns(columns: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import msgspec
 
-from gitlineage.bounds import MAX_NOTE
+from gitlineage.bounds import MAX_EVENTS, MAX_NOTE
 from gitlineage.errors import CorruptEvent, Invalid, LineageError, MissingObject, RepositoryError
 from gitlineage.git import signing
 from gitlineage.git.formats import Identity, format_commit
@@ -72,7 +72,8 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
         return self.writer, self.oid, self.reason
 
     def __str__(self) -> str:
-        what = "left out a word" if self.reason.endswith("does not count") else "skipped a malformed line"
+        is_sound = self.reason.endswith(("does not count", "do not count"))
+        what = "left out a word" if is_sound else "skipped a malformed line"
         return f"{what} in the note of {self.writer} on {self.oid[:12]}: {self.reason}"
 
 
@@ -163,6 +164,8 @@ class Journal:
         fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and oid not in known]
         notes = {oid: joined(self._trees.get(tree, oid) if oid in known else b"", new) for oid, new in added.items()}
         for oid, note in notes.items():
+            if note.count(b"\n") > MAX_EVENTS and (count := len(codec.events(note)[0])) > MAX_EVENTS:
+                raise Invalid(f"{oid} would have {count:,} events, over the limit of {MAX_EVENTS:,}")
             if len(note) > MAX_NOTE:
                 raise Invalid(f"the events on {oid} would take {len(note):,} bytes, over the limit of {MAX_NOTE:,}")
         last = base
@@ -303,6 +306,16 @@ class Journal:
             at = parents[0] if parents else None
         return at is not None
 
+    def line(self, tip: str, since: str | None) -> list[str]:
+        """Return the commits of a line up to a tip and after an earlier one on it, the oldest first."""
+        found: list[str] = []
+        at: str | None = tip
+        while at is not None and at != since:
+            found.append(at)
+            parents = self._repo.parents(at)
+            at = parents[0] if parents else None
+        return found[::-1]
+
     def first(self, tip: str) -> str:
         """Return the first commit of the line that a tip is on."""
         while parents := self._repo.parents(tip):
@@ -412,10 +425,16 @@ def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Probl
     found, short = codec.events(note)
     if short > _BAD_LINES:
         yield Problem(writer, oid, f"{short:,} lines are too short to be events")
+    else:
+        found = list(codec.lines(note))
+    if (over := len(found) - MAX_EVENTS) > 0:
+        told = f"{over:,} lines of its note are over the limit of {MAX_EVENTS:,} events, so they do not count"
+        yield Problem(writer, oid, told)
     bad = 0
-    for line in found if short > _BAD_LINES else codec.lines(note):
+    for line in found[:MAX_EVENTS]:
         try:
             event = codec.decode(line)
+            event.check(oid)
             owner = _owner(writer, event.writer) if archive or event.writer else writer
             yield Recorded(owner, oid, event)
         except CorruptEvent as error:

@@ -2,17 +2,30 @@
 Who may say what where git config ``lineage.trust`` is ``signed``; not whose refs are signed, which `trust` finds out.
 
 Without it the later word holds, whoever says it. With it only those count whose refs are signed, each about what it
-recorded itself, and the task is the word of those alone whom git config ``lineage.taskWriters`` names.
+recorded itself, and the task is the word of those alone whom git config ``lineage.taskWriters`` names. Whose a commit
+is, it says itself, so that nobody can claim it afterwards (semantics 80).
 """
+
+from contextlib import suppress
+from fnmatch import fnmatchcase
 
 import msgspec
 
-from gitlineage.errors import Invalid
+from gitlineage.errors import Invalid, SigningError
+from gitlineage.git import signing
+from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events
+from gitlineage.model.message import recorder_of
 
 SIGNED = "signed"
 """The value of ``lineage.trust`` that turns it on."""
+
+UNOWNED = "nobody recorded this:"
+"""How begins what is told of a word about what its writer never recorded."""
+
+RECORDS = tuple(kind for kind in events.TYPES.values() if kind.place in (events.Place.SNAPSHOT, events.Place.OWN))
+"""Events that record a commit; who says one has the word about it from then on."""
 
 
 class Speakers(msgspec.Struct, frozen=True):
@@ -21,12 +34,26 @@ class Speakers(msgspec.Struct, frozen=True):
 
     Args:
         task: the writers who may say what the task is, and what an imported table looked like.
+        people: the names that the allowed-signers file gives to one key each, writers and mail addresses.
     """
 
     task: frozenset[str] = frozenset()
+    people: tuple[tuple[str, ...], ...] = ()
 
     def __str__(self) -> str:
-        return f"{SIGNED} {' '.join(sorted(self.task))}"
+        return f"{SIGNED} {' '.join(sorted(self.task))} {' '.join(map(','.join, self.people))}".rstrip()
+
+    def is_proven(self, writer: str, commit: CommitInfo) -> bool:
+        """
+        Whether a commit shows by itself that a writer made it.
+
+        It names the writer; or it names none, as one that git made, and the allowed-signers file has the mail address
+        of its author on one line with the writer.
+        """
+        if named := recorder_of(commit.message):
+            return named == writer
+        mail = commit.author.rpartition("<")[2].removesuffix(">")
+        return any(mail in names and any(fnmatchcase(writer, name) for name in names) for names in self.people)
 
     def refusal(self, writer: str, event: events.AnyEvent, owner: str | None) -> str:
         """
@@ -41,8 +68,12 @@ class Speakers(msgspec.Struct, frozen=True):
             if writer in self.task:
                 return ""
             return f"{writer} is not in git config lineage.taskWriters, so its {_kind(event)} does not count"
-        if owner is None or owner == writer:
+        if owner == writer or isinstance(event, events.UsageEvent):
             return ""
+        if owner is None:
+            if isinstance(event, RECORDS):
+                return ""
+            return f"{UNOWNED} {writer} says something of it ({_kind(event)}), so that does not count"
         told = f"{owner} recorded this, and git config lineage.trust is {SIGNED}"
         return f"{told}, so the word of {writer} about it ({_kind(event)}) does not count"
 
@@ -59,7 +90,11 @@ def from_config(repo: GitRepo) -> Speakers | None:
         return None
     if said.lower() != SIGNED:
         raise Invalid(f"git config lineage.trust is {said!r}; it takes {SIGNED}, or is not set")
-    return Speakers(frozenset(name for value in repo.configs("lineage.taskWriters") for name in value.split()))
+    task = frozenset(name for value in repo.configs("lineage.taskWriters") for name in value.split())
+    people: tuple[tuple[str, ...], ...] = ()
+    with suppress(SigningError, OSError):  # who needs the file to check signatures says what is wrong with it
+        people = tuple(names for names in signing.configured(repo).principals() if len(names) > 1)
+    return Speakers(task, people)
 
 
 def _kind(event: events.AnyEvent) -> str:

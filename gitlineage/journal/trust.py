@@ -62,7 +62,9 @@ def unsigned(
 
 def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the tips of the writers whose refs are signed by their owners, every commit, down to the genesis.
+    Return the writers whose refs their owners signed, each with the commit up to which they did, from the genesis on.
+
+    What anybody else has added to a ref changes nothing below it.
 
     What an archive says of others proves nothing, whoever signed it. The old tips that it keeps alive do: a writer in
     an archive counts by the furthest of these that is signed.
@@ -86,22 +88,50 @@ def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str,
         known = best or memory.tips.get(writer)
         since = known if known is not None and _is_below(journal, tip, known) else None
         with suppress(LineageError):
-            if not _any(unsigned(repo, journal, check, writer, tip, since)) and _is_whole(journal, writer, tip, since):
-                found[writer] = tip
+            if (end := signed_up_to(repo, journal, check, writer, tip, since)) is not None:
+                found[writer] = end
     if found != memory.tips:
         _remember(repo, path, _Memory(memory.state, found))
     return found
 
 
-def _any(commits: Iterator[str]) -> bool:
-    """Whether there is one; the rest is not looked for."""
-    with closing(commits):  # type: ignore[type-var]
-        return next(commits, None) is not None
+def signed_up_to(
+    repo: GitRepo, journal: Journal, check: Verifier, writer: str, tip: str, since: str | None = None
+) -> str | None:
+    """
+    Return the last commit of a writer's ref below which, it included, its owner signed every one.
 
+    Args:
+        repo: where the commits are.
+        journal: what knows the genesis.
+        check: the allowed-signers file.
+        writer: whose ref.
+        tip: where it stands.
+        since: a commit of it that is known to be signed, as all below it are.
 
-def _is_whole(journal: Journal, writer: str, tip: str, since: str | None) -> bool:
-    """Whether a ref goes back to its writer's genesis."""
-    return since is not None or journal.is_ahead(tip, journal.genesis(writer))
+    Returns:
+        The commit; ``None`` where not even the first is signed, or it is no line of this writer's.
+
+    Raises:
+        RepositoryError: a commit cannot be read.
+    """
+    line: list[str] = []
+    genesis = journal.genesis(writer)
+    at: str | None = tip
+    while at != genesis and (since is None or at != since):
+        if at is None:
+            return None
+        line.append(at)
+        parents = repo.commit(at).parents
+        at = parents[0] if parents else None
+    line.reverse()
+    commits = ((oid, repo.read(oid, MAX_COMMIT)) for oid in line)
+    with closing(not_signed_by(check, writer, commits)) as told:  # type: ignore[type-var]
+        bad = next(told, None)
+    if bad is None:
+        return tip
+    place = line.index(bad)
+    return line[place - 1] if place else since
 
 
 def _is_below(journal: Journal, tip: str, known: str) -> bool:

@@ -13,6 +13,8 @@ from gitlineage.errors import Invalid
 
 _TRAILER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ?(.*)")
 _PARENT = re.compile(r"([0-9a-f]{40}) role=([a-z]+)")
+_NONCE = re.compile(r"(\S+)-\d+")
+_NONCES = ("Snapshot-Id", "Cohort-Id", "Session-Id", "Forge-Id")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -60,16 +62,30 @@ def compose(message: str, trailers: Iterable[tuple[str, str]]) -> str:
 
 
 def snapshot_trailers(
-    exp_id: str, specialist: str, cohort: str | None, roles: Mapping[str, str], nonce: str
+    exp_id: str, specialist: str, cohort: str | None, roles: Mapping[str, str], nonce: str, writer: str = ""
 ) -> list[tuple[str, str]]:
     """
     Return a snapshot's trailers in their fixed order.
 
-    The nonce keeps two snapshots apart that agree in all else (semantics 2); an exp id does that already.
+    The nonce keeps two snapshots apart that agree in all else (semantics 2); an exp id does that already. The writer is
+    said where that decides whose the snapshot is (semantics 80).
     """
     pairs = [("Exp-Id", exp_id), ("Specialist", specialist), ("Cohort", cohort or "")]
     pairs += [("Lineage-Parent", f"{oid} role={role}") for oid, role in roles.items()]
-    return [*pairs, ("Snapshot-Id", nonce)]
+    return [*pairs, ("Snapshot-Id", nonce), ("Recorded-By", writer)]
+
+
+def recorder_of(message: str) -> str:
+    """
+    Return the writer whom a commit names as the one who made it; empty where it names none.
+
+    Besides ``Recorded-By``, the nonces begin with their writer's name. Nobody can add it to a commit that is there.
+    """
+    found: dict[str, str] = {}
+    for key, value in trailer_lines(message):
+        found.setdefault(key, value)
+    nonces = (match[1] for key in _NONCES if (match := _NONCE.fullmatch(found.get(key, ""))))
+    return found.get("Recorded-By") or next(nonces, "")
 
 
 def read_trailers(message: str) -> Trailers:

@@ -521,7 +521,7 @@ class Current:
                 self.own_writer()
             self._rule = self._index.speakers = speakers.from_config(self.repo)
             if self._index.is_by_another_rule():
-                self._rebuild("git config says otherwise whose words count")
+                self._rebuild("it says otherwise now whose words count")
             if self.journal.tips() != self._index.tips():
                 self._put_back()
                 self._fold()
@@ -569,7 +569,7 @@ class Current:
             self._admit()
             if self._landing is not None:
                 raise RepositoryError("a batch is open; end it first")
-            for told in locks.old_locks(str(self.repo.commondir)):
+            for told in locks.left_locks(str(self.repo.commondir)):
                 self.watcher.note(told)
             self._rebuild(None)
             if self._index.absent:
@@ -606,8 +606,29 @@ class Current:
         if self._rule is None:
             return tips
         found = trust.trusted(self.repo, self.journal, signing.configured(self.repo), tips)
-        self._left_out = tuple(sorted(name for name in tips if name not in found and not is_archive(name)))
+        left = [name for name, tip in tips.items() if found.get(name) != tip and not is_archive(name)]
+        self._left_out = tuple(sorted(f"{name} from {found[name][:12]} on" if name in found else name for name in left))
         return found
+
+    def forged_after(self, writer: str, here: str, there: str) -> str | None:
+        """
+        Return the first commit by which a ref that counts would go on without its owner's signature.
+
+        Args:
+            writer: whose ref.
+            here: where it is known to have stood.
+            there: where somebody else has it, further on.
+
+        Returns:
+            The commit; ``None`` where its owner signed them all, or the ref does not count anyway.
+        """
+        if self._rule is None or is_archive(writer):
+            return None
+        counted = self.counting().get(writer)
+        if counted is None or not self.journal.is_ahead(counted, here):
+            return None
+        end = trust.signed_up_to(self.repo, self.journal, signing.configured(self.repo), writer, there, here)
+        return None if end == there else self.journal.line(there, end)[0]
 
     def hears(self, found: Recorded) -> bool:
         """Whether an event counts; to be asked when the index is up to date."""
@@ -626,8 +647,12 @@ class Current:
             self._use_memory(error)
             return
         if not folded:
-            claim = "somebody says that it was first to record what another writer had recorded"
-            self._rebuild(claim if self._index.claimed else "a writer's ref went back")
+            why = "a writer's ref went back"
+            if self._index.overturned:
+                why = "something is another writer's than it seemed"
+            if self._index.claimed:
+                why = "somebody says that it was first to record what another writer had recorded"
+            self._rebuild(why)
             return
         self._after_folding()
         self._tell_problems()

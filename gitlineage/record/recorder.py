@@ -87,6 +87,7 @@ class Recorder(Rules):
             cohort,
             known_roles,
             "" if row else f"{self.landing.writer}-{self.landing.clock + 1}",
+            self._named_writer,
         )
         said = message if message and flattened(message) else ""
         said = said or (flattened(row.hypothesis) if row else "") or (f"Trial {row.exp_id}" if row else "Snapshot")
@@ -166,6 +167,11 @@ class Recorder(Rules):
         self._add_trial(oid, row, saw=self._session_before(row), log=log)
         return oid, row.exp_id
 
+    @property
+    def _named_writer(self) -> str:
+        """Whom a snapshot names as its writer: where only owners' words count, so that nobody else can claim it."""
+        return self.landing.writer if self._views.index.speakers is not None else ""
+
     def _recorded(self, made: CommitInfo, row: Trial | None) -> Snapshot:
         """Return a commit that this landing made and recorded, as the index will tell of it."""
         told = made.trailers if isinstance(made, Made) else Trailers()
@@ -182,7 +188,8 @@ class Recorder(Rules):
         """
         Write a snapshot for a row alone, record it, and return it.
 
-        The same row gives the same oid on every machine: the author is the specialist and the date the row's own.
+        The same row gives the same oid on every machine: the author is the specialist and the date the row's own. Where
+        only owners' words count, it gives that for the same writer.
         """
         if trial.exp_id == AUTO_ID:
             trial = trial.replace(exp_id=self._next_exp_id())
@@ -205,7 +212,7 @@ class Recorder(Rules):
         trial = row.trial
         tree = row.tree or (self._tree_of(parents[0]) if parents else self._repo.empty_tree())
         said = flattened(trial.hypothesis) or f"Trial {trial.exp_id}"
-        trailers = snapshot_trailers(trial.exp_id, trial.specialist, None, {}, "")
+        trailers = snapshot_trailers(trial.exp_id, trial.specialist, None, {}, "", self._named_writer)
         name = flattened(trial.specialist) or "gitlineage"
         who = Identity(name, f"{name.replace(' ', '-')}@gitlineage").clean()
         message = compose(said, trailers)

@@ -170,6 +170,8 @@ class _Puller:
         if not self._repo.exists(there):
             return self._outcome(writer, "behind", here, there)
         fork = self._ledger.journal.fork(there, here)
+        if fork == here and (found := forged(self._ledger, self._way, writer, here, there, "pull")) is not None:
+            return found
         if fork == here and writer != self._own:
             return self._move(writer, "fast-forwarded", here, there)
         if writer == self._own or self._ledger.successor(writer) != writer:
@@ -320,6 +322,9 @@ def decide_own(
     """
     here = ledger.journal.tips()[writer]
     journal = ledger.journal
+    fork = journal.fork(there, here)
+    if not accepted and fork is not None and (found := forged(ledger, way, writer, fork, there, direction)) is not None:
+        return found
     back = before is not None and before != there and journal.fork(before, there) == there
     if journal.fork(there, here) == there and (writer == ledger.own_writer() or back):
         reason = f"it went back on {way.shown}; the next push puts it right" if back else "not pushed yet"
@@ -343,6 +348,19 @@ def decide_own(
     if not dry_run:
         ledger.watcher.note(said)
     return RefOutcome(writer=writer, direction=direction, state="rehomed", reason=said, old=here, new=there)
+
+
+def forged(ledger: Ledger, way: Way, writer: str, here: str, there: str, direction: str) -> RefOutcome | None:
+    """Return the refusal of what goes on from a ref that counts, under signed trust, without its owner's signature."""
+    oid = ledger.forged_after(writer, here, there)
+    if oid is None:
+        return None
+    ref = ledger.namespace.ref(writer)
+    why = (
+        f"tampering: {writer} did not sign {oid[:12]}, by which it goes on on {way.shown}; kept here as it was, "
+        f"{writer}'s clone puts it right with git push --force {way.transport.remote} {ref}"
+    )
+    return refusal(writer, direction, here, there, why)
 
 
 def _accepted(ledger: Ledger, names: Sequence[str]) -> tuple[str, ...]:

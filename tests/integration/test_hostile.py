@@ -1,115 +1,22 @@
 """A hostile colleague on the same remote, with and without the server's hook: what is told, and what takes it back."""
 
-import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from clones import answers, clones, git
-from places import ROOT
-from remotes import bare
+from clones import GOOD, answers, git
+from colleagues import Scene, land, opened, sign_all, trust
 
-from gitlineage import LineageError, LineageStore, RemoteError, SigningError, Task, Trial, Watcher
-from gitlineage.bridge.hooks import install
-from gitlineage.git.repository import GitRepo
+from gitlineage import LineageError, LineageStore, RemoteError, SigningError, Task, Trial
+from gitlineage.journal import events
 from gitlineage.journal.events import AHEAD
 from gitlineage.sync.archives import consolidate
 
 needs_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 both = pytest.mark.parametrize("hooked", [False, True], ids=["plain", "hooked"])
-
-
-class Ears(Watcher):
-    """Remembers what a store told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        """Hear something worth knowing, in one line."""
-        self.notes.append(text)
-
-
-class Scene:
-    """
-    Alice and Mallory on one remote; Alice has recorded two trials, and both have them.
-
-    Args:
-        folder: where their repositories are.
-        alice: Alice's store.
-        mallory: Mallory's.
-        hub: the remote.
-    """
-
-    def __init__(self, folder: Path, alice: LineageStore, mallory: LineageStore, hub: Path) -> None:
-        self.folder, self.alice, self.mallory, self.hub = folder, alice, mallory, hub
-        self.ears = Ears()
-        alice.ledger.watcher = self.ears
-
-    def forge(self, line: str, oid: str, ref: str = "mallory") -> None:
-        """Have Mallory write a line by hand."""
-        if ref not in self.mallory.ledger.journal.tips():
-            self.mallory.ledger.journal.begin(ref)
-        git(self.mallory.ledger.root, "notes", f"--ref=lineage/{ref}", "append", "-m", line, oid)
-
-    def push(self) -> str:
-        """Push all that Mallory has with plain git and return what the server said; empty where it took it."""
-        words = ["git", "push", "-q", "origin", "refs/notes/lineage/*:refs/notes/lineage/*"]
-        done = subprocess.run(words, cwd=self.mallory.ledger.root, capture_output=True, text=True, check=False)
-        return "" if done.returncode == 0 else done.stderr
-
-    def pull(self) -> list[str]:
-        """Have Alice pull and return what she was told."""
-        self.ears.notes.clear()
-        self.alice.pull()
-        return list(self.ears.notes)
-
-    def agree(self) -> dict[str, object]:
-        """Share all there is; both clones, a fresh one and a rebuilt index have to say the same."""
-        for _ in range(2):
-            for store in (self.alice, self.mallory):
-                store.sync()
-        told = [answers(store, self.folder / "board") for store in (self.alice, self.mallory)]
-        with LineageStore.clone(self.hub, self.folder / "fresh") as fresh:
-            told.append(answers(fresh, self.folder / "board"))
-        shutil.rmtree(self.folder / "fresh")
-        self.alice.reindex()
-        told.append(answers(self.alice, self.folder / "board"))
-        assert all(each == told[0] for each in told)
-        return told[0]
-
-
-def hook(hub: Path, folder: Path) -> None:
-    """Install pre-receive on a remote."""
-    program = folder / "bin" / "gitlineage"
-    program.parent.mkdir()
-    top = ROOT
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{top}" exec "{sys.executable}" -m gitlineage "$@"\n')
-    program.chmod(0o755)
-    install.install(GitRepo(hub), command=program)
-
-
-@contextmanager
-def opened(folder: Path, hooked: bool, prepare: Callable[[LineageStore], None] = lambda store: None) -> Iterator[Scene]:
-    """Open the scene; what has to be set in each clone first is set by ``prepare``."""
-    hub = bare(folder / "hub.git")
-    if hooked:
-        hook(hub, folder)
-    with clones(folder, str(hub), ("alice", "mallory")) as (alice, mallory):
-        for store in (alice, mallory):
-            git(store.ledger.root, "config", "user.name", store.ledger.writer)
-            git(store.ledger.root, "config", "user.email", f"{store.ledger.writer}@example.org")
-            prepare(store)
-        alice.set_task(Task())
-        alice.commit({"f": b"0"}, trial=Trial(exp_id="000", status="baseline", core_metric=2.0, hypothesis="seed"))
-        alice.commit({"f": b"1"}, ["000"], trial=Trial(exp_id="001", status="keep", core_metric=1.5, hypothesis="good"))
-        alice.push()
-        mallory.pull()
-        yield Scene(folder, alice, mallory, hub)
 
 
 @pytest.fixture
@@ -211,6 +118,41 @@ def test_one_writer_alone_has_nothing_to_say_again(tmp_path: Path) -> None:
         for id in ("001", None):
             with pytest.raises(LineageError, match="one writer"):
                 scene.alice.reassert(id)
+
+
+# -- names -----------------------------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("name", ["HEAD", "best", "main", "a full oid"])
+def test_an_exp_id_that_stands_for_something_else(scene: Scene, name: str) -> None:
+    """Whatever others call their trials, oids, best and git's names stand for what they did; the rest is ID@WRITER."""
+    alice, mallory = scene.alice, scene.mallory
+    git(alice.ledger.root, "checkout", "-q", "-b", "main")
+    git(alice.ledger.root, "commit", "-q", "--allow-empty", "-m", "by git")
+    text = alice.resolve("001") if name == "a full oid" else name
+    before = alice.resolve(text)
+    if name != "main":  # which mallory, who is on no such branch, may well call a trial
+        with pytest.raises(LineageError, match="which it could be taken for"):
+            mallory.commit({"f": b"m"}, ["001"], trial=Trial(exp_id=text, status="discard", core_metric=9.0))
+    made = mallory.commit({"f": b"m"}, ["001"], trial=Trial(exp_id="m", status="discard", core_metric=9.0))
+    row = {"exp_id": text, "status": "discard", "core_metric": "9"}
+    land(mallory, (made.oid, events.TrialEvent(clock=20, row=row)))
+    assert scene.push() == ""
+    scene.pull()
+    assert alice.resolve(text) == before
+    assert alice.resolve(f"{text}@mallory") == made.oid
+    child = alice.commit({"f": b"c"}, [text], trial=Trial(exp_id="c", status="discard", core_metric=8.0))
+    assert [each.oid for each in alice.parents(child)] == [before]
+    with LineageStore(alice.ledger.root, writer="alice", watcher=scene.ears) as again:
+        assert again.resolve(text) == before
+    assert any(note.startswith(f"{text} is ") and f"{text}@" in note for note in scene.ears.notes), scene.ears.notes
+    handed = next(view for view in alice.log(None) if view.trial.exp_id == text)
+    child = alice.commit({"f": b"d"}, [handed], trial=Trial(exp_id="d", status="discard", core_metric=8.0))
+    assert [each.oid for each in alice.parents(child)] == [made.oid]
+    for store in (alice, mallory):
+        store.sync()
+    assert mallory.all_trials() == alice.all_trials()
 
 
 # -- clocks ----------------------------------------------------------------------------------------------------------
@@ -339,34 +281,6 @@ def test_settings_that_are_none(scene: Scene, hooked: bool, line: str) -> None:
 # -- only signed words -----------------------------------------------------------------------------------------------
 
 
-def sign_all(folder: Path, names: tuple[str, ...] = ("alice", "mallory")) -> Callable[[LineageStore], None]:
-    """Make a key and a line of an allowed-signers file for each; return what has a store sign as its writer."""
-    where = folder / "ssh"
-    where.mkdir()
-    for name in names:
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(where / name)], check=True)
-    keys = {name: " ".join((where / f"{name}.pub").read_text().split()[:2]) for name in names}
-    (folder / "allowed").write_text("".join(f"{name} {key}\n" for name, key in keys.items()))
-
-    def sign(store: LineageStore) -> None:
-        for name, value in {
-            "gpg.format": "ssh",
-            "user.signingKey": str(where / store.ledger.writer),
-            "lineage.sign": "true",
-            "lineage.allowedSigners": str(folder / "allowed"),
-        }.items():
-            git(store.ledger.root, "config", name, value)
-
-    (folder / "keys").mkdir()
-    return sign
-
-
-def trust(root: Path) -> None:
-    """Have only owners' words count in a repository, and Alice's alone about the task."""
-    git(root, "config", "lineage.trust", "signed")
-    git(root, "config", "lineage.taskWriters", "alice")
-
-
 ACTS: dict[str, Callable[[LineageStore], object]] = {
     "task": change_task,
     "row": change_row,
@@ -477,38 +391,187 @@ def test_the_server_keeps_who_came_first(tmp_path: Path) -> None:
         assert "claims to have recorded first" in refused or "does not count" in refused
 
 
+def early_words(store: LineageStore, rows: dict[str, str], own: dict[str, events.Event]) -> list[tuple[str, Any]]:
+    """
+    Return what somebody could sign to have been before everybody else about everything.
+
+    Args:
+        store: where the snapshots are.
+        rows: exp ids and their snapshots, the parent first.
+        own: commits of cohorts, sessions and forge attempts with events that say otherwise what they are.
+    """
+    (_, parent), *_ = rows.items()
+    found: list[tuple[str, Any]] = list(own.items())
+    for exp_id, oid in rows.items():
+        found += [
+            (oid, events.SnapshotEvent(clock=1)),
+            (oid, events.TrialEvent(clock=1, row={"exp_id": exp_id, "status": "keep", "core_metric": "-9"})),
+            (oid, events.TrialEvent(clock=1, row={"exp_id": f"r{exp_id}", "status": "discard", "core_metric": "9"})),
+            (oid, events.RetractEvent(clock=2, exp_id=exp_id)),
+            (oid, events.EntryEvent(clock=2, fields={"name": "mine"})),
+        ]
+        if oid != parent:
+            found += [
+                (oid, events.ReparentEvent(clock=2)),
+                (oid, events.RelationAdded(clock=2, target=parent, relation="depends_on")),
+            ]
+    return found
+
+
 @needs_keygen
-@pytest.mark.parametrize("seed", range(2))
-def test_signed_clones_agree_whatever_was_said(tmp_path: Path, seed: int) -> None:
-    """After anything that two writers say of each other's, both clones, a fresh and a rebuilt one hold the same."""
-    chance = random.Random(seed)
-    with opened(tmp_path, False, sign_all(tmp_path)) as scene:
-        for step in range(10):
-            store = chance.choice((scene.alice, scene.mallory))
-            view = chance.choice(store.log(None))
-            with suppress(LineageError):
-                match chance.choice(("own", "row", "retract", "reparent", "task", "share", "share")):
-                    case "own":
-                        store.commit({"f": b"%d" % step}, [view.oid], trial=Trial(status="keep", core_metric=step))
-                    case "row":
-                        store.record(view.oid, Trial(exp_id=view.trial.exp_id, core_metric=step), revise=True)
-                    case "retract":
-                        store.retract(view, f"why {step}", undo=view.retracted is not None)
-                    case "reparent":
-                        store.reparent(view.oid, [], f"why {step}")
-                    case "task":
-                        store.set_task(Task(lower_is_better=step % 2 == 0), force=True)
-                    case _:
-                        store.sync()
-        everybody = scene.agree()
-        told = []
-        for store in (scene.alice, scene.mallory):
+@both
+@pytest.mark.parametrize("proof", ["named", "mail"])
+def test_nobody_claims_by_a_clock_what_shows_whose_it_is(tmp_path: Path, hooked: bool, proof: str) -> None:
+    """A signed word with the lowest clock about a commit that shows its writer has no effect; the server refuses it."""
+    sign = sign_all(tmp_path, mails=proof == "mail")
+
+    def prepare(store: LineageStore) -> None:
+        sign(store)
+        if proof == "named":
             trust(store.ledger.root)
-            told.append(answers(store, tmp_path / "keys"))
-            store.reindex()
-            told.append(answers(store, tmp_path / "keys"))
-        assert all(each == told[0] for each in told)
-        assert {view[1] for view in told[0]["log"]} == {view[1] for view in everybody["log"]}
-        for label, oid, order, *_ in told[0]["log"]:
-            words = {each.event.writer for each in scene.alice.audit(oid) if each.event.event_type != "trial"}
-            assert words <= {order.writer, "alice"} or order.writer == "alice", label
+
+    with opened(tmp_path, hooked, prepare) as scene:
+        git(scene.hub, "config", "lineage.allowedSigners", str(tmp_path / "allowed"))
+        trust(scene.hub)
+        alice, mallory = scene.alice, scene.mallory
+        rows = {exp_id: alice.resolve(exp_id) for exp_id in ("000", "001")}
+        (alice.ledger.root / "f").write_text("by git")
+        git(alice.ledger.root, "add", "f")
+        if proof == "mail":  # git itself does not say who recorded what
+            git(alice.ledger.root, "commit", "-q", "-m", "by git")
+            rows["g"] = alice.resolve("HEAD")
+            alice.record("HEAD", Trial(exp_id="g", status="discard", core_metric=4.0))
+        else:
+            rows["a"] = alice.append(Trial(exp_id="a", status="discard", core_metric=4.0), parents=["000"]).oid
+        alice.open_cohort("c", ["000"], metadata={"a": 1})
+        session = alice.render_prompt("ann", record=True).session
+        forge = alice.record_forge_attempt("a parser").id
+        alice.sync()
+        mallory.pull()
+        for store in (alice, mallory):
+            trust(store.ledger.root)
+        folder = tmp_path / "keys"
+        before = answers(alice, folder)
+        own = {
+            alice.cohort("c").oid: events.CohortEvent(clock=1, name="d"),
+            session: events.SessionEvent(clock=1, specialist="eve", prompt="0" * 40),
+            forge: events.ForgeEvent(clock=1, intent="nothing"),
+        }
+        land(mallory, *early_words(mallory, rows, own))
+        refused = scene.push()
+        assert bool(refused) == hooked, refused
+        if hooked:
+            assert "does not count" in refused and "alice recorded this" in refused
+            return
+        notes = scene.pull()
+        assert sum("does not count" in note for note in notes) >= 3, notes
+        assert not any("was first" in note or "rebuil" in note for note in notes), notes
+        after = answers(alice, folder)
+        rows_of_hers = {f"r{exp_id}" for exp_id in rows}
+        assert {each.exp_id for each in after["trials"]} == {each.exp_id for each in before["trials"]} | rows_of_hers
+        for name in ("best", "relations", "task", "cohorts", "where"):
+            assert after[name] == before[name], name
+        assert not any(after["reparentings"])
+        assert [each for each in after["trials"] if each.exp_id in rows] == before["trials"]
+        assert alice.catalogue.forge_record(forge).intent == "a parser"
+        alice.retract("001", "mine to say")
+        alice.retract("001", undo=True)
+        alice.reindex()
+        assert {**answers(alice, folder), "problems": ()} == {**after, "problems": ()}
+        assert not [each.what for each in alice.verify() if "index" in each.what]
+
+
+@needs_keygen
+def test_an_arrival_takes_only_what_is_ones_own(tmp_path: Path) -> None:
+    """Nobody takes a row away by saying that another commit has come for a stand-in that is not theirs."""
+    sign = sign_all(tmp_path)
+    with opened(tmp_path, False, lambda store: (sign(store), trust(store.ledger.root))) as scene:
+        alice, mallory = scene.alice, scene.mallory
+        mine = alice.resolve("001")
+        hers = mallory.commit({"f": b"m"}, ["000"], trial=Trial(exp_id="m", status="discard", core_metric=9.0)).oid
+        row = {"exp_id": "001", "status": "discard", "core_metric": "9"}
+        land(mallory, (hers, events.TrialEvent(clock=1, row=row)))
+        land(mallory, (hers, events.RewriteEvent(clock=2, old=mine, how=events.ARRIVED)))
+        mallory.push()
+        assert any("does not count" in note for note in scene.pull())
+        assert alice.best().exp_id == "001" and alice.resolve("best") == mine
+        assert alice.resolve("001@alice") == mine
+        alice.reindex()
+        assert alice.resolve("best") == mine
+
+
+@needs_keygen
+def test_whose_it_is_may_show_late(tmp_path: Path) -> None:
+    """What another writer recorded first of somebody's own is that somebody's once they record it, on every clone."""
+    sign = sign_all(tmp_path, mails=True)
+    with opened(tmp_path, False, lambda store: (sign(store), trust(store.ledger.root))) as scene:
+        alice, mallory = scene.alice, scene.mallory
+        (alice.ledger.root / "f").write_text("by git")
+        git(alice.ledger.root, "add", "f")
+        git(alice.ledger.root, "commit", "-q", "-m", "by git")
+        oid = git(alice.ledger.root, "rev-parse", "HEAD")
+        git(alice.ledger.root, "push", "-q", "origin", "HEAD:refs/heads/main")
+        git(mallory.ledger.root, "fetch", "-q", "origin", "main")
+        mallory.record(oid, Trial(exp_id="g", status="keep", core_metric=-9.0))
+        mallory.reparent(oid, ["001"], "spite")
+        mallory.push()
+        scene.pull()
+        assert alice.best().exp_id == "g"
+        alice.record(oid, Trial(exp_id="g", status="discard", core_metric=4.0), revise=True)
+        assert alice.best().exp_id == "001" and alice.parents(oid) == ()
+        before = answers(alice, tmp_path / "keys")
+        alice.reindex()
+        assert answers(alice, tmp_path / "keys") == before
+        alice.push()
+        mallory.pull()
+        assert answers(mallory, tmp_path / "keys") == before
+
+
+@needs_keygen
+@both
+@pytest.mark.parametrize("is_signed", [True, False], ids=["signed by mallory", "not signed"])
+def test_nobody_takes_anything_from_a_signed_ref_by_adding_to_it(tmp_path: Path, hooked: bool, is_signed: bool) -> None:
+    """What goes on under a writer's name without its signature is told and left; what is below counts as before."""
+    sign = sign_all(tmp_path)
+    with opened(tmp_path, hooked, lambda store: (sign(store), trust(store.ledger.root))) as scene:
+        git(scene.hub, "config", "lineage.allowedSigners", str(tmp_path / "allowed"))
+        trust(scene.hub)
+        alice, root = scene.alice, scene.mallory.ledger.root
+        git(root, "config", "lineage.sign", str(is_signed).lower())
+        journal, tip = scene.mallory.ledger.journal, scene.mallory.ledger.journal.tips()["alice"]
+        row = events.TrialEvent(clock=50, row={"exp_id": "001", "status": "discard", "core_metric": "7"})
+        added = journal.land(
+            "alice",
+            tip,
+            [(alice.resolve("001"), events.encode(row))],
+            clock=50,
+            subject="x",
+            identity=scene.mallory.ledger.committer(),
+            moment=scene.mallory.ledger.now(),
+        )
+        git(root, "config", "lineage.sign", "true")
+        refused = scene.push()
+        assert bool(refused) == hooked
+        if hooked:
+            assert "is not signed by alice" in refused
+            return
+        before = answers(alice, tmp_path / "keys")
+        (found,) = [each for each in alice.pull().outcomes if each.state == "refused"]
+        assert f"alice did not sign {added[:12]}" in found.reason
+        assert answers(alice, tmp_path / "keys") == before
+        with LineageStore.clone(scene.hub, tmp_path / "fresh") as fresh:  # there it is what the remote has
+            git(fresh.ledger.root, "config", "lineage.allowedSigners", str(tmp_path / "allowed"))
+            trust(fresh.ledger.root)
+            assert answers(fresh, tmp_path / "keys") == before
+            assert f"left out, because not signed by their owners: alice from {tip[:12]} on" in [
+                str(each) for each in fresh.ledger.others_words()
+            ]
+        alice.append(Trial(exp_id="002", status="discard", core_metric=3.0))
+        (found,) = alice.push().outcomes
+        assert (found.state, alice.ledger.own_writer()) == ("refused", "alice")
+        remedy = found.reason.rpartition("puts it right with ")[2].split()
+        git(alice.ledger.root, *remedy[1:])
+        assert {each.state for each in alice.sync().outcomes} <= GOOD
+        assert scene.mallory.ledger.journal.tips()["alice"] == added
+        scene.mallory.pull(accept_rewrite=["alice"])
+        assert answers(scene.mallory, tmp_path / "keys") == answers(alice, tmp_path / "keys")

@@ -2,21 +2,24 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from clones import GOOD, answers, clones, fsck, git
+from colleagues import land, opened, sign_all, trust
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from remotes import bare
 
 import gitlineage
 from gitlineage import LineageError, LineageStore, Task, Trial
+from gitlineage.journal import events
 
 PACKAGE = Path(gitlineage.__file__).resolve().parents[1]
 SOAK = os.environ.get("GITLINEAGE_SOAK", "0") not in ("", "0")
@@ -118,6 +121,85 @@ def test_any_interleaving_ends_in_the_same_answers(steps: Sequence[tuple[int, st
             assert answers(new, folder / "board") == told[0]
         for each in (remote, folder / "a", folder / "b", folder / "c", folder / "new"):
             fsck(each)
+
+
+# -- only signed words ----------------------------------------------------------------------------------------
+
+HOSTILE = ("claim", "word", "rewrite")
+SIGNED_STEPS = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from(RECORDING + REPAIRING + HOSTILE + ("sync",) * 6), st.integers(0, 11)),
+    max_size=14,
+)
+
+
+def attack(store: LineageStore, what: str, number: int) -> None:
+    """Have one clone sign words by hand that claim to have been before all others."""
+    views = store.log(None)
+    seen, other = views[number % len(views)], views[(number * 7 + 3) % len(views)]
+    row = {"exp_id": seen.trial.exp_id, "status": "discard", "core_metric": str(number)}
+    words: dict[str, events.Event] = {
+        "claim": events.TrialEvent(clock=1 + number % 3, row=row),
+        "word": events.ReparentEvent(clock=1 + number, parents=(other.oid,) if other.oid != seen.oid else ()),
+        "rewrite": events.RewriteEvent(clock=1 + number, old=other.oid, how=events.ARRIVED),
+    }
+    land(store, (seen.oid, words[what]))
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Callable[[LineageStore], None]]:
+    """A folder with a key and an allowed-signers file for all examples, and what has a store sign."""
+    folder = tmp_path_factory.mktemp("keys")
+    return folder, sign_all(folder)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+@settings(max_examples=60 if SOAK else 5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(is_signed_from_the_start=st.booleans(), steps=SIGNED_STEPS)
+def test_clones_agree_in_both_modes(
+    keys: tuple[Path, Callable[[LineageStore], None]],
+    is_signed_from_the_start: bool,
+    steps: Sequence[tuple[int, str, int]],
+) -> None:
+    """Whatever two writers record and claim, and whose words count: both clones, a fresh and a rebuilt one agree."""
+    place, sign = keys
+
+    def prepare(store: LineageStore) -> None:
+        sign(store)
+        if is_signed_from_the_start:
+            trust(store.ledger.root)
+
+    with tempfile.TemporaryDirectory() as name, opened(Path(name), False, prepare) as scene:
+        stores = scene.alice, scene.mallory
+        for who, what, number in steps:
+            with suppress(LineageError):
+                if what in HOSTILE:
+                    attack(stores[who], what, number)
+                elif what == "sync":
+                    stores[who].sync()
+                else:
+                    act(stores[who], what, number)
+        if not is_signed_from_the_start:
+            scene.agree()
+        told = []
+        for _ in range(2):
+            for store in stores:
+                store.sync()
+        for store in stores:
+            trust(store.ledger.root)
+            told.append(answers(store, place))
+            assert [each.what for each in store.verify() if "index" in each.what] == []
+            store.reindex()
+            told.append(answers(store, place))
+        with LineageStore.clone(scene.hub, Path(name) / "fresh") as fresh:
+            git(fresh.ledger.root, "config", "lineage.allowedSigners", str(place / "allowed"))
+            trust(fresh.ledger.root)
+            told.append(answers(fresh, place))
+        for each in told[1:]:
+            assert each == told[0]
+        for label, oid, order, *_ in told[0]["log"]:
+            words = {each.event.writer for each in scene.alice.audit(oid) if each.event.event_type != "trial"}
+            owner = scene.alice.ledger.views().snapshot(oid).writer
+            assert words <= {owner}, (label, order)
 
 
 # -- many writers at once ----------------------------------------------------------------------------------

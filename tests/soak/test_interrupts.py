@@ -104,7 +104,9 @@ def in_a_process(root: Path, name: str) -> int:
 @forks
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file is left to be closed by Python
 @pytest.mark.parametrize("work", [append, batch])
-def test_any_line_of_a_write(tmp_path: Path, work: Callable[[LineageStore, str], None]) -> None:
+def test_any_line_of_a_write(
+    tmp_path: Path, work: Callable[[LineageStore, str], None], counted: Callable[[str], None]
+) -> None:
     """A line in `EVERY` is interrupted when it is first run, or last; another process and the same store record."""
     with open_at(tmp_path / "repo", "alice") as store, open_at(tmp_path / "repo", "bob") as other:
         store.append(Trial("000", status="baseline", core_metric=1.0))
@@ -116,9 +118,11 @@ def test_any_line_of_a_write(tmp_path: Path, work: Callable[[LineageStore, str],
         assert len(places) > 1000
         second = {"-2"} if work is batch else set()
         wanted = {"000", "bob", "warm", "counted"} | {f"{name}{end}" for name in ("warm", "counted") for end in second}
+        interrupted = 0
         for number, at in enumerate(places):
             if number % EVERY and at[0][0] not in CLOSELY:
                 continue
+            interrupted += 1
             name = f"t{number}"
             made = {name} | {f"{name}{end}" for end in second}
             is_told = False
@@ -138,6 +142,7 @@ def test_any_line_of_a_write(tmp_path: Path, work: Callable[[LineageStore, str],
                 wanted |= made
             assert found == wanted, at
         assert store.verify() == other.verify() == []
+        counted(f"{interrupted:,} of {len(places):,} lines of a write interrupted: {work.__name__}")
 
 
 HOOK = """
@@ -164,6 +169,31 @@ def test_a_command_that_is_being_loaded(tmp_path: Path, module: str) -> None:
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode in (-signal.SIGINT, 130)
     assert done.stdout + done.stderr == b""
+
+
+NEW = "import sys; old = set(sys.modules); {}; print(*sorted(set(sys.modules) - old))"
+
+
+@pytest.mark.parametrize(
+    ("work", "loaded"),
+    [
+        ("import gitlineage", "gitlineage gitlineage._version"),
+        ("import gitlineage.cli", "gitlineage gitlineage._version gitlineage.cli"),
+    ],
+)
+def test_nothing_is_loaded_before_ctrl_c_is_minded(work: str, loaded: str) -> None:
+    """Until the command line has taken care of the signal, a few lines of ours are run, and nothing is imported."""
+    words = [sys.executable, "-c", f"import importlib.machinery, importlib.util\n{NEW.format(work)}"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == loaded
+
+
+def test_a_command_that_ends(tmp_path: Path) -> None:
+    """Ctrl-C while a command that is done is being left shows nothing, either."""
+    script = "import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+    script += "from gitlineage.cli import main\nmain()"
+    words = [sys.executable, "-c", script, "--version"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT and done.stderr == ""
 
 
 def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:

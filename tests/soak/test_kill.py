@@ -2,7 +2,7 @@
 Processes that are killed at random moments, git pruning beside them, a disk that fills: nothing acknowledged is lost.
 
 The victims are in `victims.py`. A failure names the seed that repeats it; GITLINEAGE_SEED sets another one, and
-GITLINEAGE_SOAK=1 runs 300 kills instead of 40.
+GITLINEAGE_SOAK=1 makes 300 kills of one victim at a time instead of 25, 150 beside a pruning git, 180 of three at once.
 """
 
 import contextlib
@@ -369,7 +369,7 @@ KILLS = 60 if SOAK else 5
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("work", "longest"), WORKS, ids=[work for work, _ in WORKS])
-def test_kills(campaign, work, longest):
+def test_kills(campaign, work, longest, counted):
     """Killed at random moments while a reader reads: all that was acknowledged is there, whole, and writable."""
     if work == "rebuild":
         with campaign.open() as store, store.batch():
@@ -382,13 +382,13 @@ def test_kills(campaign, work, longest):
             campaign.heal()
     campaign.settle()
     assert campaign.kills.total() == KILLS
-    print(f"{KILLS} kills of {work}")
+    counted(f"{KILLS} kills of {work}, a fifth of {KILLS * len(WORKS)}")
     assert work == "rebuild" or len(campaign.acknowledged) > KILLS + 1, "no victim was told anything"
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("work", ["append", "batch", "folder", "first", "rebuild"])
-def test_kills_while_git_prunes(campaign, work):
+def test_kills_while_git_prunes(campaign, work, counted):
     """With `git gc --prune=now` running all the time, no acknowledged trial is lost either."""
     longest = dict(WORKS).get(work, 0.2)
     with campaign.reader(), campaign.pruning():
@@ -397,10 +397,11 @@ def test_kills_while_git_prunes(campaign, work):
             campaign.check()
     campaign.heal()
     campaign.settle()
+    counted(f"{campaign.kills.total()} kills of {work} while git prunes")
 
 
 @pytest.mark.soak
-def test_kills_of_two_victims_at_once(campaign):
+def test_kills_of_two_victims_at_once(campaign, counted):
     """Writers and rebuilders die beside each other, and the ones that live on are not disturbed."""
     with campaign.reader():
         for _ in range(KILLS):
@@ -414,6 +415,7 @@ def test_kills_of_two_victims_at_once(campaign):
             campaign.check()
             campaign.heal()
     campaign.settle()
+    counted(f"{3 * KILLS} kills of three victims beside each other")
 
 
 # -- git prunes at the worst moment ------------------------------------------------------------------------

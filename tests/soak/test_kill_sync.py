@@ -84,7 +84,7 @@ class Killer:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", ["folder", "daemon"])
-def test_killed_syncs(tmp_path, nursery, kind):
+def test_killed_syncs(tmp_path, nursery, kind, counted):
     """Killed at random moments: what was recorded stays, what was synced is at the remote, and the next one ends."""
     print(f"GITLINEAGE_SEED={SEED}")
     remote = bare(tmp_path / "remote.git")
@@ -126,3 +126,4 @@ def test_killed_syncs(tmp_path, nursery, kind):
             "refs/notes/lineage/alice",
             "refs/notes/lineage/bob",
         ]
+    counted(f"{killer.kills.total()} kills of syncs through a {kind}")

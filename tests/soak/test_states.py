@@ -46,7 +46,9 @@ def change(chance: random.Random, folder: Path, git: Callable[..., str]) -> None
 
 
 @pytest.mark.soak
-def test_random_states(store: LineageStore, folder: Path, git: Callable[..., str], tmp_path: Path) -> None:
+def test_random_states(
+    store: LineageStore, folder: Path, git: Callable[..., str], tmp_path: Path, counted: Callable[[str], None]
+) -> None:
     """Edits, deletions, modes, links, ignore rules and a half-filled index, one after the other, in every order."""
     chance = random.Random(SEED)
     for state in range(STATES):
@@ -59,4 +61,4 @@ def test_random_states(store: LineageStore, folder: Path, git: Callable[..., str
         assert taken == git("write-tree", env=fresh), f"state {state} of seed {SEED}"
         if chance.randrange(4) == 0:
             git("commit", "-q", "--allow-empty", "-m", "x")
-    print(f"{STATES} working-tree states")
+    counted(f"{STATES} working-tree states, each as git takes it")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from command_line import Shell, environment
 
-from gitlineage import InvalidContent, LineageStore, TooMuch, Trial, bounds
-from gitlineage.git.formats import FILE, TREE, Entry
+from gitlineage import Invalid, InvalidContent, LineageStore, TooMuch, Trial, bounds
+from gitlineage.bridge.hooks.server import Rules, Update
+from gitlineage.git.formats import FILE, NO_OID, TREE, Entry
 from gitlineage.journal import events
 from gitlineage.journal.journal import decode_note
 
@@ -128,6 +129,91 @@ def test_a_note_of_tiny_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         "100,000 lines are too short to be events",
         "an event",
     ]
+
+
+def test_a_note_of_tiny_events(store: LineageStore, git: Git, tmp_path: Path) -> None:
+    """Of 400,000 valid events on one object so many count as are read within seconds; the rest is told."""
+    row = store.commit({"a": b"1"}, trial=Trial(status="keep", core_metric=1.0))
+    blob = git(
+        "hash-object",
+        "-w",
+        "--stdin",
+        data="".join(f'{{"clock":{at + 2},"type":"snapshot"}}\n' for at in range(400_000)),
+    )
+    tree = git("mktree", data=f"100644 blob {blob}\t{row.oid}\n")
+    store.ledger.journal.begin("mallory")
+    tip = git("commit-tree", tree, "-p", "refs/notes/lineage/mallory", "-m", "x")
+    git("update-ref", "refs/notes/lineage/mallory", tip)
+    (told,) = [what for writer, _, what in store.history.problems() if writer == "mallory"]
+    assert told == "350,000 lines of its note are over the limit of 50,000 events, so they do not count"
+    assert len(store.events(row.oid)) == bounds.MAX_EVENTS + 1
+    assert store.best().exp_id == row.exp_id
+
+
+def test_what_would_be_over_the_limit_is_not_recorded(store: LineageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody records what nobody would read."""
+    monkeypatch.setattr("gitlineage.journal.journal.MAX_EVENTS", 3)
+    row = store.commit({"a": b"1"}, trial=Trial(status="keep", core_metric=1.0))
+    for number in range(2):
+        store.record(row, Trial(status="keep", core_metric=2.0 + number), revise=True)
+    with pytest.raises(Invalid, match="4 events, over the limit of 3"):
+        store.record(row, Trial(status="keep", core_metric=9.0), revise=True)
+    assert len(store.events(row.oid)) == 3
+
+
+def test_work_that_takes_too_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stopwatch ends it with a line that says how long it may take."""
+    now = iter([0.0, 4.9, 5.1])
+    monkeypatch.setattr("gitlineage.bounds.time.monotonic", lambda: next(now))
+    watch = bounds.Stopwatch("checking this push", 5.0)
+    watch.check()
+    with pytest.raises(TooMuch, match="checking this push is over the limit of 5 seconds"):
+        watch.check()
+
+
+def test_a_push_that_takes_too_long_to_check(store: LineageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's hook ends with a line, and takes nothing of it."""
+    store.commit({"a": b"1"}, trial=Trial(status="keep", core_metric=1.0))
+    update = Update(NO_OID, store.ledger.journal.tips()["alice"], store.ledger.namespace.ref("alice"))
+    assert list(Rules(store.ledger.repo, {}).breaches([update])) == []
+    monkeypatch.setattr(bounds, "MAX_CHECKING", -1.0)
+    with pytest.raises(TooMuch, match="checking this push"):
+        list(Rules(store.ledger.repo, {}).breaches([update]))
+
+
+BAD = [
+    '{"clock":9,"name":"","type":"cohort"}',
+    '{"base":["x"],"clock":9,"name":"c","type":"cohort"}',
+    '{"clock":9,"prompt":"x","specialist":"a","type":"session"}',
+    '{"clock":9,"prompt":"","seen":-1,"specialist":"a","type":"session"}',
+    '{"clock":9,"prompt":"","specialist":"a","tips":{"a":"x"},"type":"session"}',
+    '{"clock":9,"exp_id":"","type":"retract"}',
+    '{"clock":9,"relation":"depends_on","target":"x","type":"relation_added"}',
+    '{"clock":9,"relation":"loves","target":"%s","type":"relation_added"}' % ("a" * 40),
+    '{"clock":9,"relation":"loves","target":"%s","type":"relation_deprecated"}' % ("a" * 40),
+    '{"clock":9,"fields":{"no":1},"type":"entry"}',
+    '{"clock":9,"last_used":"now","total":1,"type":"usage"}',
+    '{"clock":9,"last_used":"2026-01-01T00:00:00Z","total":-1,"type":"usage"}',
+    '{"clock":9,"intent":" ","type":"forge"}',
+    '{"clock":9,"intent":"x","success":true,"type":"forge"}',
+    '{"clock":9,"intent":"x","phases":[{"phase_name":"no"}],"type":"forge"}',
+    '{"clock":9,"intent":"x","result":"x","type":"forge"}',
+    '{"clock":9,"old":"x","type":"rewrite"}',
+    '{"clock":9,"document":"x","name":"a","source":"s","type":"imported"}',
+    '{"clock":9,"document":"%s","name":"","source":"s","type":"imported"}' % ("a" * 40),
+    '{"clock":9,"parents":["x"],"type":"reparent"}',
+    '{"clock":9,"row":{},"type":"trial"}',
+    '{"clock":9,"task":{"score_field":""},"type":"task"}',
+    '{"clock":9,"shape":{},"type":"table"}',
+]
+
+
+def test_every_type_of_event_is_validated_where_it_is_read() -> None:
+    """What decodes well and is nothing that anybody could have recorded is a problem of its line, whatever its type."""
+    good = '{"clock":1,"type":"snapshot"}'
+    found = list(decode_note("alice", "ab" * 20, "\n".join([*BAD, good]).encode()))
+    assert [type(each).__name__ for each in found] == ["Problem"] * len(BAD) + ["Recorded"]
+    assert {line.rpartition('"type":"')[2][:-2] for line in BAD} == set(events.TYPES) - {"snapshot"}
 
 
 def test_few_short_lines_are_told_one_by_one() -> None:

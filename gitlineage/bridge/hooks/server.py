@@ -11,7 +11,8 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from gitlineage.bounds import MAX_LINE, MAX_NOTE, MAX_TREE
+from gitlineage import bounds
+from gitlineage.bounds import MAX_EVENTS, MAX_LINE, MAX_NOTE, MAX_TREE, Stopwatch
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.git import program, signing
 from gitlineage.git.content import DEFAULT_LIMIT, size_setting
@@ -72,6 +73,7 @@ class Rules:
         self._speakers = speakers.from_config(repo)
         if self._speakers is not None:
             self._verifier = signing.configured(repo)
+        self._watch = Stopwatch("checking this push", bounds.MAX_CHECKING)
         self._notes: set[str] = set()
         self._came: dict[str, str] = {}
 
@@ -160,6 +162,7 @@ class Rules:
         found: list[CommitInfo] = []
         at = update.new
         while at != end:
+            self._watch.check()
             self._refuse_over(at, _MAX_COMMIT, "a commit")
             found.append(info := self._repo.commit(at))
             if not info.parents:
@@ -179,6 +182,7 @@ class Rules:
         stack: list[tuple[str, str | None, str]] = [("", old, new)]
         met: set[str] = set()
         while stack:
+            self._watch.check()
             prefix, before, after = stack.pop()
             if after in met:  # no two folders of honest notes are equal; nested, such a tree has no end
                 yield f"the folder {prefix} of the notes is there twice"
@@ -211,7 +215,11 @@ class Rules:
         note = self._repo.read(new)
         before = self._repo.read(old) if old is not None and self._repo.size(old) <= MAX_NOTE else b""
         fresh = note[len(before) :] if note.startswith(before) and (not before or before.endswith(b"\n")) else note
+        if (count := len(events.events(note)[0])) > MAX_EVENTS:
+            yield f"it has {count:,} events, over the limit of {MAX_EVENTS:,}"
+            return
         for line in events.lines(fresh):
+            self._watch.check()
             if len(line) > MAX_LINE:
                 yield f"an event of {len(line):,} bytes is over the limit of {MAX_LINE:,}"
                 continue
@@ -221,8 +229,6 @@ class Rules:
                         yield found.reason
                     elif found.event.clock > highest:
                         yield _ahead(found.event.clock, highest)
-                    else:
-                        found.event.check()
             except CorruptEvent as error:
                 yield error.reason
 
@@ -241,12 +247,16 @@ class Rules:
             index = Index(self._repo, None, self._speakers)
             try:
                 index.refresh(journal, tips=before)
-                index.skipped.clear()
+                known = set(index.rows("SELECT writer, oid, reason FROM problems"))
                 after = {**before, **{name: each.new for name, each in came.items() if not is_archive(name)}}
                 if not index.refresh(journal, tips=after):
-                    yield f"{space.notes}*: it claims to have recorded first what another writer recorded"
+                    if index.claimed:
+                        yield f"{space.notes}*: it claims to have recorded first what another writer recorded"
+                    index.close()
+                    index = Index(self._repo, None, self._speakers)
+                    index.refresh(journal, tips=after)
                 for found in index.skipped:
-                    if found.writer in came:
+                    if found.writer in came and found.row not in known:
                         ref = one_line(came[found.writer].ref)
                         yield f"{ref}: note on {found.oid[:12]}: {one_line(found.reason)}"
             finally:

@@ -1,6 +1,7 @@
 """The lock files of refs, against real processes that are killed, stopped, or are not ours at all."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import gitlineage
 from gitlineage import LineageStore, Trial
 from gitlineage.errors import Invalid, Locked
+from gitlineage.git import locks
 from gitlineage.git.repository import GitRepo, init_repository
 from gitlineage.record import turns
 
@@ -216,21 +218,66 @@ def test_a_kill_around_the_packed_list_is_in_nobodys_way(open_store, folder, git
 
 
 @pytest.mark.parametrize("name", [REF, "refs/lineage/best", "packed-refs", "config"])
-def test_verify_and_reindex_name_an_old_lock_and_leave_it(open_store, folder, name):
-    """A lock file that git left is told of with its remedy once it is a minute old; nobody but a person removes it."""
+def test_verify_and_reindex_name_a_lock_that_stays_and_leave_it(open_store, folder, name):
+    """A lock file that git left is told of with its age and its remedy, a fresh one too; only a person removes it."""
     told = []
     store = open_store()
     store.append(Trial("a", status="keep", core_metric=1.0))
     store.ledger.watcher.note = told.append
     lock = folder / ".git" / f"{name}.lock"
     lock.touch()
-    assert not any(str(lock) in each.what for each in store.verify())
+    said = f"the lock file {lock} is [2-9] seconds old; if no git is at work here, a killed one left it: rm {lock}"
+    assert [each.what for each in store.verify() if re.fullmatch(said, each.what)]
     old = time.time() - 3600
     os.utime(lock, (old, old))
     assert [each.what for each in store.verify() if str(lock) in each.what and f"rm {lock}" in each.what]
     store.reindex()
     assert [text for text in told if str(lock) in text and f"rm {lock}" in text]
     assert lock.exists()
+
+
+BRIEFLY = """
+import os, sys, time
+os.close(os.open(sys.argv[1], os.O_CREAT | os.O_EXCL))
+print("held", flush=True)
+time.sleep(0.3)
+os.unlink(sys.argv[1])
+"""
+
+
+def test_a_lock_that_a_living_git_holds_is_no_finding(open_store, folder):
+    """Whoever lets go of a lock within the time that git holds one is not told of."""
+    store = open_store()
+    store.append(Trial("a", status="keep", core_metric=1.0))
+    holder = start(BRIEFLY, folder / ".git" / "packed-refs.lock")
+    try:
+        assert holder.stdout.readline() == "held\n"
+        assert store.verify() == []
+    finally:
+        end(holder)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/sys/kernel/random/boot_id"), reason="nothing tells when it started")
+@pytest.mark.parametrize(
+    ("boot", "age", "is_dead"),
+    [("other", 1e9, True), ("other", 0, False), ("own", 1e9, False), ("", 1e9, False)],
+    ids=["another boot, older", "another boot, younger", "this boot, another container", "no boot known"],
+)
+def test_what_ran_before_this_machine_started_is_dead(open_store, folder, git, oids, boot, age, is_dead):
+    """A lock from before the machine was started anew goes with the next command; one that may be alive stays."""
+    open_store().append(Trial("a", status="keep", core_metric=1.0))
+    here = locks._place()
+    place = {"own": f"{here}0", "other": f"0{here}", "": "-"}[boot]
+    mark = folder / ".git" / "lineage" / f"held~{locks._host()}~{place}~{os.getpid()}~1~0"
+    mark.write_text(f"{oids[0]}\n")
+    then = time.time() - age
+    os.utime(mark, (then, then))
+    lock = folder / ".git" / "packed-refs.lock"
+    os.link(mark, lock)
+    open_store()
+    assert (lock.exists(), mark.exists()) == (not is_dead, not is_dead)
+    if is_dead:
+        git("pack-refs", "--all")
 
 
 def test_two_stores_in_one_process_hold_their_own_locks(folder: Path, oids):
