@@ -319,6 +319,13 @@ class Fold(Facts):
         """Whether an event gives a snapshot its place; where only owners' words count, not by another's further row."""
         return order < first and (self._speakers is None or order.writer == first.writer)
 
+    def _no_earlier(self, oid: str, order: Order) -> Order:
+        """Return the place of a row; where only owners' words count, another's comes after the snapshot was recorded."""
+        first = self._first_on(oid) if self._speakers is not None else None
+        if first is None or first.writer == order.writer or order.clock > first.clock:
+            return order
+        return Order(first.clock + 1, order.writer)
+
     def _number(self, oid: str) -> int | None:
         """Return a snapshot's number; while everything is folded from nothing, all of them are in memory."""
         known = self._numbers.get(oid)
@@ -344,13 +351,14 @@ class Fold(Facts):
         is_shared = False
         if known is None:
             is_shared = not self.whole and not self.is_beyond(exp_id) and self._is_named(exp_id)
-            number, place = self._next_trial, order
+            number, place = self._next_trial, self._no_earlier(oid, order)
             self._next_trial += 1
             self._names.setdefault(exp_id, []).append(oid)
             self.done += done and counts
         else:
             number, was_done, was = known[0], _is_done(known), Order(known[11], known[12])
-            place = min(order, was) if done == was_done else (order if done else was)
+            said = self._no_earlier(oid, order)
+            place = min(said, was) if done == was_done else (said if done else was)
             was_last = Order(known[13], known[14])
             if (done, order) < (was_done, was_last) or (order == was_last and pack(trial) < known[8]):
                 self._trials[snapshot, exp_id] = (*known[:11], *placed(place), *known[13:])
