@@ -320,7 +320,7 @@ class Fold(Facts):
         return order < first and (self._speakers is None or order.writer == first.writer)
 
     def _no_earlier(self, oid: str, order: Order) -> Order:
-        """Return the place of a row; where only owners' words count, another's comes after the snapshot was recorded."""
+        """Return the place of a row; where only owners' words count, another's comes after the snapshot itself."""
         first = self._first_on(oid) if self._speakers is not None else None
         if first is None or first.writer == order.writer or order.clock > first.clock:
             return order

@@ -261,7 +261,10 @@ def test_two_notes_of_one_object_are_found(store, git, damaged) -> None:
         ('{"clock":2,"type":"trial","row":{"exp_id":"x","status":"nonsense"}}', "nonsense"),
         ('{"clock":2,"type":"task","task":{"score_field":"x"}}', "is not on the writer's first commit"),
         ('{"clock":2,"type":"cohort","name":"c"}', "does not match its commit"),
-        ('{"clock":2,"type":"session","specialist":"s","prompt":"x"}', "prompt is not the one in its commit"),
+        (
+            '{"clock":2,"type":"session","specialist":"s","prompt":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}',
+            "prompt is not the one in its commit",
+        ),
     ],
 )
 def test_a_line_that_says_something_wrong_is_found(store, git, line, said) -> None:
