@@ -316,7 +316,7 @@ def own(root: Path) -> dict[str, object]:
         all_said = store.get_relationships(include_deprecated=True)
         return {
             "rows": [(view.oid, view.trial, view.retracted) for view in mine],
-            "parents": [store.parents(view.oid) for view in mine],
+            "parents": [[parent.oid for parent in store.parents(view.oid)] for view in mine],
             "best": store.resolve("best"),
             "task": store.task,
             "relations": [each for each in all_said if each.source_id in {view.oid for view in mine}],
