@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.errors import (
+        AlreadyTried,
         Ambiguous,
         BadBundle,
         BadConfig,
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Adopted",
     "Alike",
+    "AlreadyTried",
     "Ambiguous",
     "AncestryNode",
     "AsyncLineageStore",

@@ -31,6 +31,7 @@ LineageError
 ├── InThePast                    something to be recorded in a store that shows a past moment
 ├── BisectFailed                 a search for the first bad snapshot found none
 ├── Busy                         a run that another process supervises
+├── AlreadyTried                 a run of what was tried before; ``trial`` names who tried it
 ├── Conflict                     the writer's ref moved under us and retries ran out
 ├── CorruptEvent                 a note line that is not an event
 ├── RemoteError                  a remote could not be reached, or refused; nothing here was changed
@@ -443,6 +444,24 @@ class Busy(LineageError):
         self.run = run
         self.reason = reason
         super().__init__(f"{run} is going on: {reason}; `gitlineage runs wait {run}` waits for its end")
+
+
+class AlreadyTried(LineageError):
+    """
+    A run of content and a command that were tried before; nothing was recorded.
+
+    Args:
+        trial: the newest trial that tried them.
+        result: what came of it, in words.
+    """
+
+    def __init__(self, trial: str, result: str) -> None:
+        self.trial = trial
+        self.result = result
+        super().__init__(
+            f"{trial} tried this content with this command: {result}; change something, or --if-tried repeat makes a "
+            "replicate"
+        )
 
 
 class Conflict(LineageError):

@@ -22,7 +22,7 @@ from gitlineage.run import lease, metric, resume, trial
 from gitlineage.run.begin import home
 from gitlineage.run.check import NAME
 from gitlineage.run.output import cleaned, follow, tail
-from gitlineage.run.records import Limits, Plan, Run, State
+from gitlineage.run.records import IfTried, Limits, Plan, Run, State
 from gitlineage.run.watch import Watcher
 from gitlineage.store.store import LineageStore
 
@@ -184,6 +184,15 @@ def run(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    if_tried: Annotated[
+        IfTried,
+        typer.Option(
+            "--if-tried",
+            metavar="WHAT",
+            help="Where its content and command were tried: refuse, warn, or repeat, which makes a replicate.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = IfTried.REFUSE,
     detach: Annotated[
         bool, typer.Option("--detach", help="Leave it to itself and return at once.", rich_help_panel=_WHERE)
     ] = False,
@@ -245,6 +254,7 @@ def run(
             artifacts=tuple(artifact or ()),
             isolated=isolated,
             name=name,
+            if_tried=if_tried,
             job=environment.get("SLURM_JOB_ID", ""),
             restarts=int(environment.get("SLURM_RESTART_COUNT") or 0),
         )

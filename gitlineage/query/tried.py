@@ -36,6 +36,9 @@ LIKENESS = 0.6
 _EDITS = 500
 """Of how many of the newest trials that were not kept the edit is known."""
 
+_NEVER_RAN = FailureLabel.HARNESS_ABORT, FailureLabel.PREFLIGHT_CRASH
+"""How trials end that say nothing of their content."""
+
 _ON_TREE = f"""
 SELECT t.id, s.tree, s.author,
     (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0)
@@ -110,7 +113,7 @@ def exactly(views: Views, tree: str, command: str | None = None) -> Tried:
             other.append(view)
         elif view.trial.status is None:
             going.append(view)
-        elif view.trial.status is not FailureLabel.HARNESS_ABORT:
+        elif view.trial.status not in _NEVER_RAN:
             same.append(view)
     first = slice(_SHOWN)
     return Tried(tree=tree, same=tuple(same[first]), going=tuple(going[first]), other=tuple(other[first]))

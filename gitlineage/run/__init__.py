@@ -8,6 +8,7 @@ it to a process of its own. `records` has the words: a `Plan` is what is wanted,
 ```
 records    Plan, Limits, Run, Found, Facts: what is asked for, and what is known of a run
 lease      where a run's files are, who holds it, which ones nobody holds any more
+gate       whether it was tried before
 place      where the command runs; what changed meanwhile of what should not
 process    the command's processes: started, watched, ended to the last one
 output     the log: its phases and metrics as they come, its bound, its cleaned tail

@@ -15,7 +15,7 @@ from gitlineage.bridge.placing import Place
 from gitlineage.errors import Busy, Invalid
 from gitlineage.model.records import TrialView
 from gitlineage.model.trial import AUTO_ID, Trial
-from gitlineage.run import lease
+from gitlineage.run import gate, lease
 from gitlineage.run.lease import Files, Lease
 from gitlineage.run.process import Command
 from gitlineage.run.records import Plan, Run, State
@@ -50,6 +50,7 @@ def begin(store: LineageStore, plan: Plan) -> Begun:
 
     Raises:
         Invalid: it cannot be run as wanted; nothing was recorded.
+        AlreadyTried: its content and command were tried, and the plan says to refuse that.
         NotFound: an unknown parent.
     """
     workdir = store.ledger.repo.workdir
@@ -69,6 +70,7 @@ def begin(store: LineageStore, plan: Plan) -> Begun:
                 cohort=plan.cohort,
                 roles=plan.roles,
             )
+            gate.check(store, plan, found.content)
             if found.replicate_of is None:
                 made = store.commit(found.content, found.parents, trial=trial, cohort=plan.cohort, roles=plan.roles)
                 oid, row = str(made.oid), made.trials[0]

@@ -28,6 +28,19 @@ class State(StrEnum):
     """Its result is recorded."""
 
 
+class IfTried(StrEnum):
+    """What becomes of a run whose content and command were tried before."""
+
+    REFUSE = "refuse"
+    """It is refused, with the result of then."""
+
+    WARN = "warn"
+    """It runs, and the result of then is told."""
+
+    REPEAT = "repeat"
+    """It runs as a replicate, and nothing is said."""
+
+
 class Cause(StrEnum):
     """Why we ended a command; written down before it gets a signal."""
 
@@ -93,6 +106,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         isolated: whether it runs in a checkout of the snapshot.
         environment: variables that it gets besides those of whoever calls.
         name: the trial to make or to go on with; empty for a new number.
+        if_tried: what to do where its content and command were tried before.
         job: the batch system's job; empty where there is none.
         restarts: how often that was started anew.
     """
@@ -113,6 +127,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     isolated: bool = False
     environment: dict[str, str] = {}
     name: str = ""
+    if_tried: IfTried = IfTried.REFUSE
     job: str = ""
     restarts: int = 0
 

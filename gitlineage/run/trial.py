@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from gitlineage.run import resume
+from gitlineage.run import gate, resume
 from gitlineage.run.begin import Begun, adopt, begin, home, known
 from gitlineage.run.lease import Files
 from gitlineage.run.records import Plan, Run
@@ -23,6 +23,7 @@ def run(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Run:
 
     Raises:
         Invalid: it cannot be run as wanted; nothing was recorded.
+        AlreadyTried: its content and command were tried, and the plan says to refuse that.
         NotFound: an unknown parent.
         Busy: the trial to go on with is supervised by another process.
     """
@@ -40,6 +41,7 @@ def run(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Run:
         else:
             begun = adopt(store, plan, view)
         watcher.began(begun.run, begun.place)
+        _tell_near(store, begun, watcher)
         return supervise(store, begun, watcher, stop)
 
 
@@ -61,8 +63,15 @@ def start(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Ru
     else:
         begun = adopt(store, plan, view)
     watcher.began(begun.run, begun.place)
+    _tell_near(store, begun, watcher)
     leave(store, begun)
     return begun.run
+
+
+def _tell_near(store: LineageStore, begun: Begun, watcher: Watcher) -> None:
+    if begun.place is not None:  # what goes on with a trial was told when that began
+        for line in gate.near(store, begun.run):
+            watcher.note(line)
 
 
 def leave(store: LineageStore, begun: Begun) -> None:

@@ -232,7 +232,7 @@ def test_an_isolated_run_sees_the_snapshot_and_what_is_linked(shell):
     (shell.folder / "data/x").write_text("7")
     code = "import os; print(sorted(os.listdir())); print('loss:', open('data/x').read())"
     assert run(shell, "--isolated", code=code)["status"] == "crash"
-    assert run(shell, "--isolated", "--link", "data", code=code)["loss"] == "7"
+    assert run(shell, "--isolated", "--link", "data", "--if-tried", "repeat", code=code)["loss"] == "7"
     assert (shell.folder / "data/x").read_text() == "7"
 
 
