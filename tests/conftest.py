@@ -71,7 +71,8 @@ def blind_git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in (*_REPOSITORY, *_PEOPLE, *_OTHERS):
             patch.delenv(name, raising=False)
         patch.setenv("HOME", str(home))
-        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        (empty := home / "empty.gitconfig").touch()  # as root, git would put a file in the place of /dev/null
+        patch.setenv("GIT_CONFIG_GLOBAL", str(empty))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         for level in (levels.PROGRAMDATA, levels.SYSTEM, levels.XDG, levels.GLOBAL):
             pygit2.settings.search_path[level] = str(home)
