@@ -157,7 +157,7 @@ class Colleague:
         """Rows of its own, with names and texts that want to be something else."""
         for _ in range(3):
             row = {"exp_id": self.text(), "status": "discard", "core_metric": "9", "hypothesis": self.text() * 3}
-            oid = self.commit(git(self.root, "mktree", "--missing"), self.oids["000"])
+            oid = self.commit(self.raw("tree", b""), self.oids["000"])
             self.store.ledger.journal.land(
                 "mallory",
                 self.store.ledger.journal.tips().get("mallory"),
@@ -170,7 +170,7 @@ class Colleague:
 
     def refs(self) -> None:
         """Refs whose names are no writers', nor campaigns'."""
-        tip = self.commit(git(self.root, "mktree", "--missing"))
+        tip = self.commit(self.raw("tree", b""))
         for name in ("-x", "a/b", "archive-", "archive-x", "ü", "a" * 200, "x.y.", "Z", "best"):
             self.point(f"{WHERE}/{name}", tip)
         for name in ("lineage-", "lineage-BAD/x", "lineage-x/-", "lineage-x/y/z", "lineage", "lineagex/y"):
@@ -178,7 +178,7 @@ class Colleague:
 
     def odd_refs(self) -> None:
         """Refs to what is no commit."""
-        blob, tree = self.raw("blob", b"x"), git(self.root, "mktree", "--missing")
+        blob, tree = self.raw("blob", b"x"), self.raw("tree", b"")
         for name, oid in (("blob", blob), ("tree", tree), ("mallory", self.chance.choice([blob, tree]))):
             self.point(f"{WHERE}/{name}", oid)
         git(self.root, "tag", "-a", "-m", "x", "t", self.oids["000"])
@@ -204,7 +204,7 @@ class Colleague:
 
     def odd_commits(self) -> None:
         """Commits that git would not write."""
-        tree = git(self.root, "mktree", "--missing")
+        tree = self.raw("tree", b"")
         heads = [
             f"tree {tree}\nauthor \x01 <> -5 +9999\ncommitter x\n\nx\n",
             f"tree {tree}\nparent {self.oids['000']}\nauthor a <a> 99999999999999 +0000\ncommitter a <a> 1 +0000\n\n",
@@ -219,7 +219,7 @@ class Colleague:
         """Its own line, and then another one."""
         self.rows()
         self.push()
-        self.point(f"{WHERE}/mallory", self.commit(git(self.root, "mktree", "--missing")))
+        self.point(f"{WHERE}/mallory", self.commit(self.raw("tree", b"")))
 
     def deletes(self) -> None:
         """The victim's ref on the remote."""
@@ -240,7 +240,7 @@ class Colleague:
         """An archive that puts words into the victim's mouth."""
         row = {"core_metric": "7", "exp_id": "001", "status": "discard"}
         said = json.dumps({"clock": 50, "row": row, "type": "trial", "writer": "alice"}).encode()
-        tree = git(self.root, "mktree", "--missing")
+        tree = self.raw("tree", b"")
         alice = self.store.ledger.journal.tips()["alice"]
         message = f"x\n\nClock: 5\nArchived: alice {alice}\nArchived: alice {'a' * 40}\n"
         start = self.store.ledger.journal.write_genesis("archive-mallory")
@@ -250,7 +250,7 @@ class Colleague:
 
     def campaigns(self) -> None:
         """Further campaigns, very many, and one that is a folder of another."""
-        tip = self.commit(git(self.root, "mktree", "--missing"))
+        tip = self.commit(self.raw("tree", b""))
         for at in range(30):
             self.point(f"refs/notes/lineage-c{at}/mallory", tip)
         self.point("refs/notes/lineage-c0/alice", self.store.ledger.journal.tips()["alice"])
@@ -258,7 +258,6 @@ class Colleague:
     def masses(self) -> None:
         """A note that is too long, or has too many events."""
         much = b'{"clock":9,"type":"snapshot"}\n' * 60_000 if self.chance.random() < 0.5 else b"x" * (16 * 2**20 + 1)
-        tree = git(self.root, "mktree", "--missing")
         blob = self.raw("blob", much)
         tree = self.raw("tree", b"100644 " + self.oids["001"].encode() + b"\0" + bytes.fromhex(blob))
         self.point(f"{WHERE}/mallory", self.commit(tree))
