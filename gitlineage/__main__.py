@@ -1,5 +1,9 @@
-"""``python -m gitlineage``, the command line where its script is on no path."""
+"""``python -m gitlineage``, the command line where its script is on no path; Ctrl-C is minded before anything else."""
 
-from gitlineage.cli import main
+from importlib import import_module
 
-main()
+signal = import_module("_signal")  # see `gitlineage.cli`
+handler = signal.getsignal(signal.SIGINT)
+if handler is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+import_module("gitlineage.cli").main(handler)

@@ -5,9 +5,14 @@ from importlib import import_module
 signal = import_module("_signal")  # `signal` itself loads `enum`, too, while Ctrl-C would still show a traceback
 
 
-def main() -> None:
-    """Run the command line; Ctrl-C ends it without a word from the first moment to the last, while it loads, too."""
-    handler = signal.getsignal(signal.SIGINT)
+def main(handler: object = None) -> None:
+    """
+    Run the command line; Ctrl-C ends it without a word from the first moment to the last, while it loads, too.
+
+    Args:
+        handler: what Ctrl-C did before the caller had it end the process; by default what it does now.
+    """
+    handler = handler or signal.getsignal(signal.SIGINT)
     is_usual = handler is signal.default_int_handler  # what runs in the background may have it ignored
     if is_usual:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -103,7 +103,8 @@ class Desk:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
         out, told = process.communicate(timeout=PATIENCE)
-        ours = "Traceback" in told and str(ROOT / "gitlineage") in told  # not the interpreter's, before it runs ours
+        frames = [line for line in told.splitlines() if str(ROOT / "gitlineage") in line]
+        ours = [line for line in frames if "/gitlineage/__init__.py" not in line]  # before it there is the interpreter
         assert not ours and "Error" not in told, f"{work} after {moment:.3f} s: {told}"
         assert process.returncode in (0, 1, 130, -signal.SIGINT), (work, moment, process.returncode, out, told)
         self.ends["done" if process.returncode == 0 else "interrupted"] += 1
