@@ -23,6 +23,7 @@ from gitlineage.git.content import check_path, size_setting
 from gitlineage.git.folders import not_portable
 from gitlineage.git.formats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, tree_entries
 from gitlineage.git.repository import GitRepo
+from gitlineage.house import MAX_CHECKOUT_SIZE
 
 _MAX_NAME = 255
 _MAX_TARGET = 4095
@@ -59,13 +60,13 @@ def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None
         repo: where the tree is.
         tree: its oid.
         folder: where to.
-        limit: bytes that the files may have together; by default git config ``lineage.maxCheckoutSize``.
+        limit: bytes that the files may have together; by default the setting `house.MAX_CHECKOUT_SIZE`.
 
     Raises:
         InvalidContent: the tree holds what must not be written, or the folder is not empty; nothing was written.
         StorageError: the disk refused, or LFS has not the content of a large file; what had been written is gone again.
     """
-    most = size_setting(repo, "lineage.maxCheckoutSize", MAX_CHECKOUT) if limit is None else limit
+    most = size_setting(repo, MAX_CHECKOUT_SIZE, MAX_CHECKOUT) if limit is None else limit
     plan = _look(repo, tree, most)
     _find_content(repo, tree, plan, most)
     with _target(folder) as root:
@@ -96,7 +97,7 @@ def check(repo: GitRepo, tree: str, there: Mapping[str, Entry] | None = None) ->
     Raises:
         InvalidContent: it does.
     """
-    _look(repo, tree, size_setting(repo, "lineage.maxCheckoutSize", MAX_CHECKOUT), submodules=True, there=there or {})
+    _look(repo, tree, size_setting(repo, MAX_CHECKOUT_SIZE, MAX_CHECKOUT), submodules=True, there=there or {})
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
@@ -156,8 +157,7 @@ def _check_limit(shown: str, size: int, limit: int) -> None:
     if size > limit:
         raise InvalidContent(
             shown,
-            f"is where the files are over {limit:,} bytes together; git config lineage.maxCheckoutSize raises the "
-            "limit",
+            f"is where the files are over {limit:,} bytes together; git config {MAX_CHECKOUT_SIZE} raises the limit",
         )
 
 

@@ -15,16 +15,16 @@ from gitlineage import scratch
 from gitlineage.bounds import MAX_BLOB
 from gitlineage.errors import GitFailed, Invalid, InvalidContent, MissingObject, StorageError, TooMuch
 from gitlineage.git import program
-from gitlineage.git.droppings import INCLUDE
 from gitlineage.git.folders import Place, Taken, Taker
 from gitlineage.git.formats import FILE, LINK, PROGRAM, SUBMODULE, TREE, Entry, format_tree, parse_tree
 from gitlineage.git.modes import Modes
 from gitlineage.git.packs import LooseObjects, object_id
 from gitlineage.git.repository import GitRepo
 from gitlineage.git.warm import Warm
+from gitlineage.house import INCLUDE, MAX_FILE_SIZE
 
 DEFAULT_LIMIT = 50 * 1024 * 1024
-"""The largest file that a snapshot takes (bytes), unless git config ``lineage.maxFileSize`` says otherwise."""
+"""The largest file that a snapshot takes (bytes), unless git's configuration says otherwise."""
 
 _GIT_NAMES = re.compile(r"\.git|git~\d+", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w-][\w/-]*(\.[\w-]+)?", re.ASCII)
@@ -61,7 +61,7 @@ class Content:
     def limit(self) -> int:
         """The largest file that is taken, in bytes; read from the configuration when it is first needed."""
         if self._limit is None:
-            self._limit = size_setting(self._repo, "lineage.maxFileSize", DEFAULT_LIMIT)
+            self._limit = size_setting(self._repo, MAX_FILE_SIZE, DEFAULT_LIMIT)
         return self._limit
 
     def from_mapping(self, files: Mapping[str, bytes], near: Sequence[str] = ()) -> str:
@@ -253,7 +253,7 @@ class Content:
             raise InvalidContent(
                 path,
                 f"has {size:,} bytes, over the limit of {self.limit:,}; ignore it, keep it in LFS, or raise git config "
-                "lineage.maxFileSize",
+                f"{MAX_FILE_SIZE}",
             )
 
 

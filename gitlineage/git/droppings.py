@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from fnmatch import translate
 
+from gitlineage.house import INCLUDE
 from gitlineage.text import counted
 
 PATTERNS = (
@@ -56,9 +57,6 @@ PATTERNS = (
 
 ENVIRONMENT = "pyvenv.cfg"
 """The file that makes a folder a virtual environment of Python."""
-
-INCLUDE = "lineage.include"
-"""The setting of git's configuration that takes such paths in all the same: a pattern, as often as one likes."""
 
 _NAMED = 4
 _SPECIAL = re.compile(r"([\\*?\[])")

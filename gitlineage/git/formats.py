@@ -11,6 +11,8 @@ from functools import lru_cache
 
 import msgspec
 
+from gitlineage.house import NAME
+
 TREE = 0o040000
 FILE = 0o100644
 PROGRAM = 0o100755
@@ -61,7 +63,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
 def _clean(name: str, mail: str) -> Identity:
     name = re.sub(r"[<>\x00-\x1f\x7f]", "", name).strip(" .,:;\"'")
     mail = re.sub(r"[<>\s\x00-\x1f\x7f]", "", mail)
-    return Identity(name or "gitlineage", mail or "gitlineage@localhost")
+    return Identity(name or NAME, mail or f"{NAME}@localhost")
 
 
 def format_commit(tree: str, parents: Iterable[str], message: str, who: Identity, moment: datetime) -> bytes:

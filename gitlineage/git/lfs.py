@@ -15,6 +15,7 @@ from gitlineage import scratch
 from gitlineage.errors import GitFailed, StorageError
 from gitlineage.git import program
 from gitlineage.git.repository import GitRepo
+from gitlineage.house import REMOTE
 from gitlineage.text import counted
 
 _POINTER = re.compile(
@@ -64,7 +65,7 @@ def pointer_in(repo: GitRepo, blob: str, path: str) -> Pointer | None:
 
 def pointers(repo: GitRepo, tips: Iterable[str], without: Iterable[str] = ()) -> list[Pointer]:
     """
-    Return the pointers that some commits reach and others do not, notes of lineage left out.
+    Return the pointers that some commits reach and others do not, files called by an oid, as notes are, left out.
 
     Args:
         repo: the repository.
@@ -153,7 +154,7 @@ def fetch(repo: GitRepo, tree: str, missing: Sequence[Pointer]) -> None:
     if not is_installed():
         raise StorageError(f"{_named(missing)} not here, and git-lfs is not installed ({INSTALL})")
     names = repo.remotes()
-    chosen = repo.config("lineage.remote") or ("origin" if "origin" in names or not names else names[0])
+    chosen = repo.config(REMOTE) or ("origin" if "origin" in names or not names else names[0])
     said = f"nor on {chosen}"
     try:
         _git(repo, ["lfs", "fetch", "--", chosen, tree])

@@ -2,9 +2,9 @@
 Lock files beside git's refs: taken as git takes them, known again when their holder died, never stolen from a live one.
 
 A lock file is made in one step that fails where there is one (what ``O_EXCL`` does for git), so that a move is
-safe whatever `flock` is worth. It is one more name of a file below ``.git/lineage`` that is called after the
-process. That tells ours from git's own: a lock of ours whose process is gone belongs to who renames that file first,
-and goes; any other one stays until its holder, or a person, removes it.
+safe whatever `flock` is worth. It is one more name of a file in a folder of ours that is called after the process.
+That tells ours from git's own: a lock of ours whose process is gone belongs to who renames that file first, and goes;
+any other one stays until its holder, or a person, removes it.
 
 libgit2's transaction would be less code, but leaves lock files that nobody can tell from those of a living git:
 `test_a_lock_of_a_killed_writer_is_taken_over_and_gits_own_never` needs this class.
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import count
+from pathlib import Path
 
 from gitlineage.errors import Locked, remedy
 from gitlineage.git.modes import Modes
@@ -43,12 +44,13 @@ class Locks:
 
     Args:
         root: the directory that the worktrees of a repository share.
+        folder: where the files are that tell who holds a lock.
         modes: which permissions files and folders get.
     """
 
-    def __init__(self, root: str, modes: Modes) -> None:
+    def __init__(self, root: str | Path, folder: str | Path, modes: Modes) -> None:
         self._root = root
-        self._folder = f"{root}/lineage"
+        self._folder = folder
         self._modes = modes
         self._owner = ""
         self._held: dict[str, str] = {}
@@ -133,7 +135,7 @@ class Locks:
                 if self.release_dead(lock):
                     continue
                 if time.monotonic() > deadline:
-                    raise Locked(lock, holder_of(self._root, lock), patience) from None
+                    raise Locked(lock, holder_of(self._folder, lock), patience) from None
                 time.sleep(0.005)
             except FileNotFoundError:
                 tries -= 1
@@ -173,9 +175,9 @@ class Locks:
 
 
 @contextmanager
-def locking(root: str, modes: Modes) -> Iterator[Locks]:
+def locking(root: str | Path, folder: str | Path, modes: Modes) -> Iterator[Locks]:
     """Let go of what is held at the end, also where an interrupt comes while that is being done."""
-    locks = Locks(root, modes)
+    locks = Locks(root, folder, modes)
     try:
         try:
             yield locks
@@ -186,13 +188,12 @@ def locking(root: str, modes: Modes) -> Iterator[Locks]:
         raise
 
 
-def sweep(root: str) -> None:
+def sweep(root: str | Path, folder: str | Path) -> None:
     """Remove what killed processes of this machine left, also before it started anew: lock files and their marks."""
-    folder = f"{root}/lineage"
     dead = {mark.inode(): mark for mark in _marks(folder) if _is_dead(mark)}
     if not dead:
         return
-    locks = Locks(root, Modes(None))
+    locks = Locks(root, folder, Modes(None))
     for path, inode in lock_files(root):
         if inode in dead:
             locks.release_dead(path)
@@ -201,7 +202,7 @@ def sweep(root: str) -> None:
             os.unlink(mark.path)
 
 
-def lock_files(root: str) -> list[tuple[str, int]]:
+def lock_files(root: str | Path) -> list[tuple[str, int]]:
     """Return the lock files of git's refs, of their packed list and of the configuration, each with its inode."""
     found = []
     for folder, _, files in os.walk(f"{root}/refs"):
@@ -214,11 +215,11 @@ def lock_files(root: str) -> list[tuple[str, int]]:
     return inodes
 
 
-def holder_of(root: str, lock: str) -> str:
+def holder_of(folder: str | Path, lock: str) -> str:
     """Return which process of ours holds a lock file, in words; empty where it is another program's."""
     with suppress(OSError):
         inode = os.stat(lock).st_ino
-        for mark in _marks(f"{root}/lineage"):
+        for mark in _marks(folder):
             if mark.inode() == inode:
                 _, host, _, pid, *_ = mark.name.split("~")
                 return f"process {pid} on {host}"
@@ -248,7 +249,7 @@ def _link(mark: str, lock: str) -> bool:
         return False
 
 
-def _marks(folder: str) -> "list[os.DirEntry[str]]":
+def _marks(folder: str | Path) -> "list[os.DirEntry[str]]":
     try:
         with os.scandir(folder) as found:
             return [mark for mark in found if mark.name.startswith(_HELD)]
@@ -324,7 +325,7 @@ def _is_dead(mark: "os.DirEntry[str]") -> bool:
     return now is not None and now != began
 
 
-def left_locks(root: str, seconds: float = PATIENCE) -> list[str]:
+def left_locks(root: str | Path, folder: str | Path, seconds: float = PATIENCE) -> list[str]:
     """Return a line about each of git's lock files that is there for longer than git holds one, with its age."""
     found = set(lock_files(root))
     deadline = time.monotonic() + seconds
@@ -332,7 +333,7 @@ def left_locks(root: str, seconds: float = PATIENCE) -> list[str]:
         time.sleep(0.02)
         found &= set(lock_files(root))
     return [
-        f"the lock file {path} is {max(_age(path), 0):.0f} seconds old; {remedy(path, holder_of(root, path))}"
+        f"the lock file {path} is {max(_age(path), 0):.0f} seconds old; {remedy(path, holder_of(folder, path))}"
         for path, _ in sorted(found)
     ]
 

@@ -1,7 +1,7 @@
 """
 Keeping the object database small: git's own repacking, in the background when many packs have come together.
 
-Nothing here reads or writes lineage; a writer never waits for it.
+Start at `tidy`, which a landing calls, and `maintain`, which a person does; a writer never waits for either.
 """
 
 import fcntl
@@ -17,6 +17,7 @@ import msgspec
 from gitlineage.errors import RepositoryError
 from gitlineage.git import program
 from gitlineage.git.repository import GitRepo
+from gitlineage.house import AUTO_REPACK
 
 MANY_PACKS = 80
 """Packs that may lie side by side before git is asked to roll them up, which takes it long in a large store."""
@@ -77,7 +78,7 @@ def _size(folder: Path, name: str) -> int:
 def _is_wanted(repo: GitRepo) -> bool:
     """Whether nobody turned repacking off; a value that git cannot read turns nothing off, for a landing is done."""
     with suppress(RepositoryError):
-        return repo.flag("lineage.autoRepack", default=True)
+        return repo.flag(AUTO_REPACK, default=True)
     return True
 
 
@@ -85,12 +86,12 @@ def repack(repo: GitRepo) -> bool:
     """
     Start git rolling packs up into larger ones with deltas, unless it is turned off or running; nobody waits for it.
 
-    Git config ``lineage.autoRepack = false`` turns it off.
+    The setting `house.AUTO_REPACK` turns it off.
     """
     if not _is_wanted(repo):
         return False
     with suppress(OSError):
-        lock = repo.modes.open(repo.commondir / "lineage" / "repack.lock", os.O_RDWR)
+        lock = repo.modes.open(repo.own / "repack.lock", os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _start(repo, lock)

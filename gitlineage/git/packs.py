@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from gitlineage.git.modes import UMASK, Modes
+from gitlineage.house import NAME
 
 KINDS = {"commit": 1, "tree": 2, "blob": 3}
 """The types of pack entries."""
@@ -46,7 +47,7 @@ _CHECK = struct.Struct(">I")
 _Entry = tuple[bytes, int, int]
 """An entry's oid in bytes, its checksum, and where in the pack it is."""
 
-_KEEP = b"gitlineage: in use until the writer's ref has moved\n"
+_KEEP = f"{NAME}: in use until the writer's ref has moved\n".encode()
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
@@ -63,10 +64,12 @@ class PackWriter:
     Args:
         folder: the repository's ``objects/pack``.
         modes: which permissions files get.
+        mark: the file that ``.keep`` files are further names of, which costs a tenth of a new file each.
     """
 
-    def __init__(self, folder: Path, modes: Modes = UMASK) -> None:
+    def __init__(self, folder: Path, modes: Modes = UMASK, mark: Path | None = None) -> None:
         self._folder = folder
+        self._mark = mark
         self._modes = modes
         self.durable = False
         self._objects: dict[str, Stored] = {}
@@ -192,14 +195,15 @@ class PackWriter:
             raise
 
     def _keep(self, path: str) -> None:
-        """Make a pack's ``.keep`` file: one more name of a file that stays, which costs a tenth of a new file."""
-        mark = f"{self._folder}/../../lineage/in-use"
-        try:
-            os.link(mark, path)
-        except OSError:
-            self._write(path, _KEEP)
-            with suppress(OSError):
-                os.link(path, mark)
+        """Make a pack's ``.keep`` file: one more name of the mark, or the mark's first one."""
+        with suppress(OSError):
+            if self._mark is not None:
+                os.link(self._mark, path)
+                return
+        self._write(path, _KEEP)
+        with suppress(OSError):
+            if self._mark is not None:
+                os.link(path, self._mark)
 
     def _write_whole(self, path: str, scratch: str, data: bytes) -> None:
         """Put a file in its place in one step; `git prune` may take the scratch file away in between."""
@@ -231,7 +235,7 @@ class PackWriter:
         self._kept.clear()
 
 
-def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK) -> bool:
+def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK, mark: Path | None = None) -> bool:
     """
     Join small packs into one by putting their entries one behind the other, and delete them.
 
@@ -242,6 +246,7 @@ def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK) -> bool:
         folder: the repository's ``objects/pack``.
         names: the packs, without their endings.
         modes: which permissions files get.
+        mark: as for `PackWriter`.
 
     Returns:
         Whether two or more were joined.
@@ -249,7 +254,7 @@ def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK) -> bool:
     Raises:
         OSError: the disk refused; the packs are as they were.
     """
-    merged = PackWriter(folder, modes)
+    merged = PackWriter(folder, modes, mark)
     merged.durable = True  # what it replaces may have been on disk for long
     done = [name for name in names if merged.take(folder / name)]
     if len(done) > 1:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from tempfile import TemporaryFile
 
 from gitlineage.errors import GitFailed
+from gitlineage.house import INSIDE
 
 _REPOSITORY_VARIABLES = (
     "GIT_DIR",
@@ -37,9 +38,6 @@ _WARNING = "warning: "
 
 _PATIENCE = 3
 """Seconds that a process has to end after it was told to."""
-
-INSIDE = "GITLINEAGE_INSIDE"
-"""The variable that keeps our own client hooks from running for git calls of ours; a server's hook heeds it not."""
 
 
 def environment() -> dict[str, str]:

@@ -33,6 +33,7 @@ class Refs(Settings, ABC):
     """The refs of an open repository, as its base class."""
 
     gitdir: Path
+    own: Path
     unconfirmed: str
     modes: Modes
     _packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]]
@@ -146,7 +147,7 @@ class Refs(Settings, ABC):
         for name in goals:
             if not pygit2.reference_is_valid_name(name):
                 raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
-        with writing(self.commondir), locking(str(self.commondir), self.modes) as locks:
+        with writing(self.commondir), locking(self.commondir, self.own, self.modes) as locks:
             marks = {new: locks.mark(f"{new}\n".encode() if new else b"") for new in dict.fromkeys(goals.values())}
             for name in sorted(goals):  # whoever needs several takes them in this order, so that no two wait in a ring
                 locks.take(name, marks[goals[name]])
@@ -270,7 +271,7 @@ class Refs(Settings, ABC):
         with writing(self.commondir):
             for _ in range(_TRIES):
                 before = _stamp(path)
-                with suppress(FileNotFoundError), locking(str(self.commondir), self.modes) as locks:
+                with suppress(FileNotFoundError), locking(self.commondir, self.own, self.modes) as locks:
                     lines = change(parse_packed_refs(Path(path).read_bytes() if before else b""))
                     head = b"# pack-refs with: peeled fully-peeled sorted \n"
                     mark = locks.mark(b"".join([head, *(lines[name] for name in sorted(lines))]), durable=True)

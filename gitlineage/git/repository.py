@@ -2,7 +2,6 @@
 A git repository's objects and the names of commits; refs and configuration are its base classes'.
 
 Libgit2 is spoken here and below alone: oids are ``str``, content is ``bytes``, and foreign errors end as ours.
-Nothing here knows of lineage.
 """
 
 import hashlib
@@ -38,6 +37,7 @@ from gitlineage.git.modes import Modes
 from gitlineage.git.packs import PackWriter, Stored, merge, release_abandoned
 from gitlineage.git.readahead import read_ahead
 from gitlineage.git.refs import Refs, mtime
+from gitlineage.house import FOLDER, NAME
 
 _KINDS = {
     "commit": pygit2.enums.ObjectType.COMMIT,
@@ -99,7 +99,7 @@ class GitRepo(Refs):
     ) -> None:
         found = find_repository(path)
         if found is None:
-            raise RepositoryError(f"no git repository at {os.fspath(path)}; `gitlineage init` makes one")
+            raise RepositoryError(f"no git repository at {os.fspath(path)}; `{NAME} init` makes one")
         with reading(f"cannot open {found}"):
             self._repo = pygit2.Repository(found)
         self._borrowed = tuple(borrowed)
@@ -119,7 +119,9 @@ class GitRepo(Refs):
         self.refusal = ""
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
+        self.own = self.commondir / FOLDER
         self._packs = self.commondir / "objects" / "pack"
+        self._mark = self.own / "in-use"
         self._packs_seen = mtime(self._packs)
         self._asked_at = Path(path)
         self._environment = environment
@@ -150,7 +152,7 @@ class GitRepo(Refs):
         pack = None
         try:
             try:
-                pack = self._pack = PackWriter(self._packs, self.modes)
+                pack = self._pack = PackWriter(self._packs, self.modes, self._mark)
                 yield
             finally:
                 self._end_pack(pack, process)
@@ -173,7 +175,7 @@ class GitRepo(Refs):
     def join_packs(self, names: Sequence[str]) -> bool:
         """Join small packs into one; only under the writers' lock. Returns whether it was done."""
         try:
-            return merge(self._packs, names, self.modes)
+            return merge(self._packs, names, self.modes, self._mark)
         finally:
             self._reopen()
             self._packs_seen = mtime(self._packs)

@@ -20,6 +20,7 @@ from gitlineage import scratch
 from gitlineage.errors import SigningError
 from gitlineage.git.program import environment
 from gitlineage.git.repository import GitRepo
+from gitlineage.house import ALLOWED_SIGNERS, SIGN
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -76,24 +77,24 @@ class Signer(msgspec.Struct, frozen=True):
 
 def from_config(repo: GitRepo) -> Signer | None:
     """
-    Return who signs by git's configuration, ``None`` where ``lineage.sign`` is not on.
+    Return who signs by git's configuration, ``None`` where that is not on.
 
     Raises:
         SigningError: signing is on and cannot work as configured.
-        RepositoryError: ``lineage.sign`` is neither true nor false.
+        RepositoryError: the setting is neither true nor false.
     """
-    if not repo.flag("lineage.sign"):
+    if not repo.flag(SIGN):
         return None
     form = (repo.config("gpg.format") or "openpgp").lower()
     if form != "ssh":
         raise SigningError(
-            f"lineage.sign is on and gpg.format is {form!r}; lineage is signed with SSH keys: `git config gpg.format "
-            "ssh` and user.signingKey, or `git config lineage.sign false`"
+            f"{SIGN} is on and gpg.format is {form!r}; commits are signed with SSH keys here: `git config gpg.format "
+            f"ssh` and user.signingKey, or `git config {SIGN} false`"
         )
     key = repo.config("user.signingKey")
     if not key:
         raise SigningError(
-            "lineage.sign is on and git config user.signingKey is not set; it takes the path of an SSH key, or "
+            f"{SIGN} is on and git config user.signingKey is not set; it takes the path of an SSH key, or "
             "key::<public key> for one that an agent holds"
         )
     return Signer(key, repo.config("gpg.ssh.program") or "ssh-keygen", _folder(repo))
@@ -173,12 +174,12 @@ def verifier(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None = Non
 
 def configured(repo: GitRepo) -> Verifier:
     """
-    Return what checks signatures by configuration: ``lineage.allowedSigners``, else ``gpg.ssh.allowedSignersFile``.
+    Return what checks signatures by configuration: `house.ALLOWED_SIGNERS`, else ``gpg.ssh.allowedSignersFile``.
 
     Raises:
         SigningError: neither is set, or there is no such file.
     """
-    named = repo.config("lineage.allowedSigners")
+    named = repo.config(ALLOWED_SIGNERS)
     return verifier(repo, _folder(repo) / Path(named).expanduser() if named else None)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from gitlineage.errors import Invalid
+from gitlineage.house import FOLDER
 
 ORDINARY = "default"
 """The name of the campaign that every repository has: the one whose refs carry no name."""
@@ -81,7 +82,7 @@ class Namespace(msgspec.Struct, frozen=True):
 
     def folder(self, common: Path) -> Path:
         """Return where the campaign's files are, in the git directory that all worktrees share."""
-        return common / "lineage" if self.is_default else common / "lineage" / "campaigns" / self.campaign
+        return common / FOLDER if self.is_default else common / FOLDER / "campaigns" / self.campaign
 
     def key(self, name: str) -> str:
         """Return the git configuration key of a setting that a campaign may have for itself."""

@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from gitlineage import house
 from gitlineage.errors import Conflict, Invalid, LineageError, RepositoryError, SigningError, StorageError
 from gitlineage.git.folders import Taken
 from gitlineage.git.formats import Identity
@@ -340,7 +341,7 @@ class Ledger(Current):
             return self._fresh_landing()
 
     def _fresh_landing(self) -> Landing:
-        if self._rule is not None and not self.repo.flag("lineage.sign"):
+        if self._rule is not None and not self.repo.flag(house.SIGN):
             raise SigningError(
                 "lineage.trust is signed and lineage.sign is not on, so what is recorded here would not count; "
                 "`git config lineage.sign true`"

@@ -169,7 +169,7 @@ class Current:
         self.folder = self.namespace.folder(self.repo.commondir)
         self._lock = self._lock_at(_lock_of(self.repo, self.namespace))
         self._landing: Landing | None = None
-        locks.sweep(str(self.repo.commondir))
+        locks.sweep(self.repo.commondir, self.repo.own)
         scratch.sweep_once()
         self._use(self._open_index())
 
@@ -569,7 +569,7 @@ class Current:
             self._admit()
             if self._landing is not None:
                 raise RepositoryError("a batch is open; end it first")
-            for told in locks.left_locks(str(self.repo.commondir)):
+            for told in locks.left_locks(self.repo.commondir, self.repo.own):
                 self.watcher.note(told)
             self._rebuild(None)
             if self._index.absent:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from gitlineage import house
 from gitlineage.bounds import MAX_NOTE, MAX_TREE
 from gitlineage.errors import GitFailed, Invalid, LineageError
 from gitlineage.git import lfs, locks, program, signing
@@ -147,7 +148,7 @@ class Verification:
         return list(dict.fromkeys(self._findings()))
 
     def _findings(self) -> Iterator[Finding]:
-        yield from (Finding("", "", told) for told in locks.left_locks(str(self._repo.commondir)))
+        yield from (Finding("", "", told) for told in locks.left_locks(self._repo.commondir, self._repo.own))
         yield from self._objects()
         try:
             yield from self._content()
@@ -415,7 +416,7 @@ def verifier_for(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None) 
     """
     if allowed_signers is not None:
         return signing.verifier(repo, allowed_signers)
-    if not repo.flag("lineage.sign") and speakers.from_config(repo) is None:
+    if not repo.flag(house.SIGN) and speakers.from_config(repo) is None:
         return None
     return signing.configured(repo)
 

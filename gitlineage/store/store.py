@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 import msgspec
 
+from gitlineage import house
 from gitlineage.bounds import MAX_CHECKOUT
 from gitlineage.errors import Invalid, WouldLose
 from gitlineage.git import signing
@@ -1031,7 +1032,7 @@ class LineageStore:
         Raises:
             TooMuch: there are more, or larger ones, than a checkout may have.
         """
-        limit = size_setting(self.ledger.repo, "lineage.maxCheckoutSize", MAX_CHECKOUT)
+        limit = size_setting(self.ledger.repo, house.MAX_CHECKOUT_SIZE, MAX_CHECKOUT)
         return read_files(self.ledger.repo, self._views.snapshot(resolve(self._views, id)).tree, limit)
 
     @reading

@@ -7,6 +7,7 @@ Design 3: a clone pushes the ref of its own writer and nothing else, so that a p
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from gitlineage import house
 from gitlineage.errors import Invalid, LineageError, RepositoryError
 from gitlineage.git import lfs, transport
 from gitlineage.git.transport import Pushed
@@ -152,7 +153,7 @@ def both(
 
 def status(ledger: Ledger, remote: str | None = None) -> Exchange:
     """Return what is not pushed yet and what is behind, by what was last seen of a remote; without the network."""
-    if remote is None and not ledger.repo.remotes() and not ledger.repo.config("lineage.remote"):
+    if remote is None and not ledger.repo.remotes() and not ledger.repo.config(house.REMOTE):
         return Exchange(remote="")
     way = way_to(ledger, remote)
     known = seen_everywhere(ledger, way)
@@ -222,7 +223,7 @@ def settle(ledger: Ledger) -> Exchange:
     way = way_to(ledger, "origin")
     for refspec in everywhere(way.key):
         ledger.repo.remove_config("remote.origin.fetch", refspec)
-    ledger.repo.set_config("lineage.remote", "origin")
+    ledger.repo.set_config(house.REMOTE, "origin")
     return take(ledger, way, {}, seen_everywhere(ledger, way))
 
 
@@ -250,7 +251,7 @@ def attach(ledger: Ledger, remote: str) -> None:
         )
     if repo.ref(ledger.namespace.ref(ledger.writer)) is None:
         ledger.journal.begin(ledger.writer)
-    repo.set_config("lineage.remote", remote)
+    repo.set_config(house.REMOTE, remote)
     if repo.flag(f"remote.{remote}.mirror"):
         return  # it carries everything anyhow
     for refs in (f"{DEFAULT.notes}*", f"{NOTES}-*"):

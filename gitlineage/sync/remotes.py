@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gitlineage import house
 from gitlineage.errors import CorruptEvent, RemoteError, RepositoryError
 from gitlineage.git import locks, transport
 from gitlineage.git.transport import Transport
@@ -105,7 +106,7 @@ def default_remote(ledger: Ledger) -> str:
         RepositoryError: there is none, or none is the obvious one.
     """
     names = ledger.repo.remotes()
-    if chosen := ledger.repo.config("lineage.remote"):
+    if chosen := ledger.repo.config(house.REMOTE):
         return chosen
     if len(names) == 1:
         return names[0]
@@ -159,7 +160,7 @@ def fetch(ledger: Ledger, way: Way, refspecs: Sequence[str], *, prune: bool = Fa
         except RemoteError as error:
             if tries == 1 or not re.search(transport.LOCKED, error.message):
                 raise
-            locks.sweep(str(ledger.repo.commondir))
+            locks.sweep(ledger.repo.commondir, ledger.repo.own)
             time.sleep(locks.PATIENCE / _TRIES)
 
 

@@ -46,7 +46,7 @@ for line in sys.stdin:
     store.append(Trial(line.strip(), status="discard"))
     print(len(store), flush=True)
 ref = store.ledger.namespace.ref(store.writer)
-with store.ledger._lock(), Locks(str(store.ledger.repo.commondir), store.ledger.repo.modes) as locks:
+with store.ledger._lock(), Locks(store.ledger.repo.commondir, store.ledger.repo.own, store.ledger.repo.modes) as locks:
     locks.take(ref, locks.mark(b""))
     os.kill(os.getpid(), signal.SIGKILL)
 """

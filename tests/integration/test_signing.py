@@ -210,7 +210,7 @@ def test_a_revoked_key_signs_nothing(store, git, key, allowed, sign_with, tmp_pa
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"gpg.format": "openpgp"}, "gpg.format is 'openpgp'; lineage is signed with SSH keys"),
+        ({"gpg.format": "openpgp"}, "gpg.format is 'openpgp'; commits are signed with SSH keys here"),
         ({"gpg.format": "x509"}, "gpg.format is 'x509'"),
         ({}, "gpg.format is 'openpgp'"),
         ({"gpg.format": "ssh"}, "user.signingKey is not set"),

@@ -82,6 +82,13 @@ def test_no_package_has_a_circle() -> None:
     assert set(inside) == done
 
 
+def test_git_has_no_word_of_lineage() -> None:
+    """`git` speaks git alone: but for the package's own name in imports, nothing in it mentions lineage."""
+    for path in sorted((PACKAGE / "git").glob("*.py")):
+        rest = re.sub(r"^\s*(from|import) gitlineage\S*", "", path.read_text(), flags=re.MULTILINE)
+        assert "lineage" not in rest.lower(), path.name
+
+
 def test_every_package_is_in_the_order_and_says_what_it_is() -> None:
     """No folder is forgotten, none is made up, and each begins with what lives there and where to start."""
     found = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from gitlineage import bounds
+from gitlineage import bounds, house
 from gitlineage.bounds import MAX_EVENTS, MAX_LINE, MAX_NOTE, MAX_TREE, Stopwatch
 from gitlineage.errors import CorruptEvent, Invalid, RepositoryError
 from gitlineage.git import program, signing
@@ -66,8 +66,8 @@ class Rules:
     def __init__(self, repo: GitRepo, variables: Mapping[str, str]) -> None:
         self._repo = repo
         self._variables = {**variables, "GIT_DIR": str(repo.gitdir)}
-        self._limit = size_setting(repo, "lineage.maxFileSize", DEFAULT_LIMIT)
-        listed = repo.config("lineage.allowedSigners")
+        self._limit = size_setting(repo, house.MAX_FILE_SIZE, DEFAULT_LIMIT)
+        listed = repo.config(house.ALLOWED_SIGNERS)
         wanted = listed or repo.config("gpg.ssh.allowedSignersFile")
         self._verifier = signing.verifier(repo, listed) if wanted else None
         self._speakers = speakers.from_config(repo)

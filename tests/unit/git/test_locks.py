@@ -26,7 +26,7 @@ import os, signal, sys
 from gitlineage.git.repository import GitRepo
 from gitlineage.git.locks import Locks
 how, (root, name, oid) = int(sys.argv[1]), sys.argv[2:5]
-with Locks(str(GitRepo(root).commondir), GitRepo(root).modes) as locks:
+with Locks(GitRepo(root).commondir, GitRepo(root).own, GitRepo(root).modes) as locks:
     locks.take(name, locks.mark(f"{oid}\\n".encode()))
     print("held", flush=True)
     os.kill(os.getpid(), how)
