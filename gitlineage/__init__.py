@@ -77,8 +77,8 @@ if TYPE_CHECKING:
     from gitlineage.query.tried import Alike, Tried
     from gitlineage.query.words import Said, Standing
     from gitlineage.record.adoption import Adopted
-    from gitlineage.record.opened import Watcher
     from gitlineage.record.verify import Finding
+    from gitlineage.record.watcher import Watcher
     from gitlineage.render.diagram import Diagram
     from gitlineage.store.asynchronous import AsyncLineageStore
     from gitlineage.store.store import LineageStore
@@ -178,7 +178,7 @@ _HOMES = {
     "model.catalogue": ["CatalogEntry", "ForgePhase", "ForgeRecord", "ImpactReport"],
     "git.checkout": ["Written"],
     "query.audit": ["AuditEntry", "LineageEvent"],
-    "record.opened": ["Watcher"],
+    "record.watcher": ["Watcher"],
     "git.folders": ["Taken"],
     "model.frames": ["Trials"],
     "query.comparing": ["Comparison", "RankTest", "Side"],

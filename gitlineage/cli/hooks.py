@@ -172,7 +172,7 @@ def _session_start(ctx: typer.Context, name: str, specialist: str) -> None:
     from gitlineage.agents.agent import Agent
     from gitlineage.agents.formats import AGENTS
     from gitlineage.git.repository import find_repository
-    from gitlineage.record.opened import namespace_for
+    from gitlineage.record.ledger import namespace_for
 
     agent = AGENTS.get(name) or Agent(name=name or "agent", title=name, checked="", program="")
     asked = sys.stdin is not None and not sys.stdin.isatty()

@@ -172,7 +172,7 @@ def _tell_lost(store: "LineageStore") -> None:
 
 def _check_begun(repo: "GitRepo", campaign: str | None) -> None:
     """Refuse to work in a campaign that nobody began; a repository has the default one from the start."""
-    from gitlineage.record.opened import namespace_for
+    from gitlineage.record.ledger import namespace_for
 
     meant = namespace_for(repo, campaign)
     if not meant.is_default and not repo.refs(meant.notes):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from gitlineage.cli import output
-from gitlineage.record.opened import Watcher
+from gitlineage.record.watcher import Watcher
 
 _PROGRESS = re.compile(r"[^\r\n]*:\s+\d+%[^\r\n]*[\r\n]+")
 

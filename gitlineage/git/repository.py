@@ -1,5 +1,5 @@
 """
-A git repository's objects and the names of commits; refs and configuration are its base classes'.
+An open git repository: its objects, refs and configuration, and what names stand for; start at `GitRepo`.
 
 Libgit2 is spoken here and below alone: oids are ``str``, content is ``bytes``, and foreign errors end as ours.
 """
@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
@@ -19,7 +19,7 @@ from typing import TypeVar
 import pygit2
 
 from gitlineage.bounds import MAX_BLOB, MAX_COMMIT, MAX_NESTED, MAX_TREE, MAX_WALKED
-from gitlineage.errors import Ambiguous, GitFailed, MissingObject, RepositoryError, TooMuch
+from gitlineage.errors import Ambiguous, GitFailed, MissingObject, RepositoryError, StorageError, TooMuch
 from gitlineage.git import locks, program, promised
 from gitlineage.git.errors import reading, writing
 from gitlineage.git.formats import (
@@ -28,15 +28,18 @@ from gitlineage.git.formats import (
     Entry,
     Identity,
     format_commit,
+    format_move,
     format_tree,
     is_oid,
+    packed_lines,
     parse_commit,
     parse_tree,
 )
+from gitlineage.git.locks import Locks, locking
 from gitlineage.git.modes import Modes
-from gitlineage.git.packs import PackWriter, Stored, merge, release_abandoned
+from gitlineage.git.packs import PackWriter, Stored, merge, release_abandoned, sync
 from gitlineage.git.readahead import read_ahead
-from gitlineage.git.refs import Refs, mtime
+from gitlineage.git.refs import PackedRefs, loose_refs, mtime
 from gitlineage.house import FOLDER, NAME
 
 _KINDS = {
@@ -70,6 +73,9 @@ _PLACES = ("refs/tags/", "refs/heads/", "refs/remotes/")
 """Where git looks for a name, besides all refs."""
 
 
+_LOGGED = ("refs/heads/", "refs/remotes/", "refs/notes/")
+"""The refs that git keeps reflogs of without being told to keep all."""
+
 _RECENT = 2000
 """Objects that stay readable without a look at the disk after they were written."""
 
@@ -77,7 +83,7 @@ _RECENT = 2000
 T = TypeVar("T")
 
 
-class GitRepo(Refs):
+class GitRepo:
     """
     An open repository: a normal one, a bare one or a linked worktree.
 
@@ -110,7 +116,6 @@ class GitRepo(Refs):
         self.modes = Modes(self.config("core.sharedRepository"))
         self.unconfirmed = ""
         self.landings = 0
-        self._packed_seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
         self._recent: dict[str, Stored] = {}
         self._commits: dict[str, CommitInfo] = {}
         self._ahead: dict[str, Stored] = {}
@@ -120,6 +125,7 @@ class GitRepo(Refs):
         self.gitdir = Path(self._repo.path)
         self.commondir = _common_directory(self.gitdir)
         self.own = self.commondir / FOLDER
+        self._packed = PackedRefs(self.commondir, self.own, self.modes)
         self._packs = self.commondir / "objects" / "pack"
         self._mark = self.own / "in-use"
         self._packs_seen = mtime(self._packs)
@@ -416,6 +422,272 @@ class GitRepo(Refs):
             if len(written) <= _RECENT:
                 self._recent.update(written)
 
+    # -- refs ----------------------------------------------------------------------------------------------
+
+    def ref(self, name: str) -> str | None:
+        """Return the oid that a ref points at, or ``None``."""
+        try:
+            return str(self._repo.references[name].resolve().target)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """
+        Return the refs below a prefix that ends in ``/``, sorted by name.
+
+        The folder and the packed list are read for names only: libgit2 has no listing that skips other refs, and a
+        store has many.
+        """
+        names: set[str] = set()
+        while True:
+            before, names = names, {*loose_refs(str(self.commondir), prefix), *self._packed.names(prefix)}
+            found = {name: self.ref(name) for name in sorted(names)}
+            if names == before or None not in found.values():  # or others came for those that went meanwhile
+                return {name: oid for name, oid in found.items() if oid is not None}
+
+    def move_ref(
+        self,
+        name: str,
+        new: str,
+        old: str | None,
+        message: str = "",
+        *,
+        signature: tuple[Identity, datetime] | None = None,
+        durable: bool = False,
+        follow: Mapping[str, str | None] | None = None,
+    ) -> bool:
+        """
+        Move a ref by compare-and-swap; ``old`` is ``None`` for one that must not exist yet; see `move_refs`.
+
+        Returns:
+            Whether it was moved; not when it no longer is where the caller saw it.
+        """
+        return self.move_refs({name: (old, new)}, message, signature=signature, durable=durable, follow=follow)
+
+    def move_refs(
+        self,
+        moves: Mapping[str, tuple[str | None, str | None]],
+        message: str,
+        *,
+        signature: tuple[Identity, datetime] | None = None,
+        durable: bool = False,
+        follow: Mapping[str, str | None] | None = None,
+    ) -> bool:
+        """
+        Make, move and delete several refs by compare-and-swap, all or none; those that stay come before any is deleted.
+
+        All of them are locked before one is looked at. The first one that moves is the point of no return.
+
+        Args:
+            moves: by name, where each must stand and where it goes; ``None`` for nowhere.
+            message: for the reflog.
+            signature: who moves them and when, for the reflog; by default as git's configuration and the clock say.
+            durable: have the disk confirm the objects, then the refs, before this returns.
+            follow: further refs that go along, wherever they stand.
+
+        Returns:
+            Whether it was done; not when one is elsewhere.
+
+        Raises:
+            Locked: another program holds one of them.
+        """
+        self._flush(durable or None in (new for _, new in moves.values()))
+        goals = {name: new for name, (_, new) in moves.items()} | dict(follow or {})
+        with self._locked(goals) as locks:
+            if any(self.ref(name) != old for name, (old, _) in moves.items()):
+                return False
+            who, moment = signature or (self.identity(), datetime.now().astimezone())
+            for name, (old, new) in moves.items():
+                if new is not None:
+                    self._log_move(name, format_move(old, new, message, who, moment))
+            self._carry(locks, goals)
+        if durable:
+            for name in goals:
+                self._confirm(name)
+        return True
+
+    @contextmanager
+    def _locked(self, goals: Mapping[str, str | None]) -> Iterator[Locks]:
+        """Hold the lock files of refs, which say where these are to go."""
+        for name in goals:
+            if not pygit2.reference_is_valid_name(name):
+                raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
+        with writing(self.commondir), locking(self.commondir, self.own, self.modes) as locks:
+            marks = {new: locks.mark(f"{new}\n".encode() if new else b"") for new in dict.fromkeys(goals.values())}
+            for name in sorted(goals):  # whoever needs several takes them in this order, so that no two wait in a ring
+                locks.take(name, marks[goals[name]])
+            yield locks
+
+    def _carry(self, locks: Locks, goals: Mapping[str, str | None]) -> None:
+        """Put refs that are locked where they are to go, and delete those that go nowhere."""
+        stay = [name for name, new in goals.items() if new is not None]
+        for at, name in enumerate(stay):
+            try:
+                locks.put(name)
+            except OSError as error:
+                if not at:
+                    raise
+                self.unconfirmed = f"{name}: {error.strerror}"
+        if gone := [name for name, new in goals.items() if new is None]:
+            self._delete(gone)
+
+    def _delete(self, names: Sequence[str]) -> None:
+        """Delete refs that are locked, from git's packed list first, so that no older value comes up."""
+        packed = {name.encode() for name in names}
+        if any(name in self._packed.names(name.rpartition("/")[0] + "/") for name in names):
+            self._packed.rewrite(lambda old: {name: line for name, line in old.items() if name not in packed})
+        for name in names:
+            for path in (f"{self.commondir}/{name}", f"{self.commondir}/logs/{name}"):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    os.unlink(path)
+        self._reopen()
+
+    def _log_move(self, name: str, line: bytes) -> None:
+        """Add a line to a ref's reflog, where git would keep one."""
+        log = f"{self.commondir}/logs/{name}"
+        try:
+            file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if not self._wants_reflog(name):
+                return
+            self.modes.make_folders(os.path.dirname(log))
+            file = self.modes.open(log, os.O_WRONLY | os.O_APPEND)
+        try:
+            os.write(file, line)
+        finally:
+            os.close(file)
+
+    def _wants_reflog(self, name: str) -> bool:
+        """Whether git would begin a ref's reflog: always, never, or for some kinds where there is a working tree."""
+        key = "core.logAllRefUpdates"
+        if (self.config(key) or "").lower() == "always":
+            return True
+        return name.startswith(_LOGGED) and self.flag(key, default=not self._repo.is_bare)
+
+    def _confirm(self, name: str) -> None:
+        """Have the disk confirm a ref that has moved; what fails here is told, for nothing can undo the move."""
+        path = self.commondir / name
+        try:
+            try:
+                sync(path)
+                sync(path.parent)
+            except FileNotFoundError:  # git has packed it in the meantime
+                sync(self.commondir / "packed-refs")
+                sync(self.commondir)
+        except OSError as error:
+            self.unconfirmed = f"{name}: {error.strerror}"
+
+    def set_ref(self, name: str, oid: str | None) -> None:
+        """
+        Point a ref that only this clone uses at a commit, or delete it.
+
+        Raises:
+            Locked: another program holds it.
+        """
+        self.set_refs({name: oid})
+
+    def set_refs(self, goals: Mapping[str, str | None]) -> None:
+        """
+        Point refs that only this clone uses at commits, or delete them, under one taking of locks.
+
+        Raises:
+            Locked: another program holds one of them.
+        """
+        if goals := {name: oid for name, oid in goals.items() if oid is not None or self.ref(name) is not None}:
+            with self._locked(goals) as locks:
+                self._carry(locks, goals)
+
+    def add_refs(self, refs: Mapping[str, str], *, replace: bool = True) -> None:
+        """
+        Add many refs at once, as git's packed list keeps them; those that exist as files are left to `set_ref`.
+
+        Args:
+            refs: where each of them points.
+            replace: whether those that are in the list already change.
+
+        Raises:
+            StorageError: the list cannot be written, or git is writing it.
+        """
+        new = packed_lines(refs)
+        self._packed.rewrite(lambda packed: {**packed, **new} if replace else {**new, **packed})
+
+    def drop_refs(self, names: Collection[str]) -> None:
+        """
+        Delete refs that only this clone uses, many at once.
+
+        Raises:
+            StorageError: one cannot be deleted, or git is writing its list.
+        """
+        gone = {name.encode() for name in names}
+        if gone:
+            self._packed.rewrite(lambda packed: {name: line for name, line in packed.items() if name not in gone})
+        for name in names:
+            if self.has_loose_ref(name):
+                self.set_ref(name, None)
+
+    def has_loose_ref(self, name: str) -> bool:
+        """Whether a ref has a file of its own, which hides the packed list's entry."""
+        return (self.commondir / name).exists()
+
+    # -- configuration -------------------------------------------------------------------------------------
+
+    def config(self, key: str) -> str | None:
+        """Return a configuration value from any of git's files, or ``None``."""
+        with reading("cannot read git's configuration"):
+            return self._settings[key] if key in self._settings else None  # noqa: SIM401 - it has no get()
+
+    def configs(self, key: str) -> list[str]:
+        """Return all the values of a configuration key that may be given several times."""
+        with reading("cannot read git's configuration"):
+            return [value for value in self._settings.get_multivar(key) if value is not None]
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """
+        Whether a configuration value is true as git reads it; the default where there is none.
+
+        Raises:
+            RepositoryError: it is neither true nor false.
+        """
+        with reading(f"git config {key}"):
+            return bool(self._settings.get_bool(key)) if key in self._settings else default
+
+    def set_config(self, key: str, value: str) -> None:
+        """Set a value in the repository's own configuration."""
+        self._write_config(key, value)
+
+    def _write_config(self, *words: str) -> None:
+        """Have git write the configuration, which keeps the file's mode whatever the umask is; libgit2 does not."""
+        try:
+            program.run(["config", "--file", str(self.commondir / "config"), *words])
+        except GitFailed as error:
+            raise StorageError(
+                f"cannot write to {self.commondir / 'config'}: {error.message.strip()}; nothing was recorded"
+            ) from error
+
+    def add_config(self, key: str, value: str) -> None:
+        """Give a key of the repository's own configuration one more value, unless it has it."""
+        if value not in self.configs(key):
+            self._write_config("--add", key, value)
+
+    def replace_config(self, key: str, old: str, new: str) -> None:
+        """Put another value in the place of one, where a key of the repository's own configuration has it."""
+        if old in self.configs(key):
+            self._write_config("--fixed-value", "--replace-all", key, new, old)
+
+    def remove_config(self, key: str, value: str) -> None:
+        """Take a value from a key of the repository's own configuration, where it has it."""
+        if value in self.configs(key):
+            self._write_config("--fixed-value", "--unset-all", key, value)
+
+    def remotes(self) -> list[str]:
+        """Return the names of the remotes, sorted."""
+        with reading("cannot read git's configuration"):
+            return sorted(name for name in self._repo.remotes.names() if name)
+
+    def identity(self) -> Identity:
+        """Return who commits here, by git's configuration; a neutral name where it has none."""
+        return Identity(self.config("user.name") or "", self.config("user.email") or "").clean()
+
     # -- what this clone lacks -----------------------------------------------------------------------------
 
     @property
@@ -548,7 +820,7 @@ class GitRepo(Refs):
         top = str(self.commondir)
         for place in _PLACES:
             names = (place + base, f"{place}{base}/HEAD") if place == "refs/remotes/" else (place + base,)
-            packed = self._packed_refs(place)
+            packed = self._packed.names(place)
             if any((os.path.isfile(f"{top}/{name}") or name in packed) and self.ref(name) for name in names):
                 return True
         return self.ref(base if base.startswith("refs/") else f"refs/{base}") is not None

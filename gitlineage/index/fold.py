@@ -56,7 +56,7 @@ class Made(CommitInfo, frozen=True, gc=False):
     trailers: Trailers = Trailers()
 
 
-class Fold(Facts):
+class Fold:
     """
     Folds events into one index.
 
@@ -77,7 +77,8 @@ class Fold(Facts):
         whole: bool,
         speakers: Speakers | None = None,
     ) -> None:
-        super().__init__(connection, joined=not whole)
+        self._db = connection
+        self.facts = Facts(connection, joined=not whole)
         self._repo = repo
         self.task = state.task
         self.clock = state.clock
@@ -306,7 +307,7 @@ class Fold(Facts):
         said = (subject(info.message), info.author, stamp(info.time), trailers.exp_id, cohort, roles)
         self._snapshots[oid] = (number, oid, info.tree, *said, *placed(order))
         self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
-        if self.joined and (self._repaired or self._backward or self._related):
+        if self.facts.joined and (self._repaired or self._backward or self.facts.related):
             self._look_for_edges(oid)
         if not self.whole:
             self._fresh.append(Fresh(number, oid, info.parents, isinstance(made, Made)))
@@ -419,7 +420,7 @@ class Fold(Facts):
             "UNION ALL SELECT 1 FROM reparents WHERE child = ?1 OR instr(parents, ?1)"
         )
         if self._db.execute(sql, (oid,)).fetchone() is not None:
-            self.doubtful, self.latest = True, False
+            self.facts.doubtful, self.facts.latest = True, False
 
     # -- edges -----------------------------------------------------------------------------------------------
 
@@ -430,11 +431,11 @@ class Fold(Facts):
         Args:
             checked: whether what was added last was seen to close none with all that was there before.
         """
-        if not (self.doubtful and self.joined):
+        if not (self.facts.doubtful and self.facts.joined):
             return
         self.flush()
-        unsure = not (checked and self.latest)
-        self.doubtful, self.latest = False, True
+        unsure = not (checked and self.facts.latest)
+        self.facts.doubtful, self.facts.latest = False, True
         if unsure and (self._repaired or self.leads_back()):
             self._follow(acyclic.decide(self._db, self._repo.parents, self._links.recorded))
 
@@ -478,7 +479,7 @@ class Fold(Facts):
         return known
 
     def _reparent(self, oid: str, event: events.ReparentEvent, order: Order) -> None:
-        self.fold_reparent(oid, event, order)
+        self.facts.fold_reparent(oid, event, order)
         self._repaired = True
 
     def _rewrite(self, oid: str, event: events.RewriteEvent, order: Order) -> None:
@@ -496,7 +497,7 @@ class Fold(Facts):
         if not self._db.execute("INSERT OR IGNORE INTO arrivals VALUES (?, ?)", (old, oid)).rowcount:
             return
         self._has_arrivals = self._backward = True
-        self.doubtful, self.latest = True, False
+        self.facts.doubtful, self.facts.latest = True, False
         self.flush()
         self._links.arrived(old, oid)
         self._changed.add(EVERYWHERE)
@@ -591,7 +592,7 @@ class Fold(Facts):
                 between = self._links.add(fresh, self._numbers)
                 self._changed |= between
                 if between and (self._repaired or self._backward):
-                    self.doubtful, self.latest = True, False
+                    self.facts.doubtful, self.facts.latest = True, False
                 self._backward = self._backward or bool(between) or self._links_lead_back(first)
         if self._trials:
             insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
@@ -609,7 +610,7 @@ class Fold(Facts):
         if self.whole:
             self._links.add_all()
             self._backward = self._backward or self._links_lead_back(0)
-            self.joined = True
+            self.facts.joined = True
         self.follow()
         backward = self.leads_back()
         if self._numbered:
@@ -645,8 +646,8 @@ class Fold(Facts):
         """Whether some snapshot was, or may have been, recorded before one that it goes back to."""
         self.flush()
         if not self._backward:
-            self._backward = any(self._relation_leads_back(*pair) for pair in self._related[self._looked_at :])
-            self._looked_at = len(self._related)
+            self._backward = any(self._relation_leads_back(*pair) for pair in self.facts.related[self._looked_at :])
+            self._looked_at = len(self.facts.related)
         return self._backward
 
     def _links_lead_back(self, first: int) -> bool:
@@ -674,21 +675,21 @@ FOLDS: dict[type[events.Event], Callable[[Fold, str, Any, Order, CommitInfo | No
         oid, event, order, trial or Trial.trusted(event.row), made
     ),
     events.SnapshotEvent: lambda fold, oid, event, order, made, trial: fold._snapshot(oid, order, made),
-    events.CohortEvent: lambda fold, oid, event, order, made, trial: fold.fold_cohort(oid, event, order),
+    events.CohortEvent: lambda fold, oid, event, order, made, trial: fold.facts.fold_cohort(oid, event, order),
     events.TaskEvent: lambda fold, oid, event, order, made, trial: fold._task(event, order),
-    events.TableEvent: lambda fold, oid, event, order, made, trial: fold.fold_table(event, order),
-    events.SessionEvent: lambda fold, oid, event, order, made, trial: fold.fold_session(oid, event, order),
-    events.ImportedEvent: lambda fold, oid, event, order, made, trial: fold.fold_imported(
+    events.TableEvent: lambda fold, oid, event, order, made, trial: fold.facts.fold_table(event, order),
+    events.SessionEvent: lambda fold, oid, event, order, made, trial: fold.facts.fold_session(oid, event, order),
+    events.ImportedEvent: lambda fold, oid, event, order, made, trial: fold.facts.fold_imported(
         fold._snapshot(oid, order, made), event, order
     ),
     events.RewriteEvent: lambda fold, oid, event, order, made, trial: fold._rewrite(oid, event, order),
     events.RetractEvent: lambda fold, oid, event, order, made, trial: fold._retract(oid, event, order),
     events.ReparentEvent: lambda fold, oid, event, order, made, trial: fold._reparent(oid, event, order),
-    events.RelationAdded: lambda fold, oid, event, order, made, trial: fold.fold_relation(oid, event, order),
-    events.RelationDeprecated: lambda fold, oid, event, order, made, trial: fold.fold_relation(oid, event, order),
-    events.EntryEvent: lambda fold, oid, event, order, made, trial: fold.fold_entry(oid, event, order),
-    events.UsageEvent: lambda fold, oid, event, order, made, trial: fold.fold_usage(oid, event, order),
-    events.ForgeEvent: lambda fold, oid, event, order, made, trial: fold.fold_forge(oid, event, order),
+    events.RelationAdded: lambda fold, oid, event, order, made, trial: fold.facts.fold_relation(oid, event, order),
+    events.RelationDeprecated: lambda fold, oid, event, order, made, trial: fold.facts.fold_relation(oid, event, order),
+    events.EntryEvent: lambda fold, oid, event, order, made, trial: fold.facts.fold_entry(oid, event, order),
+    events.UsageEvent: lambda fold, oid, event, order, made, trial: fold.facts.fold_usage(oid, event, order),
+    events.ForgeEvent: lambda fold, oid, event, order, made, trial: fold.facts.fold_forge(oid, event, order),
 }
 """How an event of each type becomes rows: its object, itself, its place in the order, and what its caller has of it."""
 

@@ -31,7 +31,7 @@ class Facts:
         self._db = connection
         self.joined = joined
         self.opened: set[str] = set()
-        self._related: list[tuple[str, str]] = []
+        self.related: list[tuple[str, str]] = []
         self.doubtful = False
         """Whether it may have changed which edges close a cycle."""
 
@@ -94,7 +94,7 @@ class Facts:
             elif not begins and is_open:
                 rows[-1][8:11] = [at, actor, text]
         insert(self._db, "INSERT INTO relations", 12, rows)
-        self._related.append((oid, event.target))
+        self.related.append((oid, event.target))
 
     def _doubt_relation(self, first: bool, added: bool, order: Order) -> None:
         """Take note of what a word about a relation may change: whether a cycle is closed, or one is open again."""

@@ -41,13 +41,13 @@ def _gated(method: "Callable[Concatenate[Any, P], R]") -> "Callable[Concatenate[
 
     @wraps(method)
     def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self.gate:
+        with self.file.gate:
             return method(self, *args, **kwargs)
 
     return wrapper
 
 
-class Index(Database):
+class Index:
     """
     The folded events of one repository.
 
@@ -61,7 +61,7 @@ class Index(Database):
     """
 
     def __init__(self, repo: GitRepo, path: Path | None, speakers: Speakers | None = None) -> None:
-        super().__init__(path, repo.modes)
+        self.file = Database(path, repo.modes)
         self.speakers = speakers
         """Whose words count; ``None`` for everybody's."""
 
@@ -81,19 +81,23 @@ class Index(Database):
         self.generation = 0
         """Another number whenever something else may have been folded than this store's own landings."""
 
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
     # -- asking --------------------------------------------------------------------------------------------
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Return the rows of a query."""
-        with self.gate:
+        with self.file.gate:
             self._write_out()
-            return self.all(sql, *values)
+            return self.file.all(sql, *values)
 
     def one(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, or ``None``."""
-        with self.gate:
+        with self.file.gate:
             self._write_out()
-            return self.first(sql, *values)
+            return self.file.first(sql, *values)
 
     def grouped(self, sql: str, keys: Collection[Any]) -> dict[Any, list[tuple[Any, ...]]]:
         """
@@ -119,7 +123,7 @@ class Index(Database):
     def snapshots_of(self, exp_id: str) -> list[str]:
         """Return the snapshots of the trials with an exp id; what waits to be written is left waiting."""
         sql = "SELECT DISTINCT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?"
-        written = [oid for (oid,) in self.all(sql, exp_id)]
+        written = [oid for (oid,) in self.file.all(sql, exp_id)]
         return list(dict.fromkeys([*written, *self._fold.waiting(exp_id)])) if self._fold is not None else written
 
     @_gated
@@ -128,14 +132,14 @@ class Index(Database):
         if self._fold is not None and self._fold.awaits_member(cohort):
             self._write_out()
         sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
-        return [oid for (oid,) in self.all(sql, cohort)]
+        return [oid for (oid,) in self.file.all(sql, cohort)]
 
     @_gated
     def tree(self, oid: str) -> str | None:
         """Return the tree of a snapshot; what waits to be written is left waiting."""
         if self._fold is not None and (tree := self._fold.tree(oid)) is not None:
             return tree
-        row = self.first("SELECT tree FROM snapshots WHERE oid = ?", oid)
+        row = self.file.first("SELECT tree FROM snapshots WHERE oid = ?", oid)
         return str(row[0]) if row else None
 
     @_gated
@@ -146,7 +150,7 @@ class Index(Database):
             return waiting
         if waiting is not None:
             self._write_out()
-        row = self.first(
+        row = self.file.first(
             "SELECT exp_id FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?) "
             "ORDER BY clock, writer LIMIT 1",
             oid,
@@ -161,7 +165,7 @@ class Index(Database):
                 return True
             if self._fold.is_beyond(exp_id):
                 return False
-        return self.first("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
+        return self.file.first("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
 
     @_gated
     def highest_number(self, prefix: str = "") -> int:
@@ -176,7 +180,7 @@ class Index(Database):
         return self._fold.highest if self._fold is not None else self._asked().highest
 
     def _highest_after(self, prefix: str) -> int:
-        row = self.first("SELECT highest FROM numbered WHERE prefix = ?", prefix)
+        row = self.file.first("SELECT highest FROM numbered WHERE prefix = ?", prefix)
         return max(int(row[0]) if row else -1, self._fold.highest_after(prefix) if self._fold is not None else -1)
 
     @property
@@ -225,7 +229,7 @@ class Index(Database):
         """Return the error that says what this clone lacks; ``None`` where it has all."""
         if not self.absent:
             return None
-        missing = [oid for (oid,) in self.all("SELECT DISTINCT object FROM absent ORDER BY 1")]
+        missing = [oid for (oid,) in self.file.all("SELECT DISTINCT object FROM absent ORDER BY 1")]
         shallow = self._repo.is_shallow
         remote = next(iter(self._repo.promisors), "") if not shallow else ""
         return Incomplete(
@@ -234,8 +238,8 @@ class Index(Database):
 
     def has_come(self) -> bool:
         """Whether something that this clone lacked is here now, so that an index built anew would say more."""
-        missing = [oid for (oid,) in self.all("SELECT DISTINCT object FROM absent")]
-        boundary = self.first("SELECT value FROM meta WHERE key = 'shallow'")
+        missing = [oid for (oid,) in self.file.all("SELECT DISTINCT object FROM absent")]
+        boundary = self.file.first("SELECT value FROM meta WHERE key = 'shallow'")
         if boundary != (self._repo.boundary(),):
             return True
         if self._repo.promisors:
@@ -275,15 +279,15 @@ class Index(Database):
     def _folding(self, *, building: bool = False) -> Iterator[Fold]:
         """Fold inside this; a build of an empty index makes the indexes and the links at its end."""
         fold = None
-        with self.gate:
+        with self.file.gate:
             try:
                 try:
-                    self.connection.execute("BEGIN IMMEDIATE")
+                    self.file.connection.execute("BEGIN IMMEDIATE")
                     whole = building and self._is_empty()
                     if whole:
                         for name in INDEX_NAMES:
-                            self.connection.execute(f"DROP INDEX IF EXISTS {name}")
-                    fold = Fold(self.connection, self._repo, self._whole_state(), whole, self.speakers)
+                            self.file.connection.execute(f"DROP INDEX IF EXISTS {name}")
+                    fold = Fold(self.file.connection, self._repo, self._whole_state(), whole, self.speakers)
                     self._fold = fold
                     yield fold
                     fold.settle()
@@ -303,21 +307,21 @@ class Index(Database):
         """Have no transaction open any more; what was not committed is undone."""
         if self._fold not in (None, fold):
             return
-        if self.connection.in_transaction and not self.is_inherited:
+        if self.file.connection.in_transaction and not self.file.is_inherited:
             with suppress(sqlite3.Error):
-                self.connection.execute("ROLLBACK")
+                self.file.connection.execute("ROLLBACK")
         self._fold = None
 
     def _write(self, fold: Fold) -> None:
         """Write all that was folded."""
         if fold.whole:
             for statement in INDEXES:
-                self.connection.execute(statement)
+                self.file.connection.execute(statement)
         fold.finish()
         is_in_doubt = (fold.claimed or fold.overturned) and not fold.whole
         rule = f"{self._rule} in doubt" if is_in_doubt else self._rule
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('trust', ?)", (rule,))
-        self.connection.execute("COMMIT")
+        self.file.connection.execute("INSERT OR REPLACE INTO meta VALUES ('trust', ?)", (rule,))
+        self.file.connection.execute("COMMIT")
         self._known = self._version(), fold.state
 
     def _write_out(self) -> None:
@@ -329,19 +333,19 @@ class Index(Database):
     def _tell(self, fold: Fold) -> None:
         """Say what has changed."""
         self.touched |= fold.touched
-        self.opened |= fold.opened
+        self.opened |= fold.facts.opened
         self.skipped += fold.skipped
         self.built = self.built or fold.whole or fold.moved
-        fold.touched, fold.opened, fold.skipped = set(), set(), []
+        fold.touched, fold.facts.opened, fold.skipped = set(), set(), []
 
     def _version(self) -> int:
         """Return a number that changes whenever another connection writes to the file."""
-        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+        return int(self.file.connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _whole_state(self) -> State:
         """Return what the index says as a whole; it is known where nobody has written since this store did."""
         if self._known is None or self._known[0] != self._version():
-            self._known = self._version(), read_state(self.connection)
+            self._known = self._version(), read_state(self.file.connection)
             self.generation += 1
         return self._known[1]
 
@@ -351,7 +355,7 @@ class Index(Database):
 
     def is_by_another_rule(self) -> bool:
         """Whether what is folded was folded while the words of others counted than those that count now."""
-        stored = self.first("SELECT value FROM meta WHERE key = 'trust'")
+        stored = self.file.first("SELECT value FROM meta WHERE key = 'trust'")
         return stored is not None and stored[0] != self._rule
 
     @_gated
@@ -359,7 +363,7 @@ class Index(Database):
         """Return why an event does not count, empty for one that does."""
         if self.speakers is None and found.event.clock <= self.events + AHEAD:
             return ""
-        fold = self._fold or Fold(self.connection, self._repo, self._whole_state(), False, self.speakers)
+        fold = self._fold or Fold(self.file.connection, self._repo, self._whole_state(), False, self.speakers)
         return fold.refusal(found)
 
     def refresh(
@@ -389,7 +393,7 @@ class Index(Database):
             gone = {writer: tip for writer, tip in known.items() if writer not in tips}
             if (gone and not _is_archived(journal, tips, gone)) or self._was_spoken_for(tips, known):
                 return False
-            self.connection.executemany("DELETE FROM tips WHERE writer = ?", [(writer,) for writer in gone])
+            self.file.connection.executemany("DELETE FROM tips WHERE writer = ?", [(writer,) for writer in gone])
             journal.bring(_read_of(journal, {name: tip for name, tip in tips.items() if known.get(name) != tip}, known))
             for writer, tip in tips.items():
                 since = known.get(writer)
@@ -415,15 +419,15 @@ class Index(Database):
         if not any(map(is_archive, known)):
             return False
         fresh = [name for name in tips if name not in known and not is_archive(name)]
-        return any(self.first("SELECT 1 FROM clocks WHERE writer = ? LIMIT 1", name) for name in fresh)
+        return any(self.file.first("SELECT 1 FROM clocks WHERE writer = ? LIMIT 1", name) for name in fresh)
 
     def _look_again(self, fold: Fold, journal: Journal, tips: Mapping[str, str]) -> None:
         """Read again what archives said that no writer's ref held, now that refs have moved."""
         sql = "SELECT DISTINCT writer, oid FROM problems WHERE reason LIKE ?"
-        for name, oid in self.all(sql, f"{FORGED}%"):
+        for name, oid in self.file.all(sql, f"{FORGED}%"):
             if name in tips and is_archive(name):
-                told = set(self.all("SELECT * FROM problems WHERE (writer, oid) = (?, ?)", name, oid))
-                self.connection.execute("DELETE FROM problems WHERE (writer, oid) = (?, ?)", (name, oid))
+                told = set(self.file.all("SELECT * FROM problems WHERE (writer, oid) = (?, ?)", name, oid))
+                self.file.connection.execute("DELETE FROM problems WHERE (writer, oid) = (?, ?)", (name, oid))
                 for found in journal.told(name, tips[name], oid):
                     fold.add(found)
                 fold.skipped = [each for each in fold.skipped if each.row not in told]
@@ -475,7 +479,7 @@ class Index(Database):
     def nearest(self, oid: str) -> list[int]:
         """Return the numbers of the recorded snapshots that an unrecorded commit leads up to first."""
         self._write_out()
-        return Links(self.connection, self._repo).nearest(oid)
+        return Links(self.file.connection, self._repo).nearest(oid)
 
 
 def _is_archived(journal: Journal, tips: Mapping[str, str], gone: Mapping[str, str]) -> bool:

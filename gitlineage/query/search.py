@@ -140,24 +140,24 @@ def _update(index: Index, advance: Callable[[int], None] | None) -> None:
     with index.writing():
         news = _news(index)  # another process may have done it while this one waited
         if news is None:
-            index.connection.execute(_SCHEMA)
+            index.file.connection.execute(_SCHEMA)
             newest, last = _ends(index)
             news = _News(0, newest, (), last)
         for number in news.stale:
-            index.connection.execute("DELETE FROM texts WHERE rowid = ?", (number,))
+            index.file.connection.execute("DELETE FROM texts WHERE rowid = ?", (number,))
             _add(index, "id = ?", number)
         for since in range(news.since, news.newest, _PART):
             count = _add(index, "id > ? AND id <= ?", since, min(since + _PART, news.newest))
             if advance is not None:
                 advance(count)
         for key, value in (("searchable", news.newest), ("searchable_changes", news.changes)):
-            index.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            index.file.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
 def _add(index: Index, where: str, *values: int) -> int:
     rows = index.rows(f"SELECT id, row FROM trials WHERE {where}", *values)
     trials = [(number, read_row(row)) for number, row in rows]
-    index.connection.executemany(
+    index.file.connection.executemany(
         "INSERT INTO texts (rowid, exp_id, specialist, hypothesis, notes) VALUES (?, ?, ?, ?, ?)",
         [(number, each.exp_id, each.specialist, each.hypothesis, each.notes) for number, each in trials],
     )

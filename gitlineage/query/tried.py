@@ -169,6 +169,6 @@ def _edits(views: Views, snapshots: Sequence[int]) -> dict[int, str]:
         new[at] = "" if unknown else changes(views.repo, above, tree).edit
     if new:
         with index.writing():
-            index.connection.execute(_MAKE)
-            index.connection.executemany("INSERT OR REPLACE INTO edits VALUES (?, ?)", new.items())
+            index.file.connection.execute(_MAKE)
+            index.file.connection.executemany("INSERT OR REPLACE INTO edits VALUES (?, ?)", new.items())
     return known | new

@@ -55,9 +55,9 @@ from gitlineage.query.views import Views, trials
 from gitlineage.record import repair, tables
 from gitlineage.record.adoption import Adopted, adopt
 from gitlineage.record.ledger import Ledger
-from gitlineage.record.opened import Watcher
 from gitlineage.record.recorder import Recorder
 from gitlineage.record.rules import content_of, content_tree
+from gitlineage.record.watcher import Watcher
 from gitlineage.render.brief import render_brief
 from gitlineage.render.progress import figure
 from gitlineage.render.prompt import render_prompt

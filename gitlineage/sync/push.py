@@ -261,7 +261,7 @@ def attach(ledger: Ledger, remote: str) -> None:
             f"git is configured to prune: a plain git fetch drops other writers' refs here that {remote} has not; "
             "`gitlineage pull` never does"
         )
-    if not repo.config_values(f"remote.{remote}.push") and repo.workdir is not None:
+    if not repo.configs(f"remote.{remote}.push") and repo.workdir is not None:
         repo.add_config(f"remote.{remote}.push", "HEAD")
     with ledger.all_campaigns() as campaigns:
         for each in campaigns:

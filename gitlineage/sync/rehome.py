@@ -135,7 +135,7 @@ def _go_by(ledger: Ledger, writer: str, fresh: str) -> None:
         repo.set_config(ledger.namespace.key("writer"), fresh)
     old, new = ledger.namespace.ref(writer), ledger.namespace.ref(fresh)
     for remote in repo.remotes():
-        if f"{old}:{old}" in repo.config_values(f"remote.{remote}.push") and repo.ref(new) is None:
+        if f"{old}:{old}" in repo.configs(f"remote.{remote}.push") and repo.ref(new) is None:
             ledger.journal.begin(fresh)
         repo.replace_config(f"remote.{remote}.fetch", f"^{old}", f"^{new}")
         repo.replace_config(f"remote.{remote}.push", f"{old}:{old}", f"{new}:{new}")

@@ -10,7 +10,7 @@ import pytest
 from command_line import Shell
 
 from gitlineage import InvalidContent, LineageStore, StorageError, Trial
-from gitlineage.record.opened import Watcher
+from gitlineage.record.watcher import Watcher
 
 LFS = shutil.which("git-lfs")
 needs_lfs = pytest.mark.skipif(LFS is None, reason="git-lfs is not installed: on Debian `apt-get install git-lfs`")

@@ -660,7 +660,7 @@ def test_an_index_build_on_a_disk_that_fills(disk, how):
                 outcomes["refused"] += 1
         with LineageStore(root, writer="alice", identity=("A", "a@example.org"), create=False) as reader:
             assert facts(reader.ledger.views()) == wanted, pages
-            files += reader.ledger._index.path is not None
+            files += reader.ledger._index.file.path is not None
     assert files == len(PAGES)
     assert outcomes["answered"] > len(PAGES) / 2, outcomes
     fsck(root)

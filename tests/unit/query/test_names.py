@@ -7,9 +7,9 @@ from command_line import Shell
 
 from gitlineage import Ambiguous, InvalidTrial, LineageStore, NotFound, Trial
 from gitlineage.git.repository import GitRepo
-from gitlineage.record.opened import Watcher
 from gitlineage.record.recorder import Row
 from gitlineage.record.tables import append_rows
+from gitlineage.record.watcher import Watcher
 
 FILES = {"train.py": b"print(1)\n"}
 
