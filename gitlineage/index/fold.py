@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -54,6 +54,47 @@ class Made(CommitInfo, frozen=True, gc=False):
     """A commit that has just been made, so that nothing can be derived from it yet, and what its trailers say."""
 
     trailers: Trailers = Trailers()
+
+
+class SnapshotRow(NamedTuple):
+    """A row of the table of snapshots, as `schema` declares its columns."""
+
+    id: int
+    oid: str
+    tree: str
+    subject: str
+    author: str
+    time: str
+    exp_id: str
+    cohort: str | None
+    roles: str
+    clock: int
+    writer: str
+
+
+class TrialRow(NamedTuple):
+    """A row of the table of trials, as `schema` declares its columns."""
+
+    id: int
+    snapshot: int
+    exp_id: str
+    number: int | None
+    status: str | None
+    specialist: str
+    parent_cell: str
+    rank: float | None
+    row: str
+    raw: str
+    saw: str
+    clock: int
+    writer: str
+    last_clock: int
+    last_writer: str
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has a result, one that counts or not."""
+        return read_row(self.row).status is not None if self.status == RETRACTED else self.status is not None
 
 
 class Fold:
@@ -108,10 +149,10 @@ class Fold:
         self._next_snapshot = state.snapshot
         self._next_trial = state.trial
         self._written = self._next_snapshot
-        self._snapshots: dict[str, tuple[Any, ...]] = {}
+        self._snapshots: dict[str, SnapshotRow] = {}
         self._parents: list[tuple[int, int, str]] = []
         self._fresh: list[Fresh] = []
-        self._trials: dict[tuple[int, str], tuple[Any, ...]] = {}
+        self._trials: dict[tuple[int, str], TrialRow] = {}
         self._changed: set[int] = set()
         self._names: dict[str, list[str]] = {}
         self._cohorts: set[str] = set()
@@ -197,7 +238,7 @@ class Fold:
             exp_id = event.exp_id if isinstance(event, events.RetractEvent) else event.row.get("exp_id", "")
             known = self._known(snapshot, exp_id)
             if known is not None:
-                return Order(known[11], known[12])
+                return Order(known.clock, known.writer)
             if isinstance(event, events.TrialEvent):
                 commit = self._repo.commit(found.oid)
                 if exp_id != read_trailers(commit.message).exp_id:
@@ -208,7 +249,7 @@ class Fold:
         """Return who recorded a commit, and when: a snapshot, or a cohort, a session, a forge attempt."""
         waiting = self._snapshots.get(oid)
         if waiting is not None:
-            return Order(*waiting[9:])
+            return Order(waiting.clock, waiting.writer)
         tables = _OWN if self._number(oid) is None else ("snapshots",)
         for table in tables:
             row = self._db.execute(f"SELECT clock, writer FROM {table} WHERE oid = ?", (oid,)).fetchone()
@@ -284,10 +325,10 @@ class Fold:
     def _snapshot(self, oid: str, order: Order, made: CommitInfo | None) -> int:
         waiting = self._snapshots.get(oid)
         if waiting is not None:
-            if self._comes_before(order, Order(*waiting[9:])):
-                self._snapshots[oid] = (*waiting[:9], *placed(order))
+            if self._comes_before(order, Order(waiting.clock, waiting.writer)):
+                self._snapshots[oid] = waiting._replace(clock=order.clock, writer=order.writer)
                 self._looked_at = 0
-            return int(waiting[0])
+            return waiting.id
         known = None if isinstance(made, Made) else self._number(oid)
         if known is not None:
             (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
@@ -305,7 +346,7 @@ class Fold:
         if cohort is not None:
             self._cohorts.add(cohort)
         said = (subject(info.message), info.author, stamp(info.time), trailers.exp_id, cohort, roles)
-        self._snapshots[oid] = (number, oid, info.tree, *said, *placed(order))
+        self._snapshots[oid] = SnapshotRow(number, oid, info.tree, *said, *placed(order))
         self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
         if self.facts.joined and (self._repaired or self._backward or self.facts.related):
             self._look_for_edges(oid)
@@ -357,12 +398,12 @@ class Fold:
             self._names.setdefault(exp_id, []).append(oid)
             self.done += done and counts
         else:
-            number, was_done, was = known[0], _is_done(known), Order(known[11], known[12])
+            number, was_done, was = known.id, known.is_done, Order(known.clock, known.writer)
             said = self._no_earlier(oid, order)
             place = min(said, was) if done == was_done else (said if done else was)
-            was_last = Order(known[13], known[14])
-            if (done, order) < (was_done, was_last) or (order == was_last and pack(trial) < known[8]):
-                self._trials[snapshot, exp_id] = (*known[:11], *placed(place), *known[13:])
+            was_last = Order(known.last_clock, known.last_writer)
+            if (done, order) < (was_done, was_last) or (order == was_last and pack(trial) < known.row):
+                self._trials[snapshot, exp_id] = known._replace(clock=place.clock, writer=place.writer)
                 return
             self.done += done and not was_done and counts
         exp_number = _number(exp_id)
@@ -374,7 +415,7 @@ class Fold:
         status, rank = (status, self._rank(trial)) if counts else (RETRACTED, None)
         cells = (exp_number, status, trial.specialist, trial.parent_exp, rank, pack(trial))
         orders = (*placed(place), *placed(order))
-        self._trials[snapshot, exp_id] = (number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
+        self._trials[snapshot, exp_id] = TrialRow(number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
         if not self.whole and (known is not None or status in ELIGIBLE or is_shared):
             self.touched.add(number)
         if self._has_arrivals:
@@ -397,16 +438,16 @@ class Fold:
         known = None if snapshot is None else self._known(snapshot, event.exp_id)
         if snapshot is None or known is None:
             return
-        trial = read_row(known[8])
+        trial = read_row(known.row)
         status, rank = (trial.status.value if trial.status else None), self._rank(trial)
-        if event.undo == (known[4] != RETRACTED):
+        if event.undo == (known.status != RETRACTED):
             self._changed.add(snapshot)  # it may be another reason
             return
-        self.done += (1 if event.undo else -1) * _is_done(known)
+        self.done += (1 if event.undo else -1) * known.is_done
         status, rank = (status, rank) if event.undo else (RETRACTED, None)
-        self._trials[snapshot, event.exp_id] = (*known[:4], status, *known[5:7], rank, *known[8:])
+        self._trials[snapshot, event.exp_id] = known._replace(status=status, rank=rank)
         self._changed.add(snapshot)
-        self.touched.add(known[0])
+        self.touched.add(known.id)
 
     def _is_retracted(self, oid: str, exp_id: str) -> bool:
         """Whether the last word on a row is that it does not count."""
@@ -469,14 +510,14 @@ class Fold:
             return True
         return self._db.execute("SELECT 1 FROM trials WHERE exp_id = ? LIMIT 1", (exp_id,)).fetchone() is not None
 
-    def _known(self, snapshot: int, exp_id: str) -> tuple[Any, ...] | None:
+    def _known(self, snapshot: int, exp_id: str) -> TrialRow | None:
         """Return the row of a trial that was folded before."""
         waiting = self._trials.get((snapshot, exp_id))
         if waiting is not None or snapshot >= self._written:
             return waiting
-        sql = "SELECT * FROM trials WHERE snapshot = ? AND exp_id = ?"
-        known: tuple[Any, ...] | None = self._db.execute(sql, (snapshot, exp_id)).fetchone()
-        return known
+        sql = f"SELECT {', '.join(TrialRow._fields)} FROM trials WHERE snapshot = ? AND exp_id = ?"
+        row = self._db.execute(sql, (snapshot, exp_id)).fetchone()
+        return TrialRow(*row) if row is not None else None
 
     def _reparent(self, oid: str, event: events.ReparentEvent, order: Order) -> None:
         self.facts.fold_reparent(oid, event, order)
@@ -517,7 +558,7 @@ class Fold:
         known = None if snapshot is None else self._known(snapshot, exp_id)
         if snapshot is None or known is None:
             return
-        self.done -= _is_done(known) and known[4] != RETRACTED
+        self.done -= known.is_done and known.status != RETRACTED
         self._trials.pop((snapshot, exp_id), None)
         self._names[exp_id] = [oid for oid in self._names.get(exp_id, ()) if oid != old]
         self._first[old] = ""
@@ -552,7 +593,7 @@ class Fold:
     def tree(self, oid: str) -> str | None:
         """Return the tree of a snapshot that waits to be written."""
         waiting = self._snapshots.get(oid)
-        return waiting[2] if waiting is not None else None
+        return waiting.tree if waiting is not None else None
 
     def first(self, oid: str) -> str | None:
         """Return the first exp id on a snapshot, empty where only the tables can say; ``None`` where no trial waits."""
@@ -704,11 +745,6 @@ def _too_far(found: Recorded) -> Problem:
     """Return what is said of an event that is held back."""
     told = f"its clock is {found.event.clock:,}, far above the number of events, so it does not count"
     return Problem(found.writer, found.oid, told)
-
-
-def _is_done(known: tuple[Any, ...]) -> bool:
-    """Whether a row of the index is that of a trial with a result, one that counts or not."""
-    return read_row(known[8]).status is not None if known[4] == RETRACTED else known[4] is not None
 
 
 def _roles(roles: Iterable[tuple[str, str]]) -> str:

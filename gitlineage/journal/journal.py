@@ -77,6 +77,35 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
         return f"{what} in the note of {self.writer} on {self.oid[:12]}: {self.reason}"
 
 
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What one commit of a writer's ref is to record.
+
+    Args:
+        writer: whose ref.
+        tip: where it stood when the events got their clocks; ``None`` when there was none.
+        lines: annotated oid and encoded event, clocks rising.
+        clock: the highest of their clocks.
+        subject: what was recorded, in one line.
+        identity: who commits.
+        moment: when.
+        keep: commits to keep alive besides those annotated.
+        reached: commits that others of the landing have as parents, so that they stay alive through them.
+        novel: objects that have just been made, so that they have no notes yet.
+    """
+
+    writer: str
+    tip: str | None
+    lines: Sequence[tuple[str, bytes]]
+    clock: int
+    subject: str
+    identity: Identity
+    moment: datetime
+    keep: Sequence[str] = ()
+    reached: Collection[str] = ()
+    novel: Collection[str] = ()
+
+
 class Journal:
     """
     The writers' refs of one campaign.
@@ -113,35 +142,12 @@ class Journal:
         self._repo.write_object("commit", _genesis(writer, self._repo.empty_tree()))
         return self.genesis(writer)
 
-    def land(
-        self,
-        writer: str,
-        tip: str | None,
-        lines: Sequence[tuple[str, bytes]],
-        *,
-        clock: int,
-        subject: str,
-        identity: Identity,
-        moment: datetime,
-        keep: Sequence[str] = (),
-        reached: Collection[str] = (),
-        novel: Collection[str] = (),
-        durable: bool = False,
-    ) -> str | None:
+    def land(self, new: Append, *, durable: bool = False) -> str | None:
         """
         Append events to the notes of their objects and move the writer's ref.
 
         Args:
-            writer: whose ref.
-            tip: where it stood when the events got their clocks; ``None`` when there was none.
-            lines: annotated oid and encoded event, clocks rising.
-            clock: the highest of their clocks.
-            subject: what was recorded, in one line.
-            identity: who commits.
-            moment: when.
-            keep: commits to keep alive besides those annotated.
-            reached: commits that others of the landing have as parents, so that they stay alive through them.
-            novel: objects that have just been made, so that they have no notes yet.
+            new: what to append, and where.
             durable: have the disk confirm it before this returns.
 
         Returns:
@@ -153,16 +159,16 @@ class Journal:
         """
         signer = signing.from_config(self._repo)
         sign = signer.sign if signer is not None else None
-        genesis = self.genesis(writer)
-        base = tip or self._resumed(writer) or self.write_genesis(writer)
+        genesis = self.genesis(new.writer)
+        base = new.tip or self._resumed(new.writer) or self.write_genesis(new.writer)
         tree = self._landed[2] if self._landed is not None and self._landed[0] == base else self._repo.commit(base).tree
         added: dict[str, list[bytes]] = {}
-        for oid, line in lines:
+        for oid, line in new.lines:
             added.setdefault(oid, []).append(line)
-        alive = [oid for oid in (*added, *keep) if oid != genesis]
-        known = {oid for oid in (*added, *keep) if oid not in novel and self._trees.has(tree, oid)}
-        fresh = [oid for oid in dict.fromkeys(alive) if oid not in reached and oid not in known]
-        notes = {oid: joined(self._trees.get(tree, oid) if oid in known else b"", new) for oid, new in added.items()}
+        alive = [oid for oid in (*added, *new.keep) if oid != genesis]
+        known = {oid for oid in (*added, *new.keep) if oid not in new.novel and self._trees.has(tree, oid)}
+        fresh = [oid for oid in dict.fromkeys(alive) if oid not in new.reached and oid not in known]
+        notes = {oid: joined(self._trees.get(tree, oid) if oid in known else b"", more) for oid, more in added.items()}
         for oid, note in notes.items():
             if note.count(b"\n") > MAX_EVENTS and (count := len(codec.events(note)[0])) > MAX_EVENTS:
                 raise Invalid(f"{oid} would have {count:,} events, over the limit of {MAX_EVENTS:,}")
@@ -173,16 +179,16 @@ class Journal:
             # the newest go deepest: git walks in order of date, and takes long where old and new come mixed
             part, fresh = fresh[-_MAX_PARENTS:], fresh[:-_MAX_PARENTS]
             message = compose(f"Keep {len(part)} snapshots", [("Clock", str(self.clock(base)))])
-            last = self._repo.write_commit(tree, [last, *part], message, identity, moment, sign)
-        message = compose(subject, [("Clock", str(clock))])
+            last = self._repo.write_commit(tree, [last, *part], message, new.identity, new.moment, sign)
+        message = compose(new.subject, [("Clock", str(new.clock))])
         after = self._trees.put(tree, notes)
-        new = self._repo.write_commit(after, [last, *fresh], message, identity, moment, sign)
-        ref, said = self.namespace.ref(writer), f"lineage: {subject}"
-        follow = {self.namespace.kept(writer): new}
-        if not self._repo.move_ref(ref, new, tip, said, signature=(identity, moment), durable=durable, follow=follow):
+        made = self._repo.write_commit(after, [last, *fresh], message, new.identity, new.moment, sign)
+        ref, said = self.namespace.ref(new.writer), f"lineage: {new.subject}"
+        follow, who = {self.namespace.kept(new.writer): made}, (new.identity, new.moment)
+        if not self._repo.move_ref(ref, made, new.tip, said, signature=who, durable=durable, follow=follow):
             return None
-        self._landed = new, clock, after
-        return new
+        self._landed = made, new.clock, after
+        return made
 
     def clock(self, tip: str) -> int:
         """Return the Lamport clock that a commit of a writer's ref carries; 0 where it carries none."""

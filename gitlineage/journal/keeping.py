@@ -14,7 +14,7 @@ from gitlineage.errors import LineageError
 from gitlineage.git.formats import Identity
 from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events
-from gitlineage.journal.journal import Journal
+from gitlineage.journal.journal import Append, Journal
 from gitlineage.text import counted
 
 
@@ -80,14 +80,15 @@ def _record_again(
     if not dropped:
         repo.set_ref(journal.namespace.kept(writer), here)
         return 0
-    journal.land(
-        writer,
-        here,
-        [each[1:] for each in dropped],
+    again = Append(
+        writer=writer,
+        tip=here,
+        lines=[each[1:] for each in dropped],
         clock=max(dropped[-1][0], journal.clock(here)),
         subject=f"Record {len(dropped)} events again that another program dropped",
         identity=who,
         moment=moment,
         keep=[oid for oid in journal.kept(old, fork) if repo.exists(oid)],
     )
+    journal.land(again)
     return len(dropped)

@@ -9,6 +9,8 @@ from gitlineage.errors import Ambiguous, NotFound
 from gitlineage.index.index import Index
 from gitlineage.model.records import Cohort, CommitOid
 
+_COLUMNS = "oid, name, base, metadata, allow_mixed, at, writer"
+
 
 class Cohorts:
     """
@@ -70,11 +72,11 @@ class Cohorts:
         return self._rows("")
 
     def _rows(self, where: str, *values: object, members: bool = True) -> list[Cohort]:
-        rows = self._index.rows(f"SELECT * FROM cohorts {where} ORDER BY clock, writer", *values)
+        rows = self._index.rows(f"SELECT {_COLUMNS} FROM cohorts {where} ORDER BY clock, writer", *values)
         return [self._made(row, members) for row in rows]
 
     def _made(self, row: Sequence[Any], wanted: bool) -> Cohort:
-        oid, name, base, metadata, allow_mixed, at, _, writer = row
+        oid, name, base, metadata, allow_mixed, at, writer = row
         members = self._members(name, (base, allow_mixed)) if wanted else []
         return Cohort(
             name=name,

@@ -56,6 +56,7 @@ _VIEW = f"""
 SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles, {_WHY}
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
+_SNAPSHOT = "id, oid, tree, subject, author, time, cohort, roles, writer"
 _OID = "(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)"
 _WRITTEN = "(t.status IS NOT NULL OR t.raw <> '')"
 """Trials that a table shows: those with a result, and pending ones that came from a file."""
@@ -553,7 +554,7 @@ class Views:
         arrived: dict[str, str] = dict(self.index.rows("SELECT old, min(new) FROM arrivals GROUP BY old"))
         for part in parts(wanted):
             marks = ", ".join("?" * len(part))
-            rows = self.index.rows(f"SELECT * FROM snapshots WHERE oid IN ({marks})", *part)
+            rows = self.index.rows(f"SELECT {_SNAPSHOT} FROM snapshots WHERE oid IN ({marks})", *part)
             ids = [row[0] for row in rows]
             parents = self.index.grouped("SELECT child, parent FROM git_parents WHERE child IN ({}) ORDER BY pos", ids)
             trials = self.index.grouped(
@@ -563,7 +564,7 @@ class Views:
                 "SELECT snapshot, name, stub FROM imported WHERE snapshot IN ({}) ORDER BY clock, writer", ids
             )
             for row in rows:
-                number, oid, tree, said, author, time, _, cohort, roles, _, writer = row
+                number, oid, tree, said, author, time, cohort, roles, writer = row
                 known = msgspec.json.decode(roles, type=dict[str, str])
                 name, stub = called.get(number, [("", False)])[0]
                 found[oid] = _snapshot(

@@ -22,7 +22,7 @@ from gitlineage.git.modes import UMASK, Modes
 from gitlineage.index.fold import Made
 from gitlineage.index.index import Index
 from gitlineage.journal import events
-from gitlineage.journal.journal import Journal, Recorded
+from gitlineage.journal.journal import Append, Recorded
 from gitlineage.model.message import flattened
 from gitlineage.model.trial import Trial
 from gitlineage.record import turns
@@ -247,21 +247,17 @@ class Landing:
         self.events = moved
         self.lines = [(oid, events.encode(event)) for oid, event in moved]
 
-
-def publish(
-    landing: Landing, journal: Journal, *, message: str | None, identity: Identity, durable: bool
-) -> str | None:
-    """Move the writer's ref to what a landing recorded; ``None`` when somebody else had moved it."""
-    return journal.land(
-        landing.writer,
-        landing.tip,
-        landing.lines,
-        clock=landing.clock,
-        subject=landing.subject(message),
-        identity=identity,
-        moment=landing.moment(),
-        keep=landing.keep,
-        reached=landing.reached,
-        novel=landing.novel,
-        durable=durable,
-    )
+    def appended(self, message: str | None, identity: Identity) -> Append:
+        """Return what the writer's ref is to record, with the activity log's line as the caller said it."""
+        return Append(
+            writer=self.writer,
+            tip=self.tip,
+            lines=self.lines,
+            clock=self.clock,
+            subject=self.subject(message),
+            identity=identity,
+            moment=self.moment(),
+            keep=self.keep,
+            reached=self.reached,
+            novel=self.novel,
+        )

@@ -54,7 +54,7 @@ from gitlineage.query.nearest import Candidate, candidates, read_mark, write_mar
 from gitlineage.query.views import Views
 from gitlineage.query.words import Said, Standing
 from gitlineage.record import derived, stand_ins, turns
-from gitlineage.record.landing import Landing, WriterLock, alone, publish
+from gitlineage.record.landing import Landing, WriterLock, alone
 from gitlineage.record.recorder import Recorder, folder_tree
 from gitlineage.record.rules import Memory
 from gitlineage.record.watcher import Watcher
@@ -1079,7 +1079,7 @@ class Ledger:
             return self.write(work)
 
     def _publish(self, landing: Landing, message: str | None, identity: Identity) -> None:
-        new = publish(landing, self.journal, message=message, identity=identity, durable=self._is_durable(landing))
+        new = self.journal.land(landing.appended(message, identity), durable=self._is_durable(landing))
         if new is None:
             raise _Moved
         landing.published = True

@@ -5,7 +5,6 @@ grandalf (the extra ``diagrams``) says where boxes and bends are; what is drawn 
 ``svg`` element that refers to nothing outside of it.
 """
 
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -145,21 +144,42 @@ def _layers(
             edges[source, target] = graphs.Edge(vertices[source], vertices[target])
             edges[source, target].view = _Bends()
     (core,) = graphs.Graph(list(vertices.values()), list(edges.values())).C
-    layout = layouts.SugiyamaLayout(core)
+    layout = _flat(layouts.SugiyamaLayout)(core)
     layout.xspace, layout.yspace = _GAP, _RISE
-    # The layout places a box after the one beside it by calling itself, so a wide layer takes as many calls.
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(limit + 20 * len(boxes) * (1 + len(pairs) // len(boxes)))
-    try:
-        layout.init_all(roots=[vertex for vertex in core.sV if not vertex.e_in()], inverted_edges=[])
-        layout.draw(3)
-    finally:
-        sys.setrecursionlimit(limit)
+    layout.init_all(roots=[vertex for vertex in core.sV if not vertex.e_in()], inverted_edges=[])
+    layout.draw(3)
     found = {}
     for source, target in pairs:
         forth = edges.get((source, target))
         found[source, target] = forth.view.points if forth else edges[target, source].view.points[::-1]
     return found
+
+
+def _flat(layout: Any) -> Any:
+    """Return grandalf's layout with the boxes beside one another placed in turn; it calls itself for each of a row."""
+    place = layout._SugiyamaLayout__place_block
+
+    def beside(self: Any, block: Any) -> Iterator[Any]:
+        at = block
+        while True:
+            row, left = self.layers[self.grx[at].rank], self.grx[at].pos - self.dirh
+            if 0 <= left < len(row):
+                yield self.grx[row[left]].root
+            at = self.grx[at].align
+            if at is block:
+                return
+
+    def in_turn(self: Any, block: Any) -> None:
+        todo, seen = [block], set()
+        while todo:
+            ahead = [] if todo[-1] in seen else [near for near in beside(self, todo[-1]) if self.grx[near].X is None]
+            seen.add(todo[-1])
+            if ahead:
+                todo += ahead
+            else:
+                place(self, todo.pop())
+
+    return type("Flat", (layout,), {"_SugiyamaLayout__place_block": in_turn})
 
 
 def _grandalf() -> tuple[Any, Any]:

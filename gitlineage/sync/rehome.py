@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from gitlineage.errors import Conflict, CorruptEvent
 from gitlineage.journal import events
-from gitlineage.journal.journal import Journal
+from gitlineage.journal.journal import Append, Journal
 from gitlineage.model.namespace import namespace_of
 from gitlineage.record.ledger import Ledger
 
@@ -108,16 +108,17 @@ def _land(ledger: Ledger, writer: str, fresh: str, here: str, there: str) -> Non
         return
     clock = max([each[0] for each in lines] + [journal.clock(tip) if tip else 0, journal.clock(here)])
     with repo.packing():
-        landed_at = journal.land(
-            fresh,
-            tip,
-            [(oid, line) for _, oid, line in lines],
+        moved = Append(
+            writer=fresh,
+            tip=tip,
+            lines=[(oid, line) for _, oid, line in lines],
             clock=clock,
             subject=f"Go on from {writer}, whose name is also in use elsewhere",
             identity=ledger.committer(),
             moment=repo.commit(here).time,
             keep=list(dict.fromkeys(keep)),
         )
+        landed_at = journal.land(moved)
     if landed_at is None:
         raise Conflict(ledger.namespace.ref(fresh))
 
