@@ -20,7 +20,7 @@ from gitlineage.errors import GitFailed
 from gitlineage.git.formats import Identity
 from gitlineage.index.index import Index
 from gitlineage.journal.events import SnapshotEvent, TrialEvent, encode
-from gitlineage.journal.journal import Journal, Problem, Recorded, check_writer, decode_note
+from gitlineage.journal.journal import Append, Journal, Problem, Recorded, check_writer, decode_note
 from gitlineage.model.namespace import DEFAULT
 from gitlineage.sync.archives import consolidate, idle, push
 
@@ -192,7 +192,10 @@ class TestAnswers:
             tip = store.ledger.journal.tips()["bob"]
             line = b'{"clock":9,"new":[1.0,{"b":1,"a":"\xc3\xa9"}],"type":"snapshot"}'
             who = Identity(*WHO)
-            store.ledger.journal.land("bob", tip, [(oid, line)], clock=9, subject="x", identity=who, moment=Clock()())
+            lines, moment = [(oid, line)], Clock()()
+            store.ledger.journal.land(
+                Append(writer="bob", tip=tip, lines=lines, clock=9, subject="x", identity=who, moment=moment)
+            )
             consolidate(store.ledger, ["bob"])
             note = store.ledger.journal.note(store.ledger.journal.tips()["archive-own"], oid)
             assert note.endswith(line[:-1] + b',"writer":"bob"}\n')

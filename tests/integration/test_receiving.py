@@ -19,7 +19,7 @@ from gitlineage.git.formats import FILE, TREE, Entry, Identity
 from gitlineage.git.notes import NotesTrees
 from gitlineage.git.repository import GitRepo, init_repository
 from gitlineage.journal import events
-from gitlineage.journal.journal import Journal
+from gitlineage.journal.journal import Append, Journal
 from gitlineage.model.message import compose
 from gitlineage.model.namespace import DEFAULT
 
@@ -189,7 +189,9 @@ def test_an_archive_may_replace_a_writers_ref(store: LineageStore, push: Push, r
         kept.setdefault(place, []).append(events.encode(events.decode(cells)) + b"\n")
 
     def archived(notes: dict[str, list[bytes]]) -> None:
-        Journal(repo).land("archive-bob", None, [], clock=0, subject="x", identity=WHO, moment=NOW)
+        Journal(repo).land(
+            Append(writer="archive-bob", tip=None, lines=[], clock=0, subject="x", identity=WHO, moment=NOW)
+        )
         tree = trees.put(repo.empty_tree(), {oid: b"".join(lines) for oid, lines in notes.items()})
         message = compose("Archive 1 writer", [("Archived", f"alice {tip}"), ("Clock", "2")])
         above = [journal.genesis("archive-bob"), tip]

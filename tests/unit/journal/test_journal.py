@@ -8,7 +8,7 @@ from gitlineage import Invalid, Trial
 from gitlineage.git.formats import Identity
 from gitlineage.git.repository import GitRepo, init_repository
 from gitlineage.journal.events import SnapshotEvent, TaskEvent, TrialEvent, encode
-from gitlineage.journal.journal import Journal, Problem, Recorded, check_writer, decode_note
+from gitlineage.journal.journal import Append, Journal, Problem, Recorded, check_writer, decode_note
 from gitlineage.model.records import Task
 
 REF = "refs/notes/lineage/alice"
@@ -39,7 +39,8 @@ def try_to_land(journal: Journal, tip, events, **options) -> str | None:
     lines = [(oid, encode(event)) for oid, event in events]
     clock = max(event.clock for _, event in events)
     given = {"clock": clock, "subject": "said", "identity": WHO, "moment": MOMENT, **options}
-    return journal.land("alice", tip, lines, **given)
+    durable = given.pop("durable", False)
+    return journal.land(Append(writer="alice", tip=tip, lines=lines, **given), durable=durable)
 
 
 def land(journal: Journal, tip, events, **options) -> str:
