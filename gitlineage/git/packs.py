@@ -23,26 +23,17 @@ from gitlineage.house import NAME
 KINDS = {"commit": 1, "tree": 2, "blob": 3}
 """The types of pack entries."""
 
+_LEVELS = {"commit": 1, "tree": 0, "blob": 1}
+"""How hard they are compressed; oids hardly shrink, and `maintain` has git do the rest."""
+
 _FLUSH = 64 * 1024 * 1024
 """Bytes of objects that are held in memory before they go into a pack of their own."""
 
 _PLAIN = frozenset(KINDS.values()) | {4}
 """The types of pack entries that stand for themselves: commits, trees, blobs and tags."""
 
-_SHORT = 4096
-"""Bytes below which an object is packed tightly."""
-
-_FEW = 12
-"""Objects of a landing that are not compressed: all that a single trial has; joining packs compresses them."""
-
-_BLOCK = 0xFFFF
-"""Bytes that one block of a zlib stream can hold as they are."""
-
 _HEAD = 12
 """Bytes of a pack before its first entry."""
-
-_ONE_BLOCK = struct.Struct("<BBBHH")
-_CHECK = struct.Struct(">I")
 
 _Entry = tuple[bytes, int, int]
 """An entry's oid in bytes, its checksum, and where in the pack it is."""
@@ -99,7 +90,7 @@ class PackWriter:
         if digest not in self._done:
             self._done.add(digest)
             self._objects[oid] = Stored(kind, data)
-            piece = _header(KINDS[kind], len(data)) + self._body(kind, data)
+            piece = _header(KINDS[kind], len(data)) + zlib.compress(data, _LEVELS[kind])
             self._entries.append((digest, zlib.crc32(piece), self._size))
             self._pieces.append(piece)
             self._size += len(piece)
@@ -107,10 +98,6 @@ class PackWriter:
             if self._held > _FLUSH:
                 self.flush()
         return oid
-
-    def _body(self, kind: str, data: bytes) -> bytes:
-        """Return an object as a zlib stream; trees stay as they are, for oids hardly shrink and trying takes long."""
-        return _stored(data) if kind == "tree" or len(self._entries) < _FEW else _deflate(data)
 
     def take(self, stem: Path) -> bool:
         """
@@ -138,12 +125,9 @@ class PackWriter:
         for digest, crc, start, end in entries:
             if digest not in self._done:
                 self._done.add(digest)
-                piece = data[start:end]
-                if (tight := _tightened(piece)) is not None:
-                    piece, crc = tight, zlib.crc32(tight)
                 self._entries.append((digest, crc, self._size))
-                self._pieces.append(piece)
-                self._size += len(piece)
+                self._pieces.append(data[start:end])
+                self._size += end - start
         return True
 
     def get(self, oid: str) -> Stored | None:
@@ -239,8 +223,8 @@ def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK, mark: Path |
     """
     Join small packs into one by putting their entries one behind the other, and delete them.
 
-    Nothing is unpacked but what was not compressed, so the cost is that of copying. The disk confirms the new pack
-    before the old ones go. Only under the writers' lock.
+    Nothing is unpacked, so the cost is that of copying. The disk confirms the new pack before the old ones go. Only
+    under the writers' lock.
 
     Args:
         folder: the repository's ``objects/pack``.
@@ -307,38 +291,6 @@ def release_abandoned(folder: Path) -> None:
             # it is written before its pack is, so one that is cut short has none; a user's own stands beside a pack
             if found == _KEEP or (_KEEP.startswith(found) and not keep.with_suffix(".pack").exists()):
                 keep.unlink()
-
-
-def _deflate(data: bytes) -> bytes:
-    """Compress an object; a small one with a small window, since setting up a large one costs more than the work."""
-    if len(data) >= _SHORT:
-        return zlib.compress(data, 1)
-    packer = zlib.compressobj(6, zlib.DEFLATED, 12, 5)
-    return packer.compress(data) + packer.flush()
-
-
-def _stored(data: bytes) -> bytes:
-    """Return an object as zlib has it without compression."""
-    size = len(data)
-    if size <= _BLOCK:
-        return _ONE_BLOCK.pack(0x78, 1, 1, size, size ^ _BLOCK) + data + _CHECK.pack(zlib.adler32(data))
-    pieces = [b"\x78\x01"]
-    for start in range(0, size, _BLOCK):
-        part = data[start : start + _BLOCK]
-        pieces += [struct.pack("<BHH", start + _BLOCK >= size, len(part), len(part) ^ _BLOCK), part]
-    return b"".join([*pieces, _CHECK.pack(zlib.adler32(data))])
-
-
-def _tightened(entry: bytes) -> bytes | None:
-    """Return an entry compressed, ``None`` where it is so already, is a tree, or would not be smaller."""
-    start = 1
-    while entry[start - 1] & 0x80:
-        start += 1
-    # a zlib stream whose first block is the last one and stands as it is
-    if entry[start] != 0x78 or entry[start + 2] & 7 != 1 or (entry[0] >> 4) & 7 == KINDS["tree"]:
-        return None
-    tight = entry[:start] + _deflate(entry[start + 7 : -4])
-    return tight if len(tight) < len(entry) else None
 
 
 @lru_cache(1 << 13)

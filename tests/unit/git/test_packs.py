@@ -176,12 +176,6 @@ def rows(count: int, seed: int = 0) -> list[tuple[str, bytes]]:
     return made
 
 
-def contents(repo: Path) -> dict[bytes, bytes]:
-    """Return every object of a repository, by what git calls it."""
-    listed = git(repo, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)").splitlines()
-    return {line: git(repo, "cat-file", *line.decode().split()) for line in listed}
-
-
 def deltas_in(repo: Path, name: str) -> int:
     """Return how many entries of a pack are deltas, by git's own count."""
     listed = git(repo, "verify-pack", "-v", f"objects/pack/{name}.idx").decode().splitlines()
@@ -204,32 +198,6 @@ def test_packs_with_deltas_are_joined_as_they_are(repo):
     assert deltas_in(repo, joined) > 150
     for kind, data in [*first, *second, *rows(90, seed=3), ("blob", b"alone")]:
         assert git(repo, "cat-file", kind, object_id(kind, data)) == data
-
-
-def test_what_a_landing_left_as_it_is_is_compressed_when_packs_are_joined(repo):
-    """A single trial's few objects wait for that; trees stay as they are, and git finds every object as it was."""
-    folder = repo / "objects" / "pack"
-    tree = b"100644 f\0" + bytes.fromhex(object_id("blob", b""))
-    said = b"tree %b\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\n" % object_id("tree", tree).encode()
-    objects = [("blob", b"words that come again " * 40), ("tree", tree), ("commit", said + b"a message " * 30)]
-    names, sizes = [], []
-    for at in range(3):
-        writer = PackWriter(folder)
-        for kind, data in [*objects, ("blob", b"%d " % at * 300), ("blob", random.randbytes(300)), ("blob", b"")]:
-            writer.add(kind, data)
-        writer.flush()
-        writer.release()
-        (name,) = {path.stem for path in folder.glob("*.pack")} - set(names)
-        names.append(name)
-        sizes.append((folder / f"{name}.pack").stat().st_size)
-    assert min(sizes) > sum(len(data) for _, data in objects)
-    before = contents(repo)
-    assert merge(folder, names)
-    (joined,) = folder.glob("*.pack")
-    assert joined.stat().st_size < sum(sizes) / 3
-    git(repo, "index-pack", "--verify", str(joined))
-    assert contents(repo) == before
-    assert len(before) == len(objects) + 2 * 3 + 1
 
 
 def test_the_disk_confirms_every_pack_of_a_durable_landing(repo, monkeypatch):
