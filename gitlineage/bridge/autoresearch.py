@@ -127,8 +127,6 @@ def import_autoresearch(
 
     Args:
         store: where to; the loop's own repository.
-        data: the file's bytes.
-        source: the file's name, for messages.
         metric: the column that ranks trials; by default the store's, else the first one with numbers.
         lower_is_better: its direction; by default the store's, else what the rows show. One that was only assumed
             is settled by the first import whose rows or caller say it.

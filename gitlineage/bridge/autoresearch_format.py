@@ -99,8 +99,6 @@ def read(
     before its status is refused, mended or not.
 
     Args:
-        data: the file's bytes, UTF-8.
-        source: the file's name, for errors.
         statuses: what other words in the status column mean, e.g. ``{"kept": "keep"}``.
         metric: the column that ranks trials; by default ``likely`` where there is one, else the first after the
             commit whose cells are numbers.

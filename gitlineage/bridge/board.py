@@ -28,8 +28,6 @@ def write_board(
     What people wrote under Key Insights in an earlier ``KNOWLEDGE.md`` is kept. Each file is replaced whole.
 
     Args:
-        store: what to show.
-        folder: where to; made if it is missing.
         tree_path: where ``tree.tsv`` is, as the knowledge document is to print it; by default in the folder.
         raw_parents: take parents as the rows spell them (semantics 59).
         at: as of a trial, a commit of a writer's ref, or an ISO 8601 time.

@@ -82,8 +82,6 @@ def import_openrange(store: LineageStore, folder: Path, files: Sequence[File] | 
     other files say about it. The commits follow from the files alone, so they are the same on every machine.
 
     Args:
-        store: where to.
-        folder: the store's folder.
         files: what `read_folder` returned for it, where that has been called already.
 
     Raises:
@@ -172,10 +170,6 @@ class _Key(msgspec.Struct, frozen=True):
 class _Plan:
     """
     What the files of a folder say together: which snapshots there are and what each was derived from.
-
-    Args:
-        folder: the folder, for messages.
-        files: its files.
 
     Raises:
         BadFiles: two files say different things about one snapshot, or it goes back to itself.
@@ -393,7 +387,6 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
     An exported snapshot's id is the beginning of its commit's oid, so it is found here by that id too.
 
     Args:
-        store: where from.
         folder: where to; made if it is missing. Files of other names are left alone.
         generation: which files to write, where the store would make files of several; one folder holds one.
 

@@ -111,7 +111,6 @@ def read(data: bytes, seen: dict[str, Node] | None = None) -> Record:
     Return the record that a file's bytes spell.
 
     Args:
-        data: the bytes.
         seen: nodes of files of the same store, by id, which grows; chains repeat them, so they are checked and kept
             in memory once.
 
@@ -199,7 +198,6 @@ def from_mapping(value: Any, seen: dict[str, Node] | None = None) -> Record:
     Return the record that a JSON value spells, of whichever generation it is.
 
     Args:
-        value: the JSON value.
         seen: as for `read`.
 
     Raises:

@@ -100,7 +100,6 @@ def place(
     Return where content belongs, inside the batch in which it is then recorded.
 
     Args:
-        store: the store.
         content: as for `LineageStore.commit`.
         parents: what the caller says it was derived from; ``None`` where nothing was said.
         trial: the row to be recorded with it.

@@ -64,9 +64,6 @@ def import_tsv(
     The snapshot ids follow from the rows and folders alone, so they are the same on every machine.
 
     Args:
-        store: where to.
-        data: the file's bytes.
-        source: the file's name, for messages.
         metric: the column that ranks trials; by default the store's, else what `tsv.detect_metric` finds.
         lower_is_better: its direction; by default the store's, else what the rows' deltas show. One that was only
             assumed, as no row showed it, is settled by the first import whose rows or caller say it.
@@ -120,7 +117,6 @@ def export_tsv(store: LineageStore, *, at: str | None = None, for_spreadsheets: 
     reparented names its new primary parent.
 
     Args:
-        store: where from.
         at: as of a trial, a commit of a writer's ref, or an ISO 8601 time.
         for_spreadsheets: put ``'`` before cells that a spreadsheet would run as a formula, as anybody's text may be;
             such a table is for people to look at and is not the file that was imported.

@@ -89,7 +89,6 @@ class _Source:
     Where a loop's results are read from, again and again.
 
     Args:
-        store: the loop's repository.
         folder: the folder that the command works in.
         given: the file that was named.
         branch: the branch that was named; its own file is taken where another one is checked out.

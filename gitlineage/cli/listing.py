@@ -118,7 +118,6 @@ def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False
     Print trials, one a line.
 
     Args:
-        views: the trials.
         task: what they are scored by.
         ranked: whether their rank comes first.
         deltas: whether the difference to the best before is shown, which is that of the store's task.

@@ -74,7 +74,6 @@ def opened(
     Open the store that a command works on.
 
     Args:
-        ctx: the command's context.
         create: whether a folder without git becomes a repository, which is said.
         at: another folder than the one that the command line names.
         begin: whether the campaign need not be there yet: for `init`, which alone begins one, because a slip of the

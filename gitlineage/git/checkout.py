@@ -57,9 +57,6 @@ def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None
     Write a tree into a new or empty folder, all of it or nothing.
 
     Args:
-        repo: where the tree is.
-        tree: its oid.
-        folder: where to.
         limit: bytes that the files may have together; by default the setting `house.MAX_CHECKOUT_SIZE`.
 
     Raises:
@@ -90,8 +87,6 @@ def check(repo: GitRepo, tree: str, there: Mapping[str, Entry] | None = None) ->
     Refuse a tree that holds what must not be written; submodules are left to who writes it.
 
     Args:
-        repo: the repository.
-        tree: the tree.
         there: what is on the disk already, by path: what stays as it is, is the user's own and need not be safe.
 
     Raises:

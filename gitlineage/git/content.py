@@ -39,7 +39,6 @@ class Content:
     Writes content into one repository's object database.
 
     Args:
-        repo: the repository.
         limit: the largest file that is taken, in bytes; from git's configuration by default.
         hear: is told what a folder gave, and what of it is not in its tree.
         kept: a folder beside the working tree's own git files, where an index outlives one snapshot.
@@ -289,8 +288,6 @@ def read_files(repo: GitRepo, tree: str, limit: int = MAX_BLOB) -> dict[str, byt
     Return every file below a tree by path; a symlink reads as its target, a submodule is left out.
 
     Args:
-        repo: where the tree is.
-        tree: its oid.
         limit: how many bytes they may have together.
 
     Raises:

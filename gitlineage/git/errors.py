@@ -44,12 +44,7 @@ class reading:
 
 
 class writing:
-    """
-    Turns libgit2's errors while writing into ours.
-
-    Args:
-        place: where to.
-    """
+    """Turns libgit2's errors while writing into ours."""
 
     def __init__(self, place: os.PathLike[str]) -> None:
         self._place = place

@@ -115,7 +115,6 @@ class Taker:
     Writes one folder into an index and a store of objects that are thrown away afterwards.
 
     Args:
-        place: the folder.
         scratch: an empty folder for the index and the objects.
         include: patterns of paths that are wanted although they are plainly no recipe; ``None`` to take everything.
         refuses_crlf: whether git's configuration refuses what a change of line ends would lose; it is warned of
@@ -246,8 +245,6 @@ class Taker:
         Run git on the folder.
 
         Args:
-            words: its arguments.
-            data: its standard input.
             index: whether it reads the user's index instead of the one that is thrown away.
         """
         place = self._place

@@ -68,8 +68,6 @@ def pointers(repo: GitRepo, tips: Iterable[str], without: Iterable[str] = ()) ->
     Return the pointers that some commits reach and others do not, files called by an oid, as notes are, left out.
 
     Args:
-        repo: the repository.
-        tips: commits.
         without: commits or refs, of which those that are not here do not count.
     """
     listed = [*tips, *(f"^{each}" for each in without if repo.exists(each))]
@@ -169,8 +167,6 @@ def upload(repo: GitRepo, remote: str, found: Sequence[Pointer]) -> str:
     Have git-lfs send content to a remote, and return why that cannot be done; empty where it was.
 
     Args:
-        repo: the repository.
-        remote: a remote's name or address.
         found: what to send; all of it is here.
     """
     if not found:

@@ -45,7 +45,6 @@ class Locks:
     Args:
         root: the directory that the worktrees of a repository share.
         folder: where the files are that tell who holds a lock.
-        modes: which permissions files and folders get.
     """
 
     def __init__(self, root: str | Path, folder: str | Path, modes: Modes) -> None:

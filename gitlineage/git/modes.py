@@ -44,7 +44,6 @@ class Modes:
         Open a file that is made where it is missing, share it, and return its descriptor.
 
         Args:
-            path: the file.
             flags: how, as `os.open` takes it.
             mode: the permissions that the umask takes from.
         """

@@ -132,7 +132,6 @@ class NotesTrees:
         Return a tree in which some objects have other notes; the rest is as it was.
 
         Args:
-            tree: the tree to start from.
             notes: what the notes say, by object.
         """
         return self._put(tree, {oid: Entry(FILE, self._repo.write_blob(note)) for oid, note in notes.items()}, 0)
@@ -149,8 +148,6 @@ class NotesTrees:
         places many times would make notes without end.
 
         Args:
-            old: the earlier tree.
-            new: the tree.
             odd: gets the trees that are passed over, with the reason: broken ones, and the second place of one.
         """
         met: set[str] = set()

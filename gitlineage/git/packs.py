@@ -54,7 +54,6 @@ class PackWriter:
 
     Args:
         folder: the repository's ``objects/pack``.
-        modes: which permissions files get.
         mark: the file that ``.keep`` files are further names of, which costs a tenth of a new file each.
     """
 
@@ -77,8 +76,6 @@ class PackWriter:
         Take an object, unless it is here already, and return its oid.
 
         Args:
-            kind: its type.
-            data: its content.
             oid: its oid, where the caller knows it.
 
         Raises:
@@ -229,7 +226,6 @@ def merge(folder: Path, names: Sequence[str], modes: Modes = UMASK, mark: Path |
     Args:
         folder: the repository's ``objects/pack``.
         names: the packs, without their endings.
-        modes: which permissions files get.
         mark: as for `PackWriter`.
 
     Returns:

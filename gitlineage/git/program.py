@@ -60,7 +60,6 @@ def run(
     Run git and return what it printed.
 
     Args:
-        arguments: the words after ``git``.
         cwd: the folder it runs in.
         variables: environment variables to set; the caller's own repository variables never reach it.
         data: its standard input; none by default.
@@ -106,7 +105,6 @@ def attached(
     It runs in a process group of its own: an interrupt here ends git and all that it started before this returns.
 
     Args:
-        arguments: the words after ``git``.
         cwd: the folder it runs in.
         output: the descriptor that takes its standard output; by default this process's.
 

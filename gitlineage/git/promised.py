@@ -25,7 +25,6 @@ def missing_below(gitdir: Path, trees: Collection[str], known: Collection[str] =
     Return the objects below trees that are not here; nothing is fetched.
 
     Args:
-        gitdir: the repository.
         trees: trees that are here.
         known: trees that are here, below which nothing is looked for.
 
@@ -45,10 +44,7 @@ def fetch(gitdir: Path, folder: Path, remote: str, oids: Sequence[str], kept: st
     Fetch objects in one request, as git does for one.
 
     Args:
-        gitdir: the repository.
         folder: where git runs, so that relative addresses mean what they mean to git.
-        remote: the promisor remote.
-        oids: the objects.
         kept: the filter for what lies below them, e.g. ``blob:none`` to get whole trees without files.
 
     Returns:

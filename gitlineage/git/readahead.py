@@ -48,7 +48,6 @@ def read_ahead(
     Closing the iterator ends git.
 
     Args:
-        gitdir: the repository.
         items: what needs objects; many are taken before the first is returned.
         wanted: the oids that an item needs.
         limit: how many bytes an object may have that is taken into memory.
@@ -68,7 +67,6 @@ class Answers:
     What one `git cat-file` says of many objects.
 
     Args:
-        gitdir: the repository.
         oids: the objects, in the order in which they will be taken.
         limit: how many bytes an object may have that is taken into memory.
     """

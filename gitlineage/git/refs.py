@@ -27,7 +27,6 @@ class PackedRefs:
     Args:
         root: the directory that the worktrees of a repository share.
         own: where the files are that tell who holds a lock.
-        modes: which permissions files get.
     """
 
     def __init__(self, root: Path, own: Path, modes: Modes) -> None:

@@ -224,7 +224,6 @@ class GitRepo:
         Return an object's content.
 
         Args:
-            oid: the object.
             limit: how many bytes it may have, which is found out before it is read.
 
         Raises:
@@ -480,7 +479,6 @@ class GitRepo:
 
         Args:
             moves: by name, where each must stand and where it goes; ``None`` for nowhere.
-            message: for the reflog.
             signature: who moves them and when, for the reflog; by default as git's configuration and the clock say.
             durable: have the disk confirm the objects, then the refs, before this returns.
             follow: further refs that go along, wherever they stand.
@@ -728,7 +726,6 @@ class GitRepo:
         Fetch all that a partial clone left out of trees: one request for trees, one for files.
 
         Args:
-            trees: the trees.
             known: trees whose content is here.
         """
         if not self.promisors:
@@ -753,7 +750,6 @@ class GitRepo:
         Whether an object that is not here may be somewhere else, because this clone was made without it.
 
         Args:
-            oid: the object.
             commit: whether it is a commit, of which a shallow clone has the latest only.
         """
         return (commit and self.is_shallow) or (bool(self.promisors) and oid not in self._unknown)
@@ -902,7 +898,6 @@ def find_worktree(path: Path, gitdir: Path, environment: Mapping[str, str] | Non
 
     Args:
         path: from where the repository was found.
-        gitdir: its git directory.
         environment: git's variables for the working tree; where there are some, they rule in the current folder.
     """
     if environment:

@@ -146,7 +146,6 @@ def verifier(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None = Non
     Return what checks signatures in a repository.
 
     Args:
-        repo: whose configuration holds.
         allowed_signers: the file; by default git config ``gpg.ssh.allowedSignersFile`` names it.
 
     Raises:

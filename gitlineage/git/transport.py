@@ -85,9 +85,7 @@ class Transport:
     The way to one remote.
 
     Args:
-        gitdir: the repository's git directory.
         folder: where git runs, so that relative addresses in its configuration mean what they mean to git.
-        remote: the remote's name or address.
         named: whether it is the name of one that git's configuration holds.
         listener: hears git's progress; without one there is none.
     """

@@ -75,7 +75,6 @@ def decide(
     given other parents: the word, or its oid where its git parents hold.
 
     Args:
-        connection: the index, in a transaction.
         own_parents: returns a commit's git parents.
         recorded: returns the numbers of the snapshots that a commit is, or leads up to first.
     """

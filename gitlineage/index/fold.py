@@ -103,7 +103,6 @@ class Fold:
 
     Args:
         connection: the index; what is written there is inside one transaction.
-        repo: where commits are read from.
         state: what the index says so far.
         whole: whether the index is empty and without its indexes; they are then made, and links joined, at the end.
 

@@ -23,7 +23,6 @@ class Facts:
     Folds such events; what they say is written at once.
 
     Args:
-        connection: the index, in a transaction.
         joined: whether snapshots are joined to their parents already; not while all is folded from nothing.
     """
 

@@ -52,7 +52,6 @@ class Index:
     The folded events of one repository.
 
     Args:
-        repo: where commits are read from.
         path: the index's file, or ``None`` for one in memory.
 
     Raises:
@@ -378,7 +377,6 @@ class Index:
         A writer whose ref cannot be read is reported as a problem and stops nobody else.
 
         Args:
-            journal: the refs.
             advance: called with the number of events folded since the last call.
             tips: where the refs stand that count; by default all.
 

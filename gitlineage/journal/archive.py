@@ -27,7 +27,6 @@ class Kept:
     The old refs that one archive keeps alive.
 
     Args:
-        repo: where they are.
         ends: their writers and where they stood.
         genesis: gives a writer's first commit.
         is_sound: whether a commit is on a writer's line.
@@ -59,7 +58,6 @@ class Kept:
         Args:
             own: the archive's own first commit, which has what its writers have on theirs.
             oid: the object that the note is on.
-            note: the note.
 
         Raises:
             RepositoryError: an old ref cannot be read.

@@ -107,13 +107,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Journal:
-    """
-    The writers' refs of one campaign.
-
-    Args:
-        repo: the repository.
-        namespace: the campaign's.
-    """
+    """The writers' refs of one campaign."""
 
     def __init__(self, repo: GitRepo, namespace: Namespace = DEFAULT) -> None:
         self._repo = repo

@@ -23,8 +23,6 @@ def lost(repo: GitRepo, journal: Journal, own: str | None) -> Iterator[str]:
     Return the writers whose refs lack what was recorded here; refs that only went on are followed on the way.
 
     Args:
-        repo: the repository.
-        journal: its writers' refs.
         own: this clone's writer, where it has one, whose second ref is made where it is missing.
     """
     tips, kept = journal.tips(), journal.kept_tips()

@@ -61,7 +61,6 @@ class Speakers(msgspec.Struct, frozen=True):
 
         Args:
             writer: who says it.
-            event: what is said.
             owner: who recorded what it is about; ``None`` where that is nobody.
         """
         if isinstance(event, events.TaskEvent | events.TableEvent):

@@ -38,11 +38,8 @@ def unsigned(
     The genesis is not signed: it follows from the writer's name. An archive is signed by the writer who made it.
 
     Args:
-        repo: where the commits are.
         journal: what knows the genesis.
         check: the allowed-signers file.
-        writer: whose ref.
-        tip: where it stands.
         since: a commit of it that is known to be signed, as all below it are.
 
     Raises:
@@ -70,10 +67,7 @@ def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str,
     an archive counts by the furthest of these that is signed.
 
     Args:
-        repo: where the commits are.
-        journal: the writers' refs.
         check: the allowed-signers file.
-        tips: where the refs stand.
     """
     path = journal.namespace.folder(repo.commondir) / _FILE
     memory = _recall(path, _state(check))

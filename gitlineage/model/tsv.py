@@ -106,7 +106,6 @@ def read(data: bytes, *, source: str, repair: bool = False, metric: str | None =
 
     Args:
         data: the file's bytes, UTF-8 with or without byte order mark.
-        source: the file's name, for errors.
         repair: mend flattened rows: a clean-up joined the lines of a quoted cell and turned the tabs after it into
             single spaces (semantics 60).
         metric: the column with the score, by default what `detect_metric` says; in a keep or baseline row it may not

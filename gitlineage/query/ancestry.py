@@ -55,7 +55,6 @@ def ancestors(views: Views, oid: str, max_depth: int | None = -1) -> tuple[Ances
     Return every snapshot that one goes back to, each once, nearest first, then in recording order (semantics 3, 26).
 
     Args:
-        views: the store.
         oid: where to begin; it is not among the answers.
         max_depth: how many generations; -1 or ``None`` for all, 0 for none.
 

@@ -73,8 +73,6 @@ def events(
     Return the events of all writers, or of one, in their order; lines that are no events are left out.
 
     Args:
-        journal: the writers' refs.
-        tips: where they stand.
         writer: whose; an archive's events are those of the writers that they name.
         rule: lets through the events that are wanted.
     """
@@ -197,7 +195,6 @@ def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:
     Return what an event says happened, as one line without control characters.
 
     Args:
-        views: the store, for names.
         event: the event.
         again: whether the row was recorded before.
     """

@@ -109,10 +109,8 @@ def bisect(
     output is this process's. Files that it leaves behind are there at the next commit; changes of tracked files not.
 
     Args:
-        repo: where the commits are.
         good: a commit for which the command works.
         bad: a commit that goes back to it by first parents.
-        command: the command's words.
         output: the descriptor that takes the standard output; by default this process's.
         name: how a commit is called in an error.
         moved: commits that were derived from others than their git parents.

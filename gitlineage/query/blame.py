@@ -90,8 +90,6 @@ def blame(views: Views, oid: str, exp_id: str = "", *, noise: float | None = Non
     Return where along the primary chain to a snapshot the score got worse than it was before.
 
     Args:
-        views: the store.
-        oid: the snapshot.
         exp_id: which of its trials is meant; by default the first.
         noise: the standard deviation of one score; by default what replicates show.
 

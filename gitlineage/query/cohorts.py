@@ -13,12 +13,7 @@ _COLUMNS = "oid, name, base, metadata, allow_mixed, at, writer"
 
 
 class Cohorts:
-    """
-    The cohorts of an index.
-
-    Args:
-        index: the folded events.
-    """
+    """The cohorts of an index."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -28,7 +23,6 @@ class Cohorts:
         Return a cohort by its name or ``<name>@<writer>``.
 
         Args:
-            name: the name.
             members: whether the members are wanted too.
 
         Raises:

@@ -117,7 +117,6 @@ def compare(views: Views, a: Id, b: Id) -> Comparison:
     Return two trials or cohorts side by side.
 
     Args:
-        views: the store.
         a: the first: what names a trial, else a cohort.
         b: the second.
 

@@ -25,8 +25,6 @@ def around(
     Return the snapshots that a walk from one meets, up and down, and the edges that it follows.
 
     Args:
-        views: the store.
-        oid: where to begin.
         types: which relations to follow.
         depth: how many steps each way; -1 or ``None`` for all, 0 for none.
         limit: the most snapshots; ``None`` for any number.
@@ -117,8 +115,6 @@ def gathered(
     Return snapshots and edges as a diagram, with names, statuses, scores, roles and cohorts.
 
     Args:
-        views: the store.
-        oids: the snapshots.
         edges: the edges between them.
         root: what it is about.
         proposed: relations that are only inferred; those between the snapshots are drawn dashed.

@@ -24,7 +24,6 @@ def diff_trees(repo: GitRepo, old: str, new: str, *, stat: bool = False) -> byte
     The bytes are git's own: files need not be UTF-8.
 
     Args:
-        repo: where they are.
         old: the tree on the left.
         new: the tree on the right.
         stat: the summary by file instead of the patch.

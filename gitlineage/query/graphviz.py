@@ -24,7 +24,6 @@ def svg(text: str, *, seconds: float = SECONDS) -> str:
     Return the drawing of a text in Graphviz's language: one ``svg`` element that refers to nothing outside of it.
 
     Args:
-        text: the text.
         seconds: how long it may take.
 
     Raises:

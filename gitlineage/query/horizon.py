@@ -24,7 +24,6 @@ class Horizon:
     The ends of one clone's history.
 
     Args:
-        index: the folded events.
         repo: where commits that nobody recorded are read from.
         hear: is told of a walk that came to an end, whose answer then stands; without it the walk is refused.
     """

@@ -42,8 +42,6 @@ def analyze_deprecation(
     Return what would break if an artifact were deprecated.
 
     Args:
-        views: the store.
-        oid: the artifact.
         now: the moment against which usage is held.
         counted: adds the uses that are not recorded yet to an entry.
     """

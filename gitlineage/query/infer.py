@@ -79,7 +79,6 @@ def infer(views: Views, oid: str | None = None, *, notes: bool = False) -> list[
     which none is the citing writer's own.
 
     Args:
-        views: the store.
         oid: only what the trials on this snapshot cite.
         notes: read the notes too, not only the hypotheses.
     """

@@ -90,7 +90,6 @@ def judge(views: Views, score: float | None, trees: Sequence[str] = ()) -> Verdi
 
     Args:
         views: the store as it is before the trial.
-        score: the trial's score.
         trees: the trial's content, then that of its parents, as far as they are known.
     """
     if score is None:
@@ -111,7 +110,6 @@ def verdict(
 
     Args:
         task: the direction.
-        score: the score.
         best: the best trial's name.
         least: its score; ``None`` where nothing has one yet.
         noise: the noise of replicates.

@@ -24,7 +24,6 @@ class Labels:
     The names in an index.
 
     Args:
-        index: the folded events.
         origins: its imported snapshots, which keep the names of their own store.
     """
 

@@ -39,7 +39,6 @@ def line(rows: Callable[..., list[Any]], oid: str, exp_id: str) -> Line:
 
     Args:
         rows: asks the index.
-        oid: the snapshot.
         exp_id: the trial's name.
     """
     start = rows("SELECT id FROM snapshots WHERE oid = ?", oid)

@@ -203,8 +203,6 @@ def moment(views: Views, journal: Journal, at: str) -> Callable[[Recorded], bool
     Return the rule that lets through the events up to a moment (design 8).
 
     Args:
-        views: the store as it is now.
-        journal: the writers' refs.
         at: a trial, which counts as recorded; a commit of a writer's ref; or an ISO 8601 time, which is held against
             the rows' own timestamps.
 
@@ -233,8 +231,6 @@ def moment_of(views: Views, journal: Journal, until: Moment) -> tuple[Callable[[
     Return the rule of `moment` for what the library takes for one, and that moment in words.
 
     Args:
-        views: the store as it is now.
-        journal: the writers' refs.
         until: a clock as a number, a time, or any text that `moment` takes.
 
     Raises:

@@ -83,7 +83,6 @@ def candidates(views: Views, writer: str | None, mark: Path) -> tuple[Candidate,
     recorded or nothing is yet.
 
     Args:
-        views: the store.
         writer: this clone's writer, whose last trial stands in for a mark that is lost.
         mark: the file that says what was last recorded or checked out in this working tree.
     """

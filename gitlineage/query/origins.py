@@ -14,12 +14,7 @@ _ORIGIN = (
 
 
 class Origins:
-    """
-    The imported snapshots of an index.
-
-    Args:
-        index: the folded events.
-    """
+    """The imported snapshots of an index."""
 
     def __init__(self, index: Index) -> None:
         self._index = index

@@ -23,7 +23,6 @@ def prompt_view(
 
     Args:
         views: the store, at the moment that is asked about.
-        specialist: whom it is for.
         options: how much of each is wanted.
         insights: what people wrote under Key Insights.
         campaign: which campaign the store shows.

@@ -33,7 +33,6 @@ def criterion(task: Task, metric: str | None, lower_is_better: bool | None) -> T
     Return what to rank by: the task itself, or another column with its direction.
 
     Args:
-        task: what the campaign optimises.
         metric: the column; by default the task's.
         lower_is_better: its direction; by default the task's, where it is the task's column.
 

@@ -53,7 +53,6 @@ def ancestors(
     Return what a snapshot goes back to over relations of some types, each once, nearest first (semantics 26).
 
     Args:
-        views: the store.
         oid: where to begin; it is not among the answers.
         types: which relations to follow.
         max_depth: how many steps; -1 or ``None`` for all, 0 for none.
@@ -109,8 +108,6 @@ def evolution(
     Return every step of a snapshot's evolution in the order of time (semantics 31).
 
     Args:
-        views: the store.
-        oid: the snapshot.
         include_siblings: also the steps that led from its ancestors elsewhere: what else was tried.
         only_successful: leave out what failed.
     """

@@ -35,8 +35,6 @@ def search(
     A word that ends in ``*`` stands for all that begin so. Hits are ranked by BM25; the hypothesis counts twice.
 
     Args:
-        views: the store.
-        text: the words.
         limit: how many trials at the most; ``None`` for all.
         advance: called with the number of trials that were made searchable since the last call.
 
@@ -65,7 +63,6 @@ def likely(views: Views, words: Sequence[str], limit: int, *, build: bool = True
     Those that have all of the longest words, and those that have one of the rarest of these; the newest of each.
 
     Args:
-        views: the store.
         words: lower-cased words.
         limit: how many trials of each kind at the most.
         build: whether to make many texts searchable first; otherwise the newest trials are returned where that has yet

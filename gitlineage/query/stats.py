@@ -54,7 +54,6 @@ def statistics(table: Table, by: str | None = None) -> list[Stat]:
     Return the figures of every group, the one with the best trial first; of all trials together without ``by``.
 
     Args:
-        table: the trials.
         by: one of `GROUPS`.
 
     Raises:

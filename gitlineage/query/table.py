@@ -178,7 +178,6 @@ def chosen(
     Return those rows of a table that are asked about; parents that are not among them are left out.
 
     Args:
-        views: the store.
         whole: the table.
         cohort: only members of this cohort and the trials on its base.
         specialist: only those of one specialist.

@@ -102,7 +102,6 @@ def exactly(views: Views, tree: str, command: str | None = None) -> Tried:
     Return the trials on equal content.
 
     Args:
-        views: the store.
         tree: the content.
         command: the command as its column spells it; ``None`` for any.
     """
@@ -124,7 +123,6 @@ def by_edit(views: Views, tree: str, parent: str) -> tuple[TrialView, ...]:
     Return the trials of late that were not kept and whose edit was the same, wherever it was made.
 
     Args:
-        views: the store.
         tree: the content.
         parent: the content that it was made from.
     """
@@ -142,8 +140,6 @@ def by_hypothesis(views: Views, hypothesis: str, *, build: bool = True) -> tuple
     Return the trials with nearly the same words, the most alike first; of equals, the newest.
 
     Args:
-        views: the store.
-        hypothesis: the words.
         build: whether to make a store searchable that is not yet; otherwise its newest trials are compared.
     """
     words = tokens(hypothesis)

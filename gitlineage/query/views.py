@@ -77,7 +77,6 @@ class Views:
     Reads models from an index.
 
     Args:
-        index: the folded events.
         repo: where commits that nobody recorded are read from.
         raw_parents: take parents as the rows spell them, not as the graph has them (semantics 59).
         note: hears which of several things a name stands for; nobody does by default.
@@ -596,7 +595,6 @@ def snapshot_of(info: CommitInfo, told: Trailers, writer: str = "", trials: tupl
     Return a commit as a snapshot, as the index will tell of it where it is recorded.
 
     Args:
-        info: the commit.
         told: what its trailers say.
         writer: who recorded it; empty for nobody.
         trials: the rows on it.

@@ -92,7 +92,6 @@ def nodes(views: Views, oid: str, types: Types, max_depth: int | None, *, up: bo
     Of several edges that reach a node in equally many steps, the one that was recorded first counts.
 
     Args:
-        views: the store.
         oid: where to begin; it is not among the answers.
         types: which relations to follow; ``None`` for git parents alone.
         max_depth: how many steps; -1 or ``None`` for all, 0 for none.
@@ -155,8 +154,6 @@ def edges(views: Views, oids: Iterable[str], types: Sequence[RelationType], *, u
     Return the edges of some types at many snapshots, in no order.
 
     Args:
-        views: the store.
-        oids: the snapshots.
         types: which relations to follow.
         up: those that lead from the snapshots to their parents; else those that lead to them.
     """

@@ -108,9 +108,6 @@ def told(views: Views, journal: Journal, tips: Mapping[str, str], before: Standi
     Return what others' words have changed since, in words.
 
     Args:
-        views: the store.
-        journal: the writers' refs.
-        tips: where they stand.
         before: what held then.
         own: this clone's own writer, whose words are not told.
     """

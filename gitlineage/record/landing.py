@@ -39,7 +39,6 @@ class WriterLock:
     It is there for fairness: what makes a write safe is the ref's compare-and-swap.
 
     Args:
-        path: the lock file.
         limit: says how many seconds to wait at the most.
         tell: hears whom somebody waits for.
         modes: which permissions the file gets.
@@ -149,7 +148,6 @@ class Landing:
 
     Args:
         index: where events are folded at once, so that what follows in the same landing sees them.
-        writer: whose ref.
         genesis: the writer's first commit, whose notes hold what belongs to no snapshot.
         moment: what the time is, asked once for each event.
         tip: where the writer's ref stands.
@@ -194,7 +192,6 @@ class Landing:
         Record an event on an object.
 
         Args:
-            oid: the object.
             event: what happened, without a clock.
             subject: what the activity log says.
             trial: the event's row, where the caller has it as a trial already.

@@ -1072,7 +1072,6 @@ class Ledger:
 
         Args:
             work: what is done; it is handed the recorder. What it raises leaves nothing behind.
-            message: the activity log's line.
             settled: as for `batch`.
         """
         with self.batch(message, settled=settled):

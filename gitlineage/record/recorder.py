@@ -70,9 +70,7 @@ class Recorder:
     Records into one landing, after it asked the store whether it may.
 
     Args:
-        repo: the repository.
         views: the store, with what the landing holds so far.
-        landing: where events go.
         identity: who commits, for snapshots that do not come from a table.
         memory: what landings before have left.
         hear: is told what a folder gave, and what of it is in no snapshot.
@@ -174,8 +172,6 @@ class Recorder:
         Record a row on a commit, and return the commit's oid and the row's exp id.
 
         Args:
-            rev: the commit.
-            trial: the row.
             revise: a new version of the row that is meant.
             replicate: a further row, whatever waits for its result.
             judged: whether a score without a status gets the one that it deserves.
@@ -286,7 +282,6 @@ class Recorder:
         A row may name a later one as its parent; the snapshots are written parents first all the same.
 
         Args:
-            rows: what to record.
             advance: called with the number of rows recorded since the last call.
 
         Raises:
@@ -503,7 +498,6 @@ class Recorder:
         Return the row with what the store knows in its empty cells: id, time, status, parent, best and delta.
 
         Args:
-            trial: the row.
             parents: what its snapshot was derived from.
             tree: its content, where it is known.
             judged: whether a score without a status gets the one that it deserves.

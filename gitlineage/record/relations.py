@@ -36,11 +36,9 @@ def add(
 
     Args:
         views: the store, with what the landing holds so far.
-        landing: where the event goes.
         source: the child, the dependent.
         target: the parent, the dependency.
         relationship_type: a `RelationType` or its name.
-        created_by: who or what says so.
         context: JSON values to keep with it.
         cycle_scope: ``family`` or ``all``.
 

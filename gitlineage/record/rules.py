@@ -66,8 +66,6 @@ def content_tree(
     Write what content is and return its tree.
 
     Args:
-        views: the store.
-        taken: writes into the repository.
         content: files by path, an id, revision or tree, or a folder; ``None`` for the working tree. A text that may
             be both is the id or revision: ``./000`` is the folder.
         near: trees that are sure to stay; what they hold at the same path is not written again.

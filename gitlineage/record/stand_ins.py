@@ -43,7 +43,6 @@ def arrived(views: Views, most: int | None = None, writer: str | None = None) ->
     Return the trials on stand-ins whose commits are here now.
 
     Args:
-        views: the store.
         most: how many to look at, spread over all and others at each clock; by default all, as where one has arrived.
         writer: only this one's trials, where git config ``lineage.trust`` lets nobody speak of another's.
     """

@@ -31,7 +31,6 @@ def take(file: int, path: Path, limit: float, tell: Callable[[str], None]) -> No
 
     Args:
         file: its descriptor, which may be written to.
-        path: its name.
         limit: how many seconds to wait at the most.
         tell: hears whom this waits for.
 

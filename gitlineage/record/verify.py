@@ -125,8 +125,6 @@ class Verification:
     The checks of one repository, of one moment: what is recorded meanwhile changes no finding.
 
     Args:
-        repo: the repository.
-        journal: its writers' refs.
         moment: what is checked.
         everything: whether git looks at every object, not only at whether all that the refs reach is there.
         check: the allowed-signers file; ``None`` checks no signature.

@@ -180,7 +180,6 @@ def trial_line(row: TrialView, task: Task, tried: str, *, always_delta: bool = F
     Return ``exp_<label> [<specialist>, <status>, <score>, <delta>] <hypothesis>`` (semantics 47, 48).
 
     Args:
-        row: the trial.
         task: names the score.
         tried: the field that the hypothesis stands in.
         always_delta: whether to print a mark where there is no delta.

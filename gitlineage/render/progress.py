@@ -100,7 +100,6 @@ def terminal(
     Return the picture as lines of texts with their styles: scores as dots of braille, best so far as a line.
 
     Args:
-        progress: what to show.
         width: how many columns there are.
         height: how many lines there are, heading and axis among them.
         log: draw powers of ten equally far apart; scores that are not positive are left out.
@@ -178,7 +177,6 @@ def figure(progress: Progress, *, log: bool = False) -> Any:
     Return the picture as a ``matplotlib.figure.Figure``, which a notebook shows and `written` writes.
 
     Args:
-        progress: what to show.
         log: draw powers of ten equally far apart.
 
     Raises:

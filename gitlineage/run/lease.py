@@ -79,7 +79,6 @@ class Lease:
     The right to supervise one run; free again when the process ends, however it does.
 
     Args:
-        path: the file.
         handle: its descriptor, locked.
     """
 

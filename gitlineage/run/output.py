@@ -34,7 +34,6 @@ class Log:
     A log that is being written.
 
     Args:
-        path: the file.
         begin: where this attempt's output begins in it.
         limit: bytes that are kept.
     """
@@ -105,7 +104,6 @@ def tail(path: Path, begin: int = 0, limit: int = TAIL, lines: int | None = None
     Return the cleaned end of a log.
 
     Args:
-        path: the file.
         begin: where the attempt's output begins.
         limit: bytes of it at most, as UTF-8.
         lines: how many lines at most.

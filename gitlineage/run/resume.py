@@ -148,7 +148,6 @@ def resume(
     started, with the same trial.
 
     Args:
-        store: the store.
         id: the run.
         watcher: is told how it goes on.
         handle: the lease's descriptor, where this process got it from the one that began the run.
@@ -185,7 +184,6 @@ def held(store: LineageStore, id: str, handle: int | None = None) -> Begun:
     Return a run whose lease is this process's from now on.
 
     Args:
-        store: the store.
         id: the run.
         handle: the lease's descriptor, where this process inherited it.
 

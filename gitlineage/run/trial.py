@@ -17,7 +17,6 @@ def run(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Run:
     Run a command as one trial, and return what became of it once it is recorded.
 
     Args:
-        store: the store.
         plan: what is wanted.
         watcher: is told how it goes on.
 

@@ -98,10 +98,7 @@ def holds(journal: Journal, archives: Iterable[str], writer: str, tip: str) -> b
     An archive is what another clone says: that it names a ref is not enough.
 
     Args:
-        journal: the writers' refs.
         archives: where the archives stand.
-        writer: whose ref.
-        tip: where it stands.
     """
     return any(
         journal.is_ahead(old, tip) and _has_all(journal, archive, writer, tip)
@@ -133,7 +130,6 @@ def idle(ledger: Ledger, days: float = IDLE, *, now: datetime | None = None) -> 
     Return the writers that recorded nothing for so many days; never this clone's own, never an archive.
 
     Args:
-        ledger: the store.
         days: how many, by the date of the ref's last commit.
         now: what the time is; by default the store's clock says.
     """
@@ -152,7 +148,6 @@ def consolidate(ledger: Ledger, writers: Sequence[str]) -> Consolidation:
     such a line can belong to nobody in an archive.
 
     Args:
-        ledger: the store.
         writers: whose refs; one that is archived already and has no ref is no error.
 
     Raises:
@@ -185,8 +180,6 @@ def join_copies(ledger: Ledger, archive: str, here: str, there: str) -> str | No
     Fold what this clone's archive holds onto the one that a copy of this clone has made under the same name.
 
     Args:
-        ledger: the store.
-        archive: the archive's name.
         here: where it stands in this clone.
         there: where the copy's stands.
 
@@ -209,7 +202,6 @@ def push(ledger: Ledger, remote: str) -> Handed:
     A ref that has moved on there, or holds what is not here, stays.
 
     Args:
-        ledger: the store.
         remote: a name or URL, as git takes it.
 
     Raises:

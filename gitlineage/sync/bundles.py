@@ -126,7 +126,6 @@ def bundle(
     task; the same choice from the same events gives the same archive.
 
     Args:
-        store: where from.
         file: where to; a bundle there is replaced in one step, any other file is left alone.
         cohort: the members of a cohort.
         ancestors: a snapshot and all that it goes back to.
@@ -182,10 +181,6 @@ def unbundle(store: Ledger, file: Path) -> Unbundled:
     Take the writers' refs of a bundle in, those that are new and those that go on from what is here.
 
     A ref that was rewritten is refused and the others are taken. Branches and other refs of the file are left alone.
-
-    Args:
-        store: where to.
-        file: the bundle.
 
     Raises:
         BadBundle: it is damaged, is none, holds no lineage, or needs commits that are not here; nothing was taken.

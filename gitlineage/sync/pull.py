@@ -85,7 +85,6 @@ def take(
         ledger: the store; what is accepted is accepted in its campaign.
         way: the way to the remote.
         before: where its refs were when last seen, by campaign and writer.
-        there: where they are.
         accepted: writers whose refs are taken as they are on the remote.
         dry_run: only say what would be.
     """

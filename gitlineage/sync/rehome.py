@@ -33,7 +33,6 @@ def rehome(ledger: Ledger, writer: str, there: str, *, dry_run: bool = False) ->
     the old ref moves: whatever kills it in between, nothing is lost and a repetition finishes it.
 
     Args:
-        ledger: the store.
         writer: the name that is in use twice.
         there: where the remote's ref stands; its objects are here.
         dry_run: only say which name it would be.
@@ -70,8 +69,6 @@ def is_settled(ledger: Ledger, writer: str, here: str, there: str, seen: Iterabl
     Otherwise two remotes of which one has the copy's events and one this clone's would move the old ref to and fro.
 
     Args:
-        ledger: the store.
-        writer: the old name.
         here: where its ref stands here.
         there: where the remote has it.
         seen: where remotes have been seen to have it.

@@ -48,7 +48,6 @@ def post_rewrite(store: LineageStore, how: str, lines: Iterable[str]) -> str:
     recorded is a new commit like any other.
 
     Args:
-        store: the store.
         how: ``amend`` or ``rebase``.
         lines: git's: the old oid, the new one, and maybe more.
     """
@@ -74,7 +73,6 @@ def post_merge(store: LineageStore, before: str | None) -> str:
     Lineage of others is not fetched: `gitlineage pull` does that.
 
     Args:
-        store: the store.
         before: where HEAD was.
     """
     store.ledger.refresh()
@@ -101,8 +99,6 @@ def pre_push(store: LineageStore, remote: str, lines: Iterable[str]) -> str:
     ``--dry-run``, so that lineage goes even then.
 
     Args:
-        store: the store.
-        remote: the remote's name or address.
         lines: git's: local ref, local oid, remote ref, remote oid.
     """
     updates = [words for line in lines if len(words := line.split()) == 4]

@@ -93,7 +93,6 @@ def install(
 
     Args:
         repo: the repository; by default a bare one gets those of a server, any other those of a client.
-        names: which.
         chain: keep a user's hook as ``<name>.user``, which ours calls first.
         force: put a user's hook aside as ``<name>.replaced``.
         command: the program that hooks call where ``gitlineage`` is not on the path; noted in git's configuration.
@@ -127,7 +126,6 @@ def remove(repo: GitRepo, names: Sequence[str] = ()) -> list[Change]:
     Remove hooks of ours and put the user's own ones back, whether they were chained or put aside.
 
     Args:
-        repo: the repository.
         names: which; by default all of ours. A user's hook is left alone.
 
     Raises:

@@ -302,11 +302,7 @@ def is_archived(repo: GitRepo, writer: str, tip: str, name: str, archive: str) -
     Whether an archive holds all that a writer's ref says and keeps alive all that this keeps.
 
     Args:
-        repo: the repository.
-        writer: whose ref.
-        tip: where it stands.
         name: the archive's own name, whose first commit carries the writers' settings.
-        archive: where the archive stands.
     """
     journal = Journal(repo)
     if not any(told == writer and journal.is_ahead(end, tip) for told, end in journal.folded(archive)):
