@@ -153,15 +153,13 @@ class Fold:
         self._fresh: list[Fresh] = []
         self._trials: dict[tuple[int, str], TrialRow] = {}
         self._changed: set[int] = set()
-        self._names: dict[str, list[str]] = {}
-        self._cohorts: set[str] = set()
+        self._names: set[str] = set()
         self._highest = state.highest
         self._looked_at = 0
         self._backward = state.backward
         self._repaired = state.repaired
         self._boundary = state.boundary
         self._numbered: dict[str, int] = {}
-        self._first: dict[str, str] = {}
         self.tips: dict[str, str] = {}
 
     # -- events --------------------------------------------------------------------------------------------
@@ -342,8 +340,6 @@ class Fold:
         number = self._next_snapshot
         self._next_snapshot += 1
         cohort = trailers.cohort or None
-        if cohort is not None:
-            self._cohorts.add(cohort)
         said = (subject(info.message), info.author, stamp(info.time), trailers.exp_id, cohort, roles)
         self._snapshots[oid] = SnapshotRow(number, oid, info.tree, *said, *placed(order))
         self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
@@ -379,8 +375,6 @@ class Fold:
         """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
         snapshot = self._snapshot(oid, order, made)
         counts = not (self._repaired and self._is_retracted(oid, trial.exp_id))
-        # a further trial, or a result, may put another one first
-        self._first[oid] = trial.exp_id if isinstance(made, Made) else ""
         exp_id = trial.exp_id
         known = self._known(snapshot, exp_id)
         status = trial.status.value if trial.status else None
@@ -391,10 +385,10 @@ class Fold:
             return
         is_shared = False
         if known is None:
-            is_shared = not self.whole and not self.is_beyond(exp_id) and self._is_named(exp_id)
+            is_shared = not self.whole and self._is_named(exp_id)
             number, place = self._next_trial, self._no_earlier(oid, order)
             self._next_trial += 1
-            self._names.setdefault(exp_id, []).append(oid)
+            self._names.add(exp_id)
             self.done += done and counts
         else:
             number, was_done, was = known.id, known.is_done, Order(known.clock, known.writer)
@@ -559,8 +553,6 @@ class Fold:
             return
         self.done -= known.is_done and known.status != RETRACTED
         self._trials.pop((snapshot, exp_id), None)
-        self._names[exp_id] = [oid for oid in self._names.get(exp_id, ()) if oid != old]
-        self._first[old] = ""
         self._db.execute("DELETE FROM trials WHERE snapshot = ? AND exp_id = ?", (snapshot, exp_id))
         self._changed.add(EVERYWHERE)
         self.moved = True
@@ -585,28 +577,6 @@ class Fold:
 
     # -- what waits ----------------------------------------------------------------------------------------
 
-    def waiting(self, exp_id: str) -> list[str]:
-        """Return the snapshots of trials with an exp id that wait to be written."""
-        return self._names.get(exp_id, [])
-
-    def tree(self, oid: str) -> str | None:
-        """Return the tree of a snapshot that waits to be written."""
-        waiting = self._snapshots.get(oid)
-        return waiting.tree if waiting is not None else None
-
-    def first(self, oid: str) -> str | None:
-        """Return the first exp id on a snapshot, empty where only the tables can say; ``None`` where no trial waits."""
-        return self._first.get(oid)
-
-    def awaits_member(self, cohort: str) -> bool:
-        """Whether a snapshot of a cohort waits to be written."""
-        return cohort in self._cohorts
-
-    def is_beyond(self, exp_id: str) -> bool:
-        """Whether an exp id is a number above all that there are."""
-        number = _number(exp_id)
-        return number is not None and number > self._highest
-
     @property
     def highest(self) -> int:
         """The highest number that an exp id is; -1 for none."""
@@ -626,7 +596,6 @@ class Fold:
             fresh, self._fresh = self._fresh, []
             first, self._written = self._written, self._next_snapshot
             self._snapshots.clear()
-            self._cohorts.clear()
             self._parents.clear()
             if not self.whole:
                 between = self._links.add(fresh, self._numbers)
@@ -638,7 +607,6 @@ class Fold:
             insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
             self._trials.clear()
             self._names.clear()
-            self._first.clear()
         if self._changed and not self.whole:
             self._db.executemany(_CHANGED, [(snapshot,) for snapshot in sorted(self._changed)])
             self._changed.clear()

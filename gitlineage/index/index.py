@@ -118,58 +118,38 @@ class Index:
         written = dict(self.rows("SELECT writer, oid FROM tips"))
         return {**written, **self._fold.tips} if self._fold is not None else written
 
-    @_gated
     def snapshots_of(self, exp_id: str) -> list[str]:
-        """Return the snapshots of the trials with an exp id; what waits to be written is left waiting."""
+        """Return the snapshots of the trials with an exp id."""
         sql = "SELECT DISTINCT s.oid FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.exp_id = ?"
-        written = [oid for (oid,) in self.file.all(sql, exp_id)]
-        return list(dict.fromkeys([*written, *self._fold.waiting(exp_id)])) if self._fold is not None else written
+        return [oid for (oid,) in self.rows(sql, exp_id)]
 
-    @_gated
     def members(self, cohort: str) -> list[str]:
-        """Return the snapshots of a cohort in recording order; what waits to be written is left waiting if it can."""
-        if self._fold is not None and self._fold.awaits_member(cohort):
-            self._write_out()
+        """Return the snapshots of a cohort in recording order."""
         sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
-        return [oid for (oid,) in self.file.all(sql, cohort)]
+        return [oid for (oid,) in self.rows(sql, cohort)]
 
-    @_gated
     def tree(self, oid: str) -> str | None:
-        """Return the tree of a snapshot; what waits to be written is left waiting."""
-        if self._fold is not None and (tree := self._fold.tree(oid)) is not None:
-            return tree
-        row = self.file.first("SELECT tree FROM snapshots WHERE oid = ?", oid)
+        """Return the tree of a snapshot."""
+        row = self.one("SELECT tree FROM snapshots WHERE oid = ?", oid)
         return str(row[0]) if row else None
 
-    @_gated
     def first_exp_id(self, oid: str) -> str | None:
-        """Return the exp id of the first trial on a snapshot; what waits to be written is left waiting if it can."""
-        waiting = self._fold.first(oid) if self._fold is not None else None
-        if waiting:
-            return waiting
-        if waiting is not None:
-            self._write_out()
-        row = self.file.first(
+        """Return the exp id of the first trial on a snapshot."""
+        row = self.one(
             "SELECT exp_id FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?) "
             "ORDER BY clock, writer LIMIT 1",
             oid,
         )
         return str(row[0]) if row else None
 
-    @_gated
     def has_exp_id(self, exp_id: str) -> bool:
-        """Whether any trial has this exp id; what waits to be written is left waiting."""
-        if self._fold is not None:
-            if self._fold.waiting(exp_id):
-                return True
-            if self._fold.is_beyond(exp_id):
-                return False
-        return self.file.first("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
+        """Whether any trial has this exp id."""
+        return self.one("SELECT 1 FROM trials WHERE exp_id = ?", exp_id) is not None
 
     @_gated
     def highest_number(self, prefix: str = "") -> int:
         """
-        Return the highest number that an exp id is, -1 for none; what waits to be written is left waiting.
+        Return the highest number that an exp id is, -1 for none.
 
         Args:
             prefix: what is before the number; one that ends in a digit is before none.
