@@ -131,16 +131,16 @@ class PackWriter:
         """Return an object that was taken since the last flush."""
         return self._objects.get(oid)
 
-    def flush(self) -> dict[str, Stored]:
+    def flush(self) -> None:
         """
-        Write what was taken as a pack that git sees and keeps, and return it.
+        Write what was taken as a pack that git sees and keeps.
 
         Where ``durable`` is set, the disk has confirmed it, and what was written earlier, before this returns.
 
         Raises:
             OSError: the disk refused; no half pack is left where git would see it.
         """
-        done, self._objects, self._held = self._objects, {}, 0
+        self._objects, self._held = {}, 0
         if self._entries:
             self._write_pack()
         if self.durable and self._unconfirmed:
@@ -148,7 +148,6 @@ class PackWriter:
                 sync(Path(path))
             sync(self._folder)
             self._unconfirmed.clear()
-        return done
 
     def _write_pack(self) -> None:
         body = b"".join([b"PACK", struct.pack(">II", 2, len(self._entries)), *self._pieces])

@@ -54,9 +54,6 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _MANY = 10_000
 """Entries of a tree after which it is found out how many there are before more of them are walked."""
 
-_COMMITS = 64
-"""Commits that were read last and stay parsed."""
-
 _PROMISOR = re.compile(r"remote\.(.+)\.promisor")
 _REMOTE = re.compile(r"remote\.(.+)\.url")
 _TOLD = 10
@@ -75,9 +72,6 @@ _PLACES = ("refs/tags/", "refs/heads/", "refs/remotes/")
 
 _LOGGED = ("refs/heads/", "refs/remotes/", "refs/notes/")
 """The refs that git keeps reflogs of without being told to keep all."""
-
-_RECENT = 2000
-"""Objects that stay readable without a look at the disk after they were written."""
 
 
 T = TypeVar("T")
@@ -116,8 +110,6 @@ class GitRepo:
         self.modes = Modes(self.config("core.sharedRepository"))
         self.unconfirmed = ""
         self.landings = 0
-        self._recent: dict[str, Stored] = {}
-        self._commits: dict[str, CommitInfo] = {}
         self._ahead: dict[str, Stored] = {}
         self._promisors: tuple[str, ...] | None = None
         self._unknown: set[str] = set()
@@ -190,8 +182,6 @@ class GitRepo:
         self._repo = pygit2.Repository(self._repo.path)
         self._odb = self._repo.odb
         self._borrow()
-        self._recent.clear()
-        self._commits.clear()
 
     def _borrow(self) -> None:
         for folder in self._borrowed:
@@ -346,17 +336,12 @@ class GitRepo:
         Raises:
             RepositoryError: the object is missing or no commit.
         """
-        if known := self._commits.get(oid):
-            return known
         found = self._load(oid, MAX_COMMIT)
         if found.kind != "commit":
             raise RepositoryError(f"{oid} is a {found.kind}, not a commit")
         info = parse_commit(oid, found.data)
         if not is_oid(info.tree) or not all(map(is_oid, info.parents)):
             raise RepositoryError(f"{oid} is a broken commit: its tree or a parent is no oid")
-        if len(self._commits) >= _COMMITS:
-            self._commits.clear()
-        self._commits[oid] = info
         return info
 
     def parents(self, oid: str) -> tuple[str, ...]:
@@ -406,20 +391,14 @@ class GitRepo:
 
     def _near(self, oid: str) -> Stored | None:
         """Return an object that is being written, or was a moment ago."""
-        return (
-            self._ahead.get(oid) or (self._pack.get(oid) if self._pack is not None else None) or self._recent.get(oid)
-        )
+        return self._ahead.get(oid) or (self._pack.get(oid) if self._pack is not None else None)
 
     def _flush(self, durable: bool) -> None:
         """Put what is being written into a pack, so that a ref may lead to it."""
         if self._pack is not None:
             self._pack.durable = durable
             with writing(self.commondir):
-                written = self._pack.flush()
-            if len(self._recent) + len(written) > _RECENT:
-                self._recent.clear()
-            if len(written) <= _RECENT:
-                self._recent.update(written)
+                self._pack.flush()
 
     # -- refs ----------------------------------------------------------------------------------------------
 
