@@ -109,7 +109,6 @@ def install(place: Place, agents: Sequence[Agent], program: str) -> list[Change]
 
     Args:
         place: the repository or the home.
-        agents: which.
         program: how the agents are to call gitlineage.
 
     Raises:

@@ -53,7 +53,6 @@ class Document:
     A JSON text that can be asked and edited; an edit is a new document.
 
     Args:
-        text: the text.
         comments: whether ``//``, ``/* */`` and a comma after the last value are allowed.
 
     Raises:

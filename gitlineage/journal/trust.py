@@ -96,11 +96,8 @@ def signed_up_to(
     Return the last commit of a writer's ref below which, it included, its owner signed every one.
 
     Args:
-        repo: where the commits are.
         journal: what knows the genesis.
         check: the allowed-signers file.
-        writer: whose ref.
-        tip: where it stands.
         since: a commit of it that is known to be signed, as all below it are.
 
     Returns:

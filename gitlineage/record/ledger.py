@@ -633,7 +633,6 @@ class Ledger:
         Return the first commit by which a ref that counts would go on without its owner's signature.
 
         Args:
-            writer: whose ref.
             here: where it is known to have stood.
             there: where somebody else has it, further on.
 
