@@ -18,7 +18,7 @@ from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError, NotFound
 from gitlineage.model.records import Task
 from gitlineage.model.trial import FailureLabel
-from gitlineage.run import lease, metric, resume, trial
+from gitlineage.run import after, lease, metric, resume, trial
 from gitlineage.run.begin import home
 from gitlineage.run.check import NAME
 from gitlineage.run.output import cleaned, follow, tail
@@ -184,6 +184,29 @@ def run(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Leave it to itself and return at once.", rich_help_panel=_WHERE)
+    ] = False,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            "--repeat",
+            min=1,
+            metavar="N",
+            help="Run it so often at most, with $GITLINEAGE_SEED from 0 on, and judge the mean.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = 1,
+    gpus: Annotated[
+        int,
+        typer.Option(
+            "--gpus",
+            min=0,
+            metavar="N",
+            help="Wait for so many free GPUs and show it these alone.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = 0,
     if_tried: Annotated[
         IfTried,
         typer.Option(
@@ -193,8 +216,13 @@ def run(
             rich_help_panel=_WHERE,
         ),
     ] = IfTried.REFUSE,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Leave it to itself and return at once.", rich_help_panel=_WHERE)
+    revert: Annotated[
+        bool,
+        typer.Option("--revert", help="Put the parent's files back after what is no keep.", rich_help_panel=_RESULT),
+    ] = False,
+    applied: Annotated[
+        bool,
+        typer.Option("--apply", help="Bring an isolated keep's files into the working tree.", rich_help_panel=_RESULT),
     ] = False,
     name: Annotated[
         str,
@@ -224,6 +252,11 @@ def run(
         output.note("--link counts only where the run is isolated")
     if max_artifact is not None and not artifact:
         raise typer.BadParameter("it needs --artifact, which says what they are", param_hint="'--max-artifact'")
+    for option, given_too in (("--repeat", repeat > 1), ("--revert", revert), ("--apply", applied)):
+        if detach and given_too:
+            raise typer.BadParameter("it excludes --detach: nobody waits for the result", param_hint=f"'{option}'")
+    if repeat > 1 and name:
+        raise typer.BadParameter("it excludes --run: each run is a trial of its own", param_hint="'--repeat'")
     cells = {"hypothesis": hypothesis, "specialist": specialist, "domain": domain, "notes": notes}
     given = {**cells, **dict(options.pairs(field, "--field"))}
     known_roles = options.roles(role)
@@ -255,6 +288,7 @@ def run(
             isolated=isolated,
             name=name,
             if_tried=if_tried,
+            gpus=gpus,
             job=environment.get("SLURM_JOB_ID", ""),
             restarts=int(environment.get("SLURM_RESTART_COUNT") or 0),
         )
@@ -264,11 +298,16 @@ def run(
             _print_started(store, begun, as_json)
             return
         try:
-            done = trial.run(store, plan, shown)
+            runs = trial.repeat(store, plan, repeat, shown)[0] if repeat > 1 else [trial.run(store, plan, shown)]
         finally:
             shown.close()
-        _print_ended(store, done, as_json, live=shown.is_live)
-    code = _code(done, strict)
+        for done in runs:
+            _print_ended(store, done, as_json, live=shown.is_live)
+        if revert:
+            after.revert(store, runs[-1], shown)
+        if applied:
+            after.apply(store, runs[-1], shown)
+    code = _code(runs[-1], strict)
     if code:
         raise typer.Exit(code)
 
@@ -597,7 +636,10 @@ def resume_(
         str | None, typer.Argument(metavar="[ID]", help="The run. [default: all that can be]", show_default=False)
     ] = None,
     handle: Annotated[
-        int | None, typer.Option("--lease", hidden=True, help="The lease, from whoever began it.")
+        int | None, typer.Option("--lease", hidden=True, help="The lease, from whoever began the run.")
+    ] = None,
+    keep: Annotated[
+        list[int] | None, typer.Option("--keep", hidden=True, help="What holds its devices, likewise.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -615,7 +657,7 @@ def resume_(
         for name in [id] if id is not None else [each.id for each in resume.lost(store)]:
             shown = _Live(store, as_json)
             try:
-                done.append(resume.resume(store, name, shown, handle=handle))
+                done.append(resume.resume(store, name, shown, handle=handle, keep=keep or ()))
             finally:
                 shown.close()
         for each in done:

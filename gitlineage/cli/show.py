@@ -9,6 +9,7 @@ import typer
 from gitlineage.cli import layout, listing, look, options, output, repair
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
+from gitlineage.journal.events import Log, TrialEvent
 from gitlineage.journal.journal import Problem, Recorded
 from gitlineage.model.records import Snapshot, TrialView
 from gitlineage.record.derived import exp_ref
@@ -18,6 +19,10 @@ from gitlineage.text import counted
 app = commands()
 _KIN = 8
 """How many children, siblings and equals are named before the rest are counted."""
+
+
+_LINES = 10
+"""Lines of the end of a log that are shown."""
 
 
 @command(app, "show", "gitlineage show best")
@@ -85,8 +90,10 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
             ("saw", ", ".join(dict.fromkeys(output.clean(view.saw) for view in views if view.saw))),
         ]
     )
+    logs = _logs(history)
     for view in views:
         _print_row(view)
+        _print_log(logs.get(view.trial.exp_id))
     _print_content(store, snapshot)
     _print_history(store, snapshot, history)
 
@@ -161,6 +168,20 @@ def _print_row(view: TrialView) -> None:
         output.say(output.paint(f"  retracted: {output.clean(view.retracted)}", "magenta"))
     cells = view.trial.cells().items()
     layout.facts((f"  {output.clean(column)}", output.clean(text)) for column, text in cells if column != "exp_id")
+
+
+def _logs(history: list[Recorded]) -> dict[str, Log]:
+    """Return what the notes keep of the logs of a snapshot's trials, by exp id."""
+    rows = (entry.event for entry in history if isinstance(entry.event, TrialEvent))
+    return {event.row.get("exp_id", ""): event.log for event in rows if event.log is not None}
+
+
+def _print_log(log: Log | None) -> None:
+    if log is None:
+        return
+    layout.facts([("  log", f"{counted(log.size, 'byte')}, sha256 {output.clean(log.digest)}")])
+    for line in log.tail.splitlines()[-_LINES:]:
+        output.say(f"  | {output.clean(line)}")
 
 
 def _print_content(store: LineageStore, snapshot: Snapshot) -> None:

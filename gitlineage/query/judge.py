@@ -13,7 +13,7 @@ import msgspec
 
 from gitlineage.git.packs import object_id
 from gitlineage.model.rank import BY_PLACE, IS_BASELINE, MEASURES, record, turned
-from gitlineage.model.records import Task
+from gitlineage.model.records import Task, TrialView
 from gitlineage.model.trial import FailureLabel
 from gitlineage.query.views import Views
 
@@ -102,6 +102,28 @@ def judge(views: Views, score: float | None, trees: Sequence[str] = ()) -> Verdi
     return verdict(task, score, best.label, least, noise, best.trial.text(task.score_field))
 
 
+def judge_mean(views: Views, scores: Sequence[float], trees: Sequence[str], best: TrialView | None) -> Verdict:
+    """
+    Return what replicates of one content are together: their mean, against that of the best's content.
+
+    Args:
+        views: the store, with these replicates in it.
+        scores: their scores.
+        trees: their content, then that of its parents.
+        best: what was the best before them; ``None`` where nothing was.
+    """
+    task, mean = views.task, math.fsum(scores) / len(scores)
+    least = record(task, best.trial) if best is not None else None
+    if best is None or least is None:
+        return verdict(task, mean)
+    groups = _groups(views, trees, best.oid)
+    shown, others = best.trial.text(task.score_field), groups.get(views.tree(best.oid) or "", [])
+    if len(others) > 1:
+        least = turned(task, math.fsum(others) / len(others))
+        shown = f"{least:.6g}, the mean of {len(others)}"
+    return verdict(task, mean, best.label, least, pooled(groups), shown)
+
+
 def verdict(
     task: Task, score: float, best: str = "", least: float | None = None, noise: Noise | None = None, shown: str = ""
 ) -> Verdict:
@@ -134,17 +156,22 @@ def verdict(
 
 
 def _noise(views: Views, rank: float, trees: Sequence[str], best: str) -> Noise:
-    """Return the noise of the contents that a verdict is about."""
+    """Return the noise of the contents that a verdict is about, with one more score of the first of them."""
+    groups = _groups(views, trees, best)
+    if trees and trees[0] in groups:
+        groups[trees[0]].append(rank)
+    return pooled(groups)
+
+
+def _groups(views: Views, trees: Sequence[str], best: str) -> dict[str, list[float]]:
+    """Return the scores of the contents that a verdict is about: some, the best's and the first baseline's."""
     first = views.index.one(
         "SELECT s.tree FROM trials t JOIN snapshots s ON s.id = t.snapshot "
         f"WHERE {IS_BASELINE} ORDER BY {BY_PLACE} LIMIT 1"
     )
     contents = dict.fromkeys(filter(None, (*trees, views.tree(best), first[0] if first else None)))
     marks = ", ".join("?" * len(contents))
-    groups = grouped(views.index.rows(f"{SCORES} AND s.tree IN ({marks}) LIMIT {_MOST}", *contents))
-    if trees and trees[0] in groups:
-        groups[trees[0]].append(rank)
-    return pooled(groups)
+    return grouped(views.index.rows(f"{SCORES} AND s.tree IN ({marks}) LIMIT {_MOST}", *contents))
 
 
 def grouped(rows: Iterable[Sequence[Any]]) -> dict[str, list[float]]:

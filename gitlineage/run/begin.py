@@ -15,7 +15,9 @@ from gitlineage.bridge.placing import Place
 from gitlineage.errors import Busy, Invalid
 from gitlineage.model.records import TrialView
 from gitlineage.model.trial import AUTO_ID, Trial
-from gitlineage.run import gate, lease
+from gitlineage.query.tried import COMMAND
+from gitlineage.run import gate, lease, place
+from gitlineage.run.gpus import NONE, Taken
 from gitlineage.run.lease import Files, Lease
 from gitlineage.run.process import Command
 from gitlineage.run.records import Plan, Run, State
@@ -31,12 +33,14 @@ class Begun(msgspec.Struct, frozen=True):
         files: its files.
         lease: its lease.
         place: where its snapshot went; ``None`` where it goes on with a trial that was there.
+        gpus: the devices that it has.
     """
 
     run: Run
     files: Files
     lease: Lease
-    place: Place | None
+    place: Place | None = None
+    gpus: Taken = NONE
 
 
 def home(store: LineageStore) -> Path:
@@ -44,9 +48,14 @@ def home(store: LineageStore) -> Path:
     return store.ledger.namespace.folder(store.ledger.repo.commondir)
 
 
-def begin(store: LineageStore, plan: Plan) -> Begun:
+def begin(store: LineageStore, plan: Plan, gpus: Taken = NONE) -> Begun:
     """
     Record the snapshot and a pending trial, and take the lease of the run; all before anything runs.
+
+    Args:
+        store: the store.
+        plan: what is wanted.
+        gpus: the devices that the command is to have.
 
     Raises:
         Invalid: it cannot be run as wanted; nothing was recorded.
@@ -59,30 +68,33 @@ def begin(store: LineageStore, plan: Plan) -> Begun:
     if not plan.command:
         raise Invalid("there is no command; it stands after --, as in `gitlineage run -- python train.py`")
     plan = msgspec.structs.replace(plan, folder=str(Path(plan.folder).resolve()))
-    trial = Trial.from_cells({**plan.cells, "command": shlex.join(plan.command), "exp_id": plan.name or AUTO_ID})
+    line = shlex.join(plan.command)
+    trial = Trial.from_cells({**plan.cells, COMMAND: line, "exp_id": plan.name or AUTO_ID})
     held: Lease | None = None
+    found: Place | None = None
     try:
         with store.batch():
-            found = placing.place(
-                store,
-                parents=plan.parents,
-                trial=trial,
-                cohort=plan.cohort,
-                roles=plan.roles,
-            )
-            gate.check(store, plan, found.content)
-            if found.replicate_of is None:
-                made = store.commit(found.content, found.parents, trial=trial, cohort=plan.cohort, roles=plan.roles)
-                oid, row = str(made.oid), made.trials[0]
-            else:
-                oid = found.replicate_of
+            if plan.of:
+                oid, tree = plan.of, str(store.snapshot(plan.of).tree)
                 row = store.record(oid, trial, replicate=True)
-            store.ledger.stand_on(oid)
+            else:
+                found = placing.place(store, parents=plan.parents, trial=trial, cohort=plan.cohort, roles=plan.roles)
+                tree = found.content
+                gate.check(store, plan, tree)
+                if found.replicate_of is None:
+                    made = store.commit(tree, found.parents, trial=trial, cohort=plan.cohort, roles=plan.roles)
+                    oid, row = str(made.oid), made.trials[0]
+                else:
+                    oid = found.replicate_of
+                    row = store.record(oid, trial, replicate=True)
+                store.ledger.stand_on(oid)
             files = Files(home(store), row.exp_id)
             others, why = _going(store, workdir)
             held = Lease.take(files.lease)
             if held is None:
                 raise Busy(row.exp_id, "another process has just taken it")
+            if not why and plan.of and not place.stands(store, tree):
+                why = f"the working tree is not what {row.exp_id} is of"
             if plan.isolated or store.ledger.repo.config("lineage.run") == "isolated":
                 why = "as wanted"
             shutil.rmtree(files.folder, ignore_errors=True)  # of a run that was never recorded
@@ -90,7 +102,7 @@ def begin(store: LineageStore, plan: Plan) -> Begun:
             new = Run(
                 id=row.exp_id,
                 oid=oid,
-                tree=found.content,
+                tree=tree,
                 plan=plan,
                 cookie=secrets.token_hex(16),
                 workdir=str(workdir),
@@ -99,13 +111,14 @@ def begin(store: LineageStore, plan: Plan) -> Begun:
                 host=socket.gethostname(),
                 runner=os.getpid(),
                 concurrency=others + 1,
+                gpus=gpus.devices,
             )
             files.write(new)
     except BaseException:
         if held is not None:  # what was landed is resolved by whoever comes next
             held.release()
         raise
-    return Begun(new, files, held, found)
+    return Begun(new, files, held, found, gpus)
 
 
 def known(store: LineageStore, plan: Plan) -> TrialView | None:
@@ -125,7 +138,7 @@ def known(store: LineageStore, plan: Plan) -> TrialView | None:
     return None
 
 
-def adopt(store: LineageStore, plan: Plan, view: TrialView) -> Begun:
+def adopt(store: LineageStore, plan: Plan, view: TrialView, gpus: Taken = NONE) -> Begun:
     """
     Return a run for a pending trial that no run of this machine made, as one of another clone's.
 
@@ -145,8 +158,9 @@ def adopt(store: LineageStore, plan: Plan, view: TrialView) -> Begun:
         cookie=secrets.token_hex(16),
         workdir=str(store.ledger.repo.workdir),
         host=socket.gethostname(),
+        gpus=gpus.devices,
     )
-    return renewed(store, Begun(run, files, held, None))
+    return renewed(store, Begun(run, files, held, gpus=gpus))
 
 
 def renewed(store: LineageStore, begun: Begun) -> Begun:
@@ -155,7 +169,7 @@ def renewed(store: LineageStore, begun: Begun) -> Begun:
     if run.isolated and run.folder:
         shutil.rmtree(run.folder, ignore_errors=True)
     others, why = _going(store, Path(run.workdir), but=begun.files.lease)
-    if not why and store.nearness().tree != run.tree:
+    if not why and not place.stands(store, run.tree):
         why = f"the working tree is not what {run.id} was recorded with"
     why = why or ("as wanted" if run.plan.isolated else "")
     new = msgspec.structs.replace(

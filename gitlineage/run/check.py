@@ -6,6 +6,7 @@ import time
 
 from gitlineage.run import place
 from gitlineage.run.begin import Begun
+from gitlineage.run.gpus import VISIBLE
 from gitlineage.run.process import Command
 from gitlineage.run.records import Run
 from gitlineage.run.watch import Stop
@@ -31,6 +32,8 @@ _BEFORE, _AFTER = "before:", "after:"
 def environment(begun: Begun) -> dict[str, str]:
     """Return the variables of a run's command: those of whoever calls, and what is for it."""
     own = {RESULT: str(begun.files.result), **begun.run.plan.environment}
+    if begun.run.gpus:
+        own[VISIBLE] = begun.run.gpus
     kept = {name: value for name, value in os.environ.items() if name != NAME}
     return {"PYTHONUNBUFFERED": "1", **kept, **own}  # or a log shows nothing until the command ends
 

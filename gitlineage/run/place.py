@@ -93,14 +93,23 @@ def changed(store: LineageStore, run: Run) -> list[str]:
 
     Only what was touched since the command began is read. What differs is looked at as git does, with its filters.
     """
-    top = Path(run.folder)
-    touched = [(path, entry) for path, entry in _files(store, run.tree) if _is_touched(top / path, run.began)]
+    return _changed(store, run.tree, Path(run.folder), run.began, filtered=not run.isolated)
+
+
+def stands(store: LineageStore, tree: str) -> bool:
+    """Whether the working tree has all files of a snapshot as they are there; what else it has does not matter."""
+    top = store.ledger.repo.workdir
+    return top is not None and not _changed(store, tree, top, 0.0, filtered=True)
+
+
+def _changed(store: LineageStore, tree: str, top: Path, since: float, *, filtered: bool) -> list[str]:
+    touched = [(path, entry) for path, entry in _files(store, tree) if _is_touched(top / path, since)]
     found = [path for path, entry in touched if not _has(top / path, entry)]
-    if found and not run.isolated:
+    if found and filtered:
         repo = store.ledger.repo
         with repo.packing():  # nothing of it gets onto the disk
-            now = dict(_files(store, Content(repo).from_folder(top, [run.tree], everything=False).tree))
-        was = dict(_files(store, run.tree))
+            now = dict(_files(store, Content(repo).from_folder(top, [tree], everything=False).tree))
+        was = dict(_files(store, tree))
         found = [path for path in found if now.get(path) != was[path]]
     return sorted(found)
 

@@ -8,6 +8,7 @@ in the environment, which is how one is found that made a session of its own and
 import os
 import resource
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -81,6 +82,7 @@ class Command:
         lease: int,
         keep: Sequence[int] = (),
         memory: int | None = None,
+        group: Path | None = None,
     ) -> "Command":
         """
         Start a command in a session of its own.
@@ -96,9 +98,10 @@ class Command:
             lease: the descriptor that the shell holds until its number is written down.
             keep: descriptors that all its processes hold.
             memory: bytes that one process may have, roughly; the kernel refuses more.
+            group: the file by which a process becomes a member of the control group for it.
         """
         child = subprocess.Popen(
-            ["sh", "-c", _limited(memory), str(files), *words],
+            ["sh", "-c", _limited(memory, group), str(files), *words],
             cwd=folder,
             env={**environment, COOKIE: cookie},
             stdin=stdin,
@@ -282,6 +285,8 @@ def proportional(processes: Iterable[psutil.Process]) -> int:
     return total
 
 
-def _limited(memory: int | None) -> str:
-    """Return the shell's lines; a runaway allocation between two looks fails a gigabyte beyond the limit."""
+def _limited(memory: int | None, group: Path | None) -> str:
+    """Return the shell's lines; without a group, a runaway allocation fails a gigabyte beyond what is looked for."""
+    if group is not None:
+        return f"echo 0 >{shlex.quote(str(group))}\n{_SHELL}"
     return f"ulimit -d {memory // 1024 + 1024 * 1024} 2>/dev/null\n{_SHELL}" if memory is not None else _SHELL

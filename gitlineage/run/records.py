@@ -28,19 +28,6 @@ class State(StrEnum):
     """Its result is recorded."""
 
 
-class IfTried(StrEnum):
-    """What becomes of a run whose content and command were tried before."""
-
-    REFUSE = "refuse"
-    """It is refused, with the result of then."""
-
-    WARN = "warn"
-    """It runs, and the result of then is told."""
-
-    REPEAT = "repeat"
-    """It runs as a replicate, and nothing is said."""
-
-
 class Cause(StrEnum):
     """Why we ended a command; written down before it gets a signal."""
 
@@ -60,6 +47,19 @@ COLUMNS = (
 
 TRAIN, EVAL = "train", "eval"
 """The phases of a command; it trains until it says otherwise."""
+
+
+class IfTried(StrEnum):
+    """What becomes of a run whose content and command were tried before."""
+
+    REFUSE = "refuse"
+    """It is refused, with the result of then."""
+
+    WARN = "warn"
+    """It runs, and the result of then is told."""
+
+    REPEAT = "repeat"
+    """It runs as a replicate, and nothing is said."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,7 +106,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         isolated: whether it runs in a checkout of the snapshot.
         environment: variables that it gets besides those of whoever calls.
         name: the trial to make or to go on with; empty for a new number.
+        of: the snapshot to run anew, whatever the working tree is; empty for what that has.
         if_tried: what to do where its content and command were tried before.
+        gpus: how many GPUs it is to have.
         job: the batch system's job; empty where there is none.
         restarts: how often that was started anew.
     """
@@ -127,7 +129,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     isolated: bool = False
     environment: dict[str, str] = {}
     name: str = ""
+    of: str = ""
     if_tried: IfTried = IfTried.REFUSE
+    gpus: int = 0
     job: str = ""
     restarts: int = 0
 

@@ -8,7 +8,7 @@ not end.
 import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from gitlineage.errors import Busy, Invalid, NotFound
 from gitlineage.journal import events
 from gitlineage.model.records import TrialView
 from gitlineage.model.trial import Trial
-from gitlineage.run import lease
+from gitlineage.run import cgroup, lease
 from gitlineage.run.begin import Begun, home, noted, renewed
 from gitlineage.run.finish import finish
+from gitlineage.run.gpus import Taken
 from gitlineage.run.lease import Files, Lease
 from gitlineage.run.process import Command, end_all, stray
 from gitlineage.run.records import Cause, Plan, Run, State
-from gitlineage.run.supervise import attend, supervise
+from gitlineage.run.supervise import attend, free_gpus, supervise
 from gitlineage.run.watch import Stop, Watcher
 from gitlineage.store.store import LineageStore
 
@@ -139,7 +140,13 @@ def settle(store: LineageStore, watcher: Watcher | None = None) -> list[Run]:
 
 
 def resume(
-    store: LineageStore, id: str, watcher: Watcher | None = None, *, handle: int | None = None, stop: Stop | None = None
+    store: LineageStore,
+    id: str,
+    watcher: Watcher | None = None,
+    *,
+    handle: int | None = None,
+    keep: Sequence[int] = (),
+    stop: Stop | None = None,
 ) -> Run:
     """
     Go on with a run that nobody supervises, and return what became of it.
@@ -151,6 +158,7 @@ def resume(
         id: the run.
         watcher: is told how it goes on.
         handle: the lease's descriptor, where this process got it from the one that began the run.
+        keep: those that hold the run's devices, likewise.
         stop: what this process is asked to do meanwhile.
 
     Raises:
@@ -175,6 +183,10 @@ def resume(
             return _record(store, begun, watcher)
         if begun.run.attempt:
             begun = renewed(store, begun)
+        inherited = Taken(begun.run.gpus, tuple(keep))
+        taken = inherited if keep else free_gpus(store, begun.run.plan, watcher, stop)
+        run = msgspec.structs.replace(begun.run, gpus=taken.devices)
+        begun = msgspec.structs.replace(begun, run=run, gpus=taken)
         watcher.began(begun.run, None)
         return supervise(store, begun, watcher, stop)
 
@@ -276,7 +288,7 @@ def _read(store: LineageStore, files: Files, taken: Lease) -> Begun | None:
     if view.trial.status is not None and run.state is not State.ENDED:
         run = msgspec.structs.replace(run, **_result(store, view.trial))
         files.write(run)
-    return Begun(run, files, taken, None)
+    return Begun(run, files, taken)
 
 
 def _command(begun: Begun) -> Command | None:
@@ -303,7 +315,11 @@ def _at_its_end(begun: Begun) -> Begun:
     run, files = begun.run, begun.files
     code = files.number(files.exit) if run.state is State.RUNNING else None
     ended = run.facts.ended or _changed_last(files.exit if code is not None else files.log) or run.began
-    return noted(begun, exit_code=code, ended=ended)
+    group = cgroup.of(run.cookie)
+    killed = group is not None and group.killed() > 0
+    if group is not None:
+        group.remove()
+    return noted(begun, exit_code=code, ended=ended, oom_killed=killed)
 
 
 def _changed_last(path: Path) -> float:

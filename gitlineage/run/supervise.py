@@ -14,12 +14,12 @@ from contextlib import contextmanager, suppress
 import msgspec
 
 from gitlineage.errors import Invalid, LineageError
-from gitlineage.run import output, place
+from gitlineage.run import cgroup, gpus, output, place
 from gitlineage.run.begin import Begun, noted
 from gitlineage.run.check import check, environment, program
 from gitlineage.run.finish import finish
 from gitlineage.run.process import Command
-from gitlineage.run.records import EVAL, TRAIN, Cause, Facts, Run, State
+from gitlineage.run.records import EVAL, TRAIN, Cause, Facts, Plan, Run, State
 from gitlineage.run.watch import Stop, Watcher
 from gitlineage.store.store import LineageStore
 
@@ -33,10 +33,17 @@ _LAST = 2.0
 """Seconds that what a command left running has to end in."""
 
 
+def free_gpus(store: LineageStore, plan: Plan, watcher: Watcher, stop: Stop) -> gpus.Taken:
+    """Return the devices that a command is to have, once they are free."""
+    setting = store.ledger.repo.config("lineage.gpus")
+    return gpus.take(plan.gpus, os.environ, setting, watcher.note, lambda: bool(stop.interrupts or stop.preempted))
+
+
 def supervise(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> Run:
     """Run the command of a run that was begun, and return what became of it."""
     begun = _prepared(store, begun)
     if begun.run.facts.refused:
+        begun.gpus.release()
         return finish(store, begun, watcher, stop)
     with suppress(FileNotFoundError):
         begun.files.result.unlink()
@@ -44,6 +51,10 @@ def supervise(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -
         path.unlink(missing_ok=True)
     now = msgspec.structs.replace(begun.run, state=State.RUNNING, began=time.time())
     begun.files.write(now)
+    memory = now.plan.limits.memory
+    group = cgroup.of(now.cookie) if memory is not None else None
+    if group is not None and not group.make(memory or 0):
+        group = None
     with begun.files.log.open("ab") as log, _input() as stdin:
         command = Command.start(
             [program(now), *now.plan.command[1:]],
@@ -54,8 +65,11 @@ def supervise(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -
             log=log.fileno(),
             stdin=stdin,
             lease=begun.lease.handle,
-            memory=now.plan.limits.memory,
+            keep=begun.gpus.handles,
+            memory=memory,
+            group=group.members if group is not None else None,
         )
+    begun.gpus.release()
     now = msgspec.structs.replace(now, process=command.process)
     begun.files.write(now)
     return attend(store, msgspec.structs.replace(begun, run=now), command, watcher, stop)
@@ -88,6 +102,8 @@ def _prepared(store: LineageStore, begun: Begun) -> Begun:
 def attend(store: LineageStore, begun: Begun, command: Command, watcher: Watcher, stop: Stop) -> Run:
     """Watch a command that runs until it has ended, within its limits, and record that."""
     limits = begun.run.plan.limits
+    own = cgroup.Group.own()
+    killed = own.killed() if own is not None else 0
     log = output.Log(begun.files.log, begun.run.log_from, limits.log)
     clock = _Clock(begun.run)
     look_at, pause, sent = 0.0, _LOOKS[0], 0
@@ -116,6 +132,9 @@ def attend(store: LineageStore, begun: Begun, command: Command, watcher: Watcher
         elif begun.run.facts.cause is Cause.NONE and (cause := _cause(begun, stop, clock, held)):
             begun = noted(begun, cause=cause, peak_memory=max(command.peak_memory, begun.run.facts.peak_memory))
             command.end(limits.grace)
+    if own is not None and own.killed() > killed:
+        begun = noted(begun, oom_killed=True)
+    watcher.printed(log.news())
     return _ended(store, begun, command, watcher, stop)
 
 
@@ -148,10 +167,15 @@ def _ended(store: LineageStore, begun: Begun, command: Command, watcher: Watcher
     if code is None and command.killed_by:
         code = 128 + command.killed_by
     facts = begun.run.facts
+    group = cgroup.of(begun.run.cookie)
+    killed = facts.oom_killed or (group is not None and group.killed() > 0)
+    if group is not None:
+        group.remove()
     begun = noted(
         begun,
         exit_code=code,
         ended=ended,
+        oom_killed=killed,
         left=0 if facts.cause is not Cause.NONE else len(left),
         peak_memory=max(facts.peak_memory, command.peak_memory),
     )

@@ -3,13 +3,23 @@
 import subprocess
 import sys
 
+import msgspec
+
+from gitlineage.model.trial import Trial
+from gitlineage.query.judge import SIGMAS, Verdict, judge_mean
 from gitlineage.run import gate, resume
 from gitlineage.run.begin import Begun, adopt, begin, home, known
 from gitlineage.run.lease import Files
-from gitlineage.run.records import Plan, Run
-from gitlineage.run.supervise import supervise
+from gitlineage.run.records import Plan, Run, State
+from gitlineage.run.supervise import free_gpus, supervise
 from gitlineage.run.watch import Stop, Watcher
 from gitlineage.store.store import LineageStore
+
+SEED = "GITLINEAGE_SEED"
+"""The variable that tells replicates apart: 0 for the first one."""
+
+_LEAST = 3
+"""Replicates before a repetition may stop early: two that happen to agree show no noise."""
 
 
 def run(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Run:
@@ -31,17 +41,80 @@ def run(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Run:
     with stop.listening():
         view = known(store, plan)
         if view is None:
-            resume.settle(store, watcher)
-            begun = begin(store, plan)
+            begun = _begun(store, plan, watcher, stop)
         elif view.trial.status is not None:
             return resume.ended(store, view)
         elif Files(home(store), view.trial.exp_id).read() is not None:
             return resume.resume(store, view.trial.exp_id, watcher, stop=stop)
         else:
-            begun = adopt(store, plan, view)
+            begun = adopt(store, plan, view, free_gpus(store, plan, watcher, stop))
         watcher.began(begun.run, begun.place)
         _tell_near(store, begun, watcher)
         return supervise(store, begun, watcher, stop)
+
+
+def repeat(
+    store: LineageStore, plan: Plan, times: int, watcher: Watcher | None = None
+) -> tuple[list[Run], Verdict | None]:
+    """
+    Run a command several times on one snapshot, each run a replicate with a seed of its own, and judge their mean.
+
+    It stops early where one run fails, or where three at the least lie so that their mean is more than two sigma from
+    the best's, on either side. All rows then have the verdict on the mean.
+
+    Args:
+        store: the store.
+        plan: what is wanted; the variable `SEED` counts from 0.
+        times: how often at most.
+        watcher: is told how it goes on.
+
+    Returns:
+        The runs, and the verdict; ``None`` where a run failed or was stopped.
+
+    Raises:
+        As `run`.
+    """
+    best = store.ledger.views().best()
+    runs: list[Run] = []
+    judged: Verdict | None = None
+    while len(runs) < times:
+        seed = str(len(runs))
+        each = msgspec.structs.replace(
+            plan, environment={**plan.environment, SEED: seed}, cells={**plan.cells, "seed": seed}
+        )
+        if runs:
+            each = msgspec.structs.replace(each, of=runs[0].oid)
+        done = run(store, each, watcher)
+        runs.append(done)
+        if done.failure or done.state is not State.ENDED or not done.score:
+            return runs, None
+        snapshot = store.snapshot(done.oid)
+        trees = (snapshot.tree, *(store.snapshot(parent).tree for parent in snapshot.parents))
+        judged = judge_mean(store.ledger.views(), [float(each.score) for each in runs], trees, best)
+        if len(runs) >= _LEAST and _is_decided(judged):
+            break
+    return (_settled(store, runs, judged), judged) if judged is not None else (runs, None)
+
+
+def _is_decided(verdict: Verdict) -> bool:
+    """Whether a mean is further from the best than replicates are from each other."""
+    if verdict.score is None or verdict.best_score is None:
+        return False
+    return bool(verdict.noise.trials) and abs(verdict.score - verdict.best_score) > SIGMAS * verdict.noise.sigma
+
+
+def _settled(store: LineageStore, runs: list[Run], verdict: Verdict) -> list[Run]:
+    """Give the rows of replicates the verdict on their mean, as one landing."""
+    words = f"{verdict.reason}; the mean of {len(runs)} runs is {verdict.score:.6g}"
+    done = []
+    with store.batch():
+        for each in runs:
+            row = Trial(exp_id=each.id, status=verdict.status, extra={"verdict": words})
+            store.record(each.oid, row, revise=True)
+            done.append(msgspec.structs.replace(each, status=verdict.status, words=words))
+    for each in done:
+        Files(home(store), each.id).write(each)
+    return done
 
 
 def start(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Run:
@@ -53,18 +126,23 @@ def start(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Ru
     watcher = watcher or Watcher()
     view = known(store, plan)
     if view is None:
-        resume.settle(store, watcher)
-        begun = begin(store, plan)
+        begun = _begun(store, plan, watcher, Stop())
     elif view.trial.status is not None:
         return resume.ended(store, view)
     elif Files(home(store), view.trial.exp_id).read() is not None:
         begun = resume.held(store, view.trial.exp_id)
     else:
-        begun = adopt(store, plan, view)
+        begun = adopt(store, plan, view, free_gpus(store, plan, watcher, Stop()))
     watcher.began(begun.run, begun.place)
     _tell_near(store, begun, watcher)
     leave(store, begun)
     return begun.run
+
+
+def _begun(store: LineageStore, plan: Plan, watcher: Watcher, stop: Stop) -> Begun:
+    """Begin a new run, after those that ended meanwhile are settled."""
+    resume.settle(store, watcher)
+    return begin(store, plan, free_gpus(store, plan, watcher, stop))
 
 
 def _tell_near(store: LineageStore, begun: Begun, watcher: Watcher) -> None:
@@ -77,7 +155,8 @@ def leave(store: LineageStore, begun: Begun) -> None:
     """Have a process of its own go on with a run; this one lets go of it."""
     handle = begun.lease.handle
     where = ["-C", str(store.root), "--campaign", store.campaign]
-    words = [*where, "runs", "resume", begun.run.id, "--lease", str(handle)]
+    keep = [word for each in begun.gpus.handles for word in ("--keep", str(each))]
+    words = [*where, "runs", "resume", begun.run.id, "--lease", str(handle), *keep]
     with (begun.files.folder / "runner").open("ab") as said:
         # A shell that ends at once stands in between, so that it is nobody's child here and leaves no zombie.
         subprocess.run(
@@ -85,8 +164,9 @@ def leave(store: LineageStore, begun: Begun) -> None:
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
-            pass_fds=(handle,),
+            pass_fds=(handle, *begun.gpus.handles),
             start_new_session=True,
             check=True,
         )
     begun.lease.release()
+    begun.gpus.release()

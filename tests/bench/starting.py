@@ -39,6 +39,25 @@ def commands(stores: Stores, sizes: list[int]) -> list[Figure]:
     return rows
 
 
+def runs(stores: Stores, sizes: list[int]) -> list[Figure]:
+    """Measure what `gitlineage run` takes on top of the command that it runs, in a copy of each store."""
+    program = Path(sys.executable).with_name("gitlineage")
+    words = [str(program)] if program.exists() else [sys.executable, "-m", "gitlineage"]
+    rows = []
+    for size in sizes:
+        root = stores.copy(stores.of(size))
+        ours = [*words, "run", "--json", "--if-tried", "repeat", "-m", "nothing", "--", "true"]
+        works = {
+            "run": lambda root=root, ours=ours: process(ours, root).seconds,
+            "bare": lambda root=root: process(["true"], root).seconds,
+        }
+        took = in_turn(works, ROUNDS)
+        name, extra = "gitlineage run -- true, on top of true", took["run"] - took["bare"]
+        rows.append(Figure("run", name, size, extra, "ms", goal=within(0.5)))
+        stores.sweep()
+    return rows
+
+
 def cold(stores: Stores, sizes: list[int]) -> list[Figure]:
     """Measure an index built from nothing against git reading the commits and the notes."""
     rows = []

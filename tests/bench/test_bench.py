@@ -18,6 +18,7 @@ SECTIONS = {
     "refresh",
     "cold",
     "cli",
+    "run",
     "bulk",
     "disk",
     "share",

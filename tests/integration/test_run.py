@@ -145,6 +145,7 @@ def test_a_command_that_is_no_program_could_not_start(shell):
     done = run(shell, "--", "no-such-program")
     assert (done["status"], done["failure"]) == ("preflight_crash", "could_not_start")
     assert "no-such-program" in done["notes"]
+    assert run(shell, "--", "no-such-program")["exp_id"] == "001"  # it says nothing of the recipe, so it was not tried
 
 
 def test_a_score_before_a_crash_stays_in_its_column_and_ranks_nothing(shell):
@@ -232,7 +233,8 @@ def test_an_isolated_run_sees_the_snapshot_and_what_is_linked(shell):
     (shell.folder / "data/x").write_text("7")
     code = "import os; print(sorted(os.listdir())); print('loss:', open('data/x').read())"
     assert run(shell, "--isolated", code=code)["status"] == "crash"
-    assert run(shell, "--isolated", "--link", "data", "--if-tried", "repeat", code=code)["loss"] == "7"
+    linked = run(shell, "--isolated", "--link", "data", "--if-tried", "repeat", code=code)
+    assert linked["loss"] == "7"
     assert (shell.folder / "data/x").read_text() == "7"
 
 
@@ -329,3 +331,86 @@ def test_strict_exit_codes_say_what_happened(shell, code, words, exit_code):
     (shell.folder / "train.py").write_text("another\n")
     done = process("run", "--strict", *words, "--", sys.executable, "-c", code, folder=shell.folder)
     assert done.returncode == exit_code, done.stderr
+
+
+SEEDED = "import os; print('loss:', {} + int(os.environ['GITLINEAGE_SEED']) / 100)"
+
+
+def test_replicates_are_judged_by_their_mean(shell):
+    """A recipe whose mean is within the noise is no keep, whatever its luckiest run says."""
+    run(shell, code="print('loss: 1')")
+    shell.write(a="lucky")
+    noisy = "import os; print('loss:', [0.9, 1.2, 0.95, 1.3, 1.0][int(os.environ['GITLINEAGE_SEED'])])"
+    done = process("run", "--json", "--repeat", "5", "--", sys.executable, "-c", noisy, folder=shell.folder)
+    rows = [told(json.loads(line)) for line in done.stdout.splitlines()]
+    assert [row["status"] for row in rows] == ["discard"] * 5
+    assert [row["seed"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert "sigma" in rows[0]["run"]["words"] or "does not beat" in rows[0]["run"]["words"]
+    assert "the mean of 5 runs is 1.07" in shown(shell, "001")["verdict"]
+    assert shell.objects("best")[0]["exp_id"] == "000"
+
+
+def test_a_repetition_stops_when_it_is_decided(shell):
+    """Three runs far from the best are enough, and all of them are keeps."""
+    run(shell, code="print('loss: 9')")
+    shell.write(a="far better")
+    command = [sys.executable, "-c", SEEDED.format(1)]
+    done = process("run", "--json", "--repeat", "9", "--", *command, folder=shell.folder)
+    rows = [told(json.loads(line)) for line in done.stdout.splitlines()]
+    assert [row["status"] for row in rows] == ["keep"] * 3
+    assert "more than two sigma" in rows[0]["run"]["words"]
+
+
+def test_revert_puts_the_parents_files_back(shell):
+    """After a discard the working tree is the parent's again; what the run made stays."""
+    run(shell, code="print('loss: 1')")
+    before = (shell.folder / "train.py").read_text()
+    (shell.folder / "train.py").write_text("worse\n")
+    code = "open('made.txt', 'w').write('x'); print('loss: 2')"
+    assert run(shell, "--revert", code=code)["status"] == "discard"
+    assert (shell.folder / "train.py").read_text() == before
+    assert (shell.folder / "made.txt").read_text() == "x"
+    assert shell("diff", "001").count("worse") == 1
+
+
+def test_revert_loses_no_unrecorded_change(shell):
+    """What changed after the snapshot stays, and that is said."""
+    run(shell, code="print('loss: 1')")
+    (shell.folder / "train.py").write_text("worse\n")
+    code = "open('train.py', 'w').write('unrecorded'); print('loss: 2')"
+    done = process("run", "--revert", "--", sys.executable, "-c", code, folder=shell.folder)
+    assert "were not put back" in done.stderr.decode()
+    assert (shell.folder / "train.py").read_text() == "unrecorded"
+
+
+def test_apply_brings_an_isolated_keep_into_the_working_tree(shell):
+    """The files of the keep are there, and nothing else was lost."""
+    (shell.folder / "train.py").write_text("print('loss: 0.1')\n")
+    kept = run(shell, "--isolated", "--apply", "--", sys.executable, "train.py")
+    assert (kept["status"], (shell.folder / "train.py").read_text()) == ("baseline", "print('loss: 0.1')\n")
+
+
+def test_gpus_are_taken_by_one_run_at_a_time(shell, tmp_path, git):
+    """Two runs at once see different devices; a third one waits."""
+    subprocess.run(["git", "config", "lineage.gpus", "2"], cwd=shell.folder, check=True)
+    place = {"TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "4,7"}
+    first = begun(shell, "--gpus", "1", "--", sys.executable, "-c", WAITS.format(300), **place)
+    code = "import os; print('loss:', os.environ['CUDA_VISIBLE_DEVICES'])"
+    second = run(shell, "--gpus", "1", code=code, **place)
+    assert (second["gpus"], second["loss"]) == ("7", "7")
+    assert shown(shell, "000")["run"]["gpus"] == "4"
+    too_many = process("run", "--gpus", "3", "--", "true", folder=shell.folder, **place)
+    assert too_many.returncode == 1 and b"there are 2 here" in too_many.stderr
+    shell("runs", "cancel", "000")
+    first.wait(PATIENCE)
+    both = run(shell, "--gpus", "2", "--field", "n=1", "--if-tried", "repeat", code="print('loss: 1')", **place)
+    assert both["gpus"] == "4,7"
+
+
+def test_a_run_that_lost_its_runner_and_never_began_is_given_up(shell):
+    """A lease without a recorded trial leaves nothing behind; one whose command never began is no mystery."""
+    leases = shell.folder / ".git/lineage/leases"
+    leases.mkdir(parents=True)
+    (leases / "000").write_text("")
+    assert run(shell, code="print('loss: 1')")["exp_id"] == "000"
+    assert list(leases.iterdir()) == []

@@ -1,0 +1,94 @@
+"""Which score a run gave: the first place that has it, finite numbers only, nothing that is older than the run."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from gitlineage.model.records import Task
+from gitlineage.run.metric import find
+from gitlineage.run.records import Found
+
+TASK = Task(score_field="val_bpb")
+
+
+def found(folder: Path, log: str = "", *, name: str = "", source: str = "", since: float = 0.0) -> Found:
+    """Look for the score of a run in a folder."""
+    result = folder / "result.json"
+    return find(TASK, name=name, source=source, result=result, folder=folder, log=log.encode(), since=since)
+
+
+def test_places_are_asked_in_order(tmp_path):
+    """The result file, the named source, DVCLive, METRIC lines, the output; each is told."""
+    log = "val_bpb: 5\nMETRIC val_bpb=4\nval_bpb: 5.5\n"
+    told = [found(tmp_path, "val_bpb: 5\n").where, found(tmp_path, log).where]
+    (tmp_path / "dvclive").mkdir()
+    (tmp_path / "dvclive/metrics.json").write_text('{"val_bpb": 3}')
+    told.append(found(tmp_path, log).where)
+    (tmp_path / "out.json").write_text('{"val_bpb": 2}')
+    told.append(found(tmp_path, log, source="out.json").where)
+    (tmp_path / "result.json").write_text('{"val_bpb": 1, "lr": 0.1}')
+    last = found(tmp_path, log, source="out.json")
+    assert [*told, last.where] == [
+        "the output",
+        "a METRIC line",
+        "dvclive/metrics.json",
+        "out.json",
+        "GITLINEAGE_RESULT",
+    ]
+    assert (last.score, last.others["lr"]) == ("1", "0.1")
+
+
+@pytest.mark.parametrize(
+    ("log", "score"),
+    [
+        ("val_bpb: 1.5\nval_bpb: 1.25\n", "1.25"),
+        ("step 3 | val_bpb=1.5 | lr=0.1\n", "1.5"),
+        ("bpb: 1.5", "1.5"),
+        ("score: 1.5", "1.5"),
+        ("best_val_bpb: 1.5", ""),
+        ("val_bpb: nan", ""),
+        ("val_bpb: 1.5\nval_bpb: inf", ""),
+        ("METRIC val_bpb=1e-3", "1e-3"),
+        ("not METRIC val_bpb=1", "1"),
+        ("val_bpb: 0", "0"),
+        ("", ""),
+    ],
+)
+def test_the_last_number_of_the_metric_counts_where_it_is_finite(tmp_path, log, score):
+    """One that is missing, or no number, is unknown."""
+    assert found(tmp_path, log).score == score
+
+
+def test_a_pattern_finds_its_last_match(tmp_path):
+    """Its first group is the number; a pattern without a match says so."""
+    assert found(tmp_path, "loss 3\nloss 2\n", source=r"re:^loss (\S+)").score == "2"
+    assert "nothing in the output matches" in found(tmp_path, "x", source="re:^loss (.*)").missing
+
+
+def test_a_file_from_before_the_run_is_not_its_own(tmp_path):
+    """Yesterday's result is no result, and that is said."""
+    (tmp_path / "out.json").write_text('{"val_bpb": 1}')
+    os.utime(tmp_path / "out.json", (1, 1))
+    told = found(tmp_path, source="out.json", since=time.time())
+    assert (told.score, told.missing) == ("", "out.json is older than the run")
+
+
+def test_json_that_python_writes_is_read_and_what_is_inside_is_named(tmp_path):
+    """Objects inside have their names joined; NaN is no score; truth values and lists are no numbers."""
+    (tmp_path / "result.json").write_text('{"val_bpb": NaN, "eval": {"loss": 2.5}, "done": true, "all": [1]}')
+    told = found(tmp_path)
+    assert told.score == "" and "'nan'" in told.missing
+    assert told.others == {"eval.loss": "2.5"}
+
+
+def test_numbers_of_the_output_become_columns_but_never_ours(tmp_path):
+    """The last lines' names are columns; none gets into a column that the store fills in."""
+    told = found(tmp_path, "val_bpb: 1\npeak_vram_mb: 450\nhost: 7\nexit_code: 9\ntrain_s: 3\nstatus: 1\n")
+    assert told.others == {"peak_vram_mb": "450"}
+
+
+def test_the_metrics_name_may_be_another_one_in_the_output(tmp_path):
+    """``--metric`` says which."""
+    assert found(tmp_path, "loss: 2\nval_bpb: 1\n", name="loss").score == "2"
