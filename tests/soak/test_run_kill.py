@@ -21,8 +21,8 @@ from command_line import Shell, environment, process
 
 KILLS = int(os.environ.get("GITLINEAGE_SOAK") or 0) or 10
 SEED = int(os.environ.get("GITLINEAGE_SEED", "20260101"))
-LONGEST = 1.6
-"""Seconds after which a kill comes at the latest: a run begins, runs and is recorded within that, or nearly."""
+LONGEST = 1.2
+"""Seconds after which a kill comes at the latest: a run begins, or runs and is recorded, within that, or nearly."""
 
 COMMAND = """
 import subprocess, sys, time
@@ -41,6 +41,15 @@ def ours(marker: str) -> list[psutil.Process]:
             if any(marker in word for word in each.cmdline()) and each.status() != psutil.STATUS_ZOMBIE:
                 found.append(each)
     return found
+
+
+def until_begun(folder: Path, hypothesis: str, runner: "subprocess.Popen[bytes]") -> None:
+    """Wait until a run has its files."""
+    deadline = time.monotonic() + PATIENCE
+    while runner.poll() is None and time.monotonic() < deadline:
+        if any(hypothesis in path.read_text() for path in folder.glob(".git/lineage/runs/*/run.json")):
+            return
+        time.sleep(0.01)
 
 
 def kill(chance: random.Random, runner: "subprocess.Popen[bytes]", marker: str) -> str:
@@ -79,6 +88,8 @@ def test_whatever_is_killed_each_run_is_one_trial_with_an_end(tmp_path: Path) ->
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        if chance.random() < 0.7:  # while it runs or ends, however slow this machine starts
+            until_begun(shell.folder, f"run {number}", runner)
         time.sleep(chance.uniform(0, LONGEST))
         what = kill(chance, runner, marker)
         runner.wait(PATIENCE)
