@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 import time
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -298,7 +299,11 @@ def run(
             _print_started(store, begun, as_json)
             return
         try:
-            runs = trial.repeat(store, plan, repeat, shown)[0] if repeat > 1 else [trial.run(store, plan, shown)]
+            runs = (
+                trial.repeat(store, plan, repeat, shown)[0]
+                if repeat > 1
+                else [trial.run(store, plan, shown, stdin=_piped())]
+            )
         finally:
             shown.close()
         for done in runs:
@@ -310,6 +315,14 @@ def run(
     code = _code(runs[-1], strict)
     if code:
         raise typer.Exit(code)
+
+
+def _piped() -> int | None:
+    """Return the descriptor of what was piped to this process; none where that is a terminal."""
+    try:
+        return None if os.isatty(0) else 0
+    except OSError:
+        return None
 
 
 def _given(parents: list[str] | None) -> tuple[str, ...] | None:
@@ -374,37 +387,41 @@ class _Live(Watcher):
         """Say which trial it is, where its snapshot went, and where it runs."""
         came = place.told(self._store) if place is not None else f"attempt {run.attempt + 1}"
         where = f"; isolated: {run.isolated}" if run.isolated else ""
-        self.note(f"run {run.id}: {came or 'recorded'}{where}", "dim")
+        self.note(f"run {run.id}: {came or 'recorded'}{where}")
 
     def printed(self, data: bytes) -> None:
         """Show what it printed, without what a terminal would act upon."""
         if not self.is_live:
             return
-        self._erase()
         text = cleaned(data) + ("\n" if data.endswith(b"\n") else "")
         self._score = metric.last_shown(text, self._names) or self._score
-        output.write(text)
-        sys.stdout.flush()
+        with suppress(OSError):  # a terminal that was closed ends nothing
+            self._erase()
+            output.write(text)
+            sys.stdout.flush()
 
     def tick(self, run: Run, seconds: float) -> None:
         """Draw how long it has run, once a second."""
         if not self.is_live or not sys.stderr.isatty() or seconds < self._next:
             return
-        self._erase()
-        self._next = int(seconds) + 1.0
         score = f"  {self._names[-1]} {self._score}" if self._score else ""
-        self._drawn = f"[{_took(seconds)}{score}]"
-        sys.stderr.write(self._drawn)
-        sys.stderr.flush()
+        with suppress(OSError):
+            self._erase()
+            self._next = int(seconds) + 1.0
+            self._drawn = f"[{_took(seconds)}{score}]"
+            sys.stderr.write(self._drawn)
+            sys.stderr.flush()
 
-    def note(self, text: str, style: str = "") -> None:
+    def note(self, text: str) -> None:
         """Say something about it on standard error."""
-        self._erase()
-        output.note(text)
+        with suppress(OSError):
+            self._erase()
+            output.note(text)
 
     def close(self) -> None:
         """Take away what was drawn."""
-        self._erase()
+        with suppress(OSError):
+            self._erase()
 
     def _erase(self) -> None:
         if self._drawn:
@@ -491,9 +508,8 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The run, which is called 
 def list_(ctx: typer.Context, count: options.Count = 20, as_json: options.Json = False) -> None:
     """List runs of this machine, the latest first"""
     with opened(ctx, running=True) as store:
-        found = resume.runs(store)[::-1]
         rows = []
-        for each in found[: options.at_most(count)]:
+        for each in resume.runs(store, options.at_most(count)):
             if as_json:
                 output.json_line(_object(store, each))
                 continue

@@ -90,6 +90,7 @@ def begin(store: LineageStore, plan: Plan, gpus: Taken = NONE) -> Begun:
                 store.ledger.stand_on(oid)
             files = Files(home(store), row.exp_id)
             others, why = _going(store, workdir)
+            store.ledger.repo.modes.make_folders(files.lease.parent)
             held = Lease.take(files.lease)
             if held is None:
                 raise Busy(row.exp_id, "another process has just taken it")

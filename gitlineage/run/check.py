@@ -58,17 +58,20 @@ def check(begun: Begun, what: str, stop: Stop | None = None) -> str:
         line = text.removeprefix(meant)
         files = begun.files.folder / "check"
         files.mkdir(exist_ok=True)
-        with begun.files.log.open("ab") as log, open(os.devnull, "rb") as nothing:
-            command = Command.start(
-                ["sh", "-c", line],
-                files=files,
-                folder=place.inside(begun.run),
-                environment={**environment(begun), CHECKING: what},
-                cookie=begun.run.cookie,
-                log=log.fileno(),
-                stdin=nothing.fileno(),
-                lease=log.fileno(),
-            )
+        try:
+            with begun.files.log.open("ab") as log, open(os.devnull, "rb") as nothing:
+                command = Command.start(
+                    ["sh", "-c", line],
+                    files=files,
+                    folder=place.inside(begun.run),
+                    environment={**environment(begun), CHECKING: what},
+                    cookie=begun.run.cookie,
+                    log=log.fileno(),
+                    stdin=nothing.fileno(),
+                    lease=log.fileno(),
+                )
+        except OSError as error:
+            return f"the check of the {what} could not be run: {error}"
         ended = False
         deadline = time.monotonic() + patience
         while not (ended := command.wait(_TICK)) and time.monotonic() < deadline and not (stop and stop.interrupts):

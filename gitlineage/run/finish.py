@@ -18,7 +18,7 @@ from gitlineage.query.judge import Verdict
 from gitlineage.run import metric, output, place
 from gitlineage.run.begin import Begun
 from gitlineage.run.check import check
-from gitlineage.run.outcome import Outcome, outcome
+from gitlineage.run.outcome import Outcome, never_began, outcome
 from gitlineage.run.records import TRAIN, Cause, Found, Run, State
 from gitlineage.run.watch import Stop, Watcher
 from gitlineage.store.store import LineageStore
@@ -49,14 +49,18 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     is_clean = facts.exit_code == 0 and facts.cause is Cause.NONE and not facts.refused
     failed = check(begun, "result", stop) if is_clean else ""
     now = place.digests(place.inside(run), tuple(run.frozen)) if is_clean else run.frozen
-    told = outcome(
-        facts,
-        run.plan.limits,
-        found,
-        said=said,
-        changed=[path for path, digest in run.frozen.items() if now[path] != digest],
-        check=failed,
-        large=_too_large(run) if is_clean else "",
+    told = (
+        never_began()
+        if not (run.began or facts.refused or facts.cause is not Cause.NONE)
+        else outcome(
+            facts,
+            run.plan.limits,
+            found,
+            said=said,
+            changed=[path for path, digest in run.frozen.items() if now[path] != digest],
+            check=failed,
+            large=_too_large(run) if is_clean else "",
+        )
     )
     changed = place.changed(store, run) if run.began and Path(run.folder).is_dir() else []
     size, digest = output.digest(files.log)

@@ -163,14 +163,22 @@ def lost(home: Path) -> list[Run]:
     return [run for run in found if run is not None and run.state is not State.ENDED]
 
 
-def recorded(home: Path) -> list[Run]:
-    """Return all runs of a campaign's folder, in the order in which their commands began."""
+def recorded(home: Path, limit: int | None = None) -> list[Run]:
+    """Return the runs of a campaign's folder of which something became known last, the newest first."""
     try:
         names = os.listdir(home / "runs")
     except OSError:
         return []
-    found = (_read(home / "runs" / name) for name in names)
-    return sorted((run for run in found if run is not None), key=lambda run: (run.began, run.id))
+    written = sorted(((_written(home / "runs" / name), name) for name in names), reverse=True)
+    found = (_read(home / "runs" / name) for _, name in written[:limit])
+    return [run for run in found if run is not None]
+
+
+def _written(folder: Path) -> float:
+    try:
+        return os.stat(folder / "run.json").st_mtime
+    except OSError:
+        return 0.0
 
 
 def _read(folder: Path) -> Run | None:

@@ -92,6 +92,12 @@ def outcome(
     return Outcome(status=None)
 
 
+def never_began() -> Outcome:
+    """Return what happened to a run whose command was never started, because whoever began it was killed."""
+    words = "whoever began it was killed before its command started"
+    return Outcome(status=FailureLabel.HARNESS_ABORT, failure="lost", words=words)
+
+
 def _ended(facts: Facts, limits: Limits) -> Outcome:
     """Return what happened to a command that we ended."""
     match facts.cause:

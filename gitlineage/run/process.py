@@ -148,7 +148,9 @@ class Command:
             if left <= 0:
                 return False
             if self._handle >= 0:
-                select.select([self._handle], [], [], left)
+                poll = select.poll()  # unlike select, it takes a descriptor of any number
+                poll.register(self._handle, select.POLLIN)
+                poll.poll(left * 1000)
             else:
                 time.sleep(min(left, _PAUSE))
         return True

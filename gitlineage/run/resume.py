@@ -18,7 +18,7 @@ from gitlineage.errors import Busy, Invalid, NotFound
 from gitlineage.journal import events
 from gitlineage.model.records import TrialView
 from gitlineage.model.trial import Trial
-from gitlineage.run import cgroup, lease
+from gitlineage.run import cgroup, lease, place
 from gitlineage.run.begin import Begun, home, noted, renewed
 from gitlineage.run.finish import finish
 from gitlineage.run.gpus import Taken
@@ -43,12 +43,12 @@ def find(store: LineageStore, id: str) -> tuple[Files, Run]:
         files = Files(home(store), name)
         if (run := files.read()) is not None:
             return files, run
-    raise NotFound("run", id, [each.id for each in runs(store)[-3:]])
+    raise NotFound("run", id, [each.id for each in runs(store, 3)])
 
 
-def runs(store: LineageStore) -> list[Run]:
-    """Return the runs of this repository's campaign that this machine made, in the order in which they began."""
-    return lease.recorded(home(store))
+def runs(store: LineageStore, limit: int | None = None) -> list[Run]:
+    """Return the runs of this repository's campaign that this machine made, the latest first."""
+    return lease.recorded(home(store), limit)
 
 
 def lost(store: LineageStore) -> list[Run]:
@@ -181,6 +181,7 @@ def resume(
             return attend(store, begun, command, watcher, stop)
         if begun.run.state is State.RUNNING:
             return _record(store, begun, watcher)
+        end_all(stray(begun.run.cookie))
         if begun.run.attempt:
             begun = renewed(store, begun)
         inherited = Taken(begun.run.gpus, tuple(keep))
@@ -288,6 +289,7 @@ def _read(store: LineageStore, files: Files, taken: Lease) -> Begun | None:
     if view.trial.status is not None and run.state is not State.ENDED:
         run = msgspec.structs.replace(run, **_result(store, view.trial))
         files.write(run)
+        place.clear(store, run)
     return Begun(run, files, taken)
 
 

@@ -8,8 +8,7 @@ before it hears of it.
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import msgspec
 
@@ -39,8 +38,8 @@ def free_gpus(store: LineageStore, plan: Plan, watcher: Watcher, stop: Stop) -> 
     return gpus.take(plan.gpus, os.environ, setting, watcher.note, lambda: bool(stop.interrupts or stop.preempted))
 
 
-def supervise(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> Run:
-    """Run the command of a run that was begun, and return what became of it."""
+def supervise(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop, stdin: int | None = None) -> Run:
+    """Run the command of a run that was begun, and return what became of it; it reads a descriptor, or nothing."""
     begun = _prepared(store, begun)
     if begun.run.facts.refused:
         begun.gpus.release()
@@ -55,7 +54,7 @@ def supervise(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -
     group = cgroup.of(now.cookie) if memory is not None else None
     if group is not None and not group.make(memory or 0):
         group = None
-    with begun.files.log.open("ab") as log, _input() as stdin:
+    with begun.files.log.open("ab") as log, open(os.devnull, "rb") as nothing:
         command = Command.start(
             [program(now), *now.plan.command[1:]],
             files=begun.files.folder,
@@ -63,7 +62,7 @@ def supervise(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -
             environment=environment(begun),
             cookie=now.cookie,
             log=log.fileno(),
-            stdin=stdin,
+            stdin=nothing.fileno() if stdin is None else stdin,
             lease=begun.lease.handle,
             keep=begun.gpus.handles,
             memory=memory,
@@ -96,7 +95,10 @@ def _prepared(store: LineageStore, begun: Begun) -> Begun:
         refused = f"the command could not be started: {error}"
     begun = msgspec.structs.replace(begun, run=now)
     refused = refused or check(begun, "environment")
-    return noted(begun, refused=refused) if refused else begun
+    if refused:
+        return noted(begun, refused=refused)
+    size = begun.files.log.stat().st_size if begun.files.log.exists() else 0  # what a check prints is not the command's
+    return msgspec.structs.replace(begun, run=msgspec.structs.replace(begun.run, log_from=size))
 
 
 def attend(store: LineageStore, begun: Begun, command: Command, watcher: Watcher, stop: Stop) -> Run:
@@ -219,14 +221,3 @@ class _Clock:
         trained = facts.train_s + (self.in_phase() if facts.phase == TRAIN else 0.0)
         self._phase = time.monotonic()
         return noted(begun, phase=phase, phase_began=time.time(), train_s=trained)
-
-
-@contextmanager
-def _input() -> Iterator[int]:
-    """Yield what a command reads: what was piped to this process; nothing where that is a terminal."""
-    with open(os.devnull, "rb") as nothing:
-        try:
-            is_piped = not os.isatty(0)
-        except OSError:
-            is_piped = False
-        yield 0 if is_piped else nothing.fileno()

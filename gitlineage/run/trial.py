@@ -22,13 +22,14 @@ _LEAST = 3
 """Replicates before a repetition may stop early: two that happen to agree show no noise."""
 
 
-def run(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Run:
+def run(store: LineageStore, plan: Plan, watcher: Watcher | None = None, *, stdin: int | None = None) -> Run:
     """
     Run a command as one trial, and return what became of it once it is recorded.
 
     Args:
         plan: what is wanted.
         watcher: is told how it goes on.
+        stdin: the descriptor that the command reads; nothing by default.
 
     Raises:
         Invalid: it cannot be run as wanted; nothing was recorded.
@@ -50,7 +51,7 @@ def run(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Run:
             begun = adopt(store, plan, view, free_gpus(store, plan, watcher, stop))
         watcher.began(begun.run, begun.place)
         _tell_near(store, begun, watcher)
-        return supervise(store, begun, watcher, stop)
+        return supervise(store, begun, watcher, stop, stdin)
 
 
 def repeat(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from command_line import Shell, environment, process
+from command_line import Shell, environment, on_terminal, process
 
 PATIENCE = 60.0
 
@@ -414,3 +414,35 @@ def test_a_run_that_lost_its_runner_and_never_began_is_given_up(shell):
     (leases / "000").write_text("")
     assert run(shell, code="print('loss: 1')")["exp_id"] == "000"
     assert list(leases.iterdir()) == []
+
+
+def test_a_terminal_sees_the_output_live_without_what_it_would_act_upon(shell):
+    """With the time it has run and the last score; escapes of the command are left out."""
+    code = "import time; print('loss: 0.75 \\x1b]0;evil\\x07', flush=True); time.sleep(1.5)"
+    text = on_terminal("run", "--", sys.executable, "-c", code, folder=shell.folder)
+    assert "loss: 0.75" in text and "evil" not in text
+    assert "loss 0.75]" in text and "baseline" in text
+
+
+def test_what_is_piped_in_reaches_the_command(shell):
+    """Standard input is the command's, as without us."""
+    code = "import sys; print('loss:', sys.stdin.read())"
+    words = [sys.executable, "-m", "gitlineage", "run", "--json", "--", sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=shell.folder, env=environment(), input=b"0.125", capture_output=True, check=True)
+    assert told(json.loads(done.stdout))["loss"] == "0.125"
+
+
+def test_a_run_in_a_folder_below_runs_there(shell):
+    """Also where it is isolated."""
+    (shell.folder / "sub").mkdir()
+    (shell.folder / "sub/x").write_text("3")
+    words = ["run", "--json", "--isolated", "--", sys.executable, "-c", "print('loss:', open('x').read())"]
+    assert told(json.loads(process(*words, folder=shell.folder / "sub").stdout))["loss"] == "3"
+
+
+def test_a_folder_that_is_no_repository_becomes_one(tmp_path):
+    """As with `commit`, and it is said."""
+    (tmp_path / "train.py").write_text("print('val_bpb: 1.5')\n")
+    done = process("run", "--metric", "val_bpb", "--", sys.executable, "train.py", folder=tmp_path)
+    assert done.returncode == 0
+    assert b"made a git repository" in done.stderr and b"baseline" in done.stdout

@@ -1,5 +1,6 @@
 """README keeps what it promises: its commands exist, its session runs, its test command is what the gate runs."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -31,7 +32,7 @@ def test_the_first_session_runs_as_it_stands(tmp_path):
     """The session in README's first block runs command by command in an empty repository."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     (tmp_path / "train.py").write_text("lr = 0.01\n")
-    session = next(block for block in blocks("console") if "gitlineage init" in block)
+    session = next(block for block in blocks("console") if "gitlineage commit" in block)
     for line in session.splitlines():
         command = line.removeprefix("$ ")
         if command.startswith("gitlineage "):
@@ -39,6 +40,17 @@ def test_the_first_session_runs_as_it_stands(tmp_path):
         else:
             subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True)
     assert "crash" in run(["show", "002"], tmp_path)
+
+
+def test_the_loop_of_three_lines_runs_as_it_stands(tmp_path, monkeypatch):
+    """What README promises first: a folder with a script and no repository, three lines, a trial."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "train.py").write_text("print('val_bpb: 1.25')\n")
+    loop = next(block for block in blocks("console") if "gitlineage run" in block)
+    assert len(loop.splitlines()) == 3
+    for line in loop.splitlines():
+        run(shlex.split(line.removeprefix("$ "))[1:], tmp_path)
+    assert "baseline" in run(["show", "000"], tmp_path) and "1.25" in run(["best"], tmp_path)
 
 
 def test_the_library_session_runs_as_it_stands(tmp_path):
