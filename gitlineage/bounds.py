@@ -1,5 +1,5 @@
 """
-The budget for what comes from others: entries, bytes and seconds, all in one place; whoever spends it is elsewhere.
+The budget for what comes from others: entries, bytes and seconds, all in one place, for whoever reads it.
 
 Anybody who may push can make a hundred bytes stand for a million files. Each limit is far above what a
 research loop needs, and what is over one is refused in a line that names both.

@@ -1,5 +1,5 @@
 """
-Runs a recipe in a process of its own and says how that ended; whether it was worth keeping is decided elsewhere.
+Runs a recipe in a process of its own and says how that ended, for the demo's loop.
 
 Nothing that a clock or a machine decides gets into an outcome, so the same recipe gives the same one.
 """

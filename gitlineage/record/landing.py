@@ -1,7 +1,7 @@
 """
 One atomic landing: events collected under the writers' lock, folded as they come, published by one move of the ref.
 
-What is recorded is decided elsewhere; here is only that all of it lands or none.
+Start at `Landing`, which `Recorder` adds events to and `Ledger` publishes; all of it lands or none.
 """
 
 import fcntl

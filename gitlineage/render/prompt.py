@@ -1,5 +1,5 @@
 """
-The session prompt: what a specialist reads before its next trial; how it is recorded or who asks is not here.
+The session prompt: what a specialist reads before its next trial; start at `render_prompt`.
 
 The layout is the auto-research harness's (semantics 43-51); the prompt is a pure function of a view, a name
 and options, so the same records give the same bytes.

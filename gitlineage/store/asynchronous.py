@@ -1,7 +1,7 @@
 """
 The store for programs that use asyncio: the same verbs, each awaited while a thread does the work.
 
-Nothing is decided here. A batch has a thread of its own, which does what its task asks for and nothing else.
+Start at `AsyncLineageStore`. A batch has a thread of its own, which does what its task asks for and nothing else.
 """
 
 import asyncio

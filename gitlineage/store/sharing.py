@@ -1,8 +1,7 @@
 """
 Other machines, ``store.remote``: push, pull, sync, and what a plain git carries.
 
-What goes and what comes is decided by ``pulling`` and ``sync``, which are loaded when they are needed: most
-stores never meet another machine.
+`sync.pull` and `sync.push` do it; they are loaded when they are needed, for most stores never meet another machine.
 """
 
 from collections.abc import Sequence

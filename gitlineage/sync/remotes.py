@@ -1,8 +1,8 @@
 """
 A remote as lineage sees it: which one is meant, what was last seen of its refs, and how what became of them is told.
 
-Nothing is pulled, pushed or decided here. What was fetched is beside the store, under
-``refs/lineage/remotes/``, until it is taken into place.
+For `pull` and `push`; start at `Exchange`. What was fetched is beside the store, under ``refs/lineage/remotes/``, until
+it is taken into place.
 """
 
 import re

@@ -1,5 +1,5 @@
 """
-Git hooks put into a repository and taken out again, never over a user's own; what they do is elsewhere.
+Git hooks put into a repository and taken out again, never over a user's own; start at `install`.
 
 The scripts are those of the project's folder ``hooks``, which a wheel carries inside the package. A script of
 ours is known by its second line, which names its version.
