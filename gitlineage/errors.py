@@ -13,6 +13,7 @@ LineageError
 │   ├── InvalidContent           a snapshot's files: path escapes, oversized files
 │   ├── BadRows                  an import with bad rows; ``rows`` lists line and reason
 │   ├── WouldLose                files that are recorded nowhere would be replaced; ``files`` names them all
+│   ├── Unclear                  an import that needs a word from the user first; ``problems`` has them
 │   ├── TaskInUse                another task that recorded trials would rank otherwise by
 │   ├── BadFiles                 an import with bad files; ``files`` lists name and reason
 │   ├── BadBundle                a bundle that is damaged, foreign or incomplete
@@ -42,6 +43,8 @@ LineageError
 """
 
 from collections.abc import Sequence
+
+import msgspec
 
 from gitlineage.text import to_type
 
@@ -166,6 +169,51 @@ class BadRows(Invalid):
         many = "1 bad row" if len(self.rows) == 1 else f"{len(self.rows)} bad rows"
         tail = f"; {hint}" if hint else ""
         super().__init__(f"{source}: {many}, nothing was imported{tail}\n{listing}")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """
+    Something that has to be said before an import can go on.
+
+    Args:
+        kind: what it is about, as a noun phrase.
+        count: how many rows or columns it is about.
+        line: the first line at fault; 0 where it is about no line.
+        text: what is the matter.
+        options: what settles it, as options completely spelt; any one of them does.
+    """
+
+    kind: str
+    count: int
+    line: int
+    text: str
+    options: tuple[tuple[str, ...], ...] = ()
+
+
+class Unclear(Invalid):
+    """
+    An import that was refused because something has to be said first that nobody may guess.
+
+    Args:
+        source: the file's name.
+        taken_for: what the file was taken for.
+        problems: what has to be said, one for each kind.
+        told: what else there is to know about the file.
+    """
+
+    def __init__(self, source: str, taken_for: str, problems: Sequence[Problem], told: Sequence[str] = ()) -> None:
+        self.source = source
+        self.taken_for = taken_for
+        self.problems = tuple(problems)
+        lines = []
+        for each in self.problems:
+            lines.append(f"  {each.kind}: {each.text}")
+            for at, said in enumerate(each.options):
+                lines.append(f"    {'or ' if at else ''}{to_type('gitlineage', 'import', source, *said)}")
+        lines += [f"  note: {sentence}" for sentence in told]
+        many = "one thing has" if len(self.problems) == 1 else f"{len(self.problems)} things have"
+        listing = "\n".join(lines)
+        super().__init__(f"{source} ({taken_for}): {many} to be said first, nothing was imported\n{listing}")
 
 
 class TaskInUse(Invalid):

@@ -43,12 +43,24 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
         commit: its first cell: a commit's hash, or a word.
         name: the exp id that the file itself gives it; empty where it has no such column.
         cells: the text of a trial's cells by column name, without its exp id. A crash has no metric.
+        tried_on: whether the commit is the one that it was tried on, and its own code is gone.
+        base: the hash of the commit that it started from, where the file says that beside its own.
+        parents: names of the rows that it was derived from, with a role each where one is known.
+        files: its code by path, where the file has it.
+        cohort: the batch that it is a member of; empty for none.
+        names_commits: whether rows of this file name commits at all.
     """
 
     line: int
     commit: str
     name: str
     cells: Mapping[str, str]
+    tried_on: bool = False
+    base: str = ""
+    parents: tuple[tuple[str, str], ...] = ()
+    files: Mapping[str, bytes] | None = None
+    cohort: str = ""
+    names_commits: bool = True
 
     @property
     def is_hash(self) -> bool:
@@ -59,6 +71,10 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
     def is_scored(self) -> bool:
         """Whether its status is one that comes with a score: any but a crash."""
         return self.cells["status"] not in CRASHED
+
+    def numbered(self, stem: str, number: int) -> str:
+        """Return the exp id of the first, second, … trial with a stem; a name of the file's own stays as it is."""
+        return stem if self.name and number == 1 and stem not in _RESERVED else numbered(stem, number)
 
     def is_pending(self, metric: str | None) -> bool:
         """Whether it has neither a status nor a score."""

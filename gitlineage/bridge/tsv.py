@@ -53,6 +53,7 @@ def import_tsv(
     label: str | None = None,
     snapshots: Path | None = None,
     repair: bool = False,
+    guess: bool | None = None,
 ) -> ImportOutcome:
     """
     Record every row of a table as a trial on a snapshot of its own, all of them or none; again, it adds nothing.
@@ -70,6 +71,7 @@ def import_tsv(
         label: its short name in prompts.
         snapshots: the folder that ``snapshot_path`` cells are below; without it the trials have no content.
         repair: mend flattened rows (semantics 60) instead of refusing the file.
+        guess: the direction to assume where nobody said one and no row shows it.
 
     Raises:
         BadRows: every row that breaks a rule, with line number and reason.
@@ -79,8 +81,10 @@ def import_tsv(
     recorded = store.ledger.recorded_task()
     table = tsv.read(data, source=source, repair=repair, metric=metric or (recorded.score_field if recorded else None))
     task = _task(table, recorded, metric, lower_is_better, label)
+    if task.assumed and guess is not None:
+        task = msgspec.structs.replace(task, lower_is_better=guess)
     unjudged = [row.trial for row in table.rows if row.trial.status is None]
-    check_judged(task, sum(task.score(trial) is not None for trial in unjudged))
+    check_judged(task, sum(task.score(trial) is not None for trial in unjudged) if guess is None else 0)
     said = f"Import {source}"
     try:
         with store.batch(said):

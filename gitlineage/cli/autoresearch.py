@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from gitlineage.bounds import read_input
-from gitlineage.bridge.autoresearch import LoopOutcome, import_autoresearch
+from gitlineage.bridge.autoresearch import import_autoresearch
+from gitlineage.bridge.rows import LoopOutcome
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Invalid, LineageError, StorageError
@@ -58,7 +59,7 @@ def import_loop(
     """
     meanings = _meanings(status)
     with opened(ctx) as store:
-        source = _Source(store, place(ctx).path, results, branch)
+        source = Results(store, place(ctx).path, results, branch)
 
         def look(data: bytes, whole: bool) -> LoopOutcome:
             return import_autoresearch(
@@ -75,7 +76,7 @@ def import_loop(
             )
 
         if watch:
-            _watch(store, source, look, interval, as_json)
+            follow(store, source, look, interval, as_json)
             return
         outcome = look(source.read(), True)
         if as_json:
@@ -84,7 +85,7 @@ def import_loop(
             _print(outcome)
 
 
-class _Source:
+class Results:
     """
     Where a loop's results are read from, again and again.
 
@@ -144,8 +145,8 @@ class _Source:
         return repo.read(entry.oid)
 
 
-def _watch(
-    store: LineageStore, source: _Source, look: Callable[[bytes, bool], LoopOutcome], interval: float, as_json: bool
+def follow(
+    store: LineageStore, source: Results, look: Callable[[bytes, bool], LoopOutcome], interval: float, as_json: bool
 ) -> None:
     """
     Import whenever the results have changed, and print each new trial.
@@ -222,6 +223,8 @@ def _print(outcome: LoopOutcome) -> None:
         output.say(output.clean(f"moved to their commits, which are here now: {_some(outcome.moved)}"))
     if outcome.lost:
         output.warning(f"their commits are not in this repository: {_some(outcome.lost)}")
+    if outcome.unnamed:
+        output.note(output.clean(f"rows that name no commit: {_some(outcome.unnamed)}"))
 
 
 def _some(exp_ids: Sequence[str]) -> str:

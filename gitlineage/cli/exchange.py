@@ -12,16 +12,22 @@ from gitlineage.bridge import openrange
 from gitlineage.bridge.tsv import ImportOutcome, export_tsv, import_tsv
 from gitlineage.cli import autoresearch, listing, options, output
 from gitlineage.cli.commands import command, commands
+from gitlineage.cli.importing import EXAMPLE, PATH, PathGroup, import_path
 from gitlineage.cli.opening import opened
 from gitlineage.errors import StorageError
 from gitlineage.files import write_whole
 from gitlineage.text import counted
 
 app = commands()
-importing = commands("Bring trials or snapshots in from files")
+importing = typer.Typer(
+    cls=PathGroup,
+    add_completion=False,
+    help="Bring trials or snapshots in from files: `gitlineage import PATH` recognises what it is given",
+)
 exporting = commands("Write trials or snapshots out to files")
 app.add_typer(importing, name="import")
 app.add_typer(exporting, name="export")
+command(importing, PATH, EXAMPLE)(import_path)
 command(importing, "autoresearch", autoresearch.EXAMPLE)(autoresearch.import_loop)
 
 _SHOWN = 10

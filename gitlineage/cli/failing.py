@@ -12,7 +12,7 @@ import typer
 from typer import TyperException
 
 from gitlineage.cli import output
-from gitlineage.errors import BadFiles, BadRows, LineageError
+from gitlineage.errors import BadFiles, BadRows, LineageError, Unclear
 
 REFUSED = 1
 INTERRUPTED = 130
@@ -101,7 +101,9 @@ def flushed(code: int) -> int:
 def _lines(error: LineageError) -> list[str]:
     """Return an error as one line; only a list of bad rows or files has more."""
     lines = str(error).splitlines() or [type(error).__name__]
-    return lines if isinstance(error, BadRows | BadFiles) else ["; ".join(filter(None, map(str.strip, lines)))]
+    return (
+        lines if isinstance(error, BadRows | BadFiles | Unclear) else ["; ".join(filter(None, map(str.strip, lines)))]
+    )
 
 
 def _let_go_of_output() -> None:

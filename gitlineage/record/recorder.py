@@ -254,12 +254,30 @@ class Recorder:
         self.add_row(oid, row)
         return self._recorded(made, trial) if is_new else self._views.snapshot(oid)
 
-    def write_row(self, row: Row, parents: Sequence[str], moment: datetime) -> str:
-        """Write the snapshot of a row, without recording it."""
+    def write_row(
+        self,
+        row: Row,
+        parents: Sequence[str],
+        moment: datetime,
+        *,
+        cohort: str | None = None,
+        roles: Mapping[str, str] | None = None,
+    ) -> str:
+        """
+        Write the snapshot of a row, without recording it.
+
+        Args:
+            row: the row; without a tree it gets its first parent's content.
+            parents: what it was derived from.
+            moment: its date.
+            cohort: the open cohort that it is a member of.
+            roles: what a parent was, or a snapshot that is none, by oid.
+        """
         trial = row.trial
         tree = row.tree or (self._tree_of(parents[0]) if parents else self._repo.empty_tree())
         said = flattened(trial.hypothesis) or f"Trial {trial.exp_id}"
-        trailers = snapshot_trailers(trial.exp_id, trial.specialist, None, {}, "", self._named_writer)
+        trailers = snapshot_trailers(trial.exp_id, trial.specialist, cohort, roles or {}, "", self._named_writer)
+        self.landing.keep.extend(CommitOid(oid) for oid in roles or {} if oid not in parents)
         name = flattened(trial.specialist) or "gitlineage"
         who = Identity(name, f"{name.replace(' ', '-')}@gitlineage").clean()
         message = compose(said, trailers)
@@ -380,6 +398,16 @@ class Recorder:
         self.landing.add(oid, event, f"Open cohort {name}")
         self._bases[name] = Base(name, event.base, allow_mixed)
         return oid
+
+    def join_cohort(self, name: str) -> None:
+        """Open a cohort for members of any parents, where none of that name is open."""
+        if name not in self._bases and self._views.cohorts.find(name, members=False) is None:
+            check_cohort_name(name)
+            self.open_cohort(name, [], {}, True)
+
+    def named(self, name: str) -> list[str]:
+        """Return the snapshots of the trials that a name stands for."""
+        return list(self._views.oids_named(name))
 
     def new_cohort(self, name: str, base: Sequence[Id], metadata: Mapping[str, Any], allow_mixed: bool) -> None:
         """Open a cohort that must not be open yet; the same one again is no error."""

@@ -15,7 +15,8 @@ from command_line import Shell, environment
 
 from gitlineage import LineageStore
 from gitlineage.bridge import autoresearch_format
-from gitlineage.bridge.autoresearch import LoopOutcome, import_autoresearch
+from gitlineage.bridge.autoresearch import import_autoresearch
+from gitlineage.bridge.rows import LoopOutcome
 from gitlineage.errors import BadRows, Invalid
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
@@ -313,7 +314,7 @@ class TestImport:
         loop.row("main", "1.0", "1", "baseline", "the start")
         loop.row("main", "1.1", "1", "discard", "something")
         outcome = take(store, loop)
-        assert outcome.lost == ("main", "main.2")
+        assert (outcome.lost, outcome.unnamed) == ((), ("main", "main.2"))
         assert store.trial("main@alice").notes == "no commit"
         oids = {store.resolve("main@alice"), store.resolve("main.2")}
         assert len(oids) == 2 and loop.git("rev-parse", "main") not in oids

@@ -9,7 +9,8 @@ from clones import answers, fsck, git
 from command_line import Shell
 
 from gitlineage import LineageStore, Trial
-from gitlineage.bridge.autoresearch import LoopOutcome, import_autoresearch
+from gitlineage.bridge.autoresearch import import_autoresearch
+from gitlineage.bridge.rows import LoopOutcome
 from gitlineage.errors import Invalid
 from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events

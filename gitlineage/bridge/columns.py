@@ -1,0 +1,478 @@
+"""
+Which column of a table is what: the id, the commit, the status, the text, the score. By name first, then by content.
+
+`judge` gives all but the score; `metric` chooses that, and says why; `not_trials` says what is no table of trials.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from gitlineage.bridge import direction
+from gitlineage.bridge.formats import numbers, words
+from gitlineage.bridge.formats.found import Found
+from gitlineage.errors import Invalid, Problem
+from gitlineage.model.trial import COLUMNS, NUMERIC
+from gitlineage.times import parse_time, stamp
+
+NUMBERS = NUMERIC
+"""Columns that a trial keeps as numbers."""
+
+FIELDS = (
+    "id",
+    "commit",
+    "base",
+    "parent",
+    "status",
+    "metric",
+    "text",
+    "time",
+    "cohort",
+    "specialist",
+    "notes",
+    "domain",
+)
+"""What a column can be mapped to, beside the names of a trial's own columns."""
+
+_VALUES = ("metric_value", "value", "metric_after", "result", "score")
+"""Names of the column of values, where another one says which metric each row has."""
+
+_OTHERS = {"status", "guard", "verify", "gate", "solve", "valid", "physics", "ok", "stage1", "stage2"}
+"""Words in names of columns that say how a check ended, not the trial."""
+
+_HASH = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
+_LOOSE = re.compile(r"[`\[(#*]*[0-9a-f]{7,40}\b.*", re.IGNORECASE)
+_ID_HASH = re.compile(r".+-[0-9a-f]{7,12}", re.IGNORECASE)
+_MOST = 2_000
+"""Rows that are looked at to judge a column."""
+
+
+class Roles(msgspec.Struct, kw_only=True):
+    """
+    Which column is what; empty where none is.
+
+    Args:
+        id: names the row.
+        commit: the commit with its code.
+        base: the commit that it started from.
+        parent: the rows that it was derived from.
+        status: how it ended.
+        other_statuses: further columns that say something of that kind.
+        metric: what the user mapped as the score.
+        text: what was tried.
+        time: when.
+        cohort: its batch.
+        scale: what its score is comparable within.
+        aliases: columns by which other rows may name this one.
+        commit_in_id: whether the id ends in the commit's hash.
+        further: columns that the user mapped to a trial's own.
+    """
+
+    id: str = ""
+    commit: str = ""
+    base: str = ""
+    parent: str = ""
+    status: str = ""
+    other_statuses: tuple[str, ...] = ()
+    metric: str = ""
+    text: str = ""
+    time: str = ""
+    cohort: str = ""
+    scale: str = ""
+    aliases: tuple[str, ...] = ()
+    commit_in_id: bool = False
+    further: dict[str, str] = {}
+
+    def told(self) -> dict[str, str]:
+        """Return the columns that have a role, by role."""
+        named = ("id", "commit", "base", "parent", "status", "text", "time", "cohort", "scale")
+        return {role: column for role in named if (column := getattr(self, role))} | {
+            target: column for column, target in self.further.items()
+        }
+
+    def taken(self) -> set[str]:
+        """Return the columns that cannot rank."""
+        own = {self.id, self.commit, self.base, self.parent, self.status, self.text, self.time, self.cohort, self.scale}
+        return (own | set(self.other_statuses) | set(self.aliases)) - {""}
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """The column that ranks, what it is called, and why; or what has to be said first."""
+
+    name: str | None = None
+    named: str = ""
+    why: str = ""
+    told: tuple[str, ...] = ()
+    problem: Problem | None = None
+
+
+def named(found: Found, column: str) -> str:
+    """
+    Return a column that the user named, in whatever case.
+
+    Raises:
+        Invalid: there is none.
+    """
+    if column in found.columns:
+        return column
+    alike = [name for name in found.columns if name.casefold().strip() == column.casefold().strip()]
+    if len(alike) == 1:
+        return alike[0]
+    raise Invalid(f"there is no column {column!r} in {found.source}; the columns are {', '.join(found.columns)}")
+
+
+def judge(found: Found, options: "Mapping[str, str] | object") -> Roles:
+    """Return which column is what; what the user or the format says rules."""
+    fields: Mapping[str, str] = getattr(options, "fields", {})
+    roles = Roles()
+    for role, column in found.roles.items():
+        setattr(roles, role, column)
+    _map(found, fields, roles)
+    cells = _Cells(found)
+    taken = set(roles.told().values()) | set(fields)
+    if not roles.status and "status" not in found.roles:
+        roles.status = cells.status(taken)
+    taken.add(roles.status)
+    if not found.roles:
+        roles.other_statuses = tuple(
+            name for name in cells.columns if name not in taken and cells.share(name, _is_plain_word) > 0.8
+        )
+    if "commit" not in found.roles and not found.roles.get("id"):
+        _commits(cells, roles, taken)
+    taken |= {roles.commit, roles.base, *roles.other_statuses}
+    if not roles.parent:
+        parents = [n for n in cells.columns if n not in taken and words.PARENT.search(_plain(n))]
+        roles.parent = parents[0] if parents else ""
+    taken.add(roles.parent)
+    if not roles.id and "id" not in found.roles:
+        roles.id = cells.id(taken, bool(roles.commit))
+    taken.add(roles.id)
+    if not roles.commit and not roles.base and roles.id and cells.share(roles.id, _ID_HASH.fullmatch) > 0.9:
+        roles.commit_in_id = True
+    if not roles.time:
+        roles.time = next((n for n in cells.by_name(words.TIME) if n not in taken and cells.share(n, moment) > 0.5), "")
+    taken.add(roles.time)
+    if not roles.text:
+        roles.text = cells.text(taken)
+    taken.add(roles.text)
+    if not roles.scale and not found.roles:
+        roles.scale = next((n for n in cells.columns if n not in taken and n.casefold() in words.SCALE), "")
+    if roles.parent:
+        roles.aliases = tuple(
+            name
+            for name in cells.columns
+            if name not in taken
+            and {"ref", "candidate"} & set(words.parts_of(name))
+            and cells.share(name, numbers.read) < 0.5
+        )
+    return roles
+
+
+def not_trials(found: Found, roles: Roles, options: object) -> str:
+    """Return why a table holds no trials; empty where it does, or where the user says which column ranks."""
+    if getattr(options, "metric", None) or roles.metric or found.metric or found.roles:
+        return ""
+    names = [name.casefold() for name in found.columns]
+    if names and names[0] in ("step", "_step") and any(" - " in name for name in names):
+        return "a chart's export with a row a step, not the table of runs (export that one)"
+    cells = _Cells(found)
+    judged = roles.status and cells.share(roles.status, _is_status_word) >= 0.3
+    if judged or roles.commit or roles.base:
+        return ""
+    if roles.status and roles.status.casefold() in ("status", "decision", "verdict"):
+        return ""
+    loops = any(name in words.OF_LOOPS for name in names)
+    ranked = any(words.metric_tier(name, names) >= 4 for name in found.columns)
+    if loops and (ranked or roles.text):
+        return ""
+    return (
+        "this does not look like trials: no ids, statuses or commits of a loop; if it is, name what ranks with "
+        "`--metric COLUMN` and its direction"
+    )
+
+
+def metric(found: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence[str]) -> Chosen:
+    """
+    Choose the column that ranks: the one whose name says so and whose cells are mostly numbers.
+
+    Of several that may be meant, the first whose kept rows agree with its name.
+    """
+    cells = _Cells(found)
+    called = next((name for name in found.columns if _plain(name) in ("metric_name", "metric")), None)
+    if called is not None and cells.share(called, numbers.read) < 0.5:
+        valued = next(
+            (
+                name
+                for name in found.columns
+                if _plain(name) in _VALUES and name != called and name not in roles.taken()
+            ),
+            None,
+        )
+        kinds = list(dict.fromkeys(value for row in found.rows if (value := row.cells.get(called, "").strip())))
+        if valued is not None and kinds:
+            if len(kinds) == 1:
+                return Chosen(
+                    name=valued, named=kinds[0], why="the column of values", told=(f"the metric is called {kinds[0]}",)
+                )
+            shown = ", ".join(kinds[:6])
+            return Chosen(told=(f"{len(kinds)} metrics in one column ({shown}): nothing is ranked",))
+    said = found.settings.get("metric") or found.settings.get("primary_metric") or found.settings.get("metric_name")
+    if said:
+        match = [name for name in found.columns if _plain(name) == _plain(said)]
+        if match:
+            return Chosen(name=match[0], why="a comment says it")
+    taken = roles.taken()
+    scored = [status not in words.UNSCORED for status in statuses]
+    candidates = []
+    for at, name in enumerate(found.columns):
+        if name in taken or not cells.is_numeric(name, scored):
+            continue
+        tier = words.metric_tier(name, found.columns)
+        if tier > 0 and found.header:
+            candidates.append((tier, -at, name))
+        elif not found.header:
+            candidates.append((3.0, -at, name))
+    if not candidates:
+        return _none(found, roles, cells, statuses)
+    candidates.sort(reverse=True)
+    best = candidates[0][0]
+    if not found.header and len(candidates) > 1:
+        return Chosen(problem=_ask(found, [name for _, _, name in sorted(candidates, key=lambda c: -c[1])], True))
+    near = [name for tier, _, name in candidates if tier >= min(best, 3.0)] or [candidates[0][2]]
+    verdicts = {name: direction.verdict(found, name, statuses, scaled) for name in near}
+    sound = [name for name in near if verdicts[name] is not None]
+    judged = any(status in words.JUDGED for status in statuses)
+    top = [name for tier, _, name in candidates if int(tier) == int(best)]
+    if best < 4 and len(top) > 1 and not (judged and sound):
+        return Chosen(problem=_ask(found, sorted(top, key=found.columns.index), False))
+    primary = [name for name in top if words.metric_tier(name, found.columns) >= 5]
+    firsts = primary or [name for name in near if name in top] or near
+    agreed = [name for name in firsts if name in sound]
+    if not primary and not agreed:
+        agreed = sound
+    name = (agreed or firsts)[0]
+    meant = [
+        other for tier, _, other in candidates
+        if other != name and tier >= 2 and tier >= best - 2 and words.metric_tier(name, found.columns) < 5
+    ]  # fmt: skip
+    told = []
+    if meant:
+        told.append(f"{', '.join(meant[:6])} could be meant, too: ranked by {name} (`--metric` names another one)")
+    why = "its name says so" if words.metric_tier(name, found.columns) >= 4 else "the first column of numbers"
+    if name not in top[:1] and name in sound and judged:
+        why = "its kept rows agree"
+    return Chosen(name=name, why=why, told=tuple(told))
+
+
+def moment(cell: str) -> str:
+    """Return a cell that names a moment in ISO 8601: it is one, or seconds or milliseconds since 1970."""
+    text = cell.strip()
+    if not text:
+        return ""
+    if re.fullmatch(r"1\d{9}(\.\d+)?|1\d{12}", text):
+        seconds = float(text) / (1000 if len(text) == 13 and "." not in text else 1)
+        return stamp(datetime.fromtimestamp(seconds, UTC))
+    if len(text) >= 10 and text[:4].isdigit() and parse_time(text) is not None:
+        return text
+    match = re.fullmatch(r"(\d\d)-(\d\d)-(\d{4}) (\d\d:\d\d(?::\d\d)?)", text)
+    if match and parse_time(f"{match[3]}-{match[2]}-{match[1]}T{match[4]}"):
+        return f"{match[3]}-{match[2]}-{match[1]}T{match[4]}"
+    return ""
+
+
+def _none(found: Found, roles: Roles, cells: "_Cells", statuses: Sequence[str]) -> Chosen:
+    """Return what is to be said where no column holds numbers."""
+    named = [
+        name for name in found.columns if name not in roles.taken() and words.metric_tier(name, found.columns) >= 4
+    ]
+    if named or all(status in (*words.UNSCORED, "", words.PENDING) for status in statuses):
+        return Chosen(
+            name=named[0] if named else None,
+            why="its name says so",
+            told=() if named else ("no column holds numbers: nothing is ranked",),
+        )
+    if all(status in words.JUDGED or status in words.UNSCORED or status == words.UNDECIDED for status in statuses):
+        return Chosen(told=("no column holds numbers: nothing is ranked",))
+    return Chosen(problem=_ask(found, [name for name in found.columns if name not in roles.taken()], False))
+
+
+def _ask(found: Found, names: Sequence[str], numbered: bool) -> Problem:
+    shown = ", ".join(names[:12])
+    text = f"{shown} could each be what ranks, and nothing says which"
+    if numbered:
+        text = (
+            f"the first line is a row: there is no header; columns {shown} hold numbers, and nothing says which ranks"
+        )
+    settle: list[tuple[str, ...]] = []
+    for name in names[:2]:
+        known = words.direction_of(name)
+        sides = (True, False) if known is None else (known,)
+        settle += [("--metric", name, direction.flag(side)) for side in sides]
+    return Problem(kind="no column is known to rank", count=len(names), line=1, text=text, options=tuple(settle))
+
+
+def _map(found: Found, fields: Mapping[str, str], roles: Roles) -> None:
+    """Take over what the user says of columns."""
+    for given, field in fields.items():
+        column = named(found, given)
+        if field in ("id", "commit", "base", "parent", "status", "metric", "text", "time", "cohort"):
+            setattr(roles, field, column)
+        elif field in ("hypothesis",):
+            roles.text = column
+        elif field == "score":
+            roles.metric = column
+        elif field in COLUMNS or field in ("specialist", "notes", "domain"):
+            roles.further[column] = field
+        else:
+            raise Invalid(f"a column can be {', '.join(FIELDS)} or a trial's column, not {field!r}")
+
+
+def _commits(cells: "_Cells", roles: Roles, taken: set[str]) -> None:
+    """Find the columns that hold hashes: the trial's own, and the one that it started from."""
+    hashed = [name for name in cells.columns if name not in taken and cells.holds_hashes(name)]
+    for name in cells.by_name(words.COMMIT):
+        if name not in hashed and name not in taken and cells.share(name, numbers.read) < 0.9:
+            hashed.append(name)
+    named_parents = [name for name in cells.columns if words.STARTED.search(_plain(name)) and _is_hash_name(name)]
+    hashed += [
+        name
+        for name in named_parents
+        if name not in hashed and name not in taken and cells.share(name, _HASH.fullmatch) > 0
+    ]
+    started = [name for name in hashed if words.STARTED.search(_plain(name))]
+    own = [name for name in hashed if name not in started]
+    own.sort(key=lambda name: (_plain(name) not in words.COMMIT, cells.columns.index(name)))
+    if not roles.commit and own:
+        roles.commit = own[0]
+    if not roles.base and started:
+        roles.base = started[0]
+
+
+def _is_hash_name(name: str) -> bool:
+    return bool({"commit", "sha", "hash", "rev"} & set(words.parts_of(name)))
+
+
+def _is_status_word(cell: str) -> bool:
+    return words.status_of(cell) is not None
+
+
+def _is_plain_word(cell: str) -> bool:
+    """Whether a cell is a word for a status and no number: 0 and 1 say much else."""
+    return _is_status_word(cell) and numbers.read(cell) is None
+
+
+def _plain(name: str) -> str:
+    return "_".join(words.parts_of(name)) or name.casefold().strip()
+
+
+class _Cells:
+    """The columns of what was found, looked at as columns."""
+
+    def __init__(self, found: Found) -> None:
+        self.columns = list(found.columns)
+        self._rows = [row for row in found.rows if not row.odd][:_MOST]
+        self._all = found.rows[:_MOST]
+        self._held: dict[str, list[str]] = {}
+
+    def of(self, name: str) -> list[str]:
+        """Return the cells of a column that say something."""
+        if name not in self._held:
+            self._held[name] = [cell for row in self._rows if (cell := row.cells.get(name, "").strip())]
+        return self._held[name]
+
+    def share(self, name: str, test: object) -> float:
+        """Return which share of a column's cells passes a test."""
+        held = self.of(name)
+        return sum(bool(test(cell)) for cell in held) / len(held) if held else 0.0  # type: ignore[operator]
+
+    def by_name(self, names: Sequence[str]) -> list[str]:
+        """Return the columns with one of some names, the likeliest name first."""
+        lowered = {name.casefold().strip(): name for name in reversed(self.columns)}
+        plain = {_plain(name): name for name in reversed(self.columns)}
+        found = [lowered.get(name) or plain.get(name) for name in names]
+        return list(dict.fromkeys(name for name in found if name))
+
+    def is_numeric(self, name: str, scored: Sequence[bool]) -> bool:
+        """Whether at least half of the cells that say something, in rows that may have a score, are numbers."""
+        held = [
+            cell for row, may in zip(self._all, scored, strict=False)
+            if may and not row.odd and (cell := row.cells.get(name, "").strip()) and not numbers.is_placeholder(cell)
+        ]  # fmt: skip
+        return bool(held) and sum(numbers.read(cell) is not None for cell in held) * 2 >= len(held)
+
+    def holds_hashes(self, name: str) -> bool:
+        """Whether a column holds commit hashes: most of what is no placeholder, and at least one with a letter."""
+        held = [cell for cell in self.of(name) if not numbers.is_placeholder(cell)]
+        if all(len(cell) == 32 for cell in held) and _plain(name) not in words.COMMIT:
+            return False  # ids of another kind
+        hashes = [cell for cell in held if _LOOSE.fullmatch(cell) and (" " not in cell or "(" in cell)]
+        return len(hashes) * 2 >= max(len(held), 1) and any(
+            re.search("[a-f]", cell[:12]) and re.search(r"\d", cell[:12]) for cell in hashes
+        )
+
+    def status(self, taken: set[str]) -> str:
+        """Return the column that says how rows ended: the one of a likely name with most words of decisions."""
+        likely = [name for name in self.by_name(words.STATUS) if name not in taken]
+        scored = []
+        for order, name in enumerate(likely):
+            held = self.of(name)
+            known = [words.status_of(cell) for cell in held]
+            share = sum(each is not None for each in known) / len(held) if held else 0.0
+            numeric = (
+                held and all(numbers.read(cell) is not None for cell in held) and set(held) - {"0", "1", "1.0", "0.0"}
+            )
+            if numeric or (share < 0.5 and name.casefold() not in ("status", "decision", "verdict")):
+                continue
+            judged = sum(each in words.JUDGED for each in known)
+            scored.append((judged * 2 > len(self._rows) * 0.3, judged, -order, name))
+        if scored:
+            exact = [each for each in scored if each[3].casefold() in ("status", "decision", "verdict", "outcome")]
+            if exact and max(exact)[1] * 1.5 >= max(scored)[1]:
+                return max(exact)[3]
+            return max(scored)[3]
+        for name in self.columns:
+            held = self.of(name)
+            if name in taken or not held or len({cell.casefold() for cell in held}) > 14:
+                continue
+            known = [words.status_of(cell) for cell in held if not cell.isdigit()]
+            is_known = sum(each is not None for each in known) * 5 >= len(held) * 4
+            decides = any(each in ("keep", "discard") for each in known)
+            if is_known and decides and not _OTHERS & set(words.parts_of(name)):
+                return name
+        return ""
+
+    def id(self, taken: set[str], has_commit: bool) -> str:
+        """Return the column that names rows: short, mostly different, never a score."""
+        for name in self.by_name(words.ID):
+            if name not in taken and self._is_naming(name, 0.75 if has_commit else 0.5):
+                return name
+        first = self.columns[0] if self.columns else ""
+        if has_commit or first in taken or not first or not self._is_naming(first, 0.75):
+            return ""
+        is_score = any("." in cell for cell in self.of(first)) and self.share(first, numbers.read) > 0
+        return "" if is_score else first
+
+    def _is_naming(self, name: str, different: float) -> bool:
+        held = self.of(name)
+        if len(held) * 10 < len(self._rows) * 9 or not held:
+            return False
+        if sum(len(cell) > 60 or len(cell.split()) > 3 for cell in held) * 5 > len(held) or any(
+            "\n" in c for c in held
+        ):
+            return False
+        if moment(held[0]):
+            return False
+        return len(set(held)) >= len(held) * different
+
+    def text(self, taken: set[str]) -> str:
+        """Return the column that says what was tried."""
+        for name in self.by_name(words.TEXT):
+            if (
+                name not in taken
+                and self.share(name, numbers.read) < 0.5
+                and (self.of(name) or name.casefold() in ("description", "hypothesis"))
+            ):
+                return name
+        return ""

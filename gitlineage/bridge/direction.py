@@ -1,0 +1,289 @@
+"""
+In which direction a score improves, and from where that is known: a setting, a text beside the file, the rows, a name.
+
+What rows say is counted (`Votes`): a kept row beats the best before it, a discarded one does not. A name alone is a
+guess, and is marked as one. Where rows and name contradict each other, nobody guesses: it is asked.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from gitlineage.bridge.formats import numbers, words
+from gitlineage.bridge.formats.found import Found
+from gitlineage.errors import Problem
+
+_TEXTS = (
+    "program.md", "autoresearch.md", "task.yaml", "task.yml", "prompt.md", "agents.md", "claude.md", "goal.md",
+    "task.md", "objective.md", "program.txt", "readme.md", "autoresearch.config.json", "skill.md",
+    "experiment.md", "loop.md",
+)  # fmt: skip
+"""Names of texts beside a table that may say what its loop is after, the likeliest first."""
+
+_LARGEST = 1 << 18
+_LOW = re.compile(
+    r"\b(lower\s+(?:[\w`]+\s+){0,3}?(?:is\s+|=\s*)?better|lowest|minimi[sz]\w*|smaller\s+is\s+better|get\s+\S+\s+down|lower_is_better|"
+    r"reduc(?:e|ing)|as\s+low\s+as|decreas(?:e|ing)|↓)", re.IGNORECASE,
+)  # fmt: skip
+_HIGH = re.compile(
+    r"\b(higher\s+(?:[\w`]+\s+){0,3}?(?:is\s+|=\s*)?better|highest|maximi[sz]\w*|larger\s+is\s+better|bigger\s+is\s+better|"
+    r"higher_is_better|as\s+high\s+as|increas(?:e|ing)|↑)", re.IGNORECASE,
+)  # fmt: skip
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|;\s")
+_SETTINGS = (
+    "metric_direction",
+    "direction",
+    "optimize",
+    "optimise",
+    "goal_direction",
+    "best_direction",
+    "objective_direction",
+)
+_CHANGE = frozenset(["delta", "diff", "change", "gain", "vs", "improvement", "pct", "percent"])
+
+
+class Direction(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    In which direction a score improves.
+
+    Args:
+        lower: whether lower is better.
+        assumed: whether that is a guess that later rows may settle.
+        why: from where it is known.
+    """
+
+    lower: bool = True
+    assumed: bool = False
+    why: str = ""
+
+    @property
+    def text(self) -> str:
+        """The direction in words."""
+        return f"{'lower' if self.lower else 'higher'} is better{' (assumed)' if self.assumed else ''}"
+
+
+class Votes(msgspec.Struct, kw_only=True):
+    """How many rows say that one direction is right, and how many say that it is not."""
+
+    kept_for: int = 0
+    kept_against: int = 0
+    others_for: int = 0
+    others_against: int = 0
+
+    @property
+    def share(self) -> float:
+        """The share of rows that agree; a half where there are none."""
+        total = self.kept_for + self.kept_against + self.others_for + self.others_against
+        return (self.kept_for + self.others_for) / total if total else 0.5
+
+    @property
+    def total(self) -> int:
+        """How many rows say anything."""
+        return self.kept_for + self.kept_against + self.others_for + self.others_against
+
+
+def flag(lower: bool) -> str:
+    """Return the option that says a direction."""
+    return "--lower-is-better" if lower else "--higher-is-better"
+
+
+class Evidence(msgspec.Struct, frozen=True, gc=False):
+    """
+    What one row says of a direction: its class, its score, what the score was before it, and its scale.
+
+    ``before`` is ``None`` where the file does not say it.
+    """
+
+    status: str
+    score: float | None
+    before: float | None = None
+    scale: str = ""
+
+
+def evidence_of(found: Found, metric: str, statuses: Sequence[str], scaled: Sequence[str]) -> list[Evidence]:
+    """Return what the rows of a file say about a column."""
+
+    def read(column: str) -> list[float | None]:
+        cells = [
+            "" if row.odd or status in words.UNSCORED else row.cells.get(column, "")
+            for row, status in zip(found.rows, statuses, strict=True)
+        ]
+        return numbers.scores(cells).values
+
+    own = words.parts_of(metric)
+    earlier = {"after": ("before",), "new": ("old", "prev", "previous", "before"), "candidate": ("parent", "baseline")}
+    wanted: set[str] = set()
+    for part, others in earlier.items():
+        if part in own:
+            wanted |= {"_".join(other if each == part else each for each in own) for other in others}
+    before = next((name for name in found.columns if name != metric and "_".join(words.parts_of(name)) in wanted), None)
+    befores = read(before) if before is not None else [None] * len(found.rows)
+    return [
+        Evidence(status, score, old, scale)
+        for status, score, old, scale in zip(statuses, read(metric), befores, scaled, strict=True)
+    ]
+
+
+def judge(
+    found: Found, metric: str, evidence: Sequence[Evidence], beside: Path | None, names: Sequence[str]
+) -> Direction | Problem:
+    """
+    Return in which direction a column improves, or what has to be said first.
+
+    Args:
+        found: what was read.
+        metric: the column.
+        evidence: what each row says, in file order.
+        beside: the folder whose texts may say it.
+        names: what the metric is called.
+    """
+    if (told := _told(found)) is not None:
+        return told
+    by_name = next((known for name in names if (known := words.direction_of(name)) is not None), None)
+    if any("↓" in name or "↑" in name for name in names) and by_name is not None:
+        return Direction(lower=by_name, why="the column's name")
+    shown, sentence = rows_say(metric, evidence)
+    if beside is not None and (read := _texts(beside, names)) is not None:
+        lower, text = read
+        against = f", against what the kept rows show ({sentence})" if shown is not None and shown != lower else ""
+        return Direction(lower=lower, why=f"{text}{against}")
+    if shown is not None and by_name in (None, shown):
+        return Direction(lower=shown, why=sentence)
+    if shown is None and by_name is not None:
+        lower_votes, higher_votes = (votes(metric, evidence, side) for side in (True, False))
+        own, other = (lower_votes, higher_votes) if by_name else (higher_votes, lower_votes)
+        if own.kept_for and not own.kept_against:
+            return Direction(lower=by_name, why=f"the name {metric} and all kept rows say it")
+        if not own.total or own.share >= other.share:
+            says = f"{own.kept_for + own.others_for} of {own.total} rows agree" if own.total else "the rows say nothing"
+            return Direction(lower=by_name, assumed=True, why=f"the name {metric} says it; {says}")
+    if shown is not None:
+        text = f"the name {metric} says {'lower' if by_name else 'higher'}, but {sentence}"
+    else:
+        count = sum(each.score is not None for each in evidence)
+        says = "the rows go both ways" if count > 1 else "one row shows nothing"
+        text = f"{says}, and neither the name {metric} nor a text beside the file says it"
+    settle = tuple(("--metric", metric, flag(side)) for side in (True, False))
+    return Problem(kind="the direction is not known", count=1, line=0, text=text, options=settle)
+
+
+def verdict(found: Found, metric: str, statuses: Sequence[str], scaled: Sequence[str]) -> bool | None:
+    """Return the direction that rows and name of a column agree on; ``None`` where they do not, or say nothing."""
+    evidence = evidence_of(found, metric, statuses, scaled)
+    by_name = words.direction_of(metric)
+    shown, _ = rows_say(metric, evidence)
+    if shown is None:
+        own, other = votes(metric, evidence, bool(by_name)), votes(metric, evidence, not by_name)
+        return by_name if by_name is not None and own.share >= other.share else None
+    return shown if by_name in (None, shown) else None
+
+
+def rows_say(metric: str, evidence: Sequence[Evidence]) -> tuple[bool | None, str]:
+    """Return the direction that the rows show, and a sentence that says how; ``None`` where they do not agree."""
+    both = {side: votes(metric, evidence, side) for side in (True, False)}
+    for side in (True, False):
+        own, other = both[side], both[not side]
+        word = "fall" if side else "rise"
+        kept = own.kept_for + own.kept_against
+        if own.kept_for and not own.kept_against:
+            if own.others_for + own.others_against > 2 and own.others_for < own.others_against and own.kept_for < 2:
+                continue
+            return side, f"kept rows {word} ({own.kept_for} of {kept})"
+        if own.kept_for and not other.kept_for and own.kept_for * 3 >= own.kept_against:
+            return side, f"kept rows {word} from the first ({own.kept_for} of {kept} beat the best before)"
+        if own.total >= 8 and own.share >= 0.7 and own.share - other.share >= 0.3:
+            return side, f"{own.kept_for + own.others_for} of {own.total} rows say {'lower' if side else 'higher'}"
+        if not kept and own.others_for >= 3 and not own.others_against and other.others_against:
+            return side, f"all {own.others_for} discarded rows are worse that way"
+    return None, ""
+
+
+def votes(metric: str, evidence: Iterable[Evidence], lower: bool) -> Votes:
+    """
+    Count which rows agree with a direction: kept ones that beat the best before them, others that do not.
+
+    A row that says what the score was before it is held against that; one of another scale against the best of its own.
+    """
+    found = Votes()
+    rows = [each for each in evidence if each.score is not None]
+    parts = set(words.parts_of(metric))
+    is_change = bool(parts & _CHANGE) and len({each.score < 0 for each in rows if each.score}) == 2
+    bests: dict[str, float | None] = {}
+    for each in rows:
+        score = each.score
+        best = each.before if each.before is not None else bests.get(each.scale, 0.0 if is_change else None)
+        if score is None or each.status not in ("keep", "discard", "baseline"):
+            continue
+        if each.status == "baseline":
+            bests[each.scale] = score  # a new beginning
+            continue
+        if best is None:
+            if each.status == "keep":
+                bests[each.scale] = score
+            continue
+        beats = score < best if lower else score > best
+        if each.status == "keep":
+            found.kept_for += beats
+            found.kept_against += not beats and score != best
+            if beats:
+                bests[each.scale] = score
+        elif score != best:
+            found.others_for += not beats
+            found.others_against += beats
+    return found
+
+
+def _told(found: Found) -> Direction | None:
+    """Return what a comment or a column of the file says of the direction."""
+    for setting in _SETTINGS:
+        if (text := found.settings.get(setting)) and (lower := words.direction_word(text)) is not None:
+            return Direction(lower=lower, why=f"a comment says {setting}: {text[:60]}")
+    for column in found.columns:
+        if "_".join(words.parts_of(column)) in ("metric_direction", "direction", "best_direction", "optimize"):
+            said = {words.direction_word(cell) for row in found.rows if (cell := row.cells.get(column, "").strip())}
+            if len(said) == 1 and (lower := said.pop()) is not None:
+                cell = next(cell for row in found.rows if (cell := row.cells.get(column, "").strip()))
+                return Direction(lower=lower, why=f"{column}: {cell}")
+    return None
+
+
+def _texts(folder: Path, names: Sequence[str]) -> tuple[bool, str] | None:
+    """Return what a text in a folder says of a metric's direction, and the sentence; ``None`` where none does."""
+    try:
+        present = {
+            path.name.casefold(): path
+            for path in folder.iterdir()
+            if path.suffix.casefold() in (".md", ".txt", ".yaml", ".yml", ".json")
+        }
+    except OSError:
+        return None
+    for wanted in _TEXTS:
+        path = present.get(wanted)
+        if path is None:
+            continue
+        try:
+            if not path.is_file() or path.stat().st_size > _LARGEST:
+                continue
+            text = path.read_text("utf-8", "replace")
+        except OSError:
+            continue
+        if said := _says(text, names):
+            return said[0], f'{path.name}: "{said[1]}"'
+    return None
+
+
+def _says(text: str, names: Sequence[str]) -> tuple[bool, str] | None:
+    """Return the direction that a text's sentences about a metric agree on, with the first of them."""
+    wanted = [re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w])", re.IGNORECASE) for name in names if len(name) > 1]
+    found: list[tuple[bool, str]] = []
+    for sentence in _SENTENCE.split(text):
+        if len(sentence) > 1000 or not any(name.search(sentence) for name in wanted):
+            continue
+        low, high = _LOW.search(sentence), _HIGH.search(sentence)
+        if bool(low) != bool(high):
+            told = " ".join(sentence.strip(" *#->|`").replace("**", "").split())
+            found.append((bool(low), told[:117] + "…" if len(told) > 118 else told))
+    sides = {side for side, _ in found}
+    return found[0] if len(sides) == 1 else None

@@ -1,0 +1,116 @@
+"""
+What a reader found in a file, before anybody judged it: rows of text, settings, and lines that are no rows.
+
+Every format gives this one record, so that what ranks, in which direction, and what a word means is judged in one
+place (`bridge.planning`), whatever the file looked like.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gitlineage.errors import Invalid
+
+
+class FoundRow(msgspec.Struct, kw_only=True, gc=False):
+    """
+    One trial as a file tells it.
+
+    Args:
+        line: where it stands in its file, the first line being 1; 0 in formats without lines.
+        cells: the text of its cells by column name.
+        parents: names of what it was derived from, with the role of each where one is known; the primary one first.
+        files: its code by path, where the format has it; ``None`` where it has not.
+        cohort: the batch it is a member of; empty for none.
+        status: a class of `words.CLASSES`, where the format itself says it; empty where a word in a cell does.
+        scale: what its score is comparable within; empty where all scores of the file are.
+        section: the heading that it stands under; empty for none.
+        surplus: cells that the header does not name.
+        odd: whether it has another layout than the header, so that none of its cells can be trusted.
+    """
+
+    line: int
+    cells: dict[str, str]
+    parents: tuple[tuple[str, str], ...] = ()
+    files: Mapping[str, bytes] | None = None
+    cohort: str = ""
+    status: str = ""
+    scale: str = ""
+    section: str = ""
+    surplus: str = ""
+    odd: bool = False
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """
+    What a reader found.
+
+    Args:
+        kind: what it took the file for, as a noun phrase.
+        source: the file's name, for messages.
+        columns: the names of the columns in order.
+        rows: the trials in file order.
+        roles: which column is what (`planning.ROLES`), where the format fixes it.
+        settings: what ``# key: value`` comments and config lines say.
+        metric: the column that ranks, where the format says it.
+        named: what the metric is called, where its column does not say it.
+        lower: the direction, where the format says it.
+        why: from where the metric and the direction are known.
+        others: further columns that could rank, with their direction where that is known.
+        undecided: whether none of several metrics is said to be the one, so that nothing ranks until one is named.
+        skipped: line numbers of what is no row, by kind.
+        told: what else the user should know, a sentence each.
+        header: whether the columns have names of their own.
+        tried_on: whether the commit of a row that was not kept is the one it was tried on, whose code is another.
+        earlier: metrics that the same file ranked by before, so that a store that knows one of them may go on.
+    """
+
+    kind: str
+    source: str
+    columns: tuple[str, ...] = ()
+    rows: list[FoundRow] = []
+    roles: dict[str, str] = {}
+    settings: dict[str, str] = {}
+    metric: str | None = None
+    named: str = ""
+    lower: bool | None = None
+    why: str = ""
+    others: dict[str, bool | None] = {}
+    undecided: bool = False
+    skipped: dict[str, list[int]] = {}
+    told: list[str] = []
+    header: bool = True
+    tried_on: bool = False
+    earlier: tuple[str, ...] = ()
+
+
+class NotTrials(Invalid):
+    """
+    A file that was recognised as something else than trials; nothing was imported.
+
+    Args:
+        source: its name.
+        reason: what it is, and what to do about it.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source = source
+        self.reason = reason
+        super().__init__(f"{source}: {reason}; nothing was imported")
+
+
+def listed(lines: list[int], most: int = 12) -> str:
+    """Return line numbers in words, runs of them as ``4 to 7``."""
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line == runs[-1][1] + 1:
+            runs[-1][1] = line
+        else:
+            runs.append([line, line])
+    told = []
+    for first, last in runs:
+        told += [str(line) for line in range(first, last + 1)] if last - first < 2 else [f"{first} to {last}"]
+    noun = "line" if len(lines) == 1 else "lines"
+    if len(told) > most:
+        return f"{noun} {', '.join(told[:most])} and {len(told) - most} more"
+    return f"{noun} {' and '.join(filter(None, [', '.join(told[:-1]), told[-1]]))}"

@@ -1,0 +1,215 @@
+"""
+Numbers as people write them into cells: ``68.6%``, ``12.5ms``, ``113,848``, ``~9.7K req/s``, ``0.91 ± 0.02``.
+
+`read` understands one cell, `scores` a column, whose cells have to be of one unit to be comparable.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+
+from gitlineage.model.trial import parse_number
+
+PLAIN, PERCENT, UNIT, THOUSANDS, ROUGH, ARROW, SHARE = (
+    "plain", "percent", "unit", "thousands", "rough", "arrow", "share",
+)  # fmt: skip
+"""How a number was written."""
+
+_PLACEHOLDERS = frozenset(
+    [
+        "-",
+        "--",
+        "---",
+        "—",
+        "–",
+        ".",
+        "..",
+        "...",
+        "…",
+        "?",
+        "??",
+        "/",
+        "x",
+        "n/a",
+        "na",
+        "n.a.",
+        "none",
+        "null",
+        "nil",
+        "nan",
+        "inf",
+        "-inf",
+        "+inf",
+        "infinity",
+        "-infinity",
+        "tbd",
+        "todo",
+        "unknown",
+        "fail",
+        "failed",
+        "failure",
+        "oom",
+        "crash",
+        "crashed",
+        "error",
+        "err",
+        "timeout",
+        "skip",
+        "skipped",
+        "pending",
+        "invalid",
+        "diverged",
+        "killed",
+        "dnf",
+        "n/m",
+        "nr",
+    ]
+)
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+_ROUGH = re.compile(r"(?:~|≈|ca\.?|approx\.?)\s*")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
+_ARROW = re.compile(rf"{_NUMBER}\s*(?:→|->|=>)\s*({_NUMBER})(?![\d.])(.*)", re.DOTALL)
+_TAIL = re.compile(rf"({_NUMBER})\s*(?:±|\+/-|\+-|\(|\[)(.*)", re.DOTALL)
+_UNIT = re.compile(rf"({_NUMBER})\s*([A-Za-zµμ°%×][\w/µμ°%·^-]*)((?:@|\s).*)?", re.DOTALL)
+_MULTIPLIERS = {"k": 3, "K": 3, "M": 6, "G": 9, "B": 9, "T": 12}
+_FAMILIES: tuple[dict[str, float], ...] = (
+    {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0,
+     "seconds": 1.0, "m": 60.0, "min": 60.0, "mins": 60.0, "minutes": 60.0, "h": 3600.0, "hr": 3600.0, "hours": 3600.0},
+    {"b": 1.0, "bytes": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1024.0, "mib": 1024.0**2,
+     "gib": 1024.0**3, "tib": 1024.0**4},
+)  # fmt: skip
+_LONGEST = 200
+
+
+class Number(msgspec.Struct, frozen=True, gc=False):
+    """A number that a cell spells: its value, how it was written, and its unit if it has one."""
+
+    value: float
+    how: str = PLAIN
+    unit: str = ""
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A column read as numbers.
+
+    Args:
+        values: the number of each cell, ``None`` where there is none.
+        texts: how a trial is to spell it: the cell itself where that is a plain number.
+        told: what was understood beyond plain numbers, a sentence each.
+    """
+
+    values: list[float | None]
+    texts: list[str]
+    told: list[str]
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a cell stands for nothing: ``N/A``, ``-``, ``FAIL``, ``OOM`` or a blank."""
+    plain = text.strip().strip("*`'\"()[]").casefold()
+    return not plain or plain in _PLACEHOLDERS
+
+
+def read(text: str) -> Number | None:
+    """Return the number that a cell spells, or ``None``."""
+    told = text.strip().strip("*`").strip().replace("−", "-")
+    if (value := parse_number(told)) is not None:
+        return Number(value)
+    if len(told) > _LONGEST or is_placeholder(told):
+        return None
+    if bare := _ROUGH.match(told):
+        inner = read(told[bare.end() :])
+        return None if inner is None else Number(inner.value, ROUGH, inner.unit)
+    if told.startswith("$") and (inner := read(told[1:])) is not None:
+        return Number(inner.value, UNIT, "$")
+    if _THOUSANDS.fullmatch(told):
+        return _number(told.replace(",", ""), THOUSANDS)
+    if _COMMA.fullmatch(told):
+        return _number(told.replace(",", "."), THOUSANDS)
+    if share := _SHARE.fullmatch(told):
+        whole = float(share[2])
+        return Number(float(share[1]) / whole, SHARE, share[2]) if whole else None
+    if arrow := _ARROW.fullmatch(told):
+        return _number(arrow[1], ARROW)
+    if tail := _TAIL.fullmatch(told):
+        return _number(tail[1], ROUGH)
+    if found := _UNIT.fullmatch(told):
+        return _with_unit(found[1], found[2], (found[3] or "").strip())
+    return None
+
+
+def scores(cells: Sequence[str]) -> Column:
+    """Return a column's cells as numbers that can be compared: of one unit where several were written."""
+    found = [read(cell) for cell in cells]
+    units = list(dict.fromkeys(each.unit for each in found if each and each.unit and each.how is not SHARE))
+    family = next((each for each in _FAMILIES if len(units) > 1 and all(u.casefold() in each for u in units)), None)
+    values: list[float | None] = []
+    texts: list[str] = []
+    by_how: dict[str, list[str]] = {}
+    for cell, each in zip(cells, found, strict=True):
+        if each is None:
+            values.append(None)
+            texts.append("")
+            continue
+        value = each.value
+        if family is not None and each.unit:
+            value *= family[each.unit.casefold()] / family[units[0].casefold()]
+        plain = each.how == PLAIN
+        values.append(value)
+        texts.append(cell.strip() if plain and parse_number(cell) is not None else _spelled(value))
+        if not plain:
+            by_how.setdefault(each.how, []).append(f"{cell.strip()} as {texts[-1]}")
+    told = []
+    for how, sentence in _SENTENCES.items():
+        if examples := by_how.get(how):
+            told.append(f"{sentence} in {len(examples)} of the cells: {examples[-1] if how == ROUGH else examples[0]}")
+    if len(units) > 1:
+        told.append(
+            f"units differ ({', '.join(units[:6])}): all were turned into {units[0]}"
+            if family is not None
+            else f"units differ ({', '.join(units[:6])}): their numbers were read as they stand"
+        )
+    return Column(values=values, texts=texts, told=told)
+
+
+_SENTENCES = {
+    PERCENT: "percent signs were read as numbers",
+    UNIT: "units were cut off",
+    THOUSANDS: "commas inside numbers were taken for separators",
+    ROUGH: "rough numbers were read",
+    ARROW: "of `before → after` the number after was read",
+    SHARE: "shares were read as quotients",
+}
+
+
+def _number(text: str, how: str, unit: str = "") -> Number | None:
+    value = parse_number(text)
+    return None if value is None else Number(value, how, unit)
+
+
+def _with_unit(digits: str, unit: str, rest: str) -> Number | None:
+    value = parse_number(digits)
+    if value is None:
+        return None
+    if unit == "%":
+        return Number(value, PERCENT, "%")
+    power = _MULTIPLIERS.get(unit)
+    if power is not None:
+        try:
+            scaled = float(Decimal(digits).scaleb(power))
+        except (InvalidOperation, OverflowError):
+            return None
+        return Number(scaled, UNIT, rest.split("@")[0].strip()) if math.isfinite(scaled) else None
+    if len(rest) > 40 or rest.count(" ") > 3:
+        return None  # prose that begins with a number
+    return Number(value, UNIT, unit)
+
+
+def _spelled(value: float) -> str:
+    """Return a number as a trial's cell spells it."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.12g}"

@@ -1,0 +1,539 @@
+"""
+Tables of any kind: cells between tabs, commas, semicolons or bars, with whatever loops and people leave between rows.
+
+`read` cuts a text into rows and says what is no row. What the columns mean is judged elsewhere; only where a row does
+not have the header's width is a known status word used to see how it is to be laid along the columns.
+"""
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from gitlineage.bounds import MAX_COLUMNS
+from gitlineage.bridge.formats import words
+from gitlineage.bridge.formats.found import Found, FoundRow, listed
+from gitlineage.bridge.formats.numbers import is_placeholder
+from gitlineage.bridge.formats.numbers import read as read_number
+
+COMMENT, BLANK, REPEATED, PROSE, LOG, DAMAGED, CONTINUED = (
+    "comment", "blank", "repeated header", "text", "other rows", "damaged", "continued text",
+)  # fmt: skip
+"""Kinds of lines that are no rows."""
+
+_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+_LONGEST = 1 << 19
+_SETTING = re.compile(r"#+\s*([A-Za-z_][\w \-/]{0,60}?)\s*[:=]\s*(.+)")
+_RULE = re.compile(r"\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?")
+_HASH = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
+_ID_TAIL = re.compile(r"(.*?)([0-9a-f]{7,40}|(?<![\w-])[-—]|-|[A-Za-z]+[_-]?\d+|\d+[a-z]?)", re.DOTALL)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d")
+_TOGETHER = 60
+"""Lines that one row may run over at most."""
+
+
+class _Lines:
+    """The lines of a text that are left, each with its number."""
+
+    def __init__(self, text: str) -> None:
+        self.all = [line.removesuffix("\r") for line in text.split("\n")]
+        if self.all and not self.all[-1]:
+            self.all.pop()
+        self.at = 0
+
+    def __bool__(self) -> bool:
+        return self.at < len(self.all)
+
+
+def decode(data: bytes) -> tuple[str, list[int]]:
+    """Return a file's text, and the lines that hold bytes which are no text."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace"), []
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode(), []
+    except UnicodeDecodeError:
+        bad = [number for number, line in enumerate(data.split(b"\n"), 1) if not _is_text(line)]
+        return data.decode("utf-8", "replace"), bad
+
+
+def recognise(text: str) -> str | None:
+    """Return the separator of a table's cells, ``None`` where the text is no table."""
+    lines = [line for line in text[:200_000].splitlines() if line.strip()][:200]
+    if not lines:
+        return None
+    plain = [line for line in lines if not _SETTING.fullmatch(line)] or lines
+    for separator in ("\t", ",", ";", "|"):
+        counts = [line.count(separator) for line in plain]
+        if separator == "," and any(line.count("\t") for line in plain[:3]):
+            continue
+        header = counts[0]
+        if header and (len(plain) == 1 or sum(1 for count in counts[1:] if count) * 2 >= len(counts) - 1):
+            return separator
+    if len(lines) > 1 and any("\\t" in line for line in lines):
+        return "\t"
+    if any(line.count("\t") > 1 for line in plain[:20]):
+        return "\t"
+    return None
+
+
+def read(text: str, source: str, separator: str, damaged: Sequence[int] = (), whole: bool = True) -> Found:
+    """
+    Read a table.
+
+    Args:
+        text: the file's text.
+        source: its name.
+        separator: what stands between cells.
+        damaged: lines with bytes that are no text.
+        whole: whether the file is finished; if not, a last line without its line end waits.
+    """
+    if not whole and not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
+    return _Reader(text, source, separator, damaged).read()
+
+
+class _Reader:
+    def __init__(self, text: str, source: str, separator: str, damaged: Sequence[int]) -> None:
+        self._lines = _Lines(text)
+        self._source = source
+        self._cut = separator
+        self._skipped: dict[str, list[int]] = {}
+        self._told: list[str] = []
+        self._settings: dict[str, str] = {}
+        self._section = ""
+        self._sections: list[str] = []
+        self._columns: tuple[str, ...] = ()
+        self._status = -1
+        self._rows: list[FoundRow] = []
+        self._joined: list[int] = []
+        self._spelt: list[int] = []
+        self._short: list[int] = []
+        self._surplus: list[int] = []
+        self._odd: list[int] = []
+        self._damaged = set(damaged)
+        self._first: Counter[str] = Counter()
+
+    def read(self) -> Found:
+        header = self._header()
+        while self._lines:
+            self._one()
+        self._tell()
+        noun = _SEPARATORS[self._cut]
+        return Found(
+            kind=f"a table with {noun} between {len(self._columns)} columns",
+            source=self._source,
+            columns=self._columns,
+            rows=self._rows,
+            settings=self._settings,
+            skipped=self._skipped,
+            told=self._told,
+            header=header,
+        )
+
+    # -- the header ------------------------------------------------------------------------------------------------
+
+    def _header(self) -> bool:
+        """Find the line with the columns' names; where there is none, they are numbered."""
+        while self._lines:
+            at = self._lines.at
+            line = self._lines.all[at]
+            cells = self._cells()
+            if not line.strip():
+                self._skip(BLANK, at)
+            elif line.lstrip().startswith("#") and len(cells) > 2 and not _SETTING.fullmatch(line):
+                cells[0] = cells[0].lstrip("# ")
+                return self._name(cells)
+            elif self._is_comment(line, len(cells), 0):
+                self._comment(line, at)
+            elif _RULE.fullmatch(line.strip()):
+                self._skip(BLANK, at)
+            elif len(cells) == 1 and not self._is_only(at):
+                self._skip(PROSE, at)
+            elif _is_row(cells):
+                self._lines.at = at
+                self._columns = tuple(str(number) for number in range(1, len(cells) + 1))
+                self._status = next((i for i, cell in enumerate(cells) if _is_status(cell)), -1)
+                return False
+            else:
+                return self._name(cells)
+        return True
+
+    def _is_only(self, at: int) -> bool:
+        """Whether nothing after a line has more cells than one."""
+        return not any(self._cut in line for line in self._lines.all[at + 1 : at + 50])
+
+    def _name(self, cells: list[str]) -> bool:
+        names: list[str] = []
+        for number, cell in enumerate(cells, 1):
+            name = " ".join(cell.split()).strip("*`")[:200]
+            if not name:
+                name = f"column {number}"
+            while name in names:
+                name = f"{name} ({number})"
+            names.append(name)
+        if len(names) > 1 and not cells[-1].strip():
+            names.pop()  # a separator at the end of the header
+        self._columns = tuple(names[:MAX_COLUMNS])
+        lowered = [name.casefold() for name in names]
+        known = [lowered.index(name) for name in words.STATUS if name in lowered]
+        self._status = self._fitting(known)
+        return True
+
+    def _fitting(self, places: list[int]) -> int:
+        """Return which of some columns holds most words for statuses in the lines that follow; -1 for none."""
+        width = len(self._columns)
+        rows = [line.split(self._cut) for line in self._lines.all[self._lines.at : self._lines.at + 400]]
+        sound = [cells for cells in rows if len(cells) == width]
+        scores = {place: sum(_is_status(cells[place]) for cells in sound) for place in places}
+        best = max(scores.values(), default=0)
+        return next((place for place in places if scores[place] == best), -1)
+
+    # -- lines -----------------------------------------------------------------------------------------------------
+
+    def _one(self) -> None:
+        """Read the next row, or what is in its place."""
+        at, width = self._lines.at, len(self._columns)
+        line = self._lines.all[at]
+        number = at + 1
+        if "\0" in line or len(line) > _LONGEST:
+            self._lines.at += 1
+            self._skip(DAMAGED, at)
+            return
+        if not line.strip():
+            self._lines.at += 1
+            self._skip(BLANK, at)
+            return
+        cells = self._cells()
+        if len(cells) != width and "\\t" in line:
+            spelt = line.replace("\\t", self._cut)
+            again = _split(spelt, self._cut)
+            if len(again) > len(cells):
+                cells = again
+                self._spelt.append(number)
+        if self._is_comment(line, len(cells), width):
+            self._comment(line, at)
+        elif _RULE.fullmatch(line.strip()):
+            self._skip(BLANK, at)
+        elif [cell.strip().casefold() for cell in cells] == [name.casefold() for name in self._columns]:
+            self._skip(REPEATED, at)
+        elif len(cells) == width:
+            self._add(number, cells)
+        elif len(cells) < width:
+            self._narrow(at, cells)
+        else:
+            self._wide(at, cells)
+
+    def _narrow(self, at: int, cells: list[str]) -> None:
+        """Read a line with fewer cells than the header has: a row over several lines, a short row, or none."""
+        number, width = at + 1, len(self._columns)
+        if joined := self._continued(cells):
+            rest = list(range(number + 1, self._lines.at + 1))
+            self._told.append(f"{listed([number, *rest])} are one row".replace("line ", "lines ", 1))
+            self._skipped.setdefault(CONTINUED, []).extend(rest)
+            self._add(number, joined)
+        elif len(cells) == 1 and width > 1:
+            follows = bool(self._rows) and (
+                self._rows[-1].line == at
+                or (CONTINUED in self._skipped and self._skipped[CONTINUED][-1:] == [at])
+                or self._in_text(at - len(self._blanks_before(at)))
+            )
+            if follows and (blanks := self._blanks_before(at)):
+                self._skipped[BLANK] = [line for line in self._skipped[BLANK] if line not in blanks]
+                self._skipped.setdefault(CONTINUED, []).extend(blanks)
+            self._skip(CONTINUED if follows else PROSE, at)
+        elif self._is_like_id(cells[0]) and self._is_cut_short(cells):
+            self._short.append(number)
+            self._add(number, [*cells, *[""] * (width - len(cells))])
+        elif (laid := self._laid_short(cells)) is not None:
+            self._short.append(number)
+            self._add(number, laid)
+        elif self._is_like_id(cells[0]) and len(cells) > 2:
+            self._add_odd(number, cells)
+        else:
+            self._skip(LOG if len(cells) > 2 else PROSE, at)
+
+    def _is_cut_short(self, cells: Sequence[str]) -> bool:
+        """Whether cells are a row whose end is missing: with a word for its status, or half of a row without one."""
+        if self._status < 0:
+            return len(cells) * 2 >= len(self._columns)
+        return len(cells) > self._status and _is_status(cells[self._status])
+
+    def _blanks_before(self, at: int) -> list[int]:
+        """Return the numbers of the blank lines right before a line."""
+        blank = set(self._skipped.get(BLANK, [])[-_TOGETHER:])
+        found = []
+        while at in blank:
+            found.append(at)
+            at -= 1
+        return found[::-1]
+
+    def _in_text(self, at: int) -> bool:
+        """Whether a line belongs to a text that is continued."""
+        return self._skipped.get(CONTINUED, [])[-1:] == [at]
+
+    def _laid_short(self, cells: list[str]) -> list[str] | None:
+        """Return a short row with blanks before its status, where that is the only one in it and numbers fit."""
+        if self._status < 0:
+            return None
+        missing = len(self._columns) - len(cells)
+        place = self._status - missing
+        if 0 < place < len(cells) and _is_status(cells[place]) and sum(map(_is_status, cells)) == 1:
+            return [*cells[:place], *[""] * missing, *cells[place:]]
+        return None
+
+    def _continued(self, cells: list[str]) -> list[str] | None:
+        """Return a row that is broken over several lines, where the next ones complete it exactly."""
+        width = len(self._columns)
+        found, at = list(cells), self._lines.at
+        while len(found) < width and at < min(len(self._lines.all), self._lines.at + _TOGETHER):
+            line = self._lines.all[at]
+            more = _split(line, self._cut)
+            if not line.strip() or len(more) >= width or "\0" in line or len(found) + len(more) - 1 > width:
+                return None
+            if len(more) > 1 and self._is_like_id(more[0]):
+                return None  # a row of its own
+            found = [*found[:-1], f"{found[-1]}\n{more[0]}", *more[1:]]
+            at += 1
+        if len(found) != width or (self._status >= 0 and not _is_status(found[self._status])):
+            return None
+        self._lines.at = at
+        return found
+
+    def _wide(self, at: int, cells: list[str]) -> None:
+        """Read a line with more cells than the header has: several rows, surplus cells, or another layout."""
+        number, width = at + 1, len(self._columns)
+        if not any(cell.strip() for cell in cells[width:]):
+            self._add(number, cells[:width])
+            return
+        if rows := self._apart(cells):
+            self._joined.append(number)
+            for row in rows:
+                self._add(number, row)
+            return
+        extra = len(cells) - width
+        place = self._status
+        if place < 0 or _is_status(cells[place]):
+            if place < 0 and not self._is_like_id(cells[0]):
+                self._skip(LOG, at)
+                return
+            if self._cut != "\t":
+                self._add(
+                    number, [*cells[: width - 1], self._cut.join(cells[width - 1 :])]
+                )  # a text that nobody quoted
+                return
+            self._surplus.append(number)
+            self._add(number, cells[:width], "\t".join(cells[width:]))
+        elif place + extra < len(cells) and _is_status(cells[place + extra]):
+            self._surplus.append(number)
+            laid = [*cells[:place], *cells[place + extra :]]
+            self._add(number, laid, "\t".join(cells[place : place + extra]))
+        elif self._is_like_id(cells[0]):
+            self._add_odd(number, cells)
+        else:
+            self._skip(LOG, at)
+
+    def _apart(self, cells: list[str]) -> list[list[str]] | None:
+        """Return the rows that were written onto one line without line ends between them; ``None`` where none were."""
+        width = len(self._columns)
+        if width < 3 or (len(cells) - 1) % (width - 1):
+            return None
+        rows: list[list[str]] = []
+        rest = list(cells)
+        while len(rest) > width:
+            tail = _ID_TAIL.fullmatch(rest[width - 1])
+            if tail is None or not self._is_like_id(tail[2]):
+                return None
+            rows.append([*rest[: width - 1], tail[1]])
+            rest = [tail[2], *rest[width:]]
+        rows.append(rest)
+        if self._status >= 0:
+            return rows if all(_is_status(row[self._status]) for row in rows) else None
+        numeric = [place for place in range(1, width) if read_number(rows[0][place])]
+        return rows if numeric and all(read_number(row[place]) for row in rows for place in numeric) else None
+
+    # -- what they become ------------------------------------------------------------------------------------------
+
+    def _add(self, number: int, cells: Sequence[str], surplus: str = "") -> None:
+        stripped = [cell.strip(" ") for cell in cells]
+        self._first[_shape(stripped[0])] += 1
+        self._rows.append(
+            FoundRow(
+                line=number,
+                cells=dict(zip(self._columns, stripped, strict=False)),
+                section=self._section,
+                surplus=surplus,
+            )
+        )
+
+    def _add_odd(self, number: int, cells: Sequence[str]) -> None:
+        self._odd.append(number)
+        self._rows.append(
+            FoundRow(
+                line=number,
+                cells={self._columns[0]: cells[0].strip()},
+                section=self._section,
+                surplus="\t".join(cells[1:]),
+                odd=True,
+            )
+        )
+
+    def _is_like_id(self, cell: str) -> bool:
+        """Whether a cell looks as the first cells of rows do: a hash, a number, a word."""
+        text = cell.strip().strip("`#[]()")
+        if not text or len(text) > 60 or _MOMENT.match(text):
+            return bool(_MOMENT.match(text)) and self._first[_shape(text)] > 0
+        if self._first and self._first[_shape(text)] == 0 and " " in text:
+            return False
+        return not re.search(r"[\s(){}=<>]", text)
+
+    def _is_comment(self, line: str, cells: int, width: int) -> bool:
+        told = line.lstrip()
+        if told.startswith("//") and cells < 3:
+            return True
+        if not told.startswith("#"):
+            return False
+        return cells != width or cells == 1 or told.startswith(("# ", "##"))
+
+    def _comment(self, line: str, at: int) -> None:
+        self._skip(COMMENT, at)
+        if setting := _SETTING.fullmatch(line.strip()):
+            self._settings.setdefault(
+                setting[1].strip().casefold().replace(" ", "_").replace("-", "_"), setting[2].strip()
+            )
+        elif self._columns:
+            self._section = line.strip().strip("#=- \t")[:200]
+
+    def _cells(self) -> list[str]:
+        """Return the cells of the next line, of several where a quoted cell goes on, and go past it."""
+        at = self._lines.at
+        line = self._lines.all[at]
+        if self._cut == "|":
+            line = line.strip().removeprefix("|").removesuffix("|")
+        self._lines.at += 1
+        if '"' not in line:
+            return line.split(self._cut)
+        cells, is_open = _quoted(line, self._cut)
+        if not is_open:
+            return cells
+        width = len(self._columns)
+        for more in range(1, _TOGETHER):
+            if at + more >= len(self._lines.all):
+                break
+            line = f"{line}\n{self._lines.all[at + more]}"
+            longer, is_open = _quoted(line, self._cut)
+            if not is_open:
+                if width and len(longer) == width:
+                    self._lines.at += more
+                    self._skipped.setdefault(CONTINUED, []).extend(range(at + 2, at + more + 2))
+                    return longer
+                break
+        return self._lines.all[at].split(self._cut)  # the quote is a quote
+
+    def _skip(self, kind: str, at: int) -> None:
+        self._lines.at = max(self._lines.at, at + 1)
+        self._skipped.setdefault(kind, []).append(at + 1)
+
+    def _tell(self) -> None:
+        tell = self._told.append
+        if self._joined:
+            several = len({row.line for row in self._rows if row.line in self._joined})
+            tell(f"{listed(self._joined)} held two rows each" if several else "")
+        if self._spelt:
+            tell(f"{listed(self._spelt)} had \\t spelt out")
+        if self._surplus:
+            verb = "has" if len(self._surplus) == 1 else "have"
+            kept = ", ".join(row.surplus.replace("\t", " ") for row in self._rows if row.line in self._surplus[:3])
+            tell(f"{listed(self._surplus)} {verb} more cells than the header; kept as surplus: {kept}")
+        if self._short:
+            verb = "has" if len(self._short) == 1 else "have"
+            tell(f"{listed(self._short)} {verb} fewer cells than the header; the rest was taken for empty")
+        if self._odd:
+            verb = "has" if len(self._odd) == 1 else "have"
+            tell(f"{listed(self._odd)} {verb} another layout: kept as text, without score and status")
+        if bad := sorted(self._damaged):
+            tell(f"{listed(bad)}: bytes that are no UTF-8 text were replaced")
+
+
+def _split(line: str, separator: str) -> list[str]:
+    return _quoted(line, separator)[0] if '"' in line else line.split(separator)
+
+
+def _quoted(line: str, separator: str) -> tuple[list[str], bool]:
+    """Return a line's cells, where one may be quoted as csv does, and whether a quote is left open at its end."""
+    cells: list[str] = []
+    at = 0
+    while True:
+        lead = at
+        while lead < len(line) and line[lead] == " ":
+            lead += 1
+        if line.startswith('"', lead):
+            text, end = _quote(line, lead)
+            if end < 0:
+                return [*cells, line[at:]], True
+            after = end
+            while after < len(line) and line[after] == " ":
+                after += 1
+            if after == len(line) or line[after] == separator:
+                cells.append(text)
+                if after == len(line):
+                    return cells, False
+                at = after + 1
+                continue
+        stop = line.find(separator, at)
+        if stop < 0:
+            cells.append(line[at:])
+            return cells, False
+        cells.append(line[at:stop])
+        at = stop + 1
+
+
+def _quote(line: str, at: int) -> tuple[str, int]:
+    """Return the quoted cell that begins at an offset, and the offset after it; -1 where it does not end."""
+    pieces: list[str] = []
+    start = at + 1
+    while True:
+        end = line.find('"', start)
+        if end < 0:
+            return "", -1
+        pieces.append(line[start:end])
+        if line.startswith('"', end + 1):
+            pieces.append('"')
+            start = end + 2
+            continue
+        return "".join(pieces), end + 1
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_status(cell: str) -> bool:
+    """Whether a cell is a word for how a trial ended; a number is none, for a table says 1 for much else."""
+    return bool(cell.strip()) and not cell.strip().isdigit() and words.status_of(cell) is not None
+
+
+def _is_row(cells: Sequence[str]) -> bool:
+    """Whether a first line is a row and no header: it holds numbers or hashes, and no name that headers have."""
+    names = {cell.strip().casefold() for cell in cells}
+    known = {*words.STATUS, *words.ID, *words.COMMIT, *words.TEXT, *words.TIME, "metric", "score"}
+    known = {name for name in known if words.status_of(name) is None}
+    numbers = sum(read_number(cell) is not None and not is_placeholder(cell) for cell in cells)
+    hashes = sum(bool(_HASH.fullmatch(cell.strip())) and any(c.isdigit() for c in cell) for cell in cells)
+    statuses = sum(_is_status(cell) for cell in cells)
+    return not (names & known) and numbers + hashes > 0 and (numbers + hashes + statuses) * 2 >= min(len(cells), 4)
+
+
+def _shape(cell: str) -> str:
+    """Return what kind of text a first cell is, so that odd ones can be told."""
+    if _HASH.fullmatch(cell):
+        return "hash"
+    if _MOMENT.match(cell):
+        return "moment"
+    if read_number(cell) is not None:
+        return "number"
+    return "words" if " " in cell else "word"

@@ -1,0 +1,299 @@
+"""The command import PATH: whatever a path holds is recognised, shown and recorded; asks where it must not guess."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from gitlineage.bridge import columns, importing
+from gitlineage.bridge.formats import words
+from gitlineage.bridge.formats.source import Source
+from gitlineage.bridge.importing import Imported, Planned
+from gitlineage.bridge.planning import Options, Plan
+from gitlineage.bridge.rows import LoopOutcome
+from gitlineage.cli import autoresearch, options, output
+from gitlineage.cli.commands import Group
+from gitlineage.cli.opening import opened, place
+from gitlineage.errors import Unclear
+from gitlineage.git.repository import GitRepo, find_repository
+from gitlineage.store.store import LineageStore
+from gitlineage.text import counted, to_type
+
+EXAMPLE = "gitlineage import results.tsv --dry-run"
+PATH = "path"
+"""The command that anything which is no command's name goes to."""
+
+MAPS = "lineage.importMap"
+"""The git configuration that keeps what columns mean, ``COLUMN=FIELD`` each, so that ``--watch`` need not be told."""
+
+_SHOWN = 10
+_INTERVAL = 2.0
+
+
+class PathGroup(Group):
+    """The commands of import, where a path in the place of a command is what to import."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Send what names no command to the one that takes paths."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = [PATH, *args]
+        return super().parse_args(ctx, args)
+
+
+Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="COLUMN=FIELD", help=f"What a column is: {', '.join(columns.FIELDS)}; repeatable."),
+]
+Words = Annotated[
+    list[str] | None,
+    typer.Option("--status", metavar="WORD=STATUS,...", help="What words for a status mean; repeatable."),
+]
+Other = Annotated[
+    str | None,
+    typer.Option("--other-status", metavar="STATUS", help="What words for a status mean that nobody knows."),
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Pass over what cannot be read, and count it by kind.")]
+Cohort = Annotated[str, typer.Option("--cohort", metavar="NAME", help="The batch that all trials are members of.")]
+Made = Annotated[
+    str, typer.Option("--specialist", metavar="NAME", help="Who made the trials, where no column says it.")
+]
+Campaign = Annotated[str | None, typer.Option("--campaign", metavar="NAME", help="Import into this campaign.")]
+
+
+def import_path(
+    ctx: typer.Context,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Files, folders, repositories, databases; - for standard input.", show_default=False
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and write nothing.")] = False,
+    metric: options.TaskMetric = None,
+    lower_is_better: options.Direction = None,
+    fields: Map = None,
+    status: Words = None,
+    other_status: Other = None,
+    skip_bad: SkipBad = False,
+    label: options.Label = None,
+    cohort: Cohort = "",
+    specialist: Made = "",
+    campaign: Campaign = None,
+    branch: Annotated[
+        str | None, typer.Option("--branch", metavar="BRANCH", help="The branch whose commits short hashes mean.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on importing while the file grows, until Ctrl-C.")] = False,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.05, metavar="SECONDS", help="How often --watch looks at the file.")
+    ] = _INTERVAL,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Import what a loop left behind: a table, a log, a run's folder, a database
+
+    The format is told by its content. What it was taken for, what ranks, in which direction and why is said; where that
+    cannot be known, nothing is imported and the words that settle it are spelt out. All of it or nothing; again, it
+    adds what is new. Branches, index and files stay as they are.
+    """
+    asked = Options(
+        metric=metric,
+        lower=lower_is_better,
+        label=label,
+        statuses=_meanings(status),
+        other_status=_class(other_status, "--other-status") if other_status else None,
+        skip_bad=skip_bad,
+        fields={**_kept_map(ctx), **dict(options.pairs(fields, "--map"))},
+        cohort=cohort,
+        specialist=specialist,
+        branch=branch,
+    )
+    if campaign is not None:
+        ctx.find_root().obj = msgspec.structs.replace(place(ctx), campaign=campaign)
+    if watch:
+        _watch(ctx, paths, asked, interval, as_json)
+        return
+    given = [Source.of_stream(sys.stdin.buffer) if path == "-" else Path(path) for path in paths]
+    if dry_run and find_repository(place(ctx).path) is None:
+        _show(_plans(given, asked, None, as_json, dry_run)[0], as_json)
+        return
+    with opened(ctx, create=True) as store:
+        planned, asked = _plans(given, asked, store, as_json, dry_run)
+        if dry_run:
+            _show(planned, as_json)
+            return
+        for each in importing.record(store, planned, asked):
+            _print_json(each) if as_json else _print(each, store)
+
+
+def _plans(
+    given: Sequence[Path | Source], asked: Options, store: LineageStore | None, as_json: bool, dry_run: bool
+) -> tuple[list[Planned], Options]:
+    """Plan an import; what is unclear is asked where a person sits at a terminal."""
+    task = store.ledger.recorded_task() if store is not None else None
+    while True:
+        try:
+            planned, refused = importing.plans(given, asked, task)
+        except Unclear as error:
+            if as_json or dry_run or not (output.is_terminal() and sys.stdin.isatty()):
+                raise
+            asked = _ask(error, asked)
+            continue
+        for each in refused:
+            output.warning(output.clean(f"left out {each.reason}"))
+        return planned, asked
+
+
+def _ask(error: Unclear, asked: Options) -> Options:
+    """Ask a person what has to be said, and return it with what was said before."""
+    output.say(f"{output.clean(error.source)}: {output.clean(error.taken_for)}")
+    for problem in error.problems:
+        output.say(output.clean(f"{problem.kind}: {problem.text}"))
+        for number, words_said in enumerate(problem.options, 1):
+            output.say(output.clean(f"  {number}  {to_type(*words_said)}"))
+        chosen = typer.prompt("which one", type=int, default=0, show_default=False)
+        if not 0 < chosen <= len(problem.options):
+            raise error
+        asked = _with(asked, list(problem.options[chosen - 1]))
+    return asked
+
+
+def _with(asked: Options, said: list[str]) -> Options:
+    """Return options with some that were spelt out."""
+    changes: dict[str, Any] = {}
+    while said:
+        match said.pop(0):
+            case "--lower-is-better":
+                changes["lower"] = True
+            case "--higher-is-better":
+                changes["lower"] = False
+            case "--metric":
+                changes["metric"] = said.pop(0)
+            case "--status":
+                changes["statuses"] = {**asked.statuses, **_meanings([said.pop(0)])}
+            case "--other-status":
+                changes["other_status"] = said.pop(0)
+    return msgspec.structs.replace(asked, **changes)
+
+
+def _watch(ctx: typer.Context, paths: Sequence[str], asked: Options, interval: float, as_json: bool) -> None:
+    """Import one file again whenever it has grown."""
+    if len(paths) != 1 or paths[0] == "-" or Path(paths[0]).is_dir():
+        raise typer.BadParameter("it follows one file", param_hint="'--watch'")
+    path = Path(paths[0])
+    if path.exists() and path.stat().st_size and not importing.is_line_based(Source(path)):
+        raise typer.BadParameter(f"{path} does not grow line by line", param_hint="'--watch'")
+    with opened(ctx) as store:
+        source = autoresearch.Results(store, place(ctx).path, path, None)
+
+        def look(data: bytes, whole: bool) -> LoopOutcome:
+            read = Source(path, str(path), data)
+            planned, _ = importing.plans([read], asked, store.ledger.recorded_task(), whole=whole)
+            return importing.record(store, planned, asked)[0].outcome
+
+        autoresearch.follow(store, source, look, interval, as_json)
+
+
+# -- what is said --------------------------------------------------------------------------------------------------
+
+
+def _show(planned: Sequence[Planned], as_json: bool) -> None:
+    for each in planned:
+        if as_json:
+            output.json_line(importing.facts(each.plan))
+        else:
+            _say_plan(each.plan, "would import")
+            output.note("nothing was written (--dry-run)")
+
+
+def _print(each: Imported, store: LineageStore) -> None:
+    outcome = each.outcome
+    parts = [f"{counted(outcome.added, 'trial')}"]
+    if outcome.known - outcome.repeated:
+        parts.append(f"{outcome.known - outcome.repeated} known already")
+    if outcome.revised:
+        parts.append(f"{outcome.revised} with a new version")
+    if outcome.repeated:
+        parts.append(f"{outcome.repeated} that another file said already (same commit and score): recorded once")
+    _say_plan(each.plan, "imported", ", ".join(parts))
+    if not each.ranked and each.plan.metric is not None:
+        task = store.task
+        told = f"this store ranks by {task.short}: what is measured by {each.plan.metric} is kept and not ranked"
+        output.warning(output.clean(told))
+    if outcome.pending:
+        output.say(f"pending: {counted(outcome.pending, 'row')} with neither status nor score")
+    if outcome.moved:
+        output.say(output.clean(f"moved to their commits, which are here now: {_some(outcome.moved)}"))
+    if outcome.dangling:
+        output.warning(output.clean(f"parents that no trial has: of {_some(outcome.dangling)}"))
+    if outcome.lost:
+        many = counted(len(outcome.lost), "trial")
+        output.warning(output.clean(f"the commits of {many} are not in this repository: {_some(outcome.lost)}"))
+
+
+def _say_plan(plan: Plan, verb: str, told: str = "") -> None:
+    output.say(output.clean(f"{plan.source}: {plan.kind}"))
+    if plan.metric is None:
+        output.say("nothing ranks these trials")
+    else:
+        called = f" (called {plan.named})" if plan.named else ""
+        output.say(output.clean(f"ranked by {plan.metric}{called}: {plan.metric_why}"))
+        output.say(output.clean(f"{plan.direction.text}: {plan.direction.why}"))
+    counts = ", ".join(f"{count} {status or 'without a status'}" for status, count in plan.statuses.items())
+    output.say(output.clean(f"{verb} {told or counted(len(plan.rows), 'trial')}: {counts}"))
+    if plan.best is not None:
+        line = f" (line {plan.best.line})" if plan.best.line else ""
+        output.say(output.clean(f"best: {plan.best.id} with {plan.best.value:.12g}{line}"))
+    read = {word: name for word, name in plan.words.items() if words.normal(word) != name}
+    if read:
+        shown = ", ".join(f"{word} = {name}" for word, name in list(read.items())[:20])
+        output.say(output.clean(f"words for statuses: {shown}{' …' if len(read) > 20 else ''}"))
+    for sentence in plan.told:
+        output.note(output.clean(sentence))
+
+
+def _print_json(each: Imported) -> None:
+    done = msgspec.to_builtins(each.outcome)
+    done["exp_ids"] = done.pop("trials")
+    output.json_line({**importing.facts(each.plan), "ranked": each.ranked, **done})
+
+
+def _some(exp_ids: Sequence[str]) -> str:
+    more = f" and {len(exp_ids) - _SHOWN} more" if len(exp_ids) > _SHOWN else ""
+    return f"{', '.join(exp_ids[:_SHOWN])}{more}"
+
+
+# -- what was given ------------------------------------------------------------------------------------------------
+
+
+def _meanings(values: Sequence[str] | None) -> dict[str, str]:
+    """Return what words mean by ``--status WORD=STATUS,...``, in lower case."""
+    split = [part for value in values or () for part in _parts(value)]
+    return {word.casefold(): _class(name, "--status") for word, name in options.pairs(split, "--status")}
+
+
+def _parts(value: str) -> list[str]:
+    """Return ``A=x,B=y`` as two; a comma inside a word, before its ``=``, does not part."""
+    found: list[str] = []
+    for piece in value.split(","):
+        if found and "=" not in found[-1]:
+            found[-1] += f",{piece}"
+        else:
+            found.append(piece)
+    return found
+
+
+def _class(name: str, option: str) -> str:
+    if name not in words.CLASSES:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(words.CLASSES)}", param_hint=f"'{option}'")
+    return name
+
+
+def _kept_map(ctx: typer.Context) -> Mapping[str, str]:
+    """Return what git's configuration says of columns."""
+    path = place(ctx).path
+    if find_repository(path) is None:
+        return {}
+    return dict(options.pairs(GitRepo(path).configs(MAPS), MAPS))

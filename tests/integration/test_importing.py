@@ -1,0 +1,450 @@
+"""Histories into a store: the command import PATH and the library below it, with real git and real files."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Shell
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gitlineage import LineageStore, Trial
+from gitlineage.bridge import importing
+from gitlineage.bridge.formats.source import Source
+from gitlineage.bridge.planning import Options
+from gitlineage.errors import LineageError
+
+HEADER = "commit\tval_loss\tmem_gb\tstatus\tdescription\n"
+ROWS = (
+    "a1b2c3d\t2.0\t1\tkeep\tstart\n",
+    "b2c3d4e\t1.8\t1\tkept\twider\n",
+    "c3d4e5f\t1.9\t1\tREVERT\tdeeper\n",
+    "-\t0.0\t0\tcrash\tout of memory\n",
+)
+TABLE = HEADER + "".join(ROWS)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A shell in an empty folder."""
+    (tmp_path / "work").mkdir()
+    return Shell(tmp_path / "work")
+
+
+def put(folder: Path, name: str, text: str) -> Path:
+    """Write a file and return it."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def taken(store: LineageStore, *paths: Path | Source, **options: Any) -> list[importing.Imported]:
+    """Plan and record some paths."""
+    asked = Options(**options)
+    planned, _ = importing.plans(paths, asked, store.ledger.recorded_task())
+    return importing.record(store, planned, asked)
+
+
+class TestCommand:
+    """What the command says and does."""
+
+    def test_a_table(self, shell: Shell, tmp_path: Path) -> None:
+        """It says what it took it for, what ranks and why, and what became of the rows; again, it adds nothing."""
+        path = put(tmp_path, "results.tsv", TABLE)
+        said = shell("import", path)
+        for part in (
+            "a table with tabs between 5 columns",
+            "ranked by val_loss: its name says so",
+            "lower is better: kept rows fall (1 of 1)",
+            "imported 4 trials: 2 keep, 1 discard, 1 crash",
+            "best: b2c3d4e with 1.8 (line 3)",
+            "words for statuses: kept = keep, REVERT = discard",
+        ):
+            assert part in said
+        assert shell.objects("best")[0]["exp_id"] == "b2c3d4e"
+        again = shell.objects("import", path)[0]
+        assert (again["added"], again["known"], again["revised"]) == (0, 4, 0)
+
+    def test_a_plan_writes_nothing(self, shell: Shell, tmp_path: Path) -> None:
+        """--dry-run makes no repository, and says the same facts as the import."""
+        path = put(tmp_path, "results.tsv", TABLE)
+        plan = shell.objects("import", path, "--dry-run")[0]
+        assert not (shell.folder / ".git").exists()
+        done = shell.objects("import", path)[0]
+        assert {key: done[key] for key in plan} == plan
+        assert (plan["best"]["id"], plan["direction"], plan["statuses"]) == (
+            "b2c3d4e",
+            "lower",
+            {"keep": 2, "discard": 1, "crash": 1},
+        )
+
+    def test_a_command_that_is_given_goes_on(self, shell: Shell, tmp_path: Path) -> None:
+        """What is unclear is refused with commands completely spelt; typing one of them imports."""
+        path = put(tmp_path, "my results.tsv", TABLE.replace("1.8\t", "2.8\t"))
+        result = shell.run("import", path)
+        assert result.exit_code == 1
+        assert not (shell.folder / ".git").exists()
+        line = next(line for line in result.stderr.splitlines() if line.strip().startswith("gitlineage import"))
+        script = f"import sys; sys.argv = ['gitlineage', *{['-C', str(shell.folder)]!r}, *sys.argv[1:]]\n"
+        script += "from gitlineage.cli import main; main()"
+        words = line.strip().removeprefix("gitlineage ")
+        ran = subprocess.run(
+            f'"$PYTHON" -c "$SCRIPT" {words}',
+            shell=True,
+            env={**os.environ, "SCRIPT": script, "PYTHON": sys.executable},
+            check=False,
+        )
+        assert ran.returncode == 0
+        assert shell.objects("best")[0]["exp_id"] == "b2c3d4e" or "--lower" in line
+
+    @pytest.mark.parametrize(
+        ("text", "words", "reason"),
+        [
+            (TABLE, ("--metric", "mfu"), "there is no column 'mfu'"),
+            (TABLE, ("--status", "kept=good"), "'good' is none of keep"),
+            (TABLE, ("--map", "foo"), "is not of the form NAME=VALUE"),
+            (TABLE, ("--map", "nope=metric"), "there is no column 'nope'"),
+            ("", (), "the file is empty"),
+            ("\0\1\2\3\4\5\6\7" * 40, (), "no format that is read"),
+            ("a sentence\n", (), "no format that is read"),
+            (HEADER, (), "no rows yet"),
+        ],
+    )
+    def test_what_is_refused(
+        self, shell: Shell, tmp_path: Path, text: str, words: tuple[str, ...], reason: str
+    ) -> None:
+        """One line says what is wrong; nothing is made."""
+        path = put(tmp_path, "results.tsv", text)
+        result = shell.run("import", path, *words)
+        assert result.exit_code in (1, 2)
+        assert reason in result.stderr
+        assert "Traceback" not in result.stderr
+        assert not (shell.folder / ".git").exists()
+
+    def test_a_path_that_is_not_there(self, shell: Shell) -> None:
+        """It is told in one line."""
+        assert "there is no nowhere.tsv" in shell.fails(1, "import", "nowhere.tsv")
+
+    def test_standard_input(self, shell: Shell, tmp_path: Path) -> None:
+        """A dash is the stream."""
+        script = f"import sys; sys.argv = ['gitlineage', '-C', {str(shell.folder)!r}, 'import', '-', '--json']\n"
+        script += "from gitlineage.cli import main; main()"
+        ran = subprocess.run([sys.executable, "-c", script], input=TABLE.encode(), capture_output=True, check=True)
+        assert json.loads(ran.stdout)["added"] == 4
+
+    def test_columns_that_git_remembers(self, shell: Shell, tmp_path: Path) -> None:
+        """A mapping can be kept in git's configuration."""
+        path = put(tmp_path, "t.tsv", "foo\tbar\tbaz\n1.5\tyes\tx\n1.2\tno\ty\n")
+        subprocess.run(["git", "init", "-q", shell.folder], check=True)
+        for each in ("foo=metric", "bar=status", "baz=id"):
+            subprocess.run(["git", "-C", shell.folder, "config", "--add", "lineage.importMap", each], check=True)
+        assert shell.objects("import", path, "--higher-is-better")[0]["best"]["id"] == "x"
+
+    def test_who_and_which_batch(self, shell: Shell, tmp_path: Path) -> None:
+        """--specialist, --cohort and --label are on what is imported."""
+        path = put(tmp_path, "results.tsv", TABLE)
+        shell("import", path, "--specialist", "ada", "--cohort", "first", "--label", "loss")
+        trial = shell.objects("show", "b2c3d4e")[0]
+        assert trial["cohort"] == "first"
+        assert "ada" in json.dumps(trial)
+
+    def test_spreadsheets_are_safe_on_request(self, shell: Shell, tmp_path: Path) -> None:
+        """A cell that a spreadsheet would run is quoted with --for-spreadsheets, and exact without it."""
+        path = put(tmp_path, "results.tsv", TABLE.replace("wider", "=1+1"))
+        shell("import", path)
+        assert "\t'=1+1" in shell("export", "tsv", "-", "--for-spreadsheets")
+        assert "\t=1+1" in shell("export", "tsv", "-")
+
+
+class TestPieces:
+    """The same history, imported in pieces, twice, or by two files."""
+
+    def test_pieces_give_what_the_whole_gives(self, open_store: Callable[..., LineageStore], tmp_path: Path) -> None:
+        """A direction that was guessed from a name is settled by later rows; the trials are the same."""
+        table = ["id\tscore\tkept\n", "a\t5\tyes\n", "b\t6\tyes\n", "c\t4\tno\n", "d\t9\tyes\n"]
+        whole, parts = open_store(tmp_path / "whole"), open_store(tmp_path / "parts")
+        path = put(tmp_path, "whole.tsv", "".join(table))
+        taken(whole, Source(path, "t.tsv"))
+        for end in range(3, 6):
+            piece = put(tmp_path / "parts-of", "whole.tsv", "".join(table[:end]))
+            taken(parts, Source(piece, "t.tsv"))
+        assert [trial.to_row() for trial in whole.all_trials()] == [trial.to_row() for trial in parts.all_trials()]
+        assert whole.task == parts.task
+
+    def test_a_guess_does_not_outlive_better_knowledge(
+        self, open_store: Callable[..., LineageStore], tmp_path: Path
+    ) -> None:
+        """Rows that were judged by a guessed direction are judged again once that is known to be wrong."""
+        first = "exp_id\tgap_loss\tstatus\n" + "1\t5\tok\n2\t7\tok\n3\t4\tok\n"
+        store = open_store(tmp_path / "guess")
+        path = put(tmp_path, "t.tsv", first)
+        (done,) = taken(store, path)
+        assert done.plan.direction.assumed and store.task.assumed
+        best = store.best()
+        assert best and best.exp_id == "3"
+        (again,) = taken(store, path, lower=False)
+        best = store.best()
+        assert best and best.exp_id == "2"
+        assert not store.task.assumed and again.outcome.revised == 2
+
+    def test_two_tables_about_the_same_commits(self, open_store: Callable[..., LineageStore], tmp_path: Path) -> None:
+        """What one says again is recorded once, what ranks otherwise is not ranked, and a second run is idle."""
+        folder = tmp_path / "tables"
+        put(folder, "long.tsv", TABLE.replace("\tstart", "\tstart; and more"))
+        put(folder, "short.tsv", "".join([HEADER, *ROWS[:2]]))
+        put(folder, "gap.tsv", "commit\tgap\tstatus\na1b2c3d\t1.0\tkeep\nf6071a2\t1.3\tkeep\n")
+        store = open_store(tmp_path / "both")
+        done = {Path(each.plan.source).name: each for each in taken(store, folder)}
+        assert [done[name].outcome.added for name in ("long.tsv", "short.tsv", "gap.tsv")] == [4, 0, 2]
+        assert done["short.tsv"].outcome.repeated == 2
+        assert not done["gap.tsv"].ranked
+        assert store.task.score_field == "val_loss"
+        again = taken(store, folder)
+        assert [(each.outcome.added, each.outcome.revised) for each in again] == [(0, 0)] * 3
+
+    def test_a_log_that_went_on_to_another_metric(
+        self, open_store: Callable[..., LineageStore], tmp_path: Path
+    ) -> None:
+        """A later segment of a pi-autoresearch log takes the task along; what was before is not ranked by it."""
+        one = (
+            '{"type":"config","metricName":"ms","bestDirection":"lower"}\n'
+            '{"run":1,"commit":"a1b2c3d","metric":10,"status":"keep","description":"x"}\n'
+        )
+        two = (
+            '{"type":"config","metricName":"ops","bestDirection":"higher"}\n'
+            '{"run":2,"commit":"b2c3d4e","metric":90,"status":"keep","description":"y"}\n'
+        )
+        store = open_store(tmp_path / "log")
+        path = put(tmp_path, "autoresearch.jsonl", one)
+        taken(store, path)
+        assert store.task.score_field == "ms"
+        put(tmp_path, "autoresearch.jsonl", one + two)
+        (done,) = taken(store, path)
+        assert (done.outcome.added, store.task.score_field, store.task.lower_is_better) == (1, "ops", False)
+        best = store.best()
+        assert best and best.exp_id == "2"
+
+    def test_a_trial_log_of_this_program_comes_back(self, shell: Shell, tmp_path: Path) -> None:
+        """A table of the seventeen columns is kept byte for byte."""
+        text = (
+            "exp_id\tparent_exp\tspecialist\thypothesis\tstatus\tcore_metric\tnotes\n"
+            '000\t\tada\tstart\tbaseline\t2.0\t\n001\t000\tada\t"a ""b"" c"\tkeep\t1.50\tx\n'
+        )
+        path = put(tmp_path, "results.tsv", text)
+        shell("import", path)
+        assert shell("export", "tsv", "-") == text
+
+
+class TestCommits:
+    """Rows on the commits of the loop's own repository."""
+
+    def test_rows_on_commits_and_what_waits(self, shell: Shell, tmp_path: Path) -> None:
+        """A row goes to its commit; a pending trial there, as a hook records it, gets it as its result."""
+        git = ["git", "-C", str(shell.folder), "-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", "init", "-q", shell.folder], check=True)
+        oids = []
+        for at in range(3):
+            put(shell.folder, "train.py", f"print({at})\n")
+            subprocess.run([*git, "add", "-A"], check=True)
+            subprocess.run([*git, "commit", "-q", "-m", f"step {at}"], check=True)
+            head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+            oids.append(head.stdout.strip())
+        with LineageStore(shell.folder) as store:
+            waiting = Trial(hypothesis="widen it", specialist="ada")
+            store.ledger.record_with(lambda recorder: recorder.record(oids[1], waiting, judged=False))
+        rows = [f"`{oids[0][:7]}`\t2.0\t1\tkeep\tstart\n", f"{oids[1][:8]}\t1.5\t1\tkeep\twider\n"]
+        path = put(tmp_path, "results.tsv", HEADER + "".join(rows) + f"{oids[1][:8]}\t1.6\t1\tdiscard\tnarrow\n")
+        done = shell.objects("import", path)[0]
+        assert (done["added"], done["revised"], done["lost"]) == (2, 1, [])
+        best = shell.objects("best")[0]
+        assert best["oid"] == oids[1]
+        assert best["row"]["specialist"] == "ada"
+        discard = next(each for each in shell.objects("log") if each["status"] == "discard")
+        assert discard["oid"] not in oids
+        assert shell.objects("parents", discard["exp_id"])[0]["oid"] == oids[1]
+        again = shell.objects("import", path)[0]
+        assert (again["added"], again["revised"], again["known"]) == (0, 0, 3)
+
+    def test_a_commit_that_arrives_takes_its_row(self, shell: Shell, tmp_path: Path) -> None:
+        """A stand-in's row goes to its commit once that is here, however the table spells it."""
+        other = tmp_path / "other"
+        subprocess.run(["git", "init", "-q", other], check=True)
+        put(other, "x", "1")
+        git = ["git", "-C", str(other), "-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-q", "-m", "x"], check=True)
+        oid = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+        path = put(tmp_path, "results.tsv", f"rev\tloss\tstatus\n[{oid[:9]}]\t1.5\tkeep\n")
+        assert shell.objects("import", path)[0]["lost"] == [oid[:9]]
+        subprocess.run(["git", "-C", shell.folder, "fetch", "-q", other], check=True)
+        done = shell.objects("import", path)[0]
+        assert (done["added"], len(done["moved"])) == (0, 1)
+        assert shell.objects("best")[0]["oid"] == oid
+
+
+# -- formats of other programs -------------------------------------------------------------------------------------
+
+
+def openevolve(folder: Path) -> Path:
+    """Make a checkpoint of OpenEvolve."""
+    for at, (name, parent, score) in enumerate([("p0", None, 0.5), ("p1", "p0", 0.7), ("p2", "gone", 0.6)]):
+        program = {"id": name, "code": f"x = {at}\n", "language": "python", "parent_id": parent, "generation": at}
+        program |= {"iteration_found": at, "timestamp": 1790000000.0 + at, "metadata": {"island": at % 2}}
+        program["metrics"] = {"combined_score": score, "time_us": 5.0 - at}
+        put(folder, f"programs/{name}.json", json.dumps(program))
+    put(folder, "metadata.json", json.dumps({"best_program_id": "p1"}))
+    return folder
+
+
+def shinka(folder: Path) -> Path:
+    """Make a database of ShinkaEvolve, with rows that are in its log alone."""
+    folder.mkdir(parents=True)
+    base = sqlite3.connect(folder / "programs.sqlite")
+    base.execute("PRAGMA journal_mode = WAL")
+    base.execute(
+        "CREATE TABLE programs (id TEXT PRIMARY KEY, code TEXT, language TEXT, parent_id TEXT, "
+        "archive_inspiration_ids TEXT, generation INTEGER, timestamp REAL, combined_score REAL, correct INTEGER, "
+        "metadata TEXT, island_idx INTEGER)"
+    )
+    rows = [
+        ("a", "x = 0\n", None, "[]", 0, 0.4, 1, 0),
+        ("b", "x = 1\n", "a", "[]", 1, 0.9, 0, 0),
+        ("c", "x = 2\n", "a", '["b"]', 2, 0.6, 1, 1),
+    ]
+    for name, code, parent, inspirations, generation, score, correct, island in rows:
+        values = (
+            name,
+            code,
+            "python",
+            parent,
+            inspirations,
+            generation,
+            1.0 + generation,
+            score,
+            correct,
+            "{}",
+            island,
+        )
+        base.execute("INSERT INTO programs VALUES (?,?,?,?,?,?,?,?,?,?,?)", values)
+    base.commit()
+    for ending in ("", "-wal"):
+        data = (folder / f"programs.sqlite{ending}").read_bytes()
+        put(folder / "copy", "x", "")
+        (folder / "copy" / f"programs.sqlite{ending}").write_bytes(data)
+    base.close()
+    return folder / "copy"
+
+
+def test_an_openevolve_checkpoint(store: LineageStore, tmp_path: Path) -> None:
+    """Programs become snapshots with their code, parents and islands."""
+    (done,) = taken(store, openevolve(tmp_path / "checkpoint_3"))
+    assert done.plan.best and done.plan.best.id == "p1"
+    best = store.best()
+    assert best and best.exp_id == "p1"
+    assert store.parents("p1")[0].exp_id == "p0"
+    assert store.snapshot("p1").cohort == "island-1"
+    assert store.parents("p2") == ()
+    assert any("evicted" in told for told in done.plan.told)
+    assert store.ledger.repo.resolve_tree(store.snapshot("p1").oid) != store.ledger.repo.empty_tree()
+
+
+def test_a_shinka_database_in_use(store: LineageStore, tmp_path: Path) -> None:
+    """Rows of the write-ahead log are read, wrong programs never win, inspirations are roles, and no file changes."""
+    folder = shinka(tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (done,) = taken(store, folder)
+    best = store.best()
+    assert best and best.exp_id == "c"
+    snapshot = store.snapshot("c")
+    assert [parent.exp_id for parent in store.parents("c")] == ["a"]
+    assert [store.snapshot(oid).exp_id for oid in snapshot.inspirations] == ["b"]
+    assert done.plan.statuses == {"ran": 2, "crash": 1}
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_gepa_result(store: LineageStore, tmp_path: Path) -> None:
+    """A merge has two parents; a pickled state is never opened."""
+    result = {
+        "candidates": [{"prompt": "a"}, {"prompt": "b"}, {"prompt": "c"}, {"prompt": "d"}],
+        "parents": [[None], [0], [0], [2, 1]],
+        "val_aggregate_scores": [0.5, 0.4, 0.75, 0.75],
+    }
+    taken(store, put(tmp_path, "gepa.json", json.dumps(result)))
+    assert [parent.exp_id for parent in store.parents("3")] == ["2", "1"]
+    best = store.best()
+    assert best and best.exp_id == "2"
+    put(tmp_path / "state", "gepa_state.bin", "cos\nsystem\n(S'touch owned'\ntR.")
+    with pytest.raises(LineageError, match="never opened"):
+        taken(store, tmp_path / "state")
+
+
+def test_an_aide_journal(store: LineageStore, tmp_path: Path) -> None:
+    """Nodes become trials on their code; a buggy one is never the best."""
+    nodes = [
+        {"id": f"{at}" * 32, "code": f"print({at})\n", "plan": f"plan {at}", "step": at, "ctime": 1777770000.0 + at,
+         "metric": {"value": value, "maximize": False}, "is_buggy": buggy}
+        for at, (value, buggy) in enumerate([(0.3, False), (0.2, False), (0.1, True)], 1)
+    ]  # fmt: skip
+    parents = {"2" * 32: "1" * 32, "3" * 32: "2" * 32}
+    taken(store, put(tmp_path, "journal.json", json.dumps({"nodes": nodes, "node2parent": parents})))
+    best = store.best()
+    assert best and best.exp_id == "2" * 32
+    assert store.parents("3" * 32)[0].exp_id == "2" * 32
+
+
+def test_an_mlflow_folder_and_a_nested_run(store: LineageStore, tmp_path: Path) -> None:
+    """Runs are trials, a nested one has its parent, and a run that goes on is pending."""
+    for name, status, parent, loss in (("r1", 3, "", "0.5"), ("r2", 3, "r1", "0.4"), ("r3", 1, "r1", "0.1")):
+        run = tmp_path / "mlruns" / "1" / name
+        meta = f"run_id: {name}\nstatus: {status}\nstart_time: 178000000{name[1]}000\nlifecycle_stage: active\n"
+        put(run, "meta.yaml", meta)
+        put(run, "metrics/val_loss", f"1780000000000 9.9 0\n1780000000001 {loss} 1\n")
+        put(run, "params/lr", "0.1")
+        if parent:
+            put(run, "tags/mlflow.parentRunId", parent)
+    (done,) = taken(store, tmp_path / "mlruns")
+    assert done.plan.metric == "metrics.val_loss"
+    assert done.plan.statuses == {"ran": 2, "pending": 1}
+    best = store.best()
+    assert best and best.exp_id == "r2"
+    assert store.parents("r2")[0].exp_id == "r1"
+
+
+_MAKERS: dict[str, Callable[[Path], Path]] = {"openevolve": openevolve, "shinka": shinka}
+
+
+@pytest.mark.parametrize("maker", sorted(_MAKERS))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_files_are_refused_or_read(
+    maker: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A file that was cut or overwritten anywhere gives trials or one of our errors, never anything else."""
+    folder = _MAKERS[maker](tmp_path_factory.mktemp("fuzz") / "run")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    path = data.draw(st.sampled_from(files))
+    whole = path.read_bytes()
+    at = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(whole[:at] + data.draw(st.binary(max_size=30)) + whole[at + data.draw(st.integers(0, 40)) :])
+    try:
+        importing.plans([folder], Options())
+    except LineageError:
+        return
+
+
+@pytest.mark.parametrize("depth", [100_000])
+def test_json_that_nests_without_end(depth: int, tmp_path: Path) -> None:
+    """It is no document that is read."""
+    path = put(tmp_path, "deep.json", "[" * depth + "]" * depth)
+    with pytest.raises(LineageError):
+        importing.plans([path], Options())
+    line = put(tmp_path, "deep.jsonl", '{"a":' * depth + "1" + "}" * depth + "\n")
+    with pytest.raises(LineageError):
+        importing.plans([line], Options())
