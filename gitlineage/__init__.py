@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         StorageError,
         TaskInUse,
         TooMuch,
+        Unclear,
         UnsupportedRepository,
         WouldLose,
     )
@@ -162,6 +163,7 @@ __all__ = [
     "TrialView",
     "Trials",
     "Tried",
+    "Unclear",
     "UnsupportedRepository",
     "Verdict",
     "Watcher",

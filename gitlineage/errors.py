@@ -44,8 +44,7 @@ LineageError
 
 from collections.abc import Sequence
 
-import msgspec
-
+from gitlineage.asking import Problem
 from gitlineage.text import to_type
 
 
@@ -169,25 +168,6 @@ class BadRows(Invalid):
         many = "1 bad row" if len(self.rows) == 1 else f"{len(self.rows)} bad rows"
         tail = f"; {hint}" if hint else ""
         super().__init__(f"{source}: {many}, nothing was imported{tail}\n{listing}")
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """
-    Something that has to be said before an import can go on.
-
-    Args:
-        kind: what it is about, as a noun phrase.
-        count: how many rows or columns it is about.
-        line: the first line at fault; 0 where it is about no line.
-        text: what is the matter.
-        options: what settles it, as options completely spelt; any one of them does.
-    """
-
-    kind: str
-    count: int
-    line: int
-    text: str
-    options: tuple[tuple[str, ...], ...] = ()
 
 
 class Unclear(Invalid):

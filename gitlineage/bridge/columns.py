@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from gitlineage.asking import Problem
 from gitlineage.bridge import direction
 from gitlineage.bridge.formats import numbers, words
 from gitlineage.bridge.formats.found import Found
-from gitlineage.errors import Invalid, Problem
+from gitlineage.errors import Invalid
 from gitlineage.model.trial import COLUMNS, NUMERIC
 from gitlineage.times import parse_time, stamp
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from gitlineage.asking import Problem
 from gitlineage.bridge.formats import numbers, words
 from gitlineage.bridge.formats.found import Found
-from gitlineage.errors import Problem
 
 _TEXTS = (
     "program.md", "autoresearch.md", "task.yaml", "task.yml", "prompt.md", "agents.md", "claude.md", "goal.md",
@@ -41,7 +41,7 @@ _SETTINGS = (
     "best_direction",
     "objective_direction",
 )
-_CHANGE = frozenset(["delta", "diff", "change", "gain", "vs", "improvement", "pct", "percent"])
+_CHANGE = words.split_words("delta diff change gain vs improvement pct percent")
 
 
 class Direction(msgspec.Struct, frozen=True, kw_only=True):

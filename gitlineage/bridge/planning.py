@@ -13,13 +13,14 @@ from pathlib import Path
 
 import msgspec
 
+from gitlineage.asking import Problem
 from gitlineage.bridge import columns as judged_columns
 from gitlineage.bridge import direction as judged_direction
 from gitlineage.bridge.columns import Roles
 from gitlineage.bridge.direction import Direction
 from gitlineage.bridge.formats import numbers, words
 from gitlineage.bridge.formats.found import Found, FoundRow, NotTrials, listed
-from gitlineage.errors import Problem, Unclear
+from gitlineage.errors import Unclear
 from gitlineage.model.records import Task
 from gitlineage.model.trial import FailureLabel, parse_number
 from gitlineage.text import counted, to_type

@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
+from gitlineage.bridge.formats.words import split_words
 from gitlineage.model.trial import parse_number
 
 PLAIN, PERCENT, UNIT, THOUSANDS, ROUGH, ARROW, SHARE = (
@@ -18,55 +19,11 @@ PLAIN, PERCENT, UNIT, THOUSANDS, ROUGH, ARROW, SHARE = (
 )  # fmt: skip
 """How a number was written."""
 
-_PLACEHOLDERS = frozenset(
-    [
-        "-",
-        "--",
-        "---",
-        "—",
-        "–",
-        ".",
-        "..",
-        "...",
-        "…",
-        "?",
-        "??",
-        "/",
-        "x",
-        "n/a",
-        "na",
-        "n.a.",
-        "none",
-        "null",
-        "nil",
-        "nan",
-        "inf",
-        "-inf",
-        "+inf",
-        "infinity",
-        "-infinity",
-        "tbd",
-        "todo",
-        "unknown",
-        "fail",
-        "failed",
-        "failure",
-        "oom",
-        "crash",
-        "crashed",
-        "error",
-        "err",
-        "timeout",
-        "skip",
-        "skipped",
-        "pending",
-        "invalid",
-        "diverged",
-        "killed",
-        "dnf",
-        "n/m",
-        "nr",
-    ]
+_PLACEHOLDERS = split_words(
+    """
+    - -- --- — – . .. ... … ? ?? / x n/a na n.a. none null nil nan inf -inf +inf infinity -infinity tbd todo unknown
+    fail failed failure oom crash crashed error err timeout skip skipped pending invalid diverged killed dnf n/m nr
+    """
 )
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")

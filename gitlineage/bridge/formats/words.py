@@ -9,6 +9,12 @@ from collections.abc import Iterable
 
 from gitlineage.model.trial import FailureLabel
 
+
+def split_words(text: str) -> frozenset[str]:
+    """Return the words of a list that is written as one text."""
+    return frozenset(text.split())
+
+
 RAN, UNDECIDED, PENDING, CHECKS_FAILED = "ran", "undecided", "pending", "checks_failed"
 """Classes beside the ten statuses: nobody judged it; neither kept nor discarded; not over; its result is wrong."""
 
@@ -72,44 +78,20 @@ _STATUSES = {
 _TABLE = {word: name for name, words in _STATUSES.items() for word in words.split()} | {
     label.value: label.value for label in FailureLabel
 }
-_LEADING = frozenset(
-    [
-        "keep",
-        "kept",
-        "discard",
-        "discarded",
-        "revert",
-        "reverted",
-        "reject",
-        "rejected",
-        "rollback",
-        "rolled",
-        "crash",
-        "crashed",
-        "baseline",
-        "base",
-        "fail",
-        "failed",
-        "accept",
-        "accepted",
-        "improved",
-        "best",
-        "new_best",
-        "error",
-        "timeout",
-        "oom",
-        "skip",
-        "skipped",
-        "regressed",
-        "worse",
-    ]
+_LEADING = split_words(
+    """
+    keep kept discard discarded revert reverted reject rejected rollback rolled crash crashed baseline base fail
+    failed accept accepted improved best new_best error timeout oom skip skipped regressed worse
+    """
 )
 """Words that still mean the same where more hangs on them: ``discard_stage1``, ``REVERTED:too_slow``."""
 
-_TRAILING = frozenset(
-    ["baseline", "keep", "kept", "discard", "discarded", "reverted", "revert", "rejected", "crash", "crashed", "failed"]
+_TRAILING = split_words(
+    """
+    baseline keep kept discard discarded reverted revert rejected crash crashed failed
+    """
 )
-_NEGATIONS = frozenset(["not", "no", "non", "didnt", "did_not", "never", "without", "un"])
+_NEGATIONS = split_words("not no non didnt did_not never without un")
 _CUT = re.compile(r"[\s:;,/|+()\[\]{}<>→=\-_–—.]+")
 _TRIM = " \t*_`'\"()[]{}.!:;,\ufe0f"
 _CJK = re.compile("[\u4e00-\u9fff]")
@@ -151,196 +133,25 @@ def status_of(word: str) -> str | None:
 
 # -- directions ----------------------------------------------------------------------------------------------------
 
-_LOWER = frozenset(
-    [
-        "loss",
-        "losses",
-        "err",
-        "error",
-        "errors",
-        "errs",
-        "rmse",
-        "mse",
-        "mae",
-        "mape",
-        "smape",
-        "rmsle",
-        "rmsd",
-        "bpb",
-        "bpc",
-        "ppl",
-        "perplexity",
-        "nll",
-        "wer",
-        "cer",
-        "ter",
-        "latency",
-        "time",
-        "duration",
-        "seconds",
-        "secs",
-        "elapsed",
-        "runtime",
-        "cost",
-        "costs",
-        "size",
-        "bytes",
-        "violations",
-        "violation",
-        "failures",
-        "misses",
-        "regret",
-        "fid",
-        "kid",
-        "fvd",
-        "divergence",
-        "kl",
-        "jsd",
-        "residual",
-        "residuals",
-        "distance",
-        "overhead",
-        "ttft",
-        "tpot",
-        "itl",
-        "p50",
-        "p90",
-        "p95",
-        "p99",
-        "instructions",
-        "instr",
-        "allocs",
-        "allocations",
-        "penalty",
-        "drawdown",
-        "dd",
-        "mdd",
-        "brier",
-        "crps",
-        "logloss",
-        "warnings",
-        "ms",
-        "us",
-        "ns",
-        "µs",
-        "μs",
-        "usec",
-        "msec",
-        "gates",
-        "toffoli",
-        "spacetime",
-        "deviation",
-        "mismatch",
-        "mismatches",
-        "disagreement",
-        "leakage",
-        "lint",
-        "todos",
-        "complexity",
-        "loc",
-        "bpp",
-        "aic",
-        "bic",
-        "chi2",
-        "hamming",
-        "edit",
-        "levenshtein",
-    ]
+_LOWER = split_words(
+    """
+    loss losses err error errors errs rmse mse mae mape smape rmsle rmsd bpb bpc ppl perplexity nll wer cer ter
+    latency time duration seconds secs elapsed runtime cost costs size bytes violations violation failures misses
+    regret fid kid fvd divergence kl jsd residual residuals distance overhead ttft tpot itl p50 p90 p95 p99
+    instructions instr allocs allocations penalty drawdown dd mdd brier crps logloss warnings ms us ns µs μs usec
+    msec gates toffoli spacetime deviation mismatch mismatches disagreement leakage lint todos complexity loc bpp
+    aic bic chi2 hamming edit levenshtein
+    """
 )
-_HIGHER = frozenset(
-    [
-        "acc",
-        "accuracy",
-        "auc",
-        "auroc",
-        "auprc",
-        "aucpr",
-        "ap",
-        "map",
-        "f1",
-        "f05",
-        "f2",
-        "fscore",
-        "precision",
-        "recall",
-        "ndcg",
-        "mrr",
-        "r2",
-        "bleu",
-        "chrf",
-        "rouge",
-        "meteor",
-        "iou",
-        "miou",
-        "dice",
-        "jaccard",
-        "reward",
-        "rewards",
-        "return",
-        "returns",
-        "pnl",
-        "profit",
-        "sharpe",
-        "sortino",
-        "calmar",
-        "roi",
-        "throughput",
-        "tok",
-        "toks",
-        "tps",
-        "qps",
-        "rps",
-        "fps",
-        "ips",
-        "iops",
-        "gflops",
-        "tflops",
-        "flops",
-        "mfu",
-        "speedup",
-        "ops",
-        "winrate",
-        "elo",
-        "passed",
-        "pass",
-        "passrate",
-        "success",
-        "coverage",
-        "correct",
-        "correctness",
-        "hit",
-        "hits",
-        "hitrate",
-        "psnr",
-        "ssim",
-        "spearman",
-        "pearson",
-        "kappa",
-        "mcc",
-        "corr",
-        "correlation",
-        "cindex",
-        "likelihood",
-        "elbo",
-        "ebitda",
-        "utilization",
-        "gbps",
-        "fitness",
-        "quality",
-        "wins",
-        "winloss",
-        "resolved",
-        "solved",
-        "solve",
-        "vmaf",
-        "similarity",
-        "cosine",
-        "agreement",
-        "bandwidth",
-        "lift",
-        "yield",
-        "alpha",
-    ]
+_HIGHER = split_words(
+    """
+    acc accuracy auc auroc auprc aucpr ap map f1 f05 f2 fscore precision recall ndcg mrr r2 bleu chrf rouge meteor
+    iou miou dice jaccard reward rewards return returns pnl profit sharpe sortino calmar roi throughput tok toks tps
+    qps rps fps ips iops gflops tflops flops mfu speedup ops winrate elo passed pass passrate success coverage
+    correct correctness hit hits hitrate psnr ssim spearman pearson kappa mcc corr correlation cindex likelihood
+    elbo ebitda utilization gbps fitness quality wins winloss resolved solved solve vmaf similarity cosine agreement
+    bandwidth lift yield alpha
+    """
 )
 _RATED = re.compile(r"^(tok|toks|token|tokens|req|reqs|ops|it|iter|iters|steps|samples|img|images|items)(_?p?s|_sec)$")
 _TIME_PER = re.compile(r"^(ms|us|ns|µs|s|sec|secs|seconds|time)_per_")
@@ -379,29 +190,10 @@ def direction_of(name: str) -> bool | None:
     return None
 
 
-_RATES = frozenset(
-    [
-        "tok",
-        "toks",
-        "token",
-        "tokens",
-        "req",
-        "reqs",
-        "ops",
-        "it",
-        "iter",
-        "iters",
-        "step",
-        "steps",
-        "sample",
-        "samples",
-        "mb",
-        "gb",
-        "kb",
-        "bytes",
-        "item",
-        "items",
-    ]
+_RATES = split_words(
+    """
+    tok toks token tokens req reqs ops it iter iters step steps sample samples mb gb kb bytes item items
+    """
 )
 
 
@@ -456,188 +248,47 @@ TIME = (
     "timestamp", "time", "date", "datetime", "created", "created_at", "start_time", "started_at", "start time", "ts",
     "finished_at", "end_time", "logged_at", "when", "时间",
 )  # fmt: skip
-SCALE = frozenset(
-    [
-        "skill",
-        "benchmark",
-        "dataset",
-        "data_set",
-        "suite",
-        "problem",
-        "kernel",
-        "kernel_type",
-        "target",
-        "task",
-        "scenario",
-        "env",
-        "game",
-    ]
+SCALE = split_words(
+    """
+    skill benchmark dataset data_set suite problem kernel kernel_type target task scenario env game
+    """
 )
 """Names of columns whose values are scored apart, where each has a baseline of its own."""
 
-_FIRST = frozenset(["metric", "score", "objective", "fitness"])
-_SPLITS = frozenset(
-    ["val", "valid", "validation", "test", "eval", "dev", "cv", "oof", "holdout", "heldout", "ho", "lb"]
+_FIRST = split_words("metric score objective fitness")
+_SPLITS = split_words("val valid validation test eval dev cv oof holdout heldout ho lb")
+_TOTALS = split_words(
+    """
+    mean avg average total overall combined aggregate geomean median final macro weighted primary main composite
+    """
 )
-_TOTALS = frozenset(
-    [
-        "mean",
-        "avg",
-        "average",
-        "total",
-        "overall",
-        "combined",
-        "aggregate",
-        "geomean",
-        "median",
-        "final",
-        "macro",
-        "weighted",
-        "primary",
-        "main",
-        "composite",
-    ]
+_BEFORE = split_words(
+    """
+    old before prev previous prior parent baseline base start started initial init orig reference ref
+    """
 )
-_BEFORE = frozenset(
-    [
-        "old",
-        "before",
-        "prev",
-        "previous",
-        "prior",
-        "parent",
-        "baseline",
-        "base",
-        "start",
-        "started",
-        "initial",
-        "init",
-        "orig",
-        "reference",
-        "ref",
-    ]
+_AFTER = split_words("new after now current cur candidate cand")
+_AUX = split_words(
+    """
+    memory mem vram ram gb mb gib mib params param parameters epoch epochs step steps seed lr rate_lr batch budget
+    ctx width depth layers layer heads dim iteration iter cycle std stdev sd sem ci pvalue p n num count confidence
+    temperature temp tokens flags rank port pid threads workers gpus lines line files file prior weight version conf
+    sigma noise target threshold expected predicted timestamp hours gpu cpu lift_pct active year month day
+    """
 )
-_AFTER = frozenset(["new", "after", "now", "current", "cur", "candidate", "cand"])
-_AUX = frozenset(
-    [
-        "memory",
-        "mem",
-        "vram",
-        "ram",
-        "gb",
-        "mb",
-        "gib",
-        "mib",
-        "params",
-        "param",
-        "parameters",
-        "epoch",
-        "epochs",
-        "step",
-        "steps",
-        "seed",
-        "lr",
-        "rate_lr",
-        "batch",
-        "budget",
-        "ctx",
-        "width",
-        "depth",
-        "layers",
-        "layer",
-        "heads",
-        "dim",
-        "iteration",
-        "iter",
-        "cycle",
-        "std",
-        "stdev",
-        "sd",
-        "sem",
-        "ci",
-        "pvalue",
-        "p",
-        "n",
-        "num",
-        "count",
-        "confidence",
-        "temperature",
-        "temp",
-        "tokens",
-        "flags",
-        "rank",
-        "port",
-        "pid",
-        "threads",
-        "workers",
-        "gpus",
-        "lines",
-        "line",
-        "files",
-        "file",
-        "prior",
-        "weight",
-        "version",
-        "conf",
-        "sigma",
-        "noise",
-        "target",
-        "threshold",
-        "expected",
-        "predicted",
-        "timestamp",
-        "hours",
-        "gpu",
-        "cpu",
-        "lift_pct",
-        "active",
-        "year",
-        "month",
-        "day",
-    ]
-)
-_HYPER = frozenset(
-    [
-        "learning",
-        "lr",
-        "dropout",
-        "decay",
-        "momentum",
-        "warmup",
-        "hidden",
-        "embed",
-        "embedding",
-        "estimators",
-        "depth",
-        "batch",
-        "seed",
-        "epoch",
-        "epochs",
-    ]
+_HYPER = split_words(
+    """
+    learning lr dropout decay momentum warmup hidden embed embedding estimators depth batch seed epoch epochs
+    """
 )
 """Words in the names of what a recipe is made with, which is no score."""
 
-_TIMES = frozenset(
-    [
-        "s",
-        "sec",
-        "secs",
-        "seconds",
-        "time",
-        "duration",
-        "elapsed",
-        "runtime",
-        "wall",
-        "min",
-        "mins",
-        "minutes",
-        "hours",
-        "hour",
-        "h",
-        "cost",
-    ]
+_TIMES = split_words(
+    """
+    s sec secs seconds time duration elapsed runtime wall min mins minutes hours hour h cost
+    """
 )
-_CHANGES = frozenset(["delta", "diff", "change", "improvement", "gain", "gained", "vs", "rel", "relative", "improved"])
+_CHANGES = split_words("delta diff change improvement gain gained vs rel relative improved")
 
 
 def metric_tier(name: str, names: Iterable[str]) -> float:
