@@ -22,7 +22,7 @@ from gitlineage.git.repository import GitRepo, find_repository
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted, to_type
 
-EXAMPLE = "gitlineage import results.tsv --dry-run"
+EXAMPLE = "gitlineage import path results.tsv --dry-run"
 PATH = "path"
 """The command that anything which is no command's name goes to."""
 
