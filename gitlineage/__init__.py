@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         UnsupportedRepository,
         WouldLose,
     )
+    from gitlineage.git.accept import Accepted
     from gitlineage.git.checkout import Written
     from gitlineage.git.folders import Taken
     from gitlineage.git.restore import Restored
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from gitlineage.sync.remotes import Exchange, RefOutcome
 
 __all__ = [
+    "Accepted",
     "Adopted",
     "Alike",
     "AlreadyTried",
@@ -173,6 +175,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "git.accept": ["Accepted"],
     "record.adoption": ["Adopted"],
     "store.asynchronous": ["AsyncLineageStore"],
     "query.bisect": ["Bisection"],

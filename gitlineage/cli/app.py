@@ -42,6 +42,7 @@ COMMANDS = {
         "show": ("show", "Show all that is known about one snapshot"),
         "checkout": ("trust", "Write a snapshot's files into a folder, or in place"),
         "restore": ("trust", "Bring a snapshot's files back into the working tree"),
+        "accept": ("trust", "Commit a snapshot on a branch of yours"),
         "search": ("find", "Find trials by the words of their hypotheses and notes"),
         "tried": ("find", "Say whether something was tried before, without running it"),
         "graph": ("graph", "Draw the lineage as a diagram"),

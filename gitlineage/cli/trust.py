@@ -1,8 +1,9 @@
-"""Commands for lineage that comes from others: verify, checkout and restore."""
+"""Commands that bring lineage onto the disk and onto branches: verify, checkout, restore and accept."""
 
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from gitlineage.cli import options, output
@@ -129,3 +130,31 @@ def _restore(store: LineageStore, id: str, force: bool, as_json: bool) -> None:
         output.say(output.clean(f"  not ignored any more, so that the next commit takes {files}"))
     if force:
         output.say(output.clean(f"  what was there is the tree {done.was[:SHORT]}, until git prunes it"))
+
+
+@command(app, "accept", "gitlineage accept best --branch tuned")
+def accept(
+    ctx: typer.Context,
+    id: options.Id,
+    branch: Annotated[
+        str | None,
+        typer.Option("--branch", metavar="NAME", help="The branch; a new one begins at HEAD. [default: HEAD's]"),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Commit a snapshot on a branch of yours
+
+    An ordinary commit with the trial's message and trailers, for code review. What the branch has changed meanwhile is
+    joined with it. Where the branch is checked out here, files and index move along; what is changed or staged is never
+    overwritten.
+    """
+    with opened(ctx) as store:
+        name = store.ledger.views().name(store.resolve(id))
+        done = store.accept(id, branch)
+        if as_json:
+            output.json_line({"id": name, **msgspec.structs.asdict(done)})
+            return
+        joined = ", joined with what it had changed" if done.merged else ""
+        what = f"{counted(len(done.files), 'file')} changed{joined}"
+        output.say(output.clean(f"accepted {name} on {done.branch} as {done.oid[:SHORT]}: {what}"))

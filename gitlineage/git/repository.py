@@ -19,7 +19,7 @@ from typing import TypeVar
 import pygit2
 
 from gitlineage.bounds import MAX_BLOB, MAX_COMMIT, MAX_NESTED, MAX_TREE, MAX_WALKED
-from gitlineage.errors import Ambiguous, GitFailed, MissingObject, RepositoryError, StorageError, TooMuch
+from gitlineage.errors import Ambiguous, GitFailed, Invalid, MissingObject, RepositoryError, StorageError, TooMuch
 from gitlineage.git import locks, program, promised
 from gitlineage.git.errors import reading, writing
 from gitlineage.git.formats import (
@@ -41,6 +41,7 @@ from gitlineage.git.packs import PackWriter, Stored, merge, release_abandoned, s
 from gitlineage.git.readahead import read_ahead
 from gitlineage.git.refs import PackedRefs, loose_refs, mtime
 from gitlineage.house import FOLDER, NAME
+from gitlineage.text import some
 
 _KINDS = {
     "commit": pygit2.enums.ObjectType.COMMIT,
@@ -274,6 +275,32 @@ class GitRepo:
     def empty_tree(self) -> str:
         """Return the oid of the tree without entries; libgit2 claims to have it, so it is written without asking."""
         return self.write_tree({})
+
+    def merge_trees(self, base: str, ours: str, theirs: str) -> str:
+        """
+        Write what two trees come to together that were changed apart, and return its oid.
+
+        Raises:
+            Invalid: both changed the same lines of a file.
+        """
+        with reading("cannot merge two trees"):
+            found = self._repo.merge_trees(*(pygit2.Oid(hex=each) for each in (base, ours, theirs)))
+            conflicts = {next(filter(None, entries)).path for entries in found.conflicts or ()}
+            if not conflicts:
+                return str(found.write_tree(self._repo))
+        raise Invalid(f"both sides changed {some(sorted(conflicts))}")
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the best commit that both of two go back to; ``None`` where there is none."""
+        with reading(f"cannot walk from {one}"):
+            found = self._repo.merge_base(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
+        return str(found) if found is not None else None
+
+    def history(self, oid: str, limit: int) -> list[tuple[str, str]]:
+        """Return the commits that one goes back to and their trees, itself first, up to a number of them."""
+        with reading(f"cannot walk from {oid}"):
+            walker = self._repo.walk(pygit2.Oid(hex=oid), pygit2.enums.SortMode.TOPOLOGICAL)
+            return [(str(commit.id), str(commit.tree_id)) for commit in islice(walker, limit)]
 
     def walk_tree(self, tree: str) -> Iterator[tuple[str, Entry]]:
         """

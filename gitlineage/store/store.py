@@ -69,6 +69,7 @@ from gitlineage.store.sharing import Remote
 from gitlineage.text import counted, some, to_type
 
 if TYPE_CHECKING:
+    from gitlineage.git.accept import Accepted
     from gitlineage.git.checkout import Written
     from gitlineage.git.restore import Restored
     from gitlineage.record.verify import Finding
@@ -1088,6 +1089,26 @@ class LineageStore:
         from gitlineage.git.checkout import checkout
 
         return checkout(self.ledger.repo, self._views.snapshot(resolve(self._views, id)).tree, folder)
+
+    @reading
+    def accept(self, id: Id, branch: str | None = None) -> "Accepted":
+        """
+        Make an ordinary commit of a snapshot on a branch of the user's, with its message and trailers (semantics 98).
+
+        Where that branch is checked out here, the working tree and the index move along, as git itself would have them.
+
+        Args:
+            id: the snapshot.
+            branch: the branch; by default the one that is checked out. A new one begins at HEAD.
+
+        Raises:
+            NotFound: there is no such snapshot.
+            Invalid: there is no such branch, nothing that both have in common, nothing new, or a conflict.
+            WouldLose: changed or staged files would be overwritten; nothing was changed.
+        """
+        from gitlineage.record.accept import accept_snapshot
+
+        return accept_snapshot(self._views, resolve(self._views, id), branch, self.ledger.committer())
 
     @reading
     def restore(self, id: Id, *, force: bool = False) -> "Restored":

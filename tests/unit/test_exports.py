@@ -51,8 +51,8 @@ VERBS = {
     "retract reassert set_task",
     "trials": "all_trials best chain_to latest leaderboard log plot search stats task trial tried view",
     "tables": "to_arrow to_dicts to_pandas to_polars",
-    "snapshots": "ancestors checkout children cohort cohorts common_ancestor compare descendants files leaves nearest "
-    "nearness parents recipe_edit reparentings resolve restore rewritten_as rewritten_from same snapshot taken",
+    "snapshots": "accept ancestors checkout children cohort cohorts common_ancestor compare descendants files leaves "
+    "nearest nearness parents recipe_edit reparentings resolve restore rewritten_as rewritten_from same snapshot taken",
     "the prompt": "render_prompt",
     "the store": "campaign campaigns clone close lacking reindex replay root verify writer",
     "parts": "catalogue history relations remote",
