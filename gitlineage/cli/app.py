@@ -45,6 +45,7 @@ COMMANDS = {
         "accept": ("trust", "Commit a snapshot on a branch of yours"),
         "search": ("find", "Find trials by the words of their hypotheses and notes"),
         "tried": ("find", "Say whether something was tried before, without running it"),
+        "artifact": ("artifact", "List, get, send and check the files that trials made"),
         "graph": ("graph", "Draw the lineage as a diagram"),
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
         "best": ("rank", "Show the best trial"),

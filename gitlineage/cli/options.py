@@ -239,6 +239,15 @@ Fields = Annotated[
     typer.Option("--field", metavar="NAME=VALUE", help="Any other column; repeatable.", rich_help_panel=_ROW),
 ]
 
+Artifacts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--artifact",
+        metavar="GLOB",
+        help="Files that it made, to be kept outside of git: 'ckpt/*.pt'; repeatable.",
+        rich_help_panel=_ROW,
+    ),
+]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made if it is missing.", show_default=False)]
 TaskMetric = Annotated[
     str | None,

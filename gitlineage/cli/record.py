@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from gitlineage.bridge import placing
+from gitlineage.bridge.artifacts import keep
 from gitlineage.bridge.placing import Place
 from gitlineage.cli import layout, listing, options, output, taking
 from gitlineage.cli.commands import command, commands
@@ -16,6 +17,7 @@ from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, LineageError, RepositoryError
 from gitlineage.git.repository import GitRepo, find_repository, init_repository
 from gitlineage.journal.journal import check_writer
+from gitlineage.model.artifact import COLUMN, cell
 from gitlineage.model.records import Snapshot, TrialView
 from gitlineage.model.trial import AUTO_ID, NUMERIC, Trial, check_id_prefix, parse_number
 from gitlineage.query.judge import Verdict
@@ -154,6 +156,7 @@ def commit(
     domain: options.Domain = "",
     notes: options.Notes = "",
     field: options.Fields = None,
+    artifact: options.Artifacts = None,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -176,6 +179,7 @@ def commit(
                 output.note(f"--from takes the id or revision {content}; the folder of that name is ./{content}")
             else:
                 source = Path(content)
+        row |= _kept(store, artifact)
         with store.batch():
             trial = _trial(store, row, metric)
             given = options.parents(store, parents, root)
@@ -218,6 +222,7 @@ def record(
     domain: options.Domain = "",
     notes: options.Notes = "",
     field: options.Fields = None,
+    artifact: options.Artifacts = None,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -230,6 +235,7 @@ def record(
     if revise and replicate:
         raise typer.BadParameter("it excludes --replicate", param_hint="'--revise'")
     with opened(ctx) as store:
+        row |= _kept(store, artifact)
         with store.batch():
             trial = _trial(store, row, metric)
             oid = store.resolve(rev)  # before it is recorded: best may be another one then
@@ -292,6 +298,11 @@ def _cells(
         "notes": notes,
     }
     return {column: text for column, text in {**given, **dict(options.pairs(field, "--field"))}.items() if text}
+
+
+def _kept(store: LineageStore, patterns: list[str] | None) -> dict[str, str]:
+    """Keep the files that ``--artifact`` names and return the cell that lists them; hashed before any lock is held."""
+    return {COLUMN: cell(keep(store, Path(), patterns))} if patterns else {}
 
 
 def _trial(store: LineageStore, cells: dict[str, str], metric: str | None) -> Trial:

@@ -284,7 +284,8 @@ class GitRepo:
             Invalid: both changed the same lines of a file.
         """
         with reading("cannot merge two trees"):
-            found = self._repo.merge_trees(*(pygit2.Oid(hex=each) for each in (base, ours, theirs)))
+            one, two, three = (pygit2.Oid(hex=each) for each in (base, ours, theirs))
+            found = self._repo.merge_trees(one, two, three)
             conflicts = {next(filter(None, entries)).path for entries in found.conflicts or ()}
             if not conflicts:
                 return str(found.write_tree(self._repo))

@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
-from gitlineage.errors import NotFound
+from gitlineage.bridge import artifacts
+from gitlineage.errors import LineageError, NotFound
 from gitlineage.journal import events
-from gitlineage.model.trial import Trial
+from gitlineage.model import artifact
+from gitlineage.model.trial import FailureLabel, Trial
 from gitlineage.query.judge import Verdict
 from gitlineage.run import metric, output, place
 from gitlineage.run.begin import Begun
@@ -65,7 +67,8 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     changed = place.changed(store, run) if run.began and Path(run.folder).is_dir() else []
     size, digest = output.digest(files.log)
     log = events.Log(tail=output.tail(files.log, run.log_from), size=size + facts.dropped, digest=digest)
-    row, verdict = _record(store, run, told, found, changed, log)
+    kept, lost = _keep(store, run, told)
+    row, verdict = _record(store, run, told, found, changed, kept, log)
     done = msgspec.structs.replace(
         run,
         state=State.ENDED,
@@ -79,7 +82,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     )
     files.write(done)
     begun.lease.resolve()
-    for line in _told(done, changed):
+    for line in (*_told(done, changed), *lost):
         watcher.note(line)
     if not place.clear(store, done):
         watcher.note(f"what it made is in {done.folder}")
@@ -87,7 +90,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
 
 
 def _record(
-    store: LineageStore, run: Run, told: Outcome, found: Found, changed: list[str], log: events.Log
+    store: LineageStore, run: Run, told: Outcome, found: Found, changed: list[str], kept: str, log: events.Log
 ) -> tuple[Trial, Verdict | None]:
     """Record a run's result on its pending trial and return the row; one that has a result already stays as it is."""
     facts, field = run.facts, store.task.score_field
@@ -109,6 +112,7 @@ def _record(
         "host": run.host,
         "gpus": run.gpus,
         "concurrency": str(run.concurrency),
+        artifact.COLUMN: kept,
         "changed": ", ".join(changed)[:1000],
         "notes": "; ".join(filter(None, (run.plan.cells.get("notes", ""), told.words))),
     }
@@ -126,6 +130,19 @@ def _record(
         row = Trial.from_cells({name: text for name, text in cells.items() if text})
         store.ledger.write(lambda recorder: recorder.record(run.oid, row, log=log))
     return next(v.trial for v in store.ledger.views().on_snapshot(run.oid) if v.trial.exp_id == run.id), verdict
+
+
+def _keep(store: LineageStore, run: Run, told: Outcome) -> tuple[str, list[str]]:
+    """Keep the files that a run made, and return the cell that lists them and what could not be kept, in words."""
+    kept: list[artifact.Artifact] = []
+    lost = []
+    if run.began and Path(run.folder).is_dir() and told.status is not FailureLabel.SIZE_BLOCKED:
+        for pattern in run.plan.artifacts:
+            try:
+                kept += artifacts.keep(store, place.inside(run), [pattern])
+            except LineageError as error:  # the result counts for more than what could not be kept
+                lost.append(str(error))
+    return artifact.cell(list(dict.fromkeys(kept))), lost
 
 
 def _told(run: Run, changed: list[str]) -> Iterator[str]:

@@ -42,6 +42,7 @@ class Cause(StrEnum):
 
 COLUMNS = (
     "command", "failure", "exit_code", "verdict", "metric_from", "peak_mb", "host", "gpus", "concurrency", "changed",
+    "artifacts",
 )  # fmt: skip
 """The columns that a run fills in besides the score and the seconds; no number that a command names gets into them."""
 
