@@ -2,10 +2,10 @@
 The files that trials made, kept by their content outside of git; start at `keep`.
 
 A store of them is a folder, ``.git/lineage/artifacts``, or what git config ``lineage.artifacts`` names: any URL that
-fsspec knows (extra ``artifacts``). A file is hashed while it is copied, or once it is cloned where the file system shares
-blocks until one side changes; a content that is there already is not put twice. A hard link would save the copy and let
-the next run change what was kept, so there is none. Only the store of one's own
-configuration is ever asked, whatever a row says of the place.
+fsspec knows (extra ``artifacts``). A file is hashed while it is copied, or once it is cloned where the file system
+shares blocks until one side changes; a content that is there already is not put twice. A hard link would save the
+copy and let the next run change what was kept, so there is none. Only the store of one's own configuration is ever
+asked, whatever a row says of the place.
 """
 
 import fcntl

@@ -18,6 +18,7 @@ from gitlineage.git import program
 from gitlineage.git.content import Content
 from gitlineage.git.formats import Entry
 from gitlineage.git.repository import GitRepo
+from gitlineage.house import NAME
 from gitlineage.text import some
 
 _HEADS = "refs/heads/"
@@ -119,7 +120,7 @@ def accept(
     oid = _git(repo, "commit-tree", *sign, *above, new, data=message.encode(), variables=people).decode().strip()
     if here:
         _move_along(repo, ours, new, files)
-    told = f"gitlineage accept: {message.splitlines()[0] if message.strip() else ''}"
+    told = f"{NAME} accept: {message.splitlines()[0] if message.strip() else ''}"
     _git(repo, "update-ref", "-m", told, branch, oid, repo.ref(branch) or _ABSENT)
     return Accepted(branch=short, oid=oid, was=was, files=files, merged=new != tree, here=here)
 
@@ -155,7 +156,7 @@ def _move_along(repo: GitRepo, ours: str, new: str, files: Sequence[str]) -> Non
 
 def _told(what: str) -> str:
     return (
-        f"the commit would overwrite what is changed or staged: {what}; `gitlineage commit` records it, "
+        f"the commit would overwrite what is changed or staged: {what}; `{NAME} commit` records it, "
         "`git stash` puts it aside"
     )
 
