@@ -46,6 +46,9 @@ _OTHERS = {"status", "guard", "verify", "gate", "solve", "valid", "physics", "ok
 _HASH = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
 _LOOSE = re.compile(r"[`\[(#*]*[0-9a-f]{7,40}\b.*", re.IGNORECASE)
 _ID_HASH = re.compile(r".+-[0-9a-f]{7,12}", re.IGNORECASE)
+_DECISIVE, _LOOSELY = 0.8, 0.5
+"""Share of kept rows that improve a column which decides what is kept, and of those that improve one that does not."""
+
 _MOST = 2_000
 """Rows that are looked at to judge a column."""
 
@@ -211,7 +214,8 @@ def metric(found: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
             ),
             None,
         )
-        kinds = list(dict.fromkeys(value for row in found.rows if (value := row.cells.get(called, "").strip())))
+        numbered = [row.cells for row in found.rows if valued and numbers.read(row.cells.get(valued, "")) is not None]
+        kinds = list(dict.fromkeys(kind for cells_of in numbered if (kind := cells_of.get(called, "").strip())))
         if valued is not None and kinds:
             if len(kinds) == 1:
                 return Chosen(
@@ -242,18 +246,23 @@ def metric(found: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
     if not found.header and len(candidates) > 1:
         return Chosen(problem=_ask(found, [name for _, _, name in sorted(candidates, key=lambda c: -c[1])], True))
     near = [name for tier, _, name in candidates if tier >= min(best, 3.0)] or [candidates[0][2]]
-    verdicts = {name: direction.verdict(found, name, statuses, scaled) for name in near}
+    evidence = {name: direction.evidence_of(found, name, statuses, scaled) for name in near}
+    verdicts = {name: direction.verdict(name, evidence[name]) for name in near}
     sound = [name for name in near if verdicts[name] is not None]
     judged = any(status in words.JUDGED for status in statuses)
     top = [name for tier, _, name in candidates if int(tier) == int(best)]
     if best < 4 and len(top) > 1 and not (judged and sound):
-        return Chosen(problem=_ask(found, sorted(top, key=found.columns.index), False))
+        return Chosen(problem=_ask(found, top, False))
     primary = [name for name in top if words.metric_tier(name, found.columns) >= 5]
     firsts = primary or [name for name in near if name in top] or near
     agreed = [name for name in firsts if name in sound]
     if not primary and not agreed:
         agreed = sound
     name = (agreed or firsts)[0]
+    if not primary and judged:
+        decisive = [other for other in sound if direction.decides(evidence[other], verdicts[other]) >= _DECISIVE]
+        if decisive and direction.decides(evidence[name], verdicts[name]) < _LOOSELY:
+            name = min(decisive, key=found.columns.index)
     meant = [
         other for tier, _, other in candidates
         if other != name and tier >= 2 and tier >= best - 2 and words.metric_tier(name, found.columns) < 5

@@ -7,6 +7,7 @@ guess, and is marked as one. Where rows and name contradict each other, nobody g
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,8 @@ _TEXTS = (
 """Names of texts beside a table that may say what its loop is after, the likeliest first."""
 
 _LARGEST = 1 << 18
+_STEPS = 4
+"""Steps between kept rows that are enough to show a direction where one was measured otherwise."""
 _LOW = re.compile(
     r"\b(lower\s+(?:[\w`]+\s+){0,3}?(?:is\s+|=\s*)?better|lowest|minimi[sz]\w*|smaller\s+is\s+better|get\s+\S+\s+down|lower_is_better|"
     r"reduc(?:e|ing)|as\s+low\s+as|decreas(?:e|ing)|↓)", re.IGNORECASE,
@@ -169,9 +172,17 @@ def judge(
     return Problem(kind="the direction is not known", count=1, line=0, text=text, options=settle)
 
 
-def verdict(found: Found, metric: str, statuses: Sequence[str], scaled: Sequence[str]) -> bool | None:
+def decides(evidence: Sequence[Evidence], lower: bool | None) -> float:
+    """Return the share of kept rows that are strictly better than the kept row before them."""
+    kept = [each.score for each in evidence if each.status in ("keep", "baseline") and each.score is not None]
+    steps = list(pairwise(kept))
+    if lower is None or not steps:
+        return 0.0
+    return sum(new < old if lower else new > old for old, new in steps) / len(steps)
+
+
+def verdict(metric: str, evidence: Sequence[Evidence]) -> bool | None:
     """Return the direction that rows and name of a column agree on; ``None`` where they do not, or say nothing."""
-    evidence = evidence_of(found, metric, statuses, scaled)
     by_name = words.direction_of(metric)
     shown, _ = rows_say(metric, evidence)
     if shown is None:
@@ -197,6 +208,13 @@ def rows_say(metric: str, evidence: Sequence[Evidence]) -> tuple[bool | None, st
             return side, f"{own.kept_for + own.others_for} of {own.total} rows say {'lower' if side else 'higher'}"
         if not kept and own.others_for >= 3 and not own.others_against and other.others_against:
             return side, f"all {own.others_for} discarded rows are worse that way"
+    stood = [each.score for each in evidence if each.status in ("keep", "baseline") and each.score is not None]
+    steps = [new - old for old, new in pairwise(stood) if new != old]
+    falls = sum(step < 0 for step in steps)
+    most = max(falls, len(steps) - falls)
+    if len(steps) >= _STEPS and most * 4 >= len(steps) * 3:
+        side = falls * 2 > len(steps)
+        return side, f"{most} of {len(steps)} steps between kept rows {'fall' if side else 'rise'}"
     return None, ""
 
 

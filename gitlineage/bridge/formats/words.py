@@ -36,7 +36,7 @@ _STATUSES = {
         keep kept keeper keeping accept accepted accepting improve improved improvement improves better best new_best
         newbest best_so_far win winner won merge merged adopt adopted approve approved promote promoted champion yes
         true y 1 advance advanced retain retained ship shipped commit committed landed keep_best selected positive up
-        ✅ ✓ ✔ ☑ 保留 采纳 接受 采用 改进 提升 保持
+        ✅ ✓ ✔ ☑ 最佳 旧最佳 最新最佳 新最佳 突破 突破性改进 保留 采纳 接受 采用 改进 提升 保持
     """,
     "discard": """
         discard discarded discarding revert reverted reverting reject rejected rollback rolled_back rolledback
@@ -336,6 +336,9 @@ def metric_tier(name: str, names: Iterable[str]) -> float:
         return 4.5 + bonus
     if any(word in ("std", "stdev", "sd", "sem", "stderr", "ci", "var", "pvalue", "p") for word in words[1:]):
         return 0.5
+    units = ("ms", "us", "ns", "µs")
+    if known is True and any(word in units for word in words) and "per" not in words:
+        return 2.5 + bonus
     if known is True and (words[-1] in _TIMES or words[-1] in ("ms", "us", "ns", "µs", "size", "bytes")):
         return 2.5 + bonus
     if known is not None and not (words[-1] in _AUX and words[-1] not in ("pass",)):

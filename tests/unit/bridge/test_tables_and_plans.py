@@ -143,6 +143,12 @@ class TestMetric:
         with pytest.raises(Unclear, match="foo, bar could each be what ranks"):
             planned(text)
 
+    def test_the_column_that_decides(self) -> None:
+        """A column that nearly every kept row improves ranks before one whose name alone says more."""
+        scores = [(0.20, 0.65), (0.21, 0.65), (0.22, 0.65), (0.23, 0.65), (0.24, 0.66)]
+        rows = "".join(f"e{at}\t{core}\t{acc}\tkeep\n" for at, (core, acc) in enumerate(scores))
+        assert planned("exp_id\tnba_core\tgw_acc\tstatus\n" + rows).metric == "nba_core"
+
     def test_what_is_scored_apart(self) -> None:
         """Things that have a baseline each have a best each."""
         text = "commit\tskill\tscore\tstatus\n-\ta\t50\tbaseline\n-\ta\t60\tkeep\n-\tb\t90\tbaseline\n-\tb\t95\tkeep\n"
@@ -200,6 +206,13 @@ class TestDirection:
         text = "commit\tscore\tstatus\na1b2c3d\t5\tkeep\n"
         with pytest.raises(Unclear):
             planned(text, tmp_path)
+
+    def test_a_baseline_that_was_measured_otherwise(self) -> None:
+        """Where the first row is of another scale, the steps between kept rows show the direction."""
+        steps = [1.2, 2.13, 2.11, 2.10, 2.09, 2.07]
+        rows = "".join(f"{at}\t{score}\t{'baseline' if not at else 'keep'}\n" for at, score in enumerate(steps))
+        direction = planned("iteration\tmetric\tstatus\n" + rows).direction
+        assert (direction.lower, direction.why) == (True, "4 of 5 steps between kept rows fall")
 
     def test_what_was_before_in_the_row(self) -> None:
         """A score before and one after show the direction in every row."""
