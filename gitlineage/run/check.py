@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from pathlib import Path
 
 from gitlineage.run import place
 from gitlineage.run.begin import Begun
@@ -39,12 +40,16 @@ def environment(begun: Begun) -> dict[str, str]:
 
 
 def program(run: Run) -> str:
-    """Return the path of the program that a run's command names; empty where there is none that can be run."""
+    """
+    Return the path of the program that a run's command names; empty where there is none that can be run.
+
+    One that an isolated checkout has not, as that of a virtual environment, is the working tree's.
+    """
     word = run.plan.command[0]
-    if os.sep in word:
-        found = place.inside(run) / word
-        return str(found) if found.is_file() and os.access(found, os.X_OK) else ""
-    return shutil.which(word) or ""
+    if os.sep not in word:
+        return shutil.which(word) or ""
+    places = (place.inside(run) / word, Path(run.plan.folder) / word)
+    return next((str(path) for path in places if path.is_file() and os.access(path, os.X_OK)), "")
 
 
 def check(begun: Begun, what: str, stop: Stop | None = None) -> str:

@@ -190,6 +190,15 @@ class Command:
         self.peak_memory = max(self.peak_memory, held)
         return held
 
+    def measure(self) -> int:
+        """Return the bytes of memory that its processes have, each page once where the system can tell; it is slow."""
+        total = 0
+        for each in self._known.values():
+            with suppress(psutil.Error):
+                info = each.memory_full_info()
+                total += getattr(info, "pss", 0) or info.uss
+        return total
+
     # -- ending --------------------------------------------------------------------------------------------
 
     def send(self, number: int) -> None:
@@ -275,16 +284,6 @@ def _memory(processes: Iterable[psutil.Process]) -> int:
             own += info.rss - common
             shared = max(shared, common)
     return own + shared
-
-
-def proportional(processes: Iterable[psutil.Process]) -> int:
-    """Return the memory of processes together, with each page counted once where the system can tell."""
-    total = 0
-    for each in processes:
-        with suppress(psutil.Error):
-            info = each.memory_full_info()
-            total += getattr(info, "pss", 0) or info.uss
-    return total
 
 
 def _limited(memory: int | None, group: Path | None) -> str:

@@ -121,6 +121,8 @@ def attend(store: LineageStore, begun: Begun, command: Command, watcher: Watcher
         held = 0
         if now >= look_at:
             held = command.look()
+            if limits.memory is not None and held > limits.memory:  # pages that processes share count for each there
+                held = command.measure()
             look_at, pause = now + pause, min(pause * 1.5, _LOOKS[1])
             begun.lease.touch()
         watcher.tick(begun.run, clock.total())

@@ -446,3 +446,41 @@ def test_a_folder_that_is_no_repository_becomes_one(tmp_path):
     done = process("run", "--metric", "val_bpb", "--", sys.executable, "train.py", folder=tmp_path)
     assert done.returncode == 0
     assert b"made a git repository" in done.stderr and b"baseline" in done.stdout
+
+
+def test_a_repetition_that_was_preempted_goes_on_where_it_was(shell):
+    """The replicates that were made stay, the one that was stopped is made again, and all are judged together."""
+    run(shell, code="print('loss: 9')")
+    shell.write(a="better")
+    flag = shell.folder.parent / "flag"
+    code = (
+        "import os, time; seed = int(os.environ['GITLINEAGE_SEED']); print('loss:', 1 + seed / 100)\n"
+        f"if seed == 1 and not os.path.exists({str(flag)!r}):\n"
+        f"    open({str(flag)!r}, 'w'); open(os.environ['READY'], 'w'); time.sleep(300)"
+    )
+    slurm = {"SLURM_JOB_ID": "78", "SLURM_RESTART_COUNT": "0"}
+    words = ["--repeat", "3", "--", sys.executable, "-c", code]
+    runner = begun(shell, *words, **slurm)
+    runner.terminate()
+    assert runner.wait(PATIENCE) == 143
+    slurm["SLURM_RESTART_COUNT"] = "1"
+    done = process("run", "--json", *words, folder=shell.folder, READY=f"{flag}2", **slurm)
+    rows = [told(json.loads(line)) for line in done.stdout.splitlines()]
+    assert [(row["exp_id"], row["seed"], row["status"]) for row in rows] == [
+        ("001", "0", "keep"),
+        ("002", "1", "keep"),
+        ("003", "2", "keep"),
+    ]
+
+
+def test_a_second_interrupt_kills_what_ignored_the_first(shell):
+    """Once is passed on; twice ends it."""
+    code = f"import signal; signal.signal(2, signal.SIG_IGN); {WAITS.format(300)}"
+    runner = begun(shell, "--grace", "300", "--", sys.executable, "-c", code)
+    runner.send_signal(signal.SIGINT)
+    record = shell.folder / ".git/lineage/runs/000/run.json"
+    until(lambda: b'"interrupt"' in record.read_bytes())
+    assert runner.poll() is None
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(PATIENCE) == 130
+    assert shown(shell, "000")["failure"] == "interrupted"
