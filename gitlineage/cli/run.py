@@ -249,8 +249,6 @@ def run(
     `METRIC name=value`, or the last `name: value` of the task's metric, in this order. Exit code 0 says that the trial
     is recorded, however it ended.
     """
-    if link and not isolated:
-        output.note("--link counts only where the run is isolated")
     if max_artifact is not None and not artifact:
         raise typer.BadParameter("it needs --artifact, which says what they are", param_hint="'--max-artifact'")
     for option, given_too in (("--repeat", repeat > 1), ("--revert", revert), ("--apply", applied)):

@@ -36,16 +36,22 @@ def inside(run: Run) -> Path:
     return top
 
 
-def check_out(store: LineageStore, run: Run) -> Path:
+def apart(run: Run) -> Path:
+    """Return where an attempt's checkout is to be: its name is known before it is made, so that none is forgotten."""
+    return Path(tempfile.gettempdir()).resolve() / f"gitlineage-run-{run.cookie[:16]}-{run.attempt}"
+
+
+def check_out(store: LineageStore, run: Run) -> None:
     """
-    Write a run's snapshot into a new folder outside the working tree, with links to what it is to see besides.
+    Write a run's snapshot into its new folder outside the working tree, with links to what it is to see besides.
 
     Raises:
         InvalidContent: the snapshot holds what is not safe to write.
         StorageError: the disk refused.
         Invalid: a path to be linked is not there, or not in the working tree, or the snapshot has it.
     """
-    top = Path(tempfile.mkdtemp(prefix="gitlineage-run-")).resolve()
+    top = Path(run.folder)
+    top.mkdir(mode=0o700)
     try:
         store.checkout(run.oid, top)
         for path in run.plan.links:
@@ -53,7 +59,6 @@ def check_out(store: LineageStore, run: Run) -> Path:
     except BaseException:
         shutil.rmtree(top, ignore_errors=True)
         raise
-    return top
 
 
 def _link(source: Path, shown: str, workdir: Path, top: Path) -> None:

@@ -81,8 +81,9 @@ def _prepared(store: LineageStore, begun: Begun) -> Begun:
     now = msgspec.structs.replace(now, attempt=now.attempt + 1, log_from=size, facts=Facts(), process=0, began=0.0)
     try:
         if now.isolated and not now.folder:
-            now = msgspec.structs.replace(now, folder=str(place.check_out(store, now)))
+            now = msgspec.structs.replace(now, folder=str(place.apart(now)))
             begun.files.write(now)
+            place.check_out(store, now)
         now = msgspec.structs.replace(now, frozen=place.digests(place.inside(now), now.plan.frozen))
         missing = [path for path, digest in now.frozen.items() if not digest]
         if missing:

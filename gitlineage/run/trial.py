@@ -78,7 +78,7 @@ def repeat(
         As `run`.
     """
     runs = _done(store, plan)
-    best = _best_but(store, runs[0].oid if runs else "", times)
+    best = _best_before(store, runs)
     judged: Verdict | None = None
     while len(runs) < times:
         seed = str(len(runs))
@@ -110,11 +110,12 @@ def _done(store: LineageStore, plan: Plan) -> list[Run]:
     return [resume.ended(store, each) for each in found if each.trial.status is not None]
 
 
-def _best_but(store: LineageStore, oid: str, times: int) -> TrialView | None:
-    """Return the best trial that is not on a snapshot."""
-    if not oid:
+def _best_before(store: LineageStore, runs: list[Run]) -> TrialView | None:
+    """Return the best trial that there was before some runs; the row of the first one names it."""
+    if not runs:
         return store.ledger.views().best()
-    return next((store.view(each) for each in store.leaderboard(times + 1) if each.oid != oid), None)
+    name = store.trial(runs[0].id).baseline_exp
+    return store.view(name) if name else None
 
 
 def _is_decided(verdict: Verdict) -> bool:

@@ -13,6 +13,10 @@ import psutil
 import pytest
 from command_line import Shell, environment, on_terminal, process
 
+from gitlineage import LineageStore
+from gitlineage.run import trial
+from gitlineage.run.records import Limits, Plan
+
 PATIENCE = 60.0
 
 
@@ -105,39 +109,44 @@ def test_the_score_is_judged_as_any_other(shell):
     assert "does not beat" in worse["verdict"]
 
 
+SLEEPS = "import time; time.sleep(60)"
+
+
 @pytest.mark.parametrize(
-    ("code", "words", "status", "failure"),
+    ("code", "plan", "status", "failure"),
     [
-        ("raise SystemExit(3)", (), "crash", "exit"),
-        ("import os; os.kill(os.getpid(), 11)", (), "crash", "SIGSEGV"),
-        ("import os; os.kill(os.getpid(), 9)", (), "crash", "oom"),
-        ("raise MemoryError", (), "crash", "oom"),
-        ("print('loss: nan')", (), "crash", "no_score"),
-        ("pass", (), "crash", "no_score"),
-        ("import time; time.sleep(60)", ("--timeout", "0.3"), "train_budget_overrun", "timeout"),
+        ("raise SystemExit(3)", {}, "crash", "exit"),
+        ("import os; os.kill(os.getpid(), 11)", {}, "crash", "SIGSEGV"),
+        ("import os; os.kill(os.getpid(), 9)", {}, "crash", "oom"),
+        ("raise MemoryError", {}, "crash", "oom"),
+        ("print('loss: nan')", {}, "crash", "no_score"),
+        ("pass", {}, "crash", "no_score"),
+        (SLEEPS, {"limits": Limits(timeout=0.3)}, "train_budget_overrun", "timeout"),
         (
-            "import time; print('GITLINEAGE_PHASE eval'); time.sleep(60)",
-            ("--timeout", "50", "--eval-timeout", "0.3"),
+            f"print('GITLINEAGE_PHASE eval'); {SLEEPS}",
+            {"limits": Limits(timeout=50, eval_timeout=0.3)},
             "eval_budget_overrun",
             "timeout",
         ),
-        ("import time; print('loss: 1'); time.sleep(60)", ("--stall", "0.5"), "crash", "stall"),
-        ("x = bytearray(400 << 20); import time; time.sleep(60)", ("--max-memory", "100m"), "crash", "oom"),
-        ("print('loss: 1')", ("--check", "after:exit 4"), "disqualified", "check"),
-        ("print('loss: 1')", ("--check", "before:exit 4"), "preflight_crash", "could_not_start"),
-        ("open('train.py', 'a').write('#'); print('loss: 1')", ("--frozen", "train.py"), "disqualified", "frozen"),
+        (f"print('loss: 1'); {SLEEPS}", {"limits": Limits(stall=0.5)}, "crash", "stall"),
+        (f"x = bytearray(400 << 20); {SLEEPS}", {"limits": Limits(memory=100 << 20)}, "crash", "oom"),
+        ("print('loss: 1')", {"checks": ("after:exit 4",)}, "disqualified", "check"),
+        ("print('loss: 1')", {"checks": ("before:exit 4",)}, "preflight_crash", "could_not_start"),
+        ("open('train.py', 'a').write('#'); print('loss: 1')", {"frozen": ("train.py",)}, "disqualified", "frozen"),
         (
             "open('big.pt', 'w').write('x' * 5000); print('loss: 1')",
-            ("--artifact", "*.pt", "--max-artifact", "1k"),
+            {"artifacts": ("*.pt",), "limits": Limits(artifact=1024)},
             "size_blocked",
             "artifact_size",
         ),
     ],
 )
-def test_the_status_is_what_happened(shell, code, words, status, failure):
-    """Each way to end has its status and its failure."""
-    done = run(shell, *words, code=code)
-    assert (done["status"], done["failure"]) == (status, failure), done
+def test_the_status_is_what_happened(shell, code, plan, status, failure):
+    """Each way to end has its status and its failure, which the row says, too."""
+    with LineageStore(shell.folder) as store:
+        done = trial.run(store, Plan(command=(sys.executable, "-c", code), folder=str(shell.folder), **plan))
+        row = store.trial(done.id)
+    assert (done.status, done.failure) == (row.status, row.text("failure")) == (status, failure), done.words
 
 
 def test_a_command_that_is_no_program_could_not_start(shell):
