@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from gitlineage.bounds import read_input
-from gitlineage.bridge import openrange
+from gitlineage.bridge import exports, openrange
 from gitlineage.bridge.tsv import ImportOutcome, export_tsv, import_tsv
 from gitlineage.cli import autoresearch, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.importing import EXAMPLE, PATH, PathGroup, import_path
 from gitlineage.cli.opening import opened
-from gitlineage.errors import StorageError
+from gitlineage.errors import Invalid, StorageError
 from gitlineage.files import write_whole
 from gitlineage.text import counted
 
@@ -113,6 +113,80 @@ def export(
             output.json_line({"file": file, "size": len(data)})
         else:
             output.note(f"wrote {file}")
+
+
+def _exported(
+    ctx: typer.Context, form: str, file: str, at: str | None, as_json: bool, for_spreadsheets: bool = False
+) -> None:
+    """Write the trials in one of the forms that other programs read."""
+    if as_json and file == "-":
+        raise typer.BadParameter("standard output is for the export, or for --json", param_hint="'FILE'")
+    with opened(ctx) as store:
+        views = store.ledger.views(at=at)
+        try:
+            data = exports.as_csv(views, for_spreadsheets=True) if for_spreadsheets else exports.FORMS[form](views)
+        except ImportError as error:
+            raise Invalid(f"this form needs {error.name}: `pip install 'gitlineage[arrow]'`") from error
+    if file == "-":
+        output.write(data)
+        return
+    try:
+        write_whole(Path(file), data)
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
+    if as_json:
+        output.json_line({"file": file, "size": len(data)})
+    else:
+        output.note(f"wrote {file}")
+
+
+Target = Annotated[str, typer.Argument(metavar="FILE", help="Where to; - for standard output.", show_default=False)]
+
+
+@command(exporting, "csv", "gitlineage export csv trials.csv")
+def export_csv(
+    ctx: typer.Context,
+    file: Target,
+    at: options.At = None,
+    for_spreadsheets: Annotated[
+        bool, typer.Option("--for-spreadsheets", help="Put ' before cells that a spreadsheet would run as formulas.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Write every trial with a result as CSV
+
+    With all parents, their roles and the cohort; `export tsv` gives an imported table back.
+    """
+    _exported(ctx, "csv", file, at, as_json, for_spreadsheets)
+
+
+@command(exporting, "jsonl", "gitlineage export jsonl trials.jsonl")
+def export_jsonl(ctx: typer.Context, file: Target, at: options.At = None, as_json: options.Json = False) -> None:
+    """Write every trial with a result as a JSON object a line"""
+    _exported(ctx, "jsonl", file, at, as_json)
+
+
+@command(exporting, "parquet", "gitlineage export parquet trials.parquet")
+def export_parquet(ctx: typer.Context, file: Target, at: options.At = None, as_json: options.Json = False) -> None:
+    """
+    Write every trial with a result as a Parquet table
+
+    Needs the extra `arrow`.
+    """
+    _exported(ctx, "parquet", file, at, as_json)
+
+
+@command(exporting, "prov", "gitlineage export prov lineage.json")
+def export_prov(ctx: typer.Context, file: Target, at: options.At = None, as_json: options.Json = False) -> None:
+    """Write the lineage as W3C PROV-JSON"""
+    _exported(ctx, "prov", file, at, as_json)
+
+
+@command(exporting, "openlineage", "gitlineage export openlineage events.jsonl")
+def export_openlineage(ctx: typer.Context, file: Target, at: options.At = None, as_json: options.Json = False) -> None:
+    """Write the lineage as OpenLineage run events, one a line"""
+    _exported(ctx, "openlineage", file, at, as_json)
 
 
 @command(importing, "openrange", "gitlineage import openrange snapshots/")

@@ -1,0 +1,223 @@
+"""
+Trials out of a store in forms that other programs read: CSV, JSON lines, Parquet, W3C PROV-JSON, OpenLineage.
+
+Every form has all parents with their roles, and cohorts; the table of `bridge.tsv` is the one to import again.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from gitlineage._version import __version__
+from gitlineage.model import tsv
+from gitlineage.model.records import TrialView
+from gitlineage.model.trial import COLUMNS
+from gitlineage.query.views import Views
+from gitlineage.times import parse_time, stamp
+
+OWN = ("exp_id", "oid", "parents", "roles", "cohort", "retracted", "score")
+"""Columns that a flat form has before the row's own: parents and roles are lists with a space between."""
+
+_SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+_HOME = "urn:gitlineage:"
+
+
+def as_csv(views: Views, *, for_spreadsheets: bool = False) -> bytes:
+    """
+    Return every trial with a result as CSV, in recording order.
+
+    Args:
+        views: the store.
+        for_spreadsheets: put ``'`` before cells that a spreadsheet would run as a formula.
+    """
+    rows = [_flat(view, views) for view in views.all()]
+    columns = _columns(rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    safe = tsv.for_spreadsheet if for_spreadsheets else str
+    writer.writerow(map(safe, columns))
+    writer.writerows([safe(row.get(column, "")) for column in columns] for row in rows)
+    return text.getvalue().encode()
+
+
+def as_jsonl(views: Views) -> bytes:
+    """Return every trial with a result as a JSON object a line; parents are objects with a role each."""
+    return b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in _objects(views))
+
+
+def as_parquet(views: Views) -> bytes:
+    """
+    Return every trial with a result as a Parquet table; needs the extra ``arrow``.
+
+    The score is a number, parents and roles are lists, all else is text.
+    """
+    import pyarrow  # heavy, and only this form needs it
+    from pyarrow import parquet
+
+    found = list(_objects(views))
+    names = dict.fromkeys(name for each in found for name in each["row"])
+    table = {
+        "exp_id": [each["exp_id"] for each in found],
+        "oid": [each["oid"] for each in found],
+        "parents": pyarrow.array(
+            [[kin["id"] for kin in each["parents"]] for each in found], pyarrow.list_(pyarrow.string())
+        ),
+        "roles": pyarrow.array(
+            [[kin["role"] for kin in each["parents"]] for each in found], pyarrow.list_(pyarrow.string())
+        ),
+        "cohort": pyarrow.array([each["cohort"] for each in found], pyarrow.string()),
+        "score": pyarrow.array([each["score"] for each in found], pyarrow.float64()),
+    }
+    for name in names:
+        if name not in table:
+            table[name] = pyarrow.array([each["row"].get(name) for each in found], pyarrow.string())
+    out = io.BytesIO()
+    parquet.write_table(pyarrow.table(table), out)
+    return out.getvalue()
+
+
+def as_prov(views: Views) -> bytes:
+    """
+    Return the lineage as W3C PROV-JSON (the member submission of 2013).
+
+    A snapshot is an entity, a trial the activity that generated it, a specialist an agent; parents are derivations with
+    their role, a cohort is a collection.
+    """
+    found: dict[str, dict[str, Any]] = {"prefix": {"gl": _HOME, "xsd": "http://www.w3.org/2001/XMLSchema#"}}
+
+    def put(kind: str, name: str, value: dict[str, Any]) -> None:
+        found.setdefault(kind, {})[name] = value
+
+    labels = {view.label: view.oid for view in views.all()}
+    for view in views.all():
+        entity, activity = f"gl:snapshot/{view.oid}", f"gl:trial/{_safe(view.label)}"
+        put("entity", entity, {"prov:label": view.label, "prov:type": "gl:Snapshot"})
+        said = {f"gl:{_safe(name)}": text for name, text in view.trial.cells().items() if text}
+        moment = parse_time(view.trial.timestamp)
+        put(
+            "activity",
+            activity,
+            {**({"prov:endTime": stamp(moment)} if moment else {}), "prov:label": view.label, **said},
+        )
+        put(
+            "wasGeneratedBy",
+            f"_:g{len(found.get('wasGeneratedBy', ()))}",
+            {"prov:entity": entity, "prov:activity": activity},
+        )
+        if view.trial.specialist:
+            agent = f"gl:agent/{_safe(view.trial.specialist)}"
+            put("agent", agent, {"prov:label": view.trial.specialist})
+            name = f"_:a{len(found.get('wasAssociatedWith', ()))}"
+            put("wasAssociatedWith", name, {"prov:activity": activity, "prov:agent": agent})
+        for label, role in _parents(view):
+            if label not in labels:
+                continue
+            used = f"gl:snapshot/{labels[label]}"
+            value = {"prov:generatedEntity": entity, "prov:usedEntity": used, **({"gl:role": role} if role else {})}
+            put("wasDerivedFrom", f"_:d{len(found.get('wasDerivedFrom', ()))}", value)
+        if view.cohort:
+            cohort = f"gl:cohort/{_safe(view.cohort)}"
+            put(
+                "entity",
+                cohort,
+                {"prov:label": view.cohort, "prov:type": {"$": "prov:Collection", "type": "xsd:QName"}},
+            )
+            put(
+                "hadMember", f"_:m{len(found.get('hadMember', ()))}", {"prov:collection": cohort, "prov:entity": entity}
+            )
+    return json.dumps(found, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def as_openlineage(views: Views) -> bytes:
+    """Return the lineage as OpenLineage events, one a line: a trial is a run that reads snapshots and writes one."""
+    lines = []
+    labels = {view.label: view.oid for view in views.all()}
+    for view in views.all():
+        moment = parse_time(view.trial.timestamp) or parse_time(views.snapshot(view.oid).time)
+        ended = "FAIL" if view.trial.status is not None and "crash" in view.trial.status else "COMPLETE"
+        inputs = [{"namespace": "git", "name": labels[label]} for label, _ in _parents(view) if label in labels]
+        facet = {
+            "_producer": _producer(),
+            "_schemaURL": f"{_HOME}trial",
+            "parents": [{"id": label, "role": role} for label, role in _parents(view)],
+            "cohort": view.cohort,
+            "row": view.trial.cells(),
+        }
+        event = {
+            "eventType": ended,
+            "eventTime": stamp(moment) if moment else "1970-01-01T00:00:00Z",
+            "run": {
+                "runId": str(uuid5(NAMESPACE_URL, f"{_HOME}{view.oid}/{view.label}")),
+                "facets": {"gitlineage_trial": facet},
+            },
+            "job": {"namespace": "gitlineage", "name": view.trial.specialist or "trial"},
+            "inputs": inputs,
+            "outputs": [{"namespace": "git", "name": view.oid}],
+            "producer": _producer(),
+            "schemaURL": _SPEC,
+        }
+        lines.append(json.dumps(event, ensure_ascii=False).encode() + b"\n")
+    return b"".join(lines)
+
+
+FORMS: dict[str, Callable[[Views], bytes]] = {
+    "csv": as_csv,
+    "jsonl": as_jsonl,
+    "parquet": as_parquet,
+    "prov": as_prov,
+    "openlineage": as_openlineage,
+}
+"""The forms by the name of their command."""
+
+
+def _objects(views: Views) -> Iterator[dict[str, Any]]:
+    task = views.task
+    for view in views.all():
+        yield {
+            "exp_id": view.label,
+            "oid": view.oid,
+            "parents": [{"id": label, "role": role} for label, role in _parents(view)],
+            "cohort": view.cohort,
+            "retracted": view.retracted,
+            "score": task.score(view.trial),
+            "row": view.trial.cells(),
+        }
+
+
+def _flat(view: TrialView, views: Views) -> dict[str, str]:
+    parents = _parents(view)
+    score = views.task.score(view.trial)
+    own = {
+        "exp_id": view.label,
+        "oid": view.oid,
+        "parents": " ".join(label for label, _ in parents),
+        "roles": " ".join(role or "-" for _, role in parents),
+        "cohort": view.cohort or "",
+        "retracted": view.retracted or "",
+        "score": "" if score is None else repr(score),
+    }
+    return {**{name: text for name, text in view.trial.cells().items() if name not in own}, **own}
+
+
+def _columns(rows: list[dict[str, str]]) -> list[str]:
+    """Return the columns of rows: those of the lineage, the seventeen that are used, then the rest."""
+    used = dict.fromkeys(name for row in rows for name in row)
+    return list(dict.fromkeys([*OWN, *(name for name in COLUMNS if name in used), *used]))
+
+
+def _parents(view: TrialView) -> list[tuple[str, str]]:
+    """Return the labels of a trial's parents and what inspired it, with their roles, the primary one first."""
+    first = [(view.parent, "")] if view.parent else []
+    return [*first, *((kin.label, kin.role) for kin in view.others)]
+
+
+def _producer() -> str:
+    return f"https://pypi.org/project/gitlineage/{__version__}"
+
+
+def _safe(name: str) -> str:
+    """Return a name as the local part of a qualified name."""
+    return "".join(c if c.isalnum() or c in "-._~" else f"%{ord(c):02X}" for c in name)
