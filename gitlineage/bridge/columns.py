@@ -187,7 +187,7 @@ def not_trials(found: Found, roles: Roles, options: object) -> str:
         return ""
     if roles.status and roles.status.casefold() in ("status", "decision", "verdict"):
         return ""
-    loops = any(name in words.OF_LOOPS for name in names)
+    loops = any(name in words.OF_LOOPS or name == "hypothesis" for name in names)
     ranked = any(words.metric_tier(name, names) >= 4 for name in found.columns)
     if loops and (ranked or roles.text):
         return ""
@@ -450,6 +450,11 @@ class _Cells:
             is_known = sum(each is not None for each in known) * 5 >= len(held) * 4
             decides = any(each in ("keep", "discard") for each in known)
             if is_known and decides and not _OTHERS & set(words.parts_of(name)):
+                return name
+        for name in self.columns:  # a check that some rows failed: those have no score
+            held = [] if name in taken else self.of(name)
+            kinds = {words.status_of(cell) for cell in held if numbers.read(cell) is None}
+            if held and words.RAN in kinds and "crash" in kinds and kinds <= {words.RAN, "crash"}:
                 return name
         return ""
 

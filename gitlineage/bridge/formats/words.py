@@ -66,7 +66,7 @@ _STATUSES = {
         no_op noop pivot drift blocked search refine skip skipped diag diagnostic diagnosis candidate keep_candidate
         verify verification inconclusive mixed unclear info informational partial hold on_hold maybe probe analysis
         milestone marginal deferred escalate stuck plateau stop stopped setup summary meta_iteration research none
-        undecided unknown meta-bounded no_run not_run 跳过 待定
+        undecided unknown duplicate tentative iterate repair no_run not_run 跳过 待定
     """,
     "size_blocked": "size_blocked size_violation size_limit over_size oversize oversized too_large over_limit too_big",
     CHECKS_FAILED: """

@@ -246,6 +246,16 @@ class TestWords:
         plan = planned("id\tacc\tkept\nbaseline\t0.5\tTrue\nb\t0.4\tFalse\nc\t0.6\tTrue\n")
         assert plan.statuses == {"baseline": 1, "discard": 1, "keep": 1}
 
+    def test_a_check_that_rows_failed(self) -> None:
+        """Where no column decides, one that says OK and FAIL keeps what failed from being the best."""
+        text = "timestamp\tcommit\tlatency_ms\tcorrect\tnotes\n" + "".join(
+            f"17762194{at:02}\t{at:07x}\t{ms}\t{word}\tx\n"
+            for at, (ms, word) in enumerate([(9, "OK"), (0, "FAIL"), (7, "OK")], 12345)
+        )
+        plan = planned(text)
+        assert plan.statuses == {"ran": 2, "crash": 1}
+        assert plan.best and plan.best.value == 7
+
     def test_a_guard_is_not_the_status(self) -> None:
         """Of several columns with such words the one that decides is meant."""
         text = "id\tguard_status\tstatus\tacc\n1\tpass\tkeep\t0.5\n2\tfail\tdiscard\t0.9\n3\tpass\tkeep\t0.6\n"
