@@ -114,24 +114,42 @@ def clone(
     ] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Make a repository without a working tree.")] = False,
     branch: Annotated[str | None, typer.Option("--branch", metavar="NAME", help="Check out this branch.")] = None,
+    writer: Annotated[
+        str | None, typer.Option("--writer", metavar="NAME", help="What this clone's records are filed under.")
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--reference",
+            metavar="PATH",
+            help="A repository on this machine whose objects are read in place, for as long as they are there.",
+            exists=True,
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """
     Clone a repository with its branches and its lineage
 
-    This clone records under a name of its own, made at its first record.
+    This clone records under a name of its own, made at its first record unless --writer gives it.
     """
     from gitlineage.cli.watching import Terminal
+    from gitlineage.journal.journal import check_writer
     from gitlineage.store.store import LineageStore
     from gitlineage.sync import push
 
+    with options.refused("--writer"):
+        if writer is not None:
+            check_writer(writer)
     above = place(ctx).folder or Path()  # named, because a folder that is missing yet is made
     where = above / (folder or _last_part(url, bare))
     terminal = Terminal()
     try:
         campaign = place(ctx).campaign
-        push.clone(url, where, bare=bare, branch=branch, listener=terminal.overhear())
+        push.clone(url, where, bare=bare, branch=branch, reference=reference, listener=terminal.overhear())
         store = LineageStore(where, create=False, campaign=campaign, watcher=terminal)
+        if writer is not None:
+            store.ledger.repo.set_config(store.ledger.namespace.key("writer"), writer)
         done = push.settle(store.ledger)
     finally:
         terminal.close()

@@ -166,16 +166,20 @@ def clone(
     *,
     bare: bool = False,
     branch: str | None = None,
+    reference: Path | None = None,
     listener: Listener = None,
 ) -> None:
     """
     Clone a repository with its branches and tags, and what further refspecs fetch, in one go.
+
+    What a reference holds is neither fetched nor copied: the clone reads it there, for as long as it is there.
 
     Raises:
         RemoteError: it could not be done; git leaves no half clone behind.
     """
     words = [*_SETTINGS, "clone", *(f"--config=remote.origin.fetch={refspec}" for refspec in refspecs)]
     words += [*(["--bare"] if bare else []), *(["--branch", branch] if branch else [])]
+    words += ["--reference", str(reference.resolve())] if reference is not None else []
     words += ["--progress" if listener is not None else "--no-progress", "--", url, str(folder)]
     try:
         program.run(words, listener=listener)

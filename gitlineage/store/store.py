@@ -169,7 +169,14 @@ class LineageStore:
 
     @classmethod
     def clone(
-        cls, url: str | Path, folder: Path | str, *, bare: bool = False, branch: str | None = None, **options: Any
+        cls,
+        url: str | Path,
+        folder: Path | str,
+        *,
+        bare: bool = False,
+        branch: str | None = None,
+        reference: Path | str | None = None,
+        **options: Any,
     ) -> Self:
         """
         Clone a repository with its branches and its lineage, and return the store.
@@ -179,6 +186,8 @@ class LineageStore:
             folder: where to; it must be empty or not there.
             bare: make a repository without a working tree.
             branch: the branch to check out.
+            reference: a repository on this machine whose objects it reads in place, for as long as they are there,
+                instead of fetching them.
             options: what the store is opened with.
 
         Raises:
@@ -188,7 +197,8 @@ class LineageStore:
 
         watcher = options.get("watcher")
         listener = watcher.overhear() if watcher is not None else None
-        push.clone(str(url), Path(folder), bare=bare, branch=branch, listener=listener)
+        near = Path(reference) if reference is not None else None
+        push.clone(str(url), Path(folder), bare=bare, branch=branch, reference=near, listener=listener)
         store = cls(folder, **{"create": False, **options})
         push.settle(store.ledger)
         return store

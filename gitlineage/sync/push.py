@@ -203,6 +203,7 @@ def clone(
     *,
     bare: bool = False,
     branch: str | None = None,
+    reference: Path | None = None,
     listener: Callable[[str], None] | None = None,
 ) -> None:
     """
@@ -215,7 +216,9 @@ def clone(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Invalid(f"{folder} exists and is not empty; clone into another folder")
     address = transport.address(url)
-    transport.clone(address, folder, everywhere("origin"), bare=bare, branch=branch, listener=listener)
+    transport.clone(
+        address, folder, everywhere("origin"), bare=bare, branch=branch, reference=reference, listener=listener
+    )
 
 
 def settle(ledger: Ledger) -> Exchange:
