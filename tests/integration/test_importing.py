@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -240,6 +241,27 @@ class TestPieces:
         path = put(tmp_path, "results.tsv", text)
         shell("import", path)
         assert shell("export", "tsv", "-") == text
+
+
+def test_a_log_that_grows_is_followed(shell: Shell, tmp_path: Path) -> None:
+    """--watch takes in each line of a log once it is whole, and ends with Ctrl-C."""
+    subprocess.run(["git", "init", "-q", shell.folder], check=True)
+    path = put(tmp_path, "autoresearch.jsonl", '{"type":"config","metricName":"ms","bestDirection":"lower"}\n')
+    script = f"import sys; sys.argv = ['gitlineage', '-C', {str(shell.folder)!r}, 'import', {str(path)!r}]\n"
+    script += "sys.argv += ['--watch', '--interval', '0.05']\nfrom gitlineage.cli import main; main()"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for run, half in ((1, '{"run":2,"com'), (2, "")):
+                line = (
+                    f'"run":{run},"commit":"a1b2c3{run}","metric":{9 - run},"status":"keep","description":"x"' + "}\n"
+                )
+                with path.open("a") as file:
+                    file.write(("{" + line if run == 1 else line.partition(',"com')[2]) + half)
+                assert process.stdout.readline().startswith(f"{run}  keep  ms {9 - run}")
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
 
 
 class TestCommits:

@@ -15,7 +15,7 @@ from gitlineage.bridge.formats.source import Source, files_in, json_file, mappin
 from gitlineage.text import counted
 
 _FOLDERS = (".coral/public/attempts", "public/attempts", "attempts")
-_DIRECTION = re.compile(r"^\s+direction\s*:\s*['\"]?(\w+)", re.MULTILINE)
+_DIRECTION = re.compile(r"^[ \t]+direction[ \t]*:\s*['\"]?(\w+)", re.MULTILINE)
 
 
 def recognise(source: Source) -> str:

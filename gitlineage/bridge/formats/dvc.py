@@ -18,6 +18,7 @@ from gitlineage.times import stamp
 
 _REF = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/([^/]+)")
 _FILE = re.compile(r"^\s*-\s+([\w./-]+\.(?:json|ya?ml))\s*:?\s*$", re.MULTILINE)
+_LONGEST = 2_000
 _USUAL = ("metrics.json", "dvclive/metrics.json", "summary.json", "results.json")
 _LINE = re.compile(r"^(\s*)([\w.\- ]+?)\s*:\s*(.*?)\s*(?:#.*)?$")
 
@@ -120,7 +121,7 @@ def yaml_cells(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     above: list[tuple[int, str]] = []
     for line in text.splitlines():
-        match = _LINE.match(line)
+        match = _LINE.match(line) if len(line) <= _LONGEST else None
         if match is None or line.lstrip().startswith(("#", "-")):
             continue
         depth = len(match[1])

@@ -28,6 +28,7 @@ _RULE = re.compile(r"\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?")
 _HASH = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
 _ID_TAIL = re.compile(r"(.*?)([0-9a-f]{7,40}|(?<![\w-])[-—]|-|[A-Za-z]+[_-]?\d+|\d+[a-z]?)", re.DOTALL)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d")
+_LONGEST_ID = 60
 _TOGETHER = 60
 """Lines that one row may run over at most."""
 
@@ -341,10 +342,11 @@ class _Reader:
         rows: list[list[str]] = []
         rest = list(cells)
         while len(rest) > width:
-            tail = _ID_TAIL.fullmatch(rest[width - 1])
+            text = rest[width - 1]
+            tail = _ID_TAIL.fullmatch(text[-_LONGEST_ID:])  # the end alone: a cell may be long
             if tail is None or not self._is_like_id(tail[2]):
                 return None
-            rows.append([*rest[: width - 1], tail[1]])
+            rows.append([*rest[: width - 1], text[: len(text) - len(tail[2])]])
             rest = [tail[2], *rest[width:]]
         rows.append(rest)
         if self._status >= 0:

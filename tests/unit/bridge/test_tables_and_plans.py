@@ -334,6 +334,18 @@ def test_a_pi_log_with_two_segments() -> None:
     assert "measured otherwise" in told(plan)
 
 
+@pytest.mark.parametrize("cell", ["a" * 400_000, "-" * 400_000, '"' * 100_001, "0" * 400_000, "a1 " * 100_000])
+def test_huge_cells(cell: str) -> None:
+    """A cell of any length is text, wherever it stands; what is over the limit of a line is named."""
+    for line in (
+        f"{cell}\t1\t1\tkeep\tx",
+        f"d4e5f60\t{cell}\t1\tkeep\tx",
+        f"d4e5f60\t1\t1\tkeep\t{cell}\t1\t1\tkeep\ty",
+    ):
+        found = read(f"{FALLING}{line}\n# {cell}\n")
+        assert len(found.rows) >= 3
+
+
 _CELLS = st.text(alphabet=st.sampled_from('ab1.0-+%\t\n"\\#|,é\0 ;keepdiscrd'), max_size=400)
 
 
