@@ -138,6 +138,8 @@ def read_folder(folder: Path) -> list[File]:
                 data = read_input(given, path.name)
             record = openrange_format.read(data, seen)
             _check(record)
+            if record.generation < 3 and path.name != f"{record.id}.json":
+                raise Invalid(f"is the file of {record.id!r}, by its id: OpenRange looks for it under {record.id}.json")
         except UnicodeEncodeError:
             bad.append((repr(path.name), "its name is not valid Unicode text"))
         except OSError as error:

@@ -297,7 +297,7 @@ def test_reindex(folder: Path) -> None:
         (2, ["import", "openrange"], "missing argument 'DIR'"),
         (2, ["import", "tsv"], "missing argument 'FILE'"),
         (2, ["import"], "missing command"),
-        (2, ["export", "csv", "x"], "no such command 'csv'"),
+        (2, ["export", "xml", "x"], "no such command 'xml'"),
         (2, ["import", "tsv", "x", "--snapshots", "/nowhere"], "--snapshots"),
     ],
 )
