@@ -84,7 +84,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     begun.lease.resolve()
     for line in (*_told(done, changed), *lost):
         watcher.note(line)
-    if not place.clear(store, done):
+    if not place.clear(store, done, [each.path for each in artifact.artifacts_of(row)]):
         watcher.note(f"what it made is in {done.folder}")
     return done
 

@@ -128,7 +128,9 @@ class Lease:
 
     def release(self) -> None:
         """Let go of a run that somebody has to come back to."""
-        os.close(self.handle)
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
 
 
 def is_held(path: Path) -> bool:

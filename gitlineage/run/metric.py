@@ -22,7 +22,9 @@ _MARK = re.compile(r"METRIC\s+([^\s=:]+)\s*[=:]\s*(\S+)\s*")
 _NAMED = re.compile(r"([\w./@-]+)\s*[:=]\s*(\S+?),?\s*")
 _WORD = re.compile(r"(?<![\w./-])([\w./@-]+)\s*[:=]\s*([-+]?[\w.+-]+)")
 _MOST_COLUMNS = 50
-_LONGEST_NAME = 60
+_COLUMN = re.compile(r"\w[\w./@+-]{0,59}")
+"""What may name a column: what a key of somebody's JSON says may be anything."""
+
 _MOST = 64 * 1024 * 1024
 """Bytes of a file or of a log's end that are looked at."""
 
@@ -163,5 +165,5 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
 def _columns(found: Mapping[str, str], taken: Sequence[str]) -> dict[str, str]:
     """Return further numbers that may be columns of the row."""
     own = {*COLUMNS, *records.COLUMNS, *taken}
-    kept = {name: text for name, text in found.items() if name not in own and 0 < len(name) <= _LONGEST_NAME}
+    kept = {name: text for name, text in found.items() if name not in own and _COLUMN.fullmatch(name)}
     return dict(list(kept.items())[:_MOST_COLUMNS])

@@ -8,7 +8,7 @@ it leaves nothing in the repository.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -73,13 +73,13 @@ def _link(source: Path, shown: str, workdir: Path, top: Path) -> None:
     target.symlink_to(source)
 
 
-def clear(store: LineageStore, run: Run) -> bool:
-    """Remove a checkout in which the command made nothing of its own, and return whether it is gone."""
+def clear(store: LineageStore, run: Run, kept: Iterable[str] = ()) -> bool:
+    """Remove a checkout in which the command made nothing but what is kept elsewhere, and return whether it is gone."""
     top = Path(run.folder)
     if not run.isolated or not top.is_dir():
         return True
     known = {path for path, _ in _files(store, run.tree)}
-    known |= {os.path.relpath(os.path.normpath(inside(run) / path), top) for path in run.plan.links}
+    known |= {os.path.relpath(os.path.normpath(inside(run) / path), top) for path in (*run.plan.links, *kept)}
     for folder, names, files in os.walk(top):
         names[:] = [name for name in names if name not in _CACHES]
         links = [name for name in names if os.path.islink(os.path.join(folder, name))]

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from gitlineage.errors import Busy, Invalid, NotFound
+from gitlineage.errors import Busy, Invalid, LineageError, NotFound
 from gitlineage.journal import events
 from gitlineage.model.records import TrialView
 from gitlineage.model.trial import Trial
@@ -135,7 +135,12 @@ def settle(store: LineageStore, watcher: Watcher | None = None) -> list[Run]:
         elif begun.run.state is State.PREEMPTED or _command(begun) is not None:
             taken.release()
         else:
-            found.append(_record(store, begun, watcher or Watcher()))
+            try:
+                found.append(_record(store, begun, watcher or Watcher()))
+            except (LineageError, OSError) as error:  # one that cannot be recorded keeps no other from being run
+                taken.release()
+                if watcher is not None:
+                    watcher.note(f"the end of {begun.run.id} could not be recorded: {error}")
     return found
 
 
@@ -277,7 +282,8 @@ def _read(store: LineageStore, files: Files, taken: Lease) -> Begun | None:
     """
     run = files.read()
     if run is None:
-        shutil.rmtree(files.folder, ignore_errors=True)
+        if not files.record.exists():
+            shutil.rmtree(files.folder, ignore_errors=True)
         return None
     views = store.ledger.views()
     view = None

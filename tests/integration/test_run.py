@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -493,3 +494,27 @@ def test_a_second_interrupt_kills_what_ignored_the_first(shell):
     runner.send_signal(signal.SIGINT)
     assert runner.wait(PATIENCE) == 130
     assert shown(shell, "000")["failure"] == "interrupted"
+
+
+def test_a_checkout_goes_away_once_its_artifacts_are_kept_and_stays_for_anything_else(shell):
+    """What nobody has elsewhere is left where it is, and that is told."""
+    code = "open('out.txt', 'w').write('x'); print('loss: 1')"
+    kept = run(shell, "--isolated", "--artifact", "*.txt", code=code)
+    assert not Path(kept["run"]["folder"]).exists() and "out.txt" in kept["artifacts"]
+    words = ["--if-tried", "repeat", "--isolated", "--", sys.executable, "-c", code]
+    done = process("run", "--json", *words, folder=shell.folder)
+    folder = Path(json.loads(done.stdout)["run"]["folder"])
+    assert f"what it made is in {folder}" in done.stderr.decode()
+    assert (folder / "out.txt").read_text() == "x"
+    shutil.rmtree(folder)
+
+
+def test_a_run_that_cannot_be_recorded_keeps_no_other_from_being_run(shell):
+    """A lost run whose record is of no use is told of, and the next one runs."""
+    runner = begun(shell, "--", sys.executable, "-c", WAITS.format(300))
+    number = int((shell.folder / ".git/lineage/runs/000/process").read_text())
+    runner.kill()
+    os.killpg(number, signal.SIGKILL)
+    runner.wait()
+    (shell.folder / ".git/lineage/runs/000/run.json").write_text("{")
+    assert run(shell, code="print('loss: 1')")["status"] == "baseline"

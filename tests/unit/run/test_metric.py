@@ -92,3 +92,9 @@ def test_numbers_of_the_output_become_columns_but_never_ours(tmp_path):
 def test_the_metrics_name_may_be_another_one_in_the_output(tmp_path):
     """``--metric`` says which."""
     assert found(tmp_path, "loss: 2\nval_bpb: 1\n", name="loss").score == "2"
+
+
+def test_keys_that_could_name_no_column_are_left_out(tmp_path):
+    """Whatever a result file says, its row can be recorded."""
+    (tmp_path / "result.json").write_text('{"val_bpb": 1, "a\\\\nb": 2, "": 3, " x": 4, "\\\\u202e": 5, "fine/x-1": 6}')
+    assert found(tmp_path).others == {"fine/x-1": "6"}
