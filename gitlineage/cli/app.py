@@ -85,7 +85,7 @@ COMMANDS = {
     "Hand over": {
         "prompt": ("prompt", "Print the lineage prompt for the next agent"),
         "board": ("prompt", "Write the leaderboard and its companions into a folder"),
-        "import": ("exchange", "Bring trials or snapshots in from files"),
+        "import": ("exchange", "Bring in the results of any loop: import PATH"),
         "export": ("exchange", "Write trials or snapshots out to files"),
     },
     "Agents": {

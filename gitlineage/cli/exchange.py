@@ -22,7 +22,7 @@ app = commands()
 importing = typer.Typer(
     cls=PathGroup,
     add_completion=False,
-    help="Bring trials or snapshots in from files: `gitlineage import PATH` recognises what it is given",
+    help="Bring in the results of any loop: import PATH",
 )
 exporting = commands("Write trials or snapshots out to files")
 app.add_typer(importing, name="import")
