@@ -215,7 +215,7 @@ def _parents(view: TrialView) -> list[tuple[str, str]]:
 
 
 def _producer() -> str:
-    return f"https://pypi.org/project/gitlineage/{__version__}"
+    return f"{_HOME}{__version__}"
 
 
 def _safe(name: str) -> str:
