@@ -75,7 +75,7 @@ def tip(repo: GitRepo, branch: str | None) -> tuple[str, str | None]:
     name = branch.removeprefix(_HEADS)
     try:
         _git(repo, "check-ref-format", "--branch", name)
-    except GitFailed as error:
+    except (GitFailed, ValueError) as error:  # the latter where it holds a NUL
         raise Invalid(f"no branch can be called {branch!r}") from error
     full = _HEADS + name
     if full != head and f"branch {full}" in _git(repo, "worktree", "list", "--porcelain").decode().splitlines():

@@ -88,6 +88,17 @@ READING = {
     "bisect": [("--good", EVIL, "--bad", "evil", "--", "true")],
     "init": [("--metric", EVIL), ("--writer", EVIL)],
     "demo": [(EVIL, EVIL)],
+    "accept": [(EVIL,), ("evil", "--branch", EVIL)],
+    "artifact list": [(), ("evil",), (EVIL,)],
+    "artifact get": [(EVIL,)],
+    "agents install": [("--agent", "evil\x1b[2J")],
+    "compare": [("evil", "001"), (EVIL, "001")],
+    "plot": [()],
+    "run": [("-m", EVIL, "--", "nosuch\x1b[2J"), ("--parents", EVIL, "--", "true")],
+    "runs list": [()],
+    "runs show": [("evil\x1b[2J",)],
+    "stats": [(), ("--by", "specialist"), ("--by", "evil\x1b[2J")],
+    "tried": [("-m", EVIL), ("evil\x1b[2J",)],
 }
 """Calls of every command, good ones and bad ones."""
 
