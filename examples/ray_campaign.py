@@ -12,7 +12,9 @@ The same on a cluster whose machines have gitlineage and git and reach one remot
 
 A cluster that `ray start` made asks for its token: set RAY_AUTH_MODE=token here too, as Ray's documentation says.
 
-Each trial changes one constant of the demo's recipe, a byte n-gram model in pure Python, and trains and scores it.
+Each trial changes one constant of the demo's recipe, a byte n-gram model in pure Python, and trains and scores it by
+the runner of `gitlineage run`. A task that Ray tries again, because its worker died, lands on the same trials: what
+has a result is passed over, what was begun goes on.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -30,6 +33,8 @@ import ray
 
 from gitlineage import LineageStore, Task, Trial
 from gitlineage.demo import edits, harness
+from gitlineage.run.records import IfTried, Plan
+from gitlineage.run.trial import run
 
 TASK = Task(score_field=harness.METRIC, lower_is_better=True)
 CHOICES = {
@@ -39,9 +44,14 @@ CHOICES = {
 }
 
 
+def person(name: str) -> dict[str, object]:
+    """Return what a store is opened with by whoever records there under a name of their own."""
+    return {"writer": name, "identity": (name, f"{name}@ray.invalid")}
+
+
 def clone(url: str, folder: Path, name: str) -> LineageStore:
     """Clone the campaign, and record there under a writer's name of one's own."""
-    return LineageStore.clone(url, folder, writer=name, identity=(name, f"{name}@ray.invalid"))
+    return LineageStore.clone(url, folder, **person(name))
 
 
 def outcome_cells(outcome: harness.Outcome, best: float | None) -> dict[str, str]:
@@ -61,31 +71,38 @@ def fingerprint(store: LineageStore) -> str:
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
-@ray.remote(num_cpus=1)
+@ray.remote(num_cpus=1, max_restarts=3, max_task_retries=3)
 class Worker:
     """One agent: it looks at the best of all machines, tries a change, records what came of it, and syncs."""
 
     def __init__(self, url: str, name: str, seed: int) -> None:
         self.name = name
-        self.folder = Path(tempfile.mkdtemp(prefix=f"ray-campaign-{name}-"))
-        self.store = clone(url, self.folder / "clone", name)
-        self.chance = random.Random(f"{seed} {name}")
+        self.seed = seed
+        self.folder = Path(tempfile.gettempdir()) / "ray-campaign" / hashlib.sha256(url.encode()).hexdigest()[:8] / name
+        known = (self.folder / ".git").exists()  # a worker that was started again has its clone already
+        self.store = LineageStore(self.folder, **person(name)) if known else clone(url, self.folder, name)
 
     def work(self, trials: int) -> int:
         """Run so many trials, each on top of the best that is known by then."""
         for at in range(trials):
             self.store.sync()
+            chance = random.Random(f"{self.seed} {self.name} {at}")
             best = self.store.best()
-            constant = self.chance.choice(sorted(CHOICES))
-            value = self.chance.choice(CHOICES[constant])
-            files = edits.constant(constant, value)(self.store.files(best.exp_id))
-            cells = {
-                "exp_id": f"{self.name}-{at:03d}",
-                "specialist": self.name,
-                "hypothesis": f"{constant} = {value} on top of {best.exp_id}",
-                **outcome_cells(harness.run(files), TASK.score(best)),
-            }
-            self.store.commit(files, [best.exp_id], trial=Trial.from_cells(cells))
+            constant = chance.choice(sorted(CHOICES))
+            value = chance.choice(CHOICES[constant])
+            self.store.restore(best.exp_id, force=True)
+            for path, content in edits.constant(constant, value)(self.store.files(best.exp_id)).items():
+                (self.folder / path).write_bytes(content)
+            cells = {"specialist": self.name, "hypothesis": f"{constant} = {value} on top of {best.exp_id}"}
+            plan = Plan(
+                command=(sys.executable, "-I", "-S", "-B", harness.SCRIPT),
+                folder=str(self.folder),
+                cells=cells,
+                parents=(best.exp_id,),
+                name=f"{self.name}-{at:03d}",
+                if_tried=IfTried.WARN,
+            )
+            run(self.store, plan)
         self.store.sync()
         return trials
 
@@ -136,8 +153,8 @@ def main() -> None:
         here = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
         ray.init(address="local", num_cpus=given.workers, _node_ip_address="127.0.0.1", **here)
     try:
-        run = os.urandom(2).hex() if given.remote else "w"  # a remote may hold an earlier run's workers
-        workers = [Worker.remote(url, f"{run}{at}", given.seed) for at in range(given.workers)]
+        begun = os.urandom(2).hex() if given.remote else "w"  # a remote may hold an earlier run's workers
+        workers = [Worker.remote(url, f"{begun}{at}", given.seed) for at in range(given.workers)]
         done = ray.get([worker.work.remote(given.trials) for worker in workers])
         answers = ray.get([worker.answers.remote() for worker in workers])
         store.sync()
