@@ -7,7 +7,8 @@ Every trial, failures too, is in this repository's lineage. Before you change th
 you change through `gitlineage run`, which records it. Never `git reset` or write results by hand.
 
 1. `gitlineage prompt agent --budget 9500` says what was tried and what is best. Put your role in place of `agent`.
-2. `gitlineage tried -m "what you are about to try"` says whether somebody has tried it.
+2. `gitlineage tried -m "what you are about to try"` says whether somebody has tried it, and, once you have changed the
+   files, `gitlineage tried .` whether somebody has tried these.
 3. Change the recipe, then `gitlineage run -m "what it tries, and why" -- COMMAND`: it runs, judges and records.
 4. `gitlineage show best` and `gitlineage diff ID` show the code; `gitlineage restore ID` brings it back to go on from.
 
@@ -26,7 +27,7 @@ description: >-
 1. **Read.** `gitlineage prompt ROLE --budget 9500`, with your role as ROLE: the task, the best trial and how it came
    about, what failed lately and why. Do it at the start and again after your context was compacted.
 2. **Ask.** `gitlineage tried -m "the idea in one line"`: who tried it or something near, and what came of it. Do
-   not repeat a discarded idea; say what is different where you go near one.
+   not repeat a discarded idea; say what is different where you go near one. `gitlineage tried .` asks about the files.
 3. **Go on from the right place.** `gitlineage restore ID` brings a trial's files into the working tree (`best` is an
    id, too). Never `git reset`, `git checkout` or `git clean` to go back: the lineage keeps every failure, they lose it.
 4. **Edit** one thing.

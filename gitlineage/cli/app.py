@@ -90,6 +90,7 @@ COMMANDS = {
     },
     "Agents": {
         "agents": ("agents", "Set up coding agents to read and record lineage"),
+        "mcp": ("mcp", "Serve the lineage to coding agents over MCP"),
     },
     "Share": {
         "push": ("share", "Push what this clone recorded to a remote"),

@@ -51,6 +51,8 @@ def test_the_loop_of_three_lines_runs_as_it_stands(tmp_path, monkeypatch):
     for line in loop.splitlines():
         run(shlex.split(line.removeprefix("$ "))[1:], tmp_path)
     assert "baseline" in run(["show", "000"], tmp_path) and "1.25" in run(["best"], tmp_path)
+    assert (tmp_path / "AGENTS.md").is_file()
+    assert '"files":["train.py"]' in run(["show", "best", "--json"], tmp_path), "what agents read is in no snapshot"
 
 
 def test_the_library_session_runs_as_it_stands(tmp_path):
