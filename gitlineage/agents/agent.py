@@ -23,6 +23,9 @@ READING = (
 )
 """Commands that only read: an agent may run them without asking."""
 
+TOOLS = ("lineage_prompt", "leaderboard", "show", "diff", "search", "tried", "run_wait", "run_log")
+"""Tools of the MCP server that only read, likewise."""
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """

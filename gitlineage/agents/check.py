@@ -6,6 +6,7 @@ Start with `check`.
 
 import json
 import subprocess
+import threading
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ import msgspec
 from gitlineage._version import __version__
 from gitlineage.agents.agent import Agent, Block, Entry, Piece, understood
 from gitlineage.agents.install import Edits, Place
+from gitlineage.agents.jsonc import Document
 from gitlineage.agents.session import LONGEST
 from gitlineage.text import one_line
 
@@ -84,7 +86,7 @@ def _state(edits: Edits, pieces: Sequence[Piece], program: str) -> tuple[str, st
     for outcome, state in (("installed", ABSENT), ("updated", OLD)):
         missing = sum(each == outcome for each, _ in outcomes)
         if missing:
-            some = f"{missing} of {len(outcomes)} entries" if missing < len(outcomes) else ""
+            some = f"{missing} of {len(outcomes)} entries are missing" if missing < len(outcomes) else ""
             return (state if missing == len(outcomes) or outcome == "updated" else OLD), some
     if all(each == "left out" for each, _ in outcomes):
         return "left out", ""
@@ -113,8 +115,6 @@ def _run(
 
 def _value(edits: Edits, piece: Entry) -> Any:
     """Return what a file says at the place of an entry."""
-    from gitlineage.agents.jsonc import Document
-
     for file in (piece.file, *piece.instead):
         data = edits.data(file)
         if data is not None:
@@ -167,15 +167,16 @@ def _hook(place: Place, agent: Agent, command: str) -> tuple[str, str]:
 
 
 def _prompt(place: Place, program: str) -> tuple[str, str]:
-    """Run the command that texts and skills begin with."""
-    command = [program, "prompt", "agent", "--budget", str(LONGEST)]
+    """Run the command that texts and skills begin with; where there is no repository, only the program."""
+    words = ["--version"] if place.repo is None else ["prompt", "agent", "--budget", str(LONGEST)]
+    shown = f"`gitlineage {' '.join(words[:2])}`"
     try:
-        done = subprocess.run(command, cwd=place.top, capture_output=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run([program, *words], cwd=place.top, capture_output=True, timeout=_PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return BROKEN, f"{program} cannot be run: {error}"
-    if done.returncode != 0 and place.repo is not None:
-        return BROKEN, f"`gitlineage prompt agent` ends with {done.returncode}: {_last(done.stderr)}"
-    return WORKS, f"`gitlineage prompt agent` says {len(done.stdout.decode('utf-8', 'replace')):,} characters"
+    if done.returncode != 0:
+        return BROKEN, f"{shown} ends with {done.returncode}: {_last(done.stderr)}"
+    return WORKS, f"{shown} says {len(done.stdout.decode('utf-8', 'replace')):,} characters"
 
 
 # -- servers -------------------------------------------------------------------------------------------------------
@@ -224,8 +225,6 @@ def _serve(place: Place, words: Sequence[str]) -> tuple[str, str]:
 
 def _asked(server: "subprocess.Popen[bytes]", lines: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Return what a server that was just started answers."""
-    import threading
-
     assert server.stdin is not None and server.stdout is not None and server.stderr is not None
     bound = threading.Timer(_PATIENCE, server.kill)
     bound.start()

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 LONGEST = 9_500
 """Characters that a hook prints at the most, counted in UTF-16 as agents count them: one of them cuts at 10,000."""
 
-_TRIES = 5
+_QUOTED = 300
+"""Characters that JSON puts around a prompt and into it, so that mostly the first one fits."""
 
 
 def folder_of(data: bytes, here: Path) -> Path | None:
@@ -60,16 +61,14 @@ def session_start(store: "LineageStore", agent: Agent, specialist: str, timestam
         specialist: whom the prompt is for.
         timestamp: when, as it is to be printed.
     """
-    budget = LONGEST
-    for _ in range(_TRIES):
+    budget = LONGEST - _QUOTED if agent.answer else LONGEST
+    while True:
         shown = store.render_prompt(specialist, session_timestamp=timestamp, budget=budget)
         answer = answered(agent, shown.rendered_prompt)
         length = _length(answer)
-        if length <= LONGEST:
+        if length <= LONGEST or budget == LEAST_BUDGET:
             break
-        budget = max(budget * LONGEST // length - 1, LEAST_BUDGET)
-    else:
-        return ""
+        budget = max(budget * LONGEST // length - _QUOTED, LEAST_BUDGET)
     _attempt(lambda: store.render_prompt(specialist, session_timestamp=timestamp, budget=budget, record=True))
     return answer
 

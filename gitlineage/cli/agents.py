@@ -1,6 +1,7 @@
 """Commands on coding agents: agents install, check and remove."""
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -73,8 +74,10 @@ def install(ctx: typer.Context, agents: Which = None, user: User = False, as_jso
     if not as_json and program != _NAME:
         output.note(f"gitlineage is not on the path, so the files name {program}")
     _print_changes(made, as_json)
+    if not as_json and any(each.door == "mcp" for each in made) and find_spec("mcp") is None:
+        output.note("the MCP server needs its SDK: pip install 'gitlineage[mcp]'")
     if not as_json and where.repo is not None:
-        _tell_tracked(where, made)
+        _tell_tracked(made)
 
 
 @command(managing, "check", "gitlineage agents check --agent all")
@@ -169,7 +172,7 @@ def _print_changes(changes: list[doors.Change], as_json: bool) -> None:
         output.say("nothing was there")
 
 
-def _tell_tracked(where: doors.Place, changes: list[doors.Change]) -> None:
+def _tell_tracked(changes: list[doors.Change]) -> None:
     """Say which files that were there already are part of the recipe, because they have changed now."""
     changed = dict.fromkeys(each.file for each in changes if each.outcome in ("installed", "updated"))
     old = [file for file in changed if not any(each.made and each.file == file for each in changes)]

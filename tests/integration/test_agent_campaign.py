@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from command_line import Shell, environment
@@ -55,6 +55,14 @@ class Agent:
         self.process.stdin.write(door)
         self.process.stdin.close()
         self.process.stdin = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        self.process.communicate()
 
     def until(self, word: str) -> None:
         """Wait until it says that it does something."""
@@ -126,14 +134,13 @@ def test_a_campaign(
     text = understood(AGENTS["claude"], started.stdout.decode())
     assert text is not None
 
-    one, two = first(), Agent(other, variables, ["arch", *reversed(IDEAS)], text)
-    one.until("ran ")
-    one.until("running ")
-    _wait_for(lambda: bool(shell.objects("log", "--status", "pending", "--specialist", "opt")))
-    one.kill()
-    again = first()
-    said = again.done() + two.done()
-    assert "skipped" in said
+    with first() as one, Agent(other, variables, ["arch", *reversed(IDEAS)], text) as two:
+        one.until("ran ")
+        one.until("running ")
+        _wait_for(lambda: bool(shell.objects("log", "--status", "pending", "--specialist", "opt")))
+        one.kill()
+        with first() as again:
+            assert "skipped" in again.done() + two.done()
 
     _wait_for(lambda: not _going(folder), lambda: shell.run("runs", "resume"))
     trials = shell.objects("log", "-n", "-1")

@@ -17,6 +17,7 @@ from command_line import Shell, campaign, environment
 from places import ROOT
 
 from gitlineage._version import __version__
+from gitlineage.agents.agent import TOOLS
 
 TRAIN = """\
 import sys, time
@@ -137,7 +138,7 @@ def test_a_trial_from_reading_to_its_verdict(shell: Shell, how: str) -> None:
         assert heard
         assert (await call(client, "run_log", id="005", tail=1))["text"] == "METRIC loss=1.05"
         again = await refused(client, "run_start", command=command, hypothesis="the same once more")
-        assert "was tried with this command as 005 (keep)" in again
+        assert "005 tried this content with this command: keep" in again and "set repeat" in again
         recorded = await call(client, "record", id="005", notes="looks good", status="keep")
         assert recorded["trial"]["id"] == "006"
         (shell.folder / "a.txt").write_text("four\n")
@@ -260,6 +261,7 @@ def test_what_an_agent_pays_for_the_tools(shell: Shell) -> None:
             assert not (hints.read_only_hint and hints.destructive_hint)
         reading = {tool.name for tool in tools if tool.annotations.read_only_hint}
         assert expected - reading == {"record", "run_start", "run_cancel", "sync"}
+        assert reading == set(TOOLS), "an agent that is set up may call these without asking"
         assert {tool.name for tool in tools if tool.annotations.destructive_hint} == {"run_start", "run_cancel"}
 
     with connecting(shell.folder, "stdio") as connected:

@@ -39,12 +39,16 @@ def filled(command: list[str], idea: str) -> list[str]:
     return [each for word in words for each in (COMMAND if word == "COMMAND" else [word])]
 
 
+REFUSED = "tried this content with this command"
+"""What is said where another agent was faster."""
+
+
 def said(command: list[str]) -> str:
     """Run a command and return what it said."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if done.returncode and REFUSED not in done.stderr:
         sys.exit(f"{shlex.join(command)}: {done.stderr}")
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def by_text(role: str, ideas: list[str]) -> None:
@@ -65,8 +69,8 @@ def by_text(role: str, ideas: list[str]) -> None:
             print(f"skipped {idea}", flush=True)
             continue
         print(f"running {idea}", flush=True)
-        said(filled(running, words))
-        print(f"ran {idea}", flush=True)
+        refused = REFUSED in said(filled(running, words))
+        print(f"{'skipped' if refused else 'ran'} {idea}", flush=True)
 
 
 def by_tools(role: str, ideas: list[str]) -> None:
@@ -76,7 +80,7 @@ def by_tools(role: str, ideas: list[str]) -> None:
 
     async def ask(client: Any, name: str, **arguments: Any) -> Any:
         answer = await client.call_tool(name, arguments)
-        if answer.is_error:
+        if answer.is_error and REFUSED not in answer.content[0].text:
             sys.exit(answer.content[0].text)
         return answer.structured_content
 
@@ -90,9 +94,9 @@ def by_tools(role: str, ideas: list[str]) -> None:
                     continue
                 print(f"running {idea}", flush=True)
                 run = await ask(client, "run_start", command=COMMAND, hypothesis=words, specialist=role)
-                while not run["ended"]:
+                while run is not None and not run["ended"]:
                     run = await ask(client, "run_wait", id=run["id"])
-                print(f"ran {idea}", flush=True)
+                print(f"{'skipped' if run is None else 'ran'} {idea}", flush=True)
 
     anyio.run(working)
 

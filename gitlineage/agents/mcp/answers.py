@@ -76,7 +76,11 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
-    """A run: its id is its trial's; how it ended is there once it has, and ``next`` says what to call until then."""
+    """
+    A run; its id is its trial's.
+
+    How it ended is there once it has; ``next`` says what to call until then, the notes what is nearly the same.
+    """
 
     id: str
     state: str
@@ -88,6 +92,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     seconds: float = 0.0
     next: str = ""
+    notes: list[str] = []
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):

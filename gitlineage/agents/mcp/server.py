@@ -60,7 +60,7 @@ def made(opening: Opening) -> Server[Any]:
         if tool is None:
             return _failed(f"there is no tool {asked.name!r}; there are {', '.join(tools)}")
         try:
-            given = msgspec.convert(asked.arguments or {}, tool.takes)
+            given: Any = msgspec.convert(asked.arguments or {}, tool.takes)
         except msgspec.ValidationError as error:
             return _failed(f"{tool.name}: {error}; its input schema says what it takes")
         try:

@@ -4,11 +4,9 @@ The tools: each one question or deed, done with a store that is opened for it; s
 They know nothing of MCP. What goes wrong is a `LineageError` whose text says what to do.
 """
 
-import shlex
 import time
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -30,12 +28,13 @@ from gitlineage.agents.mcp.asked import (
     ToWait,
 )
 from gitlineage.bridge import placing
-from gitlineage.errors import Duplicate, Invalid, NotFound
+from gitlineage.errors import AlreadyTried, Invalid, NotFound
 from gitlineage.model.trial import AUTO_ID, Trial
 from gitlineage.query.diff import diff_trees
 from gitlineage.run import resume, trial
 from gitlineage.run.output import tail
-from gitlineage.run.records import Limits, Plan, Run, State
+from gitlineage.run.records import IfTried, Limits, Plan, Run, State
+from gitlineage.run.watch import Watcher
 from gitlineage.store.store import LineageStore
 
 Tell = Callable[[float, float, str], None]
@@ -164,19 +163,21 @@ def record(store: LineageStore, asked: ToRecord, tell: Tell) -> Recorded:
 
 def run_start(store: LineageStore, asked: ToRun, tell: Tell) -> RunState:
     """Record the working tree as a pending trial and leave its command to a process of its own."""
-    if not asked.repeat:
-        known = store.tried(content=Path(store.root), command=shlex.join(asked.command), near=False)
-        if known.first is not None:
-            told = f"was tried with this command as {known.first.label} ({known.first.trial.status})"
-            raise Duplicate(known.first.label, f"{told}: change something, or set repeat for a replicate")
     plan = Plan(
         command=tuple(asked.command),
         folder=str(store.root),
         cells={"hypothesis": asked.hypothesis, "specialist": asked.specialist},
         parents=tuple(asked.parents) or None,
         limits=Limits(timeout=asked.timeout_s),
+        if_tried=IfTried.REPEAT if asked.repeat else IfTried.REFUSE,
     )
-    return _state(store, trial.start(store, plan))
+    told = _Told()
+    try:
+        run = trial.start(store, plan, told)
+    except AlreadyTried as error:
+        what = f"{error.trial} tried this content with this command: {error.result}"
+        raise Invalid(f"{what}; change something, or set repeat for a replicate") from error
+    return _state(store, run, told.notes)
 
 
 def run_wait(store: LineageStore, asked: ToWait, tell: Tell) -> RunState:
@@ -212,7 +213,18 @@ def run_cancel(store: LineageStore, asked: ToShow, tell: Tell) -> RunState:
     return _state(store, resume.cancel(store, asked.id))
 
 
-def _state(store: LineageStore, run: Run) -> RunState:
+class _Told(Watcher):
+    """Keeps what is worth knowing of a run that begins: what is nearly the same as it."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Hear something worth knowing, in one line."""
+        self.notes.append(answers.short(text))
+
+
+def _state(store: LineageStore, run: Run, notes: Sequence[str] = ()) -> RunState:
     """Return a run as agents see it."""
     ended = run.state is State.ENDED
     until = run.facts.ended or time.time()
@@ -228,6 +240,7 @@ def _state(store: LineageStore, run: Run) -> RunState:
         exit_code=run.facts.exit_code,
         seconds=round(until - run.began, 1) if run.began else 0.0,
         next="" if ended else waiting,
+        notes=list(notes),
     )
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -92,11 +93,12 @@ class TestSessionStart:
         assert hook(tmp_path, {"cwd": "/no/such\0folder"}).stdout == b""
         assert b"003" in hook(shell.folder, b"").stdout
 
-    def test_text_that_grows_when_it_is_quoted_still_fits(self, open_store: Callable[..., LineageStore]) -> None:
-        """Signs that take two places in an agent's own count, or in JSON, do not make the answer too long."""
+    @pytest.mark.parametrize("sign", ["\U0001f9ea", "a ", '"', "\\"])
+    def test_a_long_prompt_fits(self, open_store: Callable[..., LineageStore], sign: str) -> None:
+        """Whether its signs take two places in an agent's own count, or in JSON, or not: the answer is not too long."""
         store = open_store()
         for at in range(60):
-            text = f'{at} "quoted\\" ' + "\U0001f9ea" * 150
+            text = f"{at} {sign * 150}"
             store.append(Trial(status="keep", core_metric=2 - at / 100, hypothesis=text, specialist="opt", notes=text))
         store.close()
         for agent in ("claude", "another"):
@@ -137,6 +139,12 @@ class TestAgents:
         assert (shell.folder / ".cursor" / "mcp.json").exists()
         shell("agents", "install", "--user", "--agent", "claude")
         assert (tmp_path / ".claude.json").exists()
+        found = shell.run("agents", "check", "--user", "--agent", "claude", "--json").stdout.splitlines()
+        assert {each["door"]: each["state"] for each in map(json.loads, found) if each["door"] != "mcp"} == {
+            "skill": "works",
+            "hook": "works",
+            "permissions": "works",
+        }
 
     def test_a_program_that_is_not_on_the_path(
         self, shell: Shell, bin_folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -145,6 +153,7 @@ class TestAgents:
         monkeypatch.setenv("PATH", "/usr/bin:/bin")
         result = shell.run("agents", "install", "--agent", "claude")
         assert f"the files name {bin_folder / 'gitlineage'}" in result.stderr
+        assert ("pip install 'gitlineage[mcp]'" in result.stderr) == (find_spec("mcp") is None)
         assert str(bin_folder) in (shell.folder / ".mcp.json").read_text()
 
     def test_check_goes_through_the_doors(self, shell: Shell, bin_folder: Path) -> None:

@@ -13,7 +13,7 @@ from gitlineage import __version__
 from gitlineage.cli.app import COMMANDS, app
 from gitlineage.cli.commands import Deferred
 
-WITHOUT_JSON = {"demo", "hook"}
+WITHOUT_JSON = {"demo", "hook", "mcp"}
 """Commands without ``--json``: one is for people, one for git."""
 
 
