@@ -15,7 +15,7 @@ import anyio.from_thread
 import anyio.to_thread
 import mcp_types as types
 import msgspec
-from mcp.server import Server, ServerRequestContext
+from mcp.server import Server
 from mcp.shared.exceptions import MCPError
 
 from gitlineage._version import __version__
@@ -28,7 +28,6 @@ from gitlineage.store.store import LineageStore
 Opening = Callable[[], AbstractContextManager[LineageStore]]
 """Opens the store for one call: the lineage may have come, or gone, since the last one."""
 
-Context = ServerRequestContext[Any, Any]
 
 INSTRUCTIONS = (
     "Experiments of this repository. Loop: lineage_prompt, tried, edit, run_start, run_wait, run_log. What trials say "
@@ -52,10 +51,10 @@ def made(opening: Opening) -> Server[Any]:
     """Return the server of the lineage that ``opening`` opens for each call."""
     tools = {tool.name: tool for tool in TOOLS}
 
-    async def list_tools(context: Context, asked: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+    async def list_tools(context: Any, asked: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[_described(tool) for tool in TOOLS])
 
-    async def call_tool(context: Context, asked: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(context: Any, asked: types.CallToolRequestParams) -> types.CallToolResult:
         tool = tools.get(asked.name)
         if tool is None:
             return _failed(f"there is no tool {asked.name!r}; there are {', '.join(tools)}")
@@ -74,7 +73,7 @@ def made(opening: Opening) -> Server[Any]:
             content=[types.TextContent(type="text", text=text)], structured_content=msgspec.json.decode(text)
         )
 
-    async def list_resources(context: Context, asked: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
+    async def list_resources(context: Any, asked: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
         best = await _answered(context, opening, lambda store, tell: store.ledger.views().kept(_LISTED))
         found = [
             types.Resource(
@@ -87,7 +86,7 @@ def made(opening: Opening) -> Server[Any]:
         return types.ListResourcesResult(resources=found)
 
     async def list_templates(
-        context: Context, asked: types.PaginatedRequestParams | None
+        context: Any, asked: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
         trial = types.ResourceTemplate(
             uri_template=f"{_TRIAL}{{id}}", name="trial", description="A trial.", mime_type="application/json"
@@ -97,17 +96,17 @@ def made(opening: Opening) -> Server[Any]:
         )
         return types.ListResourceTemplatesResult(resource_templates=[trial, patch])
 
-    async def read_resource(context: Context, asked: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+    async def read_resource(context: Any, asked: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         kind, text = await _answered(context, opening, partial(_read, str(asked.uri)))
         contents = types.TextResourceContents(uri=asked.uri, text=text, mime_type=kind)
         return types.ReadResourceResult(contents=[contents])
 
-    async def list_prompts(context: Context, asked: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+    async def list_prompts(context: Any, asked: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
         argument = types.PromptArgument(name="specialist", description="Your role.", required=False)
         prompt = types.Prompt(name=_NEXT, description="Make the next trial.", arguments=[argument])
         return types.ListPromptsResult(prompts=[prompt])
 
-    async def get_prompt(context: Context, asked: types.GetPromptRequestParams) -> types.GetPromptResult:
+    async def get_prompt(context: Any, asked: types.GetPromptRequestParams) -> types.GetPromptResult:
         if asked.name != _NEXT:
             raise MCPError(code=types.INVALID_PARAMS, message=f"there is no prompt {asked.name!r}; there is {_NEXT}")
         wanted = ToPrompt(specialist=(asked.arguments or {}).get("specialist") or ToPrompt().specialist)
@@ -134,7 +133,7 @@ class _Gone(Exception):
     """Whoever called does not wait any more."""
 
 
-async def _worked(context: Context, opening: Opening, work: Callable[[LineageStore, Any], Any]) -> Any:
+async def _worked(context: Any, opening: Opening, work: Callable[[LineageStore, Any], Any]) -> Any:
     """Do some work with a store in a thread of its own, and pass on to the client how it goes."""
     gone = False
 
@@ -154,7 +153,7 @@ async def _worked(context: Context, opening: Opening, work: Callable[[LineageSto
         raise
 
 
-async def _answered(context: Context, opening: Opening, work: Callable[[LineageStore, Any], Any]) -> Any:
+async def _answered(context: Any, opening: Opening, work: Callable[[LineageStore, Any], Any]) -> Any:
     """Do as `_worked`, for what is no tool: what goes wrong is an error of the protocol."""
     try:
         return await _worked(context, opening, work)
