@@ -1,12 +1,16 @@
 """
 One command, one trial: it runs with its snapshot, its pending trial and its lease made before it starts.
 
-Imports `store`, `bridge` and what is below; the command line, the agents' doors and the demo call it. Start with
-`runner`: ``run(store, plan)`` runs a command here and returns the `Run` that it became, ``start(store, plan)`` leaves
-it to a process of its own. `records` has the words: a `Plan` is what is wanted, a `Run` what became of it.
+Imports `store`, `bridge` and what is below; the command line and the agents' doors call it. Start with `trial`:
+``run(store, plan)`` runs a command here and returns the `Run` that it became, ``start(store, plan)`` leaves it to a
+process of its own. `records` has the words: a `Plan` is what is wanted, a `Run` what became of it.
 
 ```
+trial      run, repeat, start: one trial by one command
 records    Plan, Limits, Run, Found, Facts: what is asked for, and what is known of a run
+begin      the snapshot, the pending trial, the folder and the lease, from one landing
+supervise  the command while it runs, within its limits
+finish     from what is in the folder to the result
 lease      where a run's files are, who holds it, which ones nobody holds any more
 gate       whether it was tried before
 place      where the command runs; what changed meanwhile of what should not
@@ -14,8 +18,12 @@ process    the command's processes: started, watched, ended to the last one
 output     the log: its phases and metrics as they come, its bound, its cleaned tail
 metric     which score the run gave, and where it was found
 outcome    what happened, as a status, a failure and words
-runner     begin, supervise, finish: the life of a run
+check      what a command is started with, and the checks before and after it
+cgroup     the kernel's bound on memory, and whom it killed
+gpus       devices that are free, by lock files
 resume     what became of runs whose runner is gone; wait, cancel, go on
+after      the working tree afterwards: the parent's files back, or a keep's brought in
+watch      who is told how a run goes on, and what its process is asked to do meanwhile
 ```
 
 How it survives. The process that the user started supervises the command itself; nothing stands between. A run that is
