@@ -92,6 +92,7 @@ READING = {
     "artifact list": [(), ("evil",), (EVIL,)],
     "artifact get": [(EVIL,)],
     "agents install": [("--agent", "evil\x1b[2J")],
+    "mcp": [("--http", "evil\x1b[2J")],
     "compare": [("evil", "001"), (EVIL, "001")],
     "plot": [()],
     "run": [("-m", EVIL, "--", "nosuch\x1b[2J"), ("--parents", EVIL, "--", "true")],
