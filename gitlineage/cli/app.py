@@ -53,6 +53,8 @@ COMMANDS = {
         "stats": ("numbers", "Show who gets on and who is stuck"),
         "compare": ("numbers", "Compare two trials or two cohorts"),
         "plot": ("numbers", "Plot the scores and the best so far"),
+        "report": ("page", "Make one HTML file of the campaign"),
+        "serve": ("page", "Show the campaign live in a browser"),
         "campaigns": ("campaigns", "List the campaigns of this repository"),
     },
     "Walk": {

@@ -16,11 +16,15 @@ _MERMAID = (500, 50_000)
 """How many edges and how much text Mermaid draws unless its own configuration says otherwise."""
 
 
+_ENDINGS = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".json": "json", ".mmd": "mermaid", ".mermaid": "mermaid"}
+"""What a file's ending says about its format."""
+
+
 def _format(value: str | None) -> str | None:
     return options.one_of(value, FORMATS)
 
 
-@command(app, "graph", "gitlineage graph best --depth 2 --format svg -o best.svg")
+@command(app, "graph", "gitlineage graph best --depth 2 -o best.svg")
 def graph(
     ctx: typer.Context,
     name: Annotated[
@@ -41,7 +45,10 @@ def graph(
     format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="FORMAT", callback=_format, help="mermaid, dot, svg or json. [default: mermaid]"
+            "--format",
+            metavar="FORMAT",
+            callback=_format,
+            help="mermaid, dot, svg or json. [default: FILE's]",
         ),
     ] = None,
     file: Annotated[str, typer.Option("-o", metavar="FILE", help="Where to; - for standard output.")] = "-",
@@ -67,7 +74,7 @@ def graph(
         raise typer.BadParameter("it is for a snapshot's ID", param_hint="'--depth'")
     if as_json and format not in (None, "json"):
         raise typer.BadParameter("it excludes --json", param_hint="'--format'")
-    wanted = "json" if as_json else format or "mermaid"
+    wanted = "json" if as_json else format or _ENDINGS.get(Path(file).suffix.lower(), "mermaid")
     # Imported here, because --help needs neither.
     from gitlineage.files import write_whole
     from gitlineage.query.diagram import draw

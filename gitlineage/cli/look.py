@@ -11,7 +11,7 @@ from gitlineage.model.records import Task, TrialView
 from gitlineage.query import ancestry
 from gitlineage.query.diff import diff_trees
 from gitlineage.query.views import Views
-from gitlineage.text import to_type
+from gitlineage.text import counted, to_type
 
 app = commands()
 _PATCH = {"+++": "bold", "---": "bold", "dif": "bold", "ind": "bold", "@@ ": "cyan", "+": "green", "-": "red"}
@@ -50,6 +50,7 @@ def log(
                 output.json_line(each)
         elif graph:
             _print_graph(store.ledger.views(), found)
+            _tell_cut(store.ledger.views(), found)
         else:
             listing.print_trials(found, store.task)
 
@@ -121,6 +122,16 @@ def _print_graph(views: Views, found: list[TrialView]) -> None:
             continue
         head, hypothesis, width = texts[place[0]][place[1]]
         output.say(f"{graph} {head}  {layout.fitted(hypothesis, taken + width + 3)}".rstrip())
+
+
+def _tell_cut(views: Views, found: list[TrialView]) -> None:
+    """Say where the graph ends although the lineage goes on: at parents that were not asked for."""
+    shown = {view.label for view in found}
+    beyond = {view.parent for view in found if view.parent is not None} - shown
+    if beyond:
+        total = views.index.one("SELECT count(*) FROM trials")[0]
+        left = f"{counted(total - len(found), 'trial')} of {total:,} not drawn"
+        output.note(f"the graph is cut: {left}; -n -1 draws all")
 
 
 def _words(view: TrialView, task: Task) -> tuple[str, str, int]:

@@ -223,7 +223,7 @@ def plot(
             ]
             output.json_line(told[0])
         elif file:
-            _write(Path(file), written(figure(shown, log=log), ending))
+            write_file(Path(file), written(figure(shown, log=log), ending))
             output.note(f"wrote {file}")
         else:
             size = shutil.get_terminal_size(_TERMINAL)
@@ -236,7 +236,13 @@ def _table(store: "LineageStore", **choice: Any) -> Table:
     return chosen(views, table(views), **choice)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """
+    Write a file that was asked for.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
     from gitlineage.files import write_whole
 
     try:

@@ -11,6 +11,7 @@ from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
 from gitlineage.model.relation import EvolutionStep, Relationship, RelationType
+from gitlineage.model.trial import Trial
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 
@@ -30,8 +31,11 @@ _STEPS = (
     Column("to", cap=14),
     Column("when", drop=1),
     Column("worked"),
-    Column("tried", cap=24),
-    Column("metrics"),
+    Column("tried", cap=24, drop=2),
+    Column("score", right=True),
+    Column("gain", right=True),
+    Column("metrics", drop=3),
+    Column("hypothesis"),
 )
 
 _WORKED = {True: Cell("yes", "green"), False: Cell("no", "red"), None: Cell("pending", "yellow")}
@@ -156,7 +160,7 @@ def history(
                 names = {"from": views.name(step.from_id), "to": views.name(step.to_id)}
                 output.json_line(names | msgspec.to_builtins(step))
         else:
-            layout.table(_STEPS, [_step(views, step) for step in steps])
+            layout.table(_STEPS, _steps(views, steps))
 
 
 @command(app, "dependents", "gitlineage dependents 012 --depth -1")
@@ -211,14 +215,35 @@ def _cells(views: Views, relation: Relationship) -> list[Cell]:
     ]
 
 
-def _step(views: Views, step: EvolutionStep) -> list[Cell]:
+def _steps(views: Views, steps: list[EvolutionStep]) -> list[list[Cell]]:
+    """Return a line for each step: what came of it, and by how much its score is better than that of the line above."""
+    snapshots = {each.oid: each for each in views.snapshots([step.to_id for step in steps])}
+    lines = []
+    above: float | None = None
+    for step in steps:
+        trial = snapshots[step.to_id].trial if step.to_id in snapshots else None
+        score = views.task.score(trial) if trial is not None else None
+        lines.append(_step(views, step, trial, above))
+        above = score if score is not None else above
+    return lines
+
+
+def _step(views: Views, step: EvolutionStep, trial: Trial | None, above: float | None) -> list[Cell]:
+    task = views.task
+    score = task.score(trial) if trial is not None else None
+    gain = Cell("")
+    if score is not None and above is not None and score != above:
+        gain = Cell(f"{score - above:+.6g}", "green" if task.better(score, above) else "red")
     return [
         Cell(views.name(step.from_id), "bold"),
         Cell(views.name(step.to_id), "bold"),
         Cell(step.timestamp, "dim"),
         _WORKED[step.success],
-        Cell(step.evolution_type),
-        Cell(_said(step.metrics)),
+        Cell("" if step.evolution_type == "unknown" else step.evolution_type),
+        Cell(trial.text(task.score_field) if trial is not None else ""),
+        gain,
+        Cell(_said({name: value for name, value in step.metrics.items() if value != score})),
+        Cell(trial.hypothesis if trial is not None else ""),
     ]
 
 

@@ -338,8 +338,16 @@ def size_setting(repo: GitRepo, key: str, default: int) -> int:
     text = repo.config(key)
     if text is None:
         return default
+    size = size_of(text)
+    if size is None:
+        raise Invalid(f"git config {key} is {text!r}; it takes bytes, or a number with k, m or g")
+    return size
+
+
+def size_of(text: str) -> int | None:
+    """Return the bytes that a text names as git's configuration does, ``20m``; ``None`` where it names none."""
     match = _SIZE.fullmatch(text.strip())
     if not match:
-        raise Invalid(f"git config {key} is {text!r}; it takes bytes, or a number with k, m or g")
+        return None
     power: int = " kmg".index(match[2].lower() or " ")
     return int(match[1]) * int(1024**power)

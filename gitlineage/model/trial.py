@@ -435,7 +435,9 @@ def _text(column: str, value: object) -> str:
 
 _BLANK = Trial()
 _Fields = msgspec.defstruct(
-    "_Fields", [*((name, Any, getattr(_BLANK, name)) for name in COLUMNS), ("extra", Any, None)], gc=False
+    "_Fields",
+    [*((name, Any, getattr(_BLANK, name)) for name in COLUMNS), ("extra", Any, None), ("spelled", Any, None)],
+    gc=False,
 )
 
 

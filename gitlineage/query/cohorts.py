@@ -61,9 +61,9 @@ class Cohorts:
         """Whether writers opened different cohorts under a name."""
         return self.oids([name]).get(name, "") is None
 
-    def all(self) -> list[Cohort]:
-        """Return every cohort in the order they were opened."""
-        return self._rows("")
+    def all(self, *, members: bool = True) -> list[Cohort]:
+        """Return every cohort in the order they were opened, with their members where these are wanted."""
+        return self._rows("", members=members)
 
     def _rows(self, where: str, *values: object, members: bool = True) -> list[Cohort]:
         rows = self._index.rows(f"SELECT {_COLUMNS} FROM cohorts {where} ORDER BY clock, writer", *values)

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "gitlineage"
 # A package imports only from those before it; imports inside functions and under TYPE_CHECKING count, too.
 ORDER = [
     "leaves", "model", "git", "journal", "render", "index", "query", "record", "sync", "store", "bridge", "run",
-    "agents", "demo", "cli",
+    "agents", "page", "demo", "cli",
 ]  # fmt: skip
 APART = {("git", "model"), ("render", "git"), ("render", "journal")}
 """Packages that know nothing of each other, whichever comes first."""

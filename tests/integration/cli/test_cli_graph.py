@@ -289,6 +289,21 @@ def test_a_picture_in_a_file(shell: Shell, tmp_path: Path) -> None:
     assert list(tmp_path.glob(".out*")) == []
 
 
+def test_the_format_follows_the_ending(shell: Shell, tmp_path: Path) -> None:
+    """A file's ending says its format unless --format does; any other ending is Mermaid."""
+    for name, first in (
+        ("a.dot", "digraph"),
+        ("b.GV", "digraph"),
+        ("c.json", "{"),
+        ("d.md", "graph TD"),
+        ("e.mmd", "graph TD"),
+    ):
+        shell("graph", "003", "-o", tmp_path / name)
+        assert (tmp_path / name).read_text().startswith(first), name
+    shell("graph", "003", "--format", "json", "-o", tmp_path / "f.dot")
+    assert (tmp_path / "f.dot").read_text().startswith("{")
+
+
 def test_without_what_draws(shell: Shell) -> None:
     """Without Graphviz the layered layout draws, and where that is missing too one line names the extra."""
     shell.variables["PATH"] = "/nowhere"

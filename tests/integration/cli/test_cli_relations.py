@@ -91,6 +91,8 @@ def test_evolution(shell: Shell) -> None:
     assert len(shell.objects("history", "002", "--successful")) == len([step for step in steps if step["success"]])
     assert len(shell.objects("history", "001", "--siblings")) > len(shell.objects("history", "001"))
     assert "ms: 3.5" in shell("history", "002")
+    line = next(line for line in shell("history", "003").splitlines() if "cross them" in line)
+    assert "1.10" in line and "unknown" not in line
 
 
 @pytest.mark.parametrize(

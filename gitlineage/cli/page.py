@@ -1,0 +1,112 @@
+"""Commands for people who look rather than read: report, serve."""
+
+import secrets
+import webbrowser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gitlineage.cli import output
+from gitlineage.cli.commands import command, commands
+from gitlineage.cli.numbers import Cohort, Since, write_file
+from gitlineage.cli.opening import opened
+from gitlineage.git.content import size_of
+from gitlineage.times import stamp
+
+app = commands()
+
+
+def _size(value: str) -> str:
+    if size_of(value) is None:
+        raise typer.BadParameter(f"{value!r} is no size such as 20m or 0")
+    return value
+
+
+@command(app, "report", "gitlineage report campaign.html")
+def report(
+    ctx: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file; - for standard output.", show_default=True)
+    ] = "report.html",
+    cohort: Cohort = None,
+    ancestors: Annotated[
+        str | None,
+        typer.Option(
+            "--ancestors", metavar="ID", help="Only this snapshot and what it goes back to.", show_default=False
+        ),
+    ] = None,
+    since: Since = None,
+    max_size: Annotated[
+        str,
+        typer.Option(
+            "--max-size",
+            metavar="SIZE",
+            callback=_size,
+            help="Text of files and prompts to take in for diffs; 0 for none.",
+        ),
+    ] = "20m",
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="Its title. [default: the folder's name]")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as a JSON object.")] = False,
+) -> None:
+    """
+    Make one HTML file of the campaign
+
+    Progress, lineage, trials, their diffs, comparisons and statistics, in one file that works offline and asks nobody
+    for anything. Diffs are of the line to the best, what is around it, kept trials, then the others, newest first; the
+    page says what is left out.
+    """
+    from gitlineage.page.report import report as made
+
+    with opened(ctx) as store:
+        data = made(
+            store,
+            title=title,
+            cohort=cohort,
+            ancestors=ancestors,
+            since=since,
+            max_size=size_of(max_size) or 0,
+            made=stamp(datetime.now(UTC)),
+        )
+    if file == "-":
+        output.write(data)
+        return
+    write_file(Path(file), data)
+    if as_json:
+        output.json_line({"file": file, "bytes": len(data)})
+    else:
+        output.note(f"wrote {file}, {len(data) / 1e6:.1f} MB; open it in a browser")
+
+
+@command(app, "serve", "gitlineage serve --open")
+def serve(
+    ctx: typer.Context,
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, metavar="N", help="The port on 127.0.0.1; 0 takes any free one."),
+    ] = 0,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as a JSON object.")] = False,
+) -> None:
+    """
+    Show the campaign live in a browser
+
+    The page of `report` on live data: new trials appear by themselves, and every diff is there. For this machine alone,
+    and for whoever has the address with its token; it only reads. Ctrl-C ends it. It needs the extra `serve`.
+    """
+    from gitlineage.page import live
+
+    with opened(ctx) as store:
+        at = live.bound(port)
+        token = secrets.token_urlsafe(24)
+        address = f"http://{live.HOST}:{at.getsockname()[1]}/{token}/"
+        live.application(store, token, port)  # what is not installed is said before an address is
+        if as_json:
+            output.json_line({"url": address})
+        else:
+            output.say(address)
+        output.flush()
+        if show:
+            webbrowser.open(address)
+        live.serve(store, at, token)

@@ -1,0 +1,279 @@
+// Progress: every score over trials or over time, and the staircase of best so far. uPlot has the axes, the zoom and the
+// line; points are drawn here, because a hundred thousand of them in five shapes are more than a series is made for.
+
+const HUES = ["#1f77b4", "#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#a6761d", "#66a61e", "#666666"];
+
+class Progress {
+  constructor(c, filters) {
+    Object.assign(this, { c, filters, by: "status", axis: "trial", log: false, wide: false, zoom: null });
+  }
+
+  view() {
+    const c = this.c;
+    const toggle = (name, text, title) =>
+      h("button", { type: "button", "aria-pressed": String(this[name]), title, onclick: (event) => (this[name] = !this[name], event.target.setAttribute("aria-pressed", String(this[name])), this.draw()) }, text);
+    const pick = (name, values, label) => {
+      const select = h("select", { "aria-label": label, onchange: () => ((this[name] = select.value), (this.zoom = null), this.draw()) }, values.map(([value, text]) => h("option", { value, selected: this[name] === value }, text)));
+      return select;
+    };
+    this.box = h("div.plot", { id: "plot" });
+    this.said = h("p.note");
+    const timed = c.when.some((time) => !Number.isNaN(time));
+    const tools = [
+      pick("by", [["status", "colour: status"], ["specialist", "colour: specialist"], ["cohort", "colour: cohort"]], "colour points by"),
+      timed && pick("axis", [["trial", "over trials"], ["time", "over time"]], "horizontal axis"),
+      toggle("log", "log", "draw powers of ten equally far apart"),
+      toggle("wide", "all scores", "show scores that lie far from the others, too"),
+    ];
+    queueMicrotask(() => this.draw());
+    return [cards(c), this.filters.bar(tools), h("div.panel", this.box, this.said, h("p.note", "Drag to zoom, double-click to see all again, click a point to open its trial. Whiskers are replicates: mean and one standard deviation."))];
+  }
+
+  x(at) {
+    return this.axis === "time" ? this.c.when[at] : at;
+  }
+
+  /** Return the lowest and highest score to show: all steps after the first, and nearly all others. */
+  reach(scores, steps) {
+    const plain = (score) => Number.isFinite(score) && Math.abs(score) < 1e300 && (!this.log || score > 0);
+    const sorted = scores.filter(plain).sort((a, b) => a - b);
+    if (!sorted.length) return [this.log ? 0.1 : 0, 1];
+    const own = steps.slice(1).filter(plain);
+    let [low, high] = [sorted[0], sorted[sorted.length - 1]];
+    if (!this.wide) {
+      const quarter = Math.floor(sorted.length / 4);
+      [low, high] = [sorted[quarter], sorted[sorted.length - 1 - quarter]];
+      const far = Math.max(3 * (high - low), own.length ? Math.max(...own) - Math.min(...own) : 0);
+      const near = sorted.filter((score) => score >= low - far && score <= high + far);
+      [low, high] = [near[0], near[near.length - 1]];
+    }
+    low = own.reduce((a, b) => Math.min(a, b), low);
+    high = own.reduce((a, b) => Math.max(a, b), high);
+    if (low === high) return this.log ? [low / 2, high * 2] : [low - (Math.abs(low) / 10 || 1), high + (Math.abs(low) / 10 || 1)];
+    const [under, over] = this.c.task.lower ? [0.1, 0.04] : [0.04, 0.1];
+    return this.log ? [low * (low / high) ** under, high * (high / low) ** over] : [low - (high - low) * under, high + (high - low) * over];
+  }
+
+  draw() {
+    const c = this.c;
+    this.plot?.destroy();
+    if (!this.box?.isConnected) return;
+    const shown = this.filters.found().filter((at) => !Number.isNaN(c.measured(at)) && !Number.isNaN(this.x(at)));
+    const steps = c.steps.filter((at) => !Number.isNaN(this.x(at)));
+    this.shown = shown;
+    if (!shown.length) {
+      clear(this.box, h("p.wait", c.n ? "No trial with a score is shown." : "There is no trial yet."));
+      clear(this.said);
+      return;
+    }
+    clear(this.box);
+    const ends = shown.concat(steps).map((at) => this.x(at));
+    const [left, right] = [ends.reduce((a, b) => Math.min(a, b)), ends.reduce((a, b) => Math.max(a, b))];
+    const pad = (right - left) * 0.01 || 1;
+    const reach = this.reach(shown.map((at) => c.score[at]), steps.map((at) => c.score[at]));
+    const xs = [...steps.map((at) => this.x(at)), right + pad];
+    const ys = steps.map((at) => c.score[at]);
+    ys.push(ys[ys.length - 1]);
+    for (let at = 1; at < xs.length; at++) xs[at] = Math.max(xs[at], xs[at - 1]);
+    const tint = colours();
+    const axis = { stroke: tint.soft, grid: { stroke: tint.line, width: 1 }, ticks: { stroke: tint.line }, font: "12px system-ui, sans-serif" };
+    this.plot = new uPlot(
+      {
+        width: Math.max(this.box.clientWidth, 280),
+        height: Math.max(Math.min(innerHeight * 0.55, 560), 260),
+        legend: { show: false },
+        cursor: { drag: { x: true, y: true, uni: 30 }, points: { show: false } },
+        scales: {
+          x: { time: this.axis === "time", range: (_, low, high) => (this.zoom ? this.zoom.x : [left - pad, right + pad]) },
+          y: { distr: this.log ? 3 : 1, range: () => (this.zoom ? this.zoom.y : reach) },
+        },
+        axes: [axis, { ...axis, size: 70, label: c.task.label, labelFont: "12px system-ui, sans-serif", values: (_, splits) => splits.map((value) => (value === null ? "" : figure(value))) }],
+        series: [{}, { stroke: tint.keep, width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }],
+        hooks: {
+          drawAxes: [(u) => this.points(u)],
+          setSelect: [(u) => this.select(u)],
+          ready: [(u) => this.listen(u)],
+        },
+      },
+      [xs, ys],
+      this.box,
+    );
+    const beyond = shown.filter((at) => c.score[at] < reach[0] || c.score[at] > reach[1]).length;
+    this.tell(beyond);
+  }
+
+  tell(beyond) {
+    const some = this.zoom && this.axis === "trial" ? this.inside() : null;
+    clear(this.said, `${counted(this.shown.length, "score")} of ${counted(this.c.n, "trial")}, ${this.c.task.lower ? "lower" : "higher"} is better. `,
+      beyond > 0 && h("span", `${counted(beyond, "score")} beyond this range, drawn at its edge. `),
+      some && h("a", { href: "#trials", onclick: () => this.filters.set({ range: some }) }, `The trials ${some[0]}–${some[1]} as a table`));
+  }
+
+  inside() {
+    return [Math.max(0, Math.ceil(this.zoom.x[0])), Math.min(this.c.n - 1, Math.floor(this.zoom.x[1]))];
+  }
+
+  select(u) {
+    const { left, top, width, height } = u.select;
+    if (width < 5 && height < 5) return;
+    const x = width < 5 ? [u.scales.x.min, u.scales.x.max] : [u.posToVal(left, "x"), u.posToVal(left + width, "x")];
+    const y = height < 5 || height >= u.over.clientHeight ? [u.scales.y.min, u.scales.y.max] : [u.posToVal(top + height, "y"), u.posToVal(top, "y")];
+    this.zoom = { x, y };
+    queueMicrotask(() => this.draw());
+  }
+
+  hue(at) {
+    if (this.by === "status") return this.tint[look(this.c.status[at])[0]];
+    const value = this.c.cell(this.by, at);
+    if (!this.hues.has(value)) this.hues.set(value, HUES[this.hues.size % HUES.length]);
+    return this.hues.get(value);
+  }
+
+  /** Draw every point; of many that fall on one place only the first. */
+  points(u) {
+    const { c, shown } = this;
+    const { ctx } = u;
+    const ratio = devicePixelRatio;
+    const box = u.bbox;
+    this.tint = colours();
+    this.hues = new Map();
+    const size = (shown.length > 20000 ? 1.6 : shown.length > 2000 ? 2.4 : 3.6) * ratio;
+    const paths = new Map();
+    const taken = new Set();
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(box.left, box.top, box.width, box.height);
+    ctx.clip();
+    this.whiskers(u, ratio);
+    for (const at of shown) {
+      const x = u.valToPos(this.x(at), "x", true);
+      if (x < box.left || x > box.left + box.width) continue;
+      const score = this.log && c.score[at] <= 0 ? u.scales.y.min : c.score[at];
+      const y = Math.min(Math.max(u.valToPos(score, "y", true), box.top + size), box.top + box.height - size);
+      const hue = this.hue(at);
+      const [, shape] = look(c.status[at]);
+      if (shown.length > 5000) {
+        const key = `${Math.round(x / 2)},${Math.round(y / 2)},${hue}${shape}`;
+        if (taken.has(key)) continue;
+        taken.add(key);
+      }
+      const name = `${hue} ${shape}`;
+      if (!paths.has(name)) paths.set(name, [hue, shape, new Path2D()]);
+      trace(paths.get(name)[2], shape, x, y, size);
+    }
+    ctx.globalAlpha = shown.length > 2000 ? 0.75 : 0.9;
+    for (const [hue, shape, path] of paths.values()) {
+      ctx.fillStyle = ctx.strokeStyle = hue;
+      ctx.lineWidth = 1.4 * ratio;
+      FILLED.has(shape) ? ctx.fill(path) : ctx.stroke(path);
+    }
+    ctx.globalAlpha = 1;
+    if (c.best >= 0 && !Number.isNaN(c.score[c.best])) {
+      const [x, y] = [u.valToPos(this.x(c.best), "x", true), u.valToPos(c.score[c.best], "y", true)];
+      ctx.strokeStyle = this.tint.keep;
+      ctx.lineWidth = 2 * ratio;
+      ctx.beginPath();
+      ctx.arc(x, y, 7 * ratio, 0, 7);
+      ctx.stroke();
+      ctx.fillStyle = this.tint.ink;
+      ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+      ctx.textAlign = "right";
+      const text = fitted(ctx, `best ${c.label[c.best]}: ${figure(c.score[c.best])}`, 260 * ratio);
+      const place = [Math.max(x - 12 * ratio, box.left + ctx.measureText(text).width + 6 * ratio), y + (c.task.lower ? 20 : -12) * ratio];
+      ctx.strokeStyle = this.tint.panel;
+      ctx.lineWidth = 4 * ratio;
+      ctx.strokeText(text, ...place);
+      ctx.fillText(text, ...place);
+    }
+    ctx.restore();
+  }
+
+  /** Draw the mean and one standard deviation of what was run more than once. */
+  whiskers(u, ratio) {
+    const { ctx } = u;
+    ctx.strokeStyle = this.tint.soft;
+    ctx.lineWidth = 1.2 * ratio;
+    for (const [first, places] of this.c.runs) {
+      const scores = places.map((at) => this.c.measured(at)).filter((score) => !Number.isNaN(score));
+      const sigma = spread(scores);
+      if (sigma === null || Number.isNaN(this.x(first))) continue;
+      const middle = mean(scores);
+      const x = u.valToPos(this.x(Number(first)), "x", true);
+      const low = this.log ? Math.max(middle - sigma, u.scales.y.min) : middle - sigma;
+      const [top, bottom, at] = [middle + sigma, low, middle].map((score) => u.valToPos(score, "y", true));
+      const w = 4 * ratio;
+      ctx.beginPath();
+      ctx.moveTo(x, top), ctx.lineTo(x, bottom);
+      for (const y of [top, bottom]) ctx.moveTo(x - w, y), ctx.lineTo(x + w, y);
+      ctx.moveTo(x - 2 * w, at), ctx.lineTo(x + 2 * w, at);
+      ctx.stroke();
+    }
+  }
+
+  /** Return the trial nearest to the pointer, -1 for none near. */
+  nearest(u, left, top) {
+    let best = -1;
+    let least = 24 * 24;
+    const { min, max } = u.scales.y;
+    for (const at of this.shown) {
+      const dx = u.valToPos(this.x(at), "x") - left;
+      if (dx > 24 || dx < -24) continue;
+      const dy = u.valToPos(Math.min(Math.max(this.c.score[at], min), max), "y") - top;
+      const far = dx * dx + dy * dy;
+      if (far < least) [least, best] = [far, at];
+    }
+    return best;
+  }
+
+  listen(u) {
+    let down = null;
+    u.over.addEventListener("mousemove", (event) => {
+      const at = this.nearest(u, event.offsetX, event.offsetY);
+      u.over.style.cursor = at < 0 ? "crosshair" : "pointer";
+      at < 0 ? tip.hide() : tip.show(event, ...summary(this.c, at));
+    });
+    u.over.addEventListener("mouseleave", () => tip.hide());
+    u.over.addEventListener("mousedown", (event) => (down = [event.clientX, event.clientY]));
+    u.over.addEventListener("click", (event) => {
+      if (down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4) return;
+      const at = this.nearest(u, event.offsetX, event.offsetY);
+      if (at >= 0) location.hash = link("trial", this.c.label[at]);
+    });
+    u.over.addEventListener("dblclick", () => ((this.zoom = null), this.draw()));
+  }
+}
+
+/** Add a status's shape to a path. */
+function trace(path, shape, x, y, size) {
+  if (shape === "disc" || shape === "ring") path.moveTo(x + size, y), path.arc(x, y, size, 0, 7);
+  else if (shape === "square") path.rect(x - size * 0.9, y - size * 0.9, size * 1.8, size * 1.8);
+  else if (shape === "diamond") path.moveTo(x, y - size * 1.2), path.lineTo(x + size * 1.2, y), path.lineTo(x, y + size * 1.2), path.lineTo(x - size * 1.2, y), path.closePath();
+  else if (shape === "cross") path.moveTo(x - size * 0.8, y - size * 0.8), path.lineTo(x + size * 0.8, y + size * 0.8), path.moveTo(x + size * 0.8, y - size * 0.8), path.lineTo(x - size * 0.8, y + size * 0.8);
+  else if (shape === "plus") path.moveTo(x - size, y), path.lineTo(x + size, y), path.moveTo(x, y - size), path.lineTo(x, y + size);
+  else path.moveTo(x - size, y), path.lineTo(x + size, y);
+}
+
+/** Return what a trial is in a few lines. */
+function summary(c, at) {
+  const score = Number.isNaN(c.score[at]) ? "" : `${c.task.label} ${c.cell(c.task.field, at)}`;
+  return [
+    h("div.row", h("b", data(c.label[at])), badge(c.status[at]), h("span", data(score))),
+    c.cell("hypothesis", at) && h("div.hyp", data(c.cell("hypothesis", at))),
+    h("div.soft", [c.cell("specialist", at), c.cell("cohort", at), c.time(at)].filter(Boolean).map((text, i) => [i ? " · " : "", data(text)])),
+  ].filter(Boolean);
+}
+
+/** Return the figures at the head of the page. */
+function cards(c) {
+  const [all] = statistics(c, Array.from({ length: c.n }, (_, at) => at), null);
+  const card = (value, text) => h("div.card", h("b", value), h("span", text));
+  if (!all) return h("div.cards", card("0", "trials"));
+  const better = c.task.lower ? "lower is better" : "higher is better";
+  return h("div.cards",
+    card(all.best < 0 ? "none" : h("a", { href: link("trial", c.label[all.best]), title: c.label[all.best] }, data(figure(all.score))), h("span", "best ", data(c.task.label), ", ", better)),
+    card(all.trials.toLocaleString("en"), c.n > all.trials ? `trials, and ${(c.n - all.trials).toLocaleString("en")} pending or retracted` : "trials"),
+    card(`${all.kept.toLocaleString("en")}`, all.rate === null ? "kept" : `kept, ${percent(all.rate)}`),
+    card(figure(all.gain) || "0", "gained on the first"),
+    card(all.since.toLocaleString("en"), "since the last keep"),
+    all.hours !== null && card(all.hours.toFixed(1), "hours"));
+}

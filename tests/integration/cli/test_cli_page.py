@@ -1,0 +1,106 @@
+"""The commands report and serve: one file, and the same page live for this machine alone."""
+
+import gzip
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsers import CHROMIUM, NO_CHROMIUM, browsing
+from command_line import Shell, campaign, environment, process
+
+
+@pytest.fixture
+def shell(folder: Path) -> Shell:
+    """A shell on a small campaign."""
+    return campaign(folder)
+
+
+def test_report(shell: Shell, tmp_path: Path) -> None:
+    """It writes one file and says how large; bad calls end with one line."""
+    done = process("report", tmp_path / "a.html", folder=shell.folder)
+    assert done.stderr.decode().startswith(f"note: wrote {tmp_path / 'a.html'}, 0.")
+    assert (tmp_path / "a.html").read_bytes().startswith(b"<!doctype html>")
+    (told,) = shell.objects("report", tmp_path / "b.html", "--since", "002", "--max-size", "0")
+    assert told["bytes"] == (tmp_path / "b.html").stat().st_size
+    assert process("report", "-", folder=shell.folder).stdout.startswith(b"<!doctype html>")
+    assert "'much' is no size" in shell.fails(2, "report", "--max-size", "much")
+    assert "no cohort 'nope'" in shell.fails(1, "report", "--cohort", "nope")
+    assert "cannot write /nowhere/x.html" in shell.fails(1, "report", "/nowhere/x.html")
+
+
+@pytest.fixture
+def address(shell: Shell) -> Iterator[str]:
+    """Serve the campaign and return the address that is printed."""
+    command = [sys.executable, "-m", "gitlineage", "serve", "--json"]
+    with subprocess.Popen(command, cwd=shell.folder, env=environment(), stdout=subprocess.PIPE) as server:
+        try:
+            yield json.loads(server.stdout.readline())["url"]
+        finally:
+            server.terminate()
+
+
+def asked(url: str, **headers: str) -> tuple[int, bytes]:
+    """Ask for an address and return the answer's code and content."""
+    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+@pytest.mark.extra("starlette", "uvicorn")
+def test_who_is_served(address: str) -> None:
+    """The page's own requests are answered; other tokens, hosts, origins and sites and writing are refused."""
+    assert address.startswith("http://127.0.0.1:")
+    code, data = asked(address)
+    assert code == 200 and data.startswith(b"<!doctype html>") and b"connect-src 'self'" in data
+    code, data = asked(f"{address}rows", Sec_Fetch_Site="same-origin")
+    assert code == 200 and json.loads(gzip.decompress(data))["n"] == 5
+    code, data = asked(f"{address}files?id=003&id=001")
+    assert code == 200 and len(json.loads(gzip.decompress(data))["trees"]) == 2
+    base = address.rsplit("/", 2)[0]
+    for url, headers in (
+        (f"{base}/guess/", {}),
+        (f"{base}/guess/rows", {}),
+        (address, {"Host": "evil.example"}),
+        (address, {"Host": "evil.example:80"}),
+        (f"{address}rows", {"Origin": "http://evil.example"}),
+        (f"{address}rows", {"Sec_Fetch_Site": "cross-site"}),
+    ):
+        assert asked(url, **headers) == (403, b"not for you\n"), (url, headers)
+    assert asked(base + "/")[0] == 404
+    request = urllib.request.Request(f"{address}rows", data=b"x", method="POST")
+    with pytest.raises(urllib.error.HTTPError, match="405"):
+        urllib.request.urlopen(request, timeout=30)
+
+
+@pytest.mark.extra("starlette", "uvicorn", "playwright")
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+def test_new_trials_appear(shell: Shell, address: str) -> None:
+    """A trial that another process records is in the open page by itself, and its diff is asked for."""
+    with browsing() as window:
+        seen = window(offline=False)
+        seen.page.goto(f"{address}#trials")
+        seen.page.wait_for_function("() => document.querySelectorAll('#table tbody tr').length === 5")
+        shell.write(a="live\n")
+        shell.commit("--parents", "003", "-m", "while you look", "--metric", "1.05")
+        seen.page.wait_for_function("() => document.querySelectorAll('#table tbody tr').length === 6")
+        assert "while you look" in seen.data()
+        seen.go("trial/005")
+        seen.page.wait_for_selector(".diff .add")
+        assert seen.page.locator(".diff .add").first.text_content() == "live"
+        assert seen.said == []
+
+
+@pytest.mark.extra("starlette", "uvicorn")
+def test_a_port_that_is_taken(shell: Shell, address: str) -> None:
+    """One line says so."""
+    port = address.split(":")[2].split("/")[0]
+    assert f"cannot listen on port {port}" in shell.fails(1, "serve", "--port", port)
