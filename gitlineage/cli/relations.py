@@ -10,6 +10,7 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
+from gitlineage.model.records import Snapshot
 from gitlineage.model.relation import EvolutionStep, Relationship, RelationType
 from gitlineage.model.trial import Trial
 from gitlineage.query.views import Views
@@ -217,7 +218,7 @@ def _cells(views: Views, relation: Relationship) -> list[Cell]:
 
 def _steps(views: Views, steps: list[EvolutionStep]) -> list[list[Cell]]:
     """Return a line for each step: what came of it, and by how much its score is better than that of the line above."""
-    snapshots = {each.oid: each for each in views.snapshots([step.to_id for step in steps])}
+    snapshots: dict[str, Snapshot] = {each.oid: each for each in views.snapshots([step.to_id for step in steps])}
     lines = []
     above: float | None = None
     for step in steps:

@@ -48,6 +48,7 @@ def bound(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((HOST, port))
+        made.listen()  # whoever reads the address may ask at once
     except OSError as error:
         made.close()
         raise Invalid(f"cannot listen on port {port}: {error.strerror}; --port 0 takes any free one") from error
