@@ -22,7 +22,9 @@ from gitlineage.model.records import Snapshot, TrialView
 from gitlineage.model.trial import AUTO_ID, NUMERIC, Trial, check_id_prefix, parse_number
 from gitlineage.query.judge import Verdict
 from gitlineage.query.views import Views
+from gitlineage.run.lease import Files, is_held
 from gitlineage.store.store import LineageStore
+from gitlineage.text import to_type
 
 app = commands()
 
@@ -204,6 +206,18 @@ def commit(
         _print_recorded(store, view, verdict, as_json, where, store.snapshot(oid))
 
 
+def _check_is_not_run(store: LineageStore, exp_id: str) -> None:
+    """
+    Refuse a result for a trial whose command is still going: what that gives would have no place.
+
+    Raises:
+        Invalid: it is going.
+    """
+    if is_held(Files(store.ledger.folder, exp_id).lease):
+        hint = to_type("gitlineage", "runs", "cancel", exp_id)
+        raise Invalid(f"{exp_id} is being run, and its result is recorded when that ends; `{hint}` ends it")
+
+
 @command(app, "record", "gitlineage record 015 --status crash --notes 'out of memory in step 3'")
 def record(
     ctx: typer.Context,
@@ -243,6 +257,7 @@ def record(
                 if trial.status is None and store.task.score(trial) is None:
                     raise Invalid("a result needs --status, or --metric to be judged by")
                 trial = _waiting(store, rev, oid, trial)
+                _check_is_not_run(store, trial.exp_id)
             elif revise and trial.exp_id == AUTO_ID and len(named := _named(store.ledger.views(), rev, oid)) == 1:
                 trial = trial.replace(exp_id=named[0].trial.exp_id)
             verdict = None if revise else _verdict(store, trial, oid, store.snapshot(oid).parents)

@@ -12,10 +12,14 @@ from typing import Any
 import msgspec
 
 from gitlineage.git.packs import object_id
+from gitlineage.index.fold import read_row
 from gitlineage.model.rank import BY_PLACE, IS_BASELINE, MEASURES, record, turned
 from gitlineage.model.records import Task, TrialView
 from gitlineage.model.trial import FailureLabel
 from gitlineage.query.views import Views
+
+COMMAND = "command"
+"""The column that has what was run, as a shell would take it."""
 
 SIGMAS = 2
 """How many standard deviations of the replicates a change has to reach."""
@@ -35,10 +39,14 @@ WHERE t.rank IS NOT NULL AND {MEASURES}
 
 SCORES = f"""
 SELECT s.id, s.tree, s.author, t.rank,
-    (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0)
+    (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0), t.row
 {MEASURED}
 """
 """What `grouped` needs of them."""
+
+
+Groups = dict[tuple[str, str], list[float]]
+"""Scores by content and command: those that replicates of each other have."""
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +87,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     noise: Noise = Noise()
 
 
-def judge(views: Views, score: float | None, trees: Sequence[str] = ()) -> Verdict:
+def judge(views: Views, score: float | None, trees: Sequence[str] = (), command: str = "") -> Verdict:
     """
     Return what a trial with this score and no status is.
 
@@ -91,6 +99,7 @@ def judge(views: Views, score: float | None, trees: Sequence[str] = ()) -> Verdi
     Args:
         views: the store as it is before the trial.
         trees: the trial's content, then that of its parents, as far as they are known.
+        command: what was run, as its column spells it; the same content under another command is no replicate.
     """
     if score is None:
         return Verdict(status=None, reason="pending: there is no score yet")
@@ -98,7 +107,7 @@ def judge(views: Views, score: float | None, trees: Sequence[str] = ()) -> Verdi
     least = record(task, best.trial) if best is not None else None
     if best is None or least is None:
         return verdict(task, score)
-    noise = _noise(views, turned(task, score), trees, best.oid)
+    noise = _noise(views, turned(task, score), trees, command, best.oid)
     return verdict(task, score, best.label, least, noise, best.trial.text(task.score_field))
 
 
@@ -117,7 +126,10 @@ def judge_mean(views: Views, scores: Sequence[float], trees: Sequence[str], best
     if best is None or least is None:
         return verdict(task, mean)
     groups = _groups(views, trees, best.oid)
-    shown, others = best.trial.text(task.score_field), groups.get(views.tree(best.oid) or "", [])
+    shown, others = (
+        best.trial.text(task.score_field),
+        groups.get((views.tree(best.oid) or "", best.trial.text(COMMAND)), []),
+    )
     if len(others) > 1:
         least = turned(task, math.fsum(others) / len(others))
         shown = f"{least:.6g}, the mean of {len(others)}"
@@ -155,15 +167,15 @@ def verdict(
     return Verdict(status=status, reason=f"{reason}{told}", score=score, best=best, best_score=least, noise=noise)
 
 
-def _noise(views: Views, rank: float, trees: Sequence[str], best: str) -> Noise:
+def _noise(views: Views, rank: float, trees: Sequence[str], command: str, best: str) -> Noise:
     """Return the noise of the contents that a verdict is about, with one more score of the first of them."""
     groups = _groups(views, trees, best)
-    if trees and trees[0] in groups:
-        groups[trees[0]].append(rank)
+    if trees and (trees[0], command) in groups:
+        groups[trees[0], command].append(rank)
     return pooled(groups)
 
 
-def _groups(views: Views, trees: Sequence[str], best: str) -> dict[str, list[float]]:
+def _groups(views: Views, trees: Sequence[str], best: str) -> Groups:
     """Return the scores of the contents that a verdict is about: some, the best's and the first baseline's."""
     first = views.index.one(
         "SELECT s.tree FROM trials t JOIN snapshots s ON s.id = t.snapshot "
@@ -174,11 +186,13 @@ def _groups(views: Views, trees: Sequence[str], best: str) -> dict[str, list[flo
     return grouped(views.index.rows(f"{SCORES} AND s.tree IN ({marks}) LIMIT {_MOST}", *contents))
 
 
-def grouped(rows: Iterable[Sequence[Any]]) -> dict[str, list[float]]:
-    """Return the scores of rows as `SCORES` selects them by content; that of a row alone is not known."""
-    groups: dict[str, list[float]] = {}
-    for sid, tree, author, rank, parent_tree in rows:
-        groups.setdefault(f"#{sid}" if is_unknown(tree, author, parent_tree) else tree, []).append(rank)
+def grouped(rows: Iterable[Sequence[Any]]) -> Groups:
+    """Return the scores of rows as `SCORES` selects them by what was run; the content of a row alone is not known."""
+    groups: Groups = {}
+    for sid, tree, author, rank, parent_tree, row in rows:
+        content = f"#{sid}" if is_unknown(tree, author, parent_tree) else tree
+        command = read_row(row).text(COMMAND) if f'"{COMMAND}"' in row else ""
+        groups.setdefault((content, command), []).append(rank)
     return groups
 
 
@@ -191,7 +205,7 @@ def is_unknown(tree: str, author: str, parent_tree: str | None) -> bool:
     return tree == _EMPTY or (tree == parent_tree and author.endswith(_ROW_ONLY))
 
 
-def pooled(groups: Mapping[str, Sequence[float]]) -> Noise:
+def pooled(groups: Mapping[tuple[str, str], Sequence[float]]) -> Noise:
     """Return the noise that groups of scores show, each around its own mean; those of one score show nothing."""
     several = [scores for scores in groups.values() if len(scores) > 1]
     freedom = sum(len(scores) - 1 for scores in several)

@@ -13,13 +13,10 @@ from gitlineage.model.rank import ELIGIBLE, INFORMS, IS_RETRACTED, none_of
 from gitlineage.model.records import TrialView
 from gitlineage.model.similarity import by_words, tokens
 from gitlineage.model.trial import FailureLabel
-from gitlineage.query.judge import is_unknown
+from gitlineage.query.judge import COMMAND, is_unknown
 from gitlineage.query.nearest import changes
 from gitlineage.query.search import likely
 from gitlineage.query.views import Views
-
-COMMAND = "command"
-"""The column in which a runner writes what it ran."""
 
 _SHOWN = 5
 """Trials of each kind that are found at most."""

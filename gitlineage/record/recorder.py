@@ -34,7 +34,7 @@ from gitlineage.model.trial import (
     split_number,
 )
 from gitlineage.query.ancestry import originals, rewritten_from
-from gitlineage.query.judge import judge
+from gitlineage.query.judge import COMMAND, judge
 from gitlineage.query.names import Id, resolve, taken_for
 from gitlineage.query.views import Views, snapshot_of
 from gitlineage.record.landing import Landing
@@ -550,7 +550,7 @@ class Recorder:
             return trial
         above = (self._trees.get(parent) or self._views.tree(parent) for parent in parents)
         trees = (tree, *filter(None, above)) if tree else ()
-        return trial.replace(status=judge(self._views, score, trees).status)
+        return trial.replace(status=judge(self._views, score, trees, trial.text(COMMAND)).status)
 
     def judged(self, trial: Trial, oid: str | None) -> Trial:
         """Return a row on a commit, or on what stands in for one, with the status that its score deserves."""

@@ -10,6 +10,7 @@ from gitlineage.model.trial import FailureLabel
 from gitlineage.run.records import Run
 from gitlineage.run.watch import Watcher
 from gitlineage.store.store import LineageStore
+from gitlineage.text import counted, to_type
 
 KEPT = (FailureLabel.KEEP, FailureLabel.BASELINE)
 
@@ -21,18 +22,23 @@ def revert(store: LineageStore, run: Run, watcher: Watcher) -> bool:
     if run.isolated:
         watcher.note(f"nothing was reverted: {run.id} ran in a checkout of its own")
         return False
-    parents = store.snapshot(run.oid).parents
+    snapshot = store.snapshot(run.oid)
+    parents = snapshot.parents
+    if any(each.status in KEPT for each in snapshot.trials):
+        watcher.note(f"nothing was reverted: another run of the same files was kept, {snapshot.exp_id}")
+        return False
     if not parents:
         watcher.note(f"nothing was reverted: {run.id} has no parent")
         return False
     name = store.ledger.views().name(parents[0])
     try:
-        restore(store.ledger.repo, parents[0], run.tree, store.snapshot(parents[0]).tree)
+        done = restore(store.ledger.repo, parents[0], run.tree, store.snapshot(parents[0]).tree)
     except LineageError as error:
         watcher.note(f"the files of {name} were not put back: {error}")
         return False
     store.ledger.stand_on(parents[0])
-    watcher.note(f"the files of {name} are back; those of {run.id} are recorded")
+    changed = f"{counted(done.written, 'file')} written, {done.removed} removed"
+    watcher.note(f"the files of {name} are back ({changed}); `{to_type('gitlineage', 'restore', run.id)}` undoes it")
     return True
 
 

@@ -15,7 +15,7 @@ from gitlineage.bridge.placing import Place
 from gitlineage.errors import Busy, Invalid
 from gitlineage.model.records import TrialView
 from gitlineage.model.trial import AUTO_ID, Trial
-from gitlineage.query.tried import COMMAND
+from gitlineage.query.judge import COMMAND
 from gitlineage.run import gate, lease, place
 from gitlineage.run.gpus import NONE, Taken
 from gitlineage.run.lease import Files, Lease
@@ -43,6 +43,13 @@ class Begun(msgspec.Struct, frozen=True):
     gpus: Taken = NONE
 
 
+_MEASURED = (
+    *("status", "failure", "verdict", "exit_code", "metric_from", "train_s", "total_s", "peak_mb"),
+    *("host", "gpus", "concurrency", "changed", "artifacts", COMMAND),
+)
+"""The columns that say how a run went."""
+
+
 def home(store: LineageStore) -> Path:
     """Return the folder of a campaign's runs, which all working trees of a repository share."""
     return store.ledger.namespace.folder(store.ledger.repo.commondir)
@@ -68,6 +75,7 @@ def begin(store: LineageStore, plan: Plan, gpus: Taken = NONE) -> Begun:
     if not plan.command:
         raise Invalid("there is no command; it stands after --, as in `gitlineage run -- python train.py`")
     plan = msgspec.structs.replace(plan, folder=str(Path(plan.folder).resolve()))
+    _check(store, plan, workdir)
     line = shlex.join(plan.command)
     trial = Trial.from_cells({**plan.cells, COMMAND: line, "exp_id": plan.name or AUTO_ID})
     held: Lease | None = None
@@ -120,6 +128,25 @@ def begin(store: LineageStore, plan: Plan, gpus: Taken = NONE) -> Begun:
             held.release()
         raise
     return Begun(new, files, held, found, gpus)
+
+
+def _check(store: LineageStore, plan: Plan, workdir: Path) -> None:
+    """
+    Refuse a plan that could not be carried out, before anything of it is recorded.
+
+    Raises:
+        Invalid: a column is given that says what a run came to, or a path is not there or not in the working tree.
+    """
+    measured = plan.cells.keys() & {*_MEASURED, "core_metric", store.task.score_field}
+    if measured:
+        raise Invalid(f"the column {min(measured)} says what the run came to; it is measured, not given")
+    for option, paths in (("--link", plan.links), ("--frozen", plan.frozen)):
+        for path in paths:
+            place = Path(os.path.normpath(Path(plan.folder) / path))
+            if not place.is_relative_to(workdir.resolve()):
+                raise Invalid(f"{option} {path}: it is not in the working tree {workdir}")
+            if not os.path.lexists(place):
+                raise Invalid(f"{option} {path}: there is no such file or folder")
 
 
 def known(store: LineageStore, plan: Plan) -> TrialView | None:

@@ -16,7 +16,7 @@ from gitlineage.errors import LineageError, NotFound
 from gitlineage.journal import events
 from gitlineage.model import artifact
 from gitlineage.model.trial import FailureLabel, Trial
-from gitlineage.query.judge import Verdict
+from gitlineage.query.judge import COMMAND, Verdict
 from gitlineage.run import metric, output, place
 from gitlineage.run.begin import Begun
 from gitlineage.run.check import check
@@ -125,7 +125,7 @@ def _record(
             return known, None
         if told.status is None:
             score = float(found.score)
-            verdict = store.judge(score, run.oid, store.snapshot(run.oid).parents)
+            verdict = store.judge(score, run.oid, store.snapshot(run.oid).parents, known.text(COMMAND))
             cells["verdict"] = verdict.reason
         row = Trial.from_cells({name: text for name, text in cells.items() if text})
         store.ledger.write(lambda recorder: recorder.record(run.oid, row, log=log))
@@ -154,7 +154,7 @@ def _told(run: Run, changed: list[str]) -> Iterator[str]:
         many = "1 process" if run.facts.left == 1 else f"{run.facts.left} processes"
         yield f"{many} that it left running had to be ended"
     if run.facts.dropped:
-        yield f"the log was cut: {run.facts.dropped:,} bytes of {run.log_size:,} are not kept (--max-log)"
+        yield f"the log was cut: {run.facts.dropped:,} bytes of {run.log_size:,} are gone (--max-log), a score in them too"
 
 
 def _too_large(run: Run) -> str:

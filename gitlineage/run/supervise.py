@@ -132,6 +132,7 @@ def attend(store: LineageStore, begun: Begun, command: Command, watcher: Watcher
             begun = noted(begun, cause=Cause.INTERRUPT)
             if sent == 1:
                 command.send(signal.SIGINT)
+                watcher.note("the command was asked to end; another Ctrl-C kills it")
             else:
                 command.kill()
         elif begun.run.facts.cause is Cause.NONE and (cause := _cause(begun, stop, clock, held)):

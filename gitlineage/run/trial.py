@@ -7,8 +7,7 @@ import msgspec
 
 from gitlineage.model.records import TrialView
 from gitlineage.model.trial import Trial
-from gitlineage.query.judge import SIGMAS, Verdict, judge_mean
-from gitlineage.query.tried import COMMAND
+from gitlineage.query.judge import COMMAND, SIGMAS, Verdict, judge_mean
 from gitlineage.run import gate, resume
 from gitlineage.run.begin import Begun, adopt, begin, home, known
 from gitlineage.run.lease import Files
@@ -90,6 +89,9 @@ def repeat(
         done = run(store, each, watcher)
         runs.append(done)
         if done.failure or done.state is not State.ENDED or not done.score:
+            if watcher is not None:
+                rest = times - len(runs)
+                watcher.note(f"{done.id} gave no score, so the other {rest} were not run; no mean was judged")
             return runs, None
         snapshot = store.snapshot(done.oid)
         trees = (snapshot.tree, *(store.snapshot(parent).tree for parent in snapshot.parents))

@@ -636,7 +636,9 @@ class LineageStore:
         return typed(*self._views.placed())
 
     @reading
-    def judge(self, score: float | None, content: Id | None = None, parents: Sequence[Id] = ()) -> Verdict:
+    def judge(
+        self, score: float | None, content: Id | None = None, parents: Sequence[Id] = (), command: str = ""
+    ) -> Verdict:
         """
         Return what a trial with this score would be, keep, discard or baseline, and why.
 
@@ -647,9 +649,10 @@ class LineageStore:
             score: the score; without one the trial is pending.
             content: the snapshot that it is a further run of, or its tree.
             parents: what it was derived from; their replicates count for the noise, too.
+            command: what was run; the same content under another command is no replicate.
         """
         trees = [self._tree_named(content) if content is not None else "", *map(self._tree_named, parents)]
-        return judge(self._views, score, trees)
+        return judge(self._views, score, trees, command)
 
     def _tree_named(self, id: Id) -> str:
         """Return the tree of a snapshot, or the one that a tree's own oid names."""
