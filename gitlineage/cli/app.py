@@ -54,6 +54,7 @@ COMMANDS = {
         "compare": ("numbers", "Compare two trials or two cohorts"),
         "plot": ("numbers", "Plot the scores and the best so far"),
         "report": ("page", "Make one HTML file of the campaign"),
+        "publish": ("page", "Bring a branch for people without the tool up to date"),
         "serve": ("page", "Show the campaign live in a browser"),
         "campaigns": ("campaigns", "List the campaigns of this repository"),
     },

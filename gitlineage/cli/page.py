@@ -1,4 +1,4 @@
-"""Commands for people who look rather than read: report, serve."""
+"""Commands for people who look rather than read: report, serve, publish."""
 
 import secrets
 import webbrowser
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gitlineage.cli import output
+from gitlineage.cli import options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.numbers import Cohort, Since, write_file
 from gitlineage.cli.opening import opened
@@ -110,3 +110,32 @@ def serve(
         if show:
             webbrowser.open(address)
         live.serve(store, at, token)
+
+
+@command(app, "publish", "gitlineage publish --remote origin")
+def publish(
+    ctx: typer.Context,
+    branch: Annotated[str, typer.Option("--branch", metavar="NAME", help="The branch.")] = "lineage",
+    remote: Annotated[
+        str, typer.Option("--remote", metavar="NAME", help="Push it there, too.", show_default=False)
+    ] = "",
+    pages: Annotated[
+        bool, typer.Option("--pages", help="Lay it out for a forge's static hosting: the report as index.html.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Bring a branch for people without the tool up to date
+
+    README.md with the best, a picture and the leaderboard, the board, the report, and the best's files under best/. It
+    only moves forward, adds nothing where nothing is new, and refuses a branch that it did not make.
+    """
+    from gitlineage.page.publish import publish as published
+
+    with opened(ctx) as store:
+        done = published(store, branch=branch, remote=remote, pages=pages)
+        if as_json:
+            output.json_line(done)
+        else:
+            moved = f"at {done.commit[:12]}" if done.moved else "up to date"
+            output.say(output.clean(f"branch {done.branch} {moved}{f', pushed to {remote}' if remote else ''}"))

@@ -1,0 +1,190 @@
+"""
+An ordinary branch for people without the tool: what a plain clone, or a forge's page, shows of a campaign.
+
+Start at `publish`. The branch holds ``README.md`` with the task, the best, a picture and the leaderboard, the board's
+files, the report, and the best's own files. The same store gives the same tree; the branch only moves forward, and one
+that was not made here is never touched (semantics 117).
+"""
+
+import re
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gitlineage.bridge.board import write_board
+from gitlineage.errors import GitFailed, Invalid, RemoteError
+from gitlineage.git import program
+from gitlineage.git.content import Content
+from gitlineage.git.formats import TREE, Entry, Identity
+from gitlineage.git.repository import GitRepo
+from gitlineage.page.picture import staircase_svg
+from gitlineage.page.report import report, titled
+from gitlineage.query.diagram import draw
+from gitlineage.query.stats import progress, statistics
+from gitlineage.query.table import table
+from gitlineage.query.views import Views
+from gitlineage.render.progress import Progress
+from gitlineage.store.store import LineageStore
+from gitlineage.text import counted, one_line, prose
+
+BRANCH = "lineage"
+_MARK = "Published-By: gitlineage"
+"""The trailer by which a branch is known as made here."""
+
+_AUTHOR = Identity("gitlineage", "gitlineage@localhost")
+_SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
+"""Signs that Markdown shows as they are after a backslash."""
+
+_REST = """
+
+## All of it
+
+[{page}]({page}) is the whole campaign as one page that works offline, `board/` has its tables, `best/` the files of the
+best. Every trial with its code, failures too, comes with two commands:
+
+```sh
+pip install gitlineage
+gitlineage clone URL campaign    # the address of this repository
+```
+"""
+_ROWS = 20
+_DRAWN = 60
+"""A line to the best of more snapshots is not drawn in README.md, where nobody could read it."""
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What became of a publication.
+
+    Args:
+        branch: the branch.
+        commit: where it is now.
+        moved: whether that is new.
+        remote: where it was pushed to; empty for nowhere.
+    """
+
+    branch: str
+    commit: str
+    moved: bool
+    remote: str = ""
+
+
+def publish(store: LineageStore, *, branch: str = BRANCH, remote: str = "", pages: bool = False) -> Published:
+    """
+    Bring a branch for people up to date, and push it where a remote is named.
+
+    Args:
+        store: the campaign.
+        branch: the branch.
+        remote: where to push it; empty for nowhere.
+        pages: lay it out for a forge's static hosting: the report as ``index.html``.
+
+    Raises:
+        Invalid: the branch is checked out, or was not made by this command.
+        RemoteError: the remote could not be reached, or refused.
+    """
+    repo, ref = store.ledger.repo, f"refs/heads/{branch}"
+    if repo.branch() == branch:
+        raise Invalid(f"branch {branch!r} is checked out; --branch takes another name")
+    here = repo.resolve(ref)
+    base = _fetched(repo, remote, ref) or here
+    for tip in filter(None, (here, base)):
+        if _MARK not in repo.commit(tip).message:
+            raise Invalid(f"branch {branch!r} was not made by `gitlineage publish`; --branch takes another name")
+    tree = _tree(store, repo, pages)
+    commit, moved = base, False
+    if base is None or repo.commit(base).tree != tree:
+        views = store.ledger.views()
+        stat = statistics(table(views))[0]
+        message = f"{counted(stat.trials, 'trial')}, best {prose(stat.best) or 'none'}\n\n{_MARK}\n"
+        commit, moved = repo.write_commit(tree, [base] if base else [], message, _AUTHOR, _moment(views)), True
+    if commit is not None and commit != here:
+        old = [here] if here else []
+        program.run(["--git-dir", str(repo.commondir), "update-ref", "-m", "publish", ref, commit, *old])
+    if remote:
+        try:
+            program.run(["--git-dir", str(repo.commondir), "push", "--quiet", remote, f"{ref}:{ref}"])
+        except GitFailed as error:
+            raise RemoteError(remote, error.message.strip(), "the branch is here; publish again to push it") from error
+    return Published(branch=branch, commit=commit or "", moved=moved, remote=remote)
+
+
+def _fetched(repo: GitRepo, remote: str, ref: str) -> str | None:
+    """Return where a remote's branch is, with its objects here; ``None`` where it has none."""
+    if not remote:
+        return None
+    try:
+        listed = program.run(["--git-dir", str(repo.commondir), "ls-remote", remote, ref]).decode().split()
+        if listed and not repo.exists(listed[0]):
+            program.run(["--git-dir", str(repo.commondir), "fetch", "--quiet", "--no-tags", remote, listed[0]])
+    except GitFailed as error:
+        raise RemoteError(remote, error.message.strip(), "nothing was published") from error
+    return listed[0] if listed else None
+
+
+def _moment(views: Views) -> datetime:
+    """Return when the newest writer's commit was made, so that the same refs give the same commit."""
+    times = [views.repo.commit(tip).time for tip in views.index.tips().values()]
+    return max(times, default=datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def _tree(store: LineageStore, repo: GitRepo, pages: bool) -> str:
+    """Write the branch's tree and return its oid."""
+    views = store.ledger.views()
+    shown = progress(table(views))
+    files = {
+        "README.md": _readme(store, views, shown, pages).encode(),
+        "progress.svg": staircase_svg(shown).encode(),
+        "index.html" if pages else "report.html": report(store),
+        **({".nojekyll": b""} if pages else {}),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for path in write_board(store, Path(folder), tree_path="board/tree.tsv"):
+            files[f"board/{path.name}"] = path.read_bytes()
+    tree = Content(repo).from_mapping(files)
+    best = views.best()
+    if best is None:
+        return tree
+    own = repo.commit(best.oid).tree
+    return repo.write_tree({**repo.read_tree(tree), "best": Entry(TREE, own)}) if own != repo.empty_tree() else tree
+
+
+def _readme(store: LineageStore, views: Views, shown: Progress, pages: bool) -> str:
+    """Return the page that a forge shows."""
+    task = views.task
+    best = views.best()
+    (stat,) = statistics(table(views))
+    better = "lower" if task.lower_is_better else "higher"
+    ranked = f"Ranked by {_plain(task.score_field)}, {better} is better."
+    told = f"{counted(stat.trials, 'trial')}, {stat.kept:,} kept. {ranked}"
+    lines = [f"# {_plain(titled(store))}", "", told, ""]
+    if best is not None:
+        score = _plain(best.trial.text(task.score_field)) or "no score"
+        lines += [f"Best: **{_plain(best.label)}** with {score}: {_plain(best.trial.hypothesis)}", ""]
+    lines += ["![Scores and the best so far](progress.svg)", ""]
+    drawing = _line(store, best)
+    if drawing:
+        lines += ["## Where the best came from", "", "```mermaid", drawing.rstrip("\n"), "```", ""]
+    lines += ["## Leaderboard", "", f"| # | id | {_plain(task.short)} | specialist | hypothesis |"]
+    lines.append("|---|---|---|---|---|")
+    for rank, each in enumerate(views.kept(_ROWS), 1):
+        cells = (each.label, each.trial.text(task.score_field), each.trial.specialist, each.trial.hypothesis)
+        lines.append(f"| {rank} | {' | '.join(map(_plain, cells))} |")
+    return "\n".join(lines) + _REST.format(page="index.html" if pages else "report.html")
+
+
+def _plain(text: str) -> str:
+    """Return text as one line of Markdown that shows it: none of its signs links, draws, or ends a cell."""
+    return _SIGNS.sub(r"\\\g<0>", one_line(text))
+
+
+def _line(store: LineageStore, best: Any) -> str:
+    if best is None:
+        return ""
+    try:
+        return draw(store.relations.diagram(best.oid, "line", limit=_DRAWN), "mermaid")
+    except Invalid:  # too many to be read
+        return ""

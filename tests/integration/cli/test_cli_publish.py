@@ -1,0 +1,85 @@
+"""The command publish: what a plain clone shows of a campaign, always forward, and nothing of the user's touched."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Shell, campaign, process
+
+
+@pytest.fixture
+def shell(folder: Path) -> Shell:
+    """A shell on a small campaign."""
+    return campaign(folder)
+
+
+def test_a_plain_clone_shows_it(shell: Shell, git: Callable[..., str], tmp_path: Path) -> None:
+    """README with picture and leaderboard, the report, the board and the best's files; git alone brings them."""
+    git("init", "--bare", "--quiet", str(tmp_path / "hub.git"))
+    git("remote", "add", "origin", str(tmp_path / "hub.git"))
+    (told,) = shell.objects("publish", "--remote", "origin")
+    assert (told["branch"], told["moved"], told["remote"]) == ("lineage", True, "origin")
+    git("clone", "--quiet", "--branch", "lineage", str(tmp_path / "hub.git"), str(tmp_path / "plain"))
+    plain = tmp_path / "plain"
+    assert {path.name for path in plain.iterdir()} == {
+        ".git",
+        "README.md",
+        "best",
+        "board",
+        "progress.svg",
+        "report.html",
+    }
+    readme = (plain / "README.md").read_text()
+    assert (
+        "Best: **003** with 1\\.10: cross them" in readme
+        and "| 1 | 003 | 1\\.10 |" in readme
+        and "```mermaid" in readme
+    )
+    assert (plain / "progress.svg").read_text().startswith("<svg")
+    assert (plain / "best" / "b.txt").read_text() == "more\n"
+    assert (plain / "report.html").read_bytes().startswith(b"<!doctype html>")
+    assert (plain / "board" / "results.tsv").exists()
+
+
+def test_it_only_moves_forward(shell: Shell, git: Callable[..., str]) -> None:
+    """The same store adds nothing; a new trial adds a commit on top; HEAD and the files stay as they are."""
+    head, status = git("symbolic-ref", "HEAD"), git("status", "--porcelain")
+    first = shell.objects("publish")[0]
+    again = shell.objects("publish")[0]
+    assert (again["commit"], again["moved"]) == (first["commit"], False)
+    shell.commit("--parents", "003", "-m", "on", "--metric", "1.05", "--new")
+    second = shell.objects("publish", "--pages")[0]
+    assert git("rev-parse", f"{second['commit']}^") == first["commit"]
+    assert "index.html" in git("ls-tree", "--name-only", "lineage") and ".nojekyll" in git(
+        "ls-tree", "--name-only", "lineage"
+    )
+    assert (git("symbolic-ref", "HEAD"), git("status", "--porcelain")) == (head, status)
+
+
+def test_a_branch_of_the_users_is_refused(shell: Shell, git: Callable[..., str]) -> None:
+    """One that was not made by the command, or is checked out, stays as it is, and the line says what to type."""
+    git("commit", "--quiet", "--allow-empty", "-m", "mine")
+    git("branch", "lineage")
+    before = git("rev-parse", "lineage")
+    assert "was not made by `gitlineage publish`" in shell.fails(1, "publish")
+    assert git("rev-parse", "lineage") == before
+    current = git("symbolic-ref", "--short", "HEAD")
+    assert "is checked out" in shell.fails(1, "publish", "--branch", current)
+    assert process("publish", "--remote", "nowhere", "--branch", "x", folder=shell.folder).returncode == 1
+
+
+def test_hostile_texts(folder: Path, git: Callable[..., str]) -> None:
+    """No sign of a trial's text is Markdown or HTML in the page."""
+    shell = Shell(folder)
+    shell("init", "--metric", "loss", "--writer", "alice")
+    hostile = "![x](http://evil.example/x.png) <img src=x> | ``` [a](javascript:1)\n# head"
+    shell.commit("--root", "-m", hostile, "--metric", "1", "--specialist", "a|b")
+    shell.commit("--parents", "000", "-m", hostile, "--metric", "0.5", "--specialist", "a|b", "--new")
+    shell("publish")
+    text = git("show", "lineage:README.md")
+    before = text[: text.index("```mermaid")] + text[text.index("## Leaderboard") : text.index("## All of it")]
+    assert "\\!\\[x\\]\\(http\\:\\/\\/evil\\.example" in before and "\\<img" in before
+    assert not re.search(r"(?<!\\)[<`]\w|[^\\]\]\(http", before)
+    (row,) = (line for line in text.splitlines() if line.startswith("| 1 |"))
+    assert row.count(" | ") == 4
