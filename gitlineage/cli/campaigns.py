@@ -23,7 +23,7 @@ def campaigns(ctx: typer.Context, as_json: options.Json = False) -> None:
         rows = []
         for each in found:
             views = each.views()
-            best = views.best()
+            best = views.best(stand_in=False)
             task = each.recorded_task()
             current = each.campaign == store.campaign
             if as_json:

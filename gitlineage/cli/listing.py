@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from gitlineage.cli import layout
 from gitlineage.cli.layout import Cell, Column
+from gitlineage.errors import LineageError
 from gitlineage.model.records import Snapshot, Task, TrialView
 from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
 from gitlineage.query.ancestry import originals
+from gitlineage.query.names import BEST
 from gitlineage.query.walk import DERIVED
 from gitlineage.text import counted
 
 if TYPE_CHECKING:
     from gitlineage.query.views import Views
+    from gitlineage.store.store import LineageStore
 
 SHORT = 8
 """How much of a commit's id is shown in a line."""
@@ -65,6 +68,27 @@ def check_parents(views: "Views", found: Sequence[TrialView]) -> None:
     for each in found:
         if each.parent is None:
             views.horizon.check([each.oid])
+
+
+def no_best(views: "Views") -> LineageError:
+    """Return the error that says that there is no best trial, and what makes one."""
+    made = '`gitlineage commit -m "..." --metric NUMBER` makes one'
+    if not (total := views.total()):
+        return LineageError(f"there is no trial with a result yet; {made}")
+    none = f"none of {total:,} is" if total > 1 else "the only one is not"
+    return LineageError(f"there is no trial with a result yet that could be the best: {none} kept; {made}")
+
+
+def check_best(store: "LineageStore", name: str) -> None:
+    """
+    Refuse ``best`` where no trial was kept and none is a baseline, so that no crash is taken for it.
+
+    Raises:
+        LineageError: there is no best trial.
+    """
+    views = store.ledger.views()
+    if name == BEST and views.total() and views.best(stand_in=False) is None:
+        raise no_best(views)
 
 
 def status_cell(status: FailureLabel | None) -> Cell:

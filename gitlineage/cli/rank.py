@@ -7,7 +7,6 @@ import typer
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.errors import LineageError
 from gitlineage.model.rank import WHICH
 from gitlineage.model.records import Task
 from gitlineage.query.ranking import best_by, board_by, criterion
@@ -46,11 +45,9 @@ def best(
     with opened(ctx) as store:
         views = store.ledger.views(at=at, trusted_only=trusted_only)
         by = _by(views, metric, lower_is_better)
-        found = views.best(eligible) if by == views.task else best_by(views, by, eligible)
+        found = views.best(eligible, stand_in=False) if by == views.task else best_by(views, by, eligible)
         if found is None:
-            raise LineageError(
-                'there is no trial with a result yet; `gitlineage commit -m "..." --metric NUMBER` makes one'
-            )
+            raise listing.no_best(views)
         listing.check_parents(views, [found])
         if as_json:
             output.json_line({**listing.trial_objects(views, [found], by)[0], **_facts(by, views)})

@@ -35,7 +35,7 @@ def retract(
         raise typer.BadParameter("say why, in a line", param_hint="'-m'")
     with opened(ctx) as store:
         view = store.retract(name, reason, undo=undo, actor=by)
-        best = store.ledger.views().best()
+        best = store.ledger.views().best(stand_in=False)
         if as_json:
             output.json_line(
                 {

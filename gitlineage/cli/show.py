@@ -100,7 +100,7 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
 
 def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> list[str]:
     found = [view.label for view in views] + ([snapshot.name] if snapshot.name else [])
-    best = store.ledger.views().best()
+    best = store.ledger.views().best(stand_in=False)
     if best is not None and best.oid == snapshot.oid:
         found.append("best")
     return found + [

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gitlineage.cli import options, output
+from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.listing import SHORT
 from gitlineage.cli.opening import opened
@@ -84,6 +84,7 @@ def checkout(
     if force and not here:
         raise typer.BadParameter("it belongs to --here; a folder has to be new or empty", param_hint="'--force'")
     with opened(ctx) as store:
+        listing.check_best(store, id)
         if folder is None:
             _restore(store, id, force, as_json)
             return
@@ -104,6 +105,7 @@ def restore(ctx: typer.Context, id: options.Id, force: Force = False, as_json: o
     branches and the index stay as they are.
     """
     with opened(ctx) as store:
+        listing.check_best(store, id)
         _restore(store, id, force, as_json)
 
 
@@ -150,6 +152,7 @@ def accept(
     overwritten.
     """
     with opened(ctx) as store:
+        listing.check_best(store, id)
         name = store.ledger.views().name(store.resolve(id))
         done = store.accept(id, branch)
         if as_json:

@@ -66,7 +66,7 @@ def brief_view(views: Views, options: PromptOptions, campaign: str = ORDINARY) -
         options: how much of each is wanted at the most.
         campaign: which campaign the store shows.
     """
-    best = views.best()
+    best = views.best(stand_in=False)
     line, steps = _line(views, best)
     window = [_Recent(number, read_row(row), rank) for number, row, rank in views.index.rows(_NEWEST, WINDOW)]
     failed = Counter(_kind(each.trial) for each in window if _failed(each.trial))

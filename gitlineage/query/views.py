@@ -65,10 +65,8 @@ _BEST = {
     "kept": f"INDEXED BY trials_eligible WHERE {IS_ELIGIBLE} AND t.rank IS NOT NULL ORDER BY {BY_RANK} LIMIT 1",
     "informational": f"WHERE {INFORMS} AND t.rank IS NOT NULL ORDER BY {BY_RANK} LIMIT 1",
 }
-_FALLBACKS = (
-    f"WHERE {IS_BASELINE} ORDER BY {BY_PLACE} LIMIT 1",
-    f"INDEXED BY trials_by_order WHERE {INFORMS} ORDER BY {BY_PLACE} LIMIT 1",
-)
+_FIRST_BASELINE = f"WHERE {IS_BASELINE} ORDER BY {BY_PLACE} LIMIT 1"
+_STAND_IN = f"INDEXED BY trials_by_order WHERE {INFORMS} ORDER BY {BY_PLACE} LIMIT 1"
 _KEPT = f"INDEXED BY trials_kept WHERE {IS_KEPT} AND t.rank IS {{}} NULL ORDER BY {BY_RANK} LIMIT ?"
 
 
@@ -237,17 +235,20 @@ class Views:
             found |= {row[0]: view for row, view in zip(rows, self._together(rows), strict=True)}
         return [found[number] for number in wanted if number in found]
 
-    def best(self, eligible: str = "kept") -> TrialView | None:
+    def best(self, eligible: str = "kept", *, stand_in: bool = True) -> TrialView | None:
         """
         Return the best trial (semantics 11): the earliest with the best score among kept ones and baselines.
 
         Args:
             eligible: ``"kept"``, or ``"informational"`` for every trial but harness aborts.
+            stand_in: whether a trial that is neither kept nor a baseline, and may be a crash, stands in for the best
+                where there is none, as the harness has it.
 
-        Where none is eligible: the first baseline, else the first informational trial, else ``None``.
+        Where none is eligible: the first baseline, else the first informational trial if one may stand in, else
+        ``None``.
         """
         check_which(eligible)
-        number = self._best("t.id", eligible)
+        number = self._best("t.id", eligible, stand_in=stand_in)
         return next(iter(self.by_number([number])), None) if number is not None else None
 
     def best_row(self, eligible: str = "kept") -> Trial | None:
@@ -261,8 +262,8 @@ class Views:
         oid: str | None = self._best(_OID, "kept")
         return oid
 
-    def _best(self, columns: str, eligible: str, *, whole: bool = False) -> Any:
-        for rule in (_BEST[eligible], *_FALLBACKS):
+    def _best(self, columns: str, eligible: str, *, whole: bool = False, stand_in: bool = True) -> Any:
+        for rule in (_BEST[eligible], _FIRST_BASELINE, *([_STAND_IN] if stand_in else [])):
             if row := self.index.one(f"SELECT {columns} FROM trials t {rule}"):
                 return row if whole else row[0]
         return None

@@ -128,6 +128,25 @@ def test_best_of_nothing(folder: Path) -> None:
     assert "gitlineage commit" in shell.fails(1, "best")
 
 
+@pytest.mark.parametrize("status", ["crash", "discard"])
+def test_what_was_not_kept_is_no_best(folder: Path, tmp_path: Path, status: str) -> None:
+    """Where nothing ranks, no command hands out a failure as the best; the first kept trial changes that."""
+    shell = Shell(folder)
+    shell("init", folder)
+    shell.write(a="what failed\n")
+    shell.commit("-m", "did not run", "--status", status)
+    for words in (["best"], ["best", "--json"], ["restore", "best"], ["accept", "best"]):
+        assert "no trial with a result yet that could be the best" in shell.fails(1, *words)
+    shell.fails(1, "checkout", "best", tmp_path / "out")
+    brief = shell("prompt", "bold", "--budget", "2000")
+    assert "exp_none" in brief and "restore" not in brief and "--parents" not in brief
+    assert shell.objects("prompt", "bold", "--budget", "2000")[0]["current_best"] is None
+    assert shell.objects("campaigns")[0]["best"] is None and "best" not in shell.objects("show", "000")[0]["names"]
+    shell.commit("--new", "-m", "ran", "--metric", "1.5")
+    assert shell.objects("best")[0]["id"] == "001"
+    assert "restore 001" in shell("prompt", "bold", "--budget", "2000")
+
+
 class TestBudget:
     """A prompt of a limited length."""
 
