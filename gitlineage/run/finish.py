@@ -154,7 +154,7 @@ def _told(run: Run, changed: list[str]) -> Iterator[str]:
         many = "1 process" if run.facts.left == 1 else f"{run.facts.left} processes"
         yield f"{many} that it left running had to be ended"
     if run.facts.dropped:
-        yield f"the log was cut: {run.facts.dropped:,} bytes of {run.log_size:,} are gone (--max-log), a score in them too"
+        yield f"the log was cut: {run.facts.dropped:,} bytes of {run.log_size:,} are gone (--max-log), scores too"
 
 
 def _too_large(run: Run) -> str:
