@@ -16,7 +16,7 @@ from gitlineage.cli import layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
-from gitlineage.errors import LineageError, NotFound
+from gitlineage.errors import Invalid, LineageError, NotFound
 from gitlineage.model.records import Task
 from gitlineage.model.trial import FailureLabel
 from gitlineage.run import after, lease, metric, resume, trial
@@ -328,12 +328,19 @@ def _given(parents: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _settle_task(store: LineageStore, name: str | None) -> None:
-    """Say what is optimised where nobody has, by the name that the command line gives, and tell what is assumed."""
+    """
+    Say what is optimised where nobody has, by the name that the command line gives, and tell what is assumed.
+
+    Raises:
+        Invalid: nobody says it: whatever the command prints would count for nothing.
+    """
     if store.ledger.recorded_task() is not None:
         return
     if name is None:
-        output.note(f"nobody said what is optimised: {listing.direction(store.task)}; `gitlineage init --metric NAME`")
-        return
+        raise Invalid(
+            "nobody said which metric is optimised; `gitlineage init --metric NAME --lower-is-better` (or "
+            "--higher-is-better) does, and --metric NAME does for now"
+        )
     store.set_task(Task(score_field=name, assumed=True))
     output.note(f"the task is {name}; {listing.ASSUMED}")
 

@@ -52,11 +52,13 @@ class _Plan(msgspec.Struct):
     bytes: int = 0
 
 
-def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None) -> Written:
+def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None, own: bool = False) -> Written:
     """
     Write a tree into a new or empty folder, all of it or nothing.
 
     Args:
+        own: whether it was just taken from the user's working tree, whose links may lead anywhere; submodules are left
+            out.
         limit: bytes that the files may have together; by default the setting `house.MAX_CHECKOUT_SIZE`.
 
     Raises:
@@ -64,7 +66,7 @@ def checkout(repo: GitRepo, tree: str, folder: Path, *, limit: int | None = None
         StorageError: the disk refused, or LFS has not the content of a large file; what had been written is gone again.
     """
     most = size_setting(repo, MAX_CHECKOUT_SIZE, MAX_CHECKOUT) if limit is None else limit
-    plan = _look(repo, tree, most)
+    plan = _look(repo, tree, most, submodules=own, own=own)
     _find_content(repo, tree, plan, most)
     with _target(folder) as root:
         for path in plan.folders:
@@ -99,7 +101,13 @@ def check(repo: GitRepo, tree: str, there: Mapping[str, Entry] | None = None) ->
 
 
 def _look(
-    repo: GitRepo, tree: str, limit: int, *, submodules: bool = False, there: Mapping[str, Entry] | None = None
+    repo: GitRepo,
+    tree: str,
+    limit: int,
+    *,
+    submodules: bool = False,
+    there: Mapping[str, Entry] | None = None,
+    own: bool = False,
 ) -> _Plan:
     """Return what there is to write; refuse a tree that holds anything which must not be written."""
     repo.bring_below([tree])
@@ -136,7 +144,7 @@ def _look(
                     plan.pointers[path] = pointer
             elif entry.mode == LINK:
                 plan.bytes += _size(repo, shown, entry.oid)
-                plan.links[path] = _leads(repo, shown, entry.oid)
+                plan.links[path] = _leads(repo, shown, entry.oid, own)
             elif entry.mode == SUBMODULE and submodules:
                 continue
             elif entry.mode == SUBMODULE:
@@ -144,7 +152,8 @@ def _look(
             else:
                 raise InvalidContent(shown, f"has the mode {entry.mode:o}, which is none of a file, folder or link")
             _check_limit(shown, plan.bytes, limit)
-    _check_links(plan.links)
+    if not own:
+        _check_links(plan.links)
     return plan
 
 
@@ -201,14 +210,14 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
-def _leads(repo: GitRepo, shown: str, oid: str) -> str:
+def _leads(repo: GitRepo, shown: str, oid: str, own: bool) -> str:
     """Return where a link leads to, as it says."""
     if repo.size(oid) > _MAX_TARGET:
         raise InvalidContent(shown, "is a link that leads to no path")
     leads = os.fsdecode(repo.read(oid))
     if not leads or "\0" in leads:
         raise InvalidContent(shown, "is a link that leads to no path")
-    if _ABSOLUTE.match(leads):
+    if not own and _ABSOLUTE.match(leads):
         raise InvalidContent(shown, "is a link to an absolute path")
     return leads
 

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gitlineage.errors import Invalid
+from gitlineage.git.checkout import checkout
 from gitlineage.git.content import Content
 from gitlineage.git.formats import FILE, LINK, PROGRAM, Entry
 from gitlineage.git.packs import object_id
@@ -53,7 +54,7 @@ def check_out(store: LineageStore, run: Run) -> None:
     top = Path(run.folder)
     top.mkdir(mode=0o700)
     try:
-        store.checkout(run.oid, top)
+        checkout(store.ledger.repo, run.tree, top, own=True)
         for path in run.plan.links:
             _link(Path(os.path.normpath(Path(run.plan.folder) / path)), path, Path(run.workdir), top)
     except BaseException:
@@ -67,6 +68,8 @@ def _link(source: Path, shown: str, workdir: Path, top: Path) -> None:
     if not os.path.lexists(source):
         raise Invalid(f"--link {shown}: there is no such file or folder")
     target = top / source.relative_to(workdir)
+    if target.is_symlink():  # one that leads elsewhere from here
+        target.unlink()
     if os.path.lexists(target):
         raise Invalid(f"--link {shown}: the snapshot has it already")
     target.parent.mkdir(parents=True, exist_ok=True)

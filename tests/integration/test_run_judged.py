@@ -89,3 +89,23 @@ def test_a_result_for_a_command_that_is_going_is_refused(sweep) -> None:
         runner.wait()
     with LineageStore(sweep.folder) as store:
         assert store.trial("000").text("loss") == "0.5"
+
+
+def test_a_checkout_for_a_run_has_the_users_own_links(sweep, tmp_path) -> None:
+    """Links to data elsewhere stay links there, and ``--link`` gives one that would lead nowhere its place."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "score").write_text("0.3")
+    (sweep.folder / "absolute").symlink_to(tmp_path / "data")
+    (sweep.folder / "relative").symlink_to("../data")
+    code = "print('loss:', open('absolute/score').read()); open('relative/score')"
+    done = run(sweep, "--isolated", "--link", "relative", "--", sys.executable, "-c", code)
+    assert (done["status"], done["score"]) == ("baseline", 0.3)
+
+
+def test_without_a_metric_nothing_is_run(tmp_path) -> None:
+    """Nobody said what is optimised: whatever is printed would count for nothing."""
+    shell = Shell(tmp_path / "repo")
+    shell.folder.mkdir()
+    done = shell.run("run", "--", "true")
+    assert done.exit_code == 1
+    assert "nobody said which metric is optimised" in done.stderr
