@@ -65,6 +65,7 @@ def find(task: Task, *, name: str, source: str, result: Path, folder: Path, log:
         if named not in numbers:
             why = why or f"{named} is {given[named][:40]!r} in {where}, which is no finite number"
             continue
+        where = f"{where} ({why})" if why else where  # where it was looked for first, and what is wrong there
         return Found(score=numbers[named], where=where, others=_columns(others, (*names, task.score_field)))
     return Found(others=_columns(others, (*names, task.score_field)), missing=why or f"it gave no {names[0]}")
 
@@ -99,7 +100,7 @@ def _places(
             yield DVCLIVE, _json(live, DVCLIVE)
     marked: dict[str, str] = {}
     for line in text.splitlines():
-        if (match := _MARK.fullmatch(line)) is not None:
+        if (match := _MARK.fullmatch(line.strip())) is not None:
             marked[match[1]] = match[2]
     if marked:
         yield "a METRIC line", marked

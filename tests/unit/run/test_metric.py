@@ -98,3 +98,14 @@ def test_keys_that_could_name_no_column_are_left_out(tmp_path):
     """Whatever a result file says, its row can be recorded."""
     (tmp_path / "result.json").write_text('{"val_bpb": 1, "a\\\\nb": 2, "": 3, " x": 4, "\\\\u202e": 5, "fine/x-1": 6}')
     assert found(tmp_path).others == {"fine/x-1": "6"}
+
+
+def test_a_place_that_was_wrong_is_named_beside_the_one_that_is_taken(tmp_path) -> None:
+    """A result file that is no JSON does not go by in silence."""
+    result = tmp_path / "result.json"
+    result.write_text('{"loss": 0.2, "x":')
+    found = metric.find(
+        Task(score_field="loss"), name="", source="", result=result, folder=tmp_path, log=b"loss: 0.9\n", since=0.0
+    )
+    assert found.score == "0.9"
+    assert found.where.startswith("the output (the file that GITLINEAGE_RESULT names holds no JSON")
