@@ -104,7 +104,7 @@ def test_a_place_that_was_wrong_is_named_beside_the_one_that_is_taken(tmp_path) 
     """A result file that is no JSON does not go by in silence."""
     result = tmp_path / "result.json"
     result.write_text('{"loss": 0.2, "x":')
-    found = metric.find(
+    found = find(
         Task(score_field="loss"), name="", source="", result=result, folder=tmp_path, log=b"loss: 0.9\n", since=0.0
     )
     assert found.score == "0.9"
