@@ -11,7 +11,7 @@ import typer
 from typer import TyperException
 
 from gitlineage._version import __version__
-from gitlineage.cli import failing
+from gitlineage.cli import failing, helping
 from gitlineage.cli.commands import Deferred, Group
 from gitlineage.cli.opening import Place
 from gitlineage.errors import Invalid
@@ -19,11 +19,12 @@ from gitlineage.errors import Invalid
 HELP = """
 Keep the lineage of a research loop in git
 
-Every trial has its code as a commit and its row as a note, failures too. Wherever an ID is asked for, an exp id (015,
-exp_015, 015@writer), best, a ref, a branch or the beginning of a commit's id will do.
+Every trial has its code as a commit and its row as a note, failures too.
+Wherever an ID is asked for, an exp id (015, exp_015, 015@writer), best, a ref,
+a branch or the beginning of a commit's id will do.
 """
 
-EXAMPLE = 'Example: gitlineage init && gitlineage commit -m "the baseline" --metric 1.23 && gitlineage log'
+EXAMPLE = 'Example: gitlineage init && gitlineage run -m "the baseline" -- python train.py && gitlineage log'
 
 COMMANDS = {
     "Record": {
@@ -100,7 +101,7 @@ COMMANDS = {
         "pull": ("share", "Take what others pushed to a remote into this clone"),
         "sync": ("share", "Pull from a remote, then push to it"),
         "clone": ("share", "Clone a repository with its branches and its lineage"),
-        "status": ("share", "Show who records here, and what is not pushed yet or behind"),
+        "status": ("share", "Show how the campaign stands, who records here, and what is not pushed"),
         "bundle": ("bundles", "Write lineage into a file for a machine without a network"),
         "unbundle": ("bundles", "Take in the lineage that a bundle holds"),
         "consolidate": ("bundles", "Fold the refs of writers who are done into one archive ref"),
@@ -112,6 +113,7 @@ COMMANDS = {
         "verify": ("trust", "Check everything there is to check and print what is wrong"),
         "maintain": ("upkeep", "Repack the repository with git and say what that saved"),
         "demo": ("demo", "Run a small real research loop and look at it"),
+        "help": ("helping", "Show what commands there are, or tell of one, or of a topic"),
     },
 }
 """Every command: the panel it is shown in, its module, and the first line of its help."""
@@ -120,11 +122,29 @@ COMMANDS = {
 class Program(Group):
     """The command above all others: it knows them by name only, and has the last word on errors."""
 
+    table = COMMANDS
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         for panel, entries in COMMANDS.items():
             for name, (module, line) in entries.items():
                 self.add_command(Deferred(name, module, line, panel))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write what a newcomer needs: the everyday commands in groups, and where the others are."""
+        self.format_usage(ctx, formatter)
+        formatter.write(f"\n{HELP.strip()}\n\n")
+        formatter.write("\n".join(helping.overview(self.table)) + "\n")
+        records = [each.get_help_record(ctx) for each in self.get_params(ctx)]
+        with formatter.section("Options"):
+            formatter.write_dl([each for each in records if each])
+        self.format_epilog(ctx, formatter)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that was asked for; what is none is answered by what does the same here."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            ctx.fail(f"no such command '{args[0]}': {helping.instead(args[0], list(self.commands))}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> None:
         """Run a command and report what it raises."""
@@ -149,6 +169,7 @@ app = typer.Typer(
     cls=Program,
     help=HELP,
     epilog=EXAMPLE,
+    context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
     pretty_exceptions_enable=False,
 )

@@ -41,9 +41,11 @@ def is_terminal() -> bool:
 
 
 def has_colour(stream: Any = None) -> bool:
-    """Whether a stream, standard output by default, shows colours."""
-    where = stream or sys.stdout
-    return bool(where.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether a stream, standard output by default, shows colours: ``NO_COLOR`` forbids them, ``FORCE_COLOR`` asks."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR", "") not in ("", "0")
+    return forced or (bool((stream or sys.stdout).isatty()) and os.environ.get("TERM") != "dumb")
 
 
 def write(text: str | bytes) -> None:

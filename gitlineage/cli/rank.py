@@ -59,7 +59,7 @@ def best(
 @command(app, "leaderboard", "gitlineage leaderboard -k 5")
 def leaderboard(
     ctx: typer.Context,
-    k: Annotated[int, typer.Option("-k", min=-1, metavar="N", help="How many; -1 for all.")] = 20,
+    k: Annotated[int, typer.Option("-n", "-k", min=-1, metavar="N", help="How many; -1 for all.")] = 20,
     metric: options.RankBy = None,
     lower_is_better: options.RankDirection = None,
     at: options.At = None,

@@ -116,7 +116,8 @@ def init(
             ]
         )
         call = "gitlineage" if store.ledger.namespace.is_default else f"gitlineage --campaign {store.campaign}"
-        output.say(f'Next: {call} commit -m "the baseline" --metric NUMBER')
+        output.say(f'Next: {call} run -m "the baseline" -- python train.py')
+        output.say(f'  or, where something else runs it: {call} commit -m "the baseline" --metric NUMBER')
 
 
 @command(app, "commit", 'gitlineage commit --parents 012 014 -m "cross 012 with 014" --metric 1.071')

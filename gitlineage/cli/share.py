@@ -1,7 +1,7 @@
 """Commands between machines: push, pull, sync, clone and status; what is taken and what is refused is the store's."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -15,6 +15,7 @@ from gitlineage.model.namespace import ORDINARY
 from gitlineage.text import counted
 
 if TYPE_CHECKING:
+    from gitlineage.store.store import LineageStore
     from gitlineage.sync.remotes import Exchange, RefOutcome
 
 app = commands()
@@ -40,6 +41,9 @@ _STYLES = {
 }
 _TOLD = 5
 """Words of others that status tells before it counts the rest."""
+
+_STUCK = 10
+"""Trials since the last keep from which on status calls a specialist stuck."""
 
 _CAME = ("new", "fast-forwarded", "rewritten", "rehomed")
 
@@ -162,15 +166,17 @@ def clone(
 @command(app, "status", "gitlineage status")
 def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = False) -> None:
     """
-    Show who records here, and what is not pushed yet or behind
+    Show how the campaign stands, who records here, and what is not pushed
 
-    By what was last seen of the remote; the network is not asked. What contradicts it is refused, which ends with 1.
-    With --json the first object is this clone: writer, task, trials and remote; one for each ref follows.
+    Stuck are those with ten or more trials since the last one that was kept. The remote is as it was last seen; the
+    network is not asked. What contradicts it is refused, which ends with 1. With --json the first object is the
+    campaign and this clone; one for each ref follows.
     """
     with opened(ctx, begin=True, incomplete=True) as store:
         found = store.remote_status(remote)
         writer, total = store.ledger.own_writer(), store.ledger.views().total()
         said = store.ledger.others_words()
+        stand = _stand(store)
         if as_json:
             output.json_line(
                 {
@@ -178,6 +184,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
                     "writer": writer,
                     "task": store.task,
                     "trials": total,
+                    **stand,
                     "remote": found.remote or None,
                     "others_words": [{"writer": each.writer, "what": each.what, "undo": each.undo} for each in said],
                 }
@@ -187,9 +194,15 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
             layout.facts(
                 [
                     ("campaign", "" if store.ledger.namespace.is_default else store.campaign),
+                    (
+                        "best",
+                        output.clean(f"{stand['best']}  {store.task.label} {stand['score']}" if stand["best"] else ""),
+                    ),
+                    ("trials", f"{total:,}, {stand['today']:,} today, {stand['since_keep']:,} since the last keep"),
+                    ("running", output.clean(", ".join(stand["running"]))),
+                    ("stuck", output.clean(", ".join(stand["stuck"]))),
                     ("writer", output.clean(writer or "none yet; the first record makes one")),
                     ("task", output.clean(listing.direction(store.task))),
-                    ("trials", f"{total:,}"),
                     ("remote", output.clean(found.remote) or "none; `git remote add origin URL` adds one"),
                 ]
             )
@@ -201,6 +214,27 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
             if len(said) > _TOLD:
                 output.say(f"and {len(said) - _TOLD:,} more words of others; --json lists all")
     _end(found)
+
+
+def _stand(store: "LineageStore") -> dict[str, Any]:
+    """Return how the campaign stands: the best, trials of today, what runs, and which specialists are stuck."""
+    from gitlineage.run.lease import unresolved
+
+    best = store.ledger.views().best()
+    days = {each.group: each.trials for each in store.stats("day")}
+    home = store.ledger.namespace.folder(store.ledger.repo.commondir)
+    return {
+        "best": best.label if best is not None else None,
+        "score": best.trial.cells().get(store.task.score_field) if best is not None else None,
+        "today": days.get(output.now()[:10], 0),
+        "since_keep": sum(each.since_keep for each in store.stats()),
+        "running": [files.id for files, is_held in unresolved(home) if is_held],
+        "stuck": [each.group for each in store.stats("specialist") if each.group and each.since_keep >= _STUCK],
+    }
+
+
+def _best(stand: dict[str, Any], name: str) -> str:
+    return f"{stand['best']}  {name} {stand['score']}" if stand["best"] else ""
 
 
 def _last_part(url: str, bare: bool) -> str:

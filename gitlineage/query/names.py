@@ -31,6 +31,7 @@ _OF_FORGE = "SELECT oid FROM forges WHERE oid >= ? AND oid < ?"
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
 _FULL = re.compile(r"[0-9a-fA-F]{40}")
 _LEAST = 4
+_WIDEST = 6
 _TOLD = 10
 
 
@@ -40,7 +41,8 @@ def resolve(views: Views, name: Id) -> CommitOid:
 
     In this order: a full oid; ``best``; a name of git's own; an exp id, ``exp_<id>``, ``<id>@<writer>``; the name of an
     imported snapshot; the beginning of a snapshot's or forge attempt's oid or of a hexadecimal name; any other revision
-    that git knows; the beginning of an imported snapshot's name. What the library handed out stands for its own commit.
+    that git knows; the beginning of an imported snapshot's name; 7 for 007 where that is the only one. What the library
+    handed out stands for its own commit.
 
     Raises:
         NotFound: nothing answers to it; the error carries the nearest exp ids.
@@ -68,6 +70,8 @@ def resolve(views: Views, name: Id) -> CommitOid:
     oid = views.repo.resolve(text) if text and "\0" not in text else None
     if oid is None and len(text) >= _LEAST and (found := _beginning(views, text)):
         return _only(text, found)
+    if oid is None and (padded := _padded(views, text)):
+        return CommitOid(padded.oid)
     if oid is None:
         raise NotFound("snapshot or trial", text, views.labels.nearest(text))
     return CommitOid(oid)
@@ -91,6 +95,8 @@ def trial_of(views: Views, name: Id) -> TrialView:
             return best
         if not claimed(views, name) and views.named(name):
             return views.trial(name)
+        if not claimed(views, name) and (padded := _padded(views, name)):
+            return padded
     shown = name.oid if isinstance(name, Snapshot) else _text(name)
     try:
         here = views.on_snapshot(resolve(views, name))
@@ -146,6 +152,18 @@ def _tell(views: Views, text: str, meaning: str, oid: str) -> None:
         others.append(f"refs/heads/{BEST}" if views.repo.ref(f"refs/heads/{BEST}") else f"refs/tags/{BEST}")
     if others:
         views.note(f"{text} is {meaning} here, {oid[:12]}; for the other one of that name say {' or '.join(others)}")
+
+
+def _padded(views: Views, text: str) -> TrialView | None:
+    """Return the one trial whose exp id is a number, written with more zeros, and say so: 7 is taken for 007."""
+    if not (text.isascii() and text.isdecimal()) or len(text) >= _WIDEST:
+        return None
+    found = [view for width in range(len(text) + 1, _WIDEST + 1) for view in views.named(text.zfill(width))]
+    if len(found) != 1:
+        return None
+    if views.note is not None:
+        views.note(f"{text} is taken for {found[0].label}, for there is no other")
+    return found[0]
 
 
 def _spelled(views: Views, text: str, but: str = "") -> list[str]:

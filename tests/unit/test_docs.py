@@ -1,73 +1,112 @@
-"""README keeps what it promises: its commands exist, its session runs, its test command is what the gate runs."""
+"""Pages keep what they promise: what they name exists, and README's test command is what the gate runs."""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
+from functools import cache
 
+import pages
+import pytest
 from places import ROOT
+from programs import every
+from typer.main import get_command
 
+from gitlineage.cli.app import app
 from gitlineage.journal import events as codec
 
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    """Return README's code blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def test_readme_is_read_in_minutes():
+    """README has at most 700 words, of which signs of tables and pictures are none."""
+    assert sum(bool(re.search(r"\w", word)) for word in README.split()) <= 700
 
 
-def run(words: list[str], folder: Path) -> str:
-    """Run the command line in a folder."""
-    done = subprocess.run(
-        [sys.executable, "-m", "gitlineage", *words], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-    return done.stdout
+def test_the_list_of_commands_is_the_programs():
+    """docs/commands.md is what scripts/commands.py writes: run that after changing a command or an option."""
+    made = subprocess.run(
+        [sys.executable, "-c", "import commands, sys; sys.stdout.buffer.write(commands.page().encode())"],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}"},
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    assert (ROOT / "docs" / "commands.md").read_text() == made, "type: .venv-test/bin/python scripts/commands.py"
 
 
-def test_the_first_session_runs_as_it_stands(tmp_path):
-    """The session in README's first block runs command by command in an empty repository."""
-    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    (tmp_path / "train.py").write_text("lr = 0.01\n")
-    session = next(block for block in blocks("console") if "gitlineage commit" in block)
-    for line in session.splitlines():
-        command = line.removeprefix("$ ")
-        if command.startswith("gitlineage "):
-            run(shlex.split(command)[1:], tmp_path)
-        else:
-            subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True)
-    assert "crash" in run(["show", "002"], tmp_path)
+@pytest.mark.parametrize("path", pages.EVERY_FILE, ids=lambda path: path.name)
+def test_names_in_every_page_exist(path):
+    """Commands, their options, git's configuration, refs and variables that a page names are those of the program."""
+    text = path.read_text()
+    lines = [line for each in pages.blocks(path) for line in each.text.splitlines()]
+    spans = [*re.findall(r"`([^`\n]+)`", text), *lines]
+    wrong = [what for span in spans for what in _unknown_in(span)]
+    wrong += sorted({f"git config {key}" for key in re.findall(r"`(?:git config )?lineage\.(\w+)", text)} - _settings())
+    wrong += sorted(set(re.findall(r"\bGITLINEAGE_[A-Z_]+", text)) - _variables())
+    for ref in re.findall(r"refs/(?:notes/)?lineage/([a-z]+)", text):
+        if f"refs/lineage/{ref}" in text and ref not in REFS:
+            wrong.append(f"refs/lineage/{ref}")
+    assert wrong == []
 
 
-def test_the_loop_of_three_lines_runs_as_it_stands(tmp_path, monkeypatch):
-    """What README promises first: a folder with a script and no repository, three lines, a trial."""
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    (tmp_path / "train.py").write_text("print('val_bpb: 1.25')\n")
-    loop = next(block for block in blocks("console") if "gitlineage run" in block)
-    assert len(loop.splitlines()) == 3
-    for line in loop.splitlines():
-        run(shlex.split(line.removeprefix("$ "))[1:], tmp_path)
-    assert "baseline" in run(["show", "000"], tmp_path) and "1.25" in run(["best"], tmp_path)
-    assert (tmp_path / "AGENTS.md").is_file()
-    assert '"files":["train.py"]' in run(["show", "best", "--json"], tmp_path), "what agents read is in no snapshot"
+GITS_OPTIONS = {"--mirror", "--prune", "--depth", "--force", "--unshallow", "--worktree", "--filter", "--global"}
+"""Options that pages name without the git command in front."""
+
+REFS = {"own", "remotes", "best", "exp", "cohorts", "campaigns", "archive"}
 
 
-def test_the_library_session_runs_as_it_stands(tmp_path):
-    """The Python block runs as it is."""
-    (block,) = blocks("python")
-    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Current best: **exp_001**" in done.stdout
+def _unknown_in(span):
+    """Return the commands and options in a span or a line that there are none of."""
+    known = _options()
+    for part in re.findall(r"(?:gitlineage|git lineage)((?: +[^ |;&`]+)+)", f" {span}"):
+        words = shlex.split(part.split(" #")[0].split(" -- ")[0].replace("'", "").replace('"', ""))
+        while words and words[0] in ("-C", "--campaign"):
+            words = words[2:]
+        if not words or not re.fullmatch(r"[a-z][a-z-]*", words[0]):
+            continue
+        name = words[0]
+        if name not in known:
+            yield f"gitlineage {name}"
+            continue
+        if len(words) > 1 and f"{name} {words[1]}" in known:
+            name = f"{name} {words[1]}"
+        for word in words:
+            option = word.split("=")[0].rstrip(".,:;)")
+            if re.fullmatch(r"--[a-z][a-z-]+", option) and option not in known[name]:
+                yield f"gitlineage {name} {option}"
+    option = re.split("[ =,]", span.strip())[0]
+    anywhere = GITS_OPTIONS.union(*known.values())
+    if re.fullmatch(r"--[a-z][a-z-]+", option) and option not in anywhere:
+        yield option
 
 
-def test_every_command_that_readme_names_exists(tmp_path):
-    """No command in README is made up, and every command of the program is reachable from its help."""
-    named = set(re.findall(r"gitlineage ([a-z][a-z-]*)", README)) - {"import"}
-    known = set(re.findall(r"^  ([a-z][a-z-]*)  ", run(["--help"], tmp_path), re.MULTILINE)) | {"keeps"}
-    assert named - known == set()
+@cache
+def _options():
+    """Return the options of each command, by its whole name; a group has those of its commands."""
+    program = get_command(app)
+    found = {"": {option for each in program.params for option in each.opts}}
+    for name, command in every():
+        options = {"--help", *(option for each in command.params for option in (*each.opts, *each.secondary_opts))}
+        found[name] = options
+        found.setdefault(name.split()[0], set()).update(options)
+    return found
+
+
+@cache
+def _code():
+    return "\n".join(path.read_text() for path in (ROOT / "gitlineage").rglob("*.py"))
+
+
+def _settings():
+    """Return the names of git's configuration that the code reads."""
+    return {f"git config {key}" for key in re.findall(r"\"lineage\.(\w+)\"", _code())}
+
+
+def _variables():
+    """Return the variables of the environment that the code or the tests read."""
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    return set(re.findall(r"\bGITLINEAGE_[A-Z_]+", _code() + tests))
 
 
 def test_the_gate_runs_the_test_command_of_readme():

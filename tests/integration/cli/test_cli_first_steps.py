@@ -151,3 +151,14 @@ def test_hints_can_be_typed(shell: Shell) -> None:
     said = shell.run("diff", "a b; c").stderr
     assert "`gitlineage show 'a b; c'`" in said
     assert shlex.split(to_type("git", "fetch", "it's", "", "$x")) == ["git", "fetch", "it's", "$x"]
+
+
+def test_a_number_without_its_zeros(shell: Shell) -> None:
+    """Where one trial alone can be meant it is taken, and said; where several can, the refusal names them."""
+    done = shell.run("show", "3", "--json")
+    assert '"exp_id":"003"' in done.stdout.replace(" ", "")
+    assert done.stderr.count("3 is taken for 003") == 1
+    shell.commit("--new", "--parents", "000", "-m", "x", "--metric", "9", "--exp-id", "0003")
+    assert "no snapshot or trial '3'" in shell.fails(1, "show", "3")
+    assert "no snapshot or trial '77'" in shell.fails(1, "show", "77")
+    assert shell.objects("show", "003")[0]["exp_id"] == "003"

@@ -1,33 +1,22 @@
 """Help: every command has a line, an example, and --json where it reads."""
 
-from collections.abc import Iterator
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import Shell
-from typer.core import TyperGroup
-from typer.main import get_command
+from places import ROOT
+from programs import every
 from typer.testing import CliRunner
 
 from gitlineage import __version__
+from gitlineage.cli import helping
 from gitlineage.cli.app import COMMANDS, app
 from gitlineage.cli.commands import Deferred
 
-WITHOUT_JSON = {"demo", "hook", "mcp"}
-"""Commands without ``--json``: one is for people, one for git."""
-
-
-def every() -> Iterator[tuple[str, Any]]:
-    """Return every command that does something, with its whole name."""
-    todo = list(get_command(app).commands.items())  # type: ignore[attr-defined]
-    while todo:
-        name, found = todo.pop(0)
-        if isinstance(found, Deferred):
-            found = found.load()
-        if isinstance(found, TyperGroup):
-            todo += [(f"{name} {below}", command) for below, command in found.commands.items()]
-        else:
-            yield name, found
+WITHOUT_JSON = {"demo", "help", "hook"}
+"""Commands without ``--json``: two are for people, one is for git."""
 
 
 @pytest.mark.parametrize(("name", "command"), [pytest.param(*each, id=each[0]) for each in every()])
@@ -52,14 +41,83 @@ def test_the_table_says_what_the_modules_say() -> None:
             assert Deferred(name, module, line, "").load().help.splitlines()[0] == line
 
 
-def test_the_whole_program() -> None:
-    """The program's help lists every command in full; without a command it is shown too, as a usage error."""
-    shown = CliRunner().invoke(app, ["--help"]).stdout
-    for entries in COMMANDS.values():
+def test_the_first_screen() -> None:
+    """About ten everyday commands in groups, in 80 columns, and where the rest is; a usage error without a command."""
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).stdout
+    everyday = [name for names in helping.EVERYDAY.values() for name in names]
+    lines = {name: line for entries in COMMANDS.values() for name, (_, line) in entries.items()}
+    assert [*helping.EVERYDAY] == [line for line in shown.splitlines() if line in helping.EVERYDAY]
+    assert len(everyday) <= 14
+    for name in everyday:
+        assert any(each.split(maxsplit=1) == [name, lines[name]] for each in shown.splitlines()), name
+    assert "`gitlineage help --all`" in shown and max(map(len, shown.splitlines()[:-1])) <= 80
+    for words in (["-h"], ["help"]):
+        assert CliRunner().invoke(app, words, env={"COLUMNS": "80"}).stdout == shown
+    bare = CliRunner().invoke(app, [], env={"COLUMNS": "80"})
+    assert (bare.exit_code, bare.stdout) == (2, shown)
+
+
+def test_all_of_it() -> None:
+    """`help --all` lists every command in its group, and nothing is cut where it is piped."""
+    shown = CliRunner().invoke(app, ["help", "--all"]).stdout
+    for panel, entries in COMMANDS.items():
+        assert panel in shown.splitlines()
         for name, (_, line) in entries.items():
             assert any(each.split(maxsplit=1) == [name, line] for each in shown.splitlines()), name
-    bare = CliRunner().invoke(app, [])
-    assert (bare.exit_code, bare.stdout) == (2, shown)
+
+
+def test_help_of_one_command_or_topic() -> None:
+    """`help COMMAND` is `COMMAND --help`, of commands below others, too; topics are short texts."""
+    for words in (["run"], ["runs", "log"], ["log"]):
+        asked, shown = (CliRunner().invoke(app, each) for each in ([*words, "--help"], ["help", *words]))
+        assert (shown.exit_code, shown.stdout) == (0, asked.stdout)
+        assert CliRunner().invoke(app, [*words, "-h"]).stdout == asked.stdout
+    for topic, text in helping.TOPICS.items():
+        assert CliRunner().invoke(app, ["help", topic]).stdout == f"{text}\n"
+    assert set(helping.TOPICS) & {name for entries in COMMANDS.values() for name in entries} == {"status"}
+
+
+def test_the_topic_of_settings_names_them_all() -> None:
+    """What the code reads of git's configuration is what `help config` lists."""
+    code = "".join(path.read_text() for path in (ROOT / "gitlineage").rglob("*.py"))
+    read = set(re.findall(r"\"lineage\.([a-zA-Z]+)\"", code)) | {"writer", "campaign"}
+    assert {name for name in read if not re.search(rf"\b{name}\b", helping.TOPICS["config"])} == set()
+
+
+WRONG = (
+    "undo", "delete 007", "rm 007", "rollback", "revert HEAD", "reset --hard", "add -A", "stash", "switch 007",
+    "branch", "merge 001 002", "rebase", "cherry-pick 001", "tag 007", "remote add origin x", "fetch", "gc",
+    "fsck", "config x", "reflog", "exp run", "exp show", "repro", "queue start", "params diff", "metrics show",
+    "plots show", "ui", "server", "experiments search", "artifacts list", "login", "sweep x", "list", "ls",
+    "tree", "dashboard", "new", "start", "top", "results", "find x", "grep x", "ps", "kill 1", "train", "save",
+    "info", "version", "lineage", "chart", "statsu",
+)  # fmt: skip
+"""What people type first who know git, DVC, MLflow or W&B, and a slip of the pen."""
+
+
+@pytest.mark.parametrize("call", WRONG)
+def test_no_wrong_first_call_is_a_dead_end(call: str, tmp_path: Path) -> None:
+    """One line, and in it a command that there is, with options that it has, or the name that was meant."""
+    said = Shell(tmp_path).fails(2, *call.split())
+    known = dict(every())
+    named = re.findall(r"`gitlineage ((?:[a-z][a-z-]*)(?: [^`]*)?)`|`gitlineage (--[a-z]+)[^`]*`|'([a-z-]+)'", said)
+    usable = 0
+    for typed, _, close in named:
+        words = (typed or close).split()
+        found = next((known[name] for name in (" ".join(words[:2]), *words[:1]) if name in known), None)
+        usable += found is not None
+        for option in re.findall(r"--[a-z-]+", typed if found else ""):
+            assert any(option in each.opts for each in found.params), f"{said}: {option}"
+    assert usable or "--version" in said, said
+
+
+def test_every_answer_names_what_there_is() -> None:
+    """No word that has an answer is a command, and each answer names commands that there are."""
+    known = {name.split()[0] for name, _ in every()}
+    for word, answer in helping.INSTEAD.items():
+        assert word not in known
+        for name in re.findall(r"`gitlineage ([a-z][a-z-]*)", answer):
+            assert name in known, answer
 
 
 def test_version() -> None:

@@ -34,7 +34,7 @@ class TestInit:
         assert f"Made a git repository in {shell.folder}" in said
         assert "writer  ada" in said
         assert "val_bpb, lower is better, shown as bits" in said
-        assert "Next: gitlineage commit" in said
+        assert "Next: gitlineage run -m" in said and "gitlineage commit -m" in said
 
     def test_takes_the_repository_that_is_there(self, shell: Shell) -> None:
         """A second call keeps the writer and changes only what it is told."""

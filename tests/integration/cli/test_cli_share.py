@@ -73,11 +73,12 @@ def test_clone_tells_what_came(alice: Shell, remote: Path, tmp_path: Path) -> No
 
 
 def test_status(alice: Shell, bob: Shell) -> None:
-    """Who records here, how much there is, and what is only here."""
+    """How the campaign stands, who records here, and what is only here."""
     assert alice("status").splitlines() == [
+        "best    003  loss 1.10",
+        "trials  5, 5 today, 1 since the last keep",
         "writer  alice",
         "task    loss, lower is better",
-        "trials  5",
         "remote  origin",
         "all pushed (as last seen)",
     ]
@@ -86,6 +87,16 @@ def test_status(alice: Shell, bob: Shell) -> None:
         "alice  push  ahead  +1 trial  +1 snapshot",
         "1 trial and 1 snapshot not pushed yet (as last seen)",
     ]
+
+
+def test_status_says_who_is_stuck(alice: Shell) -> None:
+    """A specialist whose last ten trials brought nothing is named; one who kept something since is not."""
+    for number in range(10):
+        alice.commit("--parents", "003", "--new", "-m", f"try {number}", "--metric", "2", "--specialist", "bold")
+    shown = alice("status").splitlines()
+    assert "stuck   bold" in shown and "trials  15, 15 today, 11 since the last keep" in shown
+    (told, *_) = alice.objects("status")
+    assert (told["best"], told["score"], told["stuck"], told["running"]) == ("003", "1.10", ["bold"], [])
 
 
 def test_status_without_a_remote(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from command_line import campaign
-from test_cli_help import every
+from programs import every
 from typer import Context, TyperException
 
 from gitlineage.cli.parameters import make_plain

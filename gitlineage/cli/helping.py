@@ -1,0 +1,176 @@
+"""
+Help for people: the everyday commands in groups, all of them, topics, and what answers a call of another tool's habits.
+
+Start with `overview`. Every command's own help is in its module.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+import typer
+
+from gitlineage.cli import output
+from gitlineage.cli.commands import Deferred, command, commands
+
+app = commands()
+
+EVERYDAY = {
+    "Start": ("init", "import", "demo"),
+    "Record": ("run", "record", "retract", "restore"),
+    "Look": ("status", "log", "show", "plot", "prompt"),
+    "Share": ("sync", "clone"),
+}
+"""What nearly everybody needs nearly always."""
+
+INSTEAD = {
+    "undo": "`gitlineage retract ID -m WHY` says that a trial does not count; `--undo` takes that back",
+    "delete": "nothing is deleted; `gitlineage retract ID -m WHY` says that a trial does not count",
+    "rollback": "`gitlineage retract ID -m WHY` for a trial that does not count, `gitlineage restore ID` for its files",
+    "revert": "`gitlineage retract ID -m WHY` for a trial that does not count, `gitlineage restore ID` for its files",
+    "reset": "`gitlineage restore ID` brings a trial's files back; nothing that was recorded is thrown away",
+    "back": "`gitlineage restore ID` brings a trial's files back",
+    "apply": "`gitlineage restore ID` brings a trial's files back",
+    "switch": "`gitlineage restore ID` brings a trial's files back; git's branches are never touched",
+    "amend": "`gitlineage record ID --revise` corrects a result",
+    "edit": "`gitlineage record ID --revise` corrects a result",
+    "add": "`gitlineage commit` takes the working tree as it is, and so does `gitlineage run`",
+    "save": "`gitlineage commit` records the working tree with its trial",
+    "stash": "`gitlineage commit` records the working tree with its trial",
+    "new": "`gitlineage init` begins; `gitlineage run -m HYPOTHESIS -- COMMAND` makes a trial",
+    "start": "`gitlineage init` begins; `gitlineage run -m HYPOTHESIS -- COMMAND` makes a trial",
+    "setup": "`gitlineage init` begins",
+    "train": "`gitlineage run -m HYPOTHESIS -- COMMAND` makes a trial",
+    "exec": "`gitlineage run -m HYPOTHESIS -- COMMAND` makes a trial",
+    "exp": "`gitlineage run` makes a trial, `gitlineage log` lists them",
+    "experiments": "`gitlineage log` lists the trials, `gitlineage campaigns` the campaigns",
+    "repro": "`gitlineage restore ID` brings a trial's files back, `gitlineage run` runs them again",
+    "queue": "`gitlineage run --detach` leaves a run to itself, `gitlineage runs list` lists them",
+    "ps": "`gitlineage runs list` lists what runs",
+    "stop": "`gitlineage runs cancel ID` ends a run",
+    "kill": "`gitlineage runs cancel ID` ends a run",
+    "list": "`gitlineage log` lists trials, newest first",
+    "ls": "`gitlineage log` lists trials, newest first",
+    "results": "`gitlineage leaderboard` lists the best, `gitlineage log` all trials",
+    "metrics": "`gitlineage leaderboard` ranks by any column, `gitlineage stats` sums up",
+    "params": "`gitlineage show ID` shows all columns of a trial",
+    "info": "`gitlineage show ID` shows a trial, `gitlineage status` the campaign",
+    "top": "`gitlineage leaderboard` lists the best kept trials",
+    "rank": "`gitlineage leaderboard` lists the best kept trials",
+    "tree": "`gitlineage log --graph` draws what came from what in the terminal, `gitlineage graph ID` as a diagram",
+    "lineage": "`gitlineage log --graph` draws what came from what, `gitlineage ancestors ID` lists it",
+    "branch": "there are none: any trial may have children; `gitlineage leaves` lists the ends",
+    "merge": "`gitlineage commit --parents A B` derives one from two",
+    "cherry-pick": "`gitlineage commit --parents A B` derives one from two",
+    "rebase": "`gitlineage reparent ID PARENT -m WHY` says what a trial came from in truth",
+    "tag": "`gitlineage entry set ID name=NAME` names one; every trial has an exp id already",
+    "plots": "`gitlineage plot` draws the scores and the best so far",
+    "chart": "`gitlineage plot` draws the scores and the best so far",
+    "dashboard": "`gitlineage status` sums up, `gitlineage plot` draws the scores, `gitlineage board DIR` writes pages",
+    "ui": "`gitlineage status` sums up, `gitlineage plot` draws the scores, `gitlineage board DIR` writes pages",
+    "server": "there is none: any git remote will do; `gitlineage sync` pulls and pushes",
+    "login": "there is no account: any git remote will do; `gitlineage init --remote NAME`",
+    "remote": "`git remote add NAME URL`, then `gitlineage init --remote NAME`",
+    "fetch": "`gitlineage pull` takes in what others pushed; so does `git fetch` after `gitlineage init --remote NAME`",
+    "gc": "nothing has to be cleaned; `gitlineage maintain` repacks the repository",
+    "fsck": "`gitlineage verify` checks everything",
+    "check": "`gitlineage verify` checks the store, `gitlineage tried` whether something was tried before",
+    "config": "`git config lineage.NAME VALUE`; `gitlineage help config` lists the settings",
+    "sweep": "`gitlineage cohort new` opens a batch, `gitlineage --campaign NAME init` begins a campaign",
+    "artifacts": "`gitlineage run --artifact GLOB` keeps files that a run makes",
+    "find": "`gitlineage search WORDS` looks in hypotheses and notes",
+    "grep": "`gitlineage search WORDS` looks in hypotheses and notes",
+    "reflog": "`gitlineage events` prints the whole log, `gitlineage audit ID` what touches one",
+    "version": "`gitlineage --version`",
+}
+"""What people type who know other tools, and what does here what they mean."""
+
+TOPICS = {
+    "ids": """What names a snapshot, in this order: a full oid; best; a name of git's own (a ref,
+a branch); an exp id (015, exp_015, 7 where only 007 is meant), 015@writer where
+two writers have it; the beginning of an oid.""",
+    "status": """baseline, keep, discard: judged by the score. crash, disqualified,
+train_budget_overrun and others: what happened instead of one. pending: no
+result yet. A keep is better than the best so far, by more than two sigma where
+replicates show the noise. Only baselines and keeps rank; `gitlineage retract ID`
+takes a trial out of all rankings. The command `gitlineage status` sums up.""",
+    "config": """git config lineage.NAME VALUE:
+campaign, writer, idPrefix      who and where this clone records
+run isolated                    run in a checkout outside of the working tree
+include, maxFileSize            what a snapshot takes; maxCheckoutSize what a checkout may write
+remote, incomplete              which remote is meant; answer in a shallow clone, too
+sign, allowedSigners, trust, taskWriters    signatures and who is believed
+branch, allowDelete             what hooks watch and allow
+fsync, lockTimeout, autoRepack  the disk, waiting, upkeep""",
+    "environment": """GITLINEAGE_CAMPAIGN    the campaign that commands work in
+GITLINEAGE_RESULT      where a run may write its result, as JSON
+GITLINEAGE_DEBUG=1     show the traceback of an internal error
+NO_COLOR, FORCE_COLOR  no colours, or colours in a pipe, too
+SOURCE_DATE_EPOCH      the time that prompts print
+GIT_DIR, GIT_WORK_TREE, GIT_AUTHOR_NAME and others are read as git reads them.""",
+    "git": """Where gitlineage is on the path, `git lineage COMMAND` is the same. HEAD, the
+index and the branches are never touched. What is recorded is on the ref
+refs/notes/lineage/WRITER; `git log --notes='lineage/*' lineage/best` reads it.""",
+}
+"""Help that is about no one command."""
+
+Table = Mapping[str, Mapping[str, tuple[str, str]]]
+"""Every command by its group: its module and the first line of its help."""
+
+
+def overview(table: Table) -> Iterator[str]:
+    """Return the everyday commands in groups, as lines."""
+    lines = {name: line for entries in table.values() for name, (_, line) in entries.items()}
+    groups = {group: {name: lines[name] for name in names if name in lines} for group, names in EVERYDAY.items()}
+    yield from _groups(groups)
+    yield f"`gitlineage help --all` lists all {len(lines)} commands; `gitlineage help COMMAND` tells of one."
+    yield f"Topics: {', '.join(TOPICS)}. `git lineage` is the same as `gitlineage`."
+
+
+def everything(table: Table) -> Iterator[str]:
+    """Return all commands in groups, as lines."""
+    yield from _groups({panel: {name: line for name, (_, line) in rows.items()} for panel, rows in table.items()})
+
+
+def _groups(groups: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    space = max(len(name) for rows in groups.values() for name in rows)
+    for group, rows in groups.items():
+        yield output.paint(group, "bold")
+        yield from (f"  {name.ljust(space)}  {line}" for name, line in rows.items())
+        yield ""
+
+
+def instead(word: str, names: list[str]) -> str:
+    """Return what to type in place of a word that is no command: what does what it means, or what is spelled so."""
+    known = word.lower()
+    meant = INSTEAD.get(known) or INSTEAD.get(f"{known}s") or INSTEAD.get(known.removesuffix("s"))
+    if meant is None and (close := get_close_matches(known, [*names, *TOPICS], n=3, cutoff=0.7)):
+        meant = "did you mean " + ", ".join(f"'{name}'" for name in close) + "?"
+    return meant or "`gitlineage help` lists the everyday commands, `gitlineage help --all` all of them"
+
+
+@command(app, "help", "gitlineage help run")
+def help(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[COMMAND|TOPIC]", help="What to tell of.", show_default=False)
+    ] = None,
+    is_all: Annotated[bool, typer.Option("--all", help="List all commands.")] = False,
+) -> None:
+    """Show what commands there are, or tell of one, or of a topic"""
+    here: Any = ctx.find_root()
+    told: Any = here.command
+    if is_all:
+        for line in everything(told.table):
+            output.say(line)
+        return
+    if words and words[0] in TOPICS:
+        output.say(TOPICS[words[0]])
+        return
+    for word in words or ():
+        below = getattr(told, "commands", {}).get(word)
+        if below is None:
+            ctx.fail(f"no such command or topic '{word}'; {instead(word, list(told.commands))}")
+        told = below.load() if isinstance(below, Deferred) else below
+        here = type(here)(told, info_name=word, parent=here)
+    output.write(f"{here.get_help()}\n")
