@@ -101,7 +101,7 @@ COMMANDS = {
         "pull": ("share", "Take what others pushed to a remote into this clone"),
         "sync": ("share", "Pull from a remote, then push to it"),
         "clone": ("share", "Clone a repository with its branches and its lineage"),
-        "status": ("share", "Show how the campaign stands, who records here, and what is not pushed"),
+        "status": ("share", "Show how the campaign stands, and what is not pushed yet"),
         "bundle": ("bundles", "Write lineage into a file for a machine without a network"),
         "unbundle": ("bundles", "Take in the lineage that a bundle holds"),
         "consolidate": ("bundles", "Fold the refs of writers who are done into one archive ref"),

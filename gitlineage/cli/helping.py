@@ -100,7 +100,7 @@ run isolated                    run in a checkout outside of the working tree
 include, maxFileSize            what a snapshot takes; maxCheckoutSize what a checkout may write
 remote, incomplete              which remote is meant; answer in a shallow clone, too
 sign, allowedSigners, trust, taskWriters    signatures and who is believed
-branch, allowDelete             what hooks watch and allow
+branch, allowDelete, program    what hooks watch and allow, and what they call
 fsync, lockTimeout, autoRepack  the disk, waiting, upkeep""",
     "environment": """GITLINEAGE_CAMPAIGN    the campaign that commands work in
 GITLINEAGE_RESULT      where a run may write its result, as JSON
@@ -123,8 +123,8 @@ def overview(table: Table) -> Iterator[str]:
     lines = {name: line for entries in table.values() for name, (_, line) in entries.items()}
     groups = {group: {name: lines[name] for name in names if name in lines} for group, names in EVERYDAY.items()}
     yield from _groups(groups)
-    yield f"`gitlineage help --all` lists all {len(lines)} commands; `gitlineage help COMMAND` tells of one."
-    yield f"Topics: {', '.join(TOPICS)}. `git lineage` is the same as `gitlineage`."
+    yield f"`gitlineage help --all` lists all {len(lines)} commands, `gitlineage help NAME` tells"
+    yield f"of one, or of {', '.join(TOPICS)}. `git lineage` is the same."
 
 
 def everything(table: Table) -> Iterator[str]:

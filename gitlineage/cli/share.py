@@ -166,7 +166,7 @@ def clone(
 @command(app, "status", "gitlineage status")
 def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = False) -> None:
     """
-    Show how the campaign stands, who records here, and what is not pushed
+    Show how the campaign stands, and what is not pushed yet
 
     Stuck are those with ten or more trials since the last one that was kept. The remote is as it was last seen; the
     network is not asked. What contradicts it is refused, which ends with 1. With --json the first object is the
