@@ -11,7 +11,7 @@ import typer
 from typer import TyperException
 
 from gitlineage._version import __version__
-from gitlineage.cli import failing, helping
+from gitlineage.cli import failing, helping, output
 from gitlineage.cli.commands import Deferred, Group
 from gitlineage.cli.opening import Place
 from gitlineage.errors import Invalid
@@ -119,6 +119,13 @@ COMMANDS = {
 """Every command: the panel it is shown in, its module, and the first line of its help."""
 
 
+LISTS = {
+    "ancestors", "audit", "campaigns", "children", "cohort", "dependents", "descendants", "entry", "events", "forge",
+    "history", "infer", "leaderboard", "leaves", "log", "parents", "path", "relations", "runs", "same", "search",
+}  # fmt: skip
+"""Commands that say so where they have nothing to print."""
+
+
 class Program(Group):
     """The command above all others: it knows them by name only, and has the last word on errors."""
 
@@ -149,7 +156,10 @@ class Program(Group):
     def invoke(self, ctx: Any) -> None:
         """Run a command and report what it raises."""
         with failing.reported():
+            output.begin()
             super().invoke(ctx)
+            if ctx.invoked_subcommand in LISTS and not output.has_written():
+                output.note("nothing to list")
             sys.stdout.flush()
 
     def main(self, *args: Any, **settings: Any) -> None:

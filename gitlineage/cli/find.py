@@ -28,7 +28,7 @@ def search(
     All words must be there, the exp id and the specialist count too; the best match comes first.
     """
     with opened(ctx) as store:
-        found = store.search(" ".join(words), options.at_most(count))
+        found = listing.shown(store.search(" ".join(words), options.one_more(count)), count)
         if as_json:
             for each in listing.trial_objects(store.ledger.views(), found):
                 output.json_line(each)

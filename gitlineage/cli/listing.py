@@ -137,6 +137,14 @@ def without_status(judged: int, pending: int) -> list[str]:
 # -- tables --------------------------------------------------------------------------------------------------------
 
 
+def shown(found: Sequence[TrialView], count: int) -> list[TrialView]:
+    """Return so many of what was found, and say where that leaves something out; -1 takes all."""
+    if count == -1 or len(found) <= count:
+        return list(found)
+    output.note(f"there are more than these {count:,}; -n -1 lists all")
+    return list(found[:count])
+
+
 def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False, deltas: bool = True) -> None:
     """
     Print trials, one a line.

@@ -41,9 +41,9 @@ def log(
     if graph and as_json:
         raise typer.BadParameter("it excludes --json", param_hint="'--graph'")
     with opened(ctx) as store:
-        found = store.log(
-            options.at_most(count), cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling
-        )
+        most = options.one_more(count)
+        found = store.log(most, cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling)
+        found = listing.shown(found, count)
         listing.check_parents(store.ledger.views(), found)
         if as_json:
             for each in listing.trial_objects(store.ledger.views(), found):

@@ -112,6 +112,11 @@ def at_most(count: int) -> int | None:
     return None if count == -1 else count
 
 
+def one_more(count: int) -> int | None:
+    """Return one more than a number allows, by which `listing.shown` sees whether something is left out."""
+    return None if count == -1 else count + 1
+
+
 def roles(values: Sequence[str] | None) -> dict[str, str]:
     """Return the role of each parent that ``--role`` names; an id may hold a ``=``, a role holds none."""
     found = {}

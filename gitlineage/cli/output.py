@@ -48,8 +48,24 @@ def has_colour(stream: Any = None) -> bool:
     return forced or (bool((stream or sys.stdout).isatty()) and os.environ.get("TERM") != "dumb")
 
 
+_has_written = False
+
+
+def has_written() -> bool:
+    """Whether anything went to standard output since `begin`."""
+    return _has_written
+
+
+def begin() -> None:
+    """Forget what an earlier command of this process wrote."""
+    global _has_written
+    _has_written = False
+
+
 def write(text: str | bytes) -> None:
     """Write text, or bytes as they are; a name that was no UTF-8 on the command line comes out as it was."""
+    global _has_written
+    _has_written = True
     Progress.close_all()
     sys.stdout.buffer.write(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
     if is_terminal():

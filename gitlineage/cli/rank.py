@@ -56,7 +56,7 @@ def best(
             listing.print_trials([found], by, deltas=by == views.task)
 
 
-@command(app, "leaderboard", "gitlineage leaderboard -k 5")
+@command(app, "leaderboard", "gitlineage leaderboard -n 5")
 def leaderboard(
     ctx: typer.Context,
     k: Annotated[int, typer.Option("-n", "-k", min=-1, metavar="N", help="How many; -1 for all.")] = 20,
@@ -74,8 +74,9 @@ def leaderboard(
     with opened(ctx) as store:
         views = store.ledger.views(at=at)
         by = _by(views, metric, lower_is_better)
-        limit = options.at_most(k)
+        limit = options.one_more(k)
         found = views.kept(limit) if metric is None and by == views.task else board_by(views, by, limit)
+        found = listing.shown(found, k)
         listing.check_parents(views, found)
         if as_json:
             for rank, each in enumerate(listing.trial_objects(views, found, by), 1):

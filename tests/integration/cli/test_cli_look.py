@@ -287,9 +287,26 @@ def test_a_trailer_that_names_no_commit_here(shell: Shell, git: Callable[..., st
         shell(*words)
 
 
-def test_a_graph_says_that_it_is_cut(folder: Path) -> None:
-    """Where parents of what is drawn are not, a note says how many trials are left out; a whole graph needs none."""
-    shell = campaign(folder)
-    told = process("log", "--graph", "-n", "2", folder=shell.folder).stderr.decode()
-    assert told == "note: the graph is cut: 3 trials of 5 not drawn; -n -1 draws all\n"
-    assert process("log", "--graph", folder=shell.folder).stderr == b""
+def test_a_list_says_what_it_cuts_and_that_it_is_empty(tmp_path: Path) -> None:
+    """Both on standard error, so that a pipe gets rows alone; what is whole says nothing."""
+    shell = campaign(tmp_path)
+    for words in (["log", "-n", "2"], ["search", "idea", "-n", "1"], ["leaderboard", "-n", "2"]):
+        done = shell.run(*words)
+        assert len(done.stdout.splitlines()) == int(words[-1])
+        assert f"note: there are more than these {words[-1]}; -n -1 lists all" in done.stderr
+        assert "more than" not in shell.run(*words[:-1], "-1").stderr
+    for words in (["children", "004"], ["search", "nosuchword"], ["same", "004"], ["log", "--status", "baseline"]):
+        done = shell.run(*words)
+        assert (done.stdout == "") == ("nothing to list" in done.stderr)
+        assert done.exit_code == 0
+    assert "nothing to list" in shell.run("children", "004").stderr
+    assert shell.run("log", "-n", "5").stderr == ""
+
+
+def test_colours_can_be_asked_for(tmp_path: Path) -> None:
+    """FORCE_COLOR paints a pipe, 0 and NO_COLOR do not."""
+    campaign(tmp_path)
+    for variables, painted in (({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "0"}, False), ({"NO_COLOR": "1"}, False)):
+        assert (b"\x1b[" in process("log", folder=tmp_path, **variables).stdout) is painted
+    both = process("log", folder=tmp_path, FORCE_COLOR="1", NO_COLOR="1")
+    assert b"\x1b[" not in both.stdout
