@@ -8,7 +8,7 @@ each question that it is asked, so a row must not ask it.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gitlineage.cli import layout
+from gitlineage.cli import layout, output
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.errors import LineageError
 from gitlineage.model.records import Snapshot, Task, TrialView
