@@ -96,7 +96,9 @@ replicates show the noise. Only baselines and keeps rank; `gitlineage retract ID
 takes a trial out of all rankings. The command `gitlineage status` sums up.""",
     "config": """git config lineage.NAME VALUE:
 campaign, writer, idPrefix      who and where this clone records
-run isolated                    run in a checkout outside of the working tree
+run isolated, gpus              run outside of the working tree; how many GPUs there are
+artifacts                       the store that artifacts are sent to
+importMap                       which column of a table is what
 include, maxFileSize            what a snapshot takes; maxCheckoutSize what a checkout may write
 remote, incomplete              which remote is meant; answer in a shallow clone, too
 sign, allowedSigners, trust, taskWriters    signatures and who is believed

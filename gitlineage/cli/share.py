@@ -194,10 +194,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
             layout.facts(
                 [
                     ("campaign", "" if store.ledger.namespace.is_default else store.campaign),
-                    (
-                        "best",
-                        output.clean(f"{stand['best']}  {store.task.label} {stand['score']}" if stand["best"] else ""),
-                    ),
+                    ("best", output.clean(_best(stand, store.task.short))),
                     ("trials", f"{total:,}, {stand['today']:,} today, {stand['since_keep']:,} since the last keep"),
                     ("running", output.clean(", ".join(stand["running"]))),
                     ("stuck", output.clean(", ".join(stand["stuck"]))),
