@@ -290,7 +290,7 @@ def test_a_trailer_that_names_no_commit_here(shell: Shell, git: Callable[..., st
 def test_a_list_says_what_it_cuts_and_that_it_is_empty(tmp_path: Path) -> None:
     """Both on standard error, so that a pipe gets rows alone; what is whole says nothing."""
     shell = campaign(tmp_path)
-    for words in (["log", "-n", "2"], ["search", "idea", "-n", "1"], ["leaderboard", "-n", "2"]):
+    for words in (["log", "-n", "2"], ["search", "idea", "-n", "1"], ["leaderboard", "-n", "1"]):
         done = shell.run(*words)
         assert len(done.stdout.splitlines()) == int(words[-1])
         assert f"note: there are more than these {words[-1]}; -n -1 lists all" in done.stderr
