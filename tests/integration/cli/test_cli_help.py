@@ -15,8 +15,8 @@ from gitlineage.cli import helping
 from gitlineage.cli.app import COMMANDS, app
 from gitlineage.cli.commands import Deferred
 
-WITHOUT_JSON = {"demo", "help", "hook"}
-"""Commands without ``--json``: two are for people, one is for git."""
+WITHOUT_JSON = {"demo", "help", "hook", "mcp"}
+"""Commands without ``--json``: two are for people, one is for git, one for agents."""
 
 
 @pytest.mark.parametrize(("name", "command"), [pytest.param(*each, id=each[0]) for each in every()])
