@@ -18,7 +18,7 @@ app = commands()
 EVERYDAY = {
     "Start": ("init", "import", "demo"),
     "Record": ("run", "record", "retract", "restore"),
-    "Look": ("status", "log", "show", "plot", "prompt"),
+    "Look": ("status", "log", "show", "report", "prompt"),
     "Share": ("sync", "clone"),
 }
 """What nearly everybody needs nearly always."""
@@ -66,9 +66,9 @@ INSTEAD = {
     "tag": "`gitlineage entry set ID name=NAME` names one; every trial has an exp id already",
     "plots": "`gitlineage plot` draws the scores and the best so far",
     "chart": "`gitlineage plot` draws the scores and the best so far",
-    "dashboard": "`gitlineage status` sums up, `gitlineage plot` draws the scores, `gitlineage board DIR` writes pages",
-    "ui": "`gitlineage status` sums up, `gitlineage plot` draws the scores, `gitlineage board DIR` writes pages",
-    "server": "there is none: any git remote will do; `gitlineage sync` pulls and pushes",
+    "dashboard": "`gitlineage serve` shows the campaign in a browser, `gitlineage report` makes one page of it",
+    "ui": "`gitlineage serve` shows the campaign in a browser, `gitlineage report` makes one page of it",
+    "server": "none is needed: any git remote will do, `gitlineage sync`; `gitlineage serve` shows a page",
     "login": "there is no account: any git remote will do; `gitlineage init --remote NAME`",
     "remote": "`git remote add NAME URL`, then `gitlineage init --remote NAME`",
     "fetch": "`gitlineage pull` takes in what others pushed; so does `git fetch` after `gitlineage init --remote NAME`",

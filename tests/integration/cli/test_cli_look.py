@@ -287,6 +287,14 @@ def test_a_trailer_that_names_no_commit_here(shell: Shell, git: Callable[..., st
         shell(*words)
 
 
+def test_a_graph_says_that_it_is_cut(folder: Path) -> None:
+    """Where parents of what is drawn are not, a note says how many trials are left out; a whole graph needs none."""
+    shell = campaign(folder)
+    told = process("log", "--graph", "-n", "2", folder=shell.folder).stderr.decode()
+    assert told == "note: the graph is cut: 3 trials of 5 not drawn; -n -1 draws all\n"
+    assert process("log", "--graph", folder=shell.folder).stderr == b""
+
+
 def test_a_list_says_what_it_cuts_and_that_it_is_empty(tmp_path: Path) -> None:
     """Both on standard error, so that a pipe gets rows alone; what is whole says nothing."""
     shell = campaign(tmp_path)
