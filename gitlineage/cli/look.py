@@ -43,7 +43,10 @@ def log(
     with opened(ctx) as store:
         most = options.one_more(count)
         found = store.log(most, cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling)
-        found = listing.shown(found, count)
+        if graph:  # which says by itself what it left out
+            found = found if count == -1 else found[:count]
+        else:
+            found = listing.shown(found, count)
         listing.check_parents(store.ledger.views(), found)
         if as_json:
             for each in listing.trial_objects(store.ledger.views(), found):
