@@ -18,8 +18,8 @@ from gitlineage.times import stamp
 app = commands()
 
 
-def _size(value: str) -> str:
-    if size_of(value) is None:
+def _size(value: str | None) -> str | None:
+    if value is not None and size_of(value) is None:
         raise typer.BadParameter(f"{value!r} is no size such as 20m or 0")
     return value
 

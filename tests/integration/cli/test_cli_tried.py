@@ -118,7 +118,7 @@ def test_the_cost_does_not_grow_with_the_store(folder: Path) -> None:
     store.append_many([Trial(status="discard", core_metric=float(at), hypothesis=f"idea {at}") for at in range(30)])
     store.commit({"f": b"x"}, trial=Trial(status="discard", core_metric=5.0))
     asked: list[str] = []
-    connection = store.ledger.models.index.connection
+    connection = store.ledger.models.index.file.connection
     connection.set_trace_callback(asked.append)
     store.tried(content={"f": b"x"}, command="x", near=False)
     connection.set_trace_callback(None)

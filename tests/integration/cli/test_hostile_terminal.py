@@ -99,6 +99,10 @@ READING = {
     "runs list": [()],
     "runs show": [("evil\x1b[2J",)],
     "stats": [(), ("--by", "specialist"), ("--by", "evil\x1b[2J")],
+    "report": [("r\x1b[2J.html",), ("--max-size", "evil\x1b[2J")],
+    "serve": [("--port", "evil\x1b[2J")],
+    "publish": [("--branch", "evil\x1b[2J"), ("--remote", "evil\x1b[2J")],
+    "help": [("evil\x1b[2J",), ("log",)],
     "tried": [("-m", EVIL), ("evil\x1b[2J",)],
 }
 """Calls of every command, good ones and bad ones."""
