@@ -243,7 +243,7 @@ class BadBundle(Invalid):
 
 class BadConfig(Invalid):
     """
-    A coding agent's configuration file that cannot be edited safely; nothing was written.
+    A coding agent's configuration file that cannot be edited safely; that file was left as it is.
 
     Args:
         file: its name.
@@ -253,7 +253,7 @@ class BadConfig(Invalid):
     def __init__(self, file: str, reason: str) -> None:
         self.file = file
         self.reason = reason
-        super().__init__(f"{file} {reason}; nothing was changed")
+        super().__init__(f"{file} {reason}; nothing was changed there")
 
 
 class Duplicate(LineageError):

@@ -1,8 +1,9 @@
 """
 A part of a text file that is ours, between two marks; all other bytes are the user's and stay; start with `put`.
 
-Taking the part out gives the bytes of before. For that the file ends with a line break where it did, and a blank line
-stands before the part.
+Taking the part out gives the bytes of before. For that one line break goes before the part, whatever the file ends
+with: a blank line is before it where the file ended with a line break, and none where it did not. The part always ends
+with a line break, so that what somebody appends, as by ``>>``, is a line of its own.
 """
 
 import re
@@ -38,9 +39,7 @@ def put(data: bytes | None, body: str, marks: Marks) -> bytes:
         return part + newline
     if found is not None:
         return data[: found[0]] + part + data[found[1] :]
-    if not data:
-        return part
-    return data + newline + part + newline if data.endswith(b"\n") else data + newline + newline + part
+    return data + newline + part + newline
 
 
 def held(data: bytes | None, marks: Marks) -> str | None:
@@ -61,9 +60,9 @@ def take(data: bytes, marks: Marks) -> bytes | None:
     newline = _newline(data[found[0] : found[1]])
     if not before and after in (newline, b"\n"):
         return None
-    if not after:
-        return before.removesuffix(newline + newline)
-    return (before.removesuffix(newline) if before else before) + after.removeprefix(newline)
+    before, after = before.removesuffix(newline), after.removeprefix(newline)
+    glued = before and after and not before.endswith(b"\n")
+    return before + (newline if glued else b"") + after
 
 
 def _find(data: bytes, marks: Marks) -> tuple[int, int] | None:

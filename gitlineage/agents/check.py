@@ -15,7 +15,7 @@ import msgspec
 
 from gitlineage._version import __version__
 from gitlineage.agents.agent import Agent, Block, Entry, Piece, understood
-from gitlineage.agents.install import Edits, Place
+from gitlineage.agents.install import BROKEN, Edits, Place
 from gitlineage.agents.jsonc import Document
 from gitlineage.agents.session import LONGEST
 from gitlineage.text import one_line
@@ -24,7 +24,6 @@ _PATIENCE = 30
 """Seconds that a hook or a server may take."""
 
 WORKS = "works"
-BROKEN = "broken"
 ABSENT = "not installed"
 OLD = "outdated"
 
@@ -58,9 +57,6 @@ def check(place: Place, agents: Sequence[Agent], program: str) -> list[Checked]:
         place: the repository or the home.
         agents: of which.
         program: how the agents are to call gitlineage.
-
-    Raises:
-        BadConfig: a file that is broken, or leads out of the repository.
     """
     edits = Edits(place)
     known = {agent.name: agent for agent in agents}
@@ -83,6 +79,8 @@ def check(place: Place, agents: Sequence[Agent], program: str) -> list[Checked]:
 def _state(edits: Edits, pieces: Sequence[Piece], program: str) -> tuple[str, str]:
     """Return how the pieces of a door in one file stand, the worst first."""
     outcomes = [edits.state(piece, program) for piece in pieces]
+    if broken := [reason for each, reason in outcomes if each == BROKEN]:
+        return BROKEN, broken[0]
     for outcome, state in (("installed", ABSENT), ("updated", OLD)):
         missing = sum(each == outcome for each, _ in outcomes)
         if missing:

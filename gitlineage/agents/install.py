@@ -1,9 +1,9 @@
 """
 Our entries put into the agents' own files and taken out again; start with `install`.
 
-All files are read and edited before the first is written, so that a broken one stops everything; each is then replaced
-in one step. What the user wrote stays byte for byte, and what was put in and taken out again leaves the bytes of
-before.
+All files are read and edited before the first is written; a broken one is named and left as it is, whatever becomes of
+the others. Each is then replaced in one step. What the user wrote stays byte for byte, and what was put in and taken
+out again leaves the bytes of before.
 """
 
 import hashlib
@@ -31,6 +31,9 @@ from gitlineage.git.repository import GitRepo
 ALL = "all agents"
 """Whose file it is that several agents read."""
 
+BROKEN = "broken"
+"""What became of a door in a file that cannot be edited safely."""
+
 _EXCLUDED = "# Made by `gitlineage agents install`, and so in no snapshot; `git add -f` shares one all the same."
 _MARK = "gitlineage:installed "
 _OTHER = "it is there in another form than ours"
@@ -47,8 +50,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         door: what it opens.
         file: the file, below the repository or the home.
         outcome: ``installed``, ``updated``, ``there already``, ``removed``, ``not there``, ``yours`` (something of that
-            name that somebody else wrote) or ``left out``.
-        reason: why, for the last two.
+            name that somebody else wrote), ``left out`` or ``broken`` (the file leads out of the repository or cannot
+            be read or edited safely, so it is as it was).
+        reason: why, for the last three.
         made: whether the file was made.
     """
 
@@ -112,14 +116,10 @@ def install(place: Place, agents: Sequence[Agent], program: str) -> list[Change]
         program: how the agents are to call gitlineage.
 
     Raises:
-        BadConfig: a file that is broken, or leads out of the repository; nothing was written.
         StorageError: the disk refused; nothing was installed.
     """
     edits = Edits(place)
-    changes = [edits.put(whose, piece, program) for whose, piece in place.pieces(agents)]
-    edits.exclude()
-    edits.write()
-    return _together(changes)
+    return edits.done([edits.put(whose, piece, program) for whose, piece in place.pieces(agents)])
 
 
 def remove(place: Place, agents: Sequence[Agent], *, shared: bool) -> list[Change]:
@@ -132,20 +132,16 @@ def remove(place: Place, agents: Sequence[Agent], *, shared: bool) -> list[Chang
         shared: whether what all agents read goes, too.
 
     Raises:
-        BadConfig: a file that is broken, or leads out of the repository; nothing was written.
         StorageError: the disk refused; nothing was removed.
     """
     edits = Edits(place)
     pieces = [(whose, piece) for whose, piece in place.pieces(agents) if shared or whose != ALL]
-    changes = [edits.take(whose, piece) for whose, piece in pieces]
-    edits.exclude()
-    edits.write()
-    return _together(changes)
+    return edits.done([edits.take(whose, piece) for whose, piece in pieces])
 
 
 class Edits:
     """
-    Files as they are and as they are to be; nothing is written before `write`.
+    Files as they are and as they are to be; nothing is written before `done`.
 
     Args:
         place: the repository or the home.
@@ -157,36 +153,43 @@ class Edits:
         self._after: dict[Path, bytes | None] = {}
         self._names: dict[Path, str] = {}
         self._left: set[Path] = set()
+        self._broken: dict[Path, str] = {}
 
     # -- one piece -----------------------------------------------------------------------------------------
 
     def put(self, whose: str, piece: Piece, program: str) -> Change:
         """Put one piece in."""
-        file = self._file(piece)
-        path = self._resolve(file)
-        before = self._read(path, file)
-        after, outcome, reason = self._told(file, lambda: _put(piece, before, program))
-        self._after[path] = after
-        made = outcome == "installed" and self._before[path] is None
-        return Change(agent=whose, door=piece.door, file=file, outcome=outcome, reason=reason, made=made)
+        change = self._edit(whose, piece, lambda data: _put(piece, data, program))
+        return msgspec.structs.replace(change, made=change.outcome == "installed" and self._is_new(change.file))
 
     def take(self, whose: str, piece: Piece) -> Change:
         """Take one piece out."""
-        file = self._file(piece)
-        path = self._resolve(file)
-        before = self._read(path, file)
-        after, outcome, reason = self._told(file, lambda: _take(piece, before))
-        self._after[path] = after
-        if outcome == "removed":
-            self._left.add(path)
-        return Change(agent=whose, door=piece.door, file=file, outcome=outcome, reason=reason)
+        change = self._edit(whose, piece, lambda data: _take(piece, data))
+        if change.outcome == "removed":
+            self._left.add(self._resolve(change.file))
+        return change
 
     def state(self, piece: Piece, program: str) -> tuple[str, str]:
         """Return what `put` would say of a piece, which is ``there already`` where it is in place, and why."""
-        file = self._file(piece)
-        before = self._read(self._resolve(file), file)
-        _, outcome, reason = self._told(file, lambda: _put(piece, before, program))
+        try:
+            _, outcome, reason = self._told(self._file(piece), lambda data: _put(piece, data, program))
+        except BadConfig as error:
+            return BROKEN, error.reason
         return outcome, reason
+
+    def _edit(self, whose: str, piece: Piece, work: "_Work") -> Change:
+        file = self._file(piece)
+        try:
+            after, outcome, reason = self._told(file, work)
+        except BadConfig as error:
+            self._broken[self._where(file)] = reason = error.reason
+            outcome = BROKEN
+        else:
+            self._after[self._resolve(file)] = after
+        return Change(agent=whose, door=piece.door, file=file, outcome=outcome, reason=reason)
+
+    def _is_new(self, file: str) -> bool:
+        return self._before[self._resolve(file)] is None
 
     def data(self, file: str) -> bytes | None:
         """Return what is in a file, with what was edited."""
@@ -194,14 +197,39 @@ class Edits:
 
     # -- all of them ---------------------------------------------------------------------------------------
 
-    def exclude(self) -> None:
+    def done(self, changes: Sequence[Change]) -> list[Change]:
+        """
+        Write what changed, and return what became of each door: a file of which one piece is broken stays as it was.
+
+        Raises:
+            StorageError: the disk refused, or a file changed meanwhile; nothing was changed.
+        """
+        for path in self._broken.keys() & self._after.keys():
+            self._after[path] = self._before[path]
+        told = [self._or_broken(each) for each in changes]
+        try:
+            self._exclude()
+        except BadConfig as error:
+            told.append(Change(agent=ALL, door="ignored", file=error.file, outcome=BROKEN, reason=error.reason))
+        self._write()
+        return _together(told)
+
+    def _or_broken(self, change: Change) -> Change:
+        if (reason := self._broken.get(self._where(change.file))) is None:
+            return change
+        return msgspec.structs.replace(change, outcome=BROKEN, reason=reason, made=False)
+
+    def _exclude(self) -> None:
         """Have git leave out the files that are made here, which are no part of a recipe, and forget those that go."""
         if self._place.repo is None:
             return
         said = git.run(["rev-parse", "--git-path", "info/exclude"], cwd=self._place.top)
         path = Path(os.path.realpath(self._place.top / os.fsdecode(said.removesuffix(b"\n"))))
         data = self._read(path, "info/exclude")
-        listed = (blocks.held(data, blocks.HASH) or "").splitlines()[1:]
+        try:
+            listed = (blocks.held(data, blocks.HASH) or "").splitlines()[1:]
+        except Broken as error:
+            raise BadConfig("info/exclude", f"is broken: {error}") from error
         for each, after in self._after.items():
             line = "/" + self._names[each]
             if each in self._left and line in listed:
@@ -213,13 +241,7 @@ class Edits:
         elif data is not None:
             self._after[path] = blocks.take(data, blocks.HASH)
 
-    def write(self) -> None:
-        """
-        Write what changed, all of it or none.
-
-        Raises:
-            StorageError: the disk refused, or a file changed meanwhile.
-        """
+    def _write(self) -> None:
         done: list[Path] = []
         try:
             for path, after in self._after.items():
@@ -246,10 +268,13 @@ class Edits:
                     return each
         return piece.file
 
+    def _where(self, file: str) -> Path:
+        return Path(os.path.realpath(self._place.top / file))
+
     def _resolve(self, file: str) -> Path:
         """Return where a file really is; a repository's may not lead elsewhere, because it may come from anybody."""
         path = self._place.top / file
-        real = Path(os.path.realpath(path))
+        real = self._where(file)
         self._names.setdefault(real, file)
         if path.is_symlink() and not real.exists():
             raise BadConfig(file, "is a link that leads nowhere")
@@ -266,11 +291,11 @@ class Edits:
                 raise BadConfig(file, f"cannot be read: {error.strerror}") from error
         return self._after[path]
 
-    @staticmethod
-    def _told(file: str, work: Callable[[], "_Result"]) -> "_Result":
-        """Do an edit, and name the file where it is broken."""
+    def _told(self, file: str, work: "_Work") -> "_Result":
+        """Return what an edit makes of a file, and name the file where it is broken."""
+        data = self._read(self._resolve(file), file)
         try:
-            return work()
+            return work(data)
         except (Broken, UnicodeDecodeError) as error:
             reason = "is no UTF-8" if isinstance(error, UnicodeDecodeError) else f"is broken: {error}"
             raise BadConfig(file, reason) from error
@@ -278,6 +303,9 @@ class Edits:
 
 _Result = tuple[bytes | None, str, str]
 """What a file is to be, the outcome in words, and why."""
+
+_Work = Callable[[bytes | None], _Result]
+"""An edit of what is in a file."""
 
 
 def _put(piece: Piece, data: bytes | None, program: str) -> _Result:
@@ -493,7 +521,7 @@ def _why(data: bytes) -> str:
 
 def _together(changes: Sequence[Change]) -> list[Change]:
     """Return changes with those of one door in one file as one, which is told by what happened first."""
-    rank = ("yours", "installed", "updated", "removed", "left out", "there already", "not there")
+    rank = (BROKEN, "yours", "installed", "updated", "removed", "left out", "there already", "not there")
     found: dict[tuple[str, str, str], Change] = {}
     for each in changes:
         key = (each.agent, each.door, each.file)

@@ -17,7 +17,7 @@ from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import place
-from gitlineage.errors import RepositoryError
+from gitlineage.errors import BadConfig, RepositoryError
 from gitlineage.git.repository import GitRepo
 
 app = commands()
@@ -30,7 +30,7 @@ _STYLES = {
     "removed": "yellow",
     "yours": "magenta",
     checking.WORKS: "green",
-    checking.BROKEN: "bad",
+    doors.BROKEN: "bad",
     checking.OLD: "yellow",
 }
 _COLUMNS = (Column("agent"), Column("door"), Column("state"), Column("file", drop=1), Column("what"))
@@ -61,11 +61,11 @@ def install(ctx: typer.Context, agents: Which = None, user: User = False, as_jso
     """
     Put lineage into the files by which coding agents are set up
 
-    A hook that gives an agent the lineage prompt at the start of a session, permission for commands that only read,
-    the MCP server, a block in AGENTS.md (in CLAUDE.md and GEMINI.md, too, where they are) and a skill folder. Files
-    are merged: what you wrote stays byte for byte, and `agents remove` takes out exactly what was put in. A broken
-    file is refused before anything is written. Files that are made in a repository are named in .git/info/exclude, so
-    that they are in no snapshot; `git add -f` shares one.
+    A hook that gives an agent the lineage prompt at the start of a session, permission for commands that only read, the
+    MCP server, a block in AGENTS.md (in CLAUDE.md and GEMINI.md, too, where they are) and a skill folder. Files are
+    merged: what you wrote stays byte for byte, and `agents remove` takes out exactly what was put in. A broken file
+    stays as it is and is named, and the command ends with 1; the others are set up. Files that are made in a repository
+    are named in .git/info/exclude, so that they are in no snapshot; `git add -f` shares one.
     """
     where = _place(ctx, user)
     chosen = _chosen(ctx, where, agents)
@@ -78,6 +78,7 @@ def install(ctx: typer.Context, agents: Which = None, user: User = False, as_jso
         output.note("the MCP server needs its SDK: pip install 'gitlineage[mcp]'")
     if not as_json and where.repo is not None:
         _tell_tracked(made)
+    _tell_broken(made)
 
 
 @command(managing, "check", "gitlineage agents check --agent all")
@@ -105,7 +106,7 @@ def check(ctx: typer.Context, agents: Which = None, user: User = False, as_json:
             for each in found
         ]
         layout.table(_COLUMNS, rows)
-    if any(each.state == checking.BROKEN for each in found):
+    if any(each.state == doors.BROKEN for each in found):
         raise typer.Exit(1)
 
 
@@ -120,6 +121,7 @@ def remove(ctx: typer.Context, agents: Which = None, user: User = False, as_json
     chosen = doors.names(AGENTS, agents or ["all"])
     changes = doors.remove(where, chosen, shared=not agents or "all" in agents)
     _print_changes([each for each in changes if each.outcome != "not there"], as_json)
+    _tell_broken(changes)
 
 
 _NAME = "gitlineage"
@@ -178,3 +180,17 @@ def _tell_tracked(changes: list[doors.Change]) -> None:
     old = [file for file in changed if not any(each.made and each.file == file for each in changes)]
     if old:
         output.note(f"{', '.join(old)} changed, and {'is' if len(old) == 1 else 'are'} in snapshots as before")
+
+
+def _tell_broken(changes: list[doors.Change]) -> None:
+    """
+    End with an error where a file could not be edited safely; what became of the others was printed.
+
+    Raises:
+        BadConfig: there is one.
+    """
+    broken = {each.file: each.reason for each in changes if each.outcome == doors.BROKEN}
+    if len(broken) == 1:
+        raise BadConfig(*broken.popitem())
+    if broken:
+        raise BadConfig(", ".join(broken), "cannot be edited safely, for the reasons above")

@@ -198,11 +198,30 @@ class TestAgents:
         assert reason in shell.fails(code, *words)
 
     def test_a_broken_file_is_one_line(self, shell: Shell, bin_folder: Path) -> None:
-        """A broken file is named, with its line, and the rest is as it was."""
+        """A broken file is named, with its line, and what is put into the others and taken out is told as ever."""
         shell.folder.joinpath(".mcp.json").write_text('{\n  "mcpServers": {\n}\n')
-        said = shell.fails(1, "agents", "install", "--agent", "claude")
-        assert said == "error: .mcp.json is broken: line 4: a comma or } is expected; nothing was changed"
-        assert not (shell.folder / ".claude").exists()
+        for words, outcome in ((["install"], "installed"), (["remove"], "removed")):
+            done = shell.run("agents", *words, "--agent", "claude,cursor", "--json")
+            assert done.exit_code == 1
+            said = "error: .mcp.json is broken: line 4: a comma or } is expected; nothing was changed there"
+            assert said in done.stderr.splitlines()
+            told = {each["file"]: each["outcome"] for each in map(json.loads, done.stdout.splitlines())}
+            assert (told[".mcp.json"], told[".cursor/mcp.json"], told[".claude/settings.json"]) == (
+                "broken",
+                outcome,
+                outcome,
+            )
+        checked = shell.run("agents", "check", "--agent", "claude")
+        assert checked.exit_code == 1 and "line 4: a comma or } is expected" in checked.stdout
+
+    def test_lines_that_were_appended(self, shell: Shell, bin_folder: Path) -> None:
+        """A file that ended without a line break can be appended to: nothing is refused, and the line stays."""
+        shell.folder.joinpath("AGENTS.md").write_text("# Rules")
+        for words in (["install", "--agent", "codex"], ["install", "--agent", "codex"], ["remove"]):
+            shell("agents", *words)
+            with shell.folder.joinpath("AGENTS.md").open("a") as file:
+                file.write(f"{words[0]}\n")
+        assert shell.folder.joinpath("AGENTS.md").read_text() == "# Rules\ninstall\ninstall\nremove\n"
 
 
 def test_help_names_every_agent(folder: Path) -> None:

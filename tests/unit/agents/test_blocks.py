@@ -17,6 +17,7 @@ FILES = st.tuples(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans()).map(
 def test_a_part_comes_out_without_a_trace(data: bytes | None, marks: blocks.Marks) -> None:
     """Putting our part in, changing it and taking it out leaves the bytes, or no file, of before."""
     once = blocks.put(data, "one\ntwo", marks)
+    assert once.endswith(b"\n")
     assert once.startswith(data or b"")
     assert blocks.held(once, marks) == "one\ntwo"
     assert blocks.put(once, "one\ntwo", marks) == once
@@ -29,6 +30,16 @@ def test_what_came_after_stays() -> None:
     """Text that was added below our part stays."""
     data = blocks.put(b"above\n", "ours", blocks.MARKDOWN) + b"\nbelow\n"
     assert blocks.take(data, blocks.MARKDOWN) == b"above\n\nbelow\n"
+
+
+@given(data=st.one_of(st.none(), FILES), marks=st.sampled_from([blocks.MARKDOWN, blocks.HASH]))
+def test_what_is_appended_is_a_line_of_its_own(data: bytes | None, marks: blocks.Marks) -> None:
+    """Whatever a file ended with, a line that a shell appends stands below our part, and stays alone when that goes."""
+    longer = blocks.put(data, "ours", marks) + b"[features]\n"
+    assert blocks.held(longer, marks) == "ours"
+    assert blocks.held(blocks.put(longer, "new", marks), marks) == "new"
+    left = blocks.take(longer, marks) or b""
+    assert left.startswith(data or b"") and left.splitlines()[-1:] == [b"[features]"]
 
 
 @pytest.mark.parametrize("text", [b"%s\n", b"x\n%s\n%s\n", b"x\n%s"])

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from gitlineage.agents import install as doors
 from gitlineage.agents.agent import Block, Entry
+from gitlineage.agents.check import check
 from gitlineage.agents.formats import AGENTS
 from gitlineage.agents.formats.common import PROJECT
-from gitlineage.errors import BadConfig, StorageError
+from gitlineage.errors import StorageError
 from gitlineage.files import write_whole
 from gitlineage.git.repository import GitRepo, init_repository
 
@@ -46,6 +47,11 @@ def files(top: Path) -> dict[str, bytes | str]:
 def outcomes(changes: list[doors.Change]) -> set[str]:
     """Return what became of all doors."""
     return {each.outcome for each in changes} - {"left out", "not there"}
+
+
+def broken(changes: list[doors.Change]) -> dict[str, str]:
+    """Return why files were left as they were."""
+    return {each.file: each.reason for each in changes if each.outcome == "broken"}
 
 
 def test_into_nothing_and_out_again(place: doors.Place) -> None:
@@ -166,14 +172,20 @@ def _within(old: object, new: object) -> bool:
         ("AGENTS.md", b"<!-- gitlineage:begin -->\n", "gitlineage:end"),
     ],
 )
-def test_a_broken_file_stops_everything(place: doors.Place, file: str, data: bytes, reason: str) -> None:
-    """The file is named with what is wrong, and nothing at all is written."""
+def test_a_broken_file_stays_and_stops_no_other(place: doors.Place, file: str, data: bytes, reason: str) -> None:
+    """The file is named with what is wrong and stays byte for byte; all others are installed, checked and removed."""
     (place.top / file).parent.mkdir(parents=True, exist_ok=True)
     (place.top / file).write_bytes(data)
     before = files(place.top)
-    with pytest.raises(BadConfig, match=reason) as caught:
-        doors.install(place, EVERY, "gitlineage")
-    assert file in str(caught.value) and "nothing was changed" in str(caught.value)
+    made = doors.install(place, EVERY, "gitlineage")
+    assert broken(made).keys() == {file} and reason in f"{file} {broken(made)[file]}"
+    assert outcomes(made) == {"broken", "installed"}
+    assert {each.file for each in made if each.outcome == "installed"} >= {".cursor/mcp.json", "opencode.json"} - {file}
+    after = files(place.top)
+    assert after[file] == data and len(after) > len(before)
+    assert {each.file for each in check(place, EVERY, "true") if "broken" in each.state} >= {file}
+    gone = doors.remove(place, EVERY, shared=True)
+    assert broken(gone).keys() <= {file} and outcomes(gone) <= {"broken", "removed"}
     assert files(place.top) == before
 
 
@@ -241,17 +253,17 @@ def test_links(place: doors.Place, tmp_path: Path) -> None:
     assert (place.top / "AGENTS.md").read_text() == "# Rules\n"
     (tmp_path / "elsewhere.json").write_text("{}")
     (place.top / ".mcp.json").symlink_to(tmp_path / "elsewhere.json")
-    with pytest.raises(BadConfig, match=r"\.mcp\.json leads out of the repository"):
-        doors.install(place, [AGENTS["claude"]], "gitlineage")
+    assert "leads out of the repository" in broken(doors.install(place, [AGENTS["claude"]], "gitlineage"))[".mcp.json"]
     assert (tmp_path / "elsewhere.json").read_text() == "{}"
     (place.top / ".mcp.json").unlink()
+    doors.remove(place, EVERY, shared=True)
     (place.top / ".claude").symlink_to(tmp_path)
-    with pytest.raises(BadConfig, match="leads out"):
-        doors.install(place, [AGENTS["claude"]], "gitlineage")
+    said = broken(doors.install(place, [AGENTS["claude"]], "gitlineage"))
+    assert said and all(file.startswith(".claude/") and "leads out" in reason for file, reason in said.items())
+    doors.remove(place, EVERY, shared=True)
     (place.top / ".claude").unlink()
     (place.top / ".mcp.json").symlink_to("gone.json")
-    with pytest.raises(BadConfig, match="leads nowhere"):
-        doors.install(place, [AGENTS["claude"]], "gitlineage")
+    assert "leads nowhere" in broken(doors.install(place, [AGENTS["claude"]], "gitlineage"))[".mcp.json"]
 
 
 def test_a_file_that_takes_in_another(place: doors.Place) -> None:
@@ -291,11 +303,20 @@ def test_a_failing_disk_changes_nothing(place: doors.Place, monkeypatch: pytest.
 def test_a_file_that_is_none(place: doors.Place) -> None:
     """A folder where a file is to be, or a file where a folder is, is refused by name."""
     (place.top / ".codex").write_text("in the way")
-    with pytest.raises(BadConfig, match=r"\.codex/hooks\.json cannot be read: Not a directory"):
-        doors.install(place, [AGENTS["codex"]], "gitlineage")
+    said = broken(doors.install(place, [AGENTS["codex"]], "gitlineage"))
+    assert said[".codex/hooks.json"] == "cannot be read: Not a directory"
     (place.top / ".mcp.json").mkdir()
-    with pytest.raises(BadConfig, match=r"\.mcp\.json cannot be read"):
-        doors.install(place, [AGENTS["claude"]], "gitlineage")
+    assert "cannot be read" in broken(doors.install(place, [AGENTS["claude"]], "gitlineage"))[".mcp.json"]
+
+
+def test_rules_for_ignored_files_that_cannot_be_edited(place: doors.Place) -> None:
+    """Where git's list of ignored files is broken, that is said, and the doors are opened all the same."""
+    exclude = place.top / ".git" / "info" / "exclude"
+    exclude.parent.mkdir(exist_ok=True)
+    exclude.write_text("# gitlineage:begin\n")
+    made = doors.install(place, [AGENTS["claude"]], "gitlineage")
+    assert "gitlineage:end" in broken(made)["info/exclude"] and (place.top / ".mcp.json").exists()
+    assert exclude.read_text() == "# gitlineage:begin\n"
 
 
 def test_snapshots_do_not_hold_what_was_made(place: doors.Place, git: Callable[..., str]) -> None:
