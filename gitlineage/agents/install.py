@@ -253,9 +253,10 @@ class Edits:
                 done.append(path)
                 _replace(path, after, self._place.top)
         except OSError as error:
-            for path in done:
-                _replace(path, self._before[path], self._place.top)
             where = self._names.get(path, str(path))
+            for each in done:
+                if each != path or self._before[each] is None:  # what could not be replaced is as it was
+                    _replace(each, self._before[each], self._place.top)
             raise StorageError(f"cannot write {where}: {error.strerror or error}; nothing was changed") from error
 
     # -- files ---------------------------------------------------------------------------------------------

@@ -130,7 +130,10 @@ _NAME = "gitlineage"
 def _place(ctx: typer.Context, user: bool) -> doors.Place:
     if user:
         return doors.Place(Path.home())
-    repo = GitRepo(place(ctx).path)
+    try:
+        repo = GitRepo(place(ctx).path)
+    except RepositoryError as error:
+        raise RepositoryError(f"{error}; --user is about your own files") from error
     if repo.workdir is None:
         raise RepositoryError(f"{repo.gitdir} has no working tree for agents; --user sets up your own files")
     return doors.Place(repo.workdir, repo)

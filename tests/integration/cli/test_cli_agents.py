@@ -190,6 +190,7 @@ class TestAgents:
         [
             (2, ["agents", "install", "--agent", "clod"], "'clod' is none of claude"),
             (1, ["-C", "/", "agents", "install", "--agent", "claude"], "gitlineage init"),
+            (1, ["-C", "/", "agents", "check"], "--user is about your own files"),
             (2, ["hook", "session-stop"], "session-start"),
         ],
     )

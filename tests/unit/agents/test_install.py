@@ -300,6 +300,21 @@ def test_a_failing_disk_changes_nothing(place: doors.Place, monkeypatch: pytest.
     assert files(place.top) == before
 
 
+def test_a_repository_that_cannot_be_written(place: doors.Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where git's own folder takes no file, one line says so and all is as it was."""
+    before = files(place.top)
+
+    def refused(path: Path, data: bytes) -> None:
+        if path.name == "exclude":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        write_whole(path, data)
+
+    monkeypatch.setattr(doors, "write_whole", refused)
+    with pytest.raises(StorageError, match=r"^cannot write info/exclude: Permission denied; nothing was changed$"):
+        doors.install(place, [AGENTS["claude"]], "gitlineage")
+    assert files(place.top) == before
+
+
 def test_a_file_that_is_none(place: doors.Place) -> None:
     """A folder where a file is to be, or a file where a folder is, is refused by name."""
     (place.top / ".codex").write_text("in the way")
