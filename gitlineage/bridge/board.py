@@ -37,7 +37,7 @@ def write_board(
         The files, in the order above.
 
     Raises:
-        StorageError: one cannot be written.
+        StorageError: one cannot be written, or the folder above is not there.
     """
     views = store.ledger.views(at=at, raw_parents=raw_parents, trusted_only=trusted_only)
     options = PromptOptions(
@@ -53,7 +53,9 @@ def write_board(
             "results.tsv": table_of(views),
             "best.json": board.best_json(view).encode(),
         }
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.absolute().parent.is_dir():
+            raise StorageError(f"cannot write the board to {folder}: there is no folder {folder.absolute().parent}")
+        folder.mkdir(exist_ok=True)
         for name, data in files.items():
             write_whole(folder / name, data)
     except OSError as error:

@@ -112,6 +112,7 @@ def test_board(shell: Shell, tmp_path: Path) -> None:
         (1, ["prompt", "x", "--at", "2026-13-01"], "'2026-13-01'"),
         (1, ["board", "/proc/nothing"], "cannot write the board"),
         (2, ["best", "--eligible", "all"], "none of kept"),
+        (1, ["board", "no/such/folder"], "no/such"),
         (2, ["leaderboard", "-k", "-2"], "greater than or equal to -1"),
         (2, ["prompt", "x", "--recent", "many"], "integer"),
     ],
