@@ -13,7 +13,7 @@ from gitlineage.cli.opening import opened
 from gitlineage.errors import WouldLose
 from gitlineage.model.namespace import ORDINARY
 from gitlineage.store.store import LineageStore
-from gitlineage.text import counted, some
+from gitlineage.text import counted, some, to_type
 
 app = commands()
 
@@ -130,6 +130,9 @@ def _restore(store: LineageStore, id: str, force: bool, as_json: bool) -> None:
     if done.unignored:
         files = f"{counted(len(done.unignored), 'file')}: {some(done.unignored)}"
         output.say(output.clean(f"  not ignored any more, so that the next commit takes {files}"))
+    if not done.noted:
+        said = to_type("--parents", name)
+        output.say(output.clean(f"  git's folder takes no note of it, so say {said} at the next commit"))
     if force:
         output.say(output.clean(f"  what was there is the tree {done.was[:SHORT]}, until git prunes it"))
 

@@ -46,6 +46,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
         elsewhere: the repositories inside of which the snapshot has another commit, and that one; they are not moved.
         unignored: files that an ignore file told git to ignore which the snapshot does not have, so that the next
             `commit` takes them.
+        noted: whether it could be noted that the next `commit` counts from this snapshot.
     """
 
     folder: str
@@ -56,6 +57,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[str, ...] = ()
     elsewhere: Mapping[str, str] = {}
     unignored: tuple[str, ...] = ()
+    noted: bool = True
 
 
 def restore(repo: GitRepo, oid: str, now: str, target: str, *, force: bool = False) -> Restored:

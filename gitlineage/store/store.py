@@ -1168,6 +1168,7 @@ class LineageStore:
             now = content.from_folder(self.ledger.repo.workdir, everything=False).tree
         done = restore(self.ledger.repo, snapshot.oid, now, snapshot.tree, force=force)
         self.ledger.stand_on(snapshot.oid)
+        done = msgspec.structs.replace(done, noted=self.ledger.in_batch or self.ledger.stands_on() == snapshot.oid)
         if any(path.rpartition("/")[2] == ".gitignore" for path in changes(self.ledger.repo, now, snapshot.tree)):
             with self.ledger.repo.packing():
                 after = content.from_folder(self.ledger.repo.workdir, [snapshot.tree], everything=False).tree

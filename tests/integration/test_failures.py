@@ -1,5 +1,6 @@
 """What happens when the disk, the permissions or the power fail: a clear error, nothing half-written, nothing lost."""
 
+import json
 import os
 import random
 import shutil
@@ -104,6 +105,31 @@ def test_a_read_only_repository_can_be_read_and_refuses_to_be_written(open_store
     assert reader.append(row("c")).exp_id == "c"
     assert exp_ids(open_store(root)) == ["a", "b", "c"]
     git("fsck", "--strict", "--no-dangling", cwd=root)
+
+
+def test_files_come_back_where_nothing_can_be_noted(open_store, disk, tmp_path):
+    """A restore needs no right to git's folder; that the next commit does not count from it is said."""
+    root, own = disk("20m") / "repo", tmp_path / "own"
+    store = open_store(root)
+    oid = store.commit({"f": b"1"}, trial=row("a")).oid
+    store.commit({"f": b"2"}, trial=row("b"))
+    store.close()
+    own.mkdir()
+    remount(root.parent, "ro")
+    try:
+        command = [sys.executable, "-m", "gitlineage", "restore", "a"]
+        where = {"PYTHONPATH": str(PACKAGE), "GIT_DIR": str(root / ".git"), "GIT_WORK_TREE": str(own)}
+        done, told = (
+            subprocess.run(
+                [*command, *more], cwd=own, env={**os.environ, **where}, capture_output=True, text=True, check=True
+            )
+            for more in ([], ["--json"])
+        )
+    finally:
+        remount(root.parent, "rw")
+    assert (own / "f").read_text() == "1"
+    assert "takes no note of it, so say --parents a at the next commit" in done.stdout
+    assert (json.loads(told.stdout)["oid"], json.loads(told.stdout)["noted"]) == (oid, False)
 
 
 def test_an_agents_session_starts_in_a_read_only_repository(open_store, disk):
