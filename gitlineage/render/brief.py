@@ -34,7 +34,8 @@ class Section(NamedTuple):
         heading: what it is.
         lines: its lines, the most useful first.
         total: how many there would be; more than ``lines`` where not all of them were gathered.
-        noun: what a line is about, in the plural.
+        one: what a line is about.
+        many: the same, in the plural.
         command: what shows the rest.
         share: how many lines it gets before the sections after it get theirs.
         upwards: whether the most useful line is shown last, below what leads to it.
@@ -43,10 +44,15 @@ class Section(NamedTuple):
     heading: str
     lines: Sequence[str]
     total: int
-    noun: str
+    one: str
+    many: str
     command: str
     share: int
     upwards: bool = False
+
+    def counted(self, count: int, word: str = "") -> str:
+        """Return how many lines, in words."""
+        return f"{count:,}{word} {self.one if count == 1 else self.many}"
 
 
 def render_brief(view: BriefView, specialist: str, options: PromptOptions, budget: int) -> str:
@@ -85,11 +91,11 @@ def _written(head: str, sections: Sequence[Section], taken: Sequence[int], rest:
     for section, count in zip(sections, taken, strict=True):
         left = section.total - count
         if not count:
-            absent.append(f"- {left:,} {section.noun}: `{section.command}`\n")
+            absent.append(f"- {section.counted(left)}: `{section.command}`\n")
             continue
         lines = [f"{line}\n" for line in section.lines[:count]]
         if left:
-            lines.append(f"- … {left:,} more {section.noun}: `{section.command}`\n")
+            lines.append(f"- … {section.counted(left, ' more')}: `{section.command}`\n")
         parts.append(f"\n## {section.heading}\n" + "".join(reversed(lines) if section.upwards else lines))
     if not absent:
         return "".join(parts)
@@ -116,7 +122,7 @@ def _sections(view: BriefView, specialist: str, options: PromptOptions, call: st
     """Return a brief's sections, the most useful first."""
     yield _how_to(view, specialist, options, call)
     if workdir := shown("workdir", options.workdir):
-        yield Section("Your workdir", [f"`{workdir}`"], 1, "workdir", f"{call} prompt{_of(specialist)}", 1)
+        yield Section("Your workdir", [f"`{workdir}`"], 1, "workdir", "workdirs", f"{call} prompt{_of(specialist)}", 1)
     if not options.lineage:
         return
     yield _failed(view, call)
@@ -125,6 +131,7 @@ def _sections(view: BriefView, specialist: str, options: PromptOptions, call: st
         f"The line to the best (Δline: {score} less that of the line above, Δbest: less the best of its time)",
         [_step(step, view.task) for step in view.steps],
         len(view.line),
+        "step",
         "steps",
         f"{call} ancestors best",
         4,
@@ -135,6 +142,7 @@ def _sections(view: BriefView, specialist: str, options: PromptOptions, call: st
         "Top kept trials",
         [_top(at, row, view.task, on_line) for at, row in enumerate(view.kept, 1)],
         view.kept_total,
+        "kept trial",
         "kept trials",
         f"{call} leaderboard -k -1",
         3,
@@ -143,6 +151,7 @@ def _sections(view: BriefView, specialist: str, options: PromptOptions, call: st
         "Near misses (best scores that were not kept)",
         [_line(row, view.task) for row in view.near],
         view.near_total,
+        "score that was not kept",
         "scores that were not kept",
         f"{call} log --status {_statuses(view.near)}",
         3,
@@ -151,6 +160,7 @@ def _sections(view: BriefView, specialist: str, options: PromptOptions, call: st
         "Open ends (kept trials that nothing was derived from)",
         [_line(row, view.task) for row in view.open],
         view.open_total,
+        "open end",
         "open ends",
         f"{call} leaves",
         3,
@@ -159,6 +169,7 @@ def _sections(view: BriefView, specialist: str, options: PromptOptions, call: st
         "Without a result yet (running, or never finished)",
         [_line(row, view.task) for row in view.pending],
         len(view.pending),
+        "trial without a result",
         "trials without a result",
         f"{call} log --status pending",
         2,
@@ -181,17 +192,19 @@ def _how_to(view: BriefView, specialist: str, options: PromptOptions, call: str)
     if best:
         lines.append(f"- look closer: `{call} show {best}`, `{call} diff {best}`, `{call} search WORDS`")
         lines.append(f"- start from its files: `{call} restore {best}`")
-    return Section("Record and run here", lines, len(lines), "commands", f"{call} --help", len(lines))
+    return Section("Record and run here", lines, len(lines), "command", "commands", f"{call} --help", len(lines))
 
 
 def _failed(view: BriefView, call: str) -> Section:
     counts = [f"{shown('kind', kind)} ×{count}" for kind, count in view.failed[:_KINDS]]
     if len(view.failed) > _KINDS:
-        counts.append(f"{len(view.failed) - _KINDS} more kinds")
+        counts.append(counted(len(view.failed) - _KINDS, "more kind"))
+    told = f"{', '.join(counts)} of the last {counted(view.window, 'trial')}"
     return Section(
-        f"What failed lately, so that nobody repeats it ({', '.join(counts)} in the last {view.window:,} trials)",
+        f"What failed lately, so that nobody repeats it ({told})",
         [_lesson(kind, row, view.task) for kind, row in view.failures],
         sum(count for _, count in view.failed),
+        "that failed",
         "that failed",
         f"{call} log --status {_statuses(row for _, row in view.failures)}",
         6,
@@ -236,6 +249,7 @@ def _stuck(view: BriefView, call: str) -> Section:
         "another kind of idea, or branch from an open end)",
         [f"- **{shown('specialist', row.trial.specialist) or MISSING}**, last {_named(row, [])}" for row in view.stuck],
         len(view.stuck),
+        "who is stuck",
         "who are stuck",
         f"{call} log --json",
         2,

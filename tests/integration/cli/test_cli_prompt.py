@@ -140,6 +140,7 @@ def test_what_was_not_kept_is_no_best(folder: Path, tmp_path: Path, status: str)
         assert "no trial with a result yet that could be the best" in shell.fails(1, *words)
     shell.fails(1, "checkout", "best", tmp_path / "out")
     brief = shell("prompt", "bold", "--budget", "2000")
+    assert "of the last 1 trial)" in brief
     assert "exp_none" in brief and "restore" not in brief and "--parents" not in brief
     assert shell.objects("prompt", "bold", "--budget", "2000")[0]["current_best"] is None
     assert shell.objects("campaigns")[0]["best"] is None and "best" not in shell.objects("show", "000")[0]["names"]
