@@ -217,7 +217,7 @@ def _stand(store: "LineageStore") -> dict[str, Any]:
     """Return how the campaign stands: the best, trials of today, what runs, and which specialists are stuck."""
     from gitlineage.run.lease import unresolved
 
-    best = store.ledger.views().best()
+    best = store.ledger.views().best(stand_in=False)
     days = {each.group: each.trials for each in store.stats("day")}
     home = store.ledger.namespace.folder(store.ledger.repo.commondir)
     return {
@@ -231,7 +231,9 @@ def _stand(store: "LineageStore") -> dict[str, Any]:
 
 
 def _best(stand: dict[str, Any], name: str) -> str:
-    return f"{stand['best']}  {name} {stand['score']}" if stand["best"] else ""
+    return (
+        "  ".join([stand["best"], *([f"{name} {stand['score']}"] if stand["score"] else [])]) if stand["best"] else ""
+    )
 
 
 def _last_part(url: str, bare: bool) -> str:

@@ -145,7 +145,7 @@ def _tree(store: LineageStore, repo: GitRepo, pages: bool) -> str:
         for path in write_board(store, Path(folder), tree_path="board/tree.tsv"):
             files[f"board/{path.name}"] = path.read_bytes()
     tree = Content(repo).from_mapping(files)
-    best = views.best()
+    best = views.best(stand_in=False)
     if best is None:
         return tree
     own = repo.commit(best.oid).tree
@@ -155,7 +155,7 @@ def _tree(store: LineageStore, repo: GitRepo, pages: bool) -> str:
 def _readme(store: LineageStore, views: Views, shown: Progress, pages: bool) -> str:
     """Return the page that a forge shows."""
     task = views.task
-    best = views.best()
+    best = views.best(stand_in=False)
     (stat,) = statistics(table(views))
     better = "lower" if task.lower_is_better else "higher"
     ranked = f"Ranked by {_plain(task.score_field)}, {better} is better."
