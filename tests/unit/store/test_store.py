@@ -247,7 +247,8 @@ def test_an_unknown_id_names_the_nearest(store):
     with pytest.raises(NotFound, match="alpha"):
         store.trial("alfa")
     with pytest.raises(NotFound, match="015"):
-        store.trial("15")
+        store.trial("o15")
+    assert store.trial("15").exp_id == "015"
     with pytest.raises(NotFound):
         store.resolve("zzzz")
 
