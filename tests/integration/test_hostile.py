@@ -13,6 +13,7 @@ from colleagues import Scene, land, opened, sign_all, trust
 from gitlineage import LineageError, LineageStore, RemoteError, SigningError, Task, Trial
 from gitlineage.journal import events
 from gitlineage.journal.events import AHEAD
+from gitlineage.journal.journal import Append
 from gitlineage.sync.archives import consolidate
 
 needs_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
@@ -541,13 +542,15 @@ def test_nobody_takes_anything_from_a_signed_ref_by_adding_to_it(tmp_path: Path,
         journal, tip = scene.mallory.ledger.journal, scene.mallory.ledger.journal.tips()["alice"]
         row = events.TrialEvent(clock=50, row={"exp_id": "001", "status": "discard", "core_metric": "7"})
         added = journal.land(
-            "alice",
-            tip,
-            [(alice.resolve("001"), events.encode(row))],
-            clock=50,
-            subject="x",
-            identity=scene.mallory.ledger.committer(),
-            moment=scene.mallory.ledger.now(),
+            Append(
+                writer="alice",
+                tip=tip,
+                lines=[(alice.resolve("001"), events.encode(row))],
+                clock=50,
+                subject="x",
+                identity=scene.mallory.ledger.committer(),
+                moment=scene.mallory.ledger.now(),
+            )
         )
         git(root, "config", "lineage.sign", "true")
         refused = scene.push()

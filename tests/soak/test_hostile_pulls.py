@@ -21,6 +21,7 @@ from command_line import Shell
 
 from gitlineage import LineageStore, Trial
 from gitlineage.journal import events
+from gitlineage.journal.journal import Append
 
 SOAK = os.environ.get("GITLINEAGE_SOAK", "0") not in ("", "0")
 SEED = int(os.environ.get("GITLINEAGE_SEED", "20260101"))
@@ -76,13 +77,15 @@ class Colleague:
         """Append lines to the notes of objects, signed where this colleague signs."""
         journal = self.store.ledger.journal
         journal.land(
-            ref,
-            journal.tips().get(ref),
-            [(self.oid(), line) for line in lines],
-            clock=self.chance.choice([0, 5, 2**41]),
-            subject="x",
-            identity=self.store.ledger.committer(),
-            moment=self.store.ledger.now(),
+            Append(
+                writer=ref,
+                tip=journal.tips().get(ref),
+                lines=[(self.oid(), line) for line in lines],
+                clock=self.chance.choice([0, 5, 2**41]),
+                subject="x",
+                identity=self.store.ledger.committer(),
+                moment=self.store.ledger.now(),
+            )
         )
 
     def raw(self, kind: str, data: bytes) -> str:
@@ -158,14 +161,17 @@ class Colleague:
         for _ in range(3):
             row = {"exp_id": self.text(), "status": "discard", "core_metric": "9", "hypothesis": self.text() * 3}
             oid = self.commit(self.raw("tree", b""), self.oids["000"])
+            line = json.dumps({"clock": 9, "row": {**row, self.text(): "x"}, "type": "trial"}).encode()
             self.store.ledger.journal.land(
-                "mallory",
-                self.store.ledger.journal.tips().get("mallory"),
-                [(oid, json.dumps({"clock": 9, "row": {**row, self.text(): "x"}, "type": "trial"}).encode())],
-                clock=9,
-                subject=self.text().replace("\x00", ""),
-                identity=self.store.ledger.committer(),
-                moment=self.store.ledger.now(),
+                Append(
+                    writer="mallory",
+                    tip=self.store.ledger.journal.tips().get("mallory"),
+                    lines=[(oid, line)],
+                    clock=9,
+                    subject=self.text().replace("\x00", ""),
+                    identity=self.store.ledger.committer(),
+                    moment=self.store.ledger.now(),
+                )
             )
 
     def refs(self) -> None:

@@ -15,6 +15,7 @@ from gitlineage import LineageStore, Task, Trial, Watcher
 from gitlineage.bridge.hooks import install
 from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events
+from gitlineage.journal.journal import Append
 
 
 class Ears(Watcher):
@@ -141,11 +142,13 @@ def land(store: LineageStore, *pairs: tuple[str, events.Event]) -> None:
     """Have a writer sign events as they are, with whatever clocks they claim."""
     journal, writer = store.ledger.journal, store.ledger.writer
     journal.land(
-        writer,
-        journal.tips().get(writer),
-        [(oid, events.encode(event)) for oid, event in pairs],
-        clock=1000,
-        subject="x",
-        identity=store.ledger.committer(),
-        moment=store.ledger.now(),
+        Append(
+            writer=writer,
+            tip=journal.tips().get(writer),
+            lines=[(oid, events.encode(event)) for oid, event in pairs],
+            clock=1000,
+            subject="x",
+            identity=store.ledger.committer(),
+            moment=store.ledger.now(),
+        )
     )
