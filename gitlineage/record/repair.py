@@ -101,6 +101,8 @@ def reparent(
         starts = [parent] if views.snapshot(parent).recorded else _recorded_above(views, parent)
         if parent == oid or any(relations.reaches(views, start, oid, list(FAMILY)) for start in starts):
             raise Cycle(views.name(oid), views.name(parent), RelationType.SUCCESSOR_TO)
+    if oid in known:
+        raise Cycle(views.name(oid), views.name(oid), RelationType.SUCCESSOR_TO)
     event = events.ReparentEvent(parents=above, roles=known, reason=why, actor=actor)
     landing.keep.extend(dict.fromkeys((*above, *known)))
     named = ", ".join(map(views.name, above)) or "nothing"

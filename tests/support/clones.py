@@ -57,6 +57,7 @@ def answers(store: LineageStore, folder: Path) -> dict[str, object]:
     """Return what a store answers to everything that a research loop asks, the board's files in bytes."""
     views = store.log(None)
     best = store.best()
+    folder.parent.mkdir(parents=True, exist_ok=True)
     files = write_board(store, folder, tree_path="tree.tsv")
     return {
         "log": [(view.label, view.oid, view.order, view.parent, view.retracted, view.trial) for view in views],

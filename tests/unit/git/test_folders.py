@@ -513,11 +513,11 @@ def test_the_users_word_takes_it_in(repo, git, heard):
     assert heard() == []
 
 
-def test_readme_tells_where_the_list_is() -> None:
+def test_the_pages_tell_where_the_list_is() -> None:
     """Whoever wonders why a file is missing finds the list."""
-    readme = (ROOT / "README.md").read_text()
-    assert "gitlineage/git/droppings.py" in readme
-    assert "lineage.include" in readme
+    pages = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    assert "git/droppings.py" in pages
+    assert "lineage.include" in pages
     assert len(set(PATTERNS)) == len(PATTERNS)
 
 
