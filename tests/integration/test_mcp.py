@@ -329,7 +329,7 @@ def test_nobody_else_loads_the_sdk() -> None:
 
 def test_the_registrys_file() -> None:
     """server.json says this version, in at most 100 characters what it is, and README names it as the registry asks."""
-    said = json.loads((ROOT / "server.json").read_text())
+    said = json.loads((ROOT / "docs" / "server.json").read_text())
     (package,) = said["packages"]
     assert said["version"] == package["version"] == __version__
     assert package["runtimeArguments"][0]["value"] == f"gitlineage[mcp]=={__version__}"
