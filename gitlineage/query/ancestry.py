@@ -28,8 +28,8 @@ def parents(views: Views, oid: str) -> tuple[Snapshot, ...]:
     ):
         linked.setdefault(pos, []).append(parent)
     direct = views.index.rows("SELECT pos, parent FROM git_parents WHERE child = ? ORDER BY pos", sid)
-    found = [oid for pos, parent in direct for oid in linked.get(pos, [] if _id(views, parent) else [parent])]
-    return tuple(views.snapshot(parent) for parent in dict.fromkeys(found))
+    oids = [oid for pos, parent in direct for oid in linked.get(pos, [] if _id(views, parent) else [parent])]
+    return tuple(views.snapshot(parent) for parent in dict.fromkeys(oids))
 
 
 def children(views: Views, oid: str) -> tuple[Snapshot, ...]:
@@ -106,14 +106,14 @@ def rewritten_as(views: Views, oid: str) -> tuple[str, ...]:
 
 def originals(views: Views, oid: str) -> tuple[str, ...]:
     """Return all the commits that one goes back to by amends and rebases, nearest first."""
-    found: dict[str, None] = {}
+    olders: dict[str, None] = {}
     todo = [oid]
-    while todo and len(found) < _ORIGINALS:
+    while todo and len(olders) < _ORIGINALS:
         for old in rewritten_from(views, todo.pop(0)):
-            if old != oid and old not in found:
-                found[old] = None
+            if old != oid and old not in olders:
+                olders[old] = None
                 todo.append(old)
-    return tuple(found)
+    return tuple(olders)
 
 
 def same(views: Views, oid: str) -> tuple[Snapshot, ...]:

@@ -76,11 +76,11 @@ def events(
         writer: whose; an archive's events are those of the writers that they name.
         rule: lets through the events that are wanted.
     """
-    found: list[Recorded] = []
+    recorded: list[Recorded] = []
     for name, tip in tips.items():
         if writer is None or name == writer or is_archive(name):
-            found += journal.events(name, tip)
-    return _ordered(found, writer, rule)
+            recorded += journal.events(name, tip)
+    return _ordered(recorded, writer, rule)
 
 
 def touching(
@@ -95,11 +95,13 @@ def touching(
     trials that saw it.
     """
     places = [oid, *_places(views, oid)]
-    found = [each for place in dict.fromkeys(places) for each in on(journal, tips, place) if rule is None or rule(each)]
-    saw = {each.event.saw for each in found if each.oid == oid and isinstance(each.event, codec.TrialEvent)}
-    found += [each for session in sorted(saw - {"", *places}) for each in on(journal, tips, session)]
+    recorded = [
+        each for place in dict.fromkeys(places) for each in on(journal, tips, place) if rule is None or rule(each)
+    ]
+    saw = {each.event.saw for each in recorded if each.oid == oid and isinstance(each.event, codec.TrialEvent)}
+    recorded += [each for session in sorted(saw - {"", *places}) for each in on(journal, tips, session)]
     cohort = views.snapshot(oid).cohort
-    return _ordered([each for each in found if _touches(each, oid, cohort, saw)], None, rule)
+    return _ordered([each for each in recorded if _touches(each, oid, cohort, saw)], None, rule)
 
 
 def _places(views: Views, oid: str) -> Iterator[str]:
@@ -120,10 +122,10 @@ def _places(views: Views, oid: str) -> Iterator[str]:
             yield from (place for (place,) in views.index.rows(f"{sql} ORDER BY 1", value))
 
 
-def _touches(found: Recorded, oid: str, cohort: str | None, saw: Collection[str]) -> bool:
-    if found.oid == oid or oid in found.event.names():
+def _touches(recorded: Recorded, oid: str, cohort: str | None, saw: Collection[str]) -> bool:
+    if recorded.oid == oid or oid in recorded.event.names():
         return True
-    match found.event:
+    match recorded.event:
         case codec.CohortEvent(name=name, base=base):
             return name == cohort or oid in base
         case codec.EntryEvent(fields=fields):
@@ -131,22 +133,22 @@ def _touches(found: Recorded, oid: str, cohort: str | None, saw: Collection[str]
         case codec.TrialEvent(saw=session):
             return session == oid
         case codec.SessionEvent():
-            return found.oid in saw
+            return recorded.oid in saw
     return False
 
 
 def on(journal: Journal, tips: Mapping[str, str], oid: str) -> Iterator[Recorded]:
     """Return the events on one commit, of all writers."""
     for name, tip in tips.items():
-        for found in journal.told(name, tip, oid):
-            if not isinstance(found, Problem):
-                yield found
+        for recorded in journal.told(name, tip, oid):
+            if not isinstance(recorded, Problem):
+                yield recorded
 
 
-def _ordered(found: Iterable[Recorded], writer: str | None, rule: Rule | None) -> list[LineageEvent]:
+def _ordered(recorded: Iterable[Recorded], writer: str | None, rule: Rule | None) -> list[LineageEvent]:
     """Return events in their order, each once: an archive may hold what its writer's own ref has too."""
     once: dict[tuple[int, str, str, str, bytes], LineageEvent] = {}
-    for each in found:
+    for each in recorded:
         if (writer is None or each.writer == writer) and (rule is None or rule(each)):
             shown = _lineage_event(each)
             line = msgspec.json.encode(shown.payload, order="sorted")
@@ -154,30 +156,30 @@ def _ordered(found: Iterable[Recorded], writer: str | None, rule: Rule | None) -
     return [once[key] for key in sorted(once)]
 
 
-def _lineage_event(found: Recorded) -> LineageEvent:
-    payload: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found.event))
+def _lineage_event(recorded: Recorded) -> LineageEvent:
+    payload: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(recorded.event))
     kind, clock, at = payload.pop("type"), payload.pop("clock"), payload.pop("at", "")
     payload.pop("writer", None)
     actor = payload.get("actor") or payload.get("specialist") or payload.get("row", {}).get("specialist")
     return LineageEvent(
         event_type=kind,
         timestamp=at,
-        actor=actor or found.writer,
+        actor=actor or recorded.writer,
         payload=payload,
-        writer=found.writer,
+        writer=recorded.writer,
         clock=clock,
-        oid=CommitOid(found.oid),
+        oid=CommitOid(recorded.oid),
     )
 
 
 # -- in words --------------------------------------------------------------------------------------------------------
 
 
-def audited(views: Views, oid: str, found: Iterable[LineageEvent]) -> list[AuditEntry]:
+def audited(views: Views, oid: str, happened: Iterable[LineageEvent]) -> list[AuditEntry]:
     """Return the events that touch a commit with what happened, in words."""
     seen: set[tuple[str, str]] = set()
     entries = []
-    for event in found:
+    for event in happened:
         key = (event.oid, event.payload.get("row", {}).get("exp_id", ""))
         what = in_words(views, event, again=event.event_type == "trial" and key in seen)
         seen.add(key)
@@ -185,9 +187,9 @@ def audited(views: Views, oid: str, found: Iterable[LineageEvent]) -> list[Audit
     return entries
 
 
-def told(views: Views, oid: str, found: Iterable[Recorded]) -> list[AuditEntry]:
+def told(views: Views, oid: str, recorded: Iterable[Recorded]) -> list[AuditEntry]:
     """Return what notes say about a commit, in its order and with what happened, in words."""
-    return audited(views, oid, _ordered(found, None, None))
+    return audited(views, oid, _ordered(recorded, None, None))
 
 
 def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:

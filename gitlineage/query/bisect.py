@@ -131,9 +131,9 @@ def bisect(
         log = _read(state / "BISECT_LOG")
         if failed.exists():
             raise BisectFailed(_why(int(failed.read_text()), command))
-        found = [line[len(_FIRST_BAD) :][:_OID] for line in log if line.startswith(_FIRST_BAD)]
-        if found:
-            return Bisection(first_bad=CommitOid(found[-1]), tested=_count(log), skipped=_skipped(log))
+        first_bad = [line[len(_FIRST_BAD) :][:_OID] for line in log if line.startswith(_FIRST_BAD)]
+        if first_bad:
+            return Bisection(first_bad=CommitOid(first_bad[-1]), tested=_count(log), skipped=_skipped(log))
         possible = [line[len(_POSSIBLE) :][:_OID] for line in log if line.startswith(_POSSIBLE)]
         if possible:
             raise BisectFailed(

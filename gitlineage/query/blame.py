@@ -104,7 +104,7 @@ def blame(views: Views, oid: str, exp_id: str = "", *, noise: float | None = Non
         raise LineageError(f"there is no trial on {views.name(oid)} or on what led to it; `gitlineage log` lists them")
     level = measured_noise(views) if noise is None else Noise(sigma=noise, given=True)
     writers = {each.oid: each for each in views.snapshots(view.oid for view in chain)}
-    found: list[Regression] = []
+    regressions: list[Regression] = []
     small: list[str] = []
     unknown: list[str] = []
     between: list[str] = []
@@ -121,7 +121,7 @@ def blame(views: Views, oid: str, exp_id: str = "", *, noise: float | None = Non
                 small.append(here[0].label)
             else:
                 snapshot = writers[view.oid]
-                found.append(
+                regressions.append(
                     Regression(
                         trial=here[0].label,
                         parent=before[0].label,
@@ -140,7 +140,7 @@ def blame(views: Views, oid: str, exp_id: str = "", *, noise: float | None = Non
         before, between = here, []
     return Blame(
         chain=tuple(view.label for view in chain),
-        regressions=tuple(found),
+        regressions=tuple(regressions),
         within_noise=tuple(small),
         unknown=tuple(unknown),
         noise=level,

@@ -157,8 +157,8 @@ def _stuck(views: Views, window: Iterable[_Recent]) -> list[_Recent]:
     return [newest[0] for newest in own.values() if is_quiet([each.trial for each in newest], views.task)]
 
 
-def _seen(views: Views, found: Sequence[_Recent]) -> list[TrialView]:
-    return views.by_number(each.number for each in found)
+def _seen(views: Views, recent: Sequence[_Recent]) -> list[TrialView]:
+    return views.by_number(each.number for each in recent)
 
 
 def _count(views: Views, condition: str, *values: object) -> int:

@@ -23,8 +23,8 @@ def entry(views: Views, oid: str) -> CatalogEntry:
 def entries(views: Views, status: EntryStatus | None = None) -> list[CatalogEntry]:
     """Return every artifact that the catalogue says anything about, those of one status on request, by id."""
     oids = [oid for (oid,) in views.index.rows("SELECT DISTINCT oid FROM entries ORDER BY oid")]
-    found = [entry(views, oid) for oid in oids]
-    return [each for each in found if status is None or each.status == status]
+    listed = [entry(views, oid) for oid in oids]
+    return [each for each in listed if status is None or each.status == status]
 
 
 def forge(views: Views, oid: str) -> ForgeRecord:
@@ -57,9 +57,9 @@ def similar(views: Views, intent: str, threshold: float, likeness: Similarity) -
         raise Invalid(f"a threshold is from 0 to 1, not {threshold}")
     records = [_record(row) for row in views.index.rows(f"{_FORGE} ORDER BY clock DESC, writer DESC, oid")]
     scores = likeness(intent, [each.intent for each in records])
-    found = [(score, each) for score, each in zip(scores, records, strict=True) if score >= threshold]
-    found.sort(key=lambda pair: pair[0], reverse=True)
-    return found
+    alike = [(score, each) for score, each in zip(scores, records, strict=True) if score >= threshold]
+    alike.sort(key=lambda pair: pair[0], reverse=True)
+    return alike
 
 
 def _record(row: tuple[Any, ...]) -> ForgeRecord:

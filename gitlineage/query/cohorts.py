@@ -42,20 +42,20 @@ class Cohorts:
         Raises:
             Ambiguous: two writers opened different ones.
         """
-        found = self._rows("WHERE name = ?", name, members=members)
-        if not found and "@" in name:
+        cohorts = self._rows("WHERE name = ?", name, members=members)
+        if not cohorts and "@" in name:
             plain, _, owner = name.rpartition("@")
             named = self._rows("WHERE name = ?", plain, members=members)
-            found = [cohort for cohort in named if cohort.writer.startswith(owner)]
-        if len({(cohort.base, cohort.allow_mixed) for cohort in found}) > 1:
-            raise Ambiguous(name, [f"{cohort.name}@{cohort.writer}" for cohort in found])
-        return found[0] if found else None
+            cohorts = [cohort for cohort in named if cohort.writer.startswith(owner)]
+        if len({(cohort.base, cohort.allow_mixed) for cohort in cohorts}) > 1:
+            raise Ambiguous(name, [f"{cohort.name}@{cohort.writer}" for cohort in cohorts])
+        return cohorts[0] if cohorts else None
 
     def oids(self, names: Collection[str]) -> dict[str, str | None]:
         """Return the commits of cohorts by name, ``None`` where writers opened different ones under it."""
         sql = "SELECT name, oid, base, allow_mixed FROM cohorts WHERE name IN ({}) ORDER BY clock, writer"
-        found = self._index.grouped(sql, names)
-        return {name: rows[0][0] if len({row[1:] for row in rows}) == 1 else None for name, rows in found.items()}
+        bases = self._index.grouped(sql, names)
+        return {name: rows[0][0] if len({row[1:] for row in rows}) == 1 else None for name, rows in bases.items()}
 
     def is_shared(self, name: str) -> bool:
         """Whether writers opened different cohorts under a name."""
@@ -99,12 +99,12 @@ class Cohorts:
             return members
         bases = {each: frozenset(msgspec.json.decode(each[0], type=list[str])) for each in writers}
         sql = "SELECT s.oid, s.writer, p.parent FROM snapshots s LEFT JOIN git_parents p ON p.child = s.id"
-        found = self._index.grouped(f"{sql} WHERE s.oid IN ({{}})", members)
+        rows_of = self._index.grouped(f"{sql} WHERE s.oid IN ({{}})", members)
         mine = []
         for oid in members:
-            above = frozenset(parent for _, parent in found[oid] if parent is not None)
+            above = frozenset(parent for _, parent in rows_of[oid] if parent is not None)
             fitting = [each for each in writers if bases[each] == above] or [each for each in writers if each[1]]
-            own = [each for each in fitting if found[oid][0][0] in writers[each]]
+            own = [each for each in fitting if rows_of[oid][0][0] in writers[each]]
             if kind in (own or fitting or writers):
                 mine.append(oid)
         return mine

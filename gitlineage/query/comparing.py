@@ -278,23 +278,23 @@ def _normal(n: int, m: int, u: float, ties: Sequence[int]) -> float:
 
 
 def _differences(views: Views, whole: Table, a: _Side, b: _Side) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
-    found: list[Difference] = []
+    differences: list[Difference] = []
     changed: tuple[str, ...] = ()
     if a.row is not None and b.row is not None:
-        found += _cells(a.row, b.row)
-        found.append(_only("line", _line(whole, a.row), _line(whole, b.row)))
+        differences += _cells(a.row, b.row)
+        differences.append(_only("line", _line(whole, a.row), _line(whole, b.row)))
         if a.row.oid != b.row.oid:
             one, other = (_files(views.repo, views.snapshot(row.oid).tree) for row in (a.row, b.row))
-            found.append(_only("files", one, other))
+            differences.append(_only("files", one, other))
             changed = tuple(path for path in one if path in other and one[path] != other[path])
     else:
         for what in ("specialist", "domain"):
-            found.append(_only(what, *([getattr(row.cells, what) for row in side.rows] for side in (a, b))))
-        found.append(_only("parents", *(_parents(whole, side) for side in (a, b))))
+            differences.append(_only(what, *([getattr(row.cells, what) for row in side.rows] for side in (a, b))))
+        differences.append(_only("parents", *(_parents(whole, side) for side in (a, b))))
         if a.cohort is not None and b.cohort is not None:
             told = [{f"{name}={value}": None for name, value in side.metadata.items()} for side in (a.cohort, b.cohort)]
-            found.append(_only("metadata", *told))
-    return tuple(each for each in found if each.a or each.b), changed
+            differences.append(_only("metadata", *told))
+    return tuple(each for each in differences if each.a or each.b), changed
 
 
 def _cells(a: Row, b: Row) -> list[Difference]:
@@ -322,12 +322,12 @@ def _only(what: str, a: Sequence[str] | Mapping[str, object], b: Sequence[str] |
 
 def _line(whole: Table, row: Row) -> list[str]:
     """Return the names on the line of primary parents to a trial, itself left out, root first."""
-    found: dict[int, None] = {}
+    numbers: dict[int, None] = {}
     here = row.parents[:1]
-    while here and here[0] not in found:
-        found[here[0]] = None
+    while here and here[0] not in numbers:
+        numbers[here[0]] = None
         here = whole.rows[here[0]].parents[:1]
-    return whole.labels(list(found))[::-1]
+    return whole.labels(list(numbers))[::-1]
 
 
 def _parents(whole: Table, side: _Side) -> list[str]:

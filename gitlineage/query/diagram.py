@@ -37,7 +37,7 @@ def around(
     if far < -1:
         raise ValueError(f"a depth is -1 for all or a number from 0, not {far}")
     met = {oid: None}
-    found: dict[Edge, None] = {}
+    followed: dict[Edge, None] = {}
     asked: list[str] = []
     for up in (True, False):
         front, seen, left = [oid], {oid}, far
@@ -45,7 +45,7 @@ def around(
             left -= 1
             edges = _edges(views, front, types, up=up)
             asked += front if up else []
-            found |= dict.fromkeys(edges)
+            followed |= dict.fromkeys(edges)
             ends = dict.fromkeys(edge.target if up else edge.source for edge in edges)
             front = [end for end in ends if end not in seen]
             seen.update(front)
@@ -53,7 +53,7 @@ def around(
             _check(len(met), limit, "smaller --depth")
     if not set(types).isdisjoint(DERIVATION):
         views.horizon.check(asked)
-    return list(met), list(found)
+    return list(met), list(followed)
 
 
 def line(
@@ -91,9 +91,9 @@ def cohort(
 
     Raises `Invalid` too, where there are more snapshots than the limit.
     """
-    found = views.cohorts.one(name)
-    _check(len(found.base) + len(found.members), limit, "name an ID with --depth")
-    return _between(views, [*found.base, *found.members], types)
+    opened = views.cohorts.one(name)
+    _check(len(opened.base) + len(opened.members), limit, "name an ID with --depth")
+    return _between(views, [*opened.base, *opened.members], types)
 
 
 def everything(views: Views, types: Sequence[RelationType], limit: int | None = LIMIT) -> tuple[list[str], list[Edge]]:
@@ -169,8 +169,8 @@ def _place(edge: Edge) -> tuple[tuple[int, str, int], str, str, str]:
 def _between(views: Views, oids: Iterable[str], types: Sequence[RelationType]) -> tuple[list[str], list[Edge]]:
     """Return some snapshots, each once, and the edges from one of them to another."""
     nodes = dict.fromkeys(oids)
-    found = _edges(views, list(nodes), types, up=True)
-    return list(nodes), [edge for edge in found if edge.target in nodes]
+    edges_between = _edges(views, list(nodes), types, up=True)
+    return list(nodes), [edge for edge in edges_between if edge.target in nodes]
 
 
 def _check(count: int, limit: int | None, instead: str) -> None:

@@ -113,12 +113,12 @@ class Horizon:
         """Return some snapshots and all that go back to them."""
         below, front = set(start), list(start)
         while front:
-            found: set[int] = set()
+            children: set[int] = set()
             for part in parts(front):
                 marks = ", ".join("?" * len(part))
-                found |= {
+                children |= {
                     child for (child,) in self._index.rows(f"SELECT child FROM links WHERE parent IN ({marks})", *part)
                 }
-            front = list(found - below)
-            below |= found
+            front = list(children - below)
+            below |= children
         return below

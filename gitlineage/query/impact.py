@@ -85,7 +85,7 @@ def replacements(
     wanted = catalogue.entry(views, oid)
     if not wanted.input_type or not wanted.output_type:
         return []
-    found = [
+    candidates = [
         each
         for each in catalogue.entries(views, EntryStatus.ACTIVE)
         if each.id != oid
@@ -94,9 +94,9 @@ def replacements(
         and fits(wanted.input_type, each.input_type)
         and fits(each.output_type, wanted.output_type)
     ]
-    scores = likeness(wanted.text, [each.text for each in found])
+    scores = likeness(wanted.text, [each.text for each in candidates])
     return sorted(
-        zip(scores, found, strict=True),
+        zip(scores, candidates, strict=True),
         key=lambda pair: (pair[1].id != wanted.deprecated_in_favor_of, -pair[0], pair[1].id),
     )
 

@@ -91,16 +91,16 @@ def infer(views: Views, oid: str | None = None, *, notes: bool = False) -> list[
             texts.append((_Told(exp_id, place, Order(clock, writer)), cells))
     known = _by_name(views) if texts else {}
     names = frozenset(known)
-    found: list[tuple[_Told, _Told, str, str]] = []
+    citations: list[tuple[_Told, _Told, str, str]] = []
     for citing, cells in texts:
         for column, text in cells.items():
             for start, name in mentions(text, names):
                 cited = _meant(citing, known[name])
                 if cited is not None and cited.oid != citing.oid and cited.order < citing.order:
-                    found.append((citing, cited, _around(text, start), column))
-    edges = _edges(views, {citing.oid for citing, *_ in found})
+                    citations.append((citing, cited, _around(text, start), column))
+    edges = _edges(views, {citing.oid for citing, *_ in citations})
     once: dict[tuple[str, str], Inferred] = {}
-    for citing, cited, text, column in found:
+    for citing, cited, text, column in citations:
         pair = (citing.oid, cited.oid)
         if pair not in edges and pair not in once:
             once[pair] = Inferred(
@@ -115,11 +115,11 @@ def infer(views: Views, oid: str | None = None, *, notes: bool = False) -> list[
 
 
 def _by_name(views: Views) -> Mapping[str, Sequence[_Told]]:
-    found: dict[str, list[_Told]] = {}
+    named: dict[str, list[_Told]] = {}
     sql = "SELECT t.exp_id, s.oid, t.clock, t.writer FROM trials t JOIN snapshots s ON s.id = t.snapshot"
     for exp_id, oid, clock, writer in views.index.rows(sql):
-        found.setdefault(exp_id, []).append(_Told(exp_id, oid, Order(clock, writer)))
-    return found
+        named.setdefault(exp_id, []).append(_Told(exp_id, oid, Order(clock, writer)))
+    return named
 
 
 def _meant(citing: _Told, named: Sequence[_Told]) -> _Told | None:
@@ -143,11 +143,11 @@ def _label(told: _Told, known: Mapping[str, Sequence[_Told]]) -> str:
 def _edges(views: Views, sources: Iterable[str]) -> set[tuple[str, str]]:
     """Return the edges that lead from some snapshots already: parents, inspirations and active relations."""
     wanted = list(sources)
-    found = {(edge.source, edge.target) for edge in edges(views, wanted, tuple(RelationType), up=True)}
+    ends = {(edge.source, edge.target) for edge in edges(views, wanted, tuple(RelationType), up=True)}
     for part in parts(wanted):
         for snapshot in views.snapshots(part):
-            found |= {(snapshot.oid, other) for other in (*snapshot.parents, *snapshot.inspirations)}
-    return found
+            ends |= {(snapshot.oid, other) for other in (*snapshot.parents, *snapshot.inspirations)}
+    return ends
 
 
 def _around(text: str, start: int) -> str:

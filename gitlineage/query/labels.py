@@ -111,6 +111,6 @@ class Labels:
 
 def meant(trials: Sequence[tuple[Any, ...]], cell: str) -> tuple[str, str]:
     """Return exp id and writer of the trial that a parent cell means, of those on the parent; else of the first."""
-    found = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))]
-    exp_id, writer = (found or trials)[0]
+    fitting = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))]
+    exp_id, writer = (fitting or trials)[0]
     return exp_id, writer

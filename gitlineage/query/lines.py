@@ -53,15 +53,15 @@ def line(rows: Callable[..., list[Any]], oid: str, exp_id: str) -> Line:
         oids[here] = None
         if row is not None:
             on.setdefault(number, []).append((trial, read_row(row, here)))
-    found: list[tuple[int, Trial]] = []
+    steps: list[tuple[int, Trial]] = []
     at, cell = start[0][0], exp_id
     while at in above:  # each is left once, whatever the links say
         if at in on:
-            found.append(_meant(on[at], cell))
-            cell = found[-1][1].parent_exp
+            steps.append(_meant(on[at], cell))
+            cell = steps[-1][1].parent_exp
         at = above.pop(at)
-    found.reverse()
-    return Line(tuple([number for number, _ in found]), tuple([trial for _, trial in found]), tuple(oids))
+    steps.reverse()
+    return Line(tuple([number for number, _ in steps]), tuple([trial for _, trial in steps]), tuple(oids))
 
 
 def _meant(trials: list[tuple[int, Trial]], cell: str) -> tuple[int, Trial]:

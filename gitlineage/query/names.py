@@ -65,11 +65,11 @@ def resolve(views: Views, name: Id) -> CommitOid:
     if _PREFIX.fullmatch(text):
         ends = text, text + "g"
         rows = views.index.rows(f"{_OF_SNAPSHOT} UNION {_OF_FORGE} LIMIT 10", *ends, *ends)
-        if found := {oid: oid for (oid,) in rows} | _beginning(views, text):
-            return _only(text, found)
+        if matches := {oid: oid for (oid,) in rows} | _beginning(views, text):
+            return _only(text, matches)
     oid = views.repo.resolve(text) if text and "\0" not in text else None
-    if oid is None and len(text) >= _LEAST and (found := _beginning(views, text)):
-        return _only(text, found)
+    if oid is None and len(text) >= _LEAST and (matches := _beginning(views, text)):
+        return _only(text, matches)
     if oid is None and (padded := _padded(views, text)):
         return CommitOid(padded.oid)
     if oid is None:
@@ -158,23 +158,23 @@ def _padded(views: Views, text: str) -> TrialView | None:
     """Return the one trial whose exp id is a number, written with more zeros, and say so: 7 is taken for 007."""
     if not (text.isascii() and text.isdecimal()) or len(text) >= _WIDEST:
         return None
-    found = [view for width in range(len(text) + 1, _WIDEST + 1) for view in views.named(text.zfill(width))]
-    if len(found) != 1:
+    padded = [view for width in range(len(text) + 1, _WIDEST + 1) for view in views.named(text.zfill(width))]
+    if len(padded) != 1:
         return None
     if views.note is not None:
-        views.note(f"{text} is taken for {found[0].label}, for there is no other")
-    return found[0]
+        views.note(f"{text} is taken for {padded[0].label}, for there is no other")
+    return padded[0]
 
 
 def _spelled(views: Views, text: str, but: str = "") -> list[str]:
     """Return how to name the trials whose exp id a text is, those on one snapshot left out."""
     if not views.oids_named(text):
         return []
-    found = [view for view in views.named(text) if view.oid != but]
-    writers = [view.order.writer for view in found]
+    spelled = [view for view in views.named(text) if view.oid != but]
+    writers = [view.order.writer for view in spelled]
     return [
         f"{view.trial.exp_id}@{view.order.writer if writers.count(view.order.writer) == 1 else view.oid[:12]}"
-        for view in found[:_TOLD]
+        for view in spelled[:_TOLD]
     ]
 
 
@@ -186,14 +186,14 @@ def _home(views: Views, trial: Trial, oid: str = "") -> TrialView:
     """
     at = oid or trial.oid
     named = views.named_exactly(trial.exp_id)
-    found = [view for view in named if view.oid == at] if at else []
-    if not found:
-        found = [view for view in named if view.trial == trial] if len(named) > 1 else named
-    if len(found) != 1 and named:
-        raise Ambiguous(trial.exp_id, [view.label for view in found or named])
+    fitting = [view for view in named if view.oid == at] if at else []
+    if not fitting:
+        fitting = [view for view in named if view.trial == trial] if len(named) > 1 else named
+    if len(fitting) != 1 and named:
+        raise Ambiguous(trial.exp_id, [view.label for view in fitting or named])
     if not named:
         raise NotFound("trial", trial.exp_id, views.labels.nearest(trial.exp_id))
-    return found[0]
+    return fitting[0]
 
 
 def _text(name: object) -> str:
@@ -204,16 +204,16 @@ def _text(name: object) -> str:
 
 def _beginning(views: Views, text: str) -> dict[str, str]:
     """Return the imported snapshots whose names begin so, each with what to call it: its oid where a name is shared."""
-    found = views.origins.called(text, begins=True)
-    names = [origin.name for origin in found]
-    return {origin.oid: origin.oid if names.count(origin.name) > 1 else origin.name for origin in found}
+    beginning = views.origins.called(text, begins=True)
+    names = [origin.name for origin in beginning]
+    return {origin.oid: origin.oid if names.count(origin.name) > 1 else origin.name for origin in beginning}
 
 
-def _only(text: str, found: Mapping[str, str]) -> CommitOid:
+def _only(text: str, commits: Mapping[str, str]) -> CommitOid:
     """Return the one commit that was found."""
-    if len(found) > 1:
-        raise Ambiguous(text, list(found.values())[:_TOLD])
-    return CommitOid(next(iter(found)))
+    if len(commits) > 1:
+        raise Ambiguous(text, list(commits.values())[:_TOLD])
+    return CommitOid(next(iter(commits)))
 
 
 def moment(views: Views, journal: Journal, at: str) -> Callable[[Recorded], bool]:
@@ -229,11 +229,11 @@ def moment(views: Views, journal: Journal, at: str) -> Callable[[Recorded], bool
     """
     if at == BEST or (views.named(at) and not claimed(views, at)):
         limit = trial_of(views, at).order
-        return lambda found: Order(found.event.clock, found.writer) <= limit
+        return lambda recorded: Order(recorded.event.clock, recorded.writer) <= limit
     until = parse_time(at)
     if until is not None and not _PREFIX.fullmatch(at):
         latest = until.timestamp()
-        return lambda found: (told := _time(found)) is None or told <= latest
+        return lambda recorded: (told := _time(recorded)) is None or told <= latest
     oid = views.repo.resolve(at)
     try:
         clock = journal.clock(oid) if oid else 0
@@ -241,7 +241,7 @@ def moment(views: Views, journal: Journal, at: str) -> Callable[[Recorded], bool
         clock = 0
     if not clock:
         raise NotFound("trial, commit of a writer's ref or time", at, views.labels.nearest(at))
-    return lambda found: found.event.clock <= clock
+    return lambda recorded: recorded.event.clock <= clock
 
 
 def moment_of(views: Views, journal: Journal, until: Moment) -> tuple[Callable[[Recorded], bool], str]:
@@ -260,17 +260,17 @@ def moment_of(views: Views, journal: Journal, until: Moment) -> tuple[Callable[[
     if isinstance(until, int):
         if until < 0:
             raise Invalid(f"a clock is 0 or more, not {until}")
-        return (lambda found: found.event.clock <= until), f"clock {until}"
+        return (lambda recorded: recorded.event.clock <= until), f"clock {until}"
     if isinstance(until, datetime):
         aware = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
         latest = aware.timestamp()
-        return (lambda found: (told := _time(found)) is None or told <= latest), aware.isoformat()
+        return (lambda recorded: (told := _time(recorded)) is None or told <= latest), aware.isoformat()
     return moment(views, journal, until), until
 
 
-def _time(found: Recorded) -> float | None:
+def _time(recorded: Recorded) -> float | None:
     """Return when an event says that it happened; settings hold at all times, so they say nothing."""
-    event = found.event
+    event = recorded.event
     if event.place is events.Place.GENESIS:
         return None
     told = event.row.get("timestamp", "") if isinstance(event, events.TrialEvent) else ""

@@ -87,19 +87,19 @@ def candidates(views: Views, writer: str | None, mark: Path) -> tuple[Candidate,
         mark: the file that says what was last recorded or checked out in this working tree.
     """
     repo = views.repo
-    found: dict[str, str] = {}
+    ways: dict[str, str] = {}
     last = read_mark(repo, mark) or _last_recorded(views, writer)
     if last is not None:
-        found[last] = LAST
+        ways[last] = LAST
         for parent in ancestry.parents(views, last):
-            found.setdefault(parent.oid, PARENT)
+            ways.setdefault(parent.oid, PARENT)
     if (best := views.best_oid()) is not None:
-        found.setdefault(best, BEST)
+        ways.setdefault(best, BEST)
     head = repo.head()
     nothing = views.index.one("SELECT 1 FROM snapshots LIMIT 1") is None
     if head is not None and (nothing or views.tree(head) is not None):
-        found.setdefault(head, HEAD)
-    known = [Candidate(oid, _tree(views, oid), how) for oid, how in list(found.items())[:_MOST]]
+        ways.setdefault(head, HEAD)
+    known = [Candidate(oid, _tree(views, oid), how) for oid, how in list(ways.items())[:_MOST]]
     return tuple(each for each in known if each.tree)
 
 
@@ -157,10 +157,10 @@ def nearest(repo: GitRepo, tree: str, known: Sequence[Candidate]) -> Nearest:
     known = [each for each in known if each.tree != EMPTY_TREE] or known
     best: tuple[tuple[int, int], Candidate] | None = None
     for each in known:
-        found = difference(repo, each.tree, tree)
-        if best is None or found < best[0]:
-            best = found, each
-        if found == (0, 0):
+        distance = difference(repo, each.tree, tree)
+        if best is None or distance < best[0]:
+            best = distance, each
+        if distance == (0, 0):
             break
     if best is None:
         return Nearest(tree=tree)
@@ -170,10 +170,10 @@ def nearest(repo: GitRepo, tree: str, known: Sequence[Candidate]) -> Nearest:
 
 def difference(repo: GitRepo, old: str, new: str) -> tuple[int, int]:
     """Return how many lines only one of two trees has, and how many paths differ."""
-    found = changes(repo, old, new)
-    if found.paths > _PATHS:
-        return 2**62, found.paths
-    return found.whole + sum(map(abs, found.lines.values())), found.paths
+    diff = changes(repo, old, new)
+    if diff.paths > _PATHS:
+        return 2**62, diff.paths
+    return diff.whole + sum(map(abs, diff.lines.values())), diff.paths
 
 
 class Changes(NamedTuple):

@@ -43,13 +43,13 @@ class Origins:
 
     def imported(self) -> set[CommitOid]:
         """Return every imported snapshot, those that a later one took the place of too."""
-        found = self._index.rows("SELECT oid FROM snapshots WHERE id IN (SELECT snapshot FROM imported)")
-        return {CommitOid(oid) for (oid,) in found}
+        rows = self._index.rows("SELECT oid FROM snapshots WHERE id IN (SELECT snapshot FROM imported)")
+        return {CommitOid(oid) for (oid,) in rows}
 
     def on(self, oid: str) -> Origin | None:
         """Return where a snapshot was imported from, ``None`` where it was recorded here."""
-        found = self._index.rows(f"{_ORIGIN} WHERE s.oid = ? ORDER BY i.clock, i.writer LIMIT 1", oid)
-        return _origin(found[0]) if found else None
+        rows = self._index.rows(f"{_ORIGIN} WHERE s.oid = ? ORDER BY i.clock, i.writer LIMIT 1", oid)
+        return _origin(rows[0]) if rows else None
 
     def replaced(self, oids: Sequence[str]) -> set[CommitOid]:
         """
@@ -77,17 +77,17 @@ class Origins:
         return {origin.oid for origin in origins} - {origin.oid for origin in _standing(origins)}
 
     def _rows(self, where: str, *values: object) -> list[Origin]:
-        found = self._index.rows(f"{_ORIGIN} WHERE {where} ORDER BY i.name, i.clock, i.writer, s.oid", *values)
-        return _standing(map(_origin, found))
+        rows = self._index.rows(f"{_ORIGIN} WHERE {where} ORDER BY i.name, i.clock, i.writer, s.oid", *values)
+        return _standing(map(_origin, rows))
 
 
 def _standing(origins: Iterable[Origin]) -> list[Origin]:
     """Return those that their names stand for, of all of these names in recording order."""
-    found: dict[str, dict[str, Origin]] = {}
+    by_name: dict[str, dict[str, Origin]] = {}
     for origin in origins:
-        found.setdefault(origin.name, {})[origin.document] = origin
+        by_name.setdefault(origin.name, {})[origin.document] = origin
     chosen = []
-    for same in found.values():
+    for same in by_name.values():
         whole = [origin for origin in same.values() if not origin.stub]
         chosen += whole or list(same.values())
     return chosen

@@ -69,8 +69,8 @@ def board_by(views: Views, by: Task, limit: int | None) -> list[TrialView]:
     Raises:
         Invalid: none has, in a store with trials.
     """
-    if by == views.task and (found := [each for each in views.kept(limit) if by.score(each.trial) is not None]):
-        return found  # the index has their order
+    if by == views.task and (kept := [each for each in views.kept(limit) if by.score(each.trial) is not None]):
+        return kept  # the index has their order
     return views.by_number(_ranked(views, by, "board")[:limit])
 
 
@@ -78,10 +78,10 @@ def _ranked(views: Views, by: Task, which: str) -> list[int]:
     """Return the numbers of the trials that rank by a column, the best first; those without a number there do not."""
     sql = f"SELECT t.id, t.row, {_OID} FROM trials t WHERE {_ROWS[which]} ORDER BY {BY_PLACE}"
     rows = [(number, read_row(row, oid)) for number, row, oid in views.index.rows(sql)]
-    found = [(place, number) for number, trial in rows if (place := rank(by, trial)) is not None]
-    if not found:
+    ranked = [(place, number) for number, trial in rows if (place := rank(by, trial)) is not None]
+    if not ranked:
         _check_column(views, by.score_field, which, [trial for _, trial in rows])
-    return [number for _, number in sorted(found)]
+    return [number for _, number in sorted(ranked)]
 
 
 def _check_column(views: Views, column: str, which: str, ranked: Sequence[Trial]) -> None:

@@ -88,12 +88,12 @@ def path(views: Views, start: str, end: str, types: Sequence[RelationType] = DER
     if start not in came:
         views.horizon.check(came)
         return None
-    found: list[str] = []
+    nodes: list[str] = []
     at: str | None = start
     while at is not None:
-        found.append(at)
+        nodes.append(at)
         at = came[at]
-    return found
+    return nodes
 
 
 def merge_bases(views: Views, a: str, b: str, types: Sequence[RelationType] = DERIVATION) -> list[str]:
@@ -113,12 +113,14 @@ def evolution(
     """
     successors = [RelationType.SUCCESSOR_TO]
     line = [oid, *(node.id for node in ancestors(views, oid, successors))]
-    found = list(edges(views, line, successors, up=True))
+    followed = list(edges(views, line, successors, up=True))
     if include_siblings:
-        found += edges(views, line, successors, up=False)
-    said = _evolutions(views, {edge.source for edge in found})
-    steps = [_evolution_step(views, edge, said) for edge in dict.fromkeys(found)]
-    timed = sorted(zip(steps, dict.fromkeys(found), strict=True), key=lambda pair: (pair[0].timestamp, pair[1].order))
+        followed += edges(views, line, successors, up=False)
+    said = _evolutions(views, {edge.source for edge in followed})
+    steps = [_evolution_step(views, edge, said) for edge in dict.fromkeys(followed)]
+    timed = sorted(
+        zip(steps, dict.fromkeys(followed), strict=True), key=lambda pair: (pair[0].timestamp, pair[1].order)
+    )
     return [step for step, _ in timed if step.success or not only_successful]
 
 
@@ -152,11 +154,11 @@ def reaches(views: Views, start: str, goal: str, types: Sequence[RelationType]) 
 
 def _places(views: Views, nodes: Collection[str]) -> dict[str, Order]:
     """Return when snapshots were recorded."""
-    found: dict[str, Order] = {}
+    orders: dict[str, Order] = {}
     for part in parts(list(nodes)):
         sql = f"SELECT oid, clock, writer FROM snapshots WHERE oid IN ({', '.join('?' * len(part))})"
-        found.update((oid, Order(clock, writer)) for oid, clock, writer in views.index.rows(sql, *part))
-    return found
+        orders.update((oid, Order(clock, writer)) for oid, clock, writer in views.index.rows(sql, *part))
+    return orders
 
 
 def _not_before(views: Views, nodes: Collection[str], limit: Order | None) -> list[str]:
@@ -188,15 +190,15 @@ def _relationship(row: Sequence[Any]) -> Relationship:
 
 def _evolutions(views: Views, sources: Collection[str]) -> dict[tuple[str, str], Relationship]:
     """Return the active ``successor_to`` relations of some snapshots by both ends."""
-    found: dict[tuple[str, str], Relationship] = {}
+    said: dict[tuple[str, str], Relationship] = {}
     for part in parts(list(sources)):
         sql = (
             f"SELECT {_COLUMNS} FROM relations WHERE source IN ({', '.join('?' * len(part))}) "
             "AND type = 'successor_to' AND ended_at IS NULL AND followed"
         )
         for row in views.index.rows(sql, *part):
-            found[row[0], row[2]] = _relationship(row)
-    return found
+            said[row[0], row[2]] = _relationship(row)
+    return said
 
 
 def _worked(trial: Trial | None) -> bool | None:

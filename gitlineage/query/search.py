@@ -75,13 +75,13 @@ def likely(views: Views, words: Sequence[str], limit: int, *, build: bool = True
     longest = sorted(set(words), key=lambda word: (-len(word), word))[:_LONGEST]
     terms = [f"hypothesis : {_quoted(word)}" for word in longest]
     having = sorted((_having(views.index, term, limit + 1) for term in terms), key=len)
-    found = dict.fromkeys(_having(views.index, " AND ".join(terms), limit)) if terms else {}
+    hits = dict.fromkeys(_having(views.index, " AND ".join(terms), limit)) if terms else {}
     rare = 0
     for numbers in having:
         if numbers and (not rare or rare + len(numbers) <= limit):
             rare += len(numbers)
-            found |= dict.fromkeys(numbers[:limit])
-    return sorted(found, reverse=True)
+            hits |= dict.fromkeys(numbers[:limit])
+    return sorted(hits, reverse=True)
 
 
 def _has_many_to_add(index: Index) -> bool:

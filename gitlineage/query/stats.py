@@ -67,8 +67,8 @@ def statistics(table: Table, by: str | None = None) -> list[Stat]:
     for at, row in enumerate(rows):
         if row.counts:
             groups.setdefault(_group(table, row, by) if by else "", []).append(at)
-    found = [_stat(table, group, places, gains) for group, places in groups.items()]
-    return sorted(found, key=lambda stat: _rank(table.task, stat))
+    stats = [_stat(table, group, places, gains) for group, places in groups.items()]
+    return sorted(stats, key=lambda stat: _rank(table.task, stat))
 
 
 def _rank(task: Task, stat: Stat) -> tuple[bool, float]:

@@ -135,7 +135,7 @@ def table(views: Views) -> Table:
 
     oids = dict(views.index.rows("SELECT id, oid FROM snapshots"))
     turn = 1 if views.task.lower_is_better else -1
-    found = []
+    listed = []
     for row, cells in zip(rows, packed_values(row[3] for row in rows), strict=True):
         exp_id, status, rank, _, clock, writer, cell, saw, sid, oid, tree, author, cohort, said, time, parent_tree = row
         roles: Mapping[str, str] = {} if said == "{}" else msgspec.json.decode(said, type=dict[str, str])
@@ -143,7 +143,7 @@ def table(views: Views) -> Table:
         parents = [(first(parent, "" if at else cell), roles.get(oids[parent], "")) for at, parent in enumerate(linked)]
         known = dict.fromkeys(parent for parent, _ in parents if parent is not None)
         inspired = tuple((named, role) for named, role in roles.items() if named not in {oids[each] for each in linked})
-        found.append(
+        listed.append(
             Row(
                 label=exp_id if used[exp_id] == 1 else views.labels.label(exp_id, writer, oid),
                 status=status or PENDING,
@@ -161,7 +161,7 @@ def table(views: Views) -> Table:
                 saw=saw,
             )
         )
-    return Table(views.task, found)
+    return Table(views.task, listed)
 
 
 def chosen(
@@ -190,8 +190,8 @@ def chosen(
     """
     tests: list[Callable[[int, Row], bool]] = []
     if cohort is not None:
-        found = views.cohorts.one(cohort)
-        wanted = {*found.base, *found.members}
+        opened = views.cohorts.one(cohort)
+        wanted = {*opened.base, *opened.members}
         tests.append(lambda at, row: row.oid in wanted)
     if specialist is not None:
         tests.append(lambda at, row: row.cells.specialist == specialist)

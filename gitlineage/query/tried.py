@@ -102,7 +102,7 @@ def exactly(views: Views, tree: str, command: str | None = None) -> Tried:
         tree: the content.
         command: the command as its column spells it; ``None`` for any.
     """
-    known = [number for number, *found in views.index.rows(_ON_TREE, tree) if not is_unknown(*found)]
+    known = [number for number, *outcome in views.index.rows(_ON_TREE, tree) if not is_unknown(*outcome)]
     same, going, other = [], [], []
     for view in views.by_number(known):
         if command is not None and view.trial.text(COMMAND) != command:
@@ -128,8 +128,8 @@ def by_edit(views: Views, tree: str, parent: str) -> tuple[TrialView, ...]:
         return ()
     numbers = dict(views.index.rows(_NOT_KEPT))
     known = _edits(views, list(numbers))
-    found = [number for snapshot, number in numbers.items() if known.get(snapshot) == edit]
-    return tuple(views.by_number(found[:_SHOWN]))
+    equal = [number for snapshot, number in numbers.items() if known.get(snapshot) == edit]
+    return tuple(views.by_number(equal[:_SHOWN]))
 
 
 def by_hypothesis(views: Views, hypothesis: str, *, build: bool = True) -> tuple[Alike, ...]:
@@ -142,9 +142,9 @@ def by_hypothesis(views: Views, hypothesis: str, *, build: bool = True) -> tuple
     words = tokens(hypothesis)
     if not words:
         return ()
-    found = [view for view in views.by_number(likely(views, words, _ALIKE, build=build)) if view.retracted is None]
-    likenesses = by_words(hypothesis, [view.trial.hypothesis for view in found])
-    alike = [Alike(view, likeness) for view, likeness in zip(found, likenesses, strict=True) if likeness >= LIKENESS]
+    near = [view for view in views.by_number(likely(views, words, _ALIKE, build=build)) if view.retracted is None]
+    likenesses = by_words(hypothesis, [view.trial.hypothesis for view in near])
+    alike = [Alike(view, likeness) for view, likeness in zip(near, likenesses, strict=True) if likeness >= LIKENESS]
     alike.sort(key=lambda each: -each.likeness)
     return tuple(alike[:_SHOWN])
 
@@ -154,8 +154,8 @@ def _edits(views: Views, snapshots: Sequence[int]) -> dict[int, str]:
     index = views.index
     known: dict[int, str] = {}
     if index.one("SELECT 1 FROM sqlite_master WHERE name = 'edits'") is not None:
-        found = index.grouped("SELECT snapshot, edit FROM edits WHERE snapshot IN ({})", snapshots)
-        known = {at: edit for at, ((edit,),) in found.items()}
+        rows = index.grouped("SELECT snapshot, edit FROM edits WHERE snapshot IN ({})", snapshots)
+        known = {at: edit for at, ((edit,),) in rows.items()}
     new = {}
     for at, ((tree, author, above),) in index.grouped(_TREES, [at for at in snapshots if at not in known]).items():
         unknown = above is None or is_unknown(tree, author, above)

@@ -115,11 +115,11 @@ class Views:
 
         What was derived from a retracted one is shown below the nearest above that counts.
         """
-        found = self._views(f"{_VIEW} WHERE {IS_DONE} ORDER BY {BY_PLACE}")
-        above = {view.label: view.parent for view in found if view.retracted is not None}
+        ended = self._views(f"{_VIEW} WHERE {IS_DONE} ORDER BY {BY_PLACE}")
+        above = {view.label: view.parent for view in ended if view.retracted is not None}
         return [
             msgspec.structs.replace(view, parent=_beyond(view.parent, above)) if view.parent in above else view
-            for view in found
+            for view in ended
             if view.retracted is None
         ]
 
@@ -137,8 +137,8 @@ class Views:
         They are those with a result, and pending ones that came from a file.
         """
         sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_WRITTEN} ORDER BY {BY_PLACE}"
-        found = [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
-        return [each for each in found if each[0].status is not None or each[1]]
+        rows = [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
+        return [each for each in rows if each[0].status is not None or each[1]]
 
     def retracted(self) -> dict[tuple[str, str], str]:
         """Return why trials were retracted, by their snapshots and exp ids."""
@@ -168,18 +168,18 @@ class Views:
             f"SELECT t.row, s.id, s.oid, s.cohort, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot "
             f"WHERE {IS_DONE} ORDER BY {BY_PLACE}"
         )
-        found = self.index.rows(sql)
-        fields = packed_values(row for row, *_ in found)
+        rows = self.index.rows(sql)
+        fields = packed_values(row for row, *_ in rows)
         ended = [at for at, row in enumerate(fields) if row.status]  # a retracted one may wait for its result
         return [fields[at] for at in ended], [
             Place(oid, tuple(above.get(number, ())), cohort or "", why or "")
-            for _, number, oid, cohort, why in (found[at] for at in ended)
+            for _, number, oid, cohort, why in (rows[at] for at in ended)
         ]
 
     def shapes(self) -> list[dict[str, Any]]:
         """Return what imported tables looked like, in the order they came."""
-        found = self.index.rows("SELECT shape FROM tables ORDER BY clock, writer")
-        return [msgspec.json.decode(shape) for (shape,) in found]
+        rows = self.index.rows("SELECT shape FROM tables ORDER BY clock, writer")
+        return [msgspec.json.decode(shape) for (shape,) in rows]
 
     def latest(self, limit: int, *, aborted: bool = True, specialist: str | None = None) -> list[TrialView]:
         """Return the newest trials with a result that count, newest first; without harness aborts on request."""
@@ -229,11 +229,11 @@ class Views:
     def by_number(self, numbers: Iterable[int]) -> list[TrialView]:
         """Return trials by their numbers in the index, in the order given."""
         wanted = list(numbers)
-        found: dict[int, TrialView] = {}
+        views: dict[int, TrialView] = {}
         for part in parts(list(dict.fromkeys(wanted))):
             rows = self.index.rows(f"{_VIEW} WHERE t.id IN ({', '.join('?' * len(part))})", *part)
-            found |= {row[0]: view for row, view in zip(rows, self._together(rows), strict=True)}
-        return [found[number] for number in wanted if number in found]
+            views |= {row[0]: view for row, view in zip(rows, self._together(rows), strict=True)}
+        return [views[number] for number in wanted if number in views]
 
     def best(self, eligible: str = "kept", *, stand_in: bool = True) -> TrialView | None:
         """
@@ -277,7 +277,7 @@ class Views:
         rows = [trial for trial, _ in self.rows() if (trial.oid, trial.exp_id) not in retracted]
         orders = []
         for each in (known, task):
-            ranks = [(found, at) for at, row in enumerate(rows) if (found := rank(each, row)) is not None]
+            ranks = [(place, at) for at, row in enumerate(rows) if (place := rank(each, row)) is not None]
             orders.append([at for _, at in sorted(ranks)])
         lost = len(set(orders[0]) - set(orders[1]))
         if not orders[0] or orders[0] == orders[1]:
@@ -315,12 +315,12 @@ class Views:
             NotFound: there is none.
             Ambiguous: there are several.
         """
-        found = self.named(name)
-        if len(found) > 1:
-            raise Ambiguous(name, [view.label for view in found])
-        if not found:
+        views = self.named(name)
+        if len(views) > 1:
+            raise Ambiguous(name, [view.label for view in views])
+        if not views:
             raise NotFound("trial", name, self.labels.nearest(name))
-        return found[0]
+        return views[0]
 
     def named(self, name: str) -> list[TrialView]:
         """Return the trials that a name stands for; more than one where it is ambiguous."""
@@ -328,15 +328,15 @@ class Views:
             return []
         exp_id, at, owner = name.rpartition("@")
         if at and owner and exp_id:  # before exp ids, or one that is spelled so would take another trial's place
-            found = self.named(exp_id)
-            exact = [view for view in found if view.order.writer == owner]
+            views = self.named(exp_id)
+            exact = [view for view in views if view.order.writer == owner]
             if exact:
                 return exact
-            if of := [view for view in found if view.order.writer.startswith(owner) or view.oid.startswith(owner)]:
+            if of := [view for view in views if view.order.writer.startswith(owner) or view.oid.startswith(owner)]:
                 return of
         for exp_id in (name, name.removeprefix("exp_")):
-            if found := self.named_exactly(exp_id):
-                return found
+            if views := self.named_exactly(exp_id):
+                return views
         return []
 
     def named_exactly(self, exp_id: str) -> list[TrialView]:
@@ -365,13 +365,13 @@ class Views:
         Those are baselines and kept trials; a revision or a retraction may have made or unmade one of them, and a trial
         of the same exp id may have made its label another.
         """
-        found = self.index.grouped(
+        grouped = self.index.grouped(
             "SELECT exp_id, 0 FROM trials WHERE id IN ({}) "
             f"AND ({one_of('status', (*ELIGIBLE, RETRACTED))} OR (clock, writer) <> (last_clock, last_writer) "
             "OR EXISTS (SELECT 1 FROM trials o WHERE o.exp_id = trials.exp_id AND o.id <> trials.id))",
             numbers,
         )
-        return set(found)
+        return set(grouped)
 
     def children(self, view: TrialView, limit: int | None = None) -> list[TrialView]:
         """Return the trials derived from one, whichever of their parents it is, sorted by exp id."""
@@ -384,8 +384,8 @@ class Views:
             f"WHERE l.parent = (SELECT id FROM snapshots WHERE oid = ?) {tail}",
             view.oid,
         )
-        found = self.by_number(number for (number,) in rows)
-        return [child for child in found if child.parent == view.label or self._has_other(child, view)]
+        views = self.by_number(number for (number,) in rows)
+        return [child for child in views if child.parent == view.label or self._has_other(child, view)]
 
     def count_children(self, view: TrialView) -> int:
         """Return how many trials were derived from one."""
@@ -404,21 +404,21 @@ class Views:
         """Return the primary chain to a trial, root first; a repeat, which only raw parents can make, ends it."""
         if not self.raw_parents:
             return self.by_number(self.line(view.oid, view.trial.exp_id).numbers)
-        found = {view.label: view}
+        views = {view.label: view}
 
         def up(label: str) -> str | None:
-            parent = found[label].parent
-            if parent is not None and parent not in found:
-                found[parent] = self.trial(parent)
+            parent = views[label].parent
+            if parent is not None and parent not in views:
+                views[parent] = self.trial(parent)
             return parent
 
-        return [found[label] for label in first_parent_chain(view.label, up)]
+        return [views[label] for label in first_parent_chain(view.label, up)]
 
     def line(self, oid: str, exp_id: str) -> Line:
         """Return the primary chain to a trial on a snapshot, root first."""
-        found = line(self.index.rows, oid, exp_id)
-        self.horizon.check(found.snapshots)
-        return found
+        chain = line(self.index.rows, oid, exp_id)
+        self.horizon.check(chain.snapshots)
+        return chain
 
     def on_snapshot(self, oid: str) -> list[TrialView]:
         """Return the trials on a snapshot in recording order, those without a result too."""
@@ -544,12 +544,12 @@ class Views:
 
     def snapshot(self, oid: str) -> Snapshot:
         """Return a commit as a snapshot; one that nobody recorded has no writer."""
-        found = self.snapshots([oid])
-        return found[0] if found else self._unrecorded(oid)
+        recorded = self.snapshots([oid])
+        return recorded[0] if recorded else self._unrecorded(oid)
 
     def snapshots(self, oids: Iterable[str]) -> list[Snapshot]:
         """Return those of the commits that are recorded, in the order given."""
-        found: dict[str, Snapshot] = {}
+        recorded: dict[str, Snapshot] = {}
         wanted = list(dict.fromkeys(oids))
         arrived: dict[str, str] = dict(self.index.rows("SELECT old, min(new) FROM arrivals GROUP BY old"))
         for part in parts(wanted):
@@ -567,7 +567,7 @@ class Views:
                 number, oid, tree, said, author, time, cohort, roles, writer = row
                 known = msgspec.json.decode(roles, type=dict[str, str])
                 name, stub = called.get(number, [("", False)])[0]
-                found[oid] = _snapshot(
+                recorded[oid] = _snapshot(
                     oid,
                     tree,
                     list(dict.fromkeys(arrived.get(parent, parent) for (parent,) in parents.get(number, []))),
@@ -581,7 +581,7 @@ class Views:
                     name=name,
                     stub=bool(stub),
                 )
-        return [found[oid] for oid in wanted if oid in found]
+        return [recorded[oid] for oid in wanted if oid in recorded]
 
     def _unrecorded(self, oid: str) -> Snapshot:
         if not self.repo.exists(oid):  # beyond the end of a shallow clone

@@ -109,9 +109,9 @@ def nodes(views: Views, oid: str, types: Types, max_depth: int | None, *, up: bo
     depth = 0
     while front and depth != limit:
         depth += 1
-        found = sorted(_steps(views, front, types, up))
+        steps = sorted(_steps(views, front, types, up))
         front = []
-        for step in found:
+        for step in steps:
             if step.far not in reached and step.far != first:
                 reached[step.far] = (depth, step)
                 front.append(step.far)
@@ -140,10 +140,10 @@ def merge_bases(views: Views, a: str, b: str, types: Types) -> list[str]:
     keys = _keys(views, [a, b])
 
     def up(front: Collection[Key]) -> Mapping[Key, list[Key]]:
-        found: dict[Key, list[Key]] = {}
+        parents: dict[Key, list[Key]] = {}
         for step in _steps(views, list(front), types, True):
-            found.setdefault(step.near, []).append(step.far)
-        return found
+            parents.setdefault(step.near, []).append(step.far)
+        return parents
 
     places = _places(views, dag.merge_bases(keys[a], keys[b], up))
     return sorted(places, key=lambda oid: (places[oid][1], oid), reverse=True)
@@ -200,7 +200,7 @@ def _steps(views: Views, front: Sequence[Key], types: Types, up: bool) -> list[_
     follows = derives or RelationType.FORKED_FROM in types
     asked = {str(each) for each in types} | ({str(RelationType.FORKED_FROM)} if derives else set())
     has_relations = views.index.one("SELECT 1 FROM relations LIMIT 1") is not None
-    found: list[_Step] = []
+    steps: list[_Step] = []
     pages: list[tuple[bool, Sequence[Key]]] = [(True, part) for part in parts(numbers)]
     pages += [(False, part) for part in parts(others)]
     for are_recorded, part in pages:
@@ -214,12 +214,12 @@ def _steps(views: Views, front: Sequence[Key], types: Types, up: bool) -> list[_
             far = oid if number is None else number
             if kind in types:
                 role = roles.get((near, far), "") if kind in DERIVATION else ""
-                found.append(_Step(clock, writer, 0, len(found), near, far, RelationType(kind), role))
+                steps.append(_Step(clock, writer, 0, len(steps), near, far, RelationType(kind), role))
         for near, far, pos, clock, writer, _, _ in parents if derives else ():
             if (near, far) not in named:
                 role = roles.get((near, far), "")
-                found.append(_Step(clock, writer, pos, len(found), near, far, RelationType.SUCCESSOR_TO, role))
-    return found
+                steps.append(_Step(clock, writer, pos, len(steps), near, far, RelationType.SUCCESSOR_TO, role))
+    return steps
 
 
 def _links(views: Views, numbers: Sequence[int], others: Sequence[str], up: bool) -> list[_Step]:
@@ -249,27 +249,27 @@ def _roles(views: Views, parents: Sequence[Any]) -> dict[tuple[Key, Key], str]:
 
 def _keys(views: Views, oids: Iterable[str]) -> dict[str, Key]:
     """Return the keys of some commits."""
-    found: dict[str, Key] = {oid: oid for oid in oids}
-    for part in parts(list(found)):
-        found.update(views.index.rows(f"SELECT oid, id FROM snapshots WHERE oid IN ({_marks(part)})", *part))
-    return found
+    keys: dict[str, Key] = {oid: oid for oid in oids}
+    for part in parts(list(keys)):
+        keys.update(views.index.rows(f"SELECT oid, id FROM snapshots WHERE oid IN ({_marks(part)})", *part))
+    return keys
 
 
 def _oids(views: Views, numbers: Collection[int]) -> dict[Key, str]:
-    found: dict[Key, str] = {}
+    oids: dict[Key, str] = {}
     for part in parts(list(numbers)):
-        found.update(views.index.rows(f"SELECT id, oid FROM snapshots WHERE id IN ({_marks(part)})", *part))
-    return found
+        oids.update(views.index.rows(f"SELECT id, oid FROM snapshots WHERE id IN ({_marks(part)})", *part))
+    return oids
 
 
 def _places(views: Views, keys: Collection[Key]) -> dict[str, tuple[Key, Order]]:
     """Return the keys of some nodes, and when they were recorded, by oid."""
-    found: dict[str, tuple[Key, Order]] = {key: (key, NOWHERE) for key in keys if isinstance(key, str)}
+    places: dict[str, tuple[Key, Order]] = {key: (key, NOWHERE) for key in keys if isinstance(key, str)}
     for part in parts([key for key in keys if isinstance(key, int)]):
         sql = f"SELECT id, oid, clock, writer FROM snapshots WHERE id IN ({_marks(part)})"
         for number, oid, clock, writer in views.index.rows(sql, *part):
-            found[oid] = (number, Order(clock, writer))
-    return found
+            places[oid] = (number, Order(clock, writer))
+    return places
 
 
 def _marks(values: Collection[object]) -> str:

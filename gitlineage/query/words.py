@@ -112,26 +112,26 @@ def told(views: Views, journal: Journal, tips: Mapping[str, str], before: Standi
         own: this clone's own writer, whose words are not told.
     """
     now = standing(views)
-    found = [*_leap(views, before, now), *_task(before.task[:1], now.task[:1])]
-    found += _rows(views, journal, tips, now.rows - before.rows)
-    found += _repairs(views, now.retractions - before.retractions, now.reparents - before.reparents)
-    found += _edges(views, now.relations - before.relations, now.entries - before.entries)
-    found += _best(views.task, before, now)
-    return [each for each in found if each.writer != own]
+    said = [*_leap(views, before, now), *_task(before.task[:1], now.task[:1])]
+    said += _rows(views, journal, tips, now.rows - before.rows)
+    said += _repairs(views, now.retractions - before.retractions, now.reparents - before.reparents)
+    said += _edges(views, now.relations - before.relations, now.entries - before.entries)
+    said += _best(views.task, before, now)
+    return [each for each in said if each.writer != own]
 
 
 def earlier_task(views: Views) -> Task | None:
     """Return the last task before this one that another writer said."""
-    found = standing(views).task
-    return next((task for order, task in found[1:] if order.writer != found[0][0].writer), None)
+    tasks = standing(views).task
+    return next((task for order, task in tasks[1:] if order.writer != tasks[0][0].writer), None)
 
 
 def holding(views: Views, journal: Journal, tips: Mapping[str, str], own: str | None) -> list[Said]:
     """Return the words of others that hold now about the task, the best and what somebody else recorded."""
     now = standing(views)
     earlier = next(((at,) for at in now.task[1:] if not at[1].same(now.task[0][1])), ())
-    found = [*_task(earlier, now.task[:1])] if earlier else []
-    found += _rows(views, journal, tips, now.rows)
+    said = [*_task(earlier, now.task[:1])] if earlier else []
+    said += _rows(views, journal, tips, now.rows)
     mine = "SELECT 1 FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE (s.oid, t.exp_id, t.writer) = (?, ?, ?)"
     retracted = (each for each in now.retractions if not each[4])
     others = frozenset(each for each in retracted if views.index.one(mine, each[3], each[2], each[1]) is None)
@@ -140,11 +140,11 @@ def holding(views: Views, journal: Journal, tips: Mapping[str, str], own: str | 
         "WHERE r.followed AND s.writer <> r.writer AND NOT EXISTS (SELECT 1 FROM reparents o WHERE o.child = r.child "
         "AND (o.clock, o.writer) > (r.clock, r.writer))"
     )
-    found += _repairs(views, others, frozenset(map(tuple, held)))
+    said += _repairs(views, others, frozenset(map(tuple, held)))
     if now.best is not None and now.best.order.writer != own:
         writer = now.best.order.writer
-        found.append(Said(writer, f"the best is {_scored(now.best, views.task)}, a row of {writer}'s"))
-    return [each for each in found if each.writer != own]
+        said.append(Said(writer, f"the best is {_scored(now.best, views.task)}, a row of {writer}'s"))
+    return [each for each in said if each.writer != own]
 
 
 def _edges(
@@ -199,14 +199,14 @@ def versions(
     views: Views, journal: Journal, tips: Mapping[str, str], oid: str, exp_id: str
 ) -> tuple[events.TrialEvent | None, events.TrialEvent | None]:
     """Return the last word on a row, and the last one before it that another writer said; ``None`` for none."""
-    found: dict[tuple[bool, int, str], events.TrialEvent] = {}
+    by_place: dict[tuple[bool, int, str], events.TrialEvent] = {}
     for each in on(journal, tips, oid):
         event = each.event
         if isinstance(event, events.TrialEvent) and event.row.get("exp_id") == exp_id and not views.index.refusal(each):
-            found[bool(event.row.get("status")), event.clock, each.writer] = event
-    order = sorted(found)
+            by_place[bool(event.row.get("status")), event.clock, each.writer] = event
+    order = sorted(by_place)
     other = [key for key in order if key[2] != order[-1][2]]
-    return found[order[-1]] if order else None, found[other[-1]] if other else None
+    return by_place[order[-1]] if order else None, by_place[other[-1]] if other else None
 
 
 def _cells(was: Mapping[str, str], now: Mapping[str, str], task: Task) -> Iterator[str]:
@@ -223,18 +223,18 @@ def _repairs(
     reparents: frozenset[tuple[int, str, str, str, str]],
 ) -> list[Said]:
     """Return which rows were retracted, and which snapshots reparented."""
-    found: list[tuple[int, Said]] = []
+    repairs: list[tuple[int, Said]] = []
     for clock, writer, exp_id, oid, undone, reason in retractions:
         said = f"took back that {exp_id} is retracted" if undone else f"retracted {exp_id}"
         name = next((view.label for view in views.named_exactly(exp_id) if view.oid == oid), exp_id)
         undo = to_type("gitlineage", "retract", name, *(["-m", "WHY"] if undone else ["--undo"]))
-        found.append((clock, Said(writer, f"{writer} {said}{f': {reason}' if reason else ''}", undo)))
+        repairs.append((clock, Said(writer, f"{writer} {said}{f': {reason}' if reason else ''}", undo)))
     for clock, writer, child, parents, reason in reparents:
         above = ", ".join(map(views.name, msgspec.json.decode(parents))) or "nothing"
         own = [views.name(parent) for parent in views.repo.parents(child)] or ["--root"]
         undo = to_type("gitlineage", "reparent", views.name(child), *own, "-m", "WHY")
-        found.append((clock, Said(writer, f"{writer} reparented {views.name(child)} to {above}: {reason}", undo)))
-    return [said for _, said in sorted(found)]
+        repairs.append((clock, Said(writer, f"{writer} reparented {views.name(child)} to {above}: {reason}", undo)))
+    return [said for _, said in sorted(repairs)]
 
 
 def _best(task: Task, before: Standing, now: Standing) -> Iterator[Said]:
