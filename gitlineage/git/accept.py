@@ -170,13 +170,13 @@ def _present(repo: GitRepo) -> dict[str, Entry]:
 
 def _staged(repo: GitRepo, index: Path) -> dict[str, Entry | None]:
     """Return what an index has by path; nothing that any tree has where a merge left several."""
-    found: dict[str, Entry | None] = {}
+    staged: dict[str, Entry | None] = {}
     for line in _git(repo, "ls-files", "-s", "-z", index=index).decode("utf-8", "surrogateescape").split("\0"):
         if line:
             facts, _, path = line.partition("\t")
             mode, oid, stage = facts.split()
-            found[path] = Entry(int(mode, 8), oid if stage == "0" else "")
-    return found
+            staged[path] = Entry(int(mode, 8), oid if stage == "0" else "")
+    return staged
 
 
 def _checked_out_here(repo: GitRepo) -> str | None:

@@ -218,8 +218,8 @@ class Content:
         self._repo.write_object("tree", raw, tree)
 
     def _either(self, oid: str, loose: LooseObjects) -> bytes:
-        found = loose.read(oid)
-        return self._repo.read(oid) if found is None else found
+        data = loose.read(oid)
+        return self._repo.read(oid) if data is None else data
 
     def _is_ignored(self, root: Path, folder: Path) -> bool:
         """Whether the rules above a folder ignore it; asked for by name, it is taken all the same."""

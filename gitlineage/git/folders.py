@@ -272,9 +272,9 @@ class Taker:
         """Return what git would add to an empty index, or to the user's; a repository inside ends with a slash."""
         # rules of a file that is named first have the least to say
         words = ("ls-files", "-z", "--others", *rules, "--exclude-standard", "--", below)
-        found = _split(self.git(*words, index=index))
+        paths = _split(self.git(*words, index=index))
         own = self._own_folder()
-        return [path for path in found if not path.startswith(own)] if own else found
+        return [path for path in paths if not path.startswith(own)] if own else paths
 
     def _own_folder(self) -> str:
         """Return where in the folder the repository's own files are, if not in a ``.git``; git would take them."""
@@ -290,14 +290,14 @@ class Taker:
 
     def _tracked(self) -> dict[str, tuple[int, str, bool]]:
         """Return mode, oid and whether it may be absent of what the user's index has, by path."""
-        found: dict[str, tuple[int, str, bool]] = {}
+        tracked: dict[str, tuple[int, str, bool]] = {}
         listed = self.git("ls-files", "-z", "-s", "-t", "--", self._place.below, index=True)
         for line in _split(listed):
             told, _, path = line.partition("\t")
             tag, mode, oid, stage = told.split(" ")
-            if path not in found or stage == "2":  # of a conflict, our own side
-                found[path] = int(mode, 8), oid, tag == "S"
-        return found
+            if path not in tracked or stage == "2":  # of a conflict, our own side
+                tracked[path] = int(mode, 8), oid, tag == "S"
+        return tracked
 
     def _without_droppings(self, listed: list[str], known: Container[str]) -> tuple[list[str], dict[str, int]]:
         """Leave out what is untracked and plainly no recipe, and count it."""
@@ -351,10 +351,10 @@ class Taker:
         seen = {}
         for path in paths:
             try:
-                found = os.lstat(f"{top}/{path}")
+                status = os.lstat(f"{top}/{path}")
             except OSError:
                 continue
-            seen[path] = found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_mode
+            seen[path] = status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_mode
         return seen
 
     def _is_file(self, path: str) -> bool:
@@ -379,15 +379,15 @@ class Taker:
         mark = self._place.top / path / ".git"
         try:
             text = "" if mark.is_dir() else mark.read_text(errors="surrogateescape")
-            found = (mark.parent / text.removeprefix("gitdir:").strip()).resolve() if text else mark.resolve()
+            gitdir = (mark.parent / text.removeprefix("gitdir:").strip()).resolve() if text else mark.resolve()
         except OSError:
             return False
         common = self._place.commondir.resolve()
-        return common == found or common / "worktrees" == found.parent
+        return common == gitdir or common / "worktrees" == gitdir.parent
 
     def _elsewhere(self, repositories: Iterable[str], known: Container[str]) -> dict[str, str]:
         """Return the repositories inside of which a snapshot tells too little, and what it does not tell."""
-        found = {}
+        reasons = {}
         declared: set[str] | None = None
         for path in sorted(repositories):
             declared = self._declared() if declared is None else declared
@@ -395,12 +395,12 @@ class Taker:
                 raise InvalidContent(path, "is a git repository without a commit; commit there, or ignore it")
             changes = self._inner(path, "status", "--porcelain", "-z", "--ignore-submodules=none")
             if changes is None:
-                found[path] = "it cannot be read"
+                reasons[path] = "it cannot be read"
             elif path not in declared:
-                found[path] = "no submodule" + (", with changes" if changes else "")
+                reasons[path] = "no submodule" + (", with changes" if changes else "")
             elif changes:
-                found[path] = "a submodule with changes"
-        return found
+                reasons[path] = "a submodule with changes"
+        return reasons
 
     def _declared(self) -> set[str]:
         """Return the paths that ``.gitmodules`` names."""
@@ -445,9 +445,9 @@ class Taker:
                     new[path] = there
         asked = "".join(f"{oid}\n" for oid in [*old, *new.values()]).encode()
         answer = self.git("cat-file", "--buffer", "--batch-check=%(objectsize)", data=asked) if asked else b""
-        found = [int(each) for each in answer.split()]
-        sizes = dict(zip(new, found[len(old) :], strict=True))
-        return files - len(old) + len(new), size - sum(found[: len(old)]) + sum(sizes.values()), sizes
+        sizes_read = [int(each) for each in answer.split()]
+        sizes = dict(zip(new, sizes_read[len(old) :], strict=True))
+        return files - len(old) + len(new), size - sum(sizes_read[: len(old)]) + sum(sizes.values()), sizes
 
     def _written(self) -> str:
         """Write the index, or what it has below the folder, and return the tree; empty where there is nothing."""

@@ -59,8 +59,8 @@ def pointer_in(repo: GitRepo, blob: str, path: str) -> Pointer | None:
     """Return the pointer that a blob is, if it is one."""
     if repo.size(blob) >= _MOST:
         return None
-    found = _POINTER.fullmatch(repo.read(blob))
-    return Pointer(found[2].decode(), int(found[3]), path) if found else None
+    match = _POINTER.fullmatch(repo.read(blob))
+    return Pointer(match[2].decode(), int(match[3]), path) if match else None
 
 
 def pointers(repo: GitRepo, tips: Iterable[str], without: Iterable[str] = ()) -> list[Pointer]:
@@ -73,14 +73,14 @@ def pointers(repo: GitRepo, tips: Iterable[str], without: Iterable[str] = ()) ->
     listed = [*tips, *(f"^{each}" for each in without if repo.exists(each))]
     words = ["rev-list", "--objects", "--missing=allow-any", f"--filter=blob:limit={_MOST}", "--stdin"]
     told = _git(repo, words, "\n".join([*listed, ""]).encode()).decode("utf-8", "surrogateescape")
-    found: dict[str, Pointer] = {}
+    by_oid: dict[str, Pointer] = {}
     for line in told.splitlines():
         blob, _, path = line.partition(" ")
         if not path or _NOTE.fullmatch(path.replace("/", "")) or not repo.exists(blob) or repo.kind(blob) != "blob":
             continue
         if (pointer := pointer_in(repo, blob, path)) is not None:
-            found.setdefault(pointer.oid, pointer)
-    return list(found.values())
+            by_oid.setdefault(pointer.oid, pointer)
+    return list(by_oid.values())
 
 
 def is_used(repo: GitRepo, tips: Iterable[str]) -> bool:
@@ -162,34 +162,34 @@ def fetch(repo: GitRepo, tree: str, missing: Sequence[Pointer]) -> None:
         raise StorageError(f"{_named(left)} not here, {said}")
 
 
-def upload(repo: GitRepo, remote: str, found: Sequence[Pointer]) -> str:
+def upload(repo: GitRepo, remote: str, wanted: Sequence[Pointer]) -> str:
     """
     Have git-lfs send content to a remote, and return why that cannot be done; empty where it was.
 
     Args:
         found: what to send; all of it is here.
     """
-    if not found:
+    if not wanted:
         return ""
     if not is_installed():
         return (
-            f"it has {counted(len(found), 'LFS pointer')} whose content would be lost ({found[0].shown}), because "
+            f"it has {counted(len(wanted), 'LFS pointer')} whose content would be lost ({wanted[0].shown}), because "
             f"git-lfs is not installed; {INSTALL}"
         )
     target = f"file://{remote}" if os.path.isabs(remote) else remote
-    oids = [pointer.oid for pointer in found]
+    oids = [pointer.oid for pointer in wanted]
     try:
         for at in range(0, len(oids), _AT_ONCE):
             _git(repo, ["lfs", "push", "--object-id", "--", target, *oids[at : at + _AT_ONCE]])
     except GitFailed as error:
-        return f"the content of {counted(len(found), 'LFS pointer')} does not get there: {_said(error)}"
+        return f"the content of {counted(len(wanted), 'LFS pointer')} does not get there: {_said(error)}"
     return ""
 
 
-def _named(found: Sequence[Pointer]) -> str:
+def _named(wanted: Sequence[Pointer]) -> str:
     """Return whose content is meant, as the beginning of a sentence."""
-    more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
-    return f"the content of {', '.join(pointer.shown for pointer in found[:_TOLD])}{more} is"
+    more = f" and {len(wanted) - _TOLD} more" if len(wanted) > _TOLD else ""
+    return f"the content of {', '.join(pointer.shown for pointer in wanted[:_TOLD])}{more} is"
 
 
 def _said(error: GitFailed) -> str:

@@ -203,12 +203,12 @@ def sweep(root: str | Path, folder: str | Path) -> None:
 
 def lock_files(root: str | Path) -> list[tuple[str, int]]:
     """Return the lock files of git's refs, of their packed list and of the configuration, each with its inode."""
-    found = []
+    paths = []
     for folder, _, files in os.walk(f"{root}/refs"):
-        found += [f"{folder}/{name}" for name in files if name.endswith(".lock")]
-    found += [f"{root}/{name}.lock" for name in ("packed-refs", "config", "HEAD")]
+        paths += [f"{folder}/{name}" for name in files if name.endswith(".lock")]
+    paths += [f"{root}/{name}.lock" for name in ("packed-refs", "config", "HEAD")]
     inodes = []
-    for path in found:
+    for path in paths:
         with suppress(OSError):
             inodes.append((path, os.stat(path).st_ino))
     return inodes
@@ -250,8 +250,8 @@ def _link(mark: str, lock: str) -> bool:
 
 def _marks(folder: str | Path) -> "list[os.DirEntry[str]]":
     try:
-        with os.scandir(folder) as found:
-            return [mark for mark in found if mark.name.startswith(_HELD)]
+        with os.scandir(folder) as entries:
+            return [mark for mark in entries if mark.name.startswith(_HELD)]
     except OSError:
         return []
 
@@ -326,14 +326,14 @@ def _is_dead(mark: "os.DirEntry[str]") -> bool:
 
 def left_locks(root: str | Path, folder: str | Path, seconds: float = PATIENCE) -> list[str]:
     """Return a line about each of git's lock files that is there for longer than git holds one, with its age."""
-    found = set(lock_files(root))
+    locks = set(lock_files(root))
     deadline = time.monotonic() + seconds
-    while found and time.monotonic() < deadline and any(_age(path) < seconds for path, _ in found):
+    while locks and time.monotonic() < deadline and any(_age(path) < seconds for path, _ in locks):
         time.sleep(0.02)
-        found &= set(lock_files(root))
+        locks &= set(lock_files(root))
     return [
         f"the lock file {path} is {max(_age(path), 0):.0f} seconds old; {remedy(path, holder_of(folder, path))}"
-        for path, _ in sorted(found)
+        for path, _ in sorted(locks)
     ]
 
 

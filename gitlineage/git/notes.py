@@ -156,13 +156,13 @@ class NotesTrees:
             prefix, before, after = stack.pop()
             known = self._known(before)
             try:
-                found = self._repo.read_tree(after)
+                tree = self._repo.read_tree(after)
             except RepositoryError as error:
                 if odd is None:
                     raise
                 odd[after] = str(error)
                 continue
-            for name, entry in found.items():
+            for name, entry in tree.items():
                 path = prefix + name
                 was = known.get(name)
                 if was == entry or not _is_hex(path) or len(path) > 40:
@@ -185,17 +185,17 @@ class NotesTrees:
 
     def _find(self, tree: str, oid: str) -> list[str]:
         """Return the blobs of an object's note; more than one only where two fan-outs met."""
-        found = []
+        blobs = []
         at = 0
         folder: str | None = tree
         while folder is not None:
             read = self._read(folder)
             if (leaf := read.get(oid[at:])) is not None and leaf.mode != TREE:
-                found.append(leaf.oid)
+                blobs.append(leaf.oid)
             branch = read.get(oid[at : at + 2])
             folder = branch.oid if branch is not None and branch.mode == TREE else None
             at += 2
-        return found
+        return blobs
 
     def _put(self, tree: str | None, blobs: Mapping[str, Entry], level: int) -> str:
         """Write notes below one folder; keys are what is left of the oids."""
@@ -254,12 +254,12 @@ class NotesTrees:
     def _without(self, tree: str, rest: str) -> str | None:
         """Return a folder without an object's note, ``None`` where it has none."""
         entries = dict(self._read(tree).entries())
-        found = entries.pop(rest, None) is not None
+        had = entries.pop(rest, None) is not None
         branch = entries.get(rest[:2])
         if branch is not None and branch.mode == TREE and (below := self._without(branch.oid, rest[2:])):
             entries[rest[:2]] = Entry(TREE, below)
-            found = True
-        return self._repo.write_tree(entries) if found else None
+            had = True
+        return self._repo.write_tree(entries) if had else None
 
     def _read(self, tree: str) -> Folder:
         kept = self._kept.get(tree)

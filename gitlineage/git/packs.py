@@ -282,9 +282,9 @@ def release_abandoned(folder: Path) -> None:
     """Remove the ``.keep`` files of processes that died; only whoever holds the writers' lock may call this."""
     for keep in folder.glob("pack-*.keep"):
         with suppress(OSError):
-            found = keep.read_bytes()
+            mark = keep.read_bytes()
             # it is written before its pack is, so one that is cut short has none; a user's own stands beside a pack
-            if found == _KEEP or (_KEEP.startswith(found) and not keep.with_suffix(".pack").exists()):
+            if mark == _KEEP or (_KEEP.startswith(mark) and not keep.with_suffix(".pack").exists()):
                 keep.unlink()
 
 

@@ -64,11 +64,11 @@ def fetch(gitdir: Path, folder: Path, remote: str, oids: Sequence[str], kept: st
             return said, frozenset(unknown)
         except GitFailed as error:
             said = _last_words(error.message)
-            found = _UNKNOWN.search(error.message)
-            if found is None or found[1] not in wanted:
+            match = _UNKNOWN.search(error.message)
+            if match is None or unknown_oid[1] not in wanted:
                 break
-            del wanted[found[1]]
-            unknown.add(found[1])
+            del wanted[match[1]]
+            unknown.add(match[1])
     return said, frozenset(unknown)
 
 

@@ -59,7 +59,7 @@ def read_ahead(
             continue
         with Answers(gitdir, (oid for _, oids in part for oid in oids), limit) as answers:
             for item, oids in part:
-                yield item, {oid: found for oid in oids if (found := answers.take(oid)) is not None}
+                yield item, {oid: stored for oid in oids if (stored := answers.take(oid)) is not None}
 
 
 class Answers:
@@ -118,8 +118,8 @@ class Answers:
         if 0 <= size <= self._limit and self._left >= 0:
             data = self._output.read(size + 1)
             if len(data) > size:
-                found = Stored(head[1], data[:-1])
-                return found if object_id(found.kind, found.data) == oid else None
+                stored = Stored(head[1], data[:-1])
+                return stored if object_id(stored.kind, stored.data) == oid else None
         if size > self._limit and self._left >= 0:
             self._skip(size + 1)
         else:

@@ -75,8 +75,8 @@ class PackedRefs:
 def loose_refs(root: str, prefix: str) -> Iterator[str]:
     """Return the names of the refs below a prefix that have a file of their own."""
     try:
-        with os.scandir(f"{root}/{prefix}") as found:
-            entries = list(found)
+        with os.scandir(f"{root}/{prefix}") as scan:
+            entries = list(scan)
     except OSError:
         return
     for entry in entries:

@@ -98,11 +98,11 @@ class GitRepo:
         borrowed: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        found = find_repository(path)
-        if found is None:
+        gitdir = find_repository(path)
+        if gitdir is None:
             raise RepositoryError(f"no git repository at {os.fspath(path)}; `{NAME} init` makes one")
-        with reading(f"cannot open {found}"):
-            self._repo = pygit2.Repository(found)
+        with reading(f"cannot open {gitdir}"):
+            self._repo = pygit2.Repository(gitdir)
         self._borrowed = tuple(borrowed)
         self._borrow()
         self._odb = self._repo.odb
@@ -200,8 +200,8 @@ class GitRepo:
             yield from items
             return
         try:
-            with closing(read_ahead(self.commondir, items, wanted, MAX_COMMIT)) as found:
-                for item, self._ahead in found:
+            with closing(read_ahead(self.commondir, items, wanted, MAX_COMMIT)) as pairs:
+                for item, self._ahead in pairs:
                     yield item
         finally:
             self._ahead = {}
@@ -285,17 +285,17 @@ class GitRepo:
         """
         with reading("cannot merge two trees"):
             one, two, three = (pygit2.Oid(hex=each) for each in (base, ours, theirs))
-            found = self._repo.merge_trees(one, two, three)
-            conflicts = {next(filter(None, entries)).path for entries in found.conflicts or ()}
+            merged = self._repo.merge_trees(one, two, three)
+            conflicts = {next(filter(None, entries)).path for entries in merged.conflicts or ()}
             if not conflicts:
-                return str(found.write_tree(self._repo))
+                return str(merged.write_tree(self._repo))
         raise Invalid(f"both sides changed {some(sorted(conflicts))}")
 
     def merge_base(self, one: str, other: str) -> str | None:
         """Return the best commit that both of two go back to; ``None`` where there is none."""
         with reading(f"cannot walk from {one}"):
-            found = self._repo.merge_base(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
-        return str(found) if found is not None else None
+            base = self._repo.merge_base(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
+        return str(base) if base is not None else None
 
     def history(self, oid: str, limit: int) -> list[tuple[str, str]]:
         """Return the commits that one goes back to and their trees, itself first, up to a number of them."""
@@ -364,10 +364,10 @@ class GitRepo:
         Raises:
             RepositoryError: the object is missing or no commit.
         """
-        found = self._load(oid, MAX_COMMIT)
-        if found.kind != "commit":
-            raise RepositoryError(f"{oid} is a {found.kind}, not a commit")
-        info = parse_commit(oid, found.data)
+        stored = self._load(oid, MAX_COMMIT)
+        if stored.kind != "commit":
+            raise RepositoryError(f"{oid} is a {stored.kind}, not a commit")
+        info = parse_commit(oid, stored.data)
         if not is_oid(info.tree) or not all(map(is_oid, info.parents)):
             raise RepositoryError(f"{oid} is a broken commit: its tree or a parent is no oid")
         return info
@@ -447,9 +447,9 @@ class GitRepo:
         names: set[str] = set()
         while True:
             before, names = names, {*loose_refs(str(self.commondir), prefix), *self._packed.names(prefix)}
-            found = {name: self.ref(name) for name in sorted(names)}
-            if names == before or None not in found.values():  # or others came for those that went meanwhile
-                return {name: oid for name, oid in found.items() if oid is not None}
+            oids = {name: self.ref(name) for name in sorted(names)}
+            if names == before or None not in oids.values():  # or others came for those that went meanwhile
+                return {name: oid for name, oid in oids.items() if oid is not None}
 
     def move_ref(
         self,
@@ -701,9 +701,9 @@ class GitRepo:
         if self._promisors is None:
             with reading("cannot read git's configuration"):
                 marked = [entry.name for entry in self._settings if _PROMISOR.fullmatch(entry.name)]
-            found = [_PROMISOR.fullmatch(key)[1] for key in dict.fromkeys(marked) if self.flag(key)]  # type: ignore[index]
+            names = [_PROMISOR.fullmatch(key)[1] for key in dict.fromkeys(marked) if self.flag(key)]  # type: ignore[index]
             first = self.config("extensions.partialClone")
-            self._promisors = tuple(dict.fromkeys([*([first] if first else []), *found]))
+            self._promisors = tuple(dict.fromkeys([*([first] if first else []), *names]))
         return self._promisors
 
     def bring(self, oids: Iterable[str], kept: str = "blob:none") -> None:
@@ -771,7 +771,7 @@ class GitRepo:
     def remote(self) -> str:
         """Return the remote to fetch from where nobody says which: ``origin``, or the first there is."""
         with reading("cannot read git's configuration"):
-            names = [found[1] for entry in self._settings if (found := _REMOTE.fullmatch(entry.name))]
+            names = [match[1] for entry in self._settings if (match := _REMOTE.fullmatch(entry.name))]
         return names[0] if names and "origin" not in names else "origin"
 
     def _give_promised(self, oid: str) -> bool:
@@ -812,8 +812,8 @@ class GitRepo:
 
         Beginnings of oids are none. The files are looked at, because libgit2 takes ten times as long for that.
         """
-        found = _REVISION.fullmatch(text)
-        base = found[1] if found else text
+        match = _REVISION.fullmatch(text)
+        base = match[1] if match else text
         if not base:
             return text.startswith("@{")
         if _ALWAYS.fullmatch(base):
@@ -831,21 +831,21 @@ class GitRepo:
     def commits_beginning(self, prefix: str) -> list[str]:
         """Return the commits whose oids begin with a prefix of at least four hex digits, sorted; refs do not count."""
         try:
-            found = self._repo[prefix]
+            match = self._repo[prefix]
         except KeyError:
             return []
         except ValueError:  # several objects begin so; which of them are commits only a look at each can tell
             near = [oid for oid in self._repo if str(oid).startswith(prefix)]
             return sorted(str(oid) for oid in near if self._repo[oid].type == pygit2.enums.ObjectType.COMMIT)
-        return [str(found.id)] if found.type == pygit2.enums.ObjectType.COMMIT else []
+        return [str(match.id)] if match.type == pygit2.enums.ObjectType.COMMIT else []
 
     def commit_beginning(self, prefix: str) -> str | None:
         """Return the commit whose oid begins so; ``None`` where it is not here, or several objects' oids do."""
         try:
-            found = self._repo[prefix]
+            match = self._repo[prefix]
         except (KeyError, ValueError):
             return None
-        return str(found.id) if found.type == pygit2.enums.ObjectType.COMMIT else None
+        return str(match.id) if match.type == pygit2.enums.ObjectType.COMMIT else None
 
     def has_ancestor(self, oid: str, ancestor: str) -> bool:
         """Whether one commit goes back to another one, or is it."""
@@ -909,8 +909,8 @@ def find_worktree(path: Path, gitdir: Path, environment: Mapping[str, str] | Non
     """
     if environment:
         return _top(Path(), environment)
-    if found := _top(path):
-        return found
+    if top := _top(path):
+        return top
     beside = [gitdir.parent] if gitdir.name == ".git" else []  # the path leads into the git directory itself
     with suppress(OSError):
         beside.append(Path((gitdir / "gitdir").read_text(errors="surrogateescape").removesuffix("\n")).parent)

@@ -113,19 +113,19 @@ def changes(repo: GitRepo, old: str, new: str) -> list[str]:
     What only tells of a repository inside does not count: git leaves that to itself, so a restore loses nothing of it.
     """
     before, after = dict(repo.walk_tree(old)), dict(repo.walk_tree(new))
-    found = []
+    paths = []
     for path in before.keys() | after.keys():
         sides = before.get(path), after.get(path)
         if sides[0] != sides[1] and not all(each is None or each.mode == SUBMODULE for each in sides):
-            found.append(path)
-    return sorted(found)
+            paths.append(path)
+    return sorted(paths)
 
 
 def _left(top: Path, before: Mapping[str, Entry], after: Mapping[str, Entry]) -> tuple[str, ...]:
     """Return what should not be there any more and is: git warns of it and goes on."""
-    found = sorted(path for path in before.keys() - after.keys() if os.path.lexists(top / path))
-    folders = {str(above) for path in after for above in PurePosixPath(path).parents} if found else set()
-    return tuple(path for path in found if path not in folders)
+    left = sorted(path for path in before.keys() - after.keys() if os.path.lexists(top / path))
+    folders = {str(above) for path in after for above in PurePosixPath(path).parents} if left else set()
+    return tuple(path for path in left if path not in folders)
 
 
 def _in_the_way(top: Path, before: Collection[str], after: Mapping[str, Entry]) -> Iterator[str]:

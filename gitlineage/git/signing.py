@@ -219,20 +219,20 @@ def split(raw: bytes) -> tuple[bytes, bytes] | None:
     """Return what a commit's signature is about, and the signature; ``None`` for a commit without exactly one."""
     head, end, message = raw.partition(b"\n\n")
     kept: list[bytes] = []
-    found: list[list[bytes]] = []
+    signatures: list[list[bytes]] = []
     inside = False
     for line in head.split(b"\n"):
         if line.startswith(_SIGNED):
             inside = True
-            found.append([line.removeprefix(_SIGNED)])
+            signatures.append([line.removeprefix(_SIGNED)])
         elif inside and line.startswith(b" "):
-            found[-1].append(line[1:])
+            signatures[-1].append(line[1:])
         else:
             inside = False
             kept.append(line)
-    if len(found) != 1:
+    if len(signatures) != 1:
         return None
-    signature = b"\n".join(found[0]) + b"\n"
+    signature = b"\n".join(signatures[0]) + b"\n"
     if not signature.startswith(b"-----BEGIN SSH SIGNATURE-----") or len(signature) > _MAX_SIGNATURE:
         return None
     return b"\n".join(kept) + end + message, signature

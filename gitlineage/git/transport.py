@@ -123,12 +123,12 @@ class Transport:
             output = self._git([*self._aside(ref), *words])
         except GitFailed as error:
             output, said = error.output, error.message
-            if not (found := _pushed(output, ref, said)):
+            if not (pushed := _pushed(output, ref, said)):
                 raise remote_error(self.remote, error) from error
-            return found
-        if not (found := _pushed(output, ref, said)):
+            return pushed
+        if not (pushed := _pushed(output, ref, said)):
             raise RemoteError(anonymous(self.remote), "git did not say what became of the push", _ADVICE[""])
-        return found
+        return pushed
 
     def refs(self, pattern: str) -> dict[str, str]:
         """

@@ -162,8 +162,8 @@ def rules_in(top: Path, paths: Iterable[str], others: Collection[Path]) -> Mappi
         while folder not in folders:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
-    found = {}
+    rules = {}
     for file in [*(top / folder / ".gitattributes" for folder in folders), *others]:
         with suppress(OSError):
-            found[str(file)] = file.read_bytes()
-    return dict(sorted(found.items()))
+            rules[str(file)] = file.read_bytes()
+    return dict(sorted(rules.items()))
