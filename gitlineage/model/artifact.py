@@ -43,11 +43,11 @@ def artifacts_of(trial: Trial) -> tuple[Artifact, ...]:
     if not text:
         return ()
     try:
-        found = msgspec.json.decode(text.encode("utf-8", "replace"), type=list[msgspec.Raw])
+        listed = msgspec.json.decode(text.encode("utf-8", "replace"), type=list[msgspec.Raw])
     except msgspec.DecodeError:
         return ()
     kept = []
-    for each in found[:_MOST]:
+    for each in listed[:_MOST]:
         try:
             one = msgspec.json.decode(each, type=Artifact)
         except msgspec.DecodeError:

@@ -169,9 +169,9 @@ def checked_phase(phase: "ForgePhase | Mapping[str, Any]") -> ForgePhase:
         Invalid: an unknown name, or values of the wrong kind.
     """
     try:
-        found = phase if isinstance(phase, ForgePhase) else msgspec.convert(dict(phase), ForgePhase)
+        checked = phase if isinstance(phase, ForgePhase) else msgspec.convert(dict(phase), ForgePhase)
     except msgspec.ValidationError as error:
         raise Invalid(f"this is no forge phase: {error}") from error
-    if found.phase_name not in PHASES:
-        raise Invalid(f"{found.phase_name!r} is no forge phase; there are {', '.join(PHASES)}")
-    return found
+    if checked.phase_name not in PHASES:
+        raise Invalid(f"{checked.phase_name!r} is no forge phase; there are {', '.join(PHASES)}")
+    return checked

@@ -39,25 +39,25 @@ def mentions(text: str, known: Collection[str]) -> list[tuple[int, str]]:
         known: every id that may be cited.
     """
     ids = _Ids(known)
-    found: list[tuple[int, str]] = []
+    cited: list[tuple[int, str]] = []
     for match in _LED.finditer(text):
         loose = match["lead"].lower() == "exp"
         named = (ids.named(each, loose=loose) for each in _readings(match["name"]))
         name = next(filter(None, named), None)
         if name is None:
             continue
-        found.append((match.start(), name))
+        cited.append((match.start(), name))
         if match["name"].isdecimal():
-            found += _further(text, match.end(), _MANY if match["many"] else _SOME, ids)
+            cited += _further(text, match.end(), _MANY if match["many"] else _SOME, ids)
     for match in _SHARP.finditer(text):
         before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
         if match["name"] in ids.known and not _ELSEWHERE.search(before):
-            found.append((match.start(), match["name"]))
-            found += _further(text, match.end(), _SOME, ids)
+            cited.append((match.start(), match["name"]))
+            cited += _further(text, match.end(), _SOME, ids)
     for match in _HASH.finditer(text):
         if (name := ids.hashed(match["name"])) is not None:
-            found.append((match.start(), name))
-    return sorted(set(found))
+            cited.append((match.start(), name))
+    return sorted(set(cited))
 
 
 def may_cite(text: str) -> bool:
@@ -72,14 +72,14 @@ def _readings(name: str) -> list[str]:
 
 def _further(text: str, start: int, pattern: re.Pattern[str], ids: "_Ids") -> list[tuple[int, str]]:
     """Return the ids of a list that goes on after its first one; they need to be spelled as they are."""
-    found = []
+    cited = []
     while match := pattern.match(text, start):
         name = match[match.lastindex or 1]
         if name not in ids.known:
             break
-        found.append((match.start(), name))
+        cited.append((match.start(), name))
         start = match.end()
-    return found
+    return cited
 
 
 class _Ids:

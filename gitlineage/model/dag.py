@@ -26,8 +26,8 @@ def reach(start: Iterable[Node], step: Level[Node], max_depth: int = -1) -> dict
     depth = 0
     while frontier and depth != max_depth:
         depth += 1
-        found = step(frontier)
-        frontier = [node for near in frontier for node in found.get(near, ()) if _first(depths, node, depth)]
+        nearer = step(frontier)
+        frontier = [node for near in frontier for node in nearer.get(near, ()) if _first(depths, node, depth)]
     return depths
 
 
@@ -78,7 +78,7 @@ def first_of_cycles(parent: Mapping[Node, Node]) -> set[Node]:
     """Return of each cycle, where every node has one parent at most, the node that the mapping has first."""
     place = {node: at for at, node in enumerate(parent)}
     seen: set[Node] = set()
-    found: set[Node] = set()
+    firsts: set[Node] = set()
     for start in parent:
         path: dict[Node, None] = {}
         node = start
@@ -88,8 +88,8 @@ def first_of_cycles(parent: Mapping[Node, Node]) -> set[Node]:
             node = parent[node]
         if node in path:
             line = list(path)
-            found.add(min(line[line.index(node) :], key=place.__getitem__))
-    return found
+            firsts.add(min(line[line.index(node) :], key=place.__getitem__))
+    return firsts
 
 
 def _first(depths: dict[Node, int], node: Node, depth: int) -> bool:

@@ -81,19 +81,19 @@ def typed(rows: Sequence[Any], places: Sequence[Place] | None = None) -> dict[st
         places: where each stands; as columns ``oid``, ``parents`` (a list of oids), ``cohort`` and ``retracted`` (why,
             empty where the row counts). A further column of such a name gets a ``_`` at its end.
     """
-    found: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     for name in COLUMNS:
-        found[name] = list(map(attrgetter(name), rows))
-    found["status"] = [str(status) if status else "" for status in found["status"]]
+        columns[name] = list(map(attrgetter(name), rows))
+    columns["status"] = [str(status) if status else "" for status in columns["status"]]
     further = [row.extra or _NONE for row in rows]
     taken = Place._fields if places is not None else ()
     for name in dict.fromkeys(name for cells in further for name in cells):
         texts = [cells.get(name, "") for cells in further]
         key = f"{name}_" if name in taken else name
-        found[key] = _numbers(name, texts) or texts
+        columns[key] = _numbers(name, texts) or texts
     for at, name in enumerate(taken):
-        found[name] = [list(place[at]) if name == "parents" else place[at] for place in places or ()]
-    return found
+        columns[name] = [list(place[at]) if name == "parents" else place[at] for place in places or ()]
+    return columns
 
 
 def dicts(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:

@@ -81,27 +81,27 @@ def recorder_of(message: str) -> str:
 
     Besides ``Recorded-By``, the nonces begin with their writer's name. Nobody can add it to a commit that is there.
     """
-    found: dict[str, str] = {}
+    trailers: dict[str, str] = {}
     for key, value in trailer_lines(message):
-        found.setdefault(key, value)
-    nonces = (match[1] for key in _NONCES if (match := _NONCE.fullmatch(found.get(key, ""))))
-    return found.get("Recorded-By") or next(nonces, "")
+        trailers.setdefault(key, value)
+    nonces = (match[1] for key in _NONCES if (match := _NONCE.fullmatch(trailers.get(key, ""))))
+    return trailers.get("Recorded-By") or next(nonces, "")
 
 
 def read_trailers(message: str) -> Trailers:
     """Return what the last paragraph of a commit message says; empty for ordinary commits."""
-    found: dict[str, str] = {}
+    trailers: dict[str, str] = {}
     roles = []
     for key, value in trailer_lines(message):
         if key == "Lineage-Parent":
             if match := _PARENT.fullmatch(value):
                 roles.append((match[1], match[2]))
         else:
-            found.setdefault(key, value)
+            trailers.setdefault(key, value)
     return Trailers(
-        exp_id=found.get("Exp-Id", ""),
-        specialist=found.get("Specialist", ""),
-        cohort=found.get("Cohort", ""),
+        exp_id=trailers.get("Exp-Id", ""),
+        specialist=trailers.get("Specialist", ""),
+        cohort=trailers.get("Cohort", ""),
         roles=tuple(roles),
     )
 

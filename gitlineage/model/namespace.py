@@ -126,15 +126,15 @@ def seen_below(remote: str) -> tuple[str, str]:
 
 def seen_in(remote: str, refs: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Return, of refs that were fetched so, where each campaign's writers stand; some names may be no campaign's."""
-    found: dict[str, dict[str, str]] = {}
+    seen: dict[str, dict[str, str]] = {}
     for ref, oid in refs.items():
         if ref.startswith(start := DEFAULT.seen(remote)):
-            found.setdefault(ORDINARY, {})[ref.removeprefix(start)] = oid
+            seen.setdefault(ORDINARY, {})[ref.removeprefix(start)] = oid
         elif ref.startswith(start := _seen(remote)):
             campaign, slash, writer = ref.removeprefix(start).partition("/")
             if slash:
-                found.setdefault(campaign, {})[writer] = oid
-    return found
+                seen.setdefault(campaign, {})[writer] = oid
+    return seen
 
 
 def _seen(remote: str) -> str:
@@ -154,5 +154,5 @@ def namespace_in(ref: str) -> Namespace | None:
 
 def campaigns_in(refs: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the campaigns that some refs belong to, sorted, after the default one, which is always."""
-    found = {space.campaign for ref in refs if (space := namespace_in(ref)) is not None}
-    return ORDINARY, *sorted(found - {ORDINARY})
+    campaigns = {space.campaign for ref in refs if (space := namespace_in(ref)) is not None}
+    return ORDINARY, *sorted(campaigns - {ORDINARY})

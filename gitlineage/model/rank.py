@@ -99,11 +99,11 @@ def against(task: Task, trial: Trial, best: Trial | None) -> dict[str, str]:
     """Return the cells that compare a row with the best so far, where it leaves them empty (semantics 16)."""
     if best is None or best.status not in ELIGIBLE or best.exp_id == trial.exp_id:
         return {}
-    found = {} if trial.baseline_exp else {"baseline_exp": best.exp_id}
+    compared = {} if trial.baseline_exp else {"baseline_exp": best.exp_id}
     score, least = task.score(trial), task.score(best)
     if trial.status in COMPARED and score is not None and least is not None and not trial.text("delta_vs_best"):
-        found["delta_vs_best"] = f"{score - least:+.6f}"
-    return found
+        compared["delta_vs_best"] = f"{score - least:+.6f}"
+    return compared
 
 
 def check_which(which: str) -> None:
@@ -124,15 +124,15 @@ def without_non_finite(cells: Mapping[str, str], metric: str | None) -> dict[str
     Raises:
         InvalidTrial: it is the metric of a row that may be the best, which has to be ranked (semantics 11).
     """
-    found = dict(cells)
+    kept = dict(cells)
     for column in dict.fromkeys([*NUMERIC, *([metric] if metric else [])]):
-        text = found.get(column)
+        text = kept.get(column)
         if not text:
             continue
         try:
             refuse_non_finite(column, text)
         except InvalidTrial:
-            if column == metric and found.get("status") in ELIGIBLE:
+            if column == metric and kept.get("status") in ELIGIBLE:
                 raise
-            found[column] = ""
-    return found
+            kept[column] = ""
+    return kept

@@ -23,8 +23,8 @@ _HASH = re.compile(r"[0-9a-f]{4,40}")
 
 def split(notes: str) -> tuple[str, str]:
     """Return what notes said before they were marked, and the mark; empty where they are not."""
-    found = _MARKED.fullmatch(notes)
-    return (found["text"] or "", found["mark"]) if found is not None else (notes, "")
+    match = _MARKED.fullmatch(notes)
+    return (match["text"] or "", match["mark"]) if match is not None else (notes, "")
 
 
 def marked(trial: Trial, mark: str) -> Trial:

@@ -134,8 +134,8 @@ class Trial(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     @property
     def oid(self) -> str:
         """The snapshot that a store handed this row out with; empty for one that was made or changed by hand."""
-        found: str = self.__dict__.get("oid", "")
-        return found
+        oid: str = self.__dict__.get("oid", "")
+        return oid
 
     def on(self, oid: str) -> Self:
         """Return an equal row that knows which snapshot it is on."""

@@ -200,10 +200,10 @@ def detect_metric(columns: Sequence[str], cells: Collection[Mapping[str, str]] =
     """
     after = columns[columns.index("status") + 1 :] if "status" in columns else ()
     possible = [column for column in after if column not in TEXT and column != "description"]
-    found = {column: are_scores((row["status"], row[column]) for row in cells) for column in possible}
-    left = [column for column in possible if found[column] is not False]
-    if any(found.values()):
-        left = [column for column in left if found[column] or column in NUMERIC]
+    scored = {column: are_scores((row["status"], row[column]) for row in cells) for column in possible}
+    left = [column for column in possible if scored[column] is not False]
+    if any(scored.values()):
+        left = [column for column in left if scored[column] or column in NUMERIC]
     return left[0] if left else None
 
 
