@@ -589,9 +589,9 @@ def _check_name(what: str, text: str) -> None:
         raise CorruptEvent(f"not an event: {what} is {text[:50]!r}")
 
 
-def _check_oids(what: str, found: tuple[str, ...]) -> None:
+def _check_oids(what: str, oids: tuple[str, ...]) -> None:
     """Refuse what should be oids and is not."""
-    for oid in found:
+    for oid in oids:
         if not is_oid(oid):
             raise CorruptEvent(f"not an event: {what} is {oid[:50]!r}")
 
@@ -676,8 +676,8 @@ def events(note: bytes) -> tuple[list[bytes], int]:
     A note that holds nothing else is done with in a thousandth of the time that decoding each of its lines takes.
     """
     every = note.split(b"\n")
-    found = [line for line in every if len(line) >= _SHORTEST]
-    return found, len(every) - len(found) - every.count(b"")
+    long_enough = [line for line in every if len(line) >= _SHORTEST]
+    return long_enough, len(every) - len(long_enough) - every.count(b"")
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -296,7 +296,7 @@ class Journal:
 
     def events(self, writer: str, tip: str) -> Iterator[Recorded]:
         """Return a writer's events, without the lines that are none."""
-        return (found for found in self.read(writer, tip) if isinstance(found, Recorded))
+        return (entry for entry in self.read(writer, tip) if isinstance(entry, Recorded))
 
     def is_ahead(self, tip: str, since: str) -> bool:
         """Whether a tip follows an earlier one along first parents, or is the same."""
@@ -308,13 +308,13 @@ class Journal:
 
     def line(self, tip: str, since: str | None) -> list[str]:
         """Return the commits of a line up to a tip and after an earlier one on it, the oldest first."""
-        found: list[str] = []
+        commits: list[str] = []
         at: str | None = tip
         while at is not None and at != since:
-            found.append(at)
+            commits.append(at)
             parents = self._repo.parents(at)
             at = parents[0] if parents else None
-        return found[::-1]
+        return commits[::-1]
 
     def first(self, tip: str) -> str:
         """Return the first commit of the line that a tip is on."""
@@ -329,12 +329,12 @@ class Journal:
         Args:
             tips: where the writers' refs stand; by default they are looked up.
         """
-        found: dict[str, dict[str, None]] = {}
+        tips_of: dict[str, dict[str, None]] = {}
         for name, tip in (self.tips() if tips is None else tips).items():
             if is_archive(name):
                 for writer, old in self.folded(tip):
-                    found.setdefault(writer, {})[old] = None
-        return {writer: tuple(old) for writer, old in found.items()}
+                    tips_of.setdefault(writer, {})[old] = None
+        return {writer: tuple(old) for writer, old in tips_of.items()}
 
     def folded(self, tip: str) -> tuple[tuple[str, str], ...]:
         """
@@ -343,21 +343,21 @@ class Journal:
         A tip that is no parent of the commit that names it is only claimed: git would prune what it leads to.
         """
         if tip not in self._archived:
-            found: list[tuple[str, str]] = []
+            folded: list[tuple[str, str]] = []
             at: str | None = tip
             while at is not None and self._repo.exists(at):
                 info = self._repo.commit(at)
                 told = [value for key, value in trailer_lines(info.message) if key == "Archived"]
                 named = [(match[1], match[2]) for value in reversed(told) if (match := _ARCHIVED.fullmatch(value))]
-                found += [(writer, old) for writer, old in named if old in info.parents[1:]]
+                folded += [(writer, old) for writer, old in named if old in info.parents[1:]]
                 at = info.parents[0] if info.parents else None
-            self._archived[tip] = tuple(reversed(found))
+            self._archived[tip] = tuple(reversed(folded))
         return self._archived[tip]
 
     def _resumed(self, writer: str) -> str | None:
         """Return where a writer without a ref goes on: where an archive says that the ref ended, if it is here."""
-        found = self.archived().get(writer, ())
-        return next((tip for tip in reversed(found) if self._repo.exists(tip) and self._is_line_of(writer, tip)), None)
+        tips = self.archived().get(writer, ())
+        return next((tip for tip in reversed(tips) if self._repo.exists(tip) and self._is_line_of(writer, tip)), None)
 
     def kept_tips(self) -> dict[str, str | None]:
         """Return where the refs should stand at the least that this clone moved itself, by writer."""
@@ -397,13 +397,13 @@ class Journal:
 
     def kept(self, tip: str, since: str | None) -> list[str]:
         """Return the commits that a tip keeps alive as further parents, and an earlier one on its line did not."""
-        found: list[str] = []
+        kept: list[str] = []
         at: str | None = tip
         while at is not None and at != since:
             first, *further = self._repo.parents(at) or (None,)
-            found += [oid for oid in further if oid is not None]
+            kept += [oid for oid in further if oid is not None]
             at = first
-        return found
+        return kept
 
     def added(self, tip: str, since: str | None) -> "Iterator[tuple[str, list[bytes], list[bytes]]]":
         """Return the objects whose notes an earlier state lacks lines of, with the lines it has and those it lacks."""
@@ -422,16 +422,16 @@ class Journal:
 def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Problem]:
     """Return the events of one note; a line that is none is reported and hides nothing else."""
     archive = is_archive(writer)
-    found, short = codec.events(note)
+    lines, short = codec.events(note)
     if short > _BAD_LINES:
         yield Problem(writer, oid, f"{short:,} lines are too short to be events")
     else:
-        found = list(codec.lines(note))
-    if (over := len(found) - MAX_EVENTS) > 0:
+        lines = list(codec.lines(note))
+    if (over := len(lines) - MAX_EVENTS) > 0:
         told = f"{over:,} lines of its note are over the limit of {MAX_EVENTS:,} events, so they do not count"
         yield Problem(writer, oid, told)
     bad = 0
-    for line in found[:MAX_EVENTS]:
+    for line in lines[:MAX_EVENTS]:
         try:
             event = codec.decode(line)
             event.check(oid)

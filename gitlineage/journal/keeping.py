@@ -72,8 +72,10 @@ def _record_again(
     repo: GitRepo, journal: Journal, writer: str, here: str, old: str, fork: str | None, who: Identity, moment: datetime
 ) -> int:
     """Land the events on a writer's ref that an earlier line of it had, and return how many there were."""
-    there = {(found.oid, events.encode(found.event)) for found in journal.events(writer, here)}
-    had = [(found.event.clock, found.oid, events.encode(found.event)) for found in journal.events(writer, old)]
+    there = {(recorded.oid, events.encode(recorded.event)) for recorded in journal.events(writer, here)}
+    had = [
+        (recorded.event.clock, recorded.oid, events.encode(recorded.event)) for recorded in journal.events(writer, old)
+    ]
     dropped = sorted((each for each in had if each[1:] not in there), key=lambda each: each[0])
     if not dropped:
         repo.set_ref(journal.namespace.kept(writer), here)

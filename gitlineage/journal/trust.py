@@ -71,10 +71,10 @@ def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str,
     """
     path = journal.namespace.folder(repo.commondir) / _FILE
     memory = _recall(path, _state(check))
-    found: dict[str, str] = {}
+    signed: dict[str, str] = {}
     archived = [(writer, tip) for writer, ends in journal.archived(tips).items() for tip in ends]
     for writer, tip in (*tips.items(), *archived):
-        best = found.get(writer)
+        best = signed.get(writer)
         if is_archive(writer) or (best is None and tip != tips.get(writer, tip)):
             continue
         if best is not None and not _is_below(journal, tip, best):
@@ -83,10 +83,10 @@ def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str,
         since = known if known is not None and _is_below(journal, tip, known) else None
         with suppress(LineageError):
             if (end := signed_up_to(repo, journal, check, writer, tip, since)) is not None:
-                found[writer] = end
-    if found != memory.tips:
-        _remember(repo, path, _Memory(memory.state, found))
-    return found
+                signed[writer] = end
+    if signed != memory.tips:
+        _remember(repo, path, _Memory(memory.state, signed))
+    return signed
 
 
 def signed_up_to(
