@@ -73,7 +73,7 @@ class Database:
         A new file has its tables before it has the name, so that nobody opens half a file; where another process was
         faster, its file is opened instead.
         """
-        while (found := _file_behind(path)) is None:
+        while (file := _file_behind(path)) is None:
             new = _new_name(path)
             os.close(self._modes.open(new, os.O_WRONLY))
             self._connect(new)
@@ -82,10 +82,10 @@ class Database:
             self.connection.close()
             _remove(new)
         try:
-            self._connect(found)
+            self._connect(file)
         except sqlite3.OperationalError:  # whoever closed it last was just removing what stands beside it
-            self._connect(found)
-        return found
+            self._connect(file)
+        return file
 
     def _connect(self, file: Path | str) -> None:
         """Open a file, and make its tables where it has none."""
@@ -189,12 +189,12 @@ def _file_behind(path: Path) -> Path | None:
         new = _new_name(path)
         path.rename(new)
         _put_name(path, new)
-    found = _target(path)
-    if found is None or not found.exists():
+    target = _target(path)
+    if target is None or not target.exists():
         return None
-    if os.readlink(path) != found.name:
-        _point(path, found)
-    return found
+    if os.readlink(path) != target.name:
+        _point(path, target)
+    return target
 
 
 def _new_name(path: Path) -> Path:
@@ -203,8 +203,8 @@ def _new_name(path: Path) -> Path:
 
 def _put_name(path: Path, new: Path) -> bool:
     """Let an index's name stand for a file, unless it stands for another one that is there; say whether it does."""
-    found = _target(path)
-    if found is not None and not found.exists():
+    target = _target(path)
+    if target is not None and not target.exists():
         _point(path, new)
         return True
     try:

@@ -164,7 +164,7 @@ class Fold:
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def add(self, found: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
+    def add(self, entry: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
         """
         Fold one event, or note that a line is none.
 
@@ -173,71 +173,71 @@ class Fold:
             trial: the event's row, where the caller has it as a trial already, so that it need not be checked.
             made: the commit, where the caller has just made it.
         """
-        if isinstance(found, Problem):
-            self.problem(found)
+        if isinstance(entry, Problem):
+            self.problem(entry)
             return
-        event, oid = found.event, found.oid
-        order = Order(event.clock, found.writer)
-        self._clocks.append((event.clock, found.writer))
+        event, oid = entry.event, entry.oid
+        order = Order(event.clock, entry.writer)
+        self._clocks.append((event.clock, entry.writer))
         if event.clock > self.events + events.AHEAD:
             self._count()
             if event.clock > self.events + events.AHEAD:
-                self._hold(found)
+                self._hold(entry)
                 return
         self.clock = max(self.clock, event.clock)
-        if self._speakers is not None and (refused := self.refusal(found)):
+        if self._speakers is not None and (refused := self.refusal(entry)):
             if not isinstance(event, _HARMLESS):
-                self.problem(Problem(found.writer, oid, refused))
+                self.problem(Problem(entry.writer, oid, refused))
             return
         try:
             FOLDS[type(event)](self, oid, event, order, made, trial)
         except MissingObject as error:
             absent = error.oid if self._repo.lacks(error.oid, commit=True) else ""
-            self.problem(Problem(found.writer, oid, str(error), absent))
+            self.problem(Problem(entry.writer, oid, str(error), absent))
         except LineageError as error:
-            self.problem(Problem(found.writer, oid, str(error)))
+            self.problem(Problem(entry.writer, oid, str(error)))
         if len(self._trials) + len(self._snapshots) >= _WAITING:
             self.flush()
 
-    def problem(self, found: Problem) -> None:
+    def problem(self, problem: Problem) -> None:
         """Note a line that is no event, or an object that this clone lacks, once."""
-        if found.absent:
-            values = (found.absent, found.writer, found.oid)
+        if problem.absent:
+            values = (problem.absent, problem.writer, problem.oid)
             self.absent += self._db.execute("INSERT OR IGNORE INTO absent VALUES (?, ?, ?)", values).rowcount
             return
-        if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", found.row).rowcount:
-            self.skipped.append(found)
+        if self._db.execute("INSERT OR IGNORE INTO problems VALUES (?, ?, ?)", problem.row).rowcount:
+            self.skipped.append(problem)
 
-    def refusal(self, found: Recorded) -> str:
+    def refusal(self, recorded: Recorded) -> str:
         """Return why an event does not count, empty for one that does."""
-        if found.event.clock > self.events + len(self._clocks) + events.AHEAD:
-            return _too_far(found).reason
+        if recorded.event.clock > self.events + len(self._clocks) + events.AHEAD:
+            return _too_far(recorded).reason
         if self._speakers is None:
             return ""
-        event, first = found.event, self._first_on(found.oid)
-        owner = self._owner_of_row(found, first) if first is not None else None
+        event, first = recorded.event, self._first_on(recorded.oid)
+        owner = self._owner_of_row(recorded, first) if first is not None else None
         if isinstance(event, RECORDS):
-            self.overturned = self.overturned or (first is None and found.oid in self._unowned)
-            self._hear_claim(found, first)
-            if self._hear_claim(found, owner):
+            self.overturned = self.overturned or (first is None and recorded.oid in self._unowned)
+            self._hear_claim(recorded, first)
+            if self._hear_claim(recorded, owner):
                 owner = None
         if isinstance(event, events.RewriteEvent) and event.how == events.ARRIVED:
             stood_in = self._first_on(event.old)
             if stood_in is None:
-                return f"{UNOWNED} nothing of {event.old[:12]} can be of {found.oid[:12]}, so this does not count"
-            owner = owner or stood_in if stood_in.writer == found.writer else stood_in
-        return self._speakers.refusal(found.writer, event, owner.writer if owner is not None else None)
+                return f"{UNOWNED} nothing of {event.old[:12]} can be of {recorded.oid[:12]}, so this does not count"
+            owner = owner or stood_in if stood_in.writer == recorded.writer else stood_in
+        return self._speakers.refusal(recorded.writer, event, owner.writer if owner is not None else None)
 
-    def _owner_of_row(self, found: Recorded, first: Order) -> Order | None:
+    def _owner_of_row(self, recorded: Recorded, first: Order) -> Order | None:
         """Return who recorded what an event is about, a row or else all of the commit; ``None`` for a further row."""
-        event, snapshot = found.event, self._number(found.oid)
+        event, snapshot = recorded.event, self._number(recorded.oid)
         if snapshot is not None and isinstance(event, events.TrialEvent | events.RetractEvent):
             exp_id = event.exp_id if isinstance(event, events.RetractEvent) else event.row.get("exp_id", "")
             known = self._known(snapshot, exp_id)
             if known is not None:
                 return Order(known.clock, known.writer)
             if isinstance(event, events.TrialEvent):
-                commit = self._repo.commit(found.oid)
+                commit = self._repo.commit(recorded.oid)
                 if exp_id != read_trailers(commit.message).exp_id:
                     return None  # a further row on somebody's snapshot is the own one
         return first
@@ -254,18 +254,18 @@ class Fold:
                 return Order(*row)
         return None
 
-    def _hear_claim(self, found: Recorded, owner: Order | None) -> bool:
+    def _hear_claim(self, recorded: Recorded, owner: Order | None) -> bool:
         """
         Take note where somebody turns out to come before the one who is known to have recorded something.
 
         Returns:
             Whether the commit itself says so, and not only the clock.
         """
-        if owner is None or owner.writer == found.writer:
+        if owner is None or owner.writer == recorded.writer:
             return False
-        ours, theirs = self._is_proven(found.oid, found.writer), self._is_proven(found.oid, owner.writer)
+        ours, theirs = self._is_proven(recorded.oid, recorded.writer), self._is_proven(recorded.oid, owner.writer)
         self.overturned = self.overturned or (ours and not theirs)
-        self.claimed = self.claimed or (ours == theirs and Order(found.event.clock, found.writer) < owner)
+        self.claimed = self.claimed or (ours == theirs and Order(recorded.event.clock, recorded.writer) < owner)
         return ours and not theirs
 
     def _is_proven(self, oid: str, writer: str) -> bool:
@@ -277,7 +277,7 @@ class Fold:
             self._proofs[oid, writer] = known = known or False
         return known
 
-    def add_ordered(self, found: Iterable[Recorded]) -> None:
+    def add_ordered(self, recorded: Iterable[Recorded]) -> None:
         """
         Fold events so that whoever recorded something is known before all others speak of it.
 
@@ -289,7 +289,7 @@ class Fold:
             is_later = not (records and self._is_proven(each.oid, each.writer))
             return not records, is_later, each.event.clock, each.writer, each.oid
 
-        for each in sorted(found, key=place):
+        for each in sorted(recorded, key=place):
             self.add(each)
 
     def _count(self) -> None:
@@ -298,12 +298,12 @@ class Fold:
         self.events += max(counted, 0)
         self._clocks.clear()
 
-    def _hold(self, found: Recorded) -> None:
+    def _hold(self, recorded: Recorded) -> None:
         """Keep back an event whose clock is further ahead than there are events that it can have followed."""
-        line = msgspec.json.encode(found.event, order="sorted").decode()
-        values = (found.event.clock, found.writer, found.oid, line)
+        line = msgspec.json.encode(recorded.event, order="sorted").decode()
+        values = (recorded.event.clock, recorded.writer, recorded.oid, line)
         self._db.execute("INSERT OR IGNORE INTO beyond VALUES (?, ?, ?, ?)", values)
-        self.problem(_too_far(found))
+        self.problem(_too_far(recorded))
 
     def settle(self) -> None:
         """Write what waits, and fold the events that were held back until there were so many."""
@@ -311,12 +311,12 @@ class Fold:
         sql = "SELECT clock, writer, oid, line FROM beyond WHERE clock <= ? ORDER BY 1, 2, 3, 4"
         while held := self._db.execute(sql, (self.events + events.AHEAD,)).fetchall():
             for clock, writer, oid, line in held:
-                found = Recorded(writer, oid, events.decode(line.encode()))
-                told = _too_far(found)
+                recorded = Recorded(writer, oid, events.decode(line.encode()))
+                told = _too_far(recorded)
                 self.skipped = [each for each in self.skipped if each != told]
                 self._db.execute("DELETE FROM problems WHERE (writer, oid, reason) = (?, ?, ?)", told.row)
                 self._db.execute(_COUNTS, (clock, writer, oid, line))
-                self.add(found)
+                self.add(recorded)
             self.flush()
 
     def _snapshot(self, oid: str, order: Order, made: CommitInfo | None) -> int:
@@ -672,10 +672,10 @@ class Fold:
             "SELECT (s.clock, s.writer) > (t.clock, t.writer) FROM snapshots s, snapshots t "
             "WHERE s.oid = ? AND t.oid = ?"
         )
-        found = self._db.execute(sql, (source, target)).fetchone()
-        if found is None:  # a forge attempt leads nowhere
+        row = self._db.execute(sql, (source, target)).fetchone()
+        if row is None:  # a forge attempt leads nowhere
             return self._db.execute("SELECT 1 FROM forges WHERE oid = ?", (target,)).fetchone() is None
-        return not found[0]
+        return not row[0]
 
 
 FOLDS: dict[type[events.Event], Callable[[Fold, str, Any, Order, CommitInfo | None, Trial | None], object]] = {
@@ -708,10 +708,10 @@ def read_row(row: str, oid: str = "") -> Trial:
     return unpack(row, oid)
 
 
-def _too_far(found: Recorded) -> Problem:
+def _too_far(recorded: Recorded) -> Problem:
     """Return what is said of an event that is held back."""
-    told = f"its clock is {found.event.clock:,}, far above the number of events, so it does not count"
-    return Problem(found.writer, found.oid, told)
+    told = f"its clock is {recorded.event.clock:,}, far above the number of events, so it does not count"
+    return Problem(recorded.writer, recorded.oid, told)
 
 
 def _roles(roles: Iterable[tuple[str, str]]) -> str:

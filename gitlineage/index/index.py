@@ -106,11 +106,11 @@ class Index:
             sql: the query, with ``{}`` in the place of the keys.
             keys: what to ask for.
         """
-        found: dict[Any, list[tuple[Any, ...]]] = {}
+        groups: dict[Any, list[tuple[Any, ...]]] = {}
         for part in parts(list(keys)):
             for key, *rest in self.rows(sql.format(", ".join("?" * len(part))), *part):
-                found.setdefault(key, []).append(tuple(rest))
-        return found
+                groups.setdefault(key, []).append(tuple(rest))
+        return groups
 
     @_gated
     def tips(self) -> dict[str, str]:
@@ -338,12 +338,12 @@ class Index:
         return stored is not None and stored[0] != self._rule
 
     @_gated
-    def refusal(self, found: Recorded) -> str:
+    def refusal(self, recorded: Recorded) -> str:
         """Return why an event does not count, empty for one that does."""
-        if self.speakers is None and found.event.clock <= self.events + AHEAD:
+        if self.speakers is None and recorded.event.clock <= self.events + AHEAD:
             return ""
         fold = self._fold or Fold(self.file.connection, self._repo, self._whole_state(), False, self.speakers)
-        return fold.refusal(found)
+        return fold.refusal(recorded)
 
     def refresh(
         self,
@@ -406,8 +406,8 @@ class Index:
             if name in tips and is_archive(name):
                 told = set(self.file.all("SELECT * FROM problems WHERE (writer, oid) = (?, ?)", name, oid))
                 self.file.connection.execute("DELETE FROM problems WHERE (writer, oid) = (?, ?)", (name, oid))
-                for found in journal.told(name, tips[name], oid):
-                    fold.add(found)
+                for entry in journal.told(name, tips[name], oid):
+                    fold.add(entry)
                 fold.skipped = [each for each in fold.skipped if each.row not in told]
 
     def _is_empty(self) -> bool:
@@ -426,11 +426,11 @@ class Index:
         """Fold what is new on a ref; or only collect it, where it depends on the order whose it is."""
         count = 0
         with closing(journal.read(writer, tip, since)) as told:
-            for found in told:
-                if ordered is None or isinstance(found, Problem):
-                    fold.add(found)
+            for entry in told:
+                if ordered is None or isinstance(entry, Problem):
+                    fold.add(entry)
                 else:
-                    ordered.append(found)
+                    ordered.append(entry)
                 count += 1
                 if advance and count % _TELL == 0:
                     advance(_TELL)
@@ -441,9 +441,9 @@ class Index:
         """Note that a writer's ref has been folded up to here; inside a transaction."""
         self._open_fold().tips[writer] = tip
 
-    def fold(self, found: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
+    def fold(self, entry: Recorded | Problem, trial: Trial | None = None, made: CommitInfo | None = None) -> None:
         """Fold one event inside a transaction, as `Fold.add` does."""
-        self._open_fold().add(found, trial, made)
+        self._open_fold().add(entry, trial, made)
 
     def follow(self) -> None:
         """Decide which edges are followed, now that one was folded which was seen to close no cycle, or its like."""
@@ -488,11 +488,11 @@ def build(
         journal.bring(_read_of(journal, tips, {}))
         for writer, tip in tips.items():
             with suppress(LineageError), closing(journal.read(writer, tip)) as told:
-                for found in told:
-                    if isinstance(found, Problem):
-                        fold.add(found)
-                    elif until is None or until(found):
-                        fold.add(found) if speakers is None else ordered.append(found)
+                for entry in told:
+                    if isinstance(entry, Problem):
+                        fold.add(entry)
+                    elif until is None or until(entry):
+                        fold.add(entry) if speakers is None else ordered.append(entry)
             index.set_tip(writer, tip)
         fold.add_ordered(ordered)
     return index

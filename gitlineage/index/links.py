@@ -64,8 +64,8 @@ class Links:
         for each in fresh:
             again.discard(each.number)
             for pos, parent in enumerate(each.parents):
-                found = None if parent in self._stood_in else known.get(parent)
-                above = (found,) if found is not None else self._nearest(parent)
+                joined = None if parent in self._stood_in else known.get(parent)
+                above = (joined,) if joined is not None else self._nearest(parent)
                 rows += [(each.number, number, pos) for number in above]
         self._db.executemany(_ADD, rows)
         self.join_again(again)
@@ -122,26 +122,26 @@ class Links:
         if self._db.execute("SELECT 1 FROM passed WHERE through = ? AND start = ?", (oid, oid)).fetchone():
             joined = self._db.execute("SELECT snapshot FROM joins WHERE start = ?", (oid,))
             return [snapshot for (snapshot,) in joined]
-        found, seen = self._walk_up(oid)
+        above, seen = self._walk_up(oid)
         self._db.executemany("INSERT INTO passed VALUES (?, ?)", [(through, oid) for through in seen])
-        self._db.executemany("INSERT INTO joins VALUES (?, ?)", [(oid, snapshot) for snapshot in found])
-        return found
+        self._db.executemany("INSERT INTO joins VALUES (?, ?)", [(oid, snapshot) for snapshot in above])
+        return above
 
     def _walk_up(self, oid: str) -> tuple[list[int], list[str]]:
         """Return the recorded snapshots above an unrecorded commit, and the unrecorded ones on the way."""
-        found: dict[int, None] = {}
+        above: dict[int, None] = {}
         seen = {oid: None}
         queue = deque([oid])
         while queue and len(seen) <= JOIN_LIMIT:
             for parent in self._repo.parents(queue.popleft()):
                 if known := self._number(parent):
-                    found[known] = None
+                    above[known] = None
                 elif parent not in seen:
                     seen[parent] = None
                     queue.append(parent)
-        return list(found), list(seen)
+        return list(above), list(seen)
 
     def _number(self, oid: str) -> int | None:
         oid = self._stood_in.get(oid, oid)
-        found = self._db.execute("SELECT id FROM snapshots WHERE oid = ?", (oid,)).fetchone()
-        return int(found[0]) if found else None
+        row = self._db.execute("SELECT id FROM snapshots WHERE oid = ?", (oid,)).fetchone()
+        return int(row[0]) if row else None
