@@ -82,14 +82,14 @@ class _Adoption:
     ) -> list[tuple[CommitOid, bool]]:
         known = self._views.origins.imported()
         self._mixed = _mixed(snapshots)
-        found: list[tuple[CommitOid, bool]] = []
+        commits: list[tuple[CommitOid, bool]] = []
         for done, each in enumerate(snapshots, 1):
-            parents = [found[parent][0] if isinstance(parent, int) else CommitOid(parent) for parent in each.parents]
-            found.append(self._one(each, parents, known))
+            parents = [commits[parent][0] if isinstance(parent, int) else CommitOid(parent) for parent in each.parents]
+            commits.append(self._one(each, parents, known))
             if done % _TELL == 0:
                 advance("recording", _TELL, len(snapshots))
         self._keep_documents()
-        return found
+        return commits
 
     def _one(self, each: Adopted, given: Sequence[CommitOid], known: set[CommitOid]) -> tuple[CommitOid, bool]:
         parents = list(dict.fromkeys(given))
@@ -159,4 +159,4 @@ def _mixed(snapshots: Sequence[Adopted]) -> set[str]:
     for each in snapshots:
         if each.cohort is not None:
             bases.setdefault(each.cohort, set()).add(frozenset(each.parents))
-    return {name for name, found in bases.items() if len(found) > 1}
+    return {name for name, parents in bases.items() if len(parents) > 1}

@@ -43,16 +43,16 @@ def expected(namespace: Namespace, views: Views) -> dict[str, str]:
     """Return every derived ref that a store should have, and where it should point."""
     names = [name for (name,) in views.index.rows("SELECT DISTINCT name FROM cohorts")]
     sql = " UNION ".join(f"SELECT exp_id FROM trials WHERE {one_of('status', [each])}" for each in ELIGIBLE)
-    found = _wanted(namespace, views, [exp_id for (exp_id,) in views.index.rows(sql)], names)
-    found[best_ref(namespace)] = views.best_oid()
-    return {name: oid for name, oid in found.items() if oid is not None}
+    wanted = _wanted(namespace, views, [exp_id for (exp_id,) in views.index.rows(sql)], names)
+    wanted[best_ref(namespace)] = views.best_oid()
+    return {name: oid for name, oid in wanted.items() if oid is not None}
 
 
 def present(repo: GitRepo, namespace: Namespace) -> dict[str, str]:
     """Return every derived ref that there is."""
-    found = {name: oid for kind in _KINDS for name, oid in repo.refs(f"{namespace.local}{kind}/").items()}
+    here = {name: oid for kind in _KINDS for name, oid in repo.refs(f"{namespace.local}{kind}/").items()}
     best = repo.ref(name := best_ref(namespace))
-    return found if best is None else {name: best, **found}
+    return here if best is None else {name: best, **here}
 
 
 def _wanted(

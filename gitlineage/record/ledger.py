@@ -393,14 +393,14 @@ class Ledger:
     @reading
     def changed_since(self, before: Standing) -> list[Said]:
         """Return what others' words have changed since: the task, rows of somebody else's, the best."""
-        found = words.told(self._views, self.journal, self.counting(), before, self.own_writer())
-        return [*found, *self._told_left_out()]
+        said = words.told(self._views, self.journal, self.counting(), before, self.own_writer())
+        return [*said, *self._told_left_out()]
 
     @reading
     def others_words(self) -> list[Said]:
         """Return the words of other writers that hold now about the task and about rows that are not theirs."""
-        found = words.holding(self._views, self.journal, self.counting(), self.own_writer())
-        return [*found, *self._told_left_out()]
+        said = words.holding(self._views, self.journal, self.counting(), self.own_writer())
+        return [*said, *self._told_left_out()]
 
     def _told_left_out(self) -> Iterator[Said]:
         """Say what git config ``lineage.trust`` leaves out."""
@@ -456,7 +456,7 @@ class Ledger:
     def let_through(self, rule: Callable[[Recorded], bool]) -> Callable[[Recorded], bool]:
         """Return a rule that lets through what another one does, as long as it is not after this store's moment."""
         own = self.until
-        return rule if own is None else lambda found: own(found) and rule(found)
+        return rule if own is None else lambda recorded: own(recorded) and rule(recorded)
 
     # -- the index -----------------------------------------------------------------------------------------
 
@@ -510,11 +510,11 @@ class Ledger:
         from gitlineage.journal.trust import trusted
 
         tips = self._index.tips()
-        found = trusted(self.repo, self.journal, signing.verifier(self.repo), tips)
-        if self._trusted is None or self._trusted.tips() != found:
-            self._trusted = index.build(self.repo, self.journal, found, self.until, self._rule)
+        signed = trusted(self.repo, self.journal, signing.verifier(self.repo), tips)
+        if self._trusted is None or self._trusted.tips() != signed:
+            self._trusted = index.build(self.repo, self.journal, signed, self.until, self._rule)
         named = {name for name, tip in tips.items() if not (is_archive(name) and self.journal.folded(tip))}
-        if left := sorted((named | self.journal.archived(tips).keys()) - found.keys()):
+        if left := sorted((named | self.journal.archived(tips).keys()) - signed.keys()):
             more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
             self.watcher.note(f"left out, because not signed by their owners: {', '.join(left[:_NAMED])}{more}")
         return self._trusted
@@ -623,10 +623,12 @@ class Ledger:
         tips = self.journal.tips()
         if self._rule is None:
             return tips
-        found = trust.trusted(self.repo, self.journal, signing.configured(self.repo), tips)
-        left = [name for name, tip in tips.items() if found.get(name) != tip and not is_archive(name)]
-        self._left_out = tuple(sorted(f"{name} from {found[name][:12]} on" if name in found else name for name in left))
-        return found
+        signed = trust.trusted(self.repo, self.journal, signing.configured(self.repo), tips)
+        left = [name for name, tip in tips.items() if signed.get(name) != tip and not is_archive(name)]
+        self._left_out = tuple(
+            sorted(f"{name} from {signed[name][:12]} on" if name in signed else name for name in left)
+        )
+        return signed
 
     def forged_after(self, writer: str, here: str, there: str) -> str | None:
         """
@@ -647,9 +649,9 @@ class Ledger:
         end = trust.signed_up_to(self.repo, self.journal, signing.configured(self.repo), writer, there, here)
         return None if end == there else self.journal.line(there, end)[0]
 
-    def hears(self, found: Recorded) -> bool:
+    def hears(self, recorded: Recorded) -> bool:
         """Whether an event counts; to be asked when the index is up to date."""
-        return not self._index.refusal(found)
+        return not self._index.refusal(recorded)
 
     def _advance(self, count: int) -> None:
         self.watcher.advance("indexing", count)
@@ -713,8 +715,8 @@ class Ledger:
     def _tell_problems(self) -> None:
         """Name the note lines that were skipped since the last word about them."""
         skipped, self._index.skipped = self._index.skipped, []
-        for found in skipped[:_TOLD]:
-            self.watcher.note(str(found))
+        for problem in skipped[:_TOLD]:
+            self.watcher.note(str(problem))
         if len(skipped) > _TOLD:
             more = counted(len(skipped) - _TOLD, "more malformed line")
             self.watcher.note(f"skipped {more} in notes; `gitlineage events` lists all")
@@ -919,15 +921,15 @@ class Ledger:
     def _settle(self, most: int | None = None) -> bool:
         """Have rows whose commits have arrived move to them, in a landing of their own, and say so."""
         try:
-            if self._landing is not None or not (found := self.arrived(most)):
+            if self._landing is not None or not (arrived := self.arrived(most)):
                 return False
-            many = counted(len(found), "trial")
+            many = counted(len(arrived), "trial")
             with self._land(f"Move {many} to commits that arrived", settled=True):
-                stand_ins.move_arrived(self.recorder(), self._views, found)
+                stand_ins.move_arrived(self.recorder(), self._views, arrived)
         except (LineageError, Damaged) as error:
             self.watcher.note(f"trials stay where they stand for commits that have arrived: {error}")
             return False
-        self.watcher.note(f"{many} moved to commits which have arrived: {some([each.exp_id for each in found])}")
+        self.watcher.note(f"{many} moved to commits which have arrived: {some([each.exp_id for each in arrived])}")
         return True
 
     def _check_whose(self, landing: Landing) -> None:

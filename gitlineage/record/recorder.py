@@ -325,7 +325,7 @@ class Recorder:
         if taken:
             raise BadRows("the table", taken)
         parents = {at: self._parent_in(rows[at].trial, fresh) for at in fresh.values()}
-        among = {at: up for at, found in parents.items() for up in found if isinstance(up, int)}
+        among = {at: up for at, ups in parents.items() for up in ups if isinstance(up, int)}
         for at in first_of_cycles(among):
             parents[at] = []  # the earliest row of a cycle is where it begins; the cell keeps its text
         moments = _moments(rows)
@@ -347,16 +347,16 @@ class Recorder:
         """Return the snapshot whose pending trial a row is the result of, where it is one."""
         if (trial.status is None and self._views.task.score(trial) is None) or not self._views.is_named(trial.exp_id):
             return None
-        found = self._views.named_exactly(trial.exp_id)
-        return next((view.oid for view in found if view.trial.status is None and _leads_to(view.trial, trial)), None)
+        views = self._views.named_exactly(trial.exp_id)
+        return next((view.oid for view in views if view.trial.status is None and _leads_to(view.trial, trial)), None)
 
     def _parent_in(self, trial: Trial, fresh: Mapping[str, int]) -> list[int | str]:
         """Return a row's parent: the position of another new row, or a snapshot; none where the cell dangles."""
         for name in (trial.parent_exp, trial.parent_exp.removeprefix("exp_")):
             if name in fresh:
                 return [fresh[name]]
-            if name and (found := self._views.named_exactly(name)):
-                return [found[0].oid]
+            if name and (views := self._views.named_exactly(name)):
+                return [views[0].oid]
         return list(self.parents_of(trial))
 
     def known_row(self, trial: Trial) -> str | None:
@@ -368,14 +368,14 @@ class Recorder:
         """
         if not self._views.is_named(trial.exp_id):
             return None
-        found = self._views.named_exactly(trial.exp_id)
-        for view in found:
+        views = self._views.named_exactly(trial.exp_id)
+        for view in views:
             if view.trial == trial or (trial.status is None and view.trial.replace(status=None) == trial):
                 return view.oid
             if trial.status is None and self._views.task.score(trial) is None and _leads_to(trial, view.trial):
                 return view.oid  # what waits for its result in a file has one here
-        if found:
-            raise Duplicate(trial.exp_id, f"has a different row already, on {found[0].oid[:12]}")
+        if views:
+            raise Duplicate(trial.exp_id, f"has a different row already, on {views[0].oid[:12]}")
         return None
 
     def parents_of(self, trial: Trial) -> list[str]:
@@ -530,18 +530,18 @@ class Recorder:
             tree: its content, where it is known.
             judged: whether a score without a status gets the one that it deserves.
         """
-        found: dict[str, str] = {}
+        cells: dict[str, str] = {}
         if trial.status is None and judged:
             trial = self._with_status(trial, tree, parents)
         if trial.exp_id == AUTO_ID:
-            found["exp_id"] = self._next_exp_id()
+            cells["exp_id"] = self._next_exp_id()
         if not trial.timestamp:
-            found["timestamp"] = stamp(self.landing.moment())
+            cells["timestamp"] = stamp(self.landing.moment())
         if not trial.parent_exp and (parent := self._parent_id(parents)):
-            found["parent_exp"] = parent
+            cells["parent_exp"] = parent
         if trial.status is not None:
-            found |= against(self._views.task, trial, self._memory.best_in(self._views))
-        return Trial.trusted({**trial.cells(), **found}) if found else trial
+            cells |= against(self._views.task, trial, self._memory.best_in(self._views))
+        return Trial.trusted({**trial.cells(), **cells}) if cells else trial
 
     def _with_status(self, trial: Trial, tree: str | None, parents: Sequence[str]) -> Trial:
         """Return a row with the status that its score deserves where it has none; without a score it stays pending."""
@@ -589,7 +589,7 @@ class Recorder:
         if all(row.exp_id != AUTO_ID for row in rows):
             return list(rows)
         split = [split_number(row.exp_id) for row in rows]
-        taken = [found[1] for found in split if found is not None and found[0] == self._prefix]
+        taken = [parts[1] for parts in split if parts is not None and parts[0] == self._prefix]
         free = self._free(max(self._views.index.highest_number(self._prefix), *taken, -1) + 1)
         return [row.replace(exp_id=next(free)) if row.exp_id == AUTO_ID else row for row in rows]
 
@@ -701,10 +701,10 @@ def folder_tree(repo: GitRepo, trial: Trial, root: Path | None, hear: Callable[[
     for path in (top / cell, top / Path(cell).name):
         try:
             folder = path.resolve()
-            found = folder != top and folder.is_relative_to(top) and folder.is_dir()
+            is_inside = folder != top and folder.is_relative_to(top) and folder.is_dir()
         except (OSError, ValueError):
             continue
-        if found:
+        if is_inside:
             return Content(repo, hear=hear).from_folder(folder).tree
     return None
 

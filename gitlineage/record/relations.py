@@ -65,10 +65,10 @@ def add(
     event = events.RelationAdded(target=parent, relation=kind, actor=created_by, context=said)
     events.encode(event)
     landing.add(child, event, f"Relate {views.name(child)}: {kind} {views.name(parent)}")
-    found = find(views, child, parent, kind)
-    if found is None:
+    known = find(views, child, parent, kind)
+    if known is None:
         raise NotFound("relation", f"{child} {kind} {parent}")
-    return found
+    return known
 
 
 def deprecate(
@@ -94,8 +94,8 @@ def deprecate(
 
 def find(views: Views, source: str, target: str, kind: RelationType) -> Relationship | None:
     """Return the active relation of a type between two snapshots."""
-    found = relations.relationships(views, source=source, target=target, types=[kind])
-    return found[0] if found else None
+    active = relations.relationships(views, source=source, target=target, types=[kind])
+    return active[0] if active else None
 
 
 def _scope(kind: RelationType, cycle_scope: str) -> list[RelationType]:

@@ -141,9 +141,9 @@ def _parent(views: Views, name: Id, own: Sequence[str]) -> str:
 
 def _recorded_above(views: Views, oid: str) -> list[str]:
     """Return the recorded snapshots that an ordinary commit leads up to first."""
-    found = views.index.nearest(oid)
-    marks = ", ".join("?" * len(found))
-    return [each for (each,) in views.index.rows(f"SELECT oid FROM snapshots WHERE id IN ({marks})", *found)]
+    numbers = views.index.nearest(oid)
+    marks = ", ".join("?" * len(numbers))
+    return [each for (each,) in views.index.rows(f"SELECT oid FROM snapshots WHERE id IN ({marks})", *numbers)]
 
 
 def _inspired(views: Views, snapshot: Snapshot) -> dict[str, str]:

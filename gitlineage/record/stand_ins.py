@@ -49,12 +49,12 @@ def arrived(views: Views, most: int | None = None, writer: str | None = None) ->
     sql = f"SELECT id FROM trials WHERE {IS_LOST}"
     numbers = [number for (number,) in views.index.rows(sql)]
     step = -(-len(numbers) // most) if most and numbers else 1
-    found = _here(views, numbers[views.index.clock % step :: step], writer)
-    return found if step == 1 or not found else _here(views, numbers, writer)
+    arrivals = _here(views, numbers[views.index.clock % step :: step], writer)
+    return arrivals if step == 1 or not arrivals else _here(views, numbers, writer)
 
 
 def _here(views: Views, numbers: Iterable[int], writer: str | None) -> list[Arrival]:
-    found = []
+    arrivals = []
     for number in numbers:
         exp_id, row, oid, by = views.index.one(_ROW, number)
         beginning = missing(read_row(row))
@@ -62,13 +62,13 @@ def _here(views: Views, numbers: Iterable[int], writer: str | None) -> list[Arri
         if commit is None or writer not in (None, by):
             continue
         if not views.repo.has_ancestor(commit, oid):  # nothing takes the place of what it goes back to, or is
-            found.append(Arrival(number=number, exp_id=exp_id, commit=commit))
-    return found
+            arrivals.append(Arrival(number=number, exp_id=exp_id, commit=commit))
+    return arrivals
 
 
-def move_arrived(recorder: Recorder, views: Views, found: Sequence[Arrival]) -> None:
+def move_arrived(recorder: Recorder, views: Views, arrivals: Sequence[Arrival]) -> None:
     """Have trials go from their stand-ins to their commits."""
-    commits = {each.number: each.commit for each in found}
+    commits = {each.number: each.commit for each in arrivals}
     rows = sorted(zip(commits.values(), views.by_number(commits), strict=True), key=lambda row: row[1].order)
     together: dict[tuple[str, str], list[TrialView]] = {}
     for commit, view in rows:

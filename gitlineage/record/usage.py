@@ -47,14 +47,14 @@ class UsageLog:
             text = self._path.read_text("ascii", "replace")
         except FileNotFoundError:
             return {}
-        found: dict[str, tuple[int, str]] = {}
+        used: dict[str, tuple[int, str]] = {}
         for line in text.splitlines():
             oid, _, rest = line.partition(" ")
             count, _, at = rest.partition(" ")
             if len(oid) == 40 and count.isdecimal() and at.endswith("Z"):
-                before, last = found.get(oid, (0, ""))
-                found[oid] = (before + int(count), max(last, at))
-        return found
+                before, last = used.get(oid, (0, ""))
+                used[oid] = (before + int(count), max(last, at))
+        return used
 
     def compact(self) -> None:
         """

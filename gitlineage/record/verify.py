@@ -188,8 +188,8 @@ class Verification:
             said = (error.output + b"\n" + error.message.encode()).decode("utf-8", "replace")
             lines = [line for line in said.splitlines() if line.strip() and not _HARMLESS.match(line)]
             for line in lines or [str(error)]:
-                found = _OID.search(line)
-                yield Finding("", found[0] if found else "", f"git fsck: {' '.join(line.split())}")
+                match = _OID.search(line)
+                yield Finding("", match[0] if match else "", f"git fsck: {' '.join(line.split())}")
 
     def _content(self) -> Iterator[Finding]:
         """Check that the content of large files, which LFS keeps outside of git, is here."""
@@ -302,27 +302,29 @@ class Verification:
     def _events(self, writer: str, tip: str) -> Iterator[Finding]:
         """Check that every line is an event, and that what it says agrees with the commit that it is on."""
         genesis = self._journal.genesis(writer)
-        for found in self._journal.read(writer, tip):
-            if isinstance(found, Problem):
-                yield Finding(writer, found.oid, found.reason)
+        for recorded in self._journal.read(writer, tip):
+            if isinstance(recorded, Problem):
+                yield Finding(writer, recorded.oid, recorded.reason)
                 continue
-            event = found.event
+            event = recorded.event
             try:
                 if event.place is events.Place.GENESIS:
-                    if found.oid != genesis and not writer.startswith(ARCHIVE):
-                        yield Finding(writer, found.oid, f"a {_kind(event)} event is not on the writer's first commit")
+                    if recorded.oid != genesis and not writer.startswith(ARCHIVE):
+                        yield Finding(
+                            writer, recorded.oid, f"a {_kind(event)} event is not on the writer's first commit"
+                        )
                     continue
-                info = self._repo.commit(found.oid)
+                info = self._repo.commit(recorded.oid)
                 if isinstance(event, events.CohortEvent):
                     said = dict(trailer_lines(info.message)).get("Cohort-Name", "")
                     if said != event.name or info.parents != event.base:
-                        yield Finding(writer, found.oid, f"the cohort {event.name!r} does not match its commit")
+                        yield Finding(writer, recorded.oid, f"the cohort {event.name!r} does not match its commit")
                 elif isinstance(event, events.SessionEvent):
                     entry = self._repo.read_tree(info.tree).get("prompt.md")
                     if entry is None or entry.oid != event.prompt:
-                        yield Finding(writer, found.oid, "the session's prompt is not the one in its commit")
+                        yield Finding(writer, recorded.oid, "the session's prompt is not the one in its commit")
             except LineageError as error:
-                yield Finding(writer, found.oid, str(error))
+                yield Finding(writer, recorded.oid, str(error))
 
     def _alive(self, writer: str, tip: str) -> Iterator[Finding]:
         """Check that every commit with a note is kept alive by the ref."""
