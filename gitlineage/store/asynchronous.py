@@ -172,8 +172,8 @@ class AsyncLineageStore:
 
 async def _answer(thread: Executor | None, work: Callable[[], R]) -> R:
     """Wait for a batch's own thread, or for any."""
-    found = await (asyncio.get_running_loop().run_in_executor(thread, work) if thread else asyncio.to_thread(work))
-    return AsyncLineageStore.of(found) if isinstance(found, LineageStore) else found  # type: ignore[return-value]
+    answer = await (asyncio.get_running_loop().run_in_executor(thread, work) if thread else asyncio.to_thread(work))
+    return AsyncLineageStore.of(answer) if isinstance(answer, LineageStore) else answer  # type: ignore[return-value]
 
 
 async def _finished(thread: Executor, work: Callable[[], object]) -> None:

@@ -126,19 +126,19 @@ class Catalogue(Part):
             NotFound: the result is not recorded.
             Invalid: an empty intent, a success without a result, an unknown phase.
         """
-        found: list[ForgeRecord] = []
+        records: list[ForgeRecord] = []
 
         def work(recorder: Recorder) -> None:
             who = self.ledger.committer()
             name = who.name if actor is None else actor
-            found.append(
+            records.append(
                 forging.record_attempt(
                     self.ledger.repo, self._views, recorder.landing, who.clean(), intent, phases, result, success, name
                 )
             )
 
         self.ledger.record_with(work)
-        return found[-1]
+        return records[-1]
 
     @reading
     def forge_record(self, id: Id) -> ForgeRecord:
@@ -196,8 +196,8 @@ class Catalogue(Part):
             is_subtype: whether one type is a kind of another; by default equal ones, ``Any`` and ``Never``.
         """
         oid = resolve(self._views, id)
-        found = impact.replacements(self._views, oid, similarity, is_subtype)
-        return list(map(self._counting(), (entry for _, entry in found)))
+        candidates = impact.replacements(self._views, oid, similarity, is_subtype)
+        return list(map(self._counting(), (entry for _, entry in candidates)))
 
     @property
     def _usage(self) -> UsageLog:

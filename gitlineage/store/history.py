@@ -56,14 +56,14 @@ class History(Part):
         from gitlineage.query import audit as chronicle
 
         oid = resolve(self._views, id)
-        found = chronicle.touching(
+        happened = chronicle.touching(
             self._views,
             self.ledger.journal,
             self.ledger.counting(),
             oid,
             rule=self.ledger.let_through(self.ledger.hears),
         )
-        return chronicle.audited(self._views, oid, found)
+        return chronicle.audited(self._views, oid, happened)
 
     @reading
     def events(
@@ -96,15 +96,15 @@ class History(Part):
         later = _since(since) if since is not None else None
         rule = self.ledger.let_through(self.ledger.hears)
         if later is not None:
-            rule = self.ledger.let_through(lambda found: later(found) and self.ledger.hears(found))
+            rule = self.ledger.let_through(lambda recorded: later(recorded) and self.ledger.hears(recorded))
         tips = self.ledger.counting()
         if id is None:
-            found = chronicle.events(self.ledger.journal, tips, writer=writer, rule=rule)
+            happened = chronicle.events(self.ledger.journal, tips, writer=writer, rule=rule)
         else:
             oid = resolve(self._views, id)
-            found = chronicle.touching(self._views, self.ledger.journal, tips, oid, rule=rule)
-            found = [event for event in found if writer in (None, event.writer)]
-        return [event for event in found if not types or event.event_type in types]
+            happened = chronicle.touching(self._views, self.ledger.journal, tips, oid, rule=rule)
+            happened = [event for event in happened if writer in (None, event.writer)]
+        return [event for event in happened if not types or event.event_type in types]
 
     def problems(self) -> list[tuple[str, str, str]]:
         """Return writer, commit and reason of every note line that is no event; they are skipped, never deleted."""
@@ -155,14 +155,14 @@ def _since(since: Moment) -> Callable[[Recorded], bool]:
         since = int(since)
     if isinstance(since, int):
         first = since
-        return lambda found: found.event.clock >= first
+        return lambda recorded: recorded.event.clock >= first
     at = parse_time(since) if isinstance(since, str) else since
     if at is None:
         raise Invalid(f"{since!r} is neither a clock nor an ISO 8601 time")
     earliest = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
 
-    def later(found: Recorded) -> bool:
-        told = parse_time(found.event.at)
+    def later(recorded: Recorded) -> bool:
+        told = parse_time(recorded.event.at)
         return told is not None and told.timestamp() >= earliest
 
     return later

@@ -166,15 +166,15 @@ class Relations(Part):
         """
         types = relation_types([relationship_type] if isinstance(relationship_type, str) else relationship_type)
         start, end = resolve(self._views, start_id), resolve(self._views, end_id)
-        found = relations.path(self._views, start, end, types)
-        return None if found is None else [CommitOid(oid) for oid in found]
+        oids = relations.path(self._views, start, end, types)
+        return None if oids is None else [CommitOid(oid) for oid in oids]
 
     @reading
     def merge_bases(self, a: Id, b: Id, relationship_types: Sequence[str] | None = None) -> list[CommitOid]:
         """Return all lowest common ancestors of two snapshots, relations included (semantics 29)."""
         first, second = resolve(self._views, a), resolve(self._views, b)
-        found = relations.merge_bases(self._views, first, second, relation_types(relationship_types))
-        return [CommitOid(oid) for oid in found]
+        oids = relations.merge_bases(self._views, first, second, relation_types(relationship_types))
+        return [CommitOid(oid) for oid in oids]
 
     def common_ancestor(self, a: Id, b: Id) -> CommitOid | None:
         """Return the lowest common ancestor of two snapshots, of several the latest recorded (semantics 29)."""
@@ -223,16 +223,16 @@ class Relations(Part):
         if part not in PARTS:
             raise Invalid(f"{part!r} is no part of a lineage; there are {', '.join(PARTS)}")
         if part == "all":
-            found = diagram.everything(views, types, limit)
+            part_shown = diagram.everything(views, types, limit)
         elif id is None:
             raise Invalid(f"say what the diagram is about: {part} needs an id")
         elif part == "cohort":
-            found = diagram.cohort(views, str(id), types, limit)
+            part_shown = diagram.cohort(views, str(id), types, limit)
         else:
             root = resolve(views, id)
             walk = diagram.line(views, root, types, limit) if part == "line" else None
-            found = walk or diagram.around(views, root, types, depth, limit)
-        return diagram.gathered(views, *found, root=root, proposed=proposed)
+            part_shown = walk or diagram.around(views, root, types, depth, limit)
+        return diagram.gathered(views, *part_shown, root=root, proposed=proposed)
 
     def draw(
         self,

@@ -700,8 +700,8 @@ class LineageStore:
         by = criterion(views.task, metric, lower_is_better)
         if by == views.task:
             return views.best_row(eligible)
-        found = best_by(views, by, eligible)
-        return found.trial if found is not None else None
+        view = best_by(views, by, eligible)
+        return view.trial if view is not None else None
 
     @reading
     def leaderboard(self, k: int = 20, *, metric: str | None = None, lower_is_better: bool | None = None) -> Trials:
@@ -838,10 +838,10 @@ class LineageStore:
         listing = partial(self._views.listing, statuses=statuses, specialist=specialist, dangling=dangling)
         if cohort is None:
             return listing(limit=limit)
-        found = self._views.cohorts.one(cohort, members="@" in cohort)
-        if not self._views.cohorts.is_shared(found.name):
-            return listing(cohort=found.name, limit=limit)
-        return [view for view in listing(cohort=found.name) if view.oid in found.members][:limit]
+        opened = self._views.cohorts.one(cohort, members="@" in cohort)
+        if not self._views.cohorts.is_shared(opened.name):
+            return listing(cohort=opened.name, limit=limit)
+        return [view for view in listing(cohort=opened.name) if view.oid in opened.members][:limit]
 
     @reading
     def search(self, text: str, limit: int | None = 20) -> list[TrialView]:
@@ -942,8 +942,8 @@ class LineageStore:
         Args:
             content: as for `commit`; by default the working tree.
         """
-        found = self.nearness(content)
-        return self._views.snapshot(found.oid) if found.oid is not None else None
+        near = self.nearness(content)
+        return self._views.snapshot(near.oid) if near.oid is not None else None
 
     @reading
     def nearness(self, content: Mapping[str, bytes] | Path | str | None = None) -> Nearest:
@@ -984,16 +984,16 @@ class LineageStore:
             NotFound: an unknown parent.
             InvalidContent: as `commit`.
         """
-        found = Tried()
+        tried = Tried()
         if content is not None:
             if self.ledger.in_batch:
-                found = self._tried(content, command, parents, near)
+                tried = self._tried(content, command, parents, near)
             else:
                 with self.ledger.repo.packing():  # outside of a landing nothing of it gets onto the disk
-                    found = self._tried(content, command, parents, near)
+                    tried = self._tried(content, command, parents, near)
         if hypothesis and near:
-            found = msgspec.structs.replace(found, alike=self._alike(hypothesis, build))
-        return found
+            tried = msgspec.structs.replace(tried, alike=self._alike(hypothesis, build))
+        return tried
 
     @reading
     def _alike(self, hypothesis: str, build: bool) -> tuple[Alike, ...]:
@@ -1015,12 +1015,12 @@ class LineageStore:
         else:
             tree = content_tree(self._views, content_of(self.ledger.repo), content, trees)
         given = None if parents is None else [resolve(self._views, each) for each in parents]
-        found = exactly(self._views, tree, command)
-        if not near or found.same:
-            return found
+        tried = exactly(self._views, tree, command)
+        if not near or tried.same:
+            return tried
         oid = nearest(self.ledger.repo, tree, known).oid if given is None else next(iter(given), None)
         above = self._views.snapshot(oid).tree if oid is not None else ""
-        return msgspec.structs.replace(found, edits=by_edit(self._views, tree, above)) if above else found
+        return msgspec.structs.replace(tried, edits=by_edit(self._views, tree, above)) if above else tried
 
     @reading
     def cohort(self, name: str) -> Cohort:
@@ -1087,8 +1087,10 @@ class LineageStore:
         self.ledger.check_present()
         check = verifier_for(self.ledger.repo, allowed_signers)
         with self.ledger.all_campaigns() as campaigns:  # git need not look at every object more than once
-            found = {each.campaign: _findings(each, everything and each is campaigns[0], check) for each in campaigns}
-        return [msgspec.structs.replace(each, campaign=name) for name, some in found.items() for each in some]
+            findings = {
+                each.campaign: _findings(each, everything and each is campaigns[0], check) for each in campaigns
+            }
+        return [msgspec.structs.replace(each, campaign=name) for name, some in findings.items() for each in some]
 
     @reading
     def checkout(self, id: Id, folder: Path) -> "Written":
@@ -1199,7 +1201,7 @@ class LineageStore:
             Invalid: a negative clock.
         """
         if until is None:
-            return self._over(self.ledger.as_of(lambda found: True, "now"))
+            return self._over(self.ledger.as_of(lambda recorded: True, "now"))
         return self._over(self.ledger.as_of(*moment_of(self._views, self.ledger.journal, until)))
 
     # -- verbs of the parts, by the names that are called on the store itself ------------------------------
