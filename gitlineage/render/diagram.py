@@ -105,10 +105,10 @@ class Diagram(msgspec.Struct, frozen=True, kw_only=True):
     def links(self) -> list[Edge]:
         """Return every edge once in the order of its nodes; what is recorded is not proposed too."""
         places = {node.id: at for at, node in enumerate(self.nodes)}
-        found: dict[tuple[int, int, str], Edge] = {}
+        edges: dict[tuple[int, int, str], Edge] = {}
         for edge in sorted(self.edges, key=lambda edge: (edge.proposed, not edge.role, edge.role)):
-            found.setdefault((places[edge.source], places[edge.target], edge.type), edge)
-        return [found[key] for key in sorted(found)]
+            edges.setdefault((places[edge.source], places[edge.target], edge.type), edge)
+        return [edges[key] for key in sorted(edges)]
 
     def clusters(self) -> list[tuple[Group | None, list[Node]]]:
         """Return the groups with those nodes that are drawn in them, and at the end the nodes that are in none."""
@@ -119,10 +119,10 @@ class Diagram(msgspec.Struct, frozen=True, kw_only=True):
         inside: dict[int, list[Node]] = {}
         for node in self.nodes:
             inside.setdefault(of.get(node.id, -1), []).append(node)
-        found: list[tuple[Group | None, list[Node]]] = [
+        groups: list[tuple[Group | None, list[Node]]] = [
             (group, inside[at]) for at, group in enumerate(self.groups) if at in inside
         ]
-        return [*found, (None, inside.get(-1, []))]
+        return [*groups, (None, inside.get(-1, []))]
 
 
 ROOT = ("#f96", "#333")
@@ -239,8 +239,8 @@ def _mermaid(line: str) -> str:
     So no sign is left that Mermaid reads anywhere in its text: quotes, ``%%{…}%%``, backticks of Markdown, HTML, and
     the colon with which its own reading of ``style`` lines begins.
     """
-    found = [match.span() for match in _PLAIN.finditer(line)]
-    kept = {at for start, end in found for at in range(start, end)}
+    spans = [match.span() for match in _PLAIN.finditer(line)]
+    kept = {at for start, end in spans for at in range(start, end)}
     return "".join(sign if at in kept and sign not in "ﬂß" else f"#{ord(sign)};" for at, sign in enumerate(line))
 
 

@@ -108,19 +108,19 @@ def _laid_out(boxes: dict[str, Box], pairs: Sequence[tuple[str, str]]) -> dict[t
     x = y = below = _MARGIN
     for part in _parts(list(boxes), pairs):
         own = [pair for pair in pairs if pair[0] in part and pair[0] != pair[1]] if len(part) > 1 else []
-        found = _layers({name: boxes[name] for name in part}, own, back)
+        bends = _layers({name: boxes[name] for name in part}, own, back)
         left = min(boxes[name].x - boxes[name].w / 2 for name in part)
-        left = min([left, *(at for path in found.values() for at, _ in path)])
+        left = min([left, *(at for path in bends.values() for at, _ in path)])
         top = min(boxes[name].y - boxes[name].h / 2 for name in part)
         wide = max(boxes[name].x + boxes[name].w / 2 for name in part) - left
-        wide = max([wide, *(at - left for path in found.values() for at, _ in path)])
+        wide = max([wide, *(at - left for path in bends.values() for at, _ in path)])
         if x > _MARGIN and x + wide > _WIDTH:
             x, y = _MARGIN, below + _GAP
         for name in part:
             boxes[name].x += x - left
             boxes[name].y += y - top
             below = max(below, boxes[name].y + boxes[name].h / 2)
-        paths |= {pair: [(at + x - left, down + y - top) for at, down in path] for pair, path in found.items()}
+        paths |= {pair: [(at + x - left, down + y - top) for at, down in path] for pair, path in bends.items()}
         x += wide + _GAP
     for source, target in pairs:
         paths[source, target] = _ends(boxes[source], boxes[target], paths.get((source, target), []))
@@ -148,11 +148,11 @@ def _layers(
     layout.xspace, layout.yspace = _GAP, _RISE
     layout.init_all(roots=[vertex for vertex in core.sV if not vertex.e_in()], inverted_edges=[])
     layout.draw(3)
-    found = {}
+    bends = {}
     for source, target in pairs:
         forth = edges.get((source, target))
-        found[source, target] = forth.view.points if forth else edges[target, source].view.points[::-1]
-    return found
+        bends[source, target] = forth.view.points if forth else edges[target, source].view.points[::-1]
+    return bends
 
 
 def _flat(layout: Any) -> Any:
@@ -197,7 +197,7 @@ def _against(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> set[tupl
     out: dict[str, list[str]] = {name: [] for name in names}
     for source, target in pairs:
         out[source].append(target)
-    found: set[tuple[str, str]] = set()
+    against: set[tuple[str, str]] = set()
     state: dict[str, int] = {}
     for start in names:
         stack = [(start, iter(out[start]))] if start not in state else []
@@ -210,11 +210,11 @@ def _against(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> set[tupl
                     stack.append((there, iter(out[there])))
                     break
                 if state[there] == 1:
-                    found.add((here, there))
+                    against.add((here, there))
             else:
                 state[here] = 2
                 stack.pop()
-    return found
+    return against
 
 
 def _parts(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> Iterator[dict[str, None]]:

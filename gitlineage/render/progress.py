@@ -163,13 +163,13 @@ def _stairs(cells: list[list[tuple[str, str]]], steps: Sequence[tuple[int, int]]
 
 def _runs(cells: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return cells with those of one style together."""
-    found: list[tuple[str, str]] = []
+    runs: list[tuple[str, str]] = []
     for sign, style in cells:
-        if found and found[-1][1] == style:
-            found[-1] = (found[-1][0] + sign, style)
+        if runs and runs[-1][1] == style:
+            runs[-1] = (runs[-1][0] + sign, style)
         else:
-            found.append((sign, style))
-    return found[:-1] if found and found[-1][1] == "" else found
+            runs.append((sign, style))
+    return runs[:-1] if runs and runs[-1][1] == "" else runs
 
 
 def figure(progress: Progress, *, log: bool = False) -> Any:
