@@ -32,10 +32,10 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written.
     """
-    found = _status(path)
-    if found is not None and stat.S_ISDIR(found.st_mode):
+    status = _status(path)
+    if status is not None and stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    straight = _descriptor(path) is not None or (found is not None and not stat.S_ISREG(found.st_mode))
+    straight = _descriptor(path) is not None or (status is not None and not stat.S_ISREG(status.st_mode))
     target = path if straight else Path(os.path.realpath(path))
     # A folder of its own, because what may read the file must not be able to read it before it has its mode.
     if not straight:
@@ -46,10 +46,10 @@ def replacing(path: Path) -> Iterator[Path]:
         if straight:
             _pour(output, target)
             return
-        if found is not None:
+        if status is not None:
             with suppress(OSError):  # only root may give files away
-                os.chown(output, found.st_uid, found.st_gid)
-            output.chmod(stat.S_IMODE(found.st_mode))
+                os.chown(output, status.st_uid, status.st_gid)
+            output.chmod(stat.S_IMODE(status.st_mode))
         output.replace(target)
 
 

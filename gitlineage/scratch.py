@@ -45,8 +45,8 @@ def sweep_once() -> None:
 
 def sweep(place: str) -> None:
     """Remove the temporary folders in a folder that this user's dead processes made."""
-    with suppress(OSError), os.scandir(place) as found:
-        for each in found:
+    with suppress(OSError), os.scandir(place) as entries:
+        for each in entries:
             if _NAME.fullmatch(each.name):
                 _remove(each)
 
