@@ -65,7 +65,7 @@ def fetch(gitdir: Path, folder: Path, remote: str, oids: Sequence[str], kept: st
         except GitFailed as error:
             said = _last_words(error.message)
             match = _UNKNOWN.search(error.message)
-            if match is None or unknown_oid[1] not in wanted:
+            if match is None or match[1] not in wanted:
                 break
             del wanted[match[1]]
             unknown.add(match[1])

@@ -124,15 +124,15 @@ def without_non_finite(cells: Mapping[str, str], metric: str | None) -> dict[str
     Raises:
         InvalidTrial: it is the metric of a row that may be the best, which has to be ranked (semantics 11).
     """
-    kept = dict(cells)
+    finite = dict(cells)
     for column in dict.fromkeys([*NUMERIC, *([metric] if metric else [])]):
-        text = kept.get(column)
+        text = finite.get(column)
         if not text:
             continue
         try:
             refuse_non_finite(column, text)
         except InvalidTrial:
-            if column == metric and kept.get("status") in ELIGIBLE:
+            if column == metric and finite.get("status") in ELIGIBLE:
                 raise
-            kept[column] = ""
-    return kept
+            finite[column] = ""
+    return finite
