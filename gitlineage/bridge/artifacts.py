@@ -88,7 +88,7 @@ def matching(top: Path, patterns: Sequence[str]) -> list[str]:
     Raises:
         Invalid: a pattern that leads outside, or that no file matches.
     """
-    found: set[str] = set()
+    files_named: set[str] = set()
     for pattern in patterns:
         if os.path.isabs(pattern) or ".." in Path(pattern).parts:
             raise Invalid(f"--artifact {pattern}: it leads out of {top}")
@@ -103,8 +103,8 @@ def matching(top: Path, patterns: Sequence[str]) -> list[str]:
         ]
         if not files:
             raise Invalid(f"--artifact {pattern}: there is no such file in {top}")
-        found.update(files)
-    return sorted(found)
+        files_named.update(files)
+    return sorted(files_named)
 
 
 # -- asking ----------------------------------------------------------------------------------------------------------
@@ -118,8 +118,8 @@ def listed(store: LineageStore, ids: Sequence[str] = ()) -> list[tuple[TrialView
         NotFound: there is no such trial.
     """
     views = store.ledger.views()
-    found = [view for id in ids for view in _of(store, id)] if ids else views.all()
-    return [(view, each) for view in found for each in artifacts_of(view.trial)]
+    trials = [view for id in ids for view in _of(store, id)] if ids else views.all()
+    return [(view, each) for view in trials for each in artifacts_of(view.trial)]
 
 
 def get(
@@ -319,10 +319,10 @@ def _stable_copy(path: Path, goal: Path) -> tuple[str, int]:
     """Copy a file that nobody writes meanwhile; one that changes is begun anew once."""
     for _ in range(2):
         before = path.stat()
-        found = _copy(path, goal)
+        copied = _copy(path, goal)
         after = path.stat()
         if (before.st_size, before.st_mtime_ns, before.st_ino) == (after.st_size, after.st_mtime_ns, after.st_ino):
-            return found
+            return copied
     raise Invalid(f"{path} is being written; it cannot be kept while it changes")
 
 

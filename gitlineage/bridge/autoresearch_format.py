@@ -186,7 +186,7 @@ def stems(rows: Sequence[LoopRow], identity: Callable[[LoopRow], str]) -> list[s
         identity: what a row's first cell stands for, equal where two spell one commit.
     """
     known: dict[str, str] = {}
-    found: list[str] = []
+    begun: list[str] = []
     for row in rows:
         what = row.name or identity(row)
         stem = known.get(what)
@@ -195,8 +195,8 @@ def stems(rows: Sequence[LoopRow], identity: Callable[[LoopRow], str]) -> list[s
             if row.is_hash and not row.name and stem in known.values():
                 stem = row.commit.lower()
             known[what] = stem
-        found.append(stem)
-    return found
+        begun.append(stem)
+    return begun
 
 
 def numbered(stem: str, number: int) -> str:

@@ -112,45 +112,45 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     problem: Problem | None = None
 
 
-def named(found: Found, column: str) -> str:
+def named(table: Found, column: str) -> str:
     """
     Return a column that the user named, in whatever case.
 
     Raises:
         Invalid: there is none.
     """
-    if column in found.columns:
+    if column in table.columns:
         return column
-    alike = [name for name in found.columns if name.casefold().strip() == column.casefold().strip()]
+    alike = [name for name in table.columns if name.casefold().strip() == column.casefold().strip()]
     if len(alike) == 1:
         return alike[0]
-    raise Invalid(f"there is no column {column!r} in {found.source}; the columns are {', '.join(found.columns)}")
+    raise Invalid(f"there is no column {column!r} in {table.source}; the columns are {', '.join(table.columns)}")
 
 
-def judge(found: Found, options: "Mapping[str, str] | object") -> Roles:
+def judge(table: Found, options: "Mapping[str, str] | object") -> Roles:
     """Return which column is what; what the user or the format says rules."""
     fields: Mapping[str, str] = getattr(options, "fields", {})
     roles = Roles()
-    for role, column in found.roles.items():
+    for role, column in table.roles.items():
         setattr(roles, role, column)
-    _map(found, fields, roles)
-    cells = _Cells(found)
+    _map(table, fields, roles)
+    cells = _Cells(table)
     taken = set(roles.told().values()) | set(fields)
-    if not roles.status and "status" not in found.roles:
+    if not roles.status and "status" not in table.roles:
         roles.status = cells.status(taken)
     taken.add(roles.status)
-    if not found.roles:
+    if not table.roles:
         roles.other_statuses = tuple(
             name for name in cells.columns if name not in taken and cells.share(name, _is_plain_word) > 0.8
         )
-    if "commit" not in found.roles and not found.roles.get("id"):
+    if "commit" not in table.roles and not table.roles.get("id"):
         _commits(cells, roles, taken)
     taken |= {roles.commit, roles.base, *roles.other_statuses}
     if not roles.parent:
         parents = [n for n in cells.columns if n not in taken and words.PARENT.search(_plain(n))]
         roles.parent = parents[0] if parents else ""
     taken.add(roles.parent)
-    if not roles.id and "id" not in found.roles:
+    if not roles.id and "id" not in table.roles:
         roles.id = cells.id(taken, bool(roles.commit))
     taken.add(roles.id)
     if not roles.commit and not roles.base and roles.id and cells.share(roles.id, _ID_HASH.fullmatch) > 0.9:
@@ -161,7 +161,7 @@ def judge(found: Found, options: "Mapping[str, str] | object") -> Roles:
     if not roles.text:
         roles.text = cells.text(taken)
     taken.add(roles.text)
-    if not roles.scale and not found.roles:
+    if not roles.scale and not table.roles:
         roles.scale = next((n for n in cells.columns if n not in taken and n.casefold() in words.SCALE), "")
     if roles.parent:
         roles.aliases = tuple(
@@ -174,21 +174,21 @@ def judge(found: Found, options: "Mapping[str, str] | object") -> Roles:
     return roles
 
 
-def not_trials(found: Found, roles: Roles, options: object) -> str:
+def not_trials(table: Found, roles: Roles, options: object) -> str:
     """Return why a table holds no trials; empty where it does, or where the user says which column ranks."""
-    if getattr(options, "metric", None) or roles.metric or found.metric or found.roles:
+    if getattr(options, "metric", None) or roles.metric or table.metric or table.roles:
         return ""
-    names = [name.casefold() for name in found.columns]
+    names = [name.casefold() for name in table.columns]
     if names and names[0] in ("step", "_step") and any(" - " in name for name in names):
         return "a chart's export with a row a step, not the table of runs (export that one)"
-    cells = _Cells(found)
+    cells = _Cells(table)
     judged = roles.status and cells.share(roles.status, _is_status_word) >= 0.3
     if judged or roles.commit or roles.base:
         return ""
     if roles.status and roles.status.casefold() in ("status", "decision", "verdict"):
         return ""
     loops = any(name in words.OF_LOOPS or name == "hypothesis" for name in names)
-    ranked = any(words.metric_tier(name, names) >= 4 for name in found.columns)
+    ranked = any(words.metric_tier(name, names) >= 4 for name in table.columns)
     if loops and (ranked or roles.text):
         return ""
     return (
@@ -197,24 +197,24 @@ def not_trials(found: Found, roles: Roles, options: object) -> str:
     )
 
 
-def metric(found: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence[str]) -> Chosen:
+def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence[str]) -> Chosen:
     """
     Choose the column that ranks: the one whose name says so and whose cells are mostly numbers.
 
     Of several that may be meant, the first whose kept rows agree with its name.
     """
-    cells = _Cells(found)
-    called = next((name for name in found.columns if _plain(name) in ("metric_name", "metric")), None)
+    cells = _Cells(table)
+    called = next((name for name in table.columns if _plain(name) in ("metric_name", "metric")), None)
     if called is not None and cells.share(called, numbers.read) < 0.5:
         valued = next(
             (
                 name
-                for name in found.columns
+                for name in table.columns
                 if _plain(name) in _VALUES and name != called and name not in roles.taken()
             ),
             None,
         )
-        numbered = [row.cells for row in found.rows if valued and numbers.read(row.cells.get(valued, "")) is not None]
+        numbered = [row.cells for row in table.rows if valued and numbers.read(row.cells.get(valued, "")) is not None]
         kinds = list(dict.fromkeys(kind for cells_of in numbered if (kind := cells_of.get(called, "").strip())))
         if valued is not None and kinds:
             if len(kinds) == 1:
@@ -223,37 +223,37 @@ def metric(found: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
                 )
             shown = ", ".join(kinds[:6])
             return Chosen(told=(f"{len(kinds)} metrics in one column ({shown}): nothing is ranked",))
-    said = found.settings.get("metric") or found.settings.get("primary_metric") or found.settings.get("metric_name")
+    said = table.settings.get("metric") or table.settings.get("primary_metric") or table.settings.get("metric_name")
     if said:
-        match = [name for name in found.columns if _plain(name) == _plain(said)]
+        match = [name for name in table.columns if _plain(name) == _plain(said)]
         if match:
             return Chosen(name=match[0], why="a comment says it")
     taken = roles.taken()
     scored = [status not in words.UNSCORED for status in statuses]
     candidates = []
-    for at, name in enumerate(found.columns):
+    for at, name in enumerate(table.columns):
         if name in taken or not cells.is_numeric(name, scored):
             continue
-        tier = words.metric_tier(name, found.columns)
-        if tier > 0 and found.header:
+        tier = words.metric_tier(name, table.columns)
+        if tier > 0 and table.header:
             candidates.append((tier, -at, name))
-        elif not found.header:
+        elif not table.header:
             candidates.append((3.0, -at, name))
     if not candidates:
-        return _none(found, roles, cells, statuses)
+        return _none(table, roles, cells, statuses)
     candidates.sort(reverse=True)
     best = candidates[0][0]
-    if not found.header and len(candidates) > 1:
-        return Chosen(problem=_ask(found, [name for _, _, name in sorted(candidates, key=lambda c: -c[1])], True))
+    if not table.header and len(candidates) > 1:
+        return Chosen(problem=_ask(table, [name for _, _, name in sorted(candidates, key=lambda c: -c[1])], True))
     near = [name for tier, _, name in candidates if tier >= min(best, 3.0)] or [candidates[0][2]]
-    evidence = {name: direction.evidence_of(found, name, statuses, scaled) for name in near}
+    evidence = {name: direction.evidence_of(table, name, statuses, scaled) for name in near}
     verdicts = {name: direction.verdict(name, evidence[name]) for name in near}
     sound = [name for name in near if verdicts[name] is not None]
     judged = any(status in words.JUDGED for status in statuses)
     top = [name for tier, _, name in candidates if int(tier) == int(best)]
     if best < 4 and len(top) > 1 and not (judged and sound):
-        return Chosen(problem=_ask(found, top, False))
-    primary = [name for name in top if words.metric_tier(name, found.columns) >= 5]
+        return Chosen(problem=_ask(table, top, False))
+    primary = [name for name in top if words.metric_tier(name, table.columns) >= 5]
     firsts = primary or [name for name in near if name in top] or near
     agreed = [name for name in firsts if name in sound]
     if not primary and not agreed:
@@ -262,15 +262,15 @@ def metric(found: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
     if not primary and judged:
         decisive = [other for other in sound if direction.decides(evidence[other], verdicts[other]) >= _DECISIVE]
         if decisive and direction.decides(evidence[name], verdicts[name]) < _LOOSELY:
-            name = min(decisive, key=found.columns.index)
+            name = min(decisive, key=table.columns.index)
     meant = [
         other for tier, _, other in candidates
-        if other != name and tier >= 2 and tier >= best - 2 and words.metric_tier(name, found.columns) < 5
+        if other != name and tier >= 2 and tier >= best - 2 and words.metric_tier(name, table.columns) < 5
     ]  # fmt: skip
     told = []
     if meant:
         told.append(f"{', '.join(meant[:6])} could be meant, too: ranked by {name} (`--metric` names another one)")
-    why = "its name says so" if words.metric_tier(name, found.columns) >= 4 else "the first column of numbers"
+    why = "its name says so" if words.metric_tier(name, table.columns) >= 4 else "the first column of numbers"
     if name not in top[:1] and name in sound and judged:
         why = "its kept rows agree"
     return Chosen(name=name, why=why, told=tuple(told))
@@ -292,10 +292,10 @@ def moment(cell: str) -> str:
     return ""
 
 
-def _none(found: Found, roles: Roles, cells: "_Cells", statuses: Sequence[str]) -> Chosen:
+def _none(table: Found, roles: Roles, cells: "_Cells", statuses: Sequence[str]) -> Chosen:
     """Return what is to be said where no column holds numbers."""
     named = [
-        name for name in found.columns if name not in roles.taken() and words.metric_tier(name, found.columns) >= 4
+        name for name in table.columns if name not in roles.taken() and words.metric_tier(name, table.columns) >= 4
     ]
     if named or all(status in (*words.UNSCORED, "", words.PENDING) for status in statuses):
         return Chosen(
@@ -305,10 +305,10 @@ def _none(found: Found, roles: Roles, cells: "_Cells", statuses: Sequence[str]) 
         )
     if all(status in words.JUDGED or status in words.UNSCORED or status == words.UNDECIDED for status in statuses):
         return Chosen(told=("no column holds numbers: nothing is ranked",))
-    return Chosen(problem=_ask(found, [name for name in found.columns if name not in roles.taken()], False))
+    return Chosen(problem=_ask(table, [name for name in table.columns if name not in roles.taken()], False))
 
 
-def _ask(found: Found, names: Sequence[str], numbered: bool) -> Problem:
+def _ask(table: Found, names: Sequence[str], numbered: bool) -> Problem:
     shown = ", ".join(names[:12])
     text = f"{shown} could each be what ranks, and nothing says which"
     if numbered:
@@ -323,10 +323,10 @@ def _ask(found: Found, names: Sequence[str], numbered: bool) -> Problem:
     return Problem(kind="no column is known to rank", count=len(names), line=1, text=text, options=tuple(settle))
 
 
-def _map(found: Found, fields: Mapping[str, str], roles: Roles) -> None:
+def _map(table: Found, fields: Mapping[str, str], roles: Roles) -> None:
     """Take over what the user says of columns."""
     for given, field in fields.items():
-        column = named(found, given)
+        column = named(table, given)
         if field in ("id", "commit", "base", "parent", "status", "metric", "text", "time", "cohort"):
             setattr(roles, field, column)
         elif field in ("hypothesis",):
@@ -380,10 +380,10 @@ def _plain(name: str) -> str:
 class _Cells:
     """The columns of what was found, looked at as columns."""
 
-    def __init__(self, found: Found) -> None:
-        self.columns = list(found.columns)
-        self._rows = [row for row in found.rows if not row.odd][:_MOST]
-        self._all = found.rows[:_MOST]
+    def __init__(self, table: Found) -> None:
+        self.columns = list(table.columns)
+        self._rows = [row for row in table.rows if not row.odd][:_MOST]
+        self._all = table.rows[:_MOST]
         self._held: dict[str, list[str]] = {}
 
     def of(self, name: str) -> list[str]:
@@ -401,8 +401,8 @@ class _Cells:
         """Return the columns with one of some names, the likeliest name first."""
         lowered = {name.casefold().strip(): name for name in reversed(self.columns)}
         plain = {_plain(name): name for name in reversed(self.columns)}
-        found = [lowered.get(name) or plain.get(name) for name in names]
-        return list(dict.fromkeys(name for name in found if name))
+        spelled = [lowered.get(name) or plain.get(name) for name in names]
+        return list(dict.fromkeys(name for name in spelled if name))
 
     def is_numeric(self, name: str, scored: Sequence[bool]) -> bool:
         """Whether at least half of the cells that say something, in rows that may have a score, are numbers."""

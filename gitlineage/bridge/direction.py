@@ -105,13 +105,13 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     scale: str = ""
 
 
-def evidence_of(found: Found, metric: str, statuses: Sequence[str], scaled: Sequence[str]) -> list[Evidence]:
+def evidence_of(table: Found, metric: str, statuses: Sequence[str], scaled: Sequence[str]) -> list[Evidence]:
     """Return what the rows of a file say about a column."""
 
     def read(column: str) -> list[float | None]:
         cells = [
             "" if row.odd or status in words.UNSCORED else row.cells.get(column, "")
-            for row, status in zip(found.rows, statuses, strict=True)
+            for row, status in zip(table.rows, statuses, strict=True)
         ]
         return numbers.scores(cells).values
 
@@ -121,8 +121,8 @@ def evidence_of(found: Found, metric: str, statuses: Sequence[str], scaled: Sequ
     for part, others in earlier.items():
         if part in own:
             wanted |= {"_".join(other if each == part else each for each in own) for other in others}
-    before = next((name for name in found.columns if name != metric and "_".join(words.parts_of(name)) in wanted), None)
-    befores = read(before) if before is not None else [None] * len(found.rows)
+    before = next((name for name in table.columns if name != metric and "_".join(words.parts_of(name)) in wanted), None)
+    befores = read(before) if before is not None else [None] * len(table.rows)
     return [
         Evidence(status, score, old, scale)
         for status, score, old, scale in zip(statuses, read(metric), befores, scaled, strict=True)
@@ -130,7 +130,7 @@ def evidence_of(found: Found, metric: str, statuses: Sequence[str], scaled: Sequ
 
 
 def judge(
-    found: Found, metric: str, evidence: Sequence[Evidence], beside: Path | None, names: Sequence[str]
+    table: Found, metric: str, evidence: Sequence[Evidence], beside: Path | None, names: Sequence[str]
 ) -> Direction | Problem:
     """
     Return in which direction a column improves, or what has to be said first.
@@ -142,7 +142,7 @@ def judge(
         beside: the folder whose texts may say it.
         names: what the metric is called.
     """
-    if (told := _told(found)) is not None:
+    if (told := _told(table)) is not None:
         return told
     by_name = next((known for name in names if (known := words.direction_of(name)) is not None), None)
     if any("↓" in name or "↑" in name for name in names) and by_name is not None:
@@ -224,7 +224,7 @@ def votes(metric: str, evidence: Iterable[Evidence], lower: bool) -> Votes:
 
     A row that says what the score was before it is held against that; one of another scale against the best of its own.
     """
-    found = Votes()
+    count = Votes()
     rows = [each for each in evidence if each.score is not None]
     parts = set(words.parts_of(metric))
     is_change = bool(parts & _CHANGE) and len({each.score < 0 for each in rows if each.score}) == 2
@@ -243,26 +243,26 @@ def votes(metric: str, evidence: Iterable[Evidence], lower: bool) -> Votes:
             continue
         beats = score < best if lower else score > best
         if each.status == "keep":
-            found.kept_for += beats
-            found.kept_against += not beats and score != best
+            count.kept_for += beats
+            count.kept_against += not beats and score != best
             if beats:
                 bests[each.scale] = score
         elif score != best:
-            found.others_for += not beats
-            found.others_against += beats
-    return found
+            count.others_for += not beats
+            count.others_against += beats
+    return count
 
 
-def _told(found: Found) -> Direction | None:
+def _told(table: Found) -> Direction | None:
     """Return what a comment or a column of the file says of the direction."""
     for setting in _SETTINGS:
-        if (text := found.settings.get(setting)) and (lower := words.direction_word(text)) is not None:
+        if (text := table.settings.get(setting)) and (lower := words.direction_word(text)) is not None:
             return Direction(lower=lower, why=f"a comment says {setting}: {text[:60]}")
-    for column in found.columns:
+    for column in table.columns:
         if "_".join(words.parts_of(column)) in ("metric_direction", "direction", "best_direction", "optimize"):
-            said = {words.direction_word(cell) for row in found.rows if (cell := row.cells.get(column, "").strip())}
+            said = {words.direction_word(cell) for row in table.rows if (cell := row.cells.get(column, "").strip())}
             if len(said) == 1 and (lower := said.pop()) is not None:
-                cell = next(cell for row in found.rows if (cell := row.cells.get(column, "").strip()))
+                cell = next(cell for row in table.rows if (cell := row.cells.get(column, "").strip()))
                 return Direction(lower=lower, why=f"{column}: {cell}")
     return None
 
@@ -295,13 +295,13 @@ def _texts(folder: Path, names: Sequence[str]) -> tuple[bool, str] | None:
 def _says(text: str, names: Sequence[str]) -> tuple[bool, str] | None:
     """Return the direction that a text's sentences about a metric agree on, with the first of them."""
     wanted = [re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w])", re.IGNORECASE) for name in names if len(name) > 1]
-    found: list[tuple[bool, str]] = []
+    said: list[tuple[bool, str]] = []
     for sentence in _SENTENCE.split(text):
         if len(sentence) > 1000 or not any(name.search(sentence) for name in wanted):
             continue
         low, high = _LOW.search(sentence), _HIGH.search(sentence)
         if bool(low) != bool(high):
             told = " ".join(sentence.strip(" *#->|`").replace("**", "").split())
-            found.append((bool(low), told[:117] + "…" if len(told) > 118 else told))
-    sides = {side for side, _ in found}
-    return found[0] if len(sides) == 1 else None
+            said.append((bool(low), told[:117] + "…" if len(told) > 118 else told))
+    sides = {side for side, _ in said}
+    return said[0] if len(sides) == 1 else None

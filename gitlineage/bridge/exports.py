@@ -57,23 +57,23 @@ def as_parquet(views: Views) -> bytes:
     import pyarrow  # heavy, and only this form needs it
     from pyarrow import parquet
 
-    found = list(_objects(views))
-    names = dict.fromkeys(name for each in found for name in each["row"])
+    trials = list(_objects(views))
+    names = dict.fromkeys(name for each in trials for name in each["row"])
     table = {
-        "exp_id": [each["exp_id"] for each in found],
-        "oid": [each["oid"] for each in found],
+        "exp_id": [each["exp_id"] for each in trials],
+        "oid": [each["oid"] for each in trials],
         "parents": pyarrow.array(
-            [[kin["id"] for kin in each["parents"]] for each in found], pyarrow.list_(pyarrow.string())
+            [[kin["id"] for kin in each["parents"]] for each in trials], pyarrow.list_(pyarrow.string())
         ),
         "roles": pyarrow.array(
-            [[kin["role"] for kin in each["parents"]] for each in found], pyarrow.list_(pyarrow.string())
+            [[kin["role"] for kin in each["parents"]] for each in trials], pyarrow.list_(pyarrow.string())
         ),
-        "cohort": pyarrow.array([each["cohort"] for each in found], pyarrow.string()),
-        "score": pyarrow.array([each["score"] for each in found], pyarrow.float64()),
+        "cohort": pyarrow.array([each["cohort"] for each in trials], pyarrow.string()),
+        "score": pyarrow.array([each["score"] for each in trials], pyarrow.float64()),
     }
     for name in names:
         if name not in table:
-            table[name] = pyarrow.array([each["row"].get(name) for each in found], pyarrow.string())
+            table[name] = pyarrow.array([each["row"].get(name) for each in trials], pyarrow.string())
     out = io.BytesIO()
     parquet.write_table(pyarrow.table(table), out)
     return out.getvalue()
@@ -86,10 +86,10 @@ def as_prov(views: Views) -> bytes:
     A snapshot is an entity, a trial the activity that generated it, a specialist an agent; parents are derivations with
     their role, a cohort is a collection.
     """
-    found: dict[str, dict[str, Any]] = {"prefix": {"gl": _HOME, "xsd": "http://www.w3.org/2001/XMLSchema#"}}
+    document: dict[str, dict[str, Any]] = {"prefix": {"gl": _HOME, "xsd": "http://www.w3.org/2001/XMLSchema#"}}
 
     def put(kind: str, name: str, value: dict[str, Any]) -> None:
-        found.setdefault(kind, {})[name] = value
+        document.setdefault(kind, {})[name] = value
 
     labels = {view.label: view.oid for view in views.all()}
     for view in views.all():
@@ -104,20 +104,20 @@ def as_prov(views: Views) -> bytes:
         )
         put(
             "wasGeneratedBy",
-            f"_:g{len(found.get('wasGeneratedBy', ()))}",
+            f"_:g{len(document.get('wasGeneratedBy', ()))}",
             {"prov:entity": entity, "prov:activity": activity},
         )
         if view.trial.specialist:
             agent = f"gl:agent/{_safe(view.trial.specialist)}"
             put("agent", agent, {"prov:label": view.trial.specialist})
-            name = f"_:a{len(found.get('wasAssociatedWith', ()))}"
+            name = f"_:a{len(document.get('wasAssociatedWith', ()))}"
             put("wasAssociatedWith", name, {"prov:activity": activity, "prov:agent": agent})
         for label, role in _parents(view):
             if label not in labels:
                 continue
             used = f"gl:snapshot/{labels[label]}"
             value = {"prov:generatedEntity": entity, "prov:usedEntity": used, **({"gl:role": role} if role else {})}
-            put("wasDerivedFrom", f"_:d{len(found.get('wasDerivedFrom', ()))}", value)
+            put("wasDerivedFrom", f"_:d{len(document.get('wasDerivedFrom', ()))}", value)
         if view.cohort:
             cohort = f"gl:cohort/{_safe(view.cohort)}"
             put(
@@ -126,9 +126,11 @@ def as_prov(views: Views) -> bytes:
                 {"prov:label": view.cohort, "prov:type": {"$": "prov:Collection", "type": "xsd:QName"}},
             )
             put(
-                "hadMember", f"_:m{len(found.get('hadMember', ()))}", {"prov:collection": cohort, "prov:entity": entity}
+                "hadMember",
+                f"_:m{len(document.get('hadMember', ()))}",
+                {"prov:collection": cohort, "prov:entity": entity},
             )
-    return json.dumps(found, ensure_ascii=False, indent=1).encode() + b"\n"
+    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
 def as_openlineage(views: Views) -> bytes:

@@ -86,20 +86,20 @@ def plans(
         Unclear: something has to be said first.
         Invalid: a path or an option names nothing.
     """
-    found: list[Planned] = []
+    planned: list[Planned] = []
     refused: list[Refused] = []
     for path in paths:
         many = list(registry.sources(path)) if isinstance(path, Path) else [path]
         for source in many:
             try:
-                found.append(_planned(source, options, task, whole))
+                planned.append(_planned(source, options, task, whole))
             except (NotTrials, Unclear) as error:
                 if len(many) == 1:
                     raise
                 refused.append(Refused(source=source.name, reason=str(error).splitlines()[0]))
-    if not found:
+    if not planned:
         raise Invalid("\n".join(each.reason for each in refused))
-    return _in_order(found, task), refused
+    return _in_order(planned, task), refused
 
 
 def record(store: LineageStore, planned: Iterable[Planned], options: Options) -> list[Imported]:
@@ -116,8 +116,8 @@ def record(store: LineageStore, planned: Iterable[Planned], options: Options) ->
 
 
 def _planned(source: Source, options: Options, task: Task | None, whole: bool) -> Planned:
-    found = registry.read(source, whole)
-    plan = planning.plan(found, options, task, source.beside())
+    table = registry.read(source, whole)
+    plan = planning.plan(table, options, task, source.beside())
     data = source.data if _is_exact(source, plan, options, whole) else None
     return Planned(plan=plan, file=source.file, data=data)
 
@@ -138,15 +138,15 @@ def _is_exact(source: Source, plan: Plan, options: Options, whole: bool) -> bool
     return True
 
 
-def _in_order(found: list[Planned], task: Task | None) -> list[Planned]:
+def _in_order(planned: list[Planned], task: Task | None) -> list[Planned]:
     """Return plans with those first that rank by what most trials are ranked by, larger files before smaller ones."""
     weights: Counter[str] = Counter()
-    for each in found:
+    for each in planned:
         if each.plan.metric is not None:
             weights[each.plan.metric] += len(each.plan.rows)
     if task is not None:
         weights[task.score_field] += 1 << 40
-    return sorted(found, key=lambda each: (-weights[each.plan.metric or ""], -len(each.plan.rows)))
+    return sorted(planned, key=lambda each: (-weights[each.plan.metric or ""], -len(each.plan.rows)))
 
 
 def _record(store: LineageStore, planned: Planned, options: Options) -> Imported:
@@ -280,5 +280,5 @@ def facts(plan: Plan) -> dict[str, object]:
 
 def is_line_based(source: Source) -> bool:
     """Whether a file grows line by line."""
-    found = registry.recognise(source)
-    return found is not None and found.name in registry.LINES
+    known = registry.recognise(source)
+    return known is not None and known.name in registry.LINES

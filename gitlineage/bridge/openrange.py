@@ -89,9 +89,9 @@ def import_openrange(store: LineageStore, folder: Path, files: Sequence[File] | 
         Ambiguous: a parent that is not in the folder and stands for several snapshots here.
         CohortMismatch: a cohort is open already with another base.
     """
-    found = read_folder(folder) if files is None else files
-    plan = _Plan(folder, found)
-    with store.batch(f"Import {len(found)} OpenRange snapshots"):
+    read = read_folder(folder) if files is None else files
+    plan = _Plan(folder, read)
+    with store.batch(f"Import {len(read)} OpenRange snapshots"):
         views = store.ledger.views()
         adopted: list[Adopted] = []
         places: dict[_Key, int | CommitOid] = {}
@@ -110,10 +110,10 @@ def import_openrange(store: LineageStore, folder: Path, files: Sequence[File] | 
     added = sum(not each.stub for each in new)
     return CurriculumImport(
         added=added,
-        known=len(found) - added,
-        generation=found[0].record.generation,
+        known=len(read) - added,
+        generation=read[0].record.generation,
         stubs=tuple(each.name for each in new if each.stub),
-        cohorts=tuple(sorted({file.record.node.cohort for file in found if file.record.node.cohort})),
+        cohorts=tuple(sorted({file.record.node.cohort for file in read if file.record.node.cohort})),
     )
 
 
@@ -129,7 +129,7 @@ def read_folder(folder: Path) -> list[File]:
         paths = sorted(path for path in folder.iterdir() if path.name.endswith(".json") and path.name[0] != ".")
     except OSError as error:
         raise Invalid(f"cannot read {folder}: {error.strerror or error}") from error
-    found, bad = [], []
+    listed, bad = [], []
     seen: dict[str, Node] = {}
     for path in paths:
         try:
@@ -147,18 +147,18 @@ def read_folder(folder: Path) -> list[File]:
         except (Invalid, TooMuch) as error:
             bad.append((path.name, str(error)))
         else:
-            found.append(File(name=path.name, data=data, record=record))
-    generations = sorted({file.record.generation for file in found})
+            listed.append(File(name=path.name, data=data, record=record))
+    generations = sorted({file.record.generation for file in listed})
     if len(generations) > 1 and not bad:
         first: dict[int, str] = {}
-        for file in found:
+        for file in listed:
             first.setdefault(file.record.generation, file.name)
         bad = [(name, f"is of generation {number}; a folder holds one only") for number, name in first.items()]
     if bad:
         raise BadFiles(str(folder), bad)
-    if not found:
+    if not listed:
         raise Invalid(f"no OpenRange snapshot in {folder}: there is no *.json in it")
-    return found
+    return listed
 
 
 class _Key(msgspec.Struct, frozen=True):
@@ -355,7 +355,7 @@ def _subject(record: Record) -> str:
 def _known(views: Views, name: str) -> CommitOid | None:
     """Return the snapshot that has a name in this store already, where it is not in the folder."""
     oids = [origin.oid for origin in views.origins.called(name) if not origin.stub]
-    oids = oids or ([found] if (found := _recorded(views, name)) else [])
+    oids = oids or ([here] if (here := _recorded(views, name)) else [])
     if len(oids) > 1:
         raise Ambiguous(name, oids)
     return oids[0] if oids else None
@@ -373,8 +373,8 @@ def _recorded(views: Views, name: str) -> CommitOid | None:
     """Return the snapshot that was recorded here and that an export calls by this name."""
     if len(name) != _NATIVE or not set(name) <= set("0123456789abcdef"):
         return None
-    found = views.index.rows("SELECT oid FROM snapshots WHERE oid >= ? AND oid < ?", name, name + "g")
-    return CommitOid(found[0][0]) if len(found) == 1 else None
+    rows = views.index.rows("SELECT oid FROM snapshots WHERE oid >= ? AND oid < ?", name, name + "g")
+    return CommitOid(rows[0][0]) if len(rows) == 1 else None
 
 
 # -- out ---------------------------------------------------------------------------------------------------------------

@@ -395,12 +395,12 @@ def _kind(value: Any) -> str:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise Invalid(f"is no JSON that can be trusted: the key {twice!r} is there twice in one object")
-    return found
+    return value
 
 
 def _refuse(text: str) -> Any:

@@ -143,8 +143,8 @@ def _with_content(store: LineageStore, near: Nearest) -> list[Snapshot]:
     views = store.ledger.views()
     rows = views.index.rows("SELECT oid FROM snapshots WHERE tree = ? ORDER BY clock, writer LIMIT 100", near.tree)
     nearby = [each.oid for each in near.candidates if each.tree == near.tree]
-    found = views.snapshots([*nearby, *(oid for (oid,) in rows)])
-    return [each for each in found if not (each.stub or _is_unknown(store, each))]
+    snapshots = views.snapshots([*nearby, *(oid for (oid,) in rows)])
+    return [each for each in snapshots if not (each.stub or _is_unknown(store, each))]
 
 
 def _is_unknown(store: LineageStore, snapshot: Snapshot) -> bool:

@@ -146,7 +146,7 @@ class Plan(msgspec.Struct, kw_only=True):
     earlier: tuple[str, ...] = ()
 
 
-def plan(found: Found, options: Options, task: Task | None = None, beside: Path | None = None) -> Plan:
+def plan(table: Found, options: Options, task: Task | None = None, beside: Path | None = None) -> Plan:
     """
     Judge what was found.
 
@@ -161,12 +161,12 @@ def plan(found: Found, options: Options, task: Task | None = None, beside: Path 
         Unclear: something has to be said first; each problem has the words that say it.
         Invalid: an option names a column that is not there.
     """
-    return _Planner(found, options, task, beside).plan()
+    return _Planner(table, options, task, beside).plan()
 
 
 class _Planner:
-    def __init__(self, found: Found, options: Options, task: Task | None, beside: Path | None) -> None:
-        self._found = found
+    def __init__(self, table: Found, options: Options, task: Task | None, beside: Path | None) -> None:
+        self._table = table
         self._options = options
         self._task = task
         self._beside = beside
@@ -177,14 +177,14 @@ class _Planner:
         self._first_line: dict[str, int] = {}
 
     def plan(self) -> Plan:
-        found = self._found
-        made = Plan(source=found.source, kind=found.kind, not_rows=found.skipped, earlier=found.earlier)
-        if not found.rows:
-            raise NotTrials(found.source, f"{found.kind}, and no rows yet")
-        roles = judged_columns.judge(found, self._options)
+        table = self._table
+        made = Plan(source=table.source, kind=table.kind, not_rows=table.skipped, earlier=table.earlier)
+        if not table.rows:
+            raise NotTrials(table.source, f"{table.kind}, and no rows yet")
+        roles = judged_columns.judge(table, self._options)
         statuses = self._statuses(roles)
-        if found.header and (reason := judged_columns.not_trials(found, roles, self._options)):
-            raise NotTrials(found.source, reason)
+        if table.header and (reason := judged_columns.not_trials(table, roles, self._options)):
+            raise NotTrials(table.source, reason)
         scaled = self._scales(roles, statuses)
         metric, values, texts = self._metric(made, roles, statuses, scaled)
         rows = self._rows(roles, statuses, metric, values, texts, scaled)
@@ -194,7 +194,7 @@ class _Planner:
         elif self._unknown:
             self._ask_words(list(self._unknown))
         if self._problems:
-            raise Unclear(found.source, found.kind, self._problems, [*found.told, *self._told])
+            raise Unclear(table.source, table.kind, self._problems, [*table.told, *self._told])
         made.metric = metric
         made.rows = rows
         made.roles = roles.told()
@@ -202,14 +202,14 @@ class _Planner:
         made.words = self._words
         self._bests(made, rows, scaled)
         self._tell(made, roles, rows, statuses)
-        made.told = [*filter(None, [*found.told, *self._told])]
+        made.told = [*filter(None, [*table.told, *self._told])]
         return made
 
     # -- statuses --------------------------------------------------------------------------------------------------
 
     def _statuses(self, roles: Roles) -> list[str]:
         """Return the class of each row; unknown words are collected and stand as undecided until they are told."""
-        rows = self._found.rows
+        rows = self._table.rows
         given = [self._class_of(row, roles) for row in rows]
         present = {each for each in given if each}
         if words.RAN in present and "discard" in present and not present & {"keep"}:
@@ -254,7 +254,7 @@ class _Planner:
 
     def _check_unknown(self, rows: Sequence[PlannedRow], direction: Direction) -> None:
         """Ask what words mean that nobody knows, where that could change which trial is the best."""
-        if not self._unknown or not self._found.rows:
+        if not self._unknown or not self._table.rows:
             return
         word_of = self._word_cells
         best = _best(rows, direction.lower)
@@ -299,7 +299,7 @@ class _Planner:
 
     def _scales(self, roles: Roles, statuses: Sequence[str]) -> list[str]:
         """Return what each row's score is comparable within; empty where all are."""
-        rows = self._found.rows
+        rows = self._table.rows
         given = [row.scale for row in rows]
         if any(given):
             return given
@@ -330,26 +330,26 @@ class _Planner:
     ) -> tuple[str | None, list[float | None], list[str]]:
         """Choose the column that ranks, and read it as numbers."""
         nothing: tuple[str | None, list[float | None], list[str]] = (None, [None] * len(statuses), [""] * len(statuses))
-        found, options = self._found, self._options
+        table, options = self._table, self._options
         known = self._task.score_field if self._task is not None else None
         name: str | None
         why = ""
         if options.metric is not None:
-            name, why = judged_columns.named(found, options.metric), "you named it"
+            name, why = judged_columns.named(table, options.metric), "you named it"
         elif roles.metric:
             name, why = roles.metric, "you mapped it"
-        elif found.metric is not None:
-            name, why = found.metric, found.why
-        elif found.undecided:
+        elif table.metric is not None:
+            name, why = table.metric, table.why
+        elif table.undecided:
             if all(status in words.JUDGED or status in _STORED or status in words.UNSCORED for status in statuses):
                 name = None
             else:
-                self._ask_metric(found.others)
+                self._ask_metric(table.others)
                 return nothing
-        elif known is not None and known in found.columns:
+        elif known is not None and known in table.columns:
             name, why = known, "this store ranks by it"
         else:
-            chosen = judged_columns.metric(found, roles, statuses, scaled)
+            chosen = judged_columns.metric(table, roles, statuses, scaled)
             if chosen.problem is not None:
                 self._problems.append(chosen.problem)
                 return nothing
@@ -357,20 +357,20 @@ class _Planner:
             self._told += chosen.told
         if name is None:
             return nothing
-        made.named = made.named or found.named
+        made.named = made.named or table.named
         made.metric_why = why
         cells = [
             "" if row.odd or status in words.UNSCORED else row.cells.get(name, "")
-            for row, status in zip(found.rows, statuses, strict=True)
+            for row, status in zip(table.rows, statuses, strict=True)
         ]
         read = numbers.scores(cells)
         self._told += [f"{name}: {sentence}" for sentence in read.told]
         odd = [
-            row.line for row, cell, value in zip(found.rows, cells, read.values, strict=True)
+            row.line for row, cell, value in zip(table.rows, cells, read.values, strict=True)
             if value is None and not numbers.is_placeholder(cell)
         ]  # fmt: skip
         plain = [
-            row.line for row, cell, value in zip(found.rows, cells, read.values, strict=True)
+            row.line for row, cell, value in zip(table.rows, cells, read.values, strict=True)
             if value is None and cell.strip() and numbers.is_placeholder(cell)
         ]  # fmt: skip
         if odd or plain:
@@ -396,18 +396,18 @@ class _Planner:
     def _direction(self, metric: str, statuses: Sequence[str], scaled: Sequence[str]) -> Direction:
         """Judge in which direction the metric improves, or ask."""
         recorded = self._task if self._task is not None and self._task.score_field == metric else None
-        found = self._found
+        table = self._table
         if self._options.lower is not None:
             return Direction(lower=self._options.lower, why="you said so")
         if recorded is not None and not recorded.assumed:
             return Direction(lower=recorded.lower_is_better, why="the store's task")
-        if found.lower is not None and metric in (found.metric, None):
-            return Direction(lower=found.lower, why=found.why)
-        if metric in found.others and found.others[metric] is not None:
-            return Direction(lower=bool(found.others[metric]), why="the file says it of that metric")
-        evidence = judged_direction.evidence_of(found, metric, statuses, scaled)
-        names = [metric, *filter(None, [found.named])]
-        judged = judged_direction.judge(found, metric, evidence, self._beside, names)
+        if table.lower is not None and metric in (table.metric, None):
+            return Direction(lower=table.lower, why=table.why)
+        if metric in table.others and table.others[metric] is not None:
+            return Direction(lower=bool(table.others[metric]), why="the file says it of that metric")
+        evidence = judged_direction.evidence_of(table, metric, statuses, scaled)
+        names = [metric, *filter(None, [table.named])]
+        judged = judged_direction.judge(table, metric, evidence, self._beside, names)
         if isinstance(judged, Problem):
             self._problems.append(judged)
             return Direction()
@@ -424,7 +424,7 @@ class _Planner:
         texts: Sequence[str],
         scaled: Sequence[str],
     ) -> list[PlannedRow]:
-        found = self._found
+        table = self._table
         kept: set[str] = set()
         rows: list[PlannedRow] = []
         self._word_cells: list[str] = []
@@ -433,7 +433,7 @@ class _Planner:
         self._tried_on: list[int] = []
         aliases: dict[str, str] = {}
         wants_parents = bool(roles.parent)
-        for at, row in enumerate(found.rows):
+        for at, row in enumerate(table.rows):
             cells = row.cells
             self._word_cells.append(cells.get(roles.status, "").strip() if roles.status else "")
             said = cells.get(roles.commit, "").strip() if roles.commit else ""
@@ -443,7 +443,7 @@ class _Planner:
             base = self._hash(cells.get(roles.base, "").strip()) if roles.base else ""
             status = statuses[at] or (words.PENDING if values[at] is None else words.RAN)
             not_kept = status not in ("keep", "baseline", words.RAN, words.PENDING, "")
-            if commit and ((not_kept and commit in kept) or (found.tried_on and not_kept)):
+            if commit and ((not_kept and commit in kept) or (table.tried_on and not_kept)):
                 commit, base = "", commit
                 self._tried_on.append(row.line)
             elif commit and not not_kept:
@@ -468,7 +468,7 @@ class _Planner:
                 or (cells.get(roles.cohort, "").strip() if roles.cohort else "")
                 or self._options.cohort,
             )
-            if scaled[at] and found.metric is None:
+            if scaled[at] and table.metric is None:
                 planned.score = values[at]
             if wants_parents and name:
                 for column in roles.aliases:
@@ -521,7 +521,7 @@ class _Planner:
             if given.strip() and given.strip() != spelled:
                 cells[f"{metric}_text"] = given
             cells[metric] = spelled
-        if scale and metric is not None and self._found.metric is None:
+        if scale and metric is not None and self._table.metric is None:
             cells[f"{metric}@{scale}"] = cells[metric]
         if row.surplus:
             cells["surplus"] = row.surplus
@@ -556,7 +556,7 @@ class _Planner:
             return
         lower = made.direction.lower
         scales = list(dict.fromkeys(scale for scale in scaled if scale))
-        if len(scales) > 1 and self._found.metric is None:
+        if len(scales) > 1 and self._table.metric is None:
             bests = [
                 _best([row for row, own in zip(rows, scaled, strict=True) if own == scale], lower, scale)
                 for scale in scales
@@ -578,7 +578,7 @@ class _Planner:
 
     def _tell(self, made: Plan, roles: Roles, rows: Sequence[PlannedRow], statuses: Sequence[str]) -> None:
         tell = self._told.append
-        if not roles.status and not any(row.status for row in self._found.rows):
+        if not roles.status and not any(row.status for row in self._table.rows):
             tell("no column says what was kept: every row counts")
         elif words.RAN in made.statuses and any(name == words.RAN for name in self._words.values()):
             said = ", ".join(word for word, name in self._words.items() if name == words.RAN)
@@ -617,17 +617,17 @@ class _Planner:
 
 def _best(rows: Sequence[PlannedRow], lower: bool, scale: str = "") -> Best | None:
     """Return the best row: kept, a baseline or judged by nobody, strictly better, the earliest of a tie."""
-    found: PlannedRow | None = None
+    best: PlannedRow | None = None
     for row in rows:
         if row.status not in words.ELIGIBLE or row.score is None:
             continue
-        if found is None or found.score is None or (row.score < found.score if lower else row.score > found.score):
-            found = row
-    if found is None or found.score is None:
+        if best is None or best.score is None or (row.score < best.score if lower else row.score > best.score):
+            best = row
+    if best is None or best.score is None:
         return None
-    said = "" if names_nothing(found.said) else found.said
-    name = found.name or said or found.commit or f"(line {found.line})"
-    return Best(id=name, value=found.score, line=found.line or None, scale=scale)
+    said = "" if names_nothing(best.said) else best.said
+    name = best.name or said or best.commit or f"(line {best.line})"
+    return Best(id=name, value=best.score, line=best.line or None, scale=scale)
 
 
 def names_nothing(cell: str) -> bool:

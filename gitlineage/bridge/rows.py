@@ -215,12 +215,12 @@ def _named(views: Views, placed: Sequence[_Placed], metric: str | None, file: st
     have a baseline each. What another file said of the same commit with the same score is said again, not changed.
     """
     free: dict[str, _Free] = {}
-    found: dict[int, _Named] = {}
+    known: dict[int, _Named] = {}
 
     def claim(at: int, key: tuple[str, str], fits: Callable[[Trial], bool], **how: bool) -> None:
         """Give a row the first trial that fits and that no other row is."""
-        if at not in found and (match := free[placed[at].stem].take(key, fits)) is not None:
-            found[at] = _Named(exp_id=match[0], known=match[1], **how)
+        if at not in known and (match := free[placed[at].stem].take(key, fits)) is not None:
+            known[at] = _Named(exp_id=match[0], known=match[1], **how)
 
     for each in placed:
         if each.stem not in free:
@@ -230,7 +230,7 @@ def _named(views: Views, placed: Sequence[_Placed], metric: str | None, file: st
     ours = _Ours(file)
     for at, each in enumerate(placed):
         claim(at, texts[at], lambda trial, row=each.row: ours(trial) and _says(trial, row, metric), same=True)  # type: ignore[misc]
-    known_file = bool(found)
+    known_file = bool(known)
     for at, each in enumerate(placed):
         score = each.row.cells.get(metric, "") if metric is not None else ""
         alike = ("score", score) if each.row.is_scored else ("crashed", "")
@@ -244,11 +244,11 @@ def _named(views: Views, placed: Sequence[_Placed], metric: str | None, file: st
         if each.oid and not each.row.is_pending(metric):
             for exp_id in free[each.stem].pending:  # recorded before it ran, as a hook does: this is its result
                 claim(at, ("pending", exp_id), lambda trial: trial.status is None)
-        if at not in found:
+        if at not in known:
             number = counts.get(each.stem, sum(1 for _ in _recorded(views, each.stem))) + 1
             counts[each.stem] = number
-            found[at] = _Named(exp_id=each.row.numbered(each.stem, number))
-    return [found[at] for at in range(len(placed))]
+            known[at] = _Named(exp_id=each.row.numbered(each.stem, number))
+    return [known[at] for at in range(len(placed))]
 
 
 class _Ours:
@@ -407,10 +407,10 @@ def _placed(store: LineageStore, rows: Sequence[LoopRow], source: str, branch: s
     for row in rows:
         for hash in filter(None, (row.commit.lower() if row.is_hash else "", row.base)):
             if hash not in commits:
-                found = _meant(store, store.ledger.repo.commits_beginning(hash), tip)
-                if len(found) > 1:
-                    bad.append((row.line, f"commit {hash!r} could be {' or '.join(oid[:16] for oid in found[:5])}"))
-                commits[hash] = found[0] if found else ""
+                meant = _meant(store, store.ledger.repo.commits_beginning(hash), tip)
+                if len(meant) > 1:
+                    bad.append((row.line, f"commit {hash!r} could be {' or '.join(oid[:16] for oid in meant[:5])}"))
+                commits[hash] = meant[0] if meant else ""
     gone = [hash for hash, oid in commits.items() if not oid]
     if gone and store.ledger.repo.is_shallow and not store.ledger.incomplete:
         raise Incomplete(gone[:_NAMED], len(gone), store.ledger.repo.remote(), shallow=True)
@@ -457,14 +457,14 @@ def _parents_first(placed: list[_Placed]) -> list[_Placed]:
     return [placed[at] for at in topological(range(len(placed)), above)]
 
 
-def _meant(store: LineageStore, found: list[str], tip: str | None) -> list[str]:
+def _meant(store: LineageStore, oids: list[str], tip: str | None) -> list[str]:
     """Return which of several commits with one short hash are meant: the branch's, else those that have trials."""
-    if len(found) > 1 and tip is not None:
-        found = [oid for oid in found if store.ledger.repo.has_ancestor(tip, oid)] or found
-    if len(found) > 1:
+    if len(oids) > 1 and tip is not None:
+        oids = [oid for oid in oids if store.ledger.repo.has_ancestor(tip, oid)] or oids
+    if len(oids) > 1:
         views = store.ledger.views()
-        found = [oid for oid in found if views.exp_id_on(oid) is not None] or found
-    return found
+        oids = [oid for oid in oids if views.exp_id_on(oid) is not None] or oids
+    return oids
 
 
 # -- what a row says -----------------------------------------------------------------------------------------------
@@ -502,8 +502,8 @@ def _trials(
             least = task.score(best) if best is not None else None
             better = least is None or task.better(score, least)
             trial = trial.replace(status="baseline" if least is None else "keep" if better else "discard")
-        if found := against(task, trial, best):
-            trial = trial.replace(**found)
+        if compared := against(task, trial, best):
+            trial = trial.replace(**compared)
         if not each.oid and each.row.names_commits and each.row.files is None:
             trial = marked(trial, CODE_LOST if each.row.is_hash and not each.row.tried_on else NO_COMMIT)
         if beats(task, trial, best):

@@ -38,7 +38,7 @@ def read(source: Source) -> Found:
             plain.append(not maximize)
         rows.append(row)
     scored = any(METRIC in row.cells for row in rows)
-    found = Found(
+    table = Found(
         kind="an AIDE journal",
         source=source.name,
         columns=tuple(dict.fromkeys(name for row in rows for name in row.cells)),
@@ -46,21 +46,21 @@ def read(source: Source) -> Found:
         roles={"id": "id", "text": "plan", "time": "timestamp"},
     )
     if named and not scored:
-        found.kind = "an AI-Scientist-v2 journal"
+        table.kind = "an AI-Scientist-v2 journal"
         if len(named) == 1:
-            found.metric, found.lower = next(iter(named.items()))
-            found.why = "the journal's one metric says it"
+            table.metric, table.lower = next(iter(named.items()))
+            table.why = "the journal's one metric says it"
         else:
-            found.others, found.undecided = named, True
-        return found
-    found.metric = METRIC
+            table.others, table.undecided = named, True
+        return table
+    table.metric = METRIC
     if plain:
-        found.lower = plain[0]
-        found.why = f"metric.maximize {'false' if plain[0] else 'true'}"
+        table.lower = plain[0]
+        table.why = f"metric.maximize {'false' if plain[0] else 'true'}"
         if len(set(plain)) > 1:
-            found.lower = None
-            found.told.append("nodes say both that metric.maximize is true and that it is false")
-    return found
+            table.lower = None
+            table.told.append("nodes say both that metric.maximize is true and that it is false")
+    return table
 
 
 def _node(each: dict[str, Any], parent: Any) -> tuple[FoundRow, dict[str, bool | None], bool | None]:

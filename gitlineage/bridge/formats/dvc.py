@@ -29,8 +29,8 @@ def recognise(source: Source) -> str:
         return ""
     if find_repository(source.path) is None:
         return ""
-    found = GitRepo(source.path).refs("refs/exps/")
-    return "a repository with DVC experiments" if any(_REF.fullmatch(name) for name in found) else ""
+    refs = GitRepo(source.path).refs("refs/exps/")
+    return "a repository with DVC experiments" if any(_REF.fullmatch(name) for name in refs) else ""
 
 
 def read(source: Source) -> Found:
@@ -68,7 +68,7 @@ def read(source: Source) -> Found:
     if not rows:
         raise NotTrials(source.name, "a repository with DVC experiments, of which none could be read")
     rows.sort(key=lambda row: (row[0], row[1].cells["name"]))
-    found = Found(
+    table = Found(
         kind="a repository with DVC experiments",
         source=source.name,
         columns=tuple(dict.fromkeys(name for _, row in rows for name in row.cells)),
@@ -78,11 +78,11 @@ def read(source: Source) -> Found:
         undecided=len(metrics) > 1,
     )
     if bare:
-        found.told.append(f"{', '.join(bare[:5])} {'has' if len(bare) == 1 else 'have'} no metrics")
+        table.told.append(f"{', '.join(bare[:5])} {'has' if len(bare) == 1 else 'have'} no metrics")
     if len(metrics) == 1:
-        (found.metric,) = metrics
-        found.why = "the only metric"
-    return found
+        (table.metric,) = metrics
+        table.why = "the only metric"
+    return table
 
 
 def _metric_files(pipeline: str) -> list[str]:
@@ -95,7 +95,7 @@ def _metric_files(pipeline: str) -> list[str]:
 
 def _files(repo: GitRepo, tree: str) -> dict[str, str]:
     """Return the small files at the top of a tree, and of ``dvclive``, as text."""
-    found = {}
+    texts = {}
     for before, oid in (("", tree), ("dvclive/", "")):
         if before:
             entry = repo.read_tree(tree).get("dvclive")
@@ -108,8 +108,8 @@ def _files(repo: GitRepo, tree: str) -> dict[str, str]:
             continue
         for name, entry in entries.items():
             if name.endswith((".json", ".yaml", ".yml")) and repo.size(entry.oid) < 1 << 20:
-                found[before + name] = repo.read(entry.oid).decode("utf-8", "replace")
-    return found
+                texts[before + name] = repo.read(entry.oid).decode("utf-8", "replace")
+    return texts
 
 
 def yaml_cells(text: str) -> dict[str, str]:
@@ -118,7 +118,7 @@ def yaml_cells(text: str) -> dict[str, str]:
 
     A file of settings is nested keys with plain values; lists and longer forms stay in the file, which is kept anyway.
     """
-    found: dict[str, str] = {}
+    cells: dict[str, str] = {}
     above: list[tuple[int, str]] = []
     for line in text.splitlines():
         match = _LINE.match(line) if len(line) <= _LONGEST else None
@@ -129,7 +129,7 @@ def yaml_cells(text: str) -> dict[str, str]:
             above.pop()
         name = ".".join([*(each for _, each in above), match[2].strip()])
         if match[3]:
-            found[name] = match[3].strip("'\"")
+            cells[name] = match[3].strip("'\"")
         else:
             above.append((depth, match[2].strip()))
-    return found
+    return cells

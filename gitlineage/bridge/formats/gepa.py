@@ -105,11 +105,11 @@ def _parents(value: Any) -> tuple[tuple[str, str], ...]:
 
 def _files(texts: dict[str, Any]) -> dict[str, bytes] | None:
     """Return a candidate's texts as files; a name that is no file name gets underscores."""
-    found = {
+    files = {
         f"{''.join(c if c.isalnum() or c in '-_. ' else '_' for c in name).strip('. ') or 'text'}.txt": text.encode(
             "utf-8", "replace"
         )
         for name, text in texts.items()
         if isinstance(text, str)
     }
-    return found or None
+    return files or None

@@ -51,11 +51,11 @@ def read(text: str, source: str, whole: bool = True) -> Found:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        found = _object(line) if len(line) <= _LONGEST else None
-        if not isinstance(found, dict):
+        value = _object(line) if len(line) <= _LONGEST else None
+        if not isinstance(value, dict):
             skipped.setdefault("no JSON object", []).append(number)
             continue
-        objects.append((number, found))
+        objects.append((number, value))
     if any(_is_run(each) for _, each in objects) or any(each.get("type") == "config" for _, each in objects):
         return _pi(objects, source, skipped)
     return _any(objects, source, skipped)
@@ -127,9 +127,9 @@ def _pi(objects: list[tuple[int, dict[str, Any]]], source: str, skipped: dict[st
 
 def _names_of_segments(names: Mapping[int, str], segments: list[int], last: int) -> dict[int, str]:
     """Return the column of each segment's metric: its name, with a number where a later segment has that name too."""
-    found: dict[int, str] = {}
+    by_segment: dict[int, str] = {}
     used = {names[last]}
-    found[last] = names[last]
+    by_segment[last] = names[last]
     for at in segments:
         if at == last:
             continue
@@ -137,8 +137,8 @@ def _names_of_segments(names: Mapping[int, str], segments: list[int], last: int)
         while name in used:
             name, number = f"{names[at]}@{number}", number + 1
         used.add(name)
-        found[at] = name
-    return {at: found[at] for at in segments}
+        by_segment[at] = name
+    return {at: by_segment[at] for at in segments}
 
 
 def _of_segment(runs: list[tuple[int, int, dict[str, Any]]], name: str, last: str, lower: bool) -> str:
@@ -162,8 +162,8 @@ def _of_segment(runs: list[tuple[int, int, dict[str, Any]]], name: str, last: st
 
 
 def _pending(runs: list[tuple[int, int, dict[str, Any]]]) -> list[str]:
-    found = [number for number, _, each in runs if each.get("commit") == "pending"]
-    return [f"{listed(found)} {'says' if len(found) == 1 else 'say'} commit pending"] if found else []
+    lines = [number for number, _, each in runs if each.get("commit") == "pending"]
+    return [f"{listed(lines)} {'says' if len(lines) == 1 else 'say'} commit pending"] if lines else []
 
 
 def _any(objects: list[tuple[int, dict[str, Any]]], source: str, skipped: dict[str, list[int]]) -> Found:
@@ -184,8 +184,8 @@ def _any(objects: list[tuple[int, dict[str, Any]]], source: str, skipped: dict[s
 
 def _columns(rows: list[FoundRow]) -> tuple[str, ...]:
     """Return the columns of all rows in the order in which they come; those beyond the limit stay in their rows."""
-    found = dict.fromkeys(name for row in rows for name in row.cells)
-    return tuple(list(found)[:_MOST_COLUMNS])
+    columns = dict.fromkeys(name for row in rows for name in row.cells)
+    return tuple(list(columns)[:_MOST_COLUMNS])
 
 
 def _is_run(each: Mapping[str, Any]) -> bool:

@@ -95,20 +95,20 @@ def read(text: str) -> Number | None:
         return _number(arrow[1], ARROW)
     if tail := _TAIL.fullmatch(told):
         return _number(tail[1], ROUGH)
-    if found := _UNIT.fullmatch(told):
-        return _with_unit(found[1], found[2], (found[3] or "").strip())
+    if match := _UNIT.fullmatch(told):
+        return _with_unit(match[1], match[2], (match[3] or "").strip())
     return None
 
 
 def scores(cells: Sequence[str]) -> Column:
     """Return a column's cells as numbers that can be compared: of one unit where several were written."""
-    found = [read(cell) for cell in cells]
-    units = list(dict.fromkeys(each.unit for each in found if each and each.unit and each.how is not SHARE))
+    read_cells = [read(cell) for cell in cells]
+    units = list(dict.fromkeys(each.unit for each in read_cells if each and each.unit and each.how is not SHARE))
     family = next((each for each in _FAMILIES if len(units) > 1 and all(u.casefold() in each for u in units)), None)
     values: list[float | None] = []
     texts: list[str] = []
     by_how: dict[str, list[str]] = {}
-    for cell, each in zip(cells, found, strict=True):
+    for cell, each in zip(cells, read_cells, strict=True):
         if each is None:
             values.append(None)
             texts.append("")

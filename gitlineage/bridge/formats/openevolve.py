@@ -147,9 +147,9 @@ def _read_trace(source: Source) -> Found:
     if alone:
         verb = "stands" if len(alone) == 1 else "stand"
         told.append(f"{', '.join(alone[:5])} {verb} in the trace only as a parent: a trial, too")
-    found = _found("an OpenEvolve trace", source, rows, metric, told, "")
-    found.skipped = skipped
-    return found
+    table = _found("an OpenEvolve trace", source, rows, metric, told, "")
+    table.skipped = skipped
+    return table
 
 
 def _node(number: int, name: str, each: dict[str, Any], who: str, parent: Any, metric: str) -> FoundRow:
@@ -174,8 +174,8 @@ def _node(number: int, name: str, each: dict[str, Any], who: str, parent: Any, m
     )
 
 
-def _metric(found: list[dict[str, Any]]) -> str:
-    return SCORE if not found or any(number_of(each.get(SCORE)) is not None for each in found) else MEAN
+def _metric(metrics: list[dict[str, Any]]) -> str:
+    return SCORE if not metrics or any(number_of(each.get(SCORE)) is not None for each in metrics) else MEAN
 
 
 def _metrics(metrics: dict[str, Any], metric: str) -> dict[str, str]:

@@ -45,8 +45,8 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     """Return the objects of a JSON document that may be trials."""
     if isinstance(value, dict):
         value = next((value[name] for name in _LISTS if sequence(value.get(name))), None)
-    found = [each for each in sequence(value) if isinstance(each, dict)]
-    return found if len(found) == len(sequence(value)) else []
+    objects = [each for each in sequence(value) if isinstance(each, dict)]
+    return objects if len(objects) == len(sequence(value)) else []
 
 
 def _is_json(source: Source) -> str:
@@ -114,12 +114,12 @@ def read(source: Source, whole: bool = True) -> Found:
         source = Source(source.path, source.name, source.data[: source.data.rfind(b"\n") + 1])
     if not source.is_folder and not source.data.strip():
         raise NotTrials(source.name, "the file is empty")
-    found = recognise(source)
-    if found is None:
+    known = recognise(source)
+    if known is None:
         raise NotTrials(
             source.name, f"no format that is read ({', '.join(each.name for each in FORMATS)}, openrange, l-gent)"
         )
-    return found.read(source)
+    return known.read(source)
 
 
 def sources(path: Path) -> Iterator[Source]:
@@ -135,8 +135,8 @@ def sources(path: Path) -> Iterator[Source]:
     if not whole.is_folder or recognise(whole) is not None:
         yield whole
         return
-    found = dict.fromkeys(file for place in _PLACES for file in sorted(path.glob(place)) if file.is_file())
-    if not found:
+    files = dict.fromkeys(file for place in _PLACES for file in sorted(path.glob(place)) if file.is_file())
+    if not files:
         raise Invalid(f"there is no result of a loop in {path}: name the file")
-    for file in found:
+    for file in files:
         yield Source(file)

@@ -31,8 +31,8 @@ def recognise(source: Source) -> str:
         return ""
     if source.head.startswith(sqlite.MAGIC):
         assert source.path is not None
-        with sqlite.opened(source.path, source.name) as found:
-            known = {"run_uuid", "status"} <= set(found.columns("runs")) and found.columns("latest_metrics")
+        with sqlite.opened(source.path, source.name) as database:
+            known = {"run_uuid", "status"} <= set(database.columns("runs")) and database.columns("latest_metrics")
         return "an MLflow database" if known else ""
     if isinstance(source.json, list):
         first = mapping(source.json[0]) if source.json else {}
@@ -60,12 +60,12 @@ def read(source: Source) -> Found:
         rows = [FoundRow(line=0, cells=_wandb(mapping(each))) for each in source.json]
         return _wandb_found(kind, source, rows)
     separator = tables.recognise(source.text) or ","
-    found = tables.read(source.text, source.name, separator, source.damaged)
+    table = tables.read(source.text, source.name, separator, source.damaged)
     if kind == "an export of W&B runs":
-        return _wandb_found(kind, source, found.rows, found)
-    found.kind = kind
-    found.roles = _roles(found.columns)
-    return found
+        return _wandb_found(kind, source, table.rows, table)
+    table.kind = kind
+    table.roles = _roles(table.columns)
+    return table
 
 
 def _roles(columns: tuple[str, ...]) -> dict[str, str]:
@@ -98,14 +98,14 @@ def _wandb(each: dict[str, Any]) -> dict[str, str]:
     return cells
 
 
-def _wandb_found(kind: str, source: Source, rows: list[FoundRow], found: Found | None = None) -> Found:
-    columns = found.columns if found is not None else tuple(dict.fromkeys(name for row in rows for name in row.cells))
+def _wandb_found(kind: str, source: Source, rows: list[FoundRow], table: Found | None = None) -> Found:
+    columns = table.columns if table is not None else tuple(dict.fromkeys(name for row in rows for name in row.cells))
     lowered = {name.casefold(): name for name in columns}
     wanted = {"id": ("id", "name"), "status": ("state",), "time": ("created", "created_at"), "text": ("notes", "name")}
     if rows and len({row.cells.get(lowered.get("name", ""), "") for row in rows}) == len(rows):
         wanted["id"] = ("name",)
     roles = {role: lowered[name] for role, names in wanted.items() for name in names[::-1] if name in lowered}
-    made = found or Found(kind=kind, source=source.name)
+    made = table or Found(kind=kind, source=source.name)
     made.kind, made.rows, made.columns, made.roles = kind, rows, columns, roles
     return made
 
@@ -155,12 +155,12 @@ def _last(text: str) -> str:
 
 def _of_database(source: Source) -> list[FoundRow]:
     assert source.path is not None
-    with sqlite.opened(source.path, source.name) as found:
-        runs = found.rows("runs", ["run_uuid", "name", "status", "start_time", "experiment_id", "lifecycle_stage"])
+    with sqlite.opened(source.path, source.name) as database:
+        runs = database.rows("runs", ["run_uuid", "name", "status", "start_time", "experiment_id", "lifecycle_stage"])
         values = {
-            "metrics": found.rows("latest_metrics", ["run_uuid", "key", "value", "is_nan"]),
-            "params": found.rows("params", ["run_uuid", "key", "value"]),
-            "tags": found.rows("tags", ["run_uuid", "key", "value"]),
+            "metrics": database.rows("latest_metrics", ["run_uuid", "key", "value", "is_nan"]),
+            "params": database.rows("params", ["run_uuid", "key", "value"]),
+            "tags": database.rows("tags", ["run_uuid", "key", "value"]),
         }
     cells = {
         text_of(run["run_uuid"]): {

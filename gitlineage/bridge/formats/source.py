@@ -98,7 +98,7 @@ class Source:
         """Return the first of some paths below the folder that is there."""
         if self.path is None or not self.is_folder:
             return None
-        return next((found for name in names if (found := self.path / name).exists()), None)
+        return next((path for name in names if (path := self.path / name).exists()), None)
 
     def beside(self) -> Path | None:
         """Return the folder that it lies in, whose texts may say what ranks."""
@@ -135,12 +135,12 @@ def files_in(folder: Path, pattern: str) -> Iterator[Path]:
         StorageError: the folder cannot be read.
     """
     try:
-        found = sorted(path for path in folder.glob(pattern) if path.is_file())
+        paths = sorted(path for path in folder.glob(pattern) if path.is_file())
     except OSError as error:
         raise StorageError(f"cannot read {folder}: {error.strerror or error}") from error
-    if len(found) > _MOST_FILES:
-        raise Invalid(f"{folder} has {len(found):,} files, more than the {_MOST_FILES:,} that are read")
-    yield from found
+    if len(paths) > _MOST_FILES:
+        raise Invalid(f"{folder} has {len(paths):,} files, more than the {_MOST_FILES:,} that are read")
+    yield from paths
 
 
 def text_of(value: Any) -> str:
@@ -164,8 +164,8 @@ def number_of(value: Any) -> float | None:
     """Return a finite JSON number, ``None`` for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    found = float(value) if abs(value) < 1e308 else float("inf")
-    return found if found == found and abs(found) != float("inf") else None
+    number = float(value) if abs(value) < 1e308 else float("inf")
+    return number if number == number and abs(number) != float("inf") else None
 
 
 ENDINGS = {

@@ -52,10 +52,10 @@ class Tables:
         if not names:
             return []
         listed = ", ".join(f'"{name}"' for name in names)
-        found = self._all(f'SELECT {listed} FROM "{table}" LIMIT {_MOST_ROWS + 1}')
-        if len(found) > _MOST_ROWS:
+        rows = self._all(f'SELECT {listed} FROM "{table}" LIMIT {_MOST_ROWS + 1}')
+        if len(rows) > _MOST_ROWS:
             raise TooMuch(self._name, _MOST_ROWS, "rows")
-        return [dict(zip(names, row, strict=True)) for row in found]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _all(self, sql: str) -> list[tuple[Any, ...]]:
         try:

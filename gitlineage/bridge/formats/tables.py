@@ -263,11 +263,11 @@ class _Reader:
     def _blanks_before(self, at: int) -> list[int]:
         """Return the numbers of the blank lines right before a line."""
         blank = set(self._skipped.get(BLANK, [])[-_TOGETHER:])
-        found = []
+        blanks = []
         while at in blank:
-            found.append(at)
+            blanks.append(at)
             at -= 1
-        return found[::-1]
+        return blanks[::-1]
 
     def _in_text(self, at: int) -> bool:
         """Whether a line belongs to a text that is continued."""
@@ -286,20 +286,20 @@ class _Reader:
     def _continued(self, cells: list[str]) -> list[str] | None:
         """Return a row that is broken over several lines, where the next ones complete it exactly."""
         width = len(self._columns)
-        found, at = list(cells), self._lines.at
-        while len(found) < width and at < min(len(self._lines.all), self._lines.at + _TOGETHER):
+        whole, at = list(cells), self._lines.at
+        while len(whole) < width and at < min(len(self._lines.all), self._lines.at + _TOGETHER):
             line = self._lines.all[at]
             more = _split(line, self._cut)
-            if not line.strip() or len(more) >= width or "\0" in line or len(found) + len(more) - 1 > width:
+            if not line.strip() or len(more) >= width or "\0" in line or len(whole) + len(more) - 1 > width:
                 return None
             if len(more) > 1 and self._is_like_id(more[0]):
                 return None  # a row of its own
-            found = [*found[:-1], f"{found[-1]}\n{more[0]}", *more[1:]]
+            whole = [*whole[:-1], f"{whole[-1]}\n{more[0]}", *more[1:]]
             at += 1
-        if len(found) != width or (self._status >= 0 and not _is_status(found[self._status])):
+        if len(whole) != width or (self._status >= 0 and not _is_status(whole[self._status])):
             return None
         self._lines.at = at
-        return found
+        return whole
 
     def _wide(self, at: int, cells: list[str]) -> None:
         """Read a line with more cells than the header has: several rows, surplus cells, or another layout."""

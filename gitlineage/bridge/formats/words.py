@@ -111,8 +111,8 @@ def status_of(word: str) -> str | None:
     plain = normal(word)
     if not plain:
         return _TABLE.get(word.strip().rstrip("\ufe0f"))
-    if found := _TABLE.get(plain):
-        return found
+    if meaning := _TABLE.get(plain):
+        return meaning
     parts = [part for part in _CUT.split(plain.strip("_")) if part]
     bare = [part.strip(_TRIM) for part in parts]
     if not bare or len(word) > 200:

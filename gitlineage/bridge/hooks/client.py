@@ -81,13 +81,13 @@ def post_merge(store: LineageStore, before: str | None) -> str:
         return ""
     views = store.ledger.views()
     came = store.ledger.repo.between(head, before, _WALK)
-    found = [view for each in views.snapshots(came) if each.trials for view in views.on_snapshot(each.oid)]
-    if not found:
+    merged = [view for each in views.snapshots(came) if each.trials for view in views.on_snapshot(each.oid)]
+    if not merged:
         return ""
-    found.sort(key=lambda view: view.order)
-    named = [f"{view.label} {view.trial.status.value if view.trial.status else 'pending'}" for view in found[:_NAMED]]
-    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    many = counted(len(found), "trial")
+    merged.sort(key=lambda view: view.order)
+    named = [f"{view.label} {view.trial.status.value if view.trial.status else 'pending'}" for view in merged[:_NAMED]]
+    more = f" and {len(merged) - _NAMED} more" if len(merged) > _NAMED else ""
+    many = counted(len(merged), "trial")
     return one_line(f"{many} came with this merge: {', '.join(named)}{more}")
 
 

@@ -105,8 +105,8 @@ def install(
     wanted = _checked(names or (CLIENT if repo.workdir is not None else SERVER))
     where = folder(repo)
     scripts = {name: script(name) for name in wanted}
-    found = [_look(where, name) for name in wanted]
-    for hook in found:
+    hooks = [_look(where, name) for name in wanted]
+    for hook in hooks:
         if hook.state != "foreign":
             continue
         if not chain and not force:
@@ -118,7 +118,7 @@ def install(
         repo.set_config(PROGRAM, str(command))
     with _writing(where):
         repo.modes.make_folders(where)
-        return [_put(repo, where, hook, scripts[hook.name], _USER if chain else _REPLACED) for hook in found]
+        return [_put(repo, where, hook, scripts[hook.name], _USER if chain else _REPLACED) for hook in hooks]
 
 
 def remove(repo: GitRepo, names: Sequence[str] = ()) -> list[Change]:
@@ -134,12 +134,12 @@ def remove(repo: GitRepo, names: Sequence[str] = ()) -> list[Change]:
         StorageError: the folder cannot be written.
     """
     where = folder(repo)
-    found = [_look(where, name) for name in _checked(names or NAMES)]
-    for hook in found:
+    hooks = [_look(where, name) for name in _checked(names or NAMES)]
+    for hook in hooks:
         if names and hook.state == "foreign":
             raise HookTaken(hook.name, hook.path, removing=True)
     with _writing(where):
-        return [_take(where, hook) for hook in found if names or hook.state in ("installed", "outdated")]
+        return [_take(where, hook) for hook in hooks if names or hook.state in ("installed", "outdated")]
 
 
 def script(name: str) -> bytes:
@@ -155,8 +155,8 @@ def own_program() -> Path | None:
     beside = Path(sys.executable).parent / "gitlineage"
     if beside.is_file() and os.access(beside, os.X_OK):
         return beside
-    found = shutil.which("gitlineage")
-    return Path(found).absolute() if found else None
+    on_path = shutil.which("gitlineage")
+    return Path(on_path).absolute() if on_path else None
 
 
 def _checked(names: Iterable[str]) -> list[str]:

@@ -124,7 +124,7 @@ class Rules:
                 before = info.tree
             if is_archive(writer):
                 read = Journal(self._repo, space).read(writer, update.new, update.old if update.old != NO_OID else None)
-                yield from (f"note on {found.oid[:12]}: {found.reason}" for found in read if isinstance(found, Problem))
+                yield from (f"note on {entry.oid[:12]}: {entry.reason}" for entry in read if isinstance(entry, Problem))
             if checked is not None:
                 commits = ((info.oid, self._repo.read(info.oid)) for info in chain)
                 owner = writer.removeprefix(ARCHIVE)
@@ -159,12 +159,12 @@ class Rules:
             RepositoryError: they do not lead along first parents to where the ref was, or to the writer's genesis.
         """
         end = genesis if update.old == NO_OID else update.old
-        found: list[CommitInfo] = []
+        commits: list[CommitInfo] = []
         at = update.new
         while at != end:
             self._watch.check()
             self._refuse_over(at, _MAX_COMMIT, "a commit")
-            found.append(info := self._repo.commit(at))
+            commits.append(info := self._repo.commit(at))
             if not info.parents:
                 if update.old == NO_OID:
                     raise RepositoryError("it does not begin at its writer's first commit, so it is no writer's ref")
@@ -173,7 +173,7 @@ class Rules:
                     "a writer's ref only grows"
                 )
             at = info.parents[0]
-        return found[::-1]
+        return commits[::-1]
 
     # -- notes ---------------------------------------------------------------------------------------------
 
@@ -204,8 +204,8 @@ class Rules:
                 else:
                     self._notes.add(entry.oid)
                     earlier = was.oid if was is not None and was.mode != TREE else None
-                    found = self._events(writer, earlier, entry.oid, highest)
-                    yield from (f"note on {path[:12]}: {reason}" for reason in found)
+                    reasons = self._events(writer, earlier, entry.oid, highest)
+                    yield from (f"note on {path[:12]}: {reason}" for reason in reasons)
 
     def _events(self, writer: str, old: str | None, new: str, highest: int) -> Iterator[str]:
         """Check the lines of a note that it had not before."""
@@ -224,11 +224,11 @@ class Rules:
                 yield f"an event of {len(line):,} bytes is over the limit of {MAX_LINE:,}"
                 continue
             try:
-                for found in decode_note(writer, "", line):
-                    if isinstance(found, Problem):
-                        yield found.reason
-                    elif found.event.clock > highest:
-                        yield _ahead(found.event.clock, highest)
+                for entry in decode_note(writer, "", line):
+                    if isinstance(entry, Problem):
+                        yield entry.reason
+                    elif entry.event.clock > highest:
+                        yield _ahead(entry.event.clock, highest)
             except CorruptEvent as error:
                 yield error.reason
 
@@ -255,10 +255,10 @@ class Rules:
                     index.close()
                     index = Index(self._repo, None, self._speakers)
                     index.refresh(journal, tips=after)
-                for found in index.skipped:
-                    if found.writer in came and found.row not in known:
-                        ref = one_line(came[found.writer].ref)
-                        yield f"{ref}: note on {found.oid[:12]}: {one_line(found.reason)}"
+                for problem in index.skipped:
+                    if problem.writer in came and problem.row not in known:
+                        ref = one_line(came[problem.writer].ref)
+                        yield f"{ref}: note on {problem.oid[:12]}: {one_line(problem.reason)}"
             finally:
                 index.close()
 
@@ -270,9 +270,9 @@ class Rules:
         where = self._repo.gitdir
         asked = "".join(f"{oid}\n" for oid in refs).encode()
         words = ["rev-list", "--objects", "--stdin", "--not", "--all"]
-        found = program.run(words, cwd=where, variables=self._variables, data=asked)
+        objects = program.run(words, cwd=where, variables=self._variables, data=asked)
         form = "--batch-check=%(objecttype) %(objectsize) %(objectname) %(rest)"
-        sizes = program.run(["cat-file", form], cwd=where, variables=self._variables, data=found)
+        sizes = program.run(["cat-file", form], cwd=where, variables=self._variables, data=objects)
         name = next(iter(refs.values())) if len(refs) == 1 else f"{NOTES}*"
         for line in sizes.split(b"\n"):
             kind, _, rest = line.partition(b" ")
@@ -309,11 +309,11 @@ def is_archived(repo: GitRepo, writer: str, tip: str, name: str, archive: str) -
         return False
     there: dict[str, set[bytes]] = {}
     own, settings = journal.genesis(writer), journal.genesis(name)
-    for found in journal.read(writer, tip):
-        if isinstance(found, Problem):
+    for entry in journal.read(writer, tip):
+        if isinstance(entry, Problem):
             return False
-        place = settings if found.oid == own else found.oid
-        event = msgspec.structs.replace(found.event, writer=found.event.writer or writer)
+        place = settings if entry.oid == own else entry.oid
+        event = msgspec.structs.replace(entry.event, writer=entry.event.writer or writer)
         if place not in there:
             there[place] = _events_in(name, journal.note(archive, place))
         if events.encode(event) not in there[place]:
@@ -323,8 +323,8 @@ def is_archived(repo: GitRepo, writer: str, tip: str, name: str, archive: str) -
 
 def _events_in(archive: str, note: bytes) -> set[bytes]:
     """Return the events of an archive's note as canonical lines."""
-    found = (entry for entry in decode_note(archive, "", note) if isinstance(entry, Recorded))
-    return {events.encode(entry.event) for entry in found}
+    entries = (entry for entry in decode_note(archive, "", note) if isinstance(entry, Recorded))
+    return {events.encode(entry.event) for entry in entries}
 
 
 def read_updates(lines: Iterable[str]) -> list[Update]:
