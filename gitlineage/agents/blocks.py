@@ -31,33 +31,33 @@ def put(data: bytes | None, body: str, marks: Marks) -> bytes:
     Raises:
         Broken: a mark without the other one, or more than one part.
     """
-    found = _find(data or b"", marks)
-    newline = _newline(data or b"") if found is None else _newline(data[found[0] : found[1]] if data else b"")
+    place = _find(data or b"", marks)
+    newline = _newline(data or b"") if place is None else _newline(data[place[0] : place[1]] if data else b"")
     lines = [marks[0], *body.encode().split(b"\n"), marks[1]]
     part = newline.join(lines)
     if data is None:
         return part + newline
-    if found is not None:
-        return data[: found[0]] + part + data[found[1] :]
+    if place is not None:
+        return data[: place[0]] + part + data[place[1] :]
     return data + newline + part + newline
 
 
 def held(data: bytes | None, marks: Marks) -> str | None:
     """Return the lines of our part; ``None`` where there is none. Raises as `put`."""
-    found = _find(data or b"", marks)
-    if found is None or data is None:
+    place = _find(data or b"", marks)
+    if place is None or data is None:
         return None
-    lines = data[found[0] : found[1]].replace(b"\r\n", b"\n").split(b"\n")
+    lines = data[place[0] : place[1]].replace(b"\r\n", b"\n").split(b"\n")
     return b"\n".join(lines[1:-1]).decode("utf-8", "replace")
 
 
 def take(data: bytes, marks: Marks) -> bytes | None:
     """Return a file without our part; ``None`` where it held nothing else and was made for it. Raises as `put`."""
-    found = _find(data, marks)
-    if found is None:
+    place = _find(data, marks)
+    if place is None:
         return data
-    before, after = data[: found[0]], data[found[1] :]
-    newline = _newline(data[found[0] : found[1]])
+    before, after = data[: place[0]], data[place[1] :]
+    newline = _newline(data[place[0] : place[1]])
     if not before and after in (newline, b"\n"):
         return None
     before, after = before.removesuffix(newline), after.removeprefix(newline)

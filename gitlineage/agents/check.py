@@ -64,7 +64,7 @@ def check(place: Place, agents: Sequence[Agent], program: str) -> list[Checked]:
     for whose, piece in place.pieces(agents):
         doors.setdefault((whose, piece.door, piece.file), []).append(piece)
     ran: dict[str, tuple[str, str]] = {}
-    found = []
+    checks = []
     for (whose, door, file), pieces in doors.items():
         state, said = _state(edits, pieces, program)
         if state == "left out":
@@ -72,8 +72,8 @@ def check(place: Place, agents: Sequence[Agent], program: str) -> list[Checked]:
         if state == WORKS:
             state, said = _run(place, edits, known.get(whose), pieces[0], program, ran)
         catch = known[whose].catches.get(door, "") if whose in known else ""
-        found.append(Checked(agent=whose, door=door, file=file, state=state, found=said, catch=catch))
-    return found
+        checks.append(Checked(agent=whose, door=door, file=file, state=state, found=said, catch=catch))
+    return checks
 
 
 def _state(edits: Edits, pieces: Sequence[Piece], program: str) -> tuple[str, str]:

@@ -78,10 +78,10 @@ class Place(msgspec.Struct, frozen=True):
 
     def pieces(self, agents: Iterable[Agent]) -> list[tuple[str, Piece]]:
         """Return what some agents read here, those that all of them read first, each with whose it is."""
-        found: list[tuple[str, Piece]] = [(ALL, piece) for piece in (PROJECT if self.repo else USER)]
+        told: list[tuple[str, Piece]] = [(ALL, piece) for piece in (PROJECT if self.repo else USER)]
         for agent in agents:
-            found += [(agent.name, piece) for piece in (agent.project if self.repo else agent.user)]
-        return found
+            told += [(agent.name, piece) for piece in (agent.project if self.repo else agent.user)]
+        return told
 
 
 def detected(
@@ -96,15 +96,15 @@ def detected(
         home: the user's home.
         find: returns where a program is, if it is on the path.
     """
-    found = {}
+    signs = {}
     for agent in agents:
         here = [sign for sign in agent.signs if top is not None and (top / sign).exists()]
         there = [f"~/{sign}" for sign in agent.signs if (home / sign).exists()]
         if here or there:
-            found[agent.name] = (here + there)[0]
+            signs[agent.name] = (here + there)[0]
         elif find(agent.program):
-            found[agent.name] = f"the program {agent.program}"
-    return found
+            signs[agent.name] = f"the program {agent.program}"
+    return signs
 
 
 def install(place: Place, agents: Sequence[Agent], program: str) -> list[Change]:
@@ -374,10 +374,10 @@ def _take_entry(entry: Entry, data: bytes) -> _Result:
     if entry.listed:
         document = document.without(entry.path, lambda item: _is_ours(item, entry.value))
     else:
-        found = document.at(entry.path) if _leads(document, entry) else None
-        if found is None:
+        node = document.at(entry.path) if _leads(document, entry) else None
+        if node is None:
             return data, "not there", ""
-        if not _is_ours(found.value, entry.value):
+        if not _is_ours(node.value, entry.value):
             return data, "yours", _OTHER
         document = document.without(entry.path[:-1], lambda key: key == entry.path[-1])
     if document is None:
@@ -419,30 +419,30 @@ def _filled(value: Any, program: str) -> Any:
     return value
 
 
-def _is_ours(found: Any, value: Any) -> bool:
+def _is_ours(held: Any, value: Any) -> bool:
     """Whether a value is what we put in, whichever program it names."""
     match value:
         case str() if PROGRAM in value:
-            return isinstance(found, str) and found.endswith(value.removeprefix(PROGRAM)) and "lineage" in found
+            return isinstance(held, str) and held.endswith(value.removeprefix(PROGRAM)) and "lineage" in held
         case list():
             return (
-                isinstance(found, list)
-                and len(found) == len(value)
-                and all(_is_ours(*pair) for pair in zip(found, value, strict=True))
+                isinstance(held, list)
+                and len(held) == len(value)
+                and all(_is_ours(*pair) for pair in zip(held, value, strict=True))
             )
         case dict():
             return (
-                isinstance(found, dict)
-                and found.keys() == value.keys()
-                and all(_is_ours(found[key], value[key]) for key in value)
+                isinstance(held, dict)
+                and held.keys() == value.keys()
+                and all(_is_ours(held[key], value[key]) for key in value)
             )
-    return bool(found == value)
+    return bool(held == value)
 
 
-def _holds(found: Any, value: Any) -> bool:
+def _holds(held: Any, value: Any) -> bool:
     """Whether a value holds our hook's command, in whatever form."""
     command = next(_texts(value), "")
-    return any(_is_ours(text, command) for text in _texts(found, every=True)) if PROGRAM in command else False
+    return any(_is_ours(text, command) for text in _texts(held, every=True)) if PROGRAM in command else False
 
 
 def _texts(value: Any, *, every: bool = False) -> Iterator[str]:
@@ -523,13 +523,13 @@ def _why(data: bytes) -> str:
 def _together(changes: Sequence[Change]) -> list[Change]:
     """Return changes with those of one door in one file as one, which is told by what happened first."""
     rank = (BROKEN, "yours", "installed", "updated", "removed", "left out", "there already", "not there")
-    found: dict[tuple[str, str, str], Change] = {}
+    together: dict[tuple[str, str, str], Change] = {}
     for each in changes:
         key = (each.agent, each.door, each.file)
-        old = found.get(key)
+        old = together.get(key)
         if old is None or rank.index(each.outcome) < rank.index(old.outcome):
-            found[key] = each
-    return list(found.values())
+            together[key] = each
+    return list(together.values())
 
 
 def _bytes(path: Path) -> bytes | None:

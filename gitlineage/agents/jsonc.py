@@ -88,10 +88,10 @@ class Document:
         for at, key in enumerate(path):
             if not isinstance(node.value, dict):
                 raise Broken(f"{_named(path[:at])} is no object")
-            found = [child for child in node.children if child.key == key]
-            if not found:
+            named = [child for child in node.children if child.key == key]
+            if not named:
                 return None
-            node = found[-1]  # of a key that stands twice, readers take the last
+            node = named[-1]  # of a key that stands twice, readers take the last
         return node
 
     def items(self, path: Path) -> list[Any]:
@@ -213,11 +213,11 @@ class Document:
     def _chain(self, path: Path) -> list[Node] | None:
         """Return the values on the way to a list or object, the outermost first; none where one is missing."""
         try:
-            found = [self.at(path[:depth]) for depth in range(len(path) + 1)]
+            nodes = [self.at(path[:depth]) for depth in range(len(path) + 1)]
         except Broken:
             return None
-        chain = [node for node in found if node is not None]
-        return chain if len(chain) == len(found) else None
+        chain = [node for node in nodes if node is not None]
+        return chain if len(chain) == len(nodes) else None
 
     def _into(self, path: Path, more: Any) -> "Document":
         """Return the document with the one entry of ``more`` at the end of what a path leads to."""

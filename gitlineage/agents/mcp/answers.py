@@ -128,8 +128,8 @@ def row(view: TrialView, task: Task) -> Row:
 
 def rows(views: Iterable[TrialView], task: Task) -> Rows:
     """Return trials as agents see them."""
-    found = [row(view, task) for view in views]
-    return Rows(ranked_by=task.score_field, lower_is_better=task.lower_is_better, trials=found)
+    trials = [row(view, task) for view in views]
+    return Rows(ranked_by=task.score_field, lower_is_better=task.lower_is_better, trials=trials)
 
 
 def shown(snapshot: Snapshot, name: str, parents: list[str], children: list[str], files: list[str], stat: str) -> Shown:
@@ -157,29 +157,29 @@ def difference(a: str, b: str, patch: str) -> Difference:
     return Difference(a=a, b=b, patch=text[:_LONGEST_PATCH] + end, cut=missing)
 
 
-def answer(found: Tried, task: Task) -> Answer:
+def answer(tried: Tried, task: Task) -> Answer:
     """Return whether something was tried, with what to do about it."""
-    first = found.first
+    first = tried.first
     if first is not None:
         status = first.trial.status
         advice = (
             f"the very same was tried as {first.label} ({status}): do something else, or say repeat to replicate it"
         )
-    elif found.going:
-        advice = f"{found.going[0].label} tries the very same right now: wait for it (run_wait) or do something else"
-    elif found.edits:
-        advice = f"the same edit was not kept in {found.edits[0].label}: say what is different this time"
-    elif found.alike:
-        advice = f"nearly the same words: look at {found.alike[0].view.label} first (show)"
+    elif tried.going:
+        advice = f"{tried.going[0].label} tries the very same right now: wait for it (run_wait) or do something else"
+    elif tried.edits:
+        advice = f"the same edit was not kept in {tried.edits[0].label}: say what is different this time"
+    elif tried.alike:
+        advice = f"nearly the same words: look at {tried.alike[0].view.label} first (show)"
     else:
         advice = "nothing like it was tried: go on"
     return Answer(
         was_tried=first is not None,
         advice=advice,
-        same=[row(view, task) for view in found.same],
-        going=[row(view, task) for view in found.going],
-        same_edit=[row(view, task) for view in found.edits],
-        alike=[row(each.view, task) for each in found.alike],
+        same=[row(view, task) for view in tried.same],
+        going=[row(view, task) for view in tried.going],
+        same_edit=[row(view, task) for view in tried.edits],
+        alike=[row(each.view, task) for each in tried.alike],
     )
 
 

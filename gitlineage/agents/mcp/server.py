@@ -75,7 +75,7 @@ def made(opening: Opening) -> Server[Any]:
 
     async def list_resources(context: Any, asked: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
         best = await _answered(context, opening, lambda store, tell: store.ledger.views().kept(_LISTED))
-        found = [
+        listed = [
             types.Resource(
                 uri=_TRIAL + quote(view.label, safe="@"),
                 name=view.label,
@@ -83,7 +83,7 @@ def made(opening: Opening) -> Server[Any]:
             )
             for view in best
         ]
-        return types.ListResourcesResult(resources=found)
+        return types.ListResourcesResult(resources=listed)
 
     async def list_templates(
         context: Any, asked: types.PaginatedRequestParams | None
@@ -168,8 +168,8 @@ def _work(tool: Tool, given: Any, store: LineageStore, tell: Any) -> Any:
 def _read(uri: str, store: LineageStore, tell: Any) -> tuple[str, str]:
     """Return what a resource is: its kind and its text."""
     if uri.startswith(_TRIAL):
-        found = show(store, ToShow(id=unquote(uri.removeprefix(_TRIAL))), tell)
-        return "application/json", msgspec.json.encode(found).decode()
+        shown = show(store, ToShow(id=unquote(uri.removeprefix(_TRIAL))), tell)
+        return "application/json", msgspec.json.encode(shown).decode()
     a, slash, b = uri.removeprefix(_DIFF).partition("/")
     if not uri.startswith(_DIFF) or not slash:
         raise ValueError(f"there is no resource {uri!r}; there are {_TRIAL}ID and {_DIFF}A/B")
@@ -199,8 +199,8 @@ def _described(tool: Tool) -> types.Tool:
 
 def schema(record: type) -> dict[str, Any]:
     """Return a record's JSON schema as an object's, without the words that are for those who read the code."""
-    found = msgspec.json.schema(record)
-    named: dict[str, Any] = dict(found.get("$defs", {}))
+    whole = msgspec.json.schema(record)
+    named: dict[str, Any] = dict(whole.get("$defs", {}))
     root = named.pop(record.__name__)
     plain = _plain({**root, **({"$defs": named} if named else {})})
     assert isinstance(plain, dict)

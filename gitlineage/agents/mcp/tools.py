@@ -138,8 +138,8 @@ def record(store: LineageStore, asked: ToRecord, tell: Tell) -> Recorded:
     if asked.id:
         if asked.parents:
             raise Invalid("parents are of a new snapshot; leave out id, or parents")
-        found = store.record(asked.id, row)
-        view = store.view(found)
+        recorded = store.record(asked.id, row)
+        view = store.view(recorded)
         return Recorded(trial=answers.row(view, store.task), placed=f"on {asked.id}")
     parents = asked.parents or None
     with store.batch():
@@ -185,9 +185,9 @@ def run_wait(store: LineageStore, asked: ToWait, tell: Tell) -> RunState:
     began = time.monotonic()
     while True:
         took = time.monotonic() - began
-        found = resume.wait(store, asked.id, max(min(_STEP, asked.seconds - took), 0.0))
-        state = _state(store, found)
-        if state.ended or took >= asked.seconds or not resume.is_held(store, found):
+        run = resume.wait(store, asked.id, max(min(_STEP, asked.seconds - took), 0.0))
+        state = _state(store, run)
+        if state.ended or took >= asked.seconds or not resume.is_held(store, run):
             return state
         tell(took, asked.seconds, f"{state.state} for {state.seconds:.0f} s")
 
