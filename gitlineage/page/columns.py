@@ -100,11 +100,11 @@ def _cells(rows: Sequence[Row], telling: Collection[int]) -> tuple[dict[str, Any
     texts = {name: cells for name, cells in texts.items() if any(cells)}
     cut = _cut(texts, len(rows), telling)
     above = [rows[row.parents[0]].label if row.parents else "" for row in rows]
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for name, cells in texts.items():
-        equal = next((each for each in found if texts[each] == cells), None)
-        found[name] = "parent" if cells == above else f"={equal}" if equal else _packed(cells)
-    return found, cut
+        equal = next((each for each in columns if texts[each] == cells), None)
+        columns[name] = "parent" if cells == above else f"={equal}" if equal else _packed(cells)
+    return columns, cut
 
 
 def _cut(texts: dict[str, list[str]], count: int, telling: Collection[int]) -> int:
@@ -136,12 +136,12 @@ def _texts(rows: Sequence[Row], name: str) -> list[str]:
     if name not in COLUMNS:
         return [(row.cells.extra or {}).get(name, "") for row in rows]
     values = list(map(attrgetter(name), [row.cells for row in rows]))
-    found = [value if type(value) is str else "" if value is None else str(value) for value in values]
+    texts = [value if type(value) is str else "" if value is None else str(value) for value in values]
     if name in NUMERIC:
         for at, row in enumerate(rows):
             if row.cells.spelled and name in row.cells.spelled:
-                found[at] = row.cells.spelled[name]
-    return found
+                texts[at] = row.cells.spelled[name]
+    return texts
 
 
 def _packed(texts: list[str]) -> Any:
@@ -175,26 +175,26 @@ def _oids(rows: Sequence[Row]) -> list[str]:
 
 def _when(rows: Sequence[Row]) -> list[int | None]:
     """Return the seconds from each trial to the next in recording order, the first from 1970; ``None`` for no time."""
-    found: list[int | None] = []
+    seconds: list[int | None] = []
     last = 0
     for row in rows:
         moment = parse_time(row.time)
         if moment is None:
-            found.append(None)
+            seconds.append(None)
             continue
         now = int(moment.timestamp())
-        found.append(now - last)
+        seconds.append(now - last)
         last = now
-    return found
+    return seconds
 
 
 def _parents(rows: Sequence[Row]) -> list[Any]:
     """Return how far back each trial's parents are; a number for one parent, 0 for none, a list for several."""
-    found: list[Any] = []
+    steps: list[Any] = []
     for at, row in enumerate(rows):
         back = [at - parent for parent in row.parents]
-        found.append(back[0] if len(back) == 1 else back or 0)
-    return found
+        steps.append(back[0] if len(back) == 1 else back or 0)
+    return steps
 
 
 def _same(rows: Sequence[Row]) -> dict[int, int]:

@@ -172,7 +172,7 @@ class _Packer:
 
     def prompts(self, table: Table, order: Iterable[int]) -> dict[int, int]:
         """Return the prompts that agents read, as files, by the trials that they made of them."""
-        found = {}
+        prompts = {}
         for at in order:
             saw = table.rows[at].saw
             if not saw:
@@ -183,8 +183,8 @@ class _Packer:
             except LineageError:
                 continue
             if file is not None and file >= 0:
-                found[at] = file
-        return found
+                prompts[at] = file
+        return prompts
 
     def _path(self, path: str) -> int:
         return self.paths.setdefault(
@@ -197,10 +197,10 @@ class _Packer:
         for part in path.split("/"):
             if here.mode != TREE:
                 return None
-            found = self.read_tree(here.oid).get(part)
-            if found is None:
+            entry = self.read_tree(here.oid).get(part)
+            if entry is None:
                 return None
-            here = found
+            here = entry
         return None if here.mode == TREE else here
 
     def _differing(self, new: str, old: str, prefix: str = "") -> Iterator[tuple[str, Entry | None]]:

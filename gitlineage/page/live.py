@@ -116,8 +116,8 @@ async def _page(store: LineageStore, request: "Request") -> "Response":
         title = titled(store)
         return page(title, "", packed(live(views, table(views), title)), "", connect="'self'")
 
-    found: Response = _library("starlette.responses").HTMLResponse(await asyncio.to_thread(made), headers=_HEADERS)
-    return found
+    response: Response = _library("starlette.responses").HTMLResponse(await asyncio.to_thread(made), headers=_HEADERS)
+    return response
 
 
 async def _rows(store: LineageStore, request: "Request") -> "Response":
@@ -142,8 +142,8 @@ async def _files(store: LineageStore, request: "Request") -> "Response":
 
 def _json(data: bytes) -> "Response":
     headers = {**_HEADERS, "Content-Encoding": "gzip"}
-    found: Response = _library("starlette.responses").Response(data, media_type="application/json", headers=headers)
-    return found
+    response: Response = _library("starlette.responses").Response(data, media_type="application/json", headers=headers)
+    return response
 
 
 async def _events(store: LineageStore, request: "Request") -> "Response":
@@ -158,8 +158,8 @@ async def _events(store: LineageStore, request: "Request") -> "Response":
                 yield "data: changed\n\n"
 
     streaming = _library("starlette.responses").StreamingResponse
-    found: Response = streaming(told(), media_type="text/event-stream", headers=_HEADERS)
-    return found
+    response: Response = streaming(told(), media_type="text/event-stream", headers=_HEADERS)
+    return response
 
 
 def _state(store: LineageStore) -> dict[str, str]:
