@@ -79,21 +79,21 @@ def begin(store: LineageStore, plan: Plan, gpus: Taken = NONE) -> Begun:
     line = shlex.join(plan.command)
     trial = Trial.from_cells({**plan.cells, COMMAND: line, "exp_id": plan.name or AUTO_ID})
     held: Lease | None = None
-    found: Place | None = None
+    chosen: Place | None = None
     try:
         with store.batch():
             if plan.of:
                 oid, tree = plan.of, str(store.snapshot(plan.of).tree)
                 row = store.record(oid, trial, replicate=True)
             else:
-                found = placing.place(store, parents=plan.parents, trial=trial, cohort=plan.cohort, roles=plan.roles)
-                tree = found.content
+                chosen = placing.place(store, parents=plan.parents, trial=trial, cohort=plan.cohort, roles=plan.roles)
+                tree = chosen.content
                 gate.check(store, plan, tree)
-                if found.replicate_of is None:
-                    made = store.commit(tree, found.parents, trial=trial, cohort=plan.cohort, roles=plan.roles)
+                if chosen.replicate_of is None:
+                    made = store.commit(tree, chosen.parents, trial=trial, cohort=plan.cohort, roles=plan.roles)
                     oid, row = str(made.oid), made.trials[0]
                 else:
-                    oid = found.replicate_of
+                    oid = chosen.replicate_of
                     row = store.record(oid, trial, replicate=True)
                 store.ledger.stand_on(oid)
             files = Files(home(store), row.exp_id)
@@ -127,7 +127,7 @@ def begin(store: LineageStore, plan: Plan, gpus: Taken = NONE) -> Begun:
         if held is not None:  # what was landed is resolved by whoever comes next
             held.release()
         raise
-    return Begun(new, files, held, found, gpus)
+    return Begun(new, files, held, chosen, gpus)
 
 
 def _check(store: LineageStore, plan: Plan, workdir: Path) -> None:
@@ -153,8 +153,8 @@ def known(store: LineageStore, plan: Plan) -> TrialView | None:
     """Return the trial that a plan goes on with: the one that it names, or that of a job that was started anew."""
     views = store.ledger.views()
     if plan.name:
-        found = views.named_exactly(plan.name)
-        return found[0] if found else None
+        named = views.named_exactly(plan.name)
+        return named[0] if named else None
     if not plan.job:
         return None
     for files, held in lease.unresolved(home(store)):

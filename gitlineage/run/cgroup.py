@@ -39,9 +39,9 @@ class Group:
             lines = Path("/proc/self/cgroup").read_text().splitlines()
             for word, mount, limit, events in _VERSIONS:
                 for line in lines:
-                    _, found, path = line.partition(word)
+                    _, sign, path = line.partition(word)
                     folder = mount / path.lstrip("/")
-                    if found and (folder / "cgroup.procs").exists() and _has_memory(folder, limit):
+                    if sign and (folder / "cgroup.procs").exists() and _has_memory(folder, limit):
                         return cls(folder, limit, events)
         return None
 

@@ -37,9 +37,9 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     """Record how a run ended, from what is in its folder, and let go of it; doing it again adds nothing."""
     run, facts, files = begun.run, begun.run.facts, begun.files
     said = output.tail(files.log, run.log_from, limit=_SAID)
-    found = Found(missing="it did not run")
+    reading = Found(missing="it did not run")
     if run.began:
-        found = metric.find(
+        reading = metric.find(
             store.task,
             name=run.plan.metric,
             source=run.plan.metric_from,
@@ -57,7 +57,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
         else outcome(
             facts,
             run.plan.limits,
-            found,
+            reading,
             said=said,
             changed=[path for path, digest in run.frozen.items() if now[path] != digest],
             check=failed,
@@ -68,15 +68,15 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     size, digest = output.digest(files.log)
     log = events.Log(tail=output.tail(files.log, run.log_from), size=size + facts.dropped, digest=digest)
     kept, lost = _keep(store, run, told)
-    row, verdict = _record(store, run, told, found, changed, kept, log)
+    row, verdict = _record(store, run, told, reading, changed, kept, log)
     done = msgspec.structs.replace(
         run,
         state=State.ENDED,
         status=row.status,
         failure=told.failure,
         words=told.words or (verdict.reason if verdict else ""),
-        score=found.score,
-        found=found.where,
+        score=reading.score,
+        found=reading.where,
         log_size=log.size,
         log_digest=digest,
     )
@@ -90,7 +90,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
 
 
 def _record(
-    store: LineageStore, run: Run, told: Outcome, found: Found, changed: list[str], kept: str, log: events.Log
+    store: LineageStore, run: Run, told: Outcome, reading: Found, changed: list[str], kept: str, log: events.Log
 ) -> tuple[Trial, Verdict | None]:
     """Record a run's result on its pending trial and return the row; one that has a result already stays as it is."""
     facts, field = run.facts, store.task.score_field
@@ -99,15 +99,15 @@ def _record(
         max(0.0, facts.ended - (facts.phase_began or run.began)) if run.began and facts.phase == TRAIN else 0.0
     )
     cells: dict[str, Any] = {
-        **found.others,
+        **reading.others,
         "exp_id": run.id,
         "status": told.status.value if told.status else "",
-        field: found.score,
+        field: reading.score,
         "train_s": f"{trained:.3f}" if run.began else "",
         "total_s": f"{total:.3f}" if run.began else "",
         "failure": told.failure,
         "exit_code": "" if facts.exit_code is None else str(facts.exit_code),
-        "metric_from": found.where,
+        "metric_from": reading.where,
         "peak_mb": f"{facts.peak_memory / 2**20:.0f}" if facts.peak_memory else "",
         "host": run.host,
         "gpus": run.gpus,
@@ -124,7 +124,7 @@ def _record(
         if known.status is not None:
             return known, None
         if told.status is None:
-            score = float(found.score)
+            score = float(reading.score)
             verdict = store.judge(score, run.oid, store.snapshot(run.oid).parents, known.text(COMMAND))
             cells["verdict"] = verdict.reason
         row = Trial.from_cells({name: text for name, text in cells.items() if text})

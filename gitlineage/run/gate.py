@@ -35,7 +35,7 @@ def near(store: LineageStore, run: Run) -> Iterator[str]:
     plan = run.plan
     if plan.if_tried is IfTried.REPEAT:
         return
-    found = store.tried(
+    tried = store.tried(
         plan.cells.get("hypothesis", ""),
         run.oid,
         command=shlex.join(plan.command),
@@ -43,10 +43,10 @@ def near(store: LineageStore, run: Run) -> Iterator[str]:
         build=False,
     )
     kinds = (
-        ("tried this content with this command", found.same),
-        ("runs this content with this command", found.going),
-        ("made the same edit elsewhere", found.edits),
-        ("has nearly the same hypothesis", [each.view for each in found.alike]),
+        ("tried this content with this command", tried.same),
+        ("runs this content with this command", tried.going),
+        ("made the same edit elsewhere", tried.edits),
+        ("has nearly the same hypothesis", [each.view for each in tried.alike]),
     )
     told = {run.id}
     for what, views in kinds:

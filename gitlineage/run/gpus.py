@@ -95,13 +95,13 @@ def _devices(environment: Mapping[str, str], setting: str | None) -> list[str]:
 
 def _free(devices: list[str], count: int) -> Taken | None:
     """Take the first devices that nobody has; ``None``, and none taken, where there are too few."""
-    found: list[tuple[str, int]] = []
+    free: list[tuple[str, int]] = []
     for device in devices:
         if (handle := _lock(device)) is not None:
-            found.append((device, handle))
-        if len(found) == count:
-            return Taken(",".join(name for name, _ in found), tuple(handle for _, handle in found))
-    for _, handle in found:
+            free.append((device, handle))
+        if len(free) == count:
+            return Taken(",".join(name for name, _ in free), tuple(handle for _, handle in free))
+    for _, handle in free:
         os.close(handle)
     return None
 

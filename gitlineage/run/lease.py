@@ -161,8 +161,8 @@ def unresolved(home: Path) -> Iterator[tuple[Files, bool]]:
 
 def lost(home: Path) -> list[Run]:
     """Return the runs of a campaign's folder that nobody supervises although they are not resolved."""
-    found = (files.read() for files, held in unresolved(home) if not held)
-    return [run for run in found if run is not None and run.state is not State.ENDED]
+    runs = (files.read() for files, held in unresolved(home) if not held)
+    return [run for run in runs if run is not None and run.state is not State.ENDED]
 
 
 def recorded(home: Path, limit: int | None = None) -> list[Run]:
@@ -172,8 +172,8 @@ def recorded(home: Path, limit: int | None = None) -> list[Run]:
     except OSError:
         return []
     written = sorted(((_written(home / "runs" / name), name) for name in names), reverse=True)
-    found = (_read(home / "runs" / name) for _, name in written[:limit])
-    return [run for run in found if run is not None]
+    runs = (_read(home / "runs" / name) for _, name in written[:limit])
+    return [run for run in runs if run is not None]
 
 
 def _written(folder: Path) -> float:

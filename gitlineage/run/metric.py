@@ -72,12 +72,12 @@ def find(task: Task, *, name: str, source: str, result: Path, folder: Path, log:
 
 def last_shown(text: str, names: Sequence[str]) -> str:
     """Return the last number with one of some names in a piece of output; empty for none."""
-    found = ""
+    shown = ""
     for line in text.splitlines():
         for key, value in _pairs(line):
             if key in names and parse_number(value) is not None:
-                found = value
-    return found
+                shown = value
+    return shown
 
 
 def _places(
@@ -163,8 +163,8 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def _columns(found: Mapping[str, str], taken: Sequence[str]) -> dict[str, str]:
+def _columns(numbers: Mapping[str, str], taken: Sequence[str]) -> dict[str, str]:
     """Return further numbers that may be columns of the row."""
     own = {*COLUMNS, *records.COLUMNS, *taken}
-    kept = {name: text for name, text in found.items() if name not in own and _COLUMN.fullmatch(name)}
+    kept = {name: text for name, text in numbers.items() if name not in own and _COLUMN.fullmatch(name)}
     return dict(list(kept.items())[:_MOST_COLUMNS])

@@ -46,7 +46,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def outcome(
     facts: Facts,
     limits: Limits,
-    found: Found,
+    reading: Found,
     *,
     said: str = "",
     refused: str = "",
@@ -86,8 +86,8 @@ def outcome(
         return Outcome(status=FailureLabel.DISQUALIFIED, failure="check", words=check)
     if large:
         return Outcome(status=FailureLabel.SIZE_BLOCKED, failure="artifact_size", words=large)
-    if not found.score:
-        words = f"it ended well and has no score: {found.missing}"
+    if not reading.score:
+        words = f"it ended well and has no score: {reading.missing}"
         return Outcome(status=FailureLabel.CRASH, failure="no_score", words=words)
     return Outcome(status=None)
 

@@ -127,12 +127,12 @@ def tail(path: Path, begin: int = 0, limit: int = TAIL, lines: int | None = None
 
 def digest(path: Path) -> tuple[int, str]:
     """Return the size and the SHA-256 of a log."""
-    found, size = sha256(), 0
+    sha, size = sha256(), 0
     with suppress(FileNotFoundError), path.open("rb") as file:
         while part := file.read(_AT_ONCE):
-            found.update(part)
+            sha.update(part)
             size += len(part)
-    return size, found.hexdigest()
+    return size, sha.hexdigest()
 
 
 def follow(path: Path, begin: int, show: Callable[[bytes], None]) -> int:

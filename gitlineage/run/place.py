@@ -112,14 +112,14 @@ def stands(store: LineageStore, tree: str) -> bool:
 
 def _changed(store: LineageStore, tree: str, top: Path, since: float, *, filtered: bool) -> list[str]:
     touched = [(path, entry) for path, entry in _files(store, tree) if _is_touched(top / path, since)]
-    found = [path for path, entry in touched if not _has(top / path, entry)]
-    if found and filtered:
+    paths = [path for path, entry in touched if not _has(top / path, entry)]
+    if paths and filtered:
         repo = store.ledger.repo
         with repo.packing():  # nothing of it gets onto the disk
             now = dict(_files(store, Content(repo).from_folder(top, [tree], everything=False).tree))
         was = dict(_files(store, tree))
-        found = [path for path in found if now.get(path) != was[path]]
-    return sorted(found)
+        paths = [path for path in paths if now.get(path) != was[path]]
+    return sorted(paths)
 
 
 def _files(store: LineageStore, tree: str) -> Iterator[tuple[str, Entry]]:
@@ -153,19 +153,19 @@ def digests(folder: Path, paths: Sequence[str]) -> dict[str, str]:
 
 
 def _digest(path: Path) -> str:
-    found = sha256()
+    sha = sha256()
     if path.is_dir():
         for folder, names, files in os.walk(path):
             names.sort()
             for name in sorted(files):
                 file = os.path.join(folder, name)
                 shown = os.fsencode(os.path.relpath(file, path))
-                found.update(shown + b"\0" + _digest(Path(file)).encode() + b"\n")
-        return found.hexdigest()
+                sha.update(shown + b"\0" + _digest(Path(file)).encode() + b"\n")
+        return sha.hexdigest()
     try:
         with path.open("rb") as data:
             while part := data.read(_AT_ONCE):
-                found.update(part)
+                sha.update(part)
     except OSError:
         return ""
-    return found.hexdigest()
+    return sha.hexdigest()

@@ -255,11 +255,11 @@ def stray(cookie: str) -> list[psutil.Process]:
 
 def end_all(processes: Iterable[psutil.Process]) -> None:
     """Kill processes, and wait until they are gone."""
-    found = list(processes)
-    for each in found:
+    living = list(processes)
+    for each in living:
         with suppress(psutil.Error):
             each.kill()
-    psutil.wait_procs(found, timeout=_LAST)
+    psutil.wait_procs(living, timeout=_LAST)
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -124,7 +124,7 @@ def settle(store: LineageStore, watcher: Watcher | None = None) -> list[Run]:
 
     One whose command lives, and one that was preempted, is left to `resume`.
     """
-    found = []
+    recorded = []
     for files, supervised in list(lease.unresolved(home(store))):
         taken = None if supervised else Lease.take(files.lease)
         if taken is None:
@@ -136,12 +136,12 @@ def settle(store: LineageStore, watcher: Watcher | None = None) -> list[Run]:
             taken.release()
         else:
             try:
-                found.append(_record(store, begun, watcher or Watcher()))
+                recorded.append(_record(store, begun, watcher or Watcher()))
             except (LineageError, OSError) as error:  # one that cannot be recorded keeps no other from being run
                 taken.release()
                 if watcher is not None:
                     watcher.note(f"the end of {begun.run.id} could not be recorded: {error}")
-    return found
+    return recorded
 
 
 def resume(

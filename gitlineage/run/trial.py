@@ -108,8 +108,8 @@ def _done(store: LineageStore, plan: Plan) -> list[Run]:
         return []
     command = view.trial.text(COMMAND)
     others = store.ledger.views().on_snapshot(view.oid)
-    found = [each for each in others if each.trial.text("seed") and each.trial.text(COMMAND) == command]
-    return [resume.ended(store, each) for each in found if each.trial.status is not None]
+    replicates = [each for each in others if each.trial.text("seed") and each.trial.text(COMMAND) == command]
+    return [resume.ended(store, each) for each in replicates if each.trial.status is not None]
 
 
 def _best_before(store: LineageStore, runs: list[Run]) -> TrialView | None:
