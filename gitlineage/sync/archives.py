@@ -291,11 +291,11 @@ class _Folding:
         Raises:
             LineageError: they cannot be read, or a line is none.
         """
-        found: list[tuple[str, bytes, codec.AnyEvent]] = []
+        taken: list[tuple[str, bytes, codec.AnyEvent]] = []
         for oid, blob in self._trees.notes(self._repo.commit(tip).tree):
-            found += _signed(self._journal, self._archive, writer, oid, self._repo.read(blob))
+            taken += _signed(self._journal, self._archive, writer, oid, self._repo.read(blob))
         count = 0
-        for oid, line, event in found:
+        for oid, line, event in taken:
             if oid not in self._notes:
                 self._notes[oid] = set(codec.lines(self._trees.get(self._tree, oid)))
             if line not in self._notes[oid]:
@@ -339,14 +339,14 @@ def _signed(
         Invalid: a line is no event, unless those are skipped.
     """
     for line in codec.lines(note):
-        (found,) = decode_note(ref, oid, line)
-        if isinstance(found, Problem):
+        (entry,) = decode_note(ref, oid, line)
+        if isinstance(entry, Problem):
             if skip:
                 continue
-            raise Invalid(f"a line in its note on {oid[:12]} is no event ({found.reason})")
-        event = msgspec.structs.replace(found.event, writer=found.writer)
+            raise Invalid(f"a line in its note on {oid[:12]} is no event ({entry.reason})")
+        event = msgspec.structs.replace(entry.event, writer=entry.writer)
         setting = event.place is codec.Place.GENESIS and oid == journal.genesis(ref)
-        yield journal.genesis(archive) if setting else oid, _with_writer(line, found.writer), event
+        yield journal.genesis(archive) if setting else oid, _with_writer(line, entry.writer), event
 
 
 def _with_writer(line: bytes, writer: str) -> bytes:

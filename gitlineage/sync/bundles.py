@@ -201,9 +201,9 @@ def unbundle(store: Ledger, file: Path) -> Unbundled:
             before = [_counts(each.views()) for each in campaigns]
             task = store.recorded_task()
             arrivals = [
-                msgspec.structs.replace(found, campaign=each.campaign)
+                msgspec.structs.replace(arrival, campaign=each.campaign)
                 for each in campaigns
-                for found in _judged(each.journal, Journal(repo, each.namespace), heads[each.campaign])
+                for arrival in _judged(each.journal, Journal(repo, each.namespace), heads[each.campaign])
             ]
             _take(store, repo, arrivals)
             after = [_counts(each.views()) for each in campaigns]
@@ -229,8 +229,8 @@ def _take(store: Ledger, repo: GitRepo, arrivals: Sequence[Arrival]) -> None:
     Raises:
         Conflict: another program moved one of them meanwhile.
     """
-    found = [each for each in arrivals if each.outcome in ("new", "fast-forwarded")]
-    taken = [namespace_of(each.campaign).ref(each.writer) for each in found]
+    moving = [each for each in arrivals if each.outcome in ("new", "fast-forwarded")]
+    taken = [namespace_of(each.campaign).ref(each.writer) for each in moving]
     if not taken:
         return
     specs = "".join(f"{_INCOMING}{ref.removeprefix(NOTES)}:{ref}\n" for ref in taken)
@@ -238,7 +238,7 @@ def _take(store: Ledger, repo: GitRepo, arrivals: Sequence[Arrival]) -> None:
     try:
         with store.exclusive():
             program.run(["--git-dir", str(store.repo.gitdir), *_TRUSTED, *words], data=specs.encode())
-            for each in found:  # no remote has it, so a fetch that prunes would take it away
+            for each in moving:  # no remote has it, so a fetch that prunes would take it away
                 namespace = namespace_of(each.campaign)
                 store.repo.set_ref(namespace.kept(each.writer), store.repo.ref(namespace.ref(each.writer)))
     except GitFailed as error:
@@ -293,9 +293,9 @@ class _Chosen:
     def choose(self, cohort: str | None, ancestors: str | None, since: str | None) -> None:
         """Take what was named, its ancestors, and the cohorts of all of them with their bases."""
         if cohort is not None:
-            found = self._views.cohorts.one(cohort)
-            self._open([found.name])
-            self._add(found.members)
+            opened = self._views.cohorts.one(cohort)
+            self._open([opened.name])
+            self._add(opened.members)
         elif ancestors is not None:
             oid = resolve(self._views, ancestors)
             known = self._views.snapshots([oid])
@@ -310,17 +310,17 @@ class _Chosen:
         later: dict[str, None] = {}
         names = []
         for ref, tip in self._tips.items():
-            for found in self._journal.events(ref, tip):
-                if until(found):
+            for recorded in self._journal.events(ref, tip):
+                if until(recorded):
                     continue
-                event = found.event
+                event = recorded.event
                 later |= dict.fromkeys(event.names())
                 if isinstance(event, codec.CohortEvent):
                     names.append(event.name)
                 elif event.place is codec.Place.OWN:
-                    self._aside.add(found.oid)
+                    self._aside.add(recorded.oid)
                 elif event.place is not codec.Place.GENESIS:  # the task goes along anyhow
-                    later[found.oid] = None
+                    later[recorded.oid] = None
         if not later and not names and not self._aside:
             raise Invalid(f"nothing was recorded since {since}")
         self._open(names)
@@ -395,13 +395,13 @@ class _Chosen:
 
     def _task(self) -> bytes:
         """Return the line of the event that says what the rules are, empty where none does."""
-        found: list[tuple[Order, bytes]] = []
+        tasks: list[tuple[Order, bytes]] = []
         for ref, tip in self._tips.items():
             for _, line in signed_lines(self._journal, ref, ref, tip, self._journal.genesis(ref)):
                 event = codec.decode(line)
                 if isinstance(event, codec.TaskEvent):
-                    found.append((Order(event.clock, event.writer), line))
-        return max(found)[1] if found else b""
+                    tasks.append((Order(event.clock, event.writer), line))
+        return max(tasks)[1] if tasks else b""
 
 
 def _is_other(file: Path) -> bool:

@@ -138,7 +138,7 @@ class _Puller:
         """Decide about every ref, do it, and return what became of each, with counts."""
         names = sorted({*self._there, *(name for name in self._before if name in self._here)})
         before = self._ledger.standing() if self._here and not self._dry else None  # in a new clone all is new
-        found = [self._decide(name) for name in names]
+        outcomes = [self._decide(name) for name in names]
         self._set_fresh()
         self._remove_archived()
         if self._went_back:
@@ -146,12 +146,12 @@ class _Puller:
         elif self._moved or self._fresh:
             self._ledger.refresh()
             self._tidy()
-        for each in found:
+        for each in outcomes:
             if each.state == "refused":
                 self._keep_seen(each.writer)
         if before is not None and (self._moved or self._went_back or self._fresh):
             self._tell(before)
-        return [self._counted(each) for each in found]
+        return [self._counted(each) for each in outcomes]
 
     def _decide(self, writer: str) -> RefOutcome:
         here, there = self._here.get(writer), self._there.get(writer)
@@ -169,15 +169,15 @@ class _Puller:
         if not self._repo.exists(there):
             return self._outcome(writer, "behind", here, there)
         fork = self._ledger.journal.fork(there, here)
-        if fork == here and (found := forged(self._ledger, self._way, writer, here, there, "pull")) is not None:
-            return found
+        if fork == here and (outcome := forged(self._ledger, self._way, writer, here, there, "pull")) is not None:
+            return outcome
         if fork == here and writer != self._own:
             return self._move(writer, "fast-forwarded", here, there)
         if writer == self._own or self._ledger.successor(writer) != writer:
             accepted, before = writer in self._accepted, self._before.get(writer)
-            found = decide_own(self._ledger, self._way, writer, before, there, accepted, self._dry, "pull")
-            self._moved = self._moved or found.state == "rehomed"
-            return found
+            outcome = decide_own(self._ledger, self._way, writer, before, there, accepted, self._dry, "pull")
+            self._moved = self._moved or outcome.state == "rehomed"
+            return outcome
         before = self._before.get(writer)
         if fork == there and (before is None or before == there or self._ledger.journal.fork(before, there) != there):
             return self._outcome(writer, "ahead", here, here, f"{self._way.shown} has less of it")
@@ -288,11 +288,11 @@ class _Puller:
     def _outcome(self, writer: str, state: str, old: str | None, new: str | None, reason: str = "") -> RefOutcome:
         return RefOutcome(writer=writer, direction="pull", state=state, reason=reason, old=old or "", new=new or "")
 
-    def _counted(self, found: RefOutcome) -> RefOutcome:
-        if found.state not in ("new", "fast-forwarded", "rewritten", "rehomed") or not self._repo.exists(found.new):
-            return found
-        trials, snapshots = count(self._ledger, found.writer, found.new, found.old or None)
-        return msgspec.structs.replace(found, trials=trials, snapshots=snapshots)
+    def _counted(self, outcome: RefOutcome) -> RefOutcome:
+        if outcome.state not in ("new", "fast-forwarded", "rewritten", "rehomed") or not self._repo.exists(outcome.new):
+            return outcome
+        trials, snapshots = count(self._ledger, outcome.writer, outcome.new, outcome.old or None)
+        return msgspec.structs.replace(outcome, trials=trials, snapshots=snapshots)
 
     def _tell(self, before: Standing) -> None:
         """Say which words of others came that changed the task, the best or somebody else's rows."""
@@ -322,8 +322,12 @@ def decide_own(
     here = ledger.journal.tips()[writer]
     journal = ledger.journal
     fork = journal.fork(there, here)
-    if not accepted and fork is not None and (found := forged(ledger, way, writer, fork, there, direction)) is not None:
-        return found
+    if (
+        not accepted
+        and fork is not None
+        and (outcome := forged(ledger, way, writer, fork, there, direction)) is not None
+    ):
+        return outcome
     back = before is not None and before != there and journal.fork(before, there) == there
     if journal.fork(there, here) == there and (writer == ledger.own_writer() or back):
         reason = f"it went back on {way.shown}; the next push puts it right" if back else "not pushed yet"
@@ -333,10 +337,10 @@ def decide_own(
             f"tampering: it was rewritten on {way.shown}; kept here as it was, a pull with "
             f"{_option(ledger)}--accept-rewrite {writer} takes the remote's and keeps this one's as a new writer"
         )
-        found = refusal(writer, direction, here, there, why)
+        outcome = refusal(writer, direction, here, there, why)
         if not dry_run:
             ledger.repo.set_ref(way.prefix + writer, before)
-        return found
+        return outcome
     if writer != ledger.own_writer() and not accepted:
         seen = ledger.namespace.seen_of(writer, ledger.repo.refs(DEFAULT.local))
         if is_settled(ledger, writer, here, there, seen):

@@ -82,10 +82,10 @@ def _push(ledger: Ledger, way: Way, dry_run: bool) -> list[RefOutcome]:
         now = there[ref] if dry_run else ledger.repo.ref(way.prefix + writer)
         if now is None or not ledger.repo.exists(now):
             continue
-        found = decide_own(ledger, way, writer, before, now, False, dry_run, "push")
-        if found.state in ("rehomed", "refused"):
-            outcomes.append(found)
-            if found.state == "refused" or dry_run:
+        outcome = decide_own(ledger, way, writer, before, now, False, dry_run, "push")
+        if outcome.state in ("rehomed", "refused"):
+            outcomes.append(outcome)
+            if outcome.state == "refused" or dry_run:
                 break
     return outcomes
 
@@ -119,9 +119,9 @@ def _send_content(ledger: Ledger, way: Way, tip: str) -> str:
     """Send the LFS content of what a push is about to send, and return why that cannot be done; empty where it was."""
     known = [oid for refs in seen_everywhere(ledger, way).values() for oid in refs.values()]
     there = [*known, *ledger.repo.refs(f"refs/remotes/{way.transport.remote}/").values()]
-    found = lfs.pointers(ledger.repo, [tip], there)
-    here = [pointer for pointer in found if lfs.is_here(ledger.repo, pointer)]
-    if (missing := [pointer for pointer in found if pointer not in here]) and lfs.is_used(ledger.repo, [tip]):
+    pointers = lfs.pointers(ledger.repo, [tip], there)
+    here = [pointer for pointer in pointers if lfs.is_here(ledger.repo, pointer)]
+    if (missing := [pointer for pointer in pointers if pointer not in here]) and lfs.is_used(ledger.repo, [tip]):
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         ledger.watcher.note(f"the content of {missing[0].shown}{more} is not here, so it is not sent to {way.shown}")
     return lfs.upload(ledger.repo, way.transport.remote, here)
@@ -157,7 +157,7 @@ def status(ledger: Ledger, remote: str | None = None) -> Exchange:
         return Exchange(remote="")
     way = way_to(ledger, remote)
     known = seen_everywhere(ledger, way)
-    found: list[RefOutcome] = []
+    outcomes: list[RefOutcome] = []
     with ledger.all_campaigns() as campaigns:
         for each in campaigns:
             each.refresh()
@@ -165,8 +165,8 @@ def status(ledger: Ledger, remote: str | None = None) -> Exchange:
             for writer in sorted({*here, *there}):
                 direction = "push" if writer == own else "pull"
                 standing = _standing(each, writer, direction, here.get(writer), there.get(writer))
-                found += in_campaign(each, [standing])
-    return Exchange(remote=way.shown, outcomes=tuple(found))
+                outcomes += in_campaign(each, [standing])
+    return Exchange(remote=way.shown, outcomes=tuple(outcomes))
 
 
 def _standing(ledger: Ledger, writer: str, direction: str, here: str | None, there: str | None) -> RefOutcome:

@@ -87,8 +87,8 @@ def _untold(journal: Journal, writer: str, fresh: str, tip: str, since: str) -> 
     geneses = {journal.genesis(writer): journal.genesis(fresh)}
     landed: dict[str, set[bytes]] = {}
     lines: list[tuple[int, str, bytes]] = []
-    for found, _, more in journal.added(tip, since):
-        oid = geneses.get(found, found)
+    for annotated, _, more in journal.added(tip, since):
+        oid = geneses.get(annotated, annotated)
         if at and oid not in landed:
             landed[oid] = set(events.lines(journal.note(at, oid)))
         lines += [(_clock(line), oid, line) for line in more if line not in landed.get(oid, ())]
