@@ -90,9 +90,9 @@ def check(ctx: typer.Context, agents: Which = None, user: User = False, as_json:
     Ends with 1 where a door that is installed does not work.
     """
     where = _place(ctx, user)
-    found = checking.check(where, _chosen(ctx, where, agents), _program())
+    checks = checking.check(where, _chosen(ctx, where, agents), _program())
     if as_json:
-        for each in found:
+        for each in checks:
             output.json_line(each)
     else:
         rows = [
@@ -103,10 +103,10 @@ def check(ctx: typer.Context, agents: Which = None, user: User = False, as_json:
                 Cell(each.file, "dim"),
                 Cell("; ".join(filter(None, (each.found, each.catch)))),
             ]
-            for each in found
+            for each in checks
         ]
         layout.table(_COLUMNS, rows)
-    if any(each.state == doors.BROKEN for each in found):
+    if any(each.state == doors.BROKEN for each in checks):
         raise typer.Exit(1)
 
 
@@ -143,16 +143,16 @@ def _chosen(ctx: typer.Context, where: doors.Place, agents: list[str] | None) ->
     """Return the agents that were named, or those that seem to be in use, which is said."""
     if agents:
         return doors.names(AGENTS, agents)
-    found = doors.detected(AGENTS.values(), where.top if where.repo else None, Path.home(), shutil.which)
-    told = ", ".join(f"{name} ({sign})" for name, sign in found.items())
-    output.note(f"found {told}" if found else f"found no coding agent; --agent names one: {', '.join(AGENTS)}")
-    return [AGENTS[name] for name in found]
+    signs = doors.detected(AGENTS.values(), where.top if where.repo else None, Path.home(), shutil.which)
+    told = ", ".join(f"{name} ({sign})" for name, sign in signs.items())
+    output.note(f"found {told}" if signs else f"found no coding agent; --agent names one: {', '.join(AGENTS)}")
+    return [AGENTS[name] for name in signs]
 
 
 def _program() -> str:
     """Return how agents are to call gitlineage: by name where that finds this one."""
-    own, found = own_program(), shutil.which(_NAME)
-    if own is None or (found is not None and Path(found).resolve() == own.resolve()):
+    own, on_path = own_program(), shutil.which(_NAME)
+    if own is None or (on_path is not None and Path(on_path).resolve() == own.resolve()):
         return _NAME
     return str(own)
 

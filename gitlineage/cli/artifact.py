@@ -36,12 +36,12 @@ Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Trials
 def list_(ctx: typer.Context, ids: Ids = None, as_json: options.Json = False) -> None:
     """List what is kept, each with its size, the beginning of its digest and where it was put"""
     with opened(ctx) as store:
-        found = artifacts.listed(store, ids or ())
+        kept = artifacts.listed(store, ids or ())
     if as_json:
-        for view, each in found:
+        for view, each in kept:
             output.json_line(_object(view, each))
     else:
-        layout.table(_COLUMNS, [_row(view, each, "", each.place) for view, each in found])
+        layout.table(_COLUMNS, [_row(view, each, "", each.place) for view, each in kept])
 
 
 @command(listed, "get", "gitlineage artifact get best ckpt/last.pt --to out")
@@ -91,14 +91,14 @@ def verify(ctx: typer.Context, ids: Ids = None, as_json: options.Json = False) -
     Here, or else in the store that git config lineage.artifacts names. Exit code 1 where any is missing or damaged.
     """
     with opened(ctx) as store:
-        found = list(artifacts.verify(store, ids or ()))
-    bad = [each for each in found if each.state != "ok"]
+        checked = list(artifacts.verify(store, ids or ()))
+    bad = [each for each in checked if each.state != "ok"]
     if as_json:
-        for each in found:
+        for each in checked:
             output.json_line({**_object(each.view, each.artifact), "state": each.state, "where": each.where})
     else:
         layout.table(_COLUMNS, [_row(each.view, each.artifact, each.state, each.where) for each in bad])
-        output.say(f"{counted(len(found), 'artifact')} checked, {len(bad)} missing or damaged")
+        output.say(f"{counted(len(checked), 'artifact')} checked, {len(bad)} missing or damaged")
     if bad:
         raise typer.Exit(1)
 

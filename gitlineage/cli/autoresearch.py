@@ -113,10 +113,10 @@ class Results:
         if self._path is None:
             return self._store.ledger.repo.resolve(str(self._branch))
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except FileNotFoundError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
     def read(self) -> bytes:
         """
@@ -182,14 +182,14 @@ def follow(
 def _report(store: LineageStore, outcome: LoopOutcome, as_json: bool, *, first: bool) -> None:
     """Print the trials that one look at the file brought."""
     views = store.ledger.views()
-    found = [view for exp_id in outcome.trials for view in views.named_exactly(exp_id)]
+    trials = [view for exp_id in outcome.trials for view in views.named_exactly(exp_id)]
     if as_json:
-        for each in listing.trial_objects(views, found):
+        for each in listing.trial_objects(views, trials):
             output.json_line(each)
     else:
         if first and outcome.known:
             output.say(f"{counted(outcome.known, 'trial')} known already")
-        for view in found:
+        for view in trials:
             output.say(_line(view, views.task))
     output.flush()
 
@@ -234,11 +234,11 @@ def _some(exp_ids: Sequence[str]) -> str:
 
 def _meanings(values: list[str] | None) -> dict[str, str]:
     """Return what words mean by ``--status WORD=STATUS``."""
-    found = dict(options.pairs(values, "--status"))
-    for word, meaning in found.items():
+    meanings = dict(options.pairs(values, "--status"))
+    for word, meaning in meanings.items():
         if meaning not in [label.value for label in FailureLabel]:
             known = ", ".join(label.value for label in FailureLabel)
             raise typer.BadParameter(
                 f"{word!r} cannot mean {meaning!r}: it is none of {known}", param_hint="'--status'"
             )
-    return found
+    return meanings

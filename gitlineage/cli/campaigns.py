@@ -19,9 +19,9 @@ def campaigns(ctx: typer.Context, as_json: options.Json = False) -> None:
     Each has trials, ids, task and refs of its own. `gitlineage --campaign NAME init` begins one; GITLINEAGE_CAMPAIGN
     and git config lineage.campaign (also of one worktree: git config --worktree) say in which one commands work.
     """
-    with opened(ctx, begin=True) as store, store.ledger.all_campaigns() as found:
+    with opened(ctx, begin=True) as store, store.ledger.all_campaigns() as ledgers:
         rows = []
-        for each in found:
+        for each in ledgers:
             views = each.views()
             best = views.best(stand_in=False)
             task = each.recorded_task()

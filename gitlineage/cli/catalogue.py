@@ -178,8 +178,8 @@ def similar(
 ) -> None:
     """Find earlier attempts at something similar"""
     with opened(ctx) as store:
-        found = store.scored_forges(intent, threshold, similarity=_similarity(embeddings))
-        _print_forges(store, found, as_json)
+        forges = store.scored_forges(intent, threshold, similarity=_similarity(embeddings))
+        _print_forges(store, forges, as_json)
 
 
 @command(forges, "attempts", "gitlineage forge attempts 'a parser for dates'")
@@ -267,10 +267,10 @@ def _print_entry(store: LineageStore, entry: CatalogEntry, as_json: bool) -> Non
     )
 
 
-def _print_entries(store: LineageStore, found: Sequence[CatalogEntry], as_json: bool) -> None:
+def _print_entries(store: LineageStore, entries: Sequence[CatalogEntry], as_json: bool) -> None:
     views = store.ledger.views()
     if as_json:
-        for each in found:
+        for each in entries:
             output.json_line({"artifact": views.name(each.id)} | msgspec.to_builtins(each))
         return
     rows = [
@@ -283,17 +283,17 @@ def _print_entries(store: LineageStore, found: Sequence[CatalogEntry], as_json: 
             Cell(str(each.usage_count or "")),
             Cell(each.description),
         ]
-        for each in found
+        for each in entries
     ]
     layout.table(_ENTRIES, rows)
 
 
 def _print_forges(
-    store: LineageStore, found: Sequence[tuple[float, ForgeRecord]], as_json: bool, *, scored: bool = True
+    store: LineageStore, forges: Sequence[tuple[float, ForgeRecord]], as_json: bool, *, scored: bool = True
 ) -> None:
     views = store.ledger.views()
     if as_json:
-        for score, each in found:
+        for score, each in forges:
             failed = each.failed_phase
             more: dict[str, Any] = {"failed_phase": failed.phase_name if failed else None}
             output.json_line(msgspec.to_builtins(each) | more | ({"similarity": round(score, 6)} if scored else {}))
@@ -308,6 +308,6 @@ def _print_forges(
             Cell(views.name(each.result_id) if each.result_id else ""),
             Cell(each.intent),
         ]
-        for score, each in found
+        for score, each in forges
     ]
     layout.table(_FORGES, rows)

@@ -90,35 +90,35 @@ def new(
 def list_(ctx: typer.Context, as_json: options.Json = False) -> None:
     """List cohorts in the order they were opened"""
     with opened(ctx) as store:
-        found = store.cohorts()
+        cohorts = store.cohorts()
         if as_json:
-            for each in found:
+            for each in cohorts:
                 output.json_line(_object(each))
         else:
             views = store.ledger.views()
-            layout.table(_COLUMNS, [_cells(views, each) for each in found])
+            layout.table(_COLUMNS, [_cells(views, each) for each in cohorts])
 
 
 @command(cohorts, "show", "gitlineage cohort show widths --json")
 def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
     """Show a cohort's base, what was said about it, and its members in recording order"""
     with opened(ctx) as store:
-        found = store.cohort(name)
+        cohort = store.cohort(name)
         views = store.ledger.views()
-        members = views.snapshots(found.members)
+        members = views.snapshots(cohort.members)
         if as_json:
             output.json_line(
-                {**_object(found), "snapshots": [listing.snapshot_object(views, each) for each in members]}
+                {**_object(cohort), "snapshots": [listing.snapshot_object(views, each) for each in members]}
             )
             return
         layout.facts(
             [
-                ("cohort", output.paint(output.clean(found.name), "bold")),
-                ("commit", found.oid),
-                ("opened", output.clean(f"{found.created_at} by {found.writer}")),
-                ("base", output.clean(", ".join(views.name(oid) for oid in found.base)) or "nothing"),
-                *((output.clean(key), output.clean(options.as_text(value))) for key, value in found.metadata.items()),
-                ("parents", "members may have other parents" if found.allow_mixed else ""),
+                ("cohort", output.paint(output.clean(cohort.name), "bold")),
+                ("commit", cohort.oid),
+                ("opened", output.clean(f"{cohort.created_at} by {cohort.writer}")),
+                ("base", output.clean(", ".join(views.name(oid) for oid in cohort.base)) or "nothing"),
+                *((output.clean(key), output.clean(options.as_text(value))) for key, value in cohort.metadata.items()),
+                ("parents", "members may have other parents" if cohort.allow_mixed else ""),
                 ("members", str(len(members))),
             ]
         )
@@ -146,5 +146,5 @@ def _cells(views: Views, cohort: Cohort) -> list[Cell]:
 
 
 def _object(cohort: Cohort) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.to_builtins(cohort)
-    return found
+    fields: dict[str, Any] = msgspec.to_builtins(cohort)
+    return fields

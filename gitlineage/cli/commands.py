@@ -27,12 +27,12 @@ class _Ours:
 
     def get_params(self, ctx: Any) -> Any:
         """Return the parameters; plain values need no typer, and a flag has no type to show."""
-        found = super().get_params(ctx)  # type: ignore[misc]
-        for parameter in found:
+        parameters = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
             make_plain(parameter)
             if getattr(parameter, "is_bool_flag", False):
                 parameter.metavar = ""
-        return found
+        return parameters
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, without panels where nobody looks at a terminal."""

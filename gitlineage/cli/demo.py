@@ -83,9 +83,9 @@ def _padded(cell: Cell, space: int) -> str:
 
 def _free() -> Path:
     """Return the first folder name that is free."""
-    found = Path(_NAME)
+    folder = Path(_NAME)
     number = 2
-    while found.exists():
-        found = Path(f"{_NAME}-{number}")
+    while folder.exists():
+        folder = Path(f"{_NAME}-{number}")
         number += 1
-    return found
+    return folder

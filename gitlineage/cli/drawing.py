@@ -46,6 +46,6 @@ def draw(nodes: Sequence[str], parents: Mapping[str, Sequence[str]], counts: Seq
 
 def split(line: str) -> tuple[str, tuple[int, int] | None, int]:
     """Return a drawn line's graph, the node and line of text that belong beside it, and the graph's width."""
-    found = _MARK.match(line)
-    graph = found[1] if found else line
-    return graph, (int(found[2]), int(found[3])) if found else None, len(_COLOUR.sub("", graph))
+    mark = _MARK.match(line)
+    graph = mark[1] if mark else line
+    return graph, (int(mark[2]), int(mark[3])) if mark else None, len(_COLOUR.sub("", graph))

@@ -28,12 +28,12 @@ def search(
     All words must be there, the exp id and the specialist count too; the best match comes first.
     """
     with opened(ctx) as store:
-        found = listing.shown(store.search(" ".join(words), options.one_more(count)), count)
+        trials = listing.shown(store.search(" ".join(words), options.one_more(count)), count)
         if as_json:
-            for each in listing.trial_objects(store.ledger.views(), found):
+            for each in listing.trial_objects(store.ledger.views(), trials):
                 output.json_line(each)
         else:
-            listing.print_trials(found, store.task)
+            listing.print_trials(trials, store.task)
 
 
 @command(app, "tried", 'gitlineage tried -m "twice the learning rate" .')
@@ -68,21 +68,21 @@ def tried(
     with opened(ctx) as store:
         content = folder if folder is not None else None if hypothesis else store.ledger.repo.workdir
         given = options.parents(store, parents, False)
-        found = store.tried(hypothesis, content, command=command, parents=given)
+        known = store.tried(hypothesis, content, command=command, parents=given)
         kinds: list[tuple[str, str, tuple[TrialView, ...]]] = [
-            ("same", "tried: equal content" + (", same command" if command is not None else ""), found.same),
-            ("going", "waited for: equal content, no result yet", found.going),
-            ("other", "equal content, another command or one that is not known", found.other),
-            ("edits", "not kept: the same edit, made elsewhere", found.edits),
-            ("alike", "nearly the same hypothesis", tuple(each.view for each in found.alike)),
+            ("same", "tried: equal content" + (", same command" if command is not None else ""), known.same),
+            ("going", "waited for: equal content, no result yet", known.going),
+            ("other", "equal content, another command or one that is not known", known.other),
+            ("edits", "not kept: the same edit, made elsewhere", known.edits),
+            ("alike", "nearly the same hypothesis", tuple(each.view for each in known.alike)),
         ]
         if as_json:
             views = store.ledger.views()
-            told: dict[str, Any] = {"tried": found.first is not None, "tree": found.tree or None}
+            told: dict[str, Any] = {"tried": known.first is not None, "tree": known.tree or None}
             told |= {name: listing.trial_objects(views, trials) for name, _, trials in kinds}
             told["alike"] = [
                 {"likeness": round(each.likeness, 6), **trial}
-                for each, trial in zip(found.alike, told["alike"], strict=True)
+                for each, trial in zip(known.alike, told["alike"], strict=True)
             ]
             output.json_line(told)
             return
@@ -90,5 +90,5 @@ def tried(
             if trials:
                 output.say(output.paint(heading, "bold"))
                 listing.print_trials(trials, store.task)
-        if not found.is_known:
+        if not known.is_known:
             output.say("not tried: nothing like it is known")

@@ -82,31 +82,31 @@ def blame(
     is worse by less than two standard deviations is no regression. Trials without a score are passed over.
     """
     with opened(ctx) as store:
-        found = store.blame(name, noise=None if noise is None else float(noise))
-        shown = found.regressions if everything else found.regressions[:1]
+        blamed = store.blame(name, noise=None if noise is None else float(noise))
+        shown = blamed.regressions if everything else blamed.regressions[:1]
         if as_json:
-            output.json_line(_blame_object(store, found, shown, stat))
+            output.json_line(_blame_object(store, blamed, shown, stat))
         else:
-            _print_blame(store, found, shown, stat)
+            _print_blame(store, blamed, shown, stat)
 
 
-def _patch(store: LineageStore, found: "Regression", stat: bool) -> bytes:
+def _patch(store: LineageStore, step: "Regression", stat: bool) -> bytes:
     """Return what changed between the two snapshots of a step, whatever lies between them."""
-    old, new = store.snapshot(found.parent_oid).tree, store.snapshot(found.oid).tree
+    old, new = store.snapshot(step.parent_oid).tree, store.snapshot(step.oid).tree
     return diff_trees(store.ledger.repo, old, new, stat=stat)
 
 
-def _blame_object(store: LineageStore, found: "Blame", shown: "Sequence[Regression]", stat: bool) -> dict[str, Any]:
+def _blame_object(store: LineageStore, blamed: "Blame", shown: "Sequence[Regression]", stat: bool) -> dict[str, Any]:
     edits = [
         {**msgspec.to_builtins(each), "stat" if stat else "patch": _patch(store, each, stat).decode("utf-8", "replace")}
         for each in shown
     ]
-    return {**msgspec.to_builtins(found), "threshold": found.threshold, "regressions": edits}
+    return {**msgspec.to_builtins(blamed), "threshold": blamed.threshold, "regressions": edits}
 
 
-def _print_blame(store: LineageStore, found: "Blame", shown: "Sequence[Regression]", stat: bool) -> None:
+def _print_blame(store: LineageStore, blamed: "Blame", shown: "Sequence[Regression]", stat: bool) -> None:
     if not shown:
-        output.say(f"no regression among {counted(len(found.chain), 'trial')}, from {_clean(found.chain[:1])}")
+        output.say(f"no regression among {counted(len(blamed.chain), 'trial')}, from {_clean(blamed.chain[:1])}")
     label = store.task.short
     for each in shown:
         worse = f"{label} {each.score:.10g} is worse than {each.parent_score:.10g} of {output.clean(each.parent)}"
@@ -124,25 +124,25 @@ def _print_blame(store: LineageStore, found: "Blame", shown: "Sequence[Regressio
         output.say()
         look.print_patch(_patch(store, each, stat))
         output.say()
-    output.say(_noise_words(found))
-    if found.within_noise:
-        output.say(f"worse within the noise: {_clean(found.within_noise)}")
-    if found.unknown:
-        output.say(f"without a score, passed over: {_clean(found.unknown)}")
-    left = len(found.regressions) - len(shown)
+    output.say(_noise_words(blamed))
+    if blamed.within_noise:
+        output.say(f"worse within the noise: {_clean(blamed.within_noise)}")
+    if blamed.unknown:
+        output.say(f"without a score, passed over: {_clean(blamed.unknown)}")
+    left = len(blamed.regressions) - len(shown)
     if left:
         output.say(f"worse later too: {left} more; --all shows them")
 
 
-def _noise_words(found: "Blame") -> str:
-    noise = found.noise
+def _noise_words(blamed: "Blame") -> str:
+    noise = blamed.noise
     if noise.given:
         source = "as given"
     elif noise.trials:
         source = f"from {counted(noise.trials, 'replicate')} of {counted(noise.contents, 'content')}"
     else:
         source = "because there are no replicates; --noise says another"
-    small = f"a change below {found.threshold:.6g} is no regression" if found.threshold else "every change counts"
+    small = f"a change below {blamed.threshold:.6g} is no regression" if blamed.threshold else "every change counts"
     return f"noise: sigma {noise.sigma:.6g} {source}; {small}"
 
 
@@ -162,12 +162,12 @@ def audit(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -
     attempts that made it, and what its trials' agents were shown: when, who and what.
     """
     with opened(ctx) as store:
-        found = store.audit(name)
+        entries = store.audit(name)
         if as_json:
-            for each in found:
+            for each in entries:
                 output.json_line({"what": each.what, "own": each.own, **msgspec.to_builtins(each.event)})
         else:
-            layout.table(_EVENTS, [_cells(each.event, each.what) for each in found])
+            layout.table(_EVENTS, [_cells(each.event, each.what) for each in entries])
 
 
 @command(app, "events", "gitlineage events --type trial --since 2026-01-01 --json")
@@ -199,14 +199,16 @@ def events(
     """
     with opened(ctx) as store:
         with options.refused("--since"):
-            found = store.events(name, writer=writer, types=types, since=since)
+            happened = store.events(name, writer=writer, types=types, since=since)
         if as_json:
-            for each in found:
+            for each in happened:
                 output.json_line(each)
         else:
             from gitlineage.query.audit import audited
 
-            layout.table(_EVENTS, [_cells(each.event, each.what) for each in audited(store.ledger.views(), "", found)])
+            layout.table(
+                _EVENTS, [_cells(each.event, each.what) for each in audited(store.ledger.views(), "", happened)]
+            )
         oid = store.resolve(name) if name is not None else None
         for owner, place, reason in store.history.problems():
             if writer in (None, owner) and oid in (None, place):
@@ -247,20 +249,20 @@ def bisect(
     """
     with opened(ctx) as store:
         output.flush()
-        found = store.bisect(good, bad, words, output=_STDERR if as_json else None)
-        snapshot = store.snapshot(found.first_bad)
+        first = store.bisect(good, bad, words, output=_STDERR if as_json else None)
+        snapshot = store.snapshot(first.first_bad)
         edit = store.recipe_edit(snapshot.oid)
         if as_json:
-            if not found.tested:
+            if not first.tested:
                 output.note(_NOTHING_BETWEEN)
-            more = {"tested": found.tested, "skipped": found.skipped, "stat": edit.diff(stat=True)}
+            more = {"tested": first.tested, "skipped": first.skipped, "stat": edit.diff(stat=True)}
             output.json_line(listing.snapshot_object(store.ledger.views(), snapshot, **more))
             return
-        skipped = f", {found.skipped} of them skipped" if found.skipped else ""
+        skipped = f", {first.skipped} of them skipped" if first.skipped else ""
         name = output.clean(store.ledger.views().name(snapshot.oid))
-        if found.tested:
+        if first.tested:
             output.say()  # git leaves its last line open
-        how = f"after {counted(found.tested, 'commit')} tested{skipped}" if found.tested else _NOTHING_BETWEEN
+        how = f"after {counted(first.tested, 'commit')} tested{skipped}" if first.tested else _NOTHING_BETWEEN
         output.say(f"first bad: {output.paint(name, 'bold')}, {how}")
         listing.print_snapshots(store.ledger.views(), [snapshot])
         look.print_patch(edit.diff_bytes(stat=True))
@@ -285,12 +287,15 @@ def infer(
     parent or related already is left out. `gitlineage relate` records one that is right; `graph --inferred` draws them.
     """
     with opened(ctx) as store:
-        found = store.infer(name, notes=notes)
+        citations = store.infer(name, notes=notes)
         if as_json:
-            for each in found:
+            for each in citations:
                 output.json_line(each)
         else:
             layout.table(
                 _INFERRED,
-                [[Cell(each.source, "bold"), Cell(each.target), Cell(each.column), Cell(each.text)] for each in found],
+                [
+                    [Cell(each.source, "bold"), Cell(each.target), Cell(each.column), Cell(each.text)]
+                    for each in citations
+                ],
             )

@@ -87,9 +87,9 @@ def list_(ctx: typer.Context, names: Names = None, as_json: options.Json = False
 
     A hook is installed, outdated (ours, of another version), foreign (somebody else's) or absent.
     """
-    found = hooks.listed(GitRepo(place(ctx).path), names or ())
+    states = hooks.listed(GitRepo(place(ctx).path), names or ())
     if as_json:
-        for each in found:
+        for each in states:
             output.json_line(each)
         return
     styles = {"installed": "green", "outdated": "yellow", "foreign": "magenta", "absent": "dim"}
@@ -100,7 +100,7 @@ def list_(ctx: typer.Context, names: Names = None, as_json: options.Json = False
             Cell(os.path.basename(each.user or each.replaced or "")),
             Cell(each.path, "dim"),
         ]
-        for each in found
+        for each in states
     ]
     layout.table(_COLUMNS, rows)
 
@@ -198,11 +198,11 @@ def _receive(ctx: typer.Context) -> None:
     quarantine = {key: where.environment[key] for key in server.QUARANTINE if key in where.environment}
     borrowed = [quarantine["GIT_OBJECT_DIRECTORY"]] if "GIT_OBJECT_DIRECTORY" in quarantine else []
     rules = server.Rules(GitRepo(where.path, borrowed), quarantine)
-    found = False
+    is_broken = False
     for breach in rules.breaches(server.read_updates(_lines())):
-        found = True
+        is_broken = True
         _tell(breach)
-    if found:
+    if is_broken:
         raise typer.Exit(1)
 
 

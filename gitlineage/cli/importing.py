@@ -276,13 +276,13 @@ def _meanings(values: Sequence[str] | None) -> dict[str, str]:
 
 def _parts(value: str) -> list[str]:
     """Return ``A=x,B=y`` as two; a comma inside a word, before its ``=``, does not part."""
-    found: list[str] = []
+    parts: list[str] = []
     for piece in value.split(","):
-        if found and "=" not in found[-1]:
-            found[-1] += f",{piece}"
+        if parts and "=" not in parts[-1]:
+            parts[-1] += f",{piece}"
         else:
-            found.append(piece)
-    return found
+            parts.append(piece)
+    return parts
 
 
 def _class(name: str, option: str) -> str:

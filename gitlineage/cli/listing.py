@@ -58,14 +58,14 @@ _SNAPSHOTS = (
 # -- words ---------------------------------------------------------------------------------------------------------
 
 
-def check_parents(views: "Views", found: Sequence[TrialView]) -> None:
+def check_parents(views: "Views", trials: Sequence[TrialView]) -> None:
     """
     Refuse rows of which one would name no parent only because a shallow clone lacks the way to it.
 
     Raises:
         Incomplete: there is one, and git config ``lineage.incomplete`` is not on.
     """
-    for each in found:
+    for each in trials:
         if each.parent is None:
             views.horizon.check([each.oid])
 
@@ -137,12 +137,12 @@ def without_status(judged: int, pending: int) -> list[str]:
 # -- tables --------------------------------------------------------------------------------------------------------
 
 
-def shown(found: Sequence[TrialView], count: int) -> list[TrialView]:
+def shown(trials: Sequence[TrialView], count: int) -> list[TrialView]:
     """Return so many of what was found, and say where that leaves something out; -1 takes all."""
-    if count == -1 or len(found) <= count:
-        return list(found)
+    if count == -1 or len(trials) <= count:
+        return list(trials)
     output.note(f"there are more than these {count:,}; -n -1 lists all")
-    return list(found[:count])
+    return list(trials[:count])
 
 
 def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False, deltas: bool = True) -> None:
@@ -221,11 +221,11 @@ def _told(relationship: str | None) -> str:
 # -- JSON ----------------------------------------------------------------------------------------------------------
 
 
-def trial_objects(views: "Views", found: Sequence[TrialView], task: Task | None = None) -> list[dict[str, Any]]:
+def trial_objects(views: "Views", trials: Sequence[TrialView], task: Task | None = None) -> list[dict[str, Any]]:
     """Return trials as JSON objects, each with every column of its row, scored by the store's task or by another."""
     task = task or views.task
-    snapshots = {each.oid: each for each in views.snapshots(view.oid for view in found)}
-    return [_trial_object(view, snapshots[view.oid], task) for view in found]
+    snapshots = {each.oid: each for each in views.snapshots(view.oid for view in trials)}
+    return [_trial_object(view, snapshots[view.oid], task) for view in trials]
 
 
 def _trial_object(view: TrialView, snapshot: Snapshot, task: Task) -> dict[str, Any]:

@@ -42,20 +42,20 @@ def log(
         raise typer.BadParameter("it excludes --json", param_hint="'--graph'")
     with opened(ctx) as store:
         most = options.one_more(count)
-        found = store.log(most, cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling)
+        trials = store.log(most, cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling)
         if graph:  # which says by itself what it left out
-            found = found if count == -1 else found[:count]
+            trials = trials if count == -1 else trials[:count]
         else:
-            found = listing.shown(found, count)
-        listing.check_parents(store.ledger.views(), found)
+            trials = listing.shown(trials, count)
+        listing.check_parents(store.ledger.views(), trials)
         if as_json:
-            for each in listing.trial_objects(store.ledger.views(), found):
+            for each in listing.trial_objects(store.ledger.views(), trials):
                 output.json_line(each)
         elif graph:
-            _print_graph(store.ledger.views(), found)
-            _tell_cut(store.ledger.views(), found)
+            _print_graph(store.ledger.views(), trials)
+            _tell_cut(store.ledger.views(), trials)
         else:
-            listing.print_trials(found, store.task)
+            listing.print_trials(trials, store.task)
 
 
 @command(app, "diff", "gitlineage diff best --parent 2")
@@ -107,12 +107,12 @@ def print_patch(patch: bytes) -> None:
         output.say(output.paint(shown, style))
 
 
-def _print_graph(views: Views, found: list[TrialView]) -> None:
+def _print_graph(views: Views, trials: list[TrialView]) -> None:
     """Print trials beside the graph of their snapshots, replicates below each other."""
-    if not found:
+    if not trials:
         return
     groups: dict[str, list[TrialView]] = {}
-    for view in found:
+    for view in trials:
         groups.setdefault(view.oid, []).append(view)
     nodes = list(groups)
     parents = {oid: [parent.oid for parent in ancestry.parents(views, oid)] for oid in nodes}
@@ -127,13 +127,13 @@ def _print_graph(views: Views, found: list[TrialView]) -> None:
         output.say(f"{graph} {head}  {layout.fitted(hypothesis, taken + width + 3)}".rstrip())
 
 
-def _tell_cut(views: Views, found: list[TrialView]) -> None:
+def _tell_cut(views: Views, trials: list[TrialView]) -> None:
     """Say where the graph ends although the lineage goes on: at parents that were not asked for."""
-    shown = {view.label for view in found}
-    beyond = {view.parent for view in found if view.parent is not None} - shown
+    shown = {view.label for view in trials}
+    beyond = {view.parent for view in trials if view.parent is not None} - shown
     if beyond:
         total = views.index.one("SELECT count(*) FROM trials")[0]
-        left = f"{counted(total - len(found), 'trial')} of {total:,} not drawn"
+        left = f"{counted(total - len(trials), 'trial')} of {total:,} not drawn"
         output.note(f"the graph is cut: {left}; -n -1 draws all")
 
 

@@ -74,12 +74,12 @@ def stats(
     last kept one. The group with the best trial comes first.
     """
     with opened(ctx) as store:
-        found = store.stats(by, cohort=cohort, specialist=specialist, statuses=status or (), since=since)
+        groups = store.stats(by, cohort=cohort, specialist=specialist, statuses=status or (), since=since)
         if as_json:
-            for each in found:
+            for each in groups:
                 output.json_line({"by": by, **msgspec.to_builtins(each)})
         else:
-            layout.table(_STATS, [_stat_cells(each, by) for each in found])
+            layout.table(_STATS, [_stat_cells(each, by) for each in groups])
 
 
 def _stat_cells(stat: Stat, by: str | None) -> list[Cell]:
@@ -118,15 +118,15 @@ def compare(
     runs of its content.
     """
     with opened(ctx) as store:
-        found = store.compare(a, b)
+        comparison = store.compare(a, b)
         if as_json:
-            output.json_line(found)
+            output.json_line(comparison)
         else:
-            _print_comparison(store, found)
+            _print_comparison(store, comparison)
 
 
-def _print_comparison(store: "LineageStore", found: "Comparison") -> None:
-    a, b = found.a, found.b
+def _print_comparison(store: "LineageStore", comparison: "Comparison") -> None:
+    a, b = comparison.a, comparison.b
     name = store.task.short
     rows = [
         ("", a.name, b.name),
@@ -145,23 +145,23 @@ def _print_comparison(store: "LineageStore", found: "Comparison") -> None:
             for head, one, other in rows
         ],
     )
-    if found.change is not None:
+    if comparison.change is not None:
         told = (
-            f"{output.clean(found.better)} is better by {abs(found.change):.6g} in the mean"
-            if found.better
+            f"{output.clean(comparison.better)} is better by {abs(comparison.change):.6g} in the mean"
+            if comparison.better
             else "equal in the mean"
         )
-        output.say(f"{told}; {_test_words(found)}")
+        output.say(f"{told}; {_test_words(comparison)}")
     shown = [
         (f"only {output.clean(side.name)}: {output.clean(each.what)}", _names(names))
-        for each in found.differences
+        for each in comparison.differences
         for side, names in ((a, each.a), (b, each.b))
         if names
     ]
-    if found.changed:
-        shown.append(("files that differ", _names(found.changed)))
+    if comparison.changed:
+        shown.append(("files that differ", _names(comparison.changed)))
     layout.facts(shown)
-    if found.changed or any(each.what == "files" for each in found.differences):
+    if comparison.changed or any(each.what == "files" for each in comparison.differences):
         output.note(f"`gitlineage diff {output.clean(a.name)} {output.clean(b.name)}` shows the difference")
 
 
@@ -173,12 +173,12 @@ def _spread(side: "Side") -> str:
     return "one run only" if len(side.scores) == 1 else _number(side.spread)
 
 
-def _test_words(found: "Comparison") -> str:
-    test = found.test
+def _test_words(comparison: "Comparison") -> str:
+    test = comparison.test
     if test is None:
-        return f"too few scores for a rank test ({len(found.a.scores)} and {len(found.b.scores)})"
+        return f"too few scores for a rank test ({len(comparison.a.scores)} and {len(comparison.b.scores)})"
     p = "p < 0.0001" if test.p < 0.0001 else f"p = {test.p:.4f}"
-    return f"{output.clean(found.a.name)} wins {test.share:.0%} of all pairs (rank-sum test, {test.method}: {p})"
+    return f"{output.clean(comparison.a.name)} wins {test.share:.0%} of all pairs (rank-sum test, {test.method}: {p})"
 
 
 def _names(names: "tuple[str, ...]") -> str:

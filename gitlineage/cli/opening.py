@@ -47,17 +47,17 @@ class Place(msgspec.Struct, frozen=True):
 
     def identity(self) -> tuple[str, str] | None:
         """Return who commits where the environment says it, as git reads it; the rest is git's configuration."""
-        found = [
+        fields = [
             self.environment.get(f"GIT_AUTHOR_{part}") or self.environment.get(f"GIT_COMMITTER_{part}") or ""
             for part in ("NAME", "EMAIL")
         ]
-        return (found[0], found[1]) if any(found) else None
+        return (fields[0], fields[1]) if any(fields) else None
 
 
 def place(ctx: typer.Context) -> Place:
     """Return where a command works."""
-    found: Place = ctx.find_root().obj
-    return found
+    where: Place = ctx.find_root().obj
+    return where
 
 
 @contextmanager
@@ -148,9 +148,9 @@ def _tell_arrived(store: "LineageStore") -> None:
 
     ledger = store.ledger
     with suppress(LineageError, Damaged):
-        if not ledger.is_past and (found := ledger.arrived(LOOKED_AT)):
+        if not ledger.is_past and (arrived := ledger.arrived(LOOKED_AT)):
             output.note(
-                f"the commits of {counted(len(found), 'trial')} on stand-ins are here now; the next command that "
+                f"the commits of {counted(len(arrived), 'trial')} on stand-ins are here now; the next command that "
                 "records moves them there, and `gitlineage init` does nothing else"
             )
 

@@ -41,10 +41,10 @@ def some_of(values: Sequence[str] | None, known: Sequence[str]) -> list[str] | N
     """Return which of some words a repeatable option names that also takes ``A,B``; ``None`` where it is not given."""
     if not values:
         return None
-    found = dict.fromkeys(word for value in values for word in value.split(",") if word) or [""]
-    for word in found:
+    named = dict.fromkeys(word for value in values for word in value.split(",") if word) or [""]
+    for word in named:
         one_of(word, known)
-    return list(found)
+    return list(named)
 
 
 def _status(value: str | None) -> str | None:
@@ -77,13 +77,13 @@ def _complete_status(incomplete: str) -> list[str]:
 
 def pairs(values: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
     """Return the values of a repeatable ``NAME=VALUE`` option; a name may hold no ``=``."""
-    found = []
+    split = []
     for value in values or ():
         name, given, text = value.partition("=")
         if not given or not name:
             raise typer.BadParameter(f"{value!r} is not of the form NAME=VALUE", param_hint=f"'{option}'")
-        found.append((name, text))
-    return found
+        split.append((name, text))
+    return split
 
 
 def value(text: str) -> Any:
@@ -101,10 +101,10 @@ def as_text(value: object) -> str:
 
 def number(text: str, option: str) -> float:
     """Return a finite number that was typed."""
-    found = parse_number(text)
-    if found is None:
+    finite = parse_number(text)
+    if finite is None:
         raise typer.BadParameter(f"{text!r} is no finite number", param_hint=f"'{option}'")
-    return found
+    return finite
 
 
 def at_most(count: int) -> int | None:
@@ -119,24 +119,24 @@ def one_more(count: int) -> int | None:
 
 def roles(values: Sequence[str] | None) -> dict[str, str]:
     """Return the role of each parent that ``--role`` names; an id may hold a ``=``, a role holds none."""
-    found = {}
+    by_name = {}
     for value in values or ():
         name, given, role = value.rpartition("=")
         if not given or not name:
             raise typer.BadParameter(f"{value!r} is not of the form PARENT=ROLE", param_hint="'--role'")
         if role not in ROLES:
             raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}", param_hint="'--role'")
-        found[name] = role
-    return found
+        by_name[name] = role
+    return by_name
 
 
 def ids(store: "LineageStore", values: Sequence[str]) -> list[str]:
     """Return ids with ``A,B`` taken apart, except where a trial is named so."""
-    found: list[str] = []
+    given: list[str] = []
     for value in values:
         whole = "," not in value or store.ledger.repo.is_name(value) or store.ledger.views().named(value)
-        found += [value] if whole else [part for part in value.split(",") if part]
-    return found
+        given += [value] if whole else [part for part in value.split(",") if part]
+    return given
 
 
 def parents(store: "LineageStore", given: Sequence[str] | None, root: bool) -> list[str] | None:

@@ -117,7 +117,7 @@ def board(
 def _object(shown: LineageSnapshot, task: Task) -> dict[str, Any]:
     """Return what an agent was shown as a JSON object."""
     best = shown.current_best
-    found = msgspec.structs.asdict(shown) | {"current_best": best and listing.ranked_object(best, task)}
+    fields = msgspec.structs.asdict(shown) | {"current_best": best and listing.ranked_object(best, task)}
     for name in _TRIALS:
-        found[name] = [listing.ranked_object(trial, task) for trial in found[name]]
-    return found
+        fields[name] = [listing.ranked_object(trial, task) for trial in fields[name]]
+    return fields

@@ -45,15 +45,15 @@ def best(
     with opened(ctx) as store:
         views = store.ledger.views(at=at, trusted_only=trusted_only)
         by = _by(views, metric, lower_is_better)
-        found = views.best(eligible, stand_in=False) if by == views.task else best_by(views, by, eligible)
-        if found is None:
+        first = views.best(eligible, stand_in=False) if by == views.task else best_by(views, by, eligible)
+        if first is None:
             raise listing.no_best(views)
-        listing.check_parents(views, [found])
+        listing.check_parents(views, [first])
         if as_json:
-            output.json_line({**listing.trial_objects(views, [found], by)[0], **_facts(by, views)})
+            output.json_line({**listing.trial_objects(views, [first], by)[0], **_facts(by, views)})
         else:
             _say(by, views)
-            listing.print_trials([found], by, deltas=by == views.task)
+            listing.print_trials([first], by, deltas=by == views.task)
 
 
 @command(app, "leaderboard", "gitlineage leaderboard -n 5")
@@ -75,15 +75,15 @@ def leaderboard(
         views = store.ledger.views(at=at)
         by = _by(views, metric, lower_is_better)
         limit = options.one_more(k)
-        found = views.kept(limit) if metric is None and by == views.task else board_by(views, by, limit)
-        found = listing.shown(found, k)
-        listing.check_parents(views, found)
+        trials = views.kept(limit) if metric is None and by == views.task else board_by(views, by, limit)
+        trials = listing.shown(trials, k)
+        listing.check_parents(views, trials)
         if as_json:
-            for rank, each in enumerate(listing.trial_objects(views, found, by), 1):
+            for rank, each in enumerate(listing.trial_objects(views, trials, by), 1):
                 output.json_line({"rank": rank, **each, **_facts(by, views)})
         else:
             _say(by, views)
-            listing.print_trials(found, by, ranked=True, deltas=by == views.task)
+            listing.print_trials(trials, by, ranked=True, deltas=by == views.task)
 
 
 def _by(views: Views, metric: str | None, lower_is_better: bool | None) -> Task:

@@ -269,8 +269,8 @@ def record(
 def _repository(current: Path, folder: Path | None, bare: bool) -> tuple[Path, bool]:
     """Return the repository to work in and whether it was made; a folder that is named gets one of its own."""
     path = current if folder is None else current / folder
-    found = find_repository(path)
-    own = found is not None and (folder is None or (path / ".git").exists() or Path(found).samefile(path))
+    known = find_repository(path)
+    own = known is not None and (folder is None or (path / ".git").exists() or Path(known).samefile(path))
     if not own:
         if path.exists() and not path.is_dir():
             raise RepositoryError(f"{path} is a file; name a folder")

@@ -116,13 +116,13 @@ def relations(
     Where two clones recorded what together closes a cycle, the later one is here and marked, and no walk follows it.
     """
     with opened(ctx) as store:
-        found = store.get_relationships(
+        listed = store.get_relationships(
             source_id=source, target_id=target, relationship_types=types, created_by=by, include_deprecated=ended
         )
         if name is not None:
             oid = store.resolve(name)
-            found = [each for each in found if oid in (each.source_id, each.target_id)]
-        _print(store, found, as_json)
+            listed = [each for each in listed if oid in (each.source_id, each.target_id)]
+        _print(store, listed, as_json)
 
 
 @command(app, "evolve", "gitlineage evolve 012 015 --type performance --metric ms=3.5")
@@ -185,19 +185,19 @@ def path(
     Two between which there is none end with exit code 1.
     """
     with opened(ctx) as store:
-        found = store.get_path(start, end, types)
-        if found is None:
+        way = store.get_path(start, end, types)
+        if way is None:
             raise LineageError(f"no path leads from {start} to {end}; the ancestor comes first")
         views = store.ledger.views()
-        walk.print_found(views, [views.snapshot(oid) for oid in found], as_json)
+        walk.print_found(views, [views.snapshot(oid) for oid in way], as_json)
 
 
-def _print(store: LineageStore, found: list[Relationship], as_json: bool) -> None:
+def _print(store: LineageStore, listed: list[Relationship], as_json: bool) -> None:
     views = store.ledger.views()
     if not as_json:
-        layout.table(_RELATIONS, [_cells(views, each) for each in found])
+        layout.table(_RELATIONS, [_cells(views, each) for each in listed])
         return
-    for each in found:
+    for each in listed:
         names = {"source": views.name(each.source_id), "target": views.name(each.target_id)}
         output.json_line(names | msgspec.to_builtins(each))
 

@@ -70,16 +70,16 @@ def reassert(
     if task == (name is not None):
         raise typer.BadParameter("name a trial, or take --task", param_hint="'ID'")
     with opened(ctx) as store:
-        found = store.reassert(name)
-        if isinstance(found, Task):
+        restored = store.reassert(name)
+        if isinstance(restored, Task):
             if as_json:
-                output.json_line({"task": found})
+                output.json_line({"task": restored})
             else:
-                output.say(f"The task is {output.clean(listing.direction(found))}")
+                output.say(f"The task is {output.clean(listing.direction(restored))}")
         elif as_json:
-            output.json_line(listing.trial_objects(store.ledger.views(), [found])[0])
+            output.json_line(listing.trial_objects(store.ledger.views(), [restored])[0])
         else:
-            output.say(f"{output.clean(found.label)} is again as it was")
+            output.say(f"{output.clean(restored.label)} is again as it was")
 
 
 @command(app, "reparent", 'gitlineage reparent 015 012 014 --role 014=mate -m "015 crossed 012 with 014"')

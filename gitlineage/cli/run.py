@@ -547,30 +547,30 @@ def _state(store: LineageStore, run: Run) -> str:
 def show(ctx: typer.Context, id: Id, as_json: options.Json = False) -> None:
     """Show what is known of a run, with the end of its log"""
     with opened(ctx, running=True) as store:
-        files, found = resume.find(store, id)
+        files, run = resume.find(store, id)
         if as_json:
-            output.json_line({**_object(store, found), "tail": tail(files.log, found.log_from)})
+            output.json_line({**_object(store, run), "tail": tail(files.log, run.log_from)})
             return
-        facts = found.facts
+        facts = run.facts
         layout.facts(
             [
-                ("run", output.clean(found.id)),
-                ("state", _state(store, found)),
-                ("status", found.status.value if found.status else ""),
-                ("what happened", output.clean(found.words)),
-                ("score", output.clean(f"{found.score} from {found.found}") if found.score else ""),
-                ("command", output.clean(shlex.join(found.plan.command))),
-                ("in", output.clean(found.folder) + (" (isolated)" if found.isolated else "")),
-                ("began", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.began)) if found.began else ""),
-                ("took", _took(facts.ended - found.began) if facts.ended and found.began else ""),
+                ("run", output.clean(run.id)),
+                ("state", _state(store, run)),
+                ("status", run.status.value if run.status else ""),
+                ("what happened", output.clean(run.words)),
+                ("score", output.clean(f"{run.score} from {run.found}") if run.score else ""),
+                ("command", output.clean(shlex.join(run.plan.command))),
+                ("in", output.clean(run.folder) + (" (isolated)" if run.isolated else "")),
+                ("began", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.began)) if run.began else ""),
+                ("took", _took(facts.ended - run.began) if facts.ended and run.began else ""),
                 ("exit code", "" if facts.exit_code is None else str(facts.exit_code)),
                 ("memory", f"{facts.peak_memory / 2**20:,.0f} MiB" if facts.peak_memory else ""),
-                ("host", output.clean(found.host)),
-                ("attempts", str(found.attempt)),
+                ("host", output.clean(run.host)),
+                ("attempts", str(run.attempt)),
                 ("log", output.clean(str(files.log))),
             ]
         )
-        for line in tail(files.log, found.log_from, lines=_SHOWN).splitlines():
+        for line in tail(files.log, run.log_from, lines=_SHOWN).splitlines():
             output.say(f"  | {output.clean(line)}")
 
 
@@ -592,7 +592,7 @@ def log(
     """
     with opened(ctx, running=True) as store:
         try:
-            files, found = resume.find(store, id)
+            files, run = resume.find(store, id)
         except NotFound:
             label, kept = resume.log_tail(store, id)
             if kept is None:
@@ -606,14 +606,14 @@ def log(
                 output.say(line)
             return
         if as_json:
-            output.json_line({"id": found.id, "log": str(files.log), "tail": tail(files.log, lines=lines)})
+            output.json_line({"id": run.id, "log": str(files.log), "tail": tail(files.log, lines=lines)})
             return
         at = 0
         if lines is not None:
             output.say(tail(files.log, limit=1024 * lines, lines=lines))
             at = files.log.stat().st_size if files.log.exists() else 0
         at = follow(files.log, at, _show)
-        while followed and found.state is not State.ENDED and resume.is_held(store, found):
+        while followed and run.state is not State.ENDED and resume.is_held(store, run):
             time.sleep(0.1)
             at = follow(files.log, at, _show)
             output.flush()
@@ -636,11 +636,11 @@ def wait(
 ) -> None:
     """Wait until a run has ended, and print what it came to"""
     with opened(ctx, running=True) as store:
-        found = resume.wait(store, id, _to_seconds(timeout))
-        if found.state is State.ENDED or as_json:
-            _print_ended(store, found, as_json)
+        run = resume.wait(store, id, _to_seconds(timeout))
+        if run.state is State.ENDED or as_json:
+            _print_ended(store, run, as_json)
         else:
-            output.say(f"{output.clean(found.id)}  {_state(store, found)}")
+            output.say(f"{output.clean(run.id)}  {_state(store, run)}")
 
 
 @command(listed, "cancel", "gitlineage runs cancel 007")

@@ -173,7 +173,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
     campaign and this clone; one for each ref follows.
     """
     with opened(ctx, begin=True, incomplete=True) as store:
-        found = store.remote_status(remote)
+        exchange = store.remote_status(remote)
         writer, total = store.ledger.own_writer(), store.ledger.views().total()
         said = store.ledger.others_words()
         stand = _stand(store)
@@ -185,11 +185,11 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
                     "task": store.task,
                     "trials": total,
                     **stand,
-                    "remote": found.remote or None,
+                    "remote": exchange.remote or None,
                     "others_words": [{"writer": each.writer, "what": each.what, "undo": each.undo} for each in said],
                 }
             )
-            _print_json(found)
+            _print_json(exchange)
         else:
             layout.facts(
                 [
@@ -200,17 +200,17 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
                     ("stuck", output.clean(", ".join(stand["stuck"]))),
                     ("writer", output.clean(writer or "none yet; the first record makes one")),
                     ("task", output.clean(listing.direction(store.task))),
-                    ("remote", output.clean(found.remote) or "none; `git remote add origin URL` adds one"),
+                    ("remote", output.clean(exchange.remote) or "none; `git remote add origin URL` adds one"),
                 ]
             )
-            _print_table([each for each in found.outcomes if each.state != "up to date"])
-            if found.remote:
-                output.say(_standing(found))
+            _print_table([each for each in exchange.outcomes if each.state != "up to date"])
+            if exchange.remote:
+                output.say(_standing(exchange))
             for each in said[:_TOLD]:
                 output.say(output.clean(str(each)))
             if len(said) > _TOLD:
                 output.say(f"and {len(said) - _TOLD:,} more words of others; --json lists all")
-    _end(found)
+    _end(exchange)
 
 
 def _stand(store: "LineageStore") -> dict[str, Any]:
@@ -292,17 +292,17 @@ def _summary(done: "Exchange") -> str:
     return f"{would}{', '.join(parts) or 'no lineage there'}{refused} ({output.clean(done.remote)})"
 
 
-def _standing(found: "Exchange") -> str:
+def _standing(exchange: "Exchange") -> str:
     """Return how this clone stands to a remote, in one line."""
-    ahead = [each for each in found.outcomes if each.state == "ahead" and each.direction == "push"]
-    behind = [each for each in found.outcomes if each.state == "behind"]
+    ahead = [each for each in exchange.outcomes if each.state == "ahead" and each.direction == "push"]
+    behind = [each for each in exchange.outcomes if each.state == "behind"]
     parts = []
     if ahead:
         parts.append(f"{_amount(ahead)} not pushed yet")
-    elif not any(each.direction == "push" for each in found.refused):
+    elif not any(each.direction == "push" for each in exchange.refused):
         parts.append("all pushed")
-    if found.refused:
-        parts.append(f"{counted(len(found.refused), 'ref')} refused")
+    if exchange.refused:
+        parts.append(f"{counted(len(exchange.refused), 'ref')} refused")
     if behind:
         parts.append(f"{_amount(behind)} behind, `gitlineage pull` takes them")
     return f"{', '.join(parts)} (as last seen)"

@@ -49,14 +49,14 @@ def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) ->
 
 def _history(store: LineageStore, snapshot: Snapshot) -> Iterator[Recorded | Problem]:
     """Return what every writer's note says about a snapshot, malformed lines first, then events in their order."""
-    found = [
+    entries = [
         entry
         for writer, tip in store.ledger.counting().items()
         for entry in store.ledger.journal.told(writer, tip, snapshot.oid)
         if isinstance(entry, Problem) or store.ledger.hears(entry)
     ]
-    yield from (entry for entry in found if isinstance(entry, Problem))
-    events = [entry for entry in found if isinstance(entry, Recorded)]
+    yield from (entry for entry in entries if isinstance(entry, Problem))
+    events = [entry for entry in entries if isinstance(entry, Recorded)]
     yield from sorted(events, key=lambda entry: (entry.event.clock, entry.writer))
 
 
@@ -99,11 +99,11 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
 
 
 def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> list[str]:
-    found = [view.label for view in views] + ([snapshot.name] if snapshot.name else [])
+    names = [view.label for view in views] + ([snapshot.name] if snapshot.name else [])
     best = store.ledger.views().best(stand_in=False)
     if best is not None and best.oid == snapshot.oid:
-        found.append("best")
-    return found + [
+        names.append("best")
+    return names + [
         ref
         for view in views
         if store.ledger.repo.ref(ref := exp_ref(store.ledger.namespace, view.label)) == snapshot.oid
@@ -112,13 +112,13 @@ def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> l
 
 def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:
     """Return a line for each parent and inspiration, with its role; ordinary commits are marked."""
-    found, views = list(store.parents(snapshot.oid)), store.ledger.views()
+    above, views = list(store.parents(snapshot.oid)), store.ledger.views()
     repo = store.ledger.repo
     # a trailer may say anything
     absent = [oid for oid in snapshot.inspirations if not (repo.exists(oid) and repo.kind(oid) == "commit")]
-    found += [views.snapshot(oid) for oid in snapshot.inspirations if oid not in absent]
+    above += [views.snapshot(oid) for oid in snapshot.inspirations if oid not in absent]
     lines = []
-    for at, each in enumerate(found):
+    for at, each in enumerate(above):
         words = [
             output.clean(views.name(each.oid)),
             each.oid[: listing.SHORT],
@@ -152,8 +152,8 @@ def _sibling_names(store: LineageStore, snapshot: Snapshot) -> list[str]:
         return []
     views = store.ledger.views()
     members = views.snapshots(views.index.members(snapshot.cohort))
-    found = [view.label for view in views.members(snapshot.cohort) if view.oid != snapshot.oid]
-    return found + [views.name(each.oid) for each in members if not each.trials and each.oid != snapshot.oid]
+    names = [view.label for view in views.members(snapshot.cohort) if view.oid != snapshot.oid]
+    return names + [views.name(each.oid) for each in members if not each.trials and each.oid != snapshot.oid]
 
 
 def _listed(names: list[str]) -> str:

@@ -20,20 +20,20 @@ def facts(store: LineageStore, made: Snapshot) -> dict[str, Any]:
     """Return how much a snapshot has, and what of its folder it has not, for ``--json``."""
     total, parent = _weights(store, made)
     taken = store.taken
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "files": total.files,
         "bytes": total.bytes,
         "parent": {"files": parent.files, "bytes": parent.bytes} if parent is not None else None,
         "much_more": parent is not None and _is_much_more(total, parent),
     }
     if taken is not None and taken.tree == made.tree:
-        found |= {
+        fields |= {
             "left_out": taken.left_out,
             "worktrees": taken.worktrees,
             "elsewhere": taken.elsewhere,
             "warnings": taken.warnings,
         }
-    return found
+    return fields
 
 
 def tell(store: LineageStore, made: Snapshot) -> None:

@@ -41,12 +41,12 @@ def verify(
     """
     with opened(ctx, begin=True) as store:
         findings = store.verify(everything=everything, allowed_signers=allowed_signers)
-        for found in findings:
+        for finding in findings:
             if as_json:
-                output.json_line(found)
+                output.json_line(finding)
             else:
-                where = "" if found.campaign == ORDINARY else f"{found.campaign}/"
-                output.say(output.clean(f"{where}{found.writer or '-'}  {found.oid or '-'}  {found.what}"))
+                where = "" if finding.campaign == ORDINARY else f"{finding.campaign}/"
+                output.say(output.clean(f"{where}{finding.writer or '-'}  {finding.oid or '-'}  {finding.what}"))
         if findings:
             raise typer.Exit(1)
         if not as_json:

@@ -20,8 +20,8 @@ def parents(ctx: typer.Context, name: options.Id, as_json: options.Json = False)
     """List what a snapshot was derived from"""
     with opened(ctx) as store:
         known = store.snapshot(name).roles
-        found = store.parents(name)
-        print_found(store.ledger.views(), found, as_json, roles=[known.get(each.oid, "") for each in found])
+        above = store.parents(name)
+        print_found(store.ledger.views(), above, as_json, roles=[known.get(each.oid, "") for each in above])
 
 
 @command(app, "children", "gitlineage children best --json")
@@ -41,8 +41,8 @@ def ancestors(
 ) -> None:
     """List all that a snapshot goes back to, nearest first"""
     with opened(ctx) as store:
-        found = store.get_ancestors(name, relations, depth) if relations else store.ancestors(name, depth)
-        print_walk(store.ledger.views(), found, as_json)
+        nodes = store.get_ancestors(name, relations, depth) if relations else store.ancestors(name, depth)
+        print_walk(store.ledger.views(), nodes, as_json)
 
 
 @command(app, "descendants", "gitlineage descendants 000")
@@ -55,8 +55,8 @@ def descendants(
 ) -> None:
     """List all that goes back to a snapshot, nearest first"""
     with opened(ctx) as store:
-        found = store.get_descendants(name, relations, depth) if relations else store.descendants(name, depth)
-        print_walk(store.ledger.views(), found, as_json)
+        nodes = store.get_descendants(name, relations, depth) if relations else store.descendants(name, depth)
+        print_walk(store.ledger.views(), nodes, as_json)
 
 
 @command(app, "leaves", "gitlineage leaves")
@@ -82,11 +82,11 @@ def common_ancestor(
     --relations, forks and successions that were recorded count beside git parents.
     """
     with opened(ctx) as store:
-        found = store.merge_bases(name, other, relations)
-        if not found:
+        bases = store.merge_bases(name, other, relations)
+        if not bases:
             raise LineageError(f"{name} and {other} have no common ancestor")
         views = store.ledger.views()
-        print_found(views, [views.snapshot(oid) for oid in (found if every else found[:1])], as_json)
+        print_found(views, [views.snapshot(oid) for oid in (bases if every else bases[:1])], as_json)
 
 
 @command(app, "same", "gitlineage same 015")
@@ -98,7 +98,7 @@ def same(ctx: typer.Context, name: options.Id, as_json: options.Json = False) ->
 
 def print_found(
     views: Views,
-    found: Sequence[Snapshot],
+    snapshots: Sequence[Snapshot],
     as_json: bool,
     *,
     depths: Sequence[int] = (),
@@ -107,9 +107,9 @@ def print_found(
 ) -> None:
     """Print snapshots, in lines or as objects, with what a walk knows of each."""
     if not as_json:
-        listing.print_snapshots(views, found, depths=depths, roles=roles, types=types)
+        listing.print_snapshots(views, snapshots, depths=depths, roles=roles, types=types)
         return
-    for at, snapshot in enumerate(found):
+    for at, snapshot in enumerate(snapshots):
         more: dict[str, object] = {"depth": depths[at]} if depths else {}
         more |= {"relationship": types[at], "role": roles[at]} if types else {}
         output.json_line(listing.snapshot_object(views, snapshot, **more))
