@@ -5,7 +5,7 @@
 # One trial a task, each in a clone of its own that reads the objects of one clone on the shared disk:
 #   gitlineage clone URL campaign && sbatch examples/slurm_array.sh "$PWD/campaign" 0.01 0.02 0.05 0.1
 # A task that is requeued goes on as the same trial, because --run names it. Where the nodes reach no remote, OFFLINE=1 has
-# each task leave a bundle in campaign/bundles: `gitlineage unbundle campaign/bundles/*` takes it in where there is one.
+# each task leave a bundle in campaign/bundles: `gitlineage import bundle campaign/bundles/*` takes it in where there is one.
 set -eu
 campaign=$1
 lr=${*:SLURM_ARRAY_TASK_ID+1:1}
@@ -28,7 +28,7 @@ trap 'kill -TERM $!; wait $!' TERM
 wait $!
 if [ -n "${OFFLINE:-}" ]; then
   mkdir -p "$campaign/bundles"
-  gitlineage bundle "$campaign/bundles/$task.bundle"
+  gitlineage export bundle "$campaign/bundles/$task.bundle"
 else
   gitlineage push
 fi

@@ -19,7 +19,7 @@ PROGRAM = "{gitlineage}"
 
 READING = (
     *("prompt", "tried", "best", "leaderboard", "log", "show", "diff", "search", "status"),
-    *("parents", "children", "ancestors", "descendants", "leaves", "runs list", "runs show", "runs log"),
+    *("parents", "children", "ancestors", "descendants", "runs list", "runs show", "runs log"),
 )
 """Commands that only read: an agent may run them without asking."""
 

@@ -11,7 +11,7 @@ import typer
 from typer import TyperException
 
 from gitlineage._version import __version__
-from gitlineage.cli import failing, helping, output
+from gitlineage.cli import failing, helping, output, spellings
 from gitlineage.cli.commands import Deferred, Group
 from gitlineage.cli.opening import Place
 from gitlineage.errors import Invalid
@@ -33,95 +33,83 @@ COMMANDS = {
         "runs": ("run", "List, show, end and go on with what was run"),
         "commit": ("record", "Record a snapshot of the code with its trial"),
         "record": ("record", "Record a result on a snapshot or on any commit"),
+        "cohort": ("cohort", "Open, list and show batches made from one parent state"),
+    },
+    "Put right": {
         "retract": ("repair", "Say that a trial does not count"),
         "reassert": ("repair", "Say again what held before another writer's last word"),
         "reparent": ("repair", "Say what a snapshot was derived from in truth"),
-        "cohort": ("cohort", "Open, list and show batches made from one parent state"),
     },
     "Look": {
+        "status": ("share", "Show how the campaign stands, and what is not pushed yet"),
         "log": ("look", "List trials, newest first"),
         "show": ("show", "Show all that is known about one snapshot"),
-        "checkout": ("trust", "Write a snapshot's files into a folder, or in place"),
-        "restore": ("trust", "Bring a snapshot's files back into the working tree"),
-        "accept": ("trust", "Commit a snapshot on a branch of yours"),
-        "search": ("find", "Find trials by the words of their hypotheses and notes"),
-        "tried": ("find", "Say whether something was tried before, without running it"),
-        "artifact": ("artifact", "List, get, send and check the files that trials made"),
-        "graph": ("graph", "Draw the lineage as a diagram"),
         "diff": ("look", "Show what a snapshot changed, or how two of them differ"),
         "best": ("rank", "Show the best trial"),
         "leaderboard": ("rank", "List the best kept trials, best first"),
-        "stats": ("numbers", "Show who gets on and who is stuck"),
         "compare": ("numbers", "Compare two trials or two cohorts"),
-        "plot": ("numbers", "Plot the scores and the best so far"),
-        "report": ("page", "Make one HTML file of the campaign"),
-        "publish": ("page", "Bring a branch for people without the tool up to date"),
-        "serve": ("page", "Show the campaign live in a browser"),
+        "stats": ("numbers", "Show who gets on and who is stuck"),
+        "search": ("find", "Find trials by the words of their hypotheses and notes"),
+        "tried": ("find", "Say whether something was tried before, without running it"),
         "campaigns": ("campaigns", "List the campaigns of this repository"),
+    },
+    "See": {
+        "plot": ("numbers", "Plot the scores and the best so far"),
+        "graph": ("graph", "Draw the lineage as a diagram"),
+        "report": ("page", "Make one HTML file of the campaign"),
+        "serve": ("page", "Show the campaign live in a browser"),
+        "publish": ("page", "Bring a branch for people without the tool up to date"),
+    },
+    "Get files": {
+        "restore": ("trust", "Bring a snapshot's files back into the working tree"),
+        "checkout": ("trust", "Write a snapshot's files into a folder, or in place"),
+        "accept": ("trust", "Commit a snapshot on a branch of yours"),
+        "artifact": ("artifact", "List, get, send and check the files that trials made"),
     },
     "Walk": {
         "parents": ("walk", "List what a snapshot was derived from"),
         "children": ("walk", "List what was derived from a snapshot directly"),
         "ancestors": ("walk", "List all that a snapshot goes back to, nearest first"),
         "descendants": ("walk", "List all that goes back to a snapshot, nearest first"),
-        "leaves": ("walk", "List the snapshots that nothing was derived from"),
-        "common-ancestor": ("walk", "Show the latest snapshot that two others go back to"),
-        "same": ("walk", "List other snapshots with the same content"),
-    },
-    "Relate": {
-        "relate": ("relations", "Record how one snapshot relates to another"),
-        "relations": ("relations", "List typed relations in recording order"),
-        "evolve": ("relations", "Record what was tried from one to another"),
-        "history": ("relations", "List the steps of a snapshot's evolution"),
-        "dependents": ("relations", "List what depends on a snapshot, nearest first"),
-        "entry": ("catalogue", "Describe artifacts, list them and count their use"),
-        "forge": ("catalogue", "Record forge attempts and find similar ones"),
-        "impact": ("catalogue", "Show what breaks if an artifact is deprecated"),
-        "path": ("relations", "Show the shortest path from an ancestor to a descendant"),
     },
     "Ask why": {
         "blame": ("history", "Show which change made the score worse"),
-        "audit": ("history", "List every event that touches a snapshot, in order"),
         "bisect": ("history", "Find the first bad snapshot by running a command"),
         "events": ("history", "Print the event log, in order"),
-        "infer": ("history", "List which trials' texts cite other trials"),
+    },
+    "Describe": {
+        "relation": ("relations", "Say and list how snapshots relate beside their parents"),
+        "catalog": ("catalogue", "Describe artifacts, how they were made, and what needs them"),
     },
     "Hand over": {
         "prompt": ("prompt", "Print the lineage prompt for the next agent"),
-        "board": ("prompt", "Write the leaderboard and its companions into a folder"),
+        "agents": ("agents", "Set up coding agents to read and record lineage"),
+        "mcp": ("mcp", "Serve the lineage to coding agents over MCP"),
         "import": ("exchange", "Bring in the results of any loop: import PATH"),
         "export": ("exchange", "Write trials or snapshots out to files"),
     },
-    "Agents": {
-        "agents": ("agents", "Set up coding agents to read and record lineage"),
-        "mcp": ("mcp", "Serve the lineage to coding agents over MCP"),
-    },
     "Share": {
+        "sync": ("share", "Pull from a remote, then push to it"),
         "push": ("share", "Push what this clone recorded to a remote"),
         "pull": ("share", "Take what others pushed to a remote into this clone"),
-        "sync": ("share", "Pull from a remote, then push to it"),
         "clone": ("share", "Clone a repository with its branches and its lineage"),
-        "status": ("share", "Show how the campaign stands, and what is not pushed yet"),
-        "bundle": ("bundles", "Write lineage into a file for a machine without a network"),
-        "unbundle": ("bundles", "Take in the lineage that a bundle holds"),
-        "consolidate": ("bundles", "Fold the refs of writers who are done into one archive ref"),
     },
     "Keep up": {
         "hooks": ("hooks", "Install, remove and list git hooks that keep lineage"),
-        "hook": ("hooks", "Do what a hook of git or of an agent does; they call it"),
-        "reindex": ("upkeep", "Build the index and the derived refs anew"),
         "verify": ("trust", "Check everything there is to check and print what is wrong"),
-        "maintain": ("upkeep", "Repack the repository with git and say what that saved"),
+        "maintain": ("upkeep", "Keep a clone in order: repack it, build its index anew, archive refs"),
         "demo": ("demo", "Run a small real research loop and look at it"),
         "help": ("helping", "Show what commands there are, or tell of one, or of a topic"),
     },
 }
-"""Every command: the panel it is shown in, its module, and the first line of its help."""
+"""Every command that people call: the panel it is shown in, its module, and the first line of its help."""
 
+CALLED_BY_HOOKS = {"hook": ("hooks", "Do what a hook of git or of an agent does; they call it")}
+"""What no help lists."""
 
 LISTS = {
-    "ancestors", "audit", "campaigns", "children", "cohort", "dependents", "descendants", "entry", "events", "forge",
-    "history", "infer", "leaderboard", "leaves", "log", "parents", "path", "relations", "runs", "same", "search",
+    "ancestors", "campaigns", "catalog", "children", "cohort", "descendants", "events", "leaderboard", "log",
+    "parents", "relation", "runs", "search", "show",
 }  # fmt: skip
 """Commands that say so where they have nothing to print."""
 
@@ -136,6 +124,8 @@ class Program(Group):
         for panel, entries in COMMANDS.items():
             for name, (module, line) in entries.items():
                 self.add_command(Deferred(name, module, line, panel))
+        for name, (module, line) in CALLED_BY_HOOKS.items():
+            self.add_command(Deferred(name, module, line, hidden=True))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write what a newcomer needs: the everyday commands in groups, and where the others are."""
@@ -149,6 +139,9 @@ class Program(Group):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that was asked for; what is none is answered by what does the same here."""
+        args, old, new = spellings.current(args)
+        if old and not ctx.resilient_parsing:
+            output.note(f"`gitlineage {old}` is `gitlineage {new}` now")
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             ctx.fail(f"no such command '{args[0]}': {helping.instead(args[0], list(self.commands))}")
         return super().resolve_command(ctx, args)

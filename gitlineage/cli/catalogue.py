@@ -1,4 +1,4 @@
-"""Commands on the catalogue of artifacts: entry, forge, impact."""
+"""Commands on the catalogue of artifacts: what they are, how they were forged, and what depends on them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -25,10 +25,8 @@ from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
 
 app = commands()
-entries = commands("Describe artifacts, list them and count their use")
-forges = commands("Record forge attempts and find similar ones")
-app.add_typer(entries, name="entry")
-app.add_typer(forges, name="forge")
+entries = commands("Describe artifacts, how they were made, and what needs them")
+app.add_typer(entries, name="catalog")
 
 _ENTRIES = (
     Column("id", cap=14),
@@ -60,7 +58,7 @@ Intent = Annotated[str, typer.Argument(metavar="INTENT", help="What is wanted, i
 Embeddings = Annotated[bool, typer.Option("--embeddings", help="Compare by meaning; needs the extra `embeddings`.")]
 
 
-@command(entries, "set", "gitlineage entry set 015 name=parser input_type=text output_type=tree")
+@command(entries, "set", "gitlineage catalog set 015 name=parser input_type=text output_type=tree")
 def set_(
     ctx: typer.Context,
     name: options.Id,
@@ -81,14 +79,14 @@ def set_(
         _print_entry(store, store.set_entry(name, actor=by, **said), as_json)
 
 
-@command(entries, "show", "gitlineage entry show 015")
+@command(entries, "show", "gitlineage catalog show 015")
 def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """Show what the catalogue says about an artifact"""
     with opened(ctx) as store:
         _print_entry(store, store.entry(name), as_json)
 
 
-@command(entries, "list", "gitlineage entry list --status active")
+@command(entries, "list", "gitlineage catalog list --status active")
 def list_(
     ctx: typer.Context,
     status: Annotated[
@@ -107,7 +105,7 @@ def list_(
         _print_entries(store, [each for each in store.entries() if not status or each.status in status], as_json)
 
 
-@command(entries, "touch", "gitlineage entry touch 015")
+@command(entries, "touch", "gitlineage catalog touch 015")
 def touch(
     ctx: typer.Context,
     name: options.Id,
@@ -122,8 +120,8 @@ def touch(
         _print_entry(store, store.entry(name), as_json)
 
 
-@command(forges, "record", "gitlineage forge record 015 'a parser for dates' --template 012")
-def record(
+@command(entries, "forge", "gitlineage catalog forge 015 'a parser for dates' --template 012")
+def forge(
     ctx: typer.Context,
     name: options.Id,
     intent: Intent,
@@ -139,7 +137,9 @@ def record(
         _print_entry(store, store.record_forge(name, intent, forger, template), as_json)
 
 
-@command(forges, "attempt", "gitlineage forge attempt 'a parser for dates' --phase understand --phase contract=failed")
+@command(
+    entries, "attempt", "gitlineage catalog attempt 'a parser for dates' --phase understand --phase contract=failed"
+)
 def attempt(
     ctx: typer.Context,
     intent: Intent,
@@ -166,7 +166,7 @@ def attempt(
         _print_forges(store, [(1.0, made)], as_json, scored=False)
 
 
-@command(forges, "similar", "gitlineage forge similar 'parse dates' --threshold 0.5")
+@command(entries, "similar", "gitlineage catalog similar 'parse dates' --threshold 0.5")
 def similar(
     ctx: typer.Context,
     intent: Intent,
@@ -182,14 +182,14 @@ def similar(
         _print_forges(store, forges, as_json)
 
 
-@command(forges, "attempts", "gitlineage forge attempts 'a parser for dates'")
+@command(entries, "attempts", "gitlineage catalog attempts 'a parser for dates'")
 def attempts(ctx: typer.Context, intent: Intent, as_json: options.Json = False) -> None:
     """List all attempts at one intent"""
     with opened(ctx) as store:
         _print_forges(store, [(1.0, each) for each in store.forge_attempts(intent)], as_json, scored=False)
 
 
-@command(app, "impact", "gitlineage impact 012 --replacements")
+@command(entries, "impact", "gitlineage catalog impact 012 --replacements")
 def impact(
     ctx: typer.Context,
     name: options.Id,

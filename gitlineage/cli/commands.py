@@ -68,10 +68,11 @@ class Deferred(TyperCommand):
         module: the module of this package that declares it.
         help: its help's first line, which the module repeats.
         panel: the group of commands it is shown in.
+        hidden: whether no help and no completion shows it.
     """
 
-    def __init__(self, name: str, module: str, help: str, panel: str) -> None:
-        super().__init__(name, help=help, rich_help_panel=panel)
+    def __init__(self, name: str, module: str, help: str, panel: str = "", *, hidden: bool = False) -> None:
+        super().__init__(name, help=help, rich_help_panel=panel, hidden=hidden)
         self.module = module
 
     def load(self) -> Any:

@@ -9,8 +9,9 @@ import typer
 
 from gitlineage.bounds import read_input
 from gitlineage.bridge import exports, openrange
+from gitlineage.bridge.board import write_board
 from gitlineage.bridge.tsv import ImportOutcome, export_tsv, import_tsv
-from gitlineage.cli import autoresearch, listing, options, output
+from gitlineage.cli import autoresearch, bundles, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.importing import EXAMPLE, PATH, PathGroup, import_path
 from gitlineage.cli.opening import opened
@@ -29,6 +30,8 @@ app.add_typer(importing, name="import")
 app.add_typer(exporting, name="export")
 command(importing, PATH, EXAMPLE)(import_path)
 command(importing, "autoresearch", autoresearch.EXAMPLE)(autoresearch.import_loop)
+command(importing, "bundle", bundles.UNBUNDLE)(bundles.unbundle)
+command(exporting, "bundle", bundles.BUNDLE)(bundles.bundle)
 
 _SHOWN = 10
 
@@ -187,6 +190,32 @@ def export_prov(ctx: typer.Context, file: Target, at: options.At = None, as_json
 def export_openlineage(ctx: typer.Context, file: Target, at: options.At = None, as_json: options.Json = False) -> None:
     """Write the lineage as OpenLineage run events, one a line"""
     _exported(ctx, "openlineage", file, at, as_json)
+
+
+@command(exporting, "board", "gitlineage export board lineage")
+def board(
+    ctx: typer.Context,
+    folder: options.Folder,
+    tree_path: options.TreePath = None,
+    raw_parents: options.RawParents = False,
+    at: options.At = None,
+    trusted_only: options.TrustedOnly = False,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Write the leaderboard and its companions into a folder
+
+    LEADERBOARD.md, KNOWLEDGE.md, tree.tsv, results.tsv and best.json; what people wrote under Key Insights stays.
+    """
+    with opened(ctx) as store:
+        written = write_board(
+            store, folder, tree_path=tree_path, raw_parents=raw_parents, at=at, trusted_only=trusted_only
+        )
+        if as_json:
+            output.json_line({"files": [str(path) for path in written]})
+            return
+        for path in written:
+            output.say(output.clean(str(path)))
 
 
 @command(importing, "openrange", "gitlineage import openrange snapshots/")

@@ -56,7 +56,7 @@ def graph(
         int, typer.Option("--limit", min=-1, metavar="N", help="Refuse to draw more snapshots; -1 draws any number.")
     ] = LIMIT,
     inferred: Annotated[
-        bool, typer.Option("--inferred", help="Draw dashed what `gitlineage infer` proposes, too.")
+        bool, typer.Option("--inferred", help="Draw dashed what `gitlineage relation infer` proposes, too.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:

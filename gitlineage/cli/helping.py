@@ -6,11 +6,12 @@ Start with `overview`. Every command's own help is in its module.
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
 
-from gitlineage.cli import output
+from gitlineage.cli import output, spellings
 from gitlineage.cli.commands import Deferred, command, commands
 
 app = commands()
@@ -59,11 +60,11 @@ INSTEAD = {
     "rank": "`gitlineage leaderboard` lists the best kept trials",
     "tree": "`gitlineage log --graph` draws what came from what in the terminal, `gitlineage graph ID` as a diagram",
     "lineage": "`gitlineage log --graph` draws what came from what, `gitlineage ancestors ID` lists it",
-    "branch": "there are none: any trial may have children; `gitlineage leaves` lists the ends",
+    "branch": "there are none: any trial may have children; `gitlineage descendants --leaves` lists the ends",
     "merge": "`gitlineage commit --parents A B` derives one from two",
     "cherry-pick": "`gitlineage commit --parents A B` derives one from two",
     "rebase": "`gitlineage reparent ID PARENT -m WHY` says what a trial came from in truth",
-    "tag": "`gitlineage entry set ID name=NAME` names one; every trial has an exp id already",
+    "tag": "`gitlineage catalog set ID name=NAME` names one; every trial has an exp id already",
     "plots": "`gitlineage plot` draws the scores and the best so far",
     "chart": "`gitlineage plot` draws the scores and the best so far",
     "dashboard": "`gitlineage serve` shows the campaign in a browser, `gitlineage report` makes one page of it",
@@ -80,7 +81,7 @@ INSTEAD = {
     "artifacts": "`gitlineage run --artifact GLOB` keeps files that a run makes",
     "find": "`gitlineage search WORDS` looks in hypotheses and notes",
     "grep": "`gitlineage search WORDS` looks in hypotheses and notes",
-    "reflog": "`gitlineage events` prints the whole log, `gitlineage audit ID` what touches one",
+    "reflog": "`gitlineage events` prints the whole log, `gitlineage events ID` what touches one",
     "version": "`gitlineage --version`",
 }
 """What people type who know other tools, and what does here what they mean."""
@@ -158,6 +159,7 @@ def help(
         list[str] | None, typer.Argument(metavar="[COMMAND|TOPIC]", help="What to tell of.", show_default=False)
     ] = None,
     is_all: Annotated[bool, typer.Option("--all", help="List all commands.")] = False,
+    is_old: Annotated[bool, typer.Option("--old", help="List old spellings, which still work, and the new.")] = False,
 ) -> None:
     """Show what commands there are, or tell of one, or of a topic"""
     here: Any = ctx.find_root()
@@ -166,10 +168,18 @@ def help(
         for line in everything(told.table):
             output.say(line)
         return
+    if is_old:
+        for line in spellings.table():
+            output.say(line)
+        return
+    words, old, new = spellings.current(words or [])
+    if old:
+        output.note(f"`gitlineage {old}` is `gitlineage {new}` now")
+        words = list(takewhile(lambda word: not word.startswith("-"), words))
     if words and words[0] in TOPICS:
         output.say(TOPICS[words[0]])
         return
-    for word in words or ():
+    for word in words:
         below = getattr(told, "commands", {}).get(word)
         if below is None:
             ctx.fail(f"no such command or topic '{word}'; {instead(word, list(told.commands))}")

@@ -1,4 +1,4 @@
-"""Commands that ask why: blame, audit, bisect, events, infer."""
+"""Commands that ask why: blame, events, bisect."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,12 +31,6 @@ _EVENTS = (
     Column("writer", cap=16, drop=2),
     Column("by", cap=16, drop=3),
     Column("what"),
-)
-_INFERRED = (
-    Column("trial", cap=14),
-    Column("cites", cap=14),
-    Column("in", drop=1),
-    Column("text"),
 )
 
 
@@ -150,24 +144,7 @@ def _clean(names: Sequence[str]) -> str:
     return ", ".join(map(output.clean, names))
 
 
-# -- audit and events ----------------------------------------------------------------------------------------------
-
-
-@command(app, "audit", "gitlineage audit best --json")
-def audit(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
-    """
-    List every event that touches a snapshot, in order
-
-    Its rows and all that its notes say, relations from it and to it, its cohort's opening, amends and rebases, forge
-    attempts that made it, and what its trials' agents were shown: when, who and what.
-    """
-    with opened(ctx) as store:
-        entries = store.audit(name)
-        if as_json:
-            for each in entries:
-                output.json_line({"what": each.what, "own": each.own, **msgspec.to_builtins(each.event)})
-        else:
-            layout.table(_EVENTS, [_cells(each.event, each.what) for each in entries])
+# -- events --------------------------------------------------------------------------------------------------------
 
 
 @command(app, "events", "gitlineage events --type trial --since 2026-01-01 --json")
@@ -195,21 +172,27 @@ def events(
     Print the event log, in order
 
     State is what all events add up to, in the order of clock and writer. With --json each is an object: event_type,
-    timestamp, actor, payload, writer, clock and oid. Note lines that are no events are skipped with a warning.
+    timestamp, actor, payload, writer, clock and oid. With an ID they are those that touch it: its rows and all that
+    its notes say, relations from it and to it, its cohort's opening, amends and rebases, forge attempts that made it,
+    and what its trials' agents were shown; each object then begins with what, in words, and own, whether its note is
+    on the snapshot itself. Note lines that are no events are skipped with a warning.
     """
     with opened(ctx) as store:
         with options.refused("--since"):
             happened = store.events(name, writer=writer, types=types, since=since)
-        if as_json:
+        oid = store.resolve(name) if name is not None else None
+        if as_json and oid is None:
             for each in happened:
                 output.json_line(each)
         else:
             from gitlineage.query.audit import audited
 
-            layout.table(
-                _EVENTS, [_cells(each.event, each.what) for each in audited(store.ledger.views(), "", happened)]
-            )
-        oid = store.resolve(name) if name is not None else None
+            told = audited(store.ledger.views(), oid or "", happened)
+            if as_json:
+                for entry in told:
+                    output.json_line({"what": entry.what, "own": entry.own, **msgspec.to_builtins(entry.event)})
+            else:
+                layout.table(_EVENTS, [_cells(entry.event, entry.what) for entry in told])
         for owner, place, reason in store.history.problems():
             if writer in (None, owner) and oid in (None, place):
                 store.ledger.watcher.note(str(Problem(owner, place, reason)))
@@ -266,36 +249,3 @@ def bisect(
         output.say(f"first bad: {output.paint(name, 'bold')}, {how}")
         listing.print_snapshots(store.ledger.views(), [snapshot])
         look.print_patch(edit.diff_bytes(stat=True))
-
-
-# -- infer ---------------------------------------------------------------------------------------------------------
-
-
-@command(app, "infer", "gitlineage infer --notes")
-def infer(
-    ctx: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Only what this snapshot's trials cite.", show_default=False)
-    ] = None,
-    notes: Annotated[bool, typer.Option("--notes", help="Read the notes too, not only the hypotheses.")] = False,
-    as_json: options.Json = False,
-) -> None:
-    """
-    List which trials' texts cite other trials
-
-    These are proposals, read from the texts each time: they are kept nowhere and never count as parents. What is a
-    parent or related already is left out. `gitlineage relate` records one that is right; `graph --inferred` draws them.
-    """
-    with opened(ctx) as store:
-        citations = store.infer(name, notes=notes)
-        if as_json:
-            for each in citations:
-                output.json_line(each)
-        else:
-            layout.table(
-                _INFERRED,
-                [
-                    [Cell(each.source, "bold"), Cell(each.target), Cell(each.column), Cell(each.text)]
-                    for each in citations
-                ],
-            )

@@ -159,6 +159,7 @@ Relations = Annotated[
     list[str] | None,
     typer.Option(
         "--relations",
+        "--type",
         metavar="TYPE,...",
         callback=_relation_types,
         help=f"Follow only relations of these types: {', '.join(RelationType)}; git parents are successor_to.",

@@ -1,5 +1,5 @@
 """
-Commands that hand lineage to agents: prompt and board.
+The command that hands lineage to an agent: prompt.
 
 The time is injected here: the library renders the same bytes for the same state.
 """
@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gitlineage.bridge.board import write_board
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
@@ -86,32 +85,6 @@ def prompt(
             output.write(shown.rendered_prompt)
         if shown.session is not None:
             output.note(f"recorded as session {shown.session}")
-
-
-@command(app, "board", "gitlineage board lineage")
-def board(
-    ctx: typer.Context,
-    folder: options.Folder,
-    tree_path: options.TreePath = None,
-    raw_parents: options.RawParents = False,
-    at: options.At = None,
-    trusted_only: options.TrustedOnly = False,
-    as_json: options.Json = False,
-) -> None:
-    """
-    Write the leaderboard and its companions into a folder
-
-    LEADERBOARD.md, KNOWLEDGE.md, tree.tsv, results.tsv and best.json; what people wrote under Key Insights stays.
-    """
-    with opened(ctx) as store:
-        written = write_board(
-            store, folder, tree_path=tree_path, raw_parents=raw_parents, at=at, trusted_only=trusted_only
-        )
-        if as_json:
-            output.json_line({"files": [str(path) for path in written]})
-            return
-        for path in written:
-            output.say(output.clean(str(path)))
 
 
 def _object(shown: LineageSnapshot, task: Task) -> dict[str, Any]:

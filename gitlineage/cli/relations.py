@@ -1,11 +1,11 @@
-"""Commands on typed relations: relate, relations, evolve, history, dependents, path."""
+"""Commands on typed relations: relation add, end, list, infer, evolve and history."""
 
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from gitlineage.cli import layout, options, output, walk
+from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
@@ -17,6 +17,8 @@ from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 
 app = commands()
+relating = commands("Say and list how snapshots relate beside their parents")
+app.add_typer(relating, name="relation")
 
 _RELATIONS = (
     Column("source", cap=14),
@@ -38,6 +40,12 @@ _STEPS = (
     Column("metrics", drop=3),
     Column("hypothesis"),
 )
+_INFERRED = (
+    Column("trial", cap=14),
+    Column("cites", cap=14),
+    Column("in", drop=1),
+    Column("text"),
+)
 
 _WORKED = {True: Cell("yes", "green"), False: Cell("no", "red"), None: Cell("pending", "yellow")}
 
@@ -54,8 +62,8 @@ Type = Annotated[
 ]
 
 
-@command(app, "relate", "gitlineage relate 015 depends_on 012 --context version_constraint='>=2'")
-def relate(
+@command(relating, "add", "gitlineage relation add 015 depends_on 012 --context version_constraint='>=2'")
+def add(
     ctx: typer.Context,
     source: Source,
     kind: Type,
@@ -69,36 +77,48 @@ def relate(
         bool,
         typer.Option("--all-types", help="Look for cycles over all types, not the type's family only."),
     ] = False,
-    end: Annotated[bool, typer.Option("--end", help="The relation no longer holds.")] = False,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it ends.", show_default=False)] = "",
     as_json: options.Json = False,
 ) -> None:
     """
     Record how one snapshot relates to another
 
-    It leads from child to parent: `relate v2 successor_to v1`, `relate app depends_on lib`. What would close a cycle
-    is refused. The same relation again changes nothing.
+    It leads from child to parent: `relation add v2 successor_to v1`, `relation add app depends_on lib`. What would
+    close a cycle is refused. The same relation again changes nothing.
     """
-    if (end and context) or (reason and not end):
-        raise typer.BadParameter("--reason goes with --end, --context without it")
     with opened(ctx) as store:
-        if end:
-            if not store.deprecate_relationship(source, target, kind, reason, by):
-                raise LineageError(
-                    f"there is no active relation {source} {kind} {target}; `gitlineage relations` lists them"
-                )
-            said = store.get_relationships(
-                source_id=source, target_id=target, relationship_types=[kind], include_deprecated=True
-            )[-1]
-        else:
-            given = {name: options.value(text) for name, text in options.pairs(context, "--context")}
-            scope = "all" if all_types else "family"
-            said = store.add_relationship(source, target, kind, by, given or None, cycle_scope=scope)
-        _print(store, [said], as_json)
+        given = {name: options.value(text) for name, text in options.pairs(context, "--context")}
+        scope = "all" if all_types else "family"
+        _print(store, [store.add_relationship(source, target, kind, by, given or None, cycle_scope=scope)], as_json)
 
 
-@command(app, "relations", "gitlineage relations 015 --type depends_on --json")
-def relations(
+@command(relating, "end", "gitlineage relation end 015 depends_on 012 --reason 'rewritten without it'")
+def end(
+    ctx: typer.Context,
+    source: Source,
+    kind: Type,
+    target: Target,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it ends.", show_default=False)] = "",
+    by: options.By = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Record that a relation no longer holds
+
+    It stays in history: `relation list --ended` lists it, too.
+    """
+    with opened(ctx) as store:
+        if not store.deprecate_relationship(source, target, kind, reason, by):
+            raise LineageError(
+                f"there is no active relation {source} {kind} {target}; `gitlineage relation list` lists them"
+            )
+        said = store.get_relationships(
+            source_id=source, target_id=target, relationship_types=[kind], include_deprecated=True
+        )
+        _print(store, said[-1:], as_json)
+
+
+@command(relating, "list", "gitlineage relation list 015 --type depends_on --json")
+def list_(
     ctx: typer.Context,
     name: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Only those from or to this snapshot.", show_default=False)
@@ -125,7 +145,7 @@ def relations(
         _print(store, listed, as_json)
 
 
-@command(app, "evolve", "gitlineage evolve 012 015 --type performance --metric ms=3.5")
+@command(relating, "evolve", "gitlineage relation evolve 012 015 --type performance --metric ms=3.5")
 def evolve(
     ctx: typer.Context,
     parent: Annotated[str, typer.Argument(metavar="PARENT", help="The earlier one.", show_default=False)],
@@ -144,7 +164,7 @@ def evolve(
         _print(store, [store.record_evolution(parent, child, kind, by, not failed, metrics)], as_json)
 
 
-@command(app, "history", "gitlineage history best --siblings")
+@command(relating, "history", "gitlineage relation history best --siblings")
 def history(
     ctx: typer.Context,
     name: options.Id,
@@ -164,32 +184,34 @@ def history(
             layout.table(_STEPS, _steps(views, steps))
 
 
-@command(app, "dependents", "gitlineage dependents 012 --depth -1")
-def dependents(ctx: typer.Context, name: options.Id, depth: options.Depth = 1, as_json: options.Json = False) -> None:
-    """List what depends on a snapshot, nearest first"""
-    with opened(ctx) as store:
-        walk.print_walk(store.ledger.views(), store.get_dependents(name, depth), as_json)
-
-
-@command(app, "path", "gitlineage path 000 best")
-def path(
+@command(relating, "infer", "gitlineage relation infer --notes")
+def infer(
     ctx: typer.Context,
-    start: Annotated[str, typer.Argument(metavar="ANCESTOR", help="Where it begins.", show_default=False)],
-    end: Annotated[str, typer.Argument(metavar="DESCENDANT", help="Where it ends.", show_default=False)],
-    types: options.RelationTypes = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Only what this snapshot's trials cite.", show_default=False)
+    ] = None,
+    notes: Annotated[bool, typer.Option("--notes", help="Read the notes too, not only the hypotheses.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """
-    Show the shortest path from an ancestor to a descendant
+    List which trials' texts cite other trials
 
-    Two between which there is none end with exit code 1.
+    These are proposals, read from the texts each time: they are kept nowhere and never count as parents. What is a
+    parent or related already is left out. `relation add` records one that is right; `graph --inferred` draws them.
     """
     with opened(ctx) as store:
-        way = store.get_path(start, end, types)
-        if way is None:
-            raise LineageError(f"no path leads from {start} to {end}; the ancestor comes first")
-        views = store.ledger.views()
-        walk.print_found(views, [views.snapshot(oid) for oid in way], as_json)
+        citations = store.infer(name, notes=notes)
+        if as_json:
+            for each in citations:
+                output.json_line(each)
+        else:
+            layout.table(
+                _INFERRED,
+                [
+                    [Cell(each.source, "bold"), Cell(each.target), Cell(each.column), Cell(each.text)]
+                    for each in citations
+                ],
+            )
 
 
 def _print(store: LineageStore, listed: list[Relationship], as_json: bool) -> None:

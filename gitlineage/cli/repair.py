@@ -27,7 +27,7 @@ def retract(
     """
     Say that a trial does not count
 
-    It leaves best, boards, leaderboards and prompts and stays in history: log, show and audit have it, and an exported
+    It leaves best, boards, leaderboards and prompts and stays in history: log, show and events have it, and an exported
     table shows it as disqualified. Nothing is deleted. A revision does not bring it back, --undo does. Anybody may say
     so of anybody's trial; the last word holds.
     """

@@ -1,12 +1,12 @@
 """The command show: everything about one snapshot, its trials, its kin, its content and its history."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from gitlineage.cli import layout, listing, look, options, output, repair
+from gitlineage.cli import layout, listing, look, options, output, repair, walk
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.journal.events import Log, TrialEvent
@@ -26,7 +26,12 @@ _LINES = 10
 
 
 @command(app, "show", "gitlineage show best")
-def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
+def show(
+    ctx: typer.Context,
+    name: options.Id,
+    same: Annotated[bool, typer.Option("--same", help="List only the other snapshots with the same content.")] = False,
+    as_json: options.Json = False,
+) -> None:
     """
     Show all that is known about one snapshot
 
@@ -34,6 +39,9 @@ def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) ->
     first parent, and every version of its rows. Note lines that are no events are skipped with a warning.
     """
     with opened(ctx) as store:
+        if same:
+            walk.print_found(store.ledger.views(), store.same(name), as_json)
+            return
         snapshot = store.snapshot(name)
         store.children(snapshot.oid)  # what cannot be told whole ends it before the first line
         history = list(_history(store, snapshot))

@@ -1,4 +1,4 @@
-"""Commands that walk the graph: parents, children, ancestors, descendants, leaves, common-ancestor, same."""
+"""Commands that walk the graph: parents, children, ancestors, descendants."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -11,8 +11,11 @@ from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
 from gitlineage.model.records import AncestryNode, Snapshot
 from gitlineage.query.views import Views
+from gitlineage.store.store import LineageStore
 
 app = commands()
+
+Second = Annotated[str | None, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)]
 
 
 @command(app, "parents", "gitlineage parents 015")
@@ -35,65 +38,101 @@ def children(ctx: typer.Context, name: options.Id, as_json: options.Json = False
 def ancestors(
     ctx: typer.Context,
     name: options.Id,
+    other: Second = None,
+    common: Annotated[
+        bool, typer.Option("--common", help="Show the latest snapshot that both ID and OTHER go back to.")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="With --common, show all lowest ones, the latest recorded first.")
+    ] = False,
     depth: options.Depth = -1,
     relations: options.Relations = None,
     as_json: options.Json = False,
 ) -> None:
-    """List all that a snapshot goes back to, nearest first"""
+    """
+    List all that a snapshot goes back to, nearest first
+
+    With --common a snapshot counts as its own ancestor, and without --relations, forks and successions that were
+    recorded count beside git parents. Two that are unrelated have none, which ends with exit code 1.
+    """
+    _check_second(other, common, "--common")
+    if every and not common:
+        raise typer.BadParameter("it belongs to --common", param_hint="'--all'")
+    if common and depth != -1:
+        raise typer.BadParameter("it excludes --common", param_hint="'--depth'")
     with opened(ctx) as store:
+        if other is not None:
+            _print_common(store, name, other, relations, every, as_json)
+            return
         nodes = store.get_ancestors(name, relations, depth) if relations else store.ancestors(name, depth)
         print_walk(store.ledger.views(), nodes, as_json)
 
 
-@command(app, "descendants", "gitlineage descendants 000")
+def _print_common(
+    store: LineageStore, name: str, other: str, relations: list[str] | None, every: bool, as_json: bool
+) -> None:
+    bases = store.merge_bases(name, other, relations)
+    if not bases:
+        raise LineageError(f"{name} and {other} have no common ancestor")
+    views = store.ledger.views()
+    print_found(views, [views.snapshot(oid) for oid in (bases if every else bases[:1])], as_json)
+
+
+@command(app, "descendants", "gitlineage descendants --leaves")
 def descendants(
     ctx: typer.Context,
-    name: options.Id,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="The snapshot; with --leaves it may be left out.", show_default=False),
+    ] = None,
+    other: Second = None,
+    leaves: Annotated[bool, typer.Option("--leaves", help="Only those that nothing was derived from.")] = False,
+    path: Annotated[
+        bool, typer.Option("--path", help="Show the shortest path from ID to OTHER, which is a descendant.")
+    ] = False,
     depth: options.Depth = -1,
     relations: options.Relations = None,
     as_json: options.Json = False,
 ) -> None:
-    """List all that goes back to a snapshot, nearest first"""
+    """
+    List all that goes back to a snapshot, nearest first
+
+    What depends on one is found with `--relations depends_on`, the ends of the whole lineage with --leaves alone.
+    Two between which there is no path end with exit code 1.
+    """
+    _check_second(other, path, "--path")
+    if path and (leaves or depth != -1):
+        raise typer.BadParameter("it excludes --leaves and --depth", param_hint="'--path'")
+    if name is None and (not leaves or depth != -1 or relations):
+        raise typer.BadParameter("name a snapshot, or take --leaves alone for those of all", param_hint="'ID'")
     with opened(ctx) as store:
+        if name is None:
+            print_found(store.ledger.views(), store.leaves(), as_json)
+            return
+        if other is not None:
+            _print_path(store, name, other, relations, as_json)
+            return
         nodes = store.get_descendants(name, relations, depth) if relations else store.descendants(name, depth)
+        if leaves:
+            ends = {each.oid for each in store.leaves()}
+            nodes = tuple(node for node in nodes if node.entry is not None and node.entry.oid in ends)
         print_walk(store.ledger.views(), nodes, as_json)
 
 
-@command(app, "leaves", "gitlineage leaves")
-def leaves(ctx: typer.Context, as_json: options.Json = False) -> None:
-    """List the snapshots that nothing was derived from"""
-    with opened(ctx) as store:
-        print_found(store.ledger.views(), store.leaves(), as_json)
+def _print_path(store: LineageStore, start: str, end: str, types: list[str] | None, as_json: bool) -> None:
+    way = store.get_path(start, end, types)
+    if way is None:
+        raise LineageError(f"no path leads from {start} to {end}; the ancestor comes first")
+    views = store.ledger.views()
+    print_found(views, [views.snapshot(oid) for oid in way], as_json)
 
 
-@command(app, "common-ancestor", "gitlineage common-ancestor 012 014")
-def common_ancestor(
-    ctx: typer.Context,
-    name: options.Id,
-    other: options.Other,
-    relations: options.Relations = None,
-    every: Annotated[bool, typer.Option("--all", help="Show all lowest ones, the latest recorded first.")] = False,
-    as_json: options.Json = False,
-) -> None:
-    """
-    Show the latest snapshot that two others go back to
-
-    A snapshot counts as its own ancestor. Two that are unrelated have none, which ends with exit code 1. Without
-    --relations, forks and successions that were recorded count beside git parents.
-    """
-    with opened(ctx) as store:
-        bases = store.merge_bases(name, other, relations)
-        if not bases:
-            raise LineageError(f"{name} and {other} have no common ancestor")
-        views = store.ledger.views()
-        print_found(views, [views.snapshot(oid) for oid in (bases if every else bases[:1])], as_json)
-
-
-@command(app, "same", "gitlineage same 015")
-def same(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
-    """List other snapshots with the same content"""
-    with opened(ctx) as store:
-        print_found(store.ledger.views(), store.same(name), as_json)
+def _check_second(other: str | None, wanted: bool, option: str) -> None:
+    """Refuse a second id without the option that it is for, and the option without a second id."""
+    if wanted and other is None:
+        raise typer.BadParameter("it needs two ids", param_hint=f"'{option}'")
+    if other is not None and not wanted:
+        raise typer.BadParameter(f"a second id goes with {option}", param_hint="'OTHER'")
 
 
 def print_found(

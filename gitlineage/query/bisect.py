@@ -85,7 +85,7 @@ def between(
     if at is None:
         raise BisectFailed(
             f"{name(good)} is not on the primary chain that led to {name(bad)}; "
-            "`gitlineage path` shows what connects two"
+            "`gitlineage descendants ID OTHER --path` shows what connects two"
         )
     if not chain:
         raise BisectFailed(f"{name(good)} cannot be good and bad; name two snapshots")

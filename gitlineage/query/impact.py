@@ -113,17 +113,18 @@ def _actions(views: Views, entry: CatalogEntry, direct: list[str], dependents: i
     if entry.deprecated_in_favor_of:
         actions.append(f"point users to {views.name(entry.deprecated_in_favor_of)}, which replaces {name}")
     else:
-        actions.append(f"name a replacement: gitlineage entry set {name} deprecated_in_favor_of=ID")
+        actions.append(f"name a replacement: gitlineage catalog set {name} deprecated_in_favor_of=ID")
     if direct:
         names = ", ".join(views.name(each) for each in direct[:_NAMED])
         more = f" and {len(direct) - _NAMED} more" if len(direct) > _NAMED else ""
         actions.append(f"move {names}{more} off {name}: they depend on it directly")
     if dependents > len(direct):
         actions.append(
-            f"test the {dependents - len(direct)} that depend on those: gitlineage dependents {name} --depth -1"
+            f"test the {dependents - len(direct)} that depend on those: "
+            f"gitlineage descendants {name} --relations depends_on"
         )
     if active:
         actions.append(f"wait until nobody uses {name}: {entry.usage_count} uses, the last on {entry.last_used}")
     if not direct and not active:
-        actions.append(f"nothing stands in the way: gitlineage entry set {name} status=deprecated")
+        actions.append(f"nothing stands in the way: gitlineage catalog set {name} status=deprecated")
     return actions

@@ -155,7 +155,9 @@ def _edges(
     """Return what was said of relations and in the catalogue about snapshots of others."""
     for _, writer, source, kind, target, added in sorted(relations):
         edge = f"{views.name(source)} {kind} {views.name(target)}"
-        undo = to_type("gitlineage", "relate", views.name(source), kind, views.name(target), "--end" if added else "")
+        undo = to_type(
+            "gitlineage", "relation", "end" if added else "add", views.name(source), kind, views.name(target)
+        )
         yield Said(writer, f"{writer} {'says that' if added else 'ended the relation'} {edge}", undo)
     for writer, oid in sorted({(writer, oid) for _, writer, oid, _ in entries}):
         fields = sorted(field for _, other, at, field in entries if (other, at) == (writer, oid))

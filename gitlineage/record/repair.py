@@ -58,7 +58,7 @@ def reassert(views: Views, landing: Landing, journal: Journal, tips: Mapping[str
     now, was = versions(views, journal, tips, view.oid, view.trial.exp_id)
     if now is None or was is None:
         raise Invalid(
-            f"{view.label} has the words of one writer only; `{to_type('gitlineage', 'audit', view.label)}` shows them"
+            f"{view.label} has the words of one writer only; `{to_type('gitlineage', 'events', view.label)}` shows them"
         )
     if was.row != now.row:
         said = events.TrialEvent(row=was.row, raw=was.raw, saw=was.saw)

@@ -32,7 +32,7 @@ _HARMLESS = re.compile(r"notice: |dangling |Checking |unreachable ")
 _LOST = 10_000
 """Events that may be missing before another one, and as many again as there are, before its clock is a finding."""
 
-_AGAIN = "type: gitlineage reindex"
+_AGAIN = "type: gitlineage maintain reindex"
 """What mends all that follows from the events."""
 
 _TABLES = {
@@ -374,7 +374,7 @@ class Verification:
         )
         for writer, source, kind, target in fresh.rows(sql):
             said = f"the relation {name(source)} {kind} {name(target)} would close a cycle and is not followed"
-            yield Finding(writer, source, f"{said}; `gitlineage relate --end` ends it")
+            yield Finding(writer, source, f"{said}; `gitlineage relation end` ends it")
         sql = (
             "SELECT child, writer, parents FROM reparents r WHERE NOT followed AND NOT EXISTS (SELECT 1 FROM reparents "
             "o WHERE o.child = r.child AND (o.clock, o.writer) > (r.clock, r.writer)) ORDER BY clock, writer, child"

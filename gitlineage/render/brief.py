@@ -162,7 +162,7 @@ def _sections(view: BriefView, specialist: str, options: PromptOptions, call: st
         view.open_total,
         "open end",
         "open ends",
-        f"{call} leaves",
+        f"{call} descendants --leaves",
         3,
     )
     yield Section(

@@ -211,7 +211,7 @@ def push(ledger: Ledger, remote: str) -> Handed:
     archive = archive_of(ledger.writer)
     tip = ledger.journal.tips().get(archive)
     if tip is None:
-        raise Invalid("this clone has no archive to push; `gitlineage consolidate` makes one")
+        raise Invalid("this clone has no archive to push; `gitlineage maintain consolidate` makes one")
     own = ["--git-dir", str(ledger.repo.gitdir)]
     space = ledger.namespace
     listed = program.run([*own, "ls-remote", "--refs", "--", remote, f"{space.notes}*"]).decode("utf-8", "replace")

@@ -114,7 +114,7 @@ def test_nodes_without_a_network_leave_bundles(shell: Shell, remote: Path, tmp_p
     """With OFFLINE, no remote is asked, and what the task recorded comes in by its bundle."""
     remote.rename(tmp_path / "away.git")
     ended(sbatch(2, shell, tmp_path, OFFLINE="1"))
-    shell("unbundle", shell.folder / "bundles/s7-2.bundle")
+    shell("import", "bundle", shell.folder / "bundles/s7-2.bundle")
     assert "s7-2" in {each["exp_id"] for each in shell.objects("log")}
 
 

@@ -116,9 +116,9 @@ def test_rows_move_to_their_commits(loop: tuple[Path, list[str]], clone: Callabl
         assert git(root, "for-each-ref") == before
     fsck(root)
     shell = Shell(root)
-    assert "took the place of its stand-in" in shell("audit", hashes[1])
+    assert "took the place of its stand-in" in shell("events", hashes[1])
     for stand_in in stand_ins:
-        assert "recorded: keep" in shell("audit", stand_in)
+        assert "recorded: keep" in shell("events", stand_in)
     shell("export", "tsv", "out.tsv")
     assert len((root / "out.tsv").read_text().splitlines()) == 5
     assert len(shell.objects("log")) == 4
@@ -430,11 +430,13 @@ def test_an_unbundling_moves_them(loop: tuple[Path, list[str]], clone: Callable[
     origin, hashes = loop
     with opened(origin) as store:
         take(store)
-    Shell(origin)("bundle", tmp_path / "rows.bundle")
+    Shell(origin)("export", "bundle", tmp_path / "rows.bundle")
     root = clone("alice")
     shell = Shell(root)
     shell("import", "autoresearch", "--lower-is-better")
-    assert "3 trials moved to commits which have arrived" in shell.run("unbundle", tmp_path / "rows.bundle").stderr
+    assert (
+        "3 trials moved to commits which have arrived" in shell.run("import", "bundle", tmp_path / "rows.bundle").stderr
+    )
     with opened(root) as store:
         assert sorted(shown(store)) == sorted((oid[:7], oid, "") for oid in hashes)
         assert store.verify() == []

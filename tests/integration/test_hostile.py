@@ -73,7 +73,7 @@ WORDS = {
     ),
     "relation": (
         lambda store: store.add_relationship("001", "000", "depends_on"),
-        "mallory says that 001 depends_on 000; `gitlineage relate 001 depends_on 000 --end` takes it back",
+        "mallory says that 001 depends_on 000; `gitlineage relation end 001 depends_on 000` takes it back",
         lambda alice: alice.deprecate_relationship("001", "000", "depends_on"),
     ),
 }

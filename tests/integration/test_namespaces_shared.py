@@ -265,7 +265,7 @@ def test_verify(alice: LineageStore) -> None:
     (found,) = alice.verify()
     assert (found.campaign, found.what) == (
         "sweep",
-        "the derived ref refs/lineage-sweep/exp/007 should not be there; type: gitlineage reindex",
+        "the derived ref refs/lineage-sweep/exp/007 should not be there; type: gitlineage maintain reindex",
     )
     with of_campaign(alice, "sweep") as sweep:
         assert sweep.verify() == [found]

@@ -24,17 +24,17 @@ READING = [
     ["prompt", "ann", "--timestamp", "t"],
     ["children", "HEAD"],
     ["ancestors", "HEAD"],
-    ["leaves"],
+    ["descendants", "--leaves"],
     ["graph", "--all"],
     ["events"],
-    ["audit", "HEAD"],
+    ["events", "HEAD"],
     ["search", "idea"],
-    ["board", "out"],
+    ["export", "board", "out"],
     ["export", "tsv", "out.tsv"],
     ["checkout", "HEAD", "out"],
     ["verify"],
     ["status"],
-    ["reindex"],
+    ["maintain", "reindex"],
 ]
 
 
@@ -296,14 +296,14 @@ CROSSING = [
     ["ancestors", "005", "--relations", "successor_to"],
     ["blame", "005"],
     ["graph", "005"],
-    ["history", "005"],
-    ["common-ancestor", "005", "003"],
-    ["common-ancestor", "003", "005", "--relations", "successor_to"],
-    ["path", "001", "005"],
+    ["relation", "history", "005"],
+    ["ancestors", "--common", "005", "003"],
+    ["ancestors", "--common", "003", "005", "--relations", "successor_to"],
+    ["descendants", "--path", "001", "005"],
     ["prompt", "ann", "--timestamp", "t"],
     ["children", "003"],
     ["descendants", "001"],
-    ["leaves"],
+    ["descendants", "--leaves"],
     ["show", "003"],
     ["log"],
     ["log", "--graph"],
@@ -311,7 +311,7 @@ CROSSING = [
 ]
 """Questions whose answers lead through commits that a clone of the last one lacks and that nobody recorded."""
 
-NOT_CROSSING = [["ancestors", "003"], ["blame", "003"], ["parents", "003"], ["common-ancestor", "001", "003"]]
+NOT_CROSSING = [["ancestors", "003"], ["blame", "003"], ["parents", "003"], ["ancestors", "--common", "001", "003"]]
 
 
 def test_a_way_through_commits_that_are_missing(gapped: Callable[..., Shell], tmp_path: Path) -> None:
@@ -367,7 +367,7 @@ def test_a_lineage_that_begins_in_a_shallow_clone(depth: int, remote: Path, tmp_
     for words in (
         ["ancestors", "002"],
         ["blame", "002"],
-        ["common-ancestor", "002", "001"],
+        ["ancestors", "--common", "002", "001"],
         ["prompt", "ann", "--timestamp", "t"],
         ["log"],
     ):

@@ -197,7 +197,7 @@ def test_two_users_record_in_turn(shared: Shared) -> None:
         shared.run(user, "git", "gc", "-q")
     assert shared.record(one, 700) == 707
     shared.run(two, shared.python, "-m", "gitlineage", "maintain")
-    shared.run(two, shared.python, "-m", "gitlineage", "reindex")
+    shared.run(two, shared.python, "-m", "gitlineage", "maintain", "reindex")
     assert [shared.record(user, 2) for user in (one, two)] == [710, 713]
     shared.run(one, shared.python, "-m", "gitlineage", "verify")
     for user in USERS:

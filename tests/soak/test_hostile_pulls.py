@@ -39,7 +39,7 @@ AFTER = [
     ["log"],
     ["log", "--graph"],
     ["show", "001"],
-    ["audit", "001"],
+    ["events", "001"],
     ["leaderboard"],
     ["children", "000"],
     ["prompt", "ann"],

@@ -40,9 +40,9 @@ WORKS = {
     "pull": ["pull"],
     "import": ["import", "tsv", "{table}"],
     "verify": ["verify"],
-    "reindex": ["reindex"],
-    "board": ["board", "{out}"],
-    "bundle": ["bundle", "{out}.bundle"],
+    "reindex": ["maintain", "reindex"],
+    "board": ["export", "board", "{out}"],
+    "bundle": ["export", "bundle", "{out}.bundle"],
 }
 """Commands that take a while, by what they are called here."""
 

@@ -19,5 +19,5 @@ def every() -> Iterator[tuple[str, Any]]:
             found = found.load()
         if isinstance(found, TyperGroup):
             todo += [(f"{name} {below}", command) for below, command in found.commands.items()]
-        else:
+        if not isinstance(found, TyperGroup) or found.invoke_without_command:
             yield name, found

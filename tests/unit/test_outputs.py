@@ -18,8 +18,8 @@ from gitlineage.files import replacing, write_whole
 WRITERS: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "tsv": lambda path: ("export", "tsv", str(path)),
     "graph": lambda path: ("graph", "--all", "-o", str(path)),
-    "bundle": lambda path: ("bundle", str(path)),
-    "board": lambda path: ("board", str(path.parent)),
+    "bundle": lambda path: ("export", "bundle", str(path)),
+    "board": lambda path: ("export", "board", str(path.parent)),
 }
 """Commands that write an output file; it is called ``best.json``, which is one of the board's."""
 
@@ -102,7 +102,7 @@ def test_a_fifo_in_a_board_has_no_insights(shell: Shell, path: Path) -> None:
     fifo = path.with_name("KNOWLEDGE.md")
     os.mkfifo(fifo)
     thread, heard = reading(fifo)
-    shell("board", path.parent)
+    shell("export", "board", path.parent)
     thread.join(10)
     assert heard[0].startswith(b"# Research Knowledge Base")
 

@@ -113,6 +113,11 @@ def test_nothing_is_left_of_ordinary_work(temp: Path, folder: Path) -> None:
     shell = campaign(folder)
     shell.write(a="other\n")
     shell("commit", "-m", "x", "--metric", "1")
-    for words in (["bundle", folder.parent / "b"], ["log", "--graph"], ["restore", "000"], ["diff", "000", "001"]):
+    for words in (
+        ["export", "bundle", folder.parent / "b"],
+        ["log", "--graph"],
+        ["restore", "000"],
+        ["diff", "000", "001"],
+    ):
         shell(*words)
     assert list(temp.glob("*.scratch")) == []

@@ -49,7 +49,7 @@ class TestOneIdOfTwoWriters:
             assert "015@alice" in shell("parents", "c-alice")
             prompt = shell("prompt", "arch")
             assert "015@alice" in prompt and "015@bob" in prompt
-            shell("board", tmp_path / "board")
+            shell("export", "board", tmp_path / "board")
             for name in ("LEADERBOARD.md", "KNOWLEDGE.md", "tree.tsv"):
                 text = (tmp_path / "board" / name).read_text()
                 assert "015@alice" in text and "015@bob" in text, name
@@ -100,12 +100,12 @@ class TestOneIdOfTwoWriters:
         """Neither folding a writer's ref nor carrying it in a file changes a label."""
         alice, _ = pair
         log = alice("log", "-n", "-1", "--json")
-        assert alice("consolidate", "bob") == "archived 1 writer (bob) in archive-alice\n"
+        assert alice("maintain", "consolidate", "bob") == "archived 1 writer (bob) in archive-alice\n"
         assert alice("log", "-n", "-1", "--json") == log
-        alice("bundle", tmp_path / "f")
+        alice("export", "bundle", tmp_path / "f")
         other = Shell(tmp_path / "other")
         other.folder.mkdir()
-        assert other.run("unbundle", tmp_path / "f").exit_code == 0
+        assert other.run("import", "bundle", tmp_path / "f").exit_code == 0
         assert other("log", "-n", "-1", "--json") == log
 
 
@@ -116,9 +116,9 @@ class TestBundle:
         """What is said on both sides, and that answers are equal then."""
         shell, other = campaign(folder), Shell(tmp_path / "other")
         file = tmp_path / "lineage.bundle"
-        assert shell("bundle", file).startswith(f"wrote {file}: 5 trials, 5 snapshots, 1 ref, ")
+        assert shell("export", "bundle", file).startswith(f"wrote {file}: 5 trials, 5 snapshots, 1 ref, ")
         other.folder.mkdir()
-        result = other.run("unbundle", file)
+        result = other.run("import", "bundle", file)
         assert result.exit_code == 0
         assert result.stdout.splitlines() == [
             f"took in {file}: 5 trials, 5 snapshots new",
@@ -127,7 +127,7 @@ class TestBundle:
         ]
         for words in (["log"], ["prompt", "bold", "--timestamp", "now"], ["leaderboard"], ["cohort", "show", "ideas"]):
             assert other(*words) == shell(*words)
-        assert other("unbundle", file).splitlines() == [
+        assert other("import", "bundle", file).splitlines() == [
             f"took in {file}: 0 trials, 0 snapshots new",
             "alice  up to date",
             "rules in force: ranked by loss, lower is better",
@@ -136,11 +136,11 @@ class TestBundle:
     def test_a_choice_as_json(self, folder: Path, tmp_path: Path) -> None:
         """What is in it, what came, and the rules, for programs."""
         shell, other = campaign(folder), Shell(tmp_path / "other")
-        (made,) = shell.objects("bundle", tmp_path / "f", "--cohort", "ideas")
+        (made,) = shell.objects("export", "bundle", tmp_path / "f", "--cohort", "ideas")
         assert (made["trials"], made["snapshots"], len(made["refs"])) == (3, 3, 1)
         other.folder.mkdir()
         other("init", "--writer", "bob", "--metric", "loss", "--higher-is-better")
-        (done,) = other.objects("unbundle", tmp_path / "f")
+        (done,) = other.objects("import", "bundle", tmp_path / "f")
         assert [each["outcome"] for each in done["refs"]] == ["new"]
         assert (done["writers"], done["trials"], done["snapshots"]) == (1, 3, 3)
         assert {each["id"] for each in other.objects("log")} == {"000", "001", "002"}
@@ -151,8 +151,8 @@ class TestBundle:
         other.write(a="x")
         other("init", "--writer", "alice")
         other.commit("-m", "another alice", "--metric", "1")
-        shell("bundle", tmp_path / "f")
-        result = other.run("unbundle", tmp_path / "f")
+        shell("export", "bundle", tmp_path / "f")
+        result = other.run("import", "bundle", tmp_path / "f")
         assert result.exit_code == 1
         assert "alice  refused" in result.stdout
         assert "rewritten" in result.stderr
@@ -161,27 +161,27 @@ class TestBundle:
     def test_wrong_usage_and_bad_files(self, folder: Path, tmp_path: Path) -> None:
         """One line each."""
         shell = campaign(folder)
-        shell.fails(2, "bundle", tmp_path / "f", "--cohort", "ideas", "--since", "000")
-        shell.fails(1, "bundle", tmp_path / "f", "--cohort", "nothing")
-        shell.fails(1, "bundle", tmp_path / "none" / "f")
-        shell.fails(1, "unbundle", tmp_path / "none")
-        shell.fails(1, "unbundle", tmp_path)
+        shell.fails(2, "export", "bundle", tmp_path / "f", "--cohort", "ideas", "--since", "000")
+        shell.fails(1, "export", "bundle", tmp_path / "f", "--cohort", "nothing")
+        shell.fails(1, "export", "bundle", tmp_path / "none" / "f")
+        shell.fails(1, "import", "bundle", tmp_path / "none")
+        shell.fails(1, "import", "bundle", tmp_path)
         (tmp_path / "text").write_text("x")
-        assert "nothing was taken" in shell.fails(1, "unbundle", tmp_path / "text")
-        shell("bundle", tmp_path / "f")
+        assert "nothing was taken" in shell.fails(1, "import", "bundle", tmp_path / "text")
+        shell("export", "bundle", tmp_path / "f")
         (tmp_path / "cut").write_bytes((tmp_path / "f").read_bytes()[:-30])
-        assert "nothing was taken" in shell.fails(1, "unbundle", tmp_path / "cut")
+        assert "nothing was taken" in shell.fails(1, "import", "bundle", tmp_path / "cut")
 
     @pytest.mark.parametrize("name", ["none", "text", "cut", "folder"])
     def test_a_bad_file_makes_no_repository(self, folder: Path, tmp_path: Path, name: str) -> None:
         """A plain folder is as it was after a bundle that is missing, none, damaged or a folder."""
-        campaign(folder)("bundle", tmp_path / "whole")
+        campaign(folder)("export", "bundle", tmp_path / "whole")
         (tmp_path / "text").write_text("x")
         (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:-30])
         (tmp_path / "folder").mkdir()
         shell = Shell(tmp_path / "plain")
         shell.folder.mkdir()
-        shell.fails(1, "unbundle", tmp_path / name)
+        shell.fails(1, "import", "bundle", tmp_path / name)
         assert list(shell.folder.iterdir()) == []
 
 
@@ -201,21 +201,21 @@ class TestConsolidate:
             ["git", "push", "-q", tmp_path / "remote.git", f"{DEFAULT.notes}*:{DEFAULT.notes}*"], cwd=folder, check=True
         )
         log = shell("log", "--json")
-        assert shell("consolidate") == "no writer to archive\n"
-        said = shell("consolidate", "--idle", "0", "--push", tmp_path / "remote.git")
+        assert shell("maintain", "consolidate") == "no writer to archive\n"
+        said = shell("maintain", "consolidate", "--idle", "0", "--push", tmp_path / "remote.git")
         assert said.splitlines() == [
             "archived 2 writers (bob, carol) in archive-alice",
             f"pushed archive-alice to {tmp_path / 'remote.git'}",
             "deleted there: 2 writers (bob, carol)",
         ]
         assert shell("log", "--json") == log
-        (done,) = shell.objects("consolidate", "--idle", "0")
+        (done,) = shell.objects("maintain", "consolidate", "--idle", "0")
         assert (done["consolidation"]["folded"], done["push"]) == ([], None)
 
     def test_refused(self, folder: Path) -> None:
         """The own writer, nobody's name, and both ways to choose at once."""
         shell = campaign(folder)
-        assert "own writer" in shell.fails(1, "consolidate", "alice")
-        assert "nobody" in shell.fails(1, "consolidate", "nobody")
-        shell.fails(2, "consolidate", "bob", "--idle", "3")
+        assert "own writer" in shell.fails(1, "maintain", "consolidate", "alice")
+        assert "nobody" in shell.fails(1, "maintain", "consolidate", "nobody")
+        shell.fails(2, "maintain", "consolidate", "bob", "--idle", "3")
         assert "archive" in shell.fails(2, "init", "--writer", "archive-1")

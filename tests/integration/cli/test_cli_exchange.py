@@ -117,7 +117,7 @@ def test_nan_comes_back_as_text(folder: Path, table: Path) -> None:
         assert shell.objects("import", "tsv", table)[0]["added"] == added
         assert shell("export", "tsv", "-") == table.read_text()
     assert shell.objects("best")[0]["id"] == "000"
-    shell("reindex")
+    shell("maintain", "reindex")
     assert shell("export", "tsv", "-") == table.read_text()
     assert "finite number" in shell.fails(2, "commit", "--metric", "nan")
 
@@ -270,8 +270,8 @@ def test_reindex(folder: Path) -> None:
     """The index may be deleted or broken at any time; reindex says how much it holds."""
     shell = campaign(folder)
     before = shell("log", "--json")
-    assert shell("reindex") == "indexed 5 trials\n"
-    assert shell.objects("reindex") == [{"trials": 5}]
+    assert shell("maintain", "reindex") == "indexed 5 trials\n"
+    assert shell.objects("maintain", "reindex") == [{"trials": 5}]
     index = folder / ".git" / "lineage" / "index.sqlite3"
     index.write_bytes(b"this is no database" * 100)
     result = shell.run("log", "--json")

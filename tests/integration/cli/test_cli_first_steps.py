@@ -91,11 +91,13 @@ def test_a_search_with_nothing_between(shell: Shell) -> None:
 def test_a_trial_that_waits_has_not_worked_out_yet(shell: Shell) -> None:
     """It is pending among what was tried, and null in JSON; what worked alone leaves it out."""
     shell.commit("--new", "--parents", "000", "-m", "waits")
-    steps = {each["to_id"]: each["success"] for each in shell.objects("history", "003", "--siblings")}
+    steps = {each["to_id"]: each["success"] for each in shell.objects("relation", "history", "003", "--siblings")}
     oid = shell.objects("show", "005")[0]["oid"]
     assert steps[oid] is None and True in steps.values()
-    assert "pending" in shell("history", "003", "--siblings")
-    assert oid not in {each["to_id"] for each in shell.objects("history", "003", "--siblings", "--successful")}
+    assert "pending" in shell("relation", "history", "003", "--siblings")
+    assert oid not in {
+        each["to_id"] for each in shell.objects("relation", "history", "003", "--siblings", "--successful")
+    }
 
 
 def test_a_derived_ref_that_could_not_be_set(shell: Shell) -> None:
@@ -106,8 +108,8 @@ def test_a_derived_ref_that_could_not_be_set(shell: Shell) -> None:
     lock.unlink()
     said = shell.run("verify")
     assert said.exit_code == 1 and "refs/lineage/best should be" in said.stdout
-    assert "type: gitlineage reindex" in said.stdout
-    shell("reindex")
+    assert "type: gitlineage maintain reindex" in said.stdout
+    shell("maintain", "reindex")
     shell("verify")
 
 

@@ -67,7 +67,7 @@ class TestAudit:
 
     def test_lines(self, shell: Shell) -> None:
         """Clock, when, who and what, in order."""
-        lines = shell("audit", "001").splitlines()
+        lines = shell("events", "001").splitlines()
         assert [line.split("  ")[-1] for line in lines] == [
             "cohort ideas opened on 000",
             "trial 001 recorded: keep, member of cohort ideas",
@@ -75,7 +75,7 @@ class TestAudit:
 
     def test_json(self, shell: Shell) -> None:
         """Events with what happened in words."""
-        found = shell.objects("audit", "001")
+        found = shell.objects("events", "001")
         assert [(each["event_type"], each["own"]) for each in found] == [("cohort", False), ("trial", True)]
         assert found[1]["payload"]["row"]["exp_id"] == "001"
 
@@ -108,7 +108,7 @@ class TestEvents:
         assert result.exit_code == 0
         assert "warning: skipped a malformed line in the note of mallory on" in result.stderr
         assert len(result.stderr.splitlines()) == 1
-        assert shell.run("reindex").stderr == result.stderr
+        assert shell.run("maintain", "reindex").stderr == result.stderr
         assert "hologram" in result.stderr
         assert all(json.loads(line) for line in result.stdout.splitlines())
 
@@ -149,15 +149,15 @@ class TestInfer:
 
     def test_lines_and_objects(self, shell: Shell) -> None:
         """Who cites whom, in what words."""
-        assert shell("infer").split() == ["005", "001", "hypothesis", "unlike", "exp_001"]
-        (found,) = shell.objects("infer", "005")
+        assert shell("relation", "infer").split() == ["005", "001", "hypothesis", "unlike", "exp_001"]
+        (found,) = shell.objects("relation", "infer", "005")
         assert (found["source"], found["target"], found["inferred"], found["text"]) == (
             "005",
             "001",
             True,
             "unlike exp_001",
         )
-        assert shell.objects("infer", "006") == []
+        assert shell.objects("relation", "infer", "006") == []
 
     def test_show_and_graph(self, shell: Shell) -> None:
         """What `show` names apart, `graph` draws dashed where that is asked for; parents are what they were."""

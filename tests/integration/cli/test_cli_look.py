@@ -112,7 +112,7 @@ class TestLog:
             ["log"],
             ["log", "--graph"],
             ["show", "005"],
-            ["leaves"],
+            ["descendants", "--leaves"],
             ["log", "--json"],
             ["show", "005", "--json"],
         ):
@@ -150,11 +150,11 @@ class TestShow:
 
     def test_its_history_is_told_in_the_words_of_audit(self, shell: Shell) -> None:
         """Each event on the snapshot is a line that says when, who and what, whatever kind of event it is."""
-        shell("relate", "003", "depends_on", "000")
-        shell("entry", "set", "003", "name=lexer")
+        shell("relation", "add", "003", "depends_on", "000")
+        shell("catalog", "set", "003", "name=lexer")
         shell("record", "003", "--revise", "--exp-id", "003", "--notes", "again")
         told = shell("show", "003").partition("\nhistory\n")[2].splitlines()
-        said = [each["what"] for each in shell.objects("audit", "003") if each["own"]]
+        said = [each["what"] for each in shell.objects("events", "003") if each["own"]]
         assert [line.split("  ", 2)[1:] for line in told] == [["alice", what] for what in said]
         assert "relation 003 depends_on 000 added" in said
 
@@ -245,10 +245,10 @@ def test_without_a_repository(tmp_path: Path) -> None:
         ["show", "x"],
         ["diff", "x"],
         ["best"],
-        ["leaves"],
+        ["descendants", "--leaves"],
         ["cohort", "list"],
         ["prompt", "x"],
-        ["reindex"],
+        ["maintain", "reindex"],
     ):
         assert "`gitlineage init` makes one" in Shell(tmp_path).fails(1, *words)
     assert list(tmp_path.iterdir()) == []
@@ -281,9 +281,15 @@ def test_a_trailer_that_names_no_commit_here(shell: Shell, git: Callable[..., st
     shown = shell("show", made)
     assert re.search(rf"named +{oid[:8]} +inspiration +\(no commit here\)", shown)
     assert oid in shell.objects("show", made)[0]["inspirations"]
-    for words in (["log", "--graph"], ["ancestors", made], ["diff", "000", made], ["prompt", "me"], ["infer"]):
+    for words in (
+        ["log", "--graph"],
+        ["ancestors", made],
+        ["diff", "000", made],
+        ["prompt", "me"],
+        ["relation", "infer"],
+    ):
         shell(*words)
-    for words in (["graph", made], ["blame", made], ["audit", made], ["verify"], ["checkout", made, tmp_path / "out"]):
+    for words in (["graph", made], ["blame", made], ["events", made], ["verify"], ["checkout", made, tmp_path / "out"]):
         shell(*words)
 
 
@@ -303,7 +309,12 @@ def test_a_list_says_what_it_cuts_and_that_it_is_empty(tmp_path: Path) -> None:
         assert len(done.stdout.splitlines()) == int(words[-1])
         assert f"note: there are more than these {words[-1]}; -n -1 lists all" in done.stderr
         assert "more than" not in shell.run(*words[:-1], "-1").stderr
-    for words in (["children", "004"], ["search", "nosuchword"], ["same", "004"], ["log", "--status", "baseline"]):
+    for words in (
+        ["children", "004"],
+        ["search", "nosuchword"],
+        ["show", "--same", "004"],
+        ["log", "--status", "baseline"],
+    ):
         done = shell.run(*words)
         assert (done.stdout == "") == ("nothing to list" in done.stderr)
         assert done.exit_code == 0

@@ -93,7 +93,7 @@ class TestPrompt:
 
 def test_board(shell: Shell, tmp_path: Path) -> None:
     """Five files are written, and their names printed."""
-    printed = shell("board", tmp_path / "board").split()
+    printed = shell("export", "board", tmp_path / "board").split()
     assert [Path(name).name for name in printed] == [
         "LEADERBOARD.md",
         "KNOWLEDGE.md",
@@ -102,7 +102,7 @@ def test_board(shell: Shell, tmp_path: Path) -> None:
         "best.json",
     ]
     assert all(Path(name).is_file() for name in printed)
-    assert shell.objects("board", tmp_path / "board") == [{"files": printed}]
+    assert shell.objects("export", "board", tmp_path / "board") == [{"files": printed}]
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_board(shell: Shell, tmp_path: Path) -> None:
     [
         (1, ["best", "--at", "nope"], "'nope'"),
         (1, ["prompt", "x", "--at", "2026-13-01"], "'2026-13-01'"),
-        (1, ["board", "/proc/nothing"], "cannot write the board"),
+        (1, ["export", "board", "/proc/nothing"], "cannot write the board"),
         (2, ["best", "--eligible", "all"], "none of kept"),
-        (1, ["board", "no/such/folder"], "no/such"),
+        (1, ["export", "board", "no/such/folder"], "no/such"),
         (2, ["leaderboard", "-k", "-2"], "greater than or equal to -1"),
         (2, ["prompt", "x", "--recent", "many"], "integer"),
     ],

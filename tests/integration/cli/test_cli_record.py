@@ -267,7 +267,7 @@ class TestRecord:
         """A second result on a snapshot is a trial of its own."""
         ready.commit("--metric", "2")
         assert ready.objects("record", "000", "--metric", "1.9", "--replicate")[0]["exp_id"] == "001"
-        assert "000 (+1)" in ready("leaves")
+        assert "000 (+1)" in ready("descendants", "--leaves")
 
 
 @pytest.mark.parametrize(

@@ -162,9 +162,9 @@ class TestEnvironment:
             (["clone", ".", "copy"], "copy/.git"),
             (["checkout", "000", "out"], "out/a.txt"),
             (["export", "tsv", "table.tsv"], "table.tsv"),
-            (["bundle", "file.bundle"], "file.bundle"),
+            (["export", "bundle", "file.bundle"], "file.bundle"),
             (["graph", "--all", "-o", "graph.mmd"], "graph.mmd"),
-            (["board", "board"], "board/LEADERBOARD.md"),
+            (["export", "board", "board"], "board/LEADERBOARD.md"),
         ],
     )
     def test_paths_are_relative_to_the_folder(
@@ -213,7 +213,7 @@ class TestStart:
     def test_completion(self, shared: Path) -> None:
         """Commands, their options and statuses complete."""
         for words, at, found in (
-            ("commo", 1, "common-ancestor"),
+            ("leaderb", 1, "leaderboard"),
             ("log --coh", 2, "--cohort"),
             ("log --status cra", 3, "crash"),
         ):

@@ -86,7 +86,7 @@ def test_only_trusted_writers_are_shown(signed, tmp_path) -> None:
     shown = json.loads(signed("prompt", "s", "--trusted-only", "--json"))
     assert list(shown["tips"]) == ["alice"]
     assert shown["parameters"]["trusted_only"] is True
-    signed("board", tmp_path / "board", "--trusted-only")
+    signed("export", "board", tmp_path / "board", "--trusted-only")
     for file in (tmp_path / "board").iterdir():
         assert "666" not in file.read_text()
     assert json.loads(signed("best", "--trusted-only", "--json", "--at", "000"))["id"] == "000"
@@ -128,7 +128,7 @@ def _both(shell: Shell, git) -> Path:
 
 def test_without_a_list_of_signers_trusted_only_is_an_error(shell, tmp_path) -> None:
     """One line that names the setting, for each command."""
-    for words in (["best"], ["prompt", "s"], ["board", tmp_path / "board"]):
+    for words in (["best"], ["prompt", "s"], ["export", "board", tmp_path / "board"]):
         assert "gpg.ssh.allowedSignersFile" in shell.fails(1, *words, "--trusted-only")
     assert not (tmp_path / "board").exists()
 

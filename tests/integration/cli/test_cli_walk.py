@@ -24,11 +24,14 @@ def shell(folder: Path) -> Shell:
         (["ancestors", "004", "--depth", "1"], ["003"]),
         (["ancestors", "004", "--depth", "0"], []),
         (["descendants", "000", "--depth", "2"], ["001", "002", "003"]),
-        (["leaves"], ["004"]),
-        (["common-ancestor", "001", "002"], ["000"]),
-        (["common-ancestor", "003", "001"], ["001"]),
-        (["same", "003"], ["004"]),
-        (["same", "best"], ["004"]),
+        (["descendants", "--leaves"], ["004"]),
+        (["descendants", "000", "--leaves"], ["004"]),
+        (["descendants", "004", "--leaves"], []),
+        (["descendants", "000", "004", "--path"], ["000", "001", "003", "004"]),
+        (["ancestors", "--common", "001", "002"], ["000"]),
+        (["ancestors", "--common", "003", "001"], ["001"]),
+        (["show", "--same", "003"], ["004"]),
+        (["show", "--same", "best"], ["004"]),
     ],
 )
 def test_walks(shell: Shell, words: list[str], found: list[str]) -> None:
@@ -42,7 +45,7 @@ def test_depths_roles_and_scores(shell: Shell) -> None:
     assert [each["depth"] for each in shell.objects("ancestors", "004")] == [1, 2, 2, 3]
     assert shell("ancestors", "004").splitlines()[3].split()[2:5] == ["3", "baseline", "1.20"]
     assert "mate" in shell("parents", "003").splitlines()[1]
-    (child,) = shell.objects("leaves")
+    (child,) = shell.objects("descendants", "--leaves")
     assert (child["status"], child["score"], child["recorded"]) == ("crash", None, True)
     assert child["trials"][0]["hypothesis"] == "too far"
 
@@ -59,7 +62,7 @@ def test_ordinary_commits_are_marked(shell: Shell, git: Callable[..., str]) -> N
 def test_unrelated(shell: Shell) -> None:
     """Two snapshots without a common ancestor end with exit code 1 and one line."""
     shell.commit("--root", "-m", "another root")
-    assert "005 and 003 have no common ancestor" in shell.fails(1, "common-ancestor", "005", "003")
+    assert "005 and 003 have no common ancestor" in shell.fails(1, "ancestors", "--common", "005", "003")
 
 
 @pytest.mark.parametrize(
@@ -67,12 +70,20 @@ def test_unrelated(shell: Shell) -> None:
     [
         (1, ["parents", "nope"], "'nope'"),
         (1, ["children", "no\x1b[2Jpe"], "no snapshot or trial"),
-        (1, ["common-ancestor", "000", "nope"], "'nope'"),
-        (1, ["same", "nope"], "'nope'"),
+        (1, ["ancestors", "--common", "000", "nope"], "'nope'"),
+        (1, ["show", "--same", "nope"], "'nope'"),
         (2, ["ancestors", "000", "--depth", "-2"], "greater than or equal to -1"),
         (2, ["descendants", "000", "--depth", "deep"], "integer"),
-        (2, ["common-ancestor", "000"], "missing argument 'OTHER'"),
-        (2, ["leaves", "000"], "unexpected"),
+        (2, ["ancestors", "--common", "000"], "it needs two ids"),
+        (2, ["ancestors", "000", "001"], "a second id goes with --common"),
+        (2, ["ancestors", "000", "--all"], "it belongs to --common"),
+        (2, ["ancestors", "000", "001", "--common", "--depth", "1"], "it excludes --common"),
+        (2, ["descendants"], "name a snapshot, or take --leaves alone"),
+        (2, ["descendants", "--leaves", "--depth", "1"], "name a snapshot, or take --leaves alone"),
+        (2, ["descendants", "000", "001"], "a second id goes with --path"),
+        (2, ["descendants", "000", "--path"], "it needs two ids"),
+        (2, ["descendants", "000", "001", "--path", "--leaves"], "it excludes --leaves and --depth"),
+        (1, ["descendants", "nope", "--leaves"], "'nope'"),
     ],
 )
 def test_bad_calls(shell: Shell, code: int, words: list[str], reason: str) -> None:
