@@ -199,23 +199,41 @@ class Content:
                 raise
             if not taken.tree:
                 taken = msgspec.structs.replace(taken, tree=repo.empty_tree())
-            self._take(taken.tree, near, LooseObjects(taker.objects, *([] if warm is None else [warm.objects])))
+            loose = LooseObjects(taker.objects, *([] if warm is None else [warm.objects]))
+            self._take(taken.tree, near, loose, self._at_head(place))
             taker.keep()
         return taken
 
-    def _take(self, tree: str, near: Sequence[str], loose: LooseObjects) -> None:
-        """Write what a tree has and no near one has at the same path, from git's scratch objects or from our own."""
+    def _at_head(self, place: Place) -> list[str]:
+        """Return the tree of the user's HEAD for a folder, where it has one: what git itself keeps."""
+        rev = "HEAD^{tree}" if place.below == "." else f"HEAD:{place.below}"
+        tree = self._repo.resolve_tree(rev) if place.tracked else None
+        return [tree] if tree is not None and self._repo.exists(tree) else []
+
+    def _take(self, tree: str, near: Sequence[str], loose: LooseObjects, head: Sequence[str]) -> None:
+        """
+        Write what a tree has and no near one has at the same path, from git's scratch objects or from our own.
+
+        Args:
+            head: the user's own tree for it, if any; what that has at the same path is written only if it is not here.
+        """
         if tree in near:
             return
-        known = [self._repo.read_tree(other) for other in near]
+        repo = self._repo
+        known = [repo.read_tree(other) for other in near]
+        kept = [repo.read_tree(other) for other in head if repo.exists(other)]
         raw = self._either(tree, loose)
         for name, entry in parse_tree(raw).items():
             there = [at[name] for at in known if name in at]
+            same = [at[name] for at in kept if name in at]
             if entry.mode == TREE:
-                self._take(entry.oid, _folders(there), loose)
-            elif entry.mode != SUBMODULE and not any(other.oid == entry.oid for other in there):
-                self._repo.write_object("blob", self._either(entry.oid, loose), entry.oid)
-        self._repo.write_object("tree", raw, tree)
+                self._take(entry.oid, _folders(there), loose, _folders(same))
+            elif entry.mode == SUBMODULE or entry.oid in _oids(there):
+                continue
+            elif entry.oid not in _oids(same) or not repo.exists(entry.oid):
+                repo.write_object("blob", self._either(entry.oid, loose), entry.oid)
+        if tree not in head or not repo.exists(tree):
+            repo.write_object("tree", raw, tree)
 
     def _either(self, oid: str, loose: LooseObjects) -> bytes:
         data = loose.read(oid)
@@ -326,6 +344,10 @@ def check_path(path: str) -> tuple[str, ...]:
 
 def _folders(entries: Iterable[Entry]) -> list[str]:
     return [entry.oid for entry in entries if entry.mode == TREE]
+
+
+def _oids(entries: Iterable[Entry]) -> list[str]:
+    return [entry.oid for entry in entries]
 
 
 def size_setting(repo: GitRepo, key: str, default: int) -> int:
