@@ -100,7 +100,7 @@ def import_openrange(store: LineageStore, folder: Path, files: Sequence[File] | 
             if key.file is not None:
                 place = _own(views, plan.files[key.file].record)
             elif not key.again:
-                place = _known(views, key.name)
+                place = _known(views, key.name, store.ledger.own_writer())
             if place is None:
                 place = len(adopted)
                 adopted.append(plan.adopted(key, [places[parent] for parent in plan.parents[key]]))
@@ -352,10 +352,17 @@ def _subject(record: Record) -> str:
     return ", ".join(word for word in words if isinstance(word, str) and word)
 
 
-def _known(views: Views, name: str) -> CommitOid | None:
-    """Return the snapshot that has a name in this store already, where it is not in the folder."""
+def _known(views: Views, name: str, writer: str | None) -> CommitOid | None:
+    """
+    Return the snapshot that has a name in this store already, where it is not in the folder.
+
+    Args:
+        writer: whose is meant, where only owners' words count and others have given the same name.
+    """
     oids = [origin.oid for origin in views.origins.called(name) if not origin.stub]
     oids = oids or ([here] if (here := _recorded(views, name)) else [])
+    if len(oids) > 1 and views.index.speakers is not None:
+        oids = [each.oid for each in views.snapshots(oids) if each.writer == writer] or oids
     if len(oids) > 1:
         raise Ambiguous(name, oids)
     return oids[0] if oids else None

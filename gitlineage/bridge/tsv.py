@@ -135,12 +135,12 @@ def table_of(views: Views, *, for_spreadsheets: bool = False) -> bytes:
     shape = shapes[0] if shapes else tsv.Shape(columns=COLUMNS)
     if shapes:  # a file that grew ends as it did last
         shape = msgspec.structs.replace(shape, final_newline=shapes[-1].final_newline)
-    retracted, moved = views.retracted(), views.reparented()
-    spelled = [_spelled(trial, raw, shapes) if raw else {} for trial, raw in rows]
+    moved = views.reparented()
+    spelled = [_spelled(each.trial, each.raw, shapes) if each.raw else {} for each in rows]
     wanted = [column for other in shapes[1:] for column in other.columns]
-    for (trial, _), cells in zip(rows, spelled, strict=True):
-        told = trial.cells()
-        if cells and "status" not in cells and (trial.oid, trial.exp_id) not in retracted:
+    for each, cells in zip(rows, spelled, strict=True):
+        told = each.trial.cells()
+        if cells and "status" not in cells and each.retracted is None:
             told.pop("status", None)  # the file has no such column
         wanted += told
     columns = tuple(dict.fromkeys([*shape.columns, *wanted]))
@@ -152,11 +152,11 @@ def table_of(views: Views, *, for_spreadsheets: bool = False) -> bytes:
     if wider:
         shape = msgspec.structs.replace(shape, columns=columns, header="")
     written = []
-    for (trial, raw), cells in zip(rows, spelled, strict=True):
+    for (trial, raw, why), cells in zip(rows, spelled, strict=True):
         shown = trial
         if trial.oid in moved and "parent_exp" in columns:
             shown = shown.replace(parent_exp=moved[trial.oid])
-        if (why := retracted.get((trial.oid, trial.exp_id))) is not None:
+        if why is not None:
             shown = _marked(shown, why, columns)
         kept = {column: text for column, text in cells.items() if shown.text(column) == trial.text(column)}
         written.append(_row(shown, columns, kept, raw if shown is trial and not wider else ""))

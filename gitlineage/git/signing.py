@@ -130,7 +130,7 @@ class Verifier(msgspec.Struct, frozen=True):
             principal: who is to have signed; the file's principals are patterns that it is matched against.
 
         Raises:
-            SigningError: the program does not run.
+            SigningError: the program does not run, or was ended before it said anything.
         """
         parts = split(raw)
         if parts is None:
@@ -138,7 +138,10 @@ class Verifier(msgspec.Struct, frozen=True):
         with _signature_file(parts[1]) as signature:
             words = ["-Y", "verify", "-n", NAMESPACE, "-f", str(self.allowed), "-I", principal, "-s", signature]
             words += ["-r", str(self.revoked)] if self.revoked else []
-            return not _run(self.program, [*words, *_time(parts[0])], parts[0], None, _PATIENCE).returncode
+            code = _run(self.program, [*words, *_time(parts[0])], parts[0], None, _PATIENCE).returncode
+        if code < 0:  # it has said nothing of the signature
+            raise SigningError(f"{self.program!r} was ended by signal {-code}; try again")
+        return not code
 
 
 def verifier(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None = None) -> Verifier:

@@ -22,8 +22,8 @@ from gitlineage.index.links import Fresh, Links
 from gitlineage.index.state import State
 from gitlineage.journal import events
 from gitlineage.journal.journal import Problem, Recorded
-from gitlineage.journal.speakers import RECORDS, UNOWNED, Speakers
-from gitlineage.model.message import Trailers, read_trailers, subject
+from gitlineage.journal.speakers import NO_ROW, Speakers
+from gitlineage.model.message import Trailers, read_trailers, recorder_of, subject
 from gitlineage.model.rank import ELIGIBLE, RETRACTED, rank
 from gitlineage.model.records import Order, Task
 from gitlineage.model.trial import Trial, pack, split_number, unpack
@@ -40,11 +40,15 @@ EVERYWHERE = 0
 
 _PAGE = "SELECT id, row, status FROM trials WHERE id > ? ORDER BY id LIMIT ?"
 _NUMBERED = "INSERT INTO numbered VALUES (?, ?) ON CONFLICT DO UPDATE SET highest = max(highest, excluded.highest)"
-_OWN = ("cohorts", "sessions", "forges")
-"""Tables of what is recorded on a commit of its own."""
+_RECORDS = (events.Place.SNAPSHOT, events.Place.OWN)
+"""Where the events are that record a commit; words about it come after them."""
 
-_HARMLESS = (events.SnapshotEvent, events.ImportedEvent)
-"""Events that say of somebody's snapshot only that it is one; two clones that import the same do."""
+_WITHOUT = """
+SELECT r.oid, r.exp_id, r.owner FROM retractions r LEFT JOIN snapshots s ON s.oid = r.oid
+LEFT JOIN trials t ON t.snapshot = s.id AND t.exp_id = r.exp_id AND t.writer = r.owner
+WHERE t.id IS NULL AND r.oid NOT IN (SELECT old FROM arrivals)
+"""
+"""Retractions by writers who have no such row, where only owners' words count."""
 
 _COUNTS = "DELETE FROM beyond WHERE (clock, writer, oid, line) = (?, ?, ?, ?)"
 _CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
@@ -90,6 +94,7 @@ class TrialRow(NamedTuple):
     writer: str
     last_clock: int
     last_writer: str
+    guest: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -128,16 +133,10 @@ class Fold:
         self.absent = state.absent
         self.whole = whole
         self._speakers = speakers
-        self.claimed = False
-        """Whether somebody says that it recorded earlier what another writer is known to have recorded."""
-
         self.overturned = False
         """Whether what was folded, or left out, would be otherwise if what came now had been known."""
 
         self._proofs: dict[tuple[str, str], bool] = {}
-        sql = "SELECT oid FROM problems WHERE reason LIKE ?"
-        self._unowned = {oid for (oid,) in connection.execute(sql, (f"{UNOWNED}%",))} if speakers is not None else set()
-
         self.touched: set[int] = set()
         self.skipped: list[Problem] = []
         self._links = Links(connection, repo)
@@ -151,7 +150,8 @@ class Fold:
         self._snapshots: dict[str, SnapshotRow] = {}
         self._parents: list[tuple[int, int, str]] = []
         self._fresh: list[Fresh] = []
-        self._trials: dict[tuple[int, str], TrialRow] = {}
+        self._trials: dict[tuple[int, str, str], TrialRow] = {}
+        self._owners: dict[tuple[int, str], list[str]] = {}
         self._changed: set[int] = set()
         self._names: set[str] = set()
         self._highest = state.highest
@@ -185,11 +185,10 @@ class Fold:
                 self._hold(entry)
                 return
         self.clock = max(self.clock, event.clock)
-        if self._speakers is not None and (refused := self.refusal(entry)):
-            if not isinstance(event, _HARMLESS):
-                self.problem(Problem(entry.writer, oid, refused))
-            return
         try:
+            if self._speakers is not None and (refused := self._refusal(entry)):
+                self._leave_out(entry, refused, made)
+                return
             FOLDS[type(event)](self, oid, event, order, made, trial)
         except MissingObject as error:
             absent = error.oid if self._repo.lacks(error.oid, commit=True) else ""
@@ -209,64 +208,72 @@ class Fold:
             self.skipped.append(problem)
 
     def refusal(self, recorded: Recorded) -> str:
-        """Return why an event does not count, empty for one that does."""
+        """
+        Return why an event does not count, empty for one that does; to be asked when all is folded.
+
+        Raises:
+            MissingObject: only owners' words count, and the commit that would show whose it is is not here.
+        """
         if recorded.event.clock > self.events + len(self._clocks) + events.AHEAD:
             return _too_far(recorded).reason
         if self._speakers is None:
             return ""
-        event, first = recorded.event, self._first_on(recorded.oid)
-        owner = self._owner_of_row(recorded, first) if first is not None else None
-        if isinstance(event, RECORDS):
-            self.overturned = self.overturned or (first is None and recorded.oid in self._unowned)
-            self._hear_claim(recorded, first)
-            if self._hear_claim(recorded, owner):
-                owner = None
+        if isinstance(recorded.event, events.RetractEvent):
+            owned = self._owned(recorded.oid, recorded.event.exp_id)
+            return "" if recorded.writer in owned else _no_row(recorded.writer, recorded.event.exp_id)
+        return self._refusal(recorded)
+
+    def _refusal(self, recorded: Recorded) -> str:
+        """Return why an event is not folded where only owners' words count; a retraction is of the own row at most."""
+        assert self._speakers is not None
+        event, writer = recorded.event, recorded.writer
+        if isinstance(event, events.TaskEvent | events.TableEvent):
+            return self._speakers.task_refusal(writer, event)
+        if isinstance(event, events.RetractEvent):
+            return ""
+        commit = self._repo.commit(recorded.oid)
+        if isinstance(event, events.TrialEvent):
+            return self._trial_refusal(recorded, event, commit)
         if isinstance(event, events.RewriteEvent) and event.how == events.ARRIVED:
-            stood_in = self._first_on(event.old)
-            if stood_in is None:
-                return f"{UNOWNED} nothing of {event.old[:12]} can be of {recorded.oid[:12]}, so this does not count"
-            owner = owner or stood_in if stood_in.writer == recorded.writer else stood_in
-        return self._speakers.refusal(recorded.writer, event, owner.writer if owner is not None else None)
+            stood_in = self._repo.commit(event.old)
+            if not self._speakers.is_proven(writer, stood_in):
+                return self._speakers.no_owner(writer, event, self._speakers.shown(stood_in))
+            if not self._speakers.shown(commit):
+                return ""
+        return self._speakers.refusal(writer, event, commit)
 
-    def _owner_of_row(self, recorded: Recorded, first: Order) -> Order | None:
-        """Return who recorded what an event is about, a row or else all of the commit; ``None`` for a further row."""
-        event, snapshot = recorded.event, self._number(recorded.oid)
-        if snapshot is not None and isinstance(event, events.TrialEvent | events.RetractEvent):
-            exp_id = event.exp_id if isinstance(event, events.RetractEvent) else event.row.get("exp_id", "")
-            known = self._known(snapshot, exp_id)
-            if known is not None:
-                return Order(known.clock, known.writer)
-            if isinstance(event, events.TrialEvent):
-                commit = self._repo.commit(recorded.oid)
-                if exp_id != read_trailers(commit.message).exp_id:
-                    return None  # a further row on somebody's snapshot is the own one
-        return first
+    def _trial_refusal(self, recorded: Recorded, event: events.TrialEvent, commit: CommitInfo) -> str:
+        """Return why a row does not count: whoever made the snapshot has, or has named on it, a row of that exp id."""
+        assert self._speakers is not None
+        exp_id, writer = event.row.get("exp_id", ""), recorded.writer
+        owned = self._owned(recorded.oid, exp_id)
+        if self._is_proven(recorded.oid, writer):
+            others = any(not self._is_proven(recorded.oid, other) for other in owned)
+            self.overturned = self.overturned or (writer not in owned and others)
+            return ""
+        named = recorder_of(commit.message)
+        if named and exp_id == read_trailers(commit.message).exp_id:
+            return self._speakers.no_owner(writer, event, named)
+        owner = next((other for other in owned if self._is_proven(recorded.oid, other)), "")
+        return self._speakers.no_owner(writer, event, owner) if owner else ""
 
-    def _first_on(self, oid: str) -> Order | None:
-        """Return who recorded a commit, and when: a snapshot, or a cohort, a session, a forge attempt."""
-        waiting = self._snapshots.get(oid)
-        if waiting is not None:
-            return Order(waiting.clock, waiting.writer)
-        tables = _OWN if self._number(oid) is None else ("snapshots",)
-        for table in tables:
-            row = self._db.execute(f"SELECT clock, writer FROM {table} WHERE oid = ?", (oid,)).fetchone()
-            if row is not None:
-                return Order(*row)
-        return None
+    def _owned(self, oid: str, exp_id: str) -> list[str]:
+        """Return the writers who have a row of an exp id on a snapshot."""
+        snapshot = self._number(oid)
+        if snapshot is None:
+            return []
+        sql = "SELECT writer FROM trials WHERE snapshot = ? AND exp_id = ? ORDER BY writer"
+        written = [writer for (writer,) in self._db.execute(sql, (snapshot, exp_id))]
+        return written + self._owners.get((snapshot, exp_id), [])
 
-    def _hear_claim(self, recorded: Recorded, owner: Order | None) -> bool:
-        """
-        Take note where somebody turns out to come before the one who is known to have recorded something.
-
-        Returns:
-            Whether the commit itself says so, and not only the clock.
-        """
-        if owner is None or owner.writer == recorded.writer:
-            return False
-        ours, theirs = self._is_proven(recorded.oid, recorded.writer), self._is_proven(recorded.oid, owner.writer)
-        self.overturned = self.overturned or (ours and not theirs)
-        self.claimed = self.claimed or (ours == theirs and Order(recorded.event.clock, recorded.writer) < owner)
-        return ours and not theirs
+    def _leave_out(self, recorded: Recorded, refused: str, made: CommitInfo | None) -> None:
+        """Tell of an event that does not count; that its commit is recorded holds, which takes nothing from anybody."""
+        assert self._speakers is not None
+        if isinstance(recorded.event, events.ImportedEvent | events.RewriteEvent):
+            self._snapshot(recorded.oid, Order(recorded.event.clock, recorded.writer), made)
+        if isinstance(recorded.event, events.ImportedEvent) and self._speakers.shown(self._repo.commit(recorded.oid)):
+            return  # two clones that import the same both say so
+        self.problem(Problem(recorded.writer, recorded.oid, refused))
 
     def _is_proven(self, oid: str, writer: str) -> bool:
         """Whether a commit shows by itself that a writer made it; only where it is asked whose words count."""
@@ -285,7 +292,7 @@ class Fold:
         """
 
         def place(each: Recorded) -> tuple[bool, bool, int, str, str]:
-            records = isinstance(each.event, RECORDS)
+            records = each.event.place in _RECORDS
             is_later = not (records and self._is_proven(each.oid, each.writer))
             return not records, is_later, each.event.clock, each.writer, each.oid
 
@@ -318,19 +325,22 @@ class Fold:
                 self._db.execute(_COUNTS, (clock, writer, oid, line))
                 self.add(recorded)
             self.flush()
+        self._hold_against_rows()
 
     def _snapshot(self, oid: str, order: Order, made: CommitInfo | None) -> int:
         waiting = self._snapshots.get(oid)
         if waiting is not None:
-            if self._comes_before(order, Order(waiting.clock, waiting.writer)):
+            if self._comes_before(oid, order, was := Order(waiting.clock, waiting.writer)):
                 self._snapshots[oid] = waiting._replace(clock=order.clock, writer=order.writer)
                 self._looked_at = 0
+                self._stand_for(waiting.id, order.writer, was.writer)
             return waiting.id
         known = None if isinstance(made, Made) else self._number(oid)
         if known is not None:
             (place,) = self._db.execute("SELECT clock, writer FROM snapshots WHERE id = ?", (known,)).fetchall()
-            if self._comes_before(order, Order(*place)):
+            if self._comes_before(oid, order, was := Order(*place)):
                 self._db.execute("UPDATE snapshots SET clock = ?, writer = ? WHERE id = ?", (*placed(order), known))
+                self._stand_for(known, order.writer, was.writer)
                 self._backward = True
                 self._changed.add(EVERYWHERE)
             return known
@@ -352,16 +362,35 @@ class Fold:
         self._numbers[oid] = number
         return number
 
-    def _comes_before(self, order: Order, first: Order) -> bool:
-        """Whether an event gives a snapshot its place; where only owners' words count, not by another's further row."""
-        return order < first and (self._speakers is None or order.writer == first.writer)
+    def _comes_before(self, oid: str, order: Order, first: Order) -> bool:
+        """
+        Whether an event gives a snapshot its place: the first one does.
 
-    def _no_earlier(self, oid: str, order: Order) -> Order:
-        """Return the place of a row; where only owners' words count, another's comes after the snapshot itself."""
-        first = self._first_on(oid) if self._speakers is not None else None
-        if first is None or first.writer == order.writer or order.clock > first.clock:
-            return order
-        return Order(first.clock + 1, order.writer)
+        Where only owners' words count, it is the first of whom the commit shows to have made it. Where it shows nobody,
+        it is the first of the writer whose name sorts first, for a clock can be claimed, and a name is given.
+        """
+        if self._speakers is None or order.writer == first.writer:
+            return order < first
+        ours, theirs = self._is_proven(oid, order.writer), self._is_proven(oid, first.writer)
+        return (not ours, order.writer) < (not theirs, first.writer)
+
+    def _stand_for(self, snapshot: int, writer: str, before: str) -> None:
+        """Have the rows of a writer stand for a snapshot, before those of all others."""
+        if self._speakers is not None and writer != before:
+            self.flush()
+            self._db.execute("UPDATE trials SET guest = (writer <> ?) WHERE snapshot = ?", (writer, snapshot))
+
+    def _is_guest(self, oid: str, writer: str) -> bool:
+        """Whether a row is on a snapshot that has another writer's place; only where owners' words alone count."""
+        if self._speakers is None:
+            return False
+        if (waiting := self._snapshots.get(oid)) is not None:
+            return waiting.writer != writer
+        return (writer,) not in self._db.execute("SELECT writer FROM snapshots WHERE oid = ?", (oid,)).fetchall()
+
+    def _owner(self, writer: str) -> str:
+        """Return whose a row is besides its snapshot and exp id: nobody's, or its writer's where only that counts."""
+        return "" if self._speakers is None else writer
 
     def _number(self, oid: str) -> int | None:
         """Return a snapshot's number; while everything is folded from nothing, all of them are in memory."""
@@ -374,29 +403,30 @@ class Fold:
     def _trial(self, oid: str, event: events.TrialEvent, order: Order, trial: Trial, made: CommitInfo | None) -> None:
         """Fold a row: completed beats pending, then the later revision holds; the first completion gives the place."""
         snapshot = self._snapshot(oid, order, made)
-        counts = not (self._repaired and self._is_retracted(oid, trial.exp_id))
-        exp_id = trial.exp_id
-        known = self._known(snapshot, exp_id)
+        exp_id, owner = trial.exp_id, self._owner(order.writer)
+        counts = not (self._repaired and self._is_retracted(oid, exp_id, owner))
+        known = self._known(snapshot, exp_id, owner)
         status = trial.status.value if trial.status else None
         done = status is not None
         if snapshot < self._written:
             self._changed.add(snapshot)
-        if self._has_arrivals and self._is_elsewhere(oid, exp_id):
+        if self._has_arrivals and self._is_elsewhere(oid, exp_id, owner):
             return
         is_shared = False
         if known is None:
             is_shared = not self.whole and self._is_named(exp_id)
-            number, place = self._next_trial, self._no_earlier(oid, order)
+            number, place = self._next_trial, order
+            if owner:
+                self._owners.setdefault((snapshot, exp_id), []).append(owner)
             self._next_trial += 1
             self._names.add(exp_id)
             self.done += done and counts
         else:
             number, was_done, was = known.id, known.is_done, Order(known.clock, known.writer)
-            said = self._no_earlier(oid, order)
-            place = min(said, was) if done == was_done else (said if done else was)
+            place = min(order, was) if done == was_done else (order if done else was)
             was_last = Order(known.last_clock, known.last_writer)
             if (done, order) < (was_done, was_last) or (order == was_last and pack(trial) < known.row):
-                self._trials[snapshot, exp_id] = known._replace(clock=place.clock, writer=place.writer)
+                self._trials[snapshot, exp_id, owner] = known._replace(clock=place.clock, writer=place.writer)
                 return
             self.done += done and not was_done and counts
         exp_number = _number(exp_id)
@@ -407,28 +437,29 @@ class Fold:
             self._numbered[numbered[0]] = numbered[1]
         status, rank = (status, self._rank(trial)) if counts else (RETRACTED, None)
         cells = (exp_number, status, trial.specialist, trial.parent_exp, rank, pack(trial))
-        orders = (*placed(place), *placed(order))
-        self._trials[snapshot, exp_id] = TrialRow(number, snapshot, exp_id, *cells, event.raw, event.saw, *orders)
+        said = (*placed(place), *placed(order), self._is_guest(oid, order.writer))
+        self._trials[snapshot, exp_id, owner] = TrialRow(number, snapshot, exp_id, *cells, event.raw, event.saw, *said)
         if not self.whole and (known is not None or status in ELIGIBLE or is_shared):
             self.touched.add(number)
         if self._has_arrivals:
             for (old,) in self._db.execute("SELECT old FROM arrivals WHERE new = ?", (oid,)).fetchall():
-                self._leave_to_commit(old, exp_id)
+                self._leave_to_commit(old, exp_id, owner)
 
     def _retract(self, oid: str, event: events.RetractEvent, order: Order) -> None:
         """Fold a word about whether a row counts; the last one holds, also of a row that is read later."""
         self._repaired = True
-        sql = "SELECT clock, writer, undone, at, actor, reason FROM retractions WHERE oid = ? AND exp_id = ?"
-        before = self._db.execute(sql, (oid, event.exp_id)).fetchone()
+        owner = self._owner(order.writer)
+        sql = "SELECT clock, writer, undone, at, actor, reason FROM retractions WHERE (oid, exp_id, owner) = (?, ?, ?)"
+        before = self._db.execute(sql, (oid, event.exp_id, owner)).fetchone()
         said = (event.undo, event.at, event.actor, event.reason or ("" if event.undo else "no reason given"))
         if before is not None and (*placed(order), *said) <= before:
             return
         self._db.execute(
-            "INSERT OR REPLACE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (oid, event.exp_id, *placed(order), *said),
+            "INSERT OR REPLACE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (oid, event.exp_id, owner, *placed(order), *said),
         )
         snapshot = self._number(oid)
-        known = None if snapshot is None else self._known(snapshot, event.exp_id)
+        known = None if snapshot is None else self._known(snapshot, event.exp_id, owner)
         if snapshot is None or known is None:
             return
         trial = read_row(known.row)
@@ -438,14 +469,14 @@ class Fold:
             return
         self.done += (1 if event.undo else -1) * known.is_done
         status, rank = (status, rank) if event.undo else (RETRACTED, None)
-        self._trials[snapshot, event.exp_id] = known._replace(status=status, rank=rank)
+        self._trials[snapshot, event.exp_id, owner] = known._replace(status=status, rank=rank)
         self._changed.add(snapshot)
         self.touched.add(known.id)
 
-    def _is_retracted(self, oid: str, exp_id: str) -> bool:
+    def _is_retracted(self, oid: str, exp_id: str, owner: str) -> bool:
         """Whether the last word on a row is that it does not count."""
-        sql = "SELECT 1 FROM retractions WHERE oid = ? AND exp_id = ? AND NOT undone"
-        return self._db.execute(sql, (oid, exp_id)).fetchone() is not None
+        sql = "SELECT 1 FROM retractions WHERE (oid, exp_id, owner) = (?, ?, ?) AND NOT undone"
+        return self._db.execute(sql, (oid, exp_id, owner)).fetchone() is not None
 
     def _look_for_edges(self, oid: str) -> None:
         """Take note where something was said about the edges of a new snapshot before it was recorded itself."""
@@ -503,13 +534,13 @@ class Fold:
             return True
         return self._db.execute("SELECT 1 FROM trials WHERE exp_id = ? LIMIT 1", (exp_id,)).fetchone() is not None
 
-    def _known(self, snapshot: int, exp_id: str) -> TrialRow | None:
+    def _known(self, snapshot: int, exp_id: str, owner: str) -> TrialRow | None:
         """Return the row of a trial that was folded before."""
-        waiting = self._trials.get((snapshot, exp_id))
+        waiting = self._trials.get((snapshot, exp_id, owner))
         if waiting is not None or snapshot >= self._written:
             return waiting
         sql = f"SELECT {', '.join(TrialRow._fields)} FROM trials WHERE snapshot = ? AND exp_id = ?"
-        row = self._db.execute(sql, (snapshot, exp_id)).fetchone()
+        row = self._db.execute(f"{sql} AND ? IN ('', writer)", (snapshot, exp_id, owner)).fetchone()
         return TrialRow(*row) if row is not None else None
 
     def _reparent(self, oid: str, event: events.ReparentEvent, order: Order) -> None:
@@ -535,25 +566,25 @@ class Fold:
         self.flush()
         self._links.arrived(old, oid)
         self._changed.add(EVERYWHERE)
-        sql = "SELECT exp_id FROM trials WHERE snapshot = ?"
-        for (exp_id,) in self._db.execute(sql, (self._number(oid),)).fetchall():
-            self._leave_to_commit(old, exp_id)
+        sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ?"
+        for exp_id, writer in self._db.execute(sql, (self._number(oid),)).fetchall():
+            self._leave_to_commit(old, exp_id, self._owner(writer))
 
-    def _is_elsewhere(self, oid: str, exp_id: str) -> bool:
+    def _is_elsewhere(self, oid: str, exp_id: str, owner: str) -> bool:
         """Whether a stand-in's row is on the commit that took its place."""
         arrived = self._db.execute("SELECT new FROM arrivals WHERE old = ?", (oid,)).fetchall()
         there = [number for (new,) in arrived if (number := self._number(new)) is not None]
-        return any(self._known(number, exp_id) is not None for number in there)
+        return any(self._known(number, exp_id, owner) is not None for number in there)
 
-    def _leave_to_commit(self, old: str, exp_id: str) -> None:
+    def _leave_to_commit(self, old: str, exp_id: str, owner: str) -> None:
         """Take a stand-in's row out of the tables, for the commit that took its place has it."""
         snapshot = self._number(old)
-        known = None if snapshot is None else self._known(snapshot, exp_id)
+        known = None if snapshot is None else self._known(snapshot, exp_id, owner)
         if snapshot is None or known is None:
             return
         self.done -= known.is_done and known.status != RETRACTED
-        self._trials.pop((snapshot, exp_id), None)
-        self._db.execute("DELETE FROM trials WHERE snapshot = ? AND exp_id = ?", (snapshot, exp_id))
+        self._trials.pop((snapshot, exp_id, owner), None)
+        self._db.execute("DELETE FROM trials WHERE id = ?", (known.id,))
         self._changed.add(EVERYWHERE)
         self.moved = True
 
@@ -604,8 +635,9 @@ class Fold:
                     self.facts.doubtful, self.facts.latest = True, False
                 self._backward = self._backward or bool(between) or self._links_lead_back(first)
         if self._trials:
-            insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
+            insert(self._db, "INSERT OR REPLACE INTO trials", 16, self._trials.values())
             self._trials.clear()
+            self._owners.clear()
             self._names.clear()
         if self._changed and not self.whole:
             self._db.executemany(_CHANGED, [(snapshot,) for snapshot in sorted(self._changed)])
@@ -633,6 +665,19 @@ class Fold:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('backward', 1)")
         if self._repaired:
             self._db.execute("INSERT OR IGNORE INTO hints VALUES ('repaired', 1)")
+
+    def _hold_against_rows(self) -> None:
+        """Tell of retractions by those who have no such row; one that came before its row is not told of any more."""
+        if self._speakers is None or not self._repaired:
+            return
+        without = self._db.execute(_WITHOUT).fetchall()
+        told = {Problem(owner, oid, _no_row(owner, exp_id)) for oid, exp_id, owner in without}
+        known = self._db.execute("SELECT writer, oid, reason FROM problems WHERE reason LIKE ?", (f"{NO_ROW}%",))
+        for row in known.fetchall():
+            if Problem(*row) not in told:
+                self._db.execute("DELETE FROM problems WHERE (writer, oid, reason) = (?, ?, ?)", row)
+        for each in sorted(told, key=lambda each: each.row):
+            self.problem(each)
 
     @property
     def state(self) -> State:
@@ -712,6 +757,11 @@ def _too_far(recorded: Recorded) -> Problem:
     """Return what is said of an event that is held back."""
     told = f"its clock is {recorded.event.clock:,}, far above the number of events, so it does not count"
     return Problem(recorded.writer, recorded.oid, told)
+
+
+def _no_row(writer: str, exp_id: str) -> str:
+    """Return what is said of a retraction by somebody who has no such row."""
+    return f"{NO_ROW} {writer} has no {exp_id} there, so its word about one (retract) does not count"
 
 
 def _roles(roles: Iterable[tuple[str, str]]) -> str:

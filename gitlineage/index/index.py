@@ -64,9 +64,6 @@ class Index:
         self.speakers = speakers
         """Whose words count; ``None`` for everybody's."""
 
-        self.claimed = False
-        """Whether somebody said last that it was first to record what another writer had recorded."""
-
         self.overturned = False
         """Whether what came last shows that something was folded as another writer's than it is."""
 
@@ -137,7 +134,7 @@ class Index:
         """Return the exp id of the first trial on a snapshot."""
         row = self.one(
             "SELECT exp_id FROM trials WHERE snapshot = (SELECT id FROM snapshots WHERE oid = ?) "
-            "ORDER BY clock, writer LIMIT 1",
+            "ORDER BY guest, clock, writer, exp_id, row LIMIT 1",
             oid,
         )
         return str(row[0]) if row else None
@@ -297,7 +294,7 @@ class Index:
             for statement in INDEXES:
                 self.file.connection.execute(statement)
         fold.finish()
-        is_in_doubt = (fold.claimed or fold.overturned) and not fold.whole
+        is_in_doubt = fold.overturned and not fold.whole
         rule = f"{self._rule} in doubt" if is_in_doubt else self._rule
         self.file.connection.execute("INSERT OR REPLACE INTO meta VALUES ('trust', ?)", (rule,))
         self.file.connection.execute("COMMIT")
@@ -343,7 +340,10 @@ class Index:
         if self.speakers is None and recorded.event.clock <= self.events + AHEAD:
             return ""
         fold = self._fold or Fold(self.file.connection, self._repo, self._whole_state(), False, self.speakers)
-        return fold.refusal(recorded)
+        try:
+            return fold.refusal(recorded)
+        except LineageError as error:
+            return str(error)
 
     def refresh(
         self,
@@ -388,9 +388,8 @@ class Index:
             if not fold.whole:
                 self._look_again(fold, journal, tips)
             fold.add_ordered(ordered or ())
-            self.claimed = fold.claimed
             self.overturned = fold.overturned
-        return not (self.claimed or self.overturned)
+        return not self.overturned
 
     def _was_spoken_for(self, tips: Mapping[str, str], known: Mapping[str, str]) -> bool:
         """Whether the ref of a writer came of whom there was only what an archive says, which may not count now."""

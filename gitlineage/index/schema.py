@@ -9,7 +9,7 @@ import re
 from gitlineage.model.rank import BASELINES, ELIGIBLE, KEPT, one_of
 from gitlineage.model.stand_in import IS_LOST
 
-FORMAT_VERSION = 16
+FORMAT_VERSION = 17
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -26,6 +26,7 @@ FORMAT_VERSION = 16
 # 14: the clocks of all events, which are counted, and events whose clock is far above that number; all tasks
 # 15: rows whose commits are lost
 # 16: events that are checked where they are read; whose a commit is, where only owners' words count
+# 17: rows of several writers side by side, where only owners' words count
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -43,8 +44,8 @@ CREATE TABLE trials (
     id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL, exp_id TEXT NOT NULL, number INTEGER, status TEXT,
     specialist TEXT NOT NULL, parent_cell TEXT NOT NULL, rank REAL, row TEXT NOT NULL,
     raw TEXT NOT NULL, saw TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL,
-    last_writer TEXT NOT NULL);
-CREATE UNIQUE INDEX trials_by_snapshot ON trials (snapshot, exp_id);
+    last_writer TEXT NOT NULL, guest INTEGER NOT NULL);
+CREATE UNIQUE INDEX trials_by_snapshot ON trials (snapshot, exp_id, writer);
 CREATE TABLE changed (at INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL);
 CREATE TABLE numbered (prefix TEXT PRIMARY KEY, highest INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cohorts (
@@ -61,8 +62,8 @@ CREATE TABLE relations (
     context TEXT NOT NULL, ended_at TEXT, ended_by TEXT, reason TEXT, followed INTEGER NOT NULL,
     PRIMARY KEY (source, type, target, clock, writer)) WITHOUT ROWID;
 CREATE TABLE retractions (
-    oid TEXT, exp_id TEXT, clock INTEGER NOT NULL, writer TEXT NOT NULL, undone INTEGER NOT NULL, at TEXT NOT NULL,
-    actor TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (oid, exp_id)) WITHOUT ROWID;
+    oid TEXT, exp_id TEXT, owner TEXT, clock INTEGER NOT NULL, writer TEXT NOT NULL, undone INTEGER NOT NULL,
+    at TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (oid, exp_id, owner)) WITHOUT ROWID;
 CREATE TABLE reparents (
     child TEXT, clock INTEGER, writer TEXT, parents TEXT NOT NULL, roles TEXT NOT NULL, at TEXT NOT NULL,
     actor TEXT NOT NULL, reason TEXT NOT NULL, followed INTEGER NOT NULL, PRIMARY KEY (child, clock, writer))

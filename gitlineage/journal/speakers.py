@@ -6,6 +6,7 @@ recorded itself, and the task is the word of those alone whom git config ``linea
 is, it says itself, so that nobody can claim it afterwards (semantics 80).
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
@@ -21,11 +22,8 @@ from gitlineage.model.message import recorder_of
 SIGNED = "signed"
 """The value of ``lineage.trust`` that turns it on."""
 
-UNOWNED = "nobody recorded this:"
-"""How begins what is told of a word about what its writer never recorded."""
-
-RECORDS = tuple(kind for kind in events.TYPES.values() if kind.place in (events.Place.SNAPSHOT, events.Place.OWN))
-"""Events that record a commit; who says one has the word about it from then on."""
+NO_ROW = "no row of its own:"
+"""How begins what is told of a retraction by somebody who has no such row."""
 
 
 class Speakers(msgspec.Struct, frozen=True):
@@ -52,29 +50,44 @@ class Speakers(msgspec.Struct, frozen=True):
         """
         if named := recorder_of(commit.message):
             return named == writer
-        mail = commit.author.rpartition("<")[2].removesuffix(">")
-        return any(mail in names and any(fnmatchcase(writer, name) for name in names) for names in self.people)
+        return any(any(fnmatchcase(writer, name) for name in names) for names in self._lines_of(commit))
 
-    def refusal(self, writer: str, event: events.AnyEvent, owner: str | None) -> str:
-        """
-        Return why an event does not count, empty for one that does.
+    def shown(self, commit: CommitInfo) -> str:
+        """Return whom a commit shows to have made it, empty for nobody; nothing that is recorded later changes it."""
+        if named := recorder_of(commit.message):
+            return named
+        mail = _mail(commit)
+        return next((name for names in self._lines_of(commit) for name in names if name != mail), "")
 
-        Args:
-            writer: who says it.
-            owner: who recorded what it is about; ``None`` where that is nobody.
+    def _lines_of(self, commit: CommitInfo) -> Iterator[tuple[str, ...]]:
+        mail = _mail(commit)
+        return (names for names in self.people if mail in names)
+
+    def refusal(self, writer: str, event: events.AnyEvent, commit: CommitInfo) -> str:
         """
-        if isinstance(event, events.TaskEvent | events.TableEvent):
-            if writer in self.task:
-                return ""
-            return f"{writer} is not in git config lineage.taskWriters, so its {_kind(event)} does not count"
-        if owner == writer or isinstance(event, events.UsageEvent):
+        Return why a word about a whole commit does not count, empty for one that does; of rows `rows_refusal` says it.
+
+        It depends on nothing that anybody else says, so it is the same whatever comes first.
+        """
+        if isinstance(event, events.UsageEvent | events.SnapshotEvent) or self.is_proven(writer, commit):
             return ""
-        if owner is None:
-            if isinstance(event, RECORDS):
-                return ""
-            return f"{UNOWNED} {writer} says something of it ({_kind(event)}), so that does not count"
-        told = f"{owner} recorded this, and git config lineage.trust is {SIGNED}"
-        return f"{told}, so the word of {writer} about it ({_kind(event)}) does not count"
+        return self.no_owner(writer, event, self.shown(commit))
+
+    def task_refusal(self, writer: str, event: events.AnyEvent) -> str:
+        """Return why a word about the task or the shape of a table does not count, empty for one that does."""
+        if writer in self.task:
+            return ""
+        return f"{writer} is not in git config lineage.taskWriters, so its {_kind(event)} does not count"
+
+    def no_owner(self, writer: str, event: events.AnyEvent, owner: str) -> str:
+        """Return what is said of a word about what another writer made, or of what nothing shows who did."""
+        tail = f"so the word of {writer} about it ({_kind(event)}) does not count"
+        if owner:
+            return f"{owner} recorded this, and git config lineage.trust is {SIGNED}, {tail}"
+        return (
+            f"nothing shows whose this is, {tail}; it does once the allowed-signers file has the mail address of the "
+            "commit's author beside its writer's name"
+        )
 
 
 def from_config(repo: GitRepo) -> Speakers | None:
@@ -94,6 +107,10 @@ def from_config(repo: GitRepo) -> Speakers | None:
     with suppress(SigningError, OSError):  # who needs the file to check signatures says what is wrong with it
         people = tuple(names for names in signing.configured(repo).principals() if len(names) > 1)
     return Speakers(task, people)
+
+
+def _mail(commit: CommitInfo) -> str:
+    return commit.author.rpartition("<")[2].removesuffix(">")
 
 
 def _kind(event: events.AnyEvent) -> str:

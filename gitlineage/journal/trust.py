@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from gitlineage.bounds import MAX_COMMIT
-from gitlineage.errors import LineageError
+from gitlineage.errors import LineageError, RepositoryError
 from gitlineage.git.repository import GitRepo
 from gitlineage.git.signing import Verifier, not_signed_by
 from gitlineage.journal.journal import ARCHIVE, Journal, is_archive
@@ -68,6 +68,9 @@ def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str,
 
     Args:
         check: the allowed-signers file.
+
+    Raises:
+        SigningError: a signature could not be checked, which says nothing of whose it is.
     """
     path = journal.namespace.folder(repo.commondir) / _FILE
     memory = _recall(path, _state(check))
@@ -81,7 +84,7 @@ def trusted(repo: GitRepo, journal: Journal, check: Verifier, tips: Mapping[str,
             continue
         known = best or memory.tips.get(writer)
         since = known if known is not None and _is_below(journal, tip, known) else None
-        with suppress(LineageError):
+        with suppress(RepositoryError):
             if (end := signed_up_to(repo, journal, check, writer, tip, since)) is not None:
                 signed[writer] = end
     if signed != memory.tips:

@@ -63,14 +63,17 @@ INFORMS = f"{COUNTS} AND {none_of('+t.status', UNINFORMATIVE)}"
 MEASURES = none_of("t.status", (*CRASHED, RETRACTED))
 """The trial's score, if it has one, measures its content."""
 
-BY_PLACE = "t.clock, t.writer"
-"""The order in which trials were recorded."""
+BY_PLACE = "t.clock, t.writer, t.exp_id, t.row"
+"""The order in which trials were recorded; those of one writer with one clock, written by hand, by what they say."""
+
+LATEST = "t.clock DESC, t.writer DESC, t.exp_id DESC, t.row DESC"
+"""The order of `BY_PLACE`, the newest first."""
 
 BY_RANK = f"t.rank, {BY_PLACE}"
 """Who ranks before whom: the better score, then the earlier trial."""
 
-FIRST_ON_SNAPSHOT = f"coalesce(t.status, '') = '{RETRACTED}', {BY_PLACE}"
-"""Which of the trials on a snapshot stands for it: the first that counts, else the first."""
+FIRST_ON_SNAPSHOT = f"t.guest, coalesce(t.status, '') = '{RETRACTED}', {BY_PLACE}"
+"""Which of the trials on a snapshot stands for it: the first that counts, else the first; last come those of guests."""
 
 
 def rank(task: Task, trial: Trial) -> float | None:

@@ -16,6 +16,7 @@ from gitlineage.model.rank import (
     INFORMS,
     IS_ELIGIBLE,
     IS_KEPT,
+    LATEST,
     turned,
 )
 from gitlineage.model.records import BriefView, PromptOptions, Step, TrialView
@@ -32,10 +33,10 @@ _STEPS = 60
 
 _NEWEST = f"""
 SELECT t.id, t.row, t.rank FROM trials t INDEXED BY trials_by_order
-WHERE {INFORMS} ORDER BY t.clock DESC, t.writer DESC LIMIT ?
+WHERE {INFORMS} ORDER BY {LATEST} LIMIT ?
 """
 _PENDING = f"""
-SELECT id FROM (SELECT t.id, t.status FROM trials t ORDER BY t.clock DESC, t.writer DESC LIMIT {WINDOW})
+SELECT id FROM (SELECT t.id, t.status FROM trials t ORDER BY {LATEST} LIMIT {WINDOW})
 WHERE status IS NULL LIMIT ?
 """
 _BEFORE = f"""
@@ -105,7 +106,7 @@ def _line(views: Views, best: TrialView | None) -> tuple[tuple[Trial, ...], tupl
         chain = [view for view in views.chain(best) if view.trial.status and view.retracted is None]
         rows, end = tuple(view.trial for view in chain), chain[-_STEPS - 1 :]
     else:
-        line = told(views, views.line(best.oid, best.trial.exp_id))
+        line = told(views, views.line(best.oid, best.trial.exp_id, best.order.writer))
         rows, end = line.trials, views.by_number(line.numbers[-_STEPS - 1 :])
     above: list[TrialView | None] = [None, *end[:-1]] if len(rows) <= _STEPS else list(end[:-1])
     steps = [_step(views, view, up) for view, up in zip(end[-_STEPS:], above, strict=True)]

@@ -49,7 +49,7 @@ class Labels:
     def name_of(self, snapshot: int) -> str:
         """Return what `name` does, of a snapshot by its number in the index."""
         (oid,) = self._index.one("SELECT oid FROM snapshots WHERE id = ?", snapshot)
-        sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ? ORDER BY clock, writer LIMIT 1"
+        sql = "SELECT exp_id, writer FROM trials WHERE snapshot = ? ORDER BY guest, clock, writer, exp_id, row LIMIT 1"
         row = self._index.one(sql, snapshot)
         if row:
             return self.label(row[0], row[1], oid)
@@ -66,9 +66,13 @@ class Labels:
         if len(others) < 2:
             return exp_id
         alike = self._index.one("SELECT count(*) FROM trials WHERE exp_id = ? AND writer = ?", exp_id, writer)[0]
-        return f"{exp_id}@{writer}" if alike == 1 else f"{exp_id}@{oid[:12]}"
+        if alike == 1:
+            return f"{exp_id}@{writer}"
+        sql = "SELECT count(*) FROM trials WHERE exp_id = ? AND snapshot = (SELECT id FROM snapshots WHERE oid = ?)"
+        beside = self._index.one(sql, exp_id, oid)[0] > 1
+        return f"{exp_id}@{writer}@{oid[:12]}" if beside else f"{exp_id}@{oid[:12]}"
 
-    def parent(self, snapshot: int | None, cell: str) -> str | None:
+    def parent(self, snapshot: int | None, cell: str, writer: str) -> str | None:
         """Return the label of the trial on a parent snapshot, or on the nearest above it that has one."""
         for _ in range(_UP):
             if snapshot is None:
@@ -77,8 +81,7 @@ class Labels:
             trials = self._index.rows(sql, snapshot)
             if trials:
                 (oid,) = self._index.one("SELECT oid FROM snapshots WHERE id = ?", snapshot)
-                exp_id, writer = meant(trials, cell)
-                return self.label(exp_id, writer, oid)
+                return self.label(*meant(trials, cell, writer), oid)
             up = self._index.one("SELECT parent FROM links WHERE child = ? ORDER BY pos LIMIT 1", snapshot)
             snapshot = up[0] if up else None
         return None
@@ -109,8 +112,13 @@ class Labels:
         return list(dict.fromkeys(same + close))[:3]
 
 
-def meant(trials: Sequence[tuple[Any, ...]], cell: str) -> tuple[str, str]:
-    """Return exp id and writer of the trial that a parent cell means, of those on the parent; else of the first."""
-    fitting = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))]
-    exp_id, writer = (fitting or trials)[0]
-    return exp_id, writer
+def meant(trials: Sequence[tuple[Any, ...]], cell: str, writer: str = "") -> tuple[str, str]:
+    """
+    Return exp id and writer of the trial that a parent cell means, of those on the parent; else of the first.
+
+    Args:
+        writer: whose the cell is; where several writers have a row of that exp id there, the own one is meant.
+    """
+    named = [row for row in trials if row[0] in (cell, cell.removeprefix("exp_"))] or trials[:1]
+    exp_id, first = named[0]
+    return exp_id, writer if (exp_id, writer) in named else first

@@ -88,7 +88,7 @@ def trial_of(views: Views, name: Id) -> TrialView:
     if isinstance(name, Trial):
         return _home(views, name)
     if isinstance(name, TrialView):
-        return _home(views, name.trial, name.oid)
+        return _home(views, name.trial, name.oid, name.order.writer)
     if isinstance(name, str):
         if name == BEST and (best := views.best()):
             _tell(views, name, "the best trial", best.oid)
@@ -178,7 +178,7 @@ def _spelled(views: Views, text: str, but: str = "") -> list[str]:
     ]
 
 
-def _home(views: Views, trial: Trial, oid: str = "") -> TrialView:
+def _home(views: Views, trial: Trial, oid: str = "", writer: str = "") -> TrialView:
     """
     Return the trial of the store that a row is: the one on the snapshot that it was handed out with.
 
@@ -187,6 +187,9 @@ def _home(views: Views, trial: Trial, oid: str = "") -> TrialView:
     at = oid or trial.oid
     named = views.named_exactly(trial.exp_id)
     fitting = [view for view in named if view.oid == at] if at else []
+    if len(fitting) > 1:  # rows of several writers side by side
+        same = [view for view in fitting if (view.order.writer == writer if writer else view.trial == trial)]
+        fitting = same[:1] or fitting
     if not fitting:
         fitting = [view for view in named if view.trial == trial] if len(named) > 1 else named
     if len(fitting) != 1 and named:

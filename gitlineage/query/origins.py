@@ -73,24 +73,29 @@ class Origins:
         rows: list[tuple[Any, ...]] = []
         for part in parts(list(oids)):
             rows += self._index.rows(f"{_ORIGIN} WHERE s.oid IN ({', '.join('?' * len(part))})", *part)
-        origins = [_origin(row) for row in sorted(rows, key=_place)]
-        return {origin.oid for origin in origins} - {origin.oid for origin in _standing(origins)}
+        origins = {CommitOid(row[0]) for row in rows}
+        return origins - {origin.oid for origin in self._standing(sorted(rows, key=_place))}
 
     def _rows(self, where: str, *values: object) -> list[Origin]:
         rows = self._index.rows(f"{_ORIGIN} WHERE {where} ORDER BY i.name, i.clock, i.writer, s.oid", *values)
-        return _standing(map(_origin, rows))
+        return self._standing(rows)
 
+    def _standing(self, rows: Iterable[Sequence[Any]]) -> list[Origin]:
+        """
+        Return those that their names stand for, of the rows of all of these names in recording order.
 
-def _standing(origins: Iterable[Origin]) -> list[Origin]:
-    """Return those that their names stand for, of all of these names in recording order."""
-    by_name: dict[str, dict[str, Origin]] = {}
-    for origin in origins:
-        by_name.setdefault(origin.name, {})[origin.document] = origin
-    chosen = []
-    for same in by_name.values():
-        whole = [origin for origin in same.values() if not origin.stub]
-        chosen += whole or list(same.values())
-    return chosen
+        Where only owners' words count, nobody's takes the place of another writer's.
+        """
+        by_name: dict[tuple[str, str], dict[str, Origin]] = {}
+        for row in rows:
+            origin, writer = _origin(row), row[7]
+            whose = "" if self._index.speakers is None else writer
+            by_name.setdefault((origin.name, whose), {})[origin.document] = origin
+        chosen = []
+        for same in by_name.values():
+            whole = [origin for origin in same.values() if not origin.stub]
+            chosen += whole or list(same.values())
+        return chosen
 
 
 def _place(row: Sequence[Any]) -> tuple[Any, ...]:

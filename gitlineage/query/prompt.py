@@ -28,7 +28,11 @@ def prompt_view(
         campaign: which campaign the store shows.
     """
     best = views.best()
-    line = told(views, views.line(best.oid, best.trial.exp_id)) if best and not views.raw_parents else None
+    line = (
+        told(views, views.line(best.oid, best.trial.exp_id, best.order.writer))
+        if best and not views.raw_parents
+        else None
+    )
     shown = lines_shown(line.trials, options.max_chars) if line is not None else None
     if line is not None:
         chain = views.by_number(line.numbers[:shown])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gitlineage.index.index import Index, read_row
 from gitlineage.model.message import flattened
+from gitlineage.model.rank import LATEST
 from gitlineage.model.records import TrialView
 from gitlineage.query.views import Views
 
@@ -69,7 +70,7 @@ def likely(views: Views, words: Sequence[str], limit: int, *, build: bool = True
             to be done.
     """
     if not build and _has_many_to_add(views.index):
-        sql = "SELECT t.id FROM trials t ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        sql = f"SELECT t.id FROM trials t ORDER BY {LATEST} LIMIT ?"
         return [number for (number,) in views.index.rows(sql, limit)]
     _update(views.index, None)
     longest = sorted(set(words), key=lambda word: (-len(word), word))[:_LONGEST]

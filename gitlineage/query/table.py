@@ -123,11 +123,11 @@ def table(views: Views) -> Table:
     for snapshot, exp_id, writer, _ in views.index.rows(_FIRST):
         near.setdefault(snapshot, []).append((exp_id, writer))
 
-    def first(snapshot: int, cell: str) -> int | None:
+    def first(snapshot: int, cell: str, writer: str) -> int | None:
         """Return the place of the trial on a snapshot that a parent cell means, or on the nearest above it."""
         for _ in range(_UP):
             if snapshot in near:
-                return place[(snapshot, *meant(near[snapshot], cell))]
+                return place[(snapshot, *meant(near[snapshot], cell, writer))]
             if snapshot not in above:
                 break
             snapshot = above[snapshot][0]
@@ -140,7 +140,9 @@ def table(views: Views) -> Table:
         exp_id, status, rank, _, clock, writer, cell, saw, sid, oid, tree, author, cohort, said, time, parent_tree = row
         roles: Mapping[str, str] = {} if said == "{}" else msgspec.json.decode(said, type=dict[str, str])
         linked = above.get(sid, ())
-        parents = [(first(parent, "" if at else cell), roles.get(oids[parent], "")) for at, parent in enumerate(linked)]
+        parents = [
+            (first(parent, "" if at else cell, writer), roles.get(oids[parent], "")) for at, parent in enumerate(linked)
+        ]
         known = dict.fromkeys(parent for parent, _ in parents if parent is not None)
         inspired = tuple((named, role) for named, role in roles.items() if named not in {oids[each] for each in linked})
         listed.append(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gitlineage.model.rank import ELIGIBLE, INFORMS, IS_RETRACTED, none_of
+from gitlineage.model.rank import ELIGIBLE, INFORMS, IS_RETRACTED, LATEST, none_of
 from gitlineage.model.records import TrialView
 from gitlineage.model.similarity import by_words, tokens
 from gitlineage.model.trial import FailureLabel
@@ -40,11 +40,11 @@ _ON_TREE = f"""
 SELECT t.id, s.tree, s.author,
     (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0)
 FROM snapshots s JOIN trials t ON t.snapshot = s.id
-WHERE s.tree = ? AND NOT coalesce({IS_RETRACTED}, 0) ORDER BY t.clock DESC, t.writer DESC LIMIT {_EQUAL}
+WHERE s.tree = ? AND NOT coalesce({IS_RETRACTED}, 0) ORDER BY {LATEST} LIMIT {_EQUAL}
 """
 _NOT_KEPT = f"""
 SELECT t.snapshot, t.id FROM trials t INDEXED BY trials_by_order
-WHERE {INFORMS} AND {none_of("+t.status", ELIGIBLE)} ORDER BY t.clock DESC, t.writer DESC LIMIT {_EDITS}
+WHERE {INFORMS} AND {none_of("+t.status", ELIGIBLE)} ORDER BY {LATEST} LIMIT {_EDITS}
 """
 _TREES = """
 SELECT s.id, s.tree, s.author,

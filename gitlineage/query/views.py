@@ -9,7 +9,7 @@ snapshots and labels are reached from here, walks over the graph are in `query.w
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,6 +33,7 @@ from gitlineage.model.rank import (
     IS_ELIGIBLE,
     IS_KEPT,
     IS_RETRACTED,
+    LATEST,
     PENDING,
     RETRACTED,
     check_which,
@@ -50,7 +51,8 @@ from gitlineage.text import counted
 from gitlineage.times import stamp
 
 _WHY = f"""
-iif({IS_RETRACTED}, (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id), NULL)
+iif({IS_RETRACTED}, (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id
+AND r.owner IN ('', t.writer)), NULL)
 """
 _VIEW = f"""
 SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles, {_WHY}
@@ -68,6 +70,14 @@ _BEST = {
 _FIRST_BASELINE = f"WHERE {IS_BASELINE} ORDER BY {BY_PLACE} LIMIT 1"
 _STAND_IN = f"INDEXED BY trials_by_order WHERE {INFORMS} ORDER BY {BY_PLACE} LIMIT 1"
 _KEPT = f"INDEXED BY trials_kept WHERE {IS_KEPT} AND t.rank IS {{}} NULL ORDER BY {BY_RANK} LIMIT ?"
+
+
+class Written(NamedTuple):
+    """A trial that a table shows, its bytes in the file that it came from, and why it was retracted, if it was."""
+
+    trial: Trial
+    raw: str
+    retracted: str | None
 
 
 class Views:
@@ -130,22 +140,18 @@ class Views:
         sql = f"SELECT t.id, 0 FROM trials t WHERE {IS_RETRACTED} AND t.id IN ({{}})"
         return set(self.index.grouped(sql, numbers))
 
-    def rows(self) -> list[tuple[Trial, str]]:
+    def rows(self) -> list[Written]:
         """
-        Return every trial that a table shows, in recording order, with its bytes in the file it came from.
+        Return every trial that a table shows, in recording order.
 
         They are those with a result, and pending ones that came from a file.
         """
-        sql = f"SELECT t.row, {_OID}, t.raw FROM trials t WHERE {_WRITTEN} ORDER BY {BY_PLACE}"
-        rows = [(read_row(row, oid), raw) for row, oid, raw in self.index.rows(sql)]
-        return [each for each in rows if each[0].status is not None or each[1]]
-
-    def retracted(self) -> dict[tuple[str, str], str]:
-        """Return why trials were retracted, by their snapshots and exp ids."""
-        if self.index.one("SELECT 1 FROM retractions LIMIT 1") is None:
-            return {}
-        views = self._views(f"{_VIEW} WHERE {IS_RETRACTED}")
-        return {(view.oid, view.trial.exp_id): view.retracted for view in views if view.retracted is not None}
+        sql = (
+            f"SELECT t.row, s.oid, t.raw, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot "
+            f"WHERE {_WRITTEN} ORDER BY {BY_PLACE}"
+        )
+        rows = [Written(read_row(row, oid), raw, why) for row, oid, raw, why in self.index.rows(sql)]
+        return [each for each in rows if each.trial.status is not None or each.raw]
 
     def reparented(self) -> dict[str, str]:
         """Return the exp id of the primary parent of snapshots that were given other ones."""
@@ -190,12 +196,12 @@ class Views:
         if specialist is not None:
             where.append("t.specialist = ?")
             values.append(specialist)
-        sql = f"SELECT t.id FROM trials t WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        sql = f"SELECT t.id FROM trials t WHERE {' AND '.join(where)} ORDER BY {LATEST} LIMIT ?"
         return self.by_number(number for (number,) in self.index.rows(sql, *values, limit))
 
     def latest_rows(self, limit: int) -> list[Trial]:
         """Return the rows of the newest trials with a result that count, newest first."""
-        sql = f"SELECT t.row, {_OID} FROM trials t WHERE {COUNTS} ORDER BY t.clock DESC, t.writer DESC LIMIT ?"
+        sql = f"SELECT t.row, {_OID} FROM trials t WHERE {COUNTS} ORDER BY {LATEST} LIMIT ?"
         return [read_row(*row) for row in self.index.rows(sql, limit)]
 
     def listing(
@@ -221,7 +227,7 @@ class Views:
             values.append(specialist)
         if dangling:
             where.append("t.parent_cell <> '' AND NOT EXISTS (SELECT 1 FROM links l WHERE l.child = s.id)")
-        sql = f"{_VIEW} WHERE {' AND '.join(where)} ORDER BY t.clock DESC, t.writer DESC"
+        sql = f"{_VIEW} WHERE {' AND '.join(where)} ORDER BY {LATEST}"
         if dangling:
             return [view for view in self._views(sql, *values) if view.dangling is not None][:limit]
         return self._views(f"{sql} LIMIT ?", *values, -1 if limit is None else limit)
@@ -273,8 +279,7 @@ class Views:
         known = self.task
         if (task.score_field, task.lower_is_better) == (known.score_field, known.lower_is_better):
             return ""
-        retracted = self.retracted()
-        rows = [trial for trial, _ in self.rows() if (trial.oid, trial.exp_id) not in retracted]
+        rows = [each.trial for each in self.rows() if each.retracted is None]
         orders = []
         for each in (known, task):
             ranks = [(place, at) for at, row in enumerate(rows) if (place := rank(each, row)) is not None]
@@ -403,7 +408,7 @@ class Views:
     def chain(self, view: TrialView) -> list[TrialView]:
         """Return the primary chain to a trial, root first; a repeat, which only raw parents can make, ends it."""
         if not self.raw_parents:
-            return self.by_number(self.line(view.oid, view.trial.exp_id).numbers)
+            return self.by_number(self.line(view.oid, view.trial.exp_id, view.order.writer).numbers)
         views = {view.label: view}
 
         def up(label: str) -> str | None:
@@ -414,15 +419,19 @@ class Views:
 
         return [views[label] for label in first_parent_chain(view.label, up)]
 
-    def line(self, oid: str, exp_id: str) -> Line:
-        """Return the primary chain to a trial on a snapshot, root first."""
-        chain = line(self.index.rows, oid, exp_id)
+    def line(self, oid: str, exp_id: str, writer: str = "") -> Line:
+        """Return the primary chain to a trial on a snapshot, root first; to a writer's where several have that name."""
+        chain = line(self.index.rows, oid, exp_id, writer)
         self.horizon.check(chain.snapshots)
         return chain
 
     def on_snapshot(self, oid: str) -> list[TrialView]:
         """Return the trials on a snapshot in recording order, those without a result too."""
         return self._views(f"{_VIEW} WHERE s.oid = ? ORDER BY {BY_PLACE}", oid)
+
+    def row(self, oid: str, exp_id: str, writer: str = "") -> TrialView | None:
+        """Return the trial of an exp id on a snapshot; where several writers have one, that of the one who asks."""
+        return own_row(self.on_snapshot(oid), exp_id, writer)
 
     def exp_id_on(self, oid: str) -> str | None:
         """Return the exp id of the first trial on a commit."""
@@ -432,7 +441,7 @@ class Views:
         """Return the trials of a cohort's members in recording order, those without a result too."""
         sql = (
             "SELECT t.id FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE s.cohort = ? "
-            "ORDER BY t.clock, t.writer LIMIT ?"
+            f"ORDER BY {BY_PLACE} LIMIT ?"
         )
         return self.by_number(number for (number,) in self.index.rows(sql, cohort, -1 if limit is None else limit))
 
@@ -485,7 +494,7 @@ class Views:
             if parent not in linked and not self._is_git_parent(sid, parent)
         ]
         raw = self.raw_parents
-        parent = self.labels.raw_parent(cell, writer) if raw else self._parent_near(links, near, alone, cell)
+        parent = self.labels.raw_parent(cell, writer) if raw else self._parent_near(links, near, alone, cell, writer)
         return TrialView(
             trial=read_row(text, oid),
             label=exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid),
@@ -518,15 +527,16 @@ class Views:
         near: Mapping[int, Sequence[tuple[Any, ...]]],
         alone: Collection[str],
         cell: str,
+        writer: str,
     ) -> str | None:
-        """Return the label of the primary parent's trial: the one that the cell means, else its first."""
+        """Return the label of the primary parent's trial: the one that a writer's cell means, else its first."""
         if not links:
             return None
         first, oid = links[0]
         trials = near.get(first)
         if not trials:
-            return self.labels.parent(first, cell)
-        exp_id, writer = meant(trials, cell)
+            return self.labels.parent(first, cell, writer)
+        exp_id, writer = meant(trials, cell, writer)
         return exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid)
 
     def _is_git_parent(self, sid: int, oid: str) -> bool:
@@ -558,7 +568,7 @@ class Views:
             ids = [row[0] for row in rows]
             parents = self.index.grouped("SELECT child, parent FROM git_parents WHERE child IN ({}) ORDER BY pos", ids)
             trials = self.index.grouped(
-                "SELECT snapshot, row FROM trials WHERE snapshot IN ({}) ORDER BY clock, writer", ids
+                f"SELECT snapshot, row FROM trials t WHERE snapshot IN ({{}}) ORDER BY t.guest, {BY_PLACE}", ids
             )
             called = self.index.grouped(
                 "SELECT snapshot, name, stub FROM imported WHERE snapshot IN ({}) ORDER BY clock, writer", ids
@@ -624,6 +634,12 @@ def _snapshot(oid: str, tree: str, parents: Sequence[str], named: Mapping[str, s
         inspirations=tuple(CommitOid(parent) for parent in named if parent not in parents),
         **more,
     )
+
+
+def own_row(views: Iterable[TrialView], exp_id: str, writer: str) -> TrialView | None:
+    """Return the trial of an exp id among those on one snapshot; where several writers have one, a writer's own."""
+    named = [view for view in views if view.trial.exp_id == exp_id]
+    return next((view for view in named if view.order.writer == writer), named[0] if named else None)
 
 
 def _beyond(label: str | None, above: Mapping[str, str | None]) -> str | None:

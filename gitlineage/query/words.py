@@ -14,7 +14,7 @@ from gitlineage.journal import events
 from gitlineage.journal.journal import Journal
 from gitlineage.model.records import Order, Task, TrialView
 from gitlineage.query.audit import on
-from gitlineage.query.views import Views
+from gitlineage.query.views import Views, own_row
 from gitlineage.text import one_line, to_type
 
 _NAMED = 6
@@ -22,6 +22,13 @@ _NAMED = 6
 
 _ROWS = 1000
 """Rows of others that are looked at; the newest words are first."""
+
+
+_BESIDE = """
+SELECT t.exp_id, t.writer, o.writer
+FROM (SELECT snapshot, exp_id FROM trials GROUP BY snapshot, exp_id HAVING count(*) > 1 LIMIT ?) s
+JOIN trials t USING (snapshot, exp_id) JOIN trials o USING (snapshot, exp_id) WHERE t.writer <> o.writer
+"""
 
 
 class Said(NamedTuple):
@@ -54,6 +61,7 @@ class Standing(NamedTuple):
         reparents: all words about the parents of snapshots.
         relations: all words about relations of snapshots that somebody else recorded.
         entries: the last words of the catalogue on what somebody else recorded.
+        beside: rows of one exp id on one snapshot by two writers, where only owners' words count: exp id and both.
         clock: the highest clock.
         events: how many events there are.
     """
@@ -65,6 +73,7 @@ class Standing(NamedTuple):
     reparents: frozenset[tuple[int, str, str, str, str]]
     relations: frozenset[tuple[int, str, str, str, str, bool]]
     entries: frozenset[tuple[int, str, str, str]]
+    beside: frozenset[tuple[str, str, str]]
     clock: int
     events: int
 
@@ -90,6 +99,7 @@ def standing(views: Views) -> Standing:
         "WHERE s.writer <> e.writer ORDER BY e.clock DESC LIMIT ?",
         _ROWS,
     )
+    beside = rows(_BESIDE, _ROWS) if views.index.speakers is not None else []
     return Standing(
         task=tuple((Order(clock, writer), msgspec.json.decode(task, type=Task)) for clock, writer, task in tasks),
         best=views.best(),
@@ -98,6 +108,7 @@ def standing(views: Views) -> Standing:
         reparents=frozenset(map(tuple, reparents)),
         relations=frozenset(map(tuple, relations)),
         entries=frozenset(map(tuple, entries)),
+        beside=frozenset(map(tuple, beside)),
         clock=views.index.clock,
         events=views.index.events,
     )
@@ -116,6 +127,7 @@ def told(views: Views, journal: Journal, tips: Mapping[str, str], before: Standi
     said += _rows(views, journal, tips, now.rows - before.rows)
     said += _repairs(views, now.retractions - before.retractions, now.reparents - before.reparents)
     said += _edges(views, now.relations - before.relations, now.entries - before.entries)
+    said += _beside(now.beside - before.beside)
     said += _best(views.task, before, now)
     return [each for each in said if each.writer != own]
 
@@ -141,10 +153,17 @@ def holding(views: Views, journal: Journal, tips: Mapping[str, str], own: str | 
         "AND (o.clock, o.writer) > (r.clock, r.writer))"
     )
     said += _repairs(views, others, frozenset(map(tuple, held)))
+    said += _beside(now.beside)
     if now.best is not None and now.best.order.writer != own:
         writer = now.best.order.writer
         said.append(Said(writer, f"the best is {_scored(now.best, views.task)}, a row of {writer}'s"))
     return [each for each in said if each.writer != own]
+
+
+def _beside(pairs: frozenset[tuple[str, str, str]]) -> Iterator[Said]:
+    """Return which rows stand beside another writer's of the same exp id."""
+    for exp_id, writer, other in sorted(pairs):
+        yield Said(writer, f"{writer} has a row {exp_id} of its own on a snapshot where {other} has one, too")
 
 
 def _edges(
@@ -188,7 +207,7 @@ def _rows(
 ) -> Iterator[Said]:
     """Return what rows said before somebody else's last word on them."""
     for oid, exp_id, owner, _, writer in sorted(rows, key=lambda row: (-row[3], row)):
-        now, was = versions(views, journal, tips, oid, exp_id)
+        now, was = versions(views, journal, tips, oid, exp_id, owner)
         if now is None or was is None or now.row == was.row:
             continue
         name = next((view.label for view in views.named_exactly(exp_id) if view.oid == oid), exp_id)
@@ -198,11 +217,18 @@ def _rows(
 
 
 def versions(
-    views: Views, journal: Journal, tips: Mapping[str, str], oid: str, exp_id: str
+    views: Views, journal: Journal, tips: Mapping[str, str], oid: str, exp_id: str, owner: str
 ) -> tuple[events.TrialEvent | None, events.TrialEvent | None]:
-    """Return the last word on a row, and the last one before it that another writer said; ``None`` for none."""
+    """
+    Return the last word on a row, and the last one before it that another writer said; ``None`` for none.
+
+    Args:
+        owner: whose row it is; where only owners' words count, no other writer has said anything of it.
+    """
     by_place: dict[tuple[bool, int, str], events.TrialEvent] = {}
     for each in on(journal, tips, oid):
+        if views.index.speakers is not None and each.writer != owner:
+            continue
         event = each.event
         if isinstance(event, events.TrialEvent) and event.row.get("exp_id") == exp_id and not views.index.refusal(each):
             by_place[bool(event.row.get("status")), event.clock, each.writer] = event
@@ -228,7 +254,8 @@ def _repairs(
     repairs: list[tuple[int, Said]] = []
     for clock, writer, exp_id, oid, undone, reason in retractions:
         said = f"took back that {exp_id} is retracted" if undone else f"retracted {exp_id}"
-        name = next((view.label for view in views.named_exactly(exp_id) if view.oid == oid), exp_id)
+        row = own_row([view for view in views.named_exactly(exp_id) if view.oid == oid], exp_id, writer)
+        name = row.label if row is not None else exp_id
         undo = to_type("gitlineage", "retract", name, *(["-m", "WHY"] if undone else ["--undo"]))
         repairs.append((clock, Said(writer, f"{writer} {said}{f': {reason}' if reason else ''}", undo)))
     for clock, writer, child, parents, reason in reparents:
@@ -244,11 +271,16 @@ def _best(task: Task, before: Standing, now: Standing) -> Iterator[Said]:
         return
     if now.best is None:
         yield Said("", f"the best was {_scored(before.best, task)}, and there is none now")
-    elif (now.best.oid, now.best.label) != (before.best.oid, before.best.label):
+    elif _place(now.best) != _place(before.best):
         said = f"the best changed from {_scored(before.best, task)} to {_scored(now.best, task)}"
         fresh = now.best.order.clock > before.clock  # else another word made it the best, which is told
         undo = to_type("gitlineage", "retract", now.best.label, "-m", "WHY") if fresh else ""
         yield Said("", f"{said}, a row of {now.best.order.writer}'s", undo)
+
+
+def _place(view: TrialView) -> tuple[str, str, str]:
+    """Return what tells one trial from another, whatever it is called by now."""
+    return view.oid, view.trial.exp_id, view.order.writer
 
 
 def _scored(view: TrialView, task: Task) -> str:

@@ -1,9 +1,10 @@
 """
 Snapshots of another store on their way into this one: commits, names and documents.
 
-Everything about such a commit follows from the other store alone, so two machines get the same oids. What
-that store says about a snapshot is kept as a document beside the tree, not in it: the tree is what the snapshot *is*,
-so that equal content has an equal content id however it was derived (semantics 2, 67).
+Everything about such a commit follows from the other store alone, so two machines get the same oids; where only owners'
+words count (semantics 80), it names its writer, too. What that store says about a snapshot is kept as a document beside
+the tree, not in it: the tree is what the snapshot *is*, so that equal content has an equal content id however it was
+derived (semantics 2, 67).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -76,6 +77,12 @@ class _Adoption:
         self._opened: set[str] = set()
         self._documents: dict[str, Entry] = {}
         self._mixed: set[str] = set()
+        self._named = [""]
+        """Whom a commit names: nobody; or where only owners' words count who may have imported it before, else us."""
+
+        if views.index.speakers is not None:
+            before = (writer for (writer,) in views.index.rows("SELECT DISTINCT writer FROM imported ORDER BY 1"))
+            self._named = [*(writer for writer in before if writer != landing.writer), landing.writer]
 
     def record(
         self, snapshots: Sequence[Adopted], advance: Callable[[str, int, int], None]
@@ -98,9 +105,12 @@ class _Adoption:
         moment = self._moment(parents)
         tree = self._content.from_mapping(each.content)
         document = object_id("blob", each.document)
-        trailers = snapshot_trailers("", "", each.cohort, roles, document)
-        message = compose(flattened(each.subject) or each.name, trailers)
-        oid = CommitOid(self._repo.write_commit(tree, parents, message, who, moment))
+        for writer in self._named:
+            trailers = snapshot_trailers("", "", each.cohort, roles, document, writer)
+            message = compose(flattened(each.subject) or each.name, trailers)
+            oid = CommitOid(self._repo.write_commit(tree, parents, message, who, moment))
+            if oid in known:
+                break
         self._moments[oid] = moment
         if oid in known:
             return oid, False
@@ -135,7 +145,8 @@ class _Adoption:
         except NotFound:
             base = [] if mixed else list(parents)
             event = events.CohortEvent(name=name, base=tuple(base), allow_mixed=mixed)
-            message = compose(f"Cohort {name}", [("Cohort-Name", name), ("Cohort-Id", who.name)])
+            nonce = [("Cohort-Name", name), ("Cohort-Id", who.name), ("Recorded-By", self._named[-1])]
+            message = compose(f"Cohort {name}", nonce)
             oid = self._repo.write_commit(self._repo.empty_tree(), base, message, who, moment)
             self._landing.add(oid, event, f"Open cohort {name}")
         else:

@@ -669,8 +669,6 @@ class Ledger:
             why = "a writer's ref went back"
             if self._index.overturned:
                 why = "something is another writer's than it seemed"
-            if self._index.claimed:
-                why = "somebody says that it was first to record what another writer had recorded"
             self._rebuild(why)
             return
         self._after_folding()

@@ -23,7 +23,7 @@ from gitlineage.journal import events
 from gitlineage.model.dag import first_of_cycles, topological
 from gitlineage.model.message import Trailers, compose, flattened, snapshot_trailers
 from gitlineage.model.rank import against
-from gitlineage.model.records import GAVE_NOTHING, ROLES, CommitOid, Snapshot, Task
+from gitlineage.model.records import GAVE_NOTHING, ROLES, CommitOid, Snapshot, Task, TrialView
 from gitlineage.model.trial import (
     AUTO_ID,
     Trial,
@@ -36,8 +36,9 @@ from gitlineage.model.trial import (
 from gitlineage.query.ancestry import originals, rewritten_from
 from gitlineage.query.judge import COMMAND, judge
 from gitlineage.query.names import Id, resolve, taken_for
-from gitlineage.query.views import Views, snapshot_of
+from gitlineage.query.views import Views, own_row, snapshot_of
 from gitlineage.record.landing import Landing
+from gitlineage.record.repair import not_ones_own
 from gitlineage.record.rules import Base, Memory, agrees, check_cohort_name, content_of, content_tree, merged
 from gitlineage.times import parse_time, stamp
 
@@ -196,10 +197,15 @@ class Recorder:
             trial = trial.replace(exp_id=pending[0].trial.exp_id)
         if trial.exp_id == AUTO_ID and not here and (meant := self._trailer_id(oid)):
             trial = trial.replace(exp_id=meant)
-        known = next((view for view in here if view.trial.exp_id == trial.exp_id), None)
+        known = own_row(here, trial.exp_id, self.landing.writer)
+        takes_over = known is not None and self._is_others(known) and self._is_shown_ours(oid)
+        if takes_over:
+            known = None
+        if known is not None and self._is_others(known) and not agrees(trial, known.trial):
+            raise Invalid(not_ones_own(known))
         if known is None:
             self.refuse_claimed(trial.exp_id)
-            self._refuse_taken(trial.exp_id)
+            self._refuse_taken(trial.exp_id, oid if takes_over else "")
             row = self._fill(trial, self._repo.parents(oid), self._known_tree(oid), judged=judged)
         else:
             if known.trial.status is not None and not revise:
@@ -213,6 +219,15 @@ class Recorder:
         self.check_row(row)
         self._add_trial(oid, row, saw=self._session_before(row), log=log)
         return oid, row.exp_id
+
+    def _is_others(self, view: TrialView) -> bool:
+        """Whether a row is for somebody else to speak about."""
+        return self._views.index.speakers is not None and view.order.writer != self.landing.writer
+
+    def _is_shown_ours(self, oid: str) -> bool:
+        """Whether a commit shows that this writer made it, so that a row of its own takes the place of another's."""
+        speakers = self._views.index.speakers
+        return speakers is not None and speakers.is_proven(self.landing.writer, self._repo.commit(oid))
 
     @property
     def _named_writer(self) -> str:
@@ -347,7 +362,7 @@ class Recorder:
         """Return the snapshot whose pending trial a row is the result of, where it is one."""
         if (trial.status is None and self._views.task.score(trial) is None) or not self._views.is_named(trial.exp_id):
             return None
-        views = self._views.named_exactly(trial.exp_id)
+        views = [view for view in self._views.named_exactly(trial.exp_id) if not self._is_others(view)]
         return next((view.oid for view in views if view.trial.status is None and _leads_to(view.trial, trial)), None)
 
     def _parent_in(self, trial: Trial, fresh: Mapping[str, int]) -> list[int | str]:
@@ -626,12 +641,14 @@ class Recorder:
         self._refuse_taken(row.exp_id)
         return None
 
-    def _refuse_taken(self, exp_id: str) -> None:
-        if exp_id != AUTO_ID and self._views.is_named(exp_id):
-            holder = self._views.named_exactly(exp_id)[0].oid[:12]
-            raise Duplicate(
-                exp_id, f"is taken by {holder}; leave it out to get the next free number, or revise that row"
-            )
+    def _refuse_taken(self, exp_id: str, but: str = "") -> None:
+        """Refuse an exp id that another row has; on one snapshot it may be left out of account."""
+        if exp_id == AUTO_ID or not self._views.is_named(exp_id):
+            return
+        for holder in self._views.named_exactly(exp_id):
+            if holder.oid != but:
+                free = "leave it out to get the next free number, or revise that row"
+                raise Duplicate(exp_id, f"is taken by {holder.oid[:12]}; {free}")
 
     def taken_for(self, exp_id: str) -> str:
         """Return what a new exp id could be taken for, in words; empty for nothing."""

@@ -13,7 +13,7 @@ from gitlineage.errors import Cycle, Invalid, NotFound
 from gitlineage.journal import events
 from gitlineage.journal.journal import Journal
 from gitlineage.model.message import flattened
-from gitlineage.model.records import GAVE_NOTHING, ROLES, CommitOid, Reparenting, Snapshot
+from gitlineage.model.records import GAVE_NOTHING, ROLES, CommitOid, Reparenting, Snapshot, TrialView
 from gitlineage.model.relation import FAMILY, RelationType
 from gitlineage.query import relations
 from gitlineage.query.names import Id, resolve, trial_of
@@ -36,6 +36,8 @@ def retract(views: Views, landing: Landing, id: Id, reason: str, actor: str, und
     """
     why = _reason(reason) if not undo else flattened(reason)
     view = trial_of(views, id)
+    if views.index.speakers is not None and view.order.writer != landing.writer:
+        raise Invalid(not_ones_own(view))
     if undo and view.retracted is None:
         raise Invalid(f"{view.label} is not retracted")
     if undo or view.retracted != why:
@@ -43,6 +45,14 @@ def retract(views: Views, landing: Landing, id: Id, reason: str, actor: str, und
         said = f"{'Take back that' if undo else 'Retract'} {view.label}{' is retracted' if undo else ''}"
         landing.add(view.oid, event, f"{said}: {why}" if why else said)
     return view.oid, view.trial.exp_id
+
+
+def not_ones_own(view: TrialView) -> str:
+    """Return what is said of a word about somebody else's row, where only owners' words count."""
+    return (
+        f"this would not count: {view.order.writer} recorded this, and git config lineage.trust is signed, so nobody "
+        f"else says anything about {view.label}; a row of yours has an exp id of its own"
+    )
 
 
 def reassert(views: Views, landing: Landing, journal: Journal, tips: Mapping[str, str], id: Id) -> tuple[str, str]:
@@ -55,7 +65,7 @@ def reassert(views: Views, landing: Landing, journal: Journal, tips: Mapping[str
         Invalid: nobody but the writer of the last word has said anything about the row.
     """
     view = trial_of(views, id)
-    now, was = versions(views, journal, tips, view.oid, view.trial.exp_id)
+    now, was = versions(views, journal, tips, view.oid, view.trial.exp_id, view.order.writer)
     if now is None or was is None:
         raise Invalid(
             f"{view.label} has the words of one writer only; `{to_type('gitlineage', 'events', view.label)}` shows them"

@@ -10,6 +10,7 @@ import msgspec
 
 from gitlineage.index.fold import read_row
 from gitlineage.journal import events
+from gitlineage.journal.journal import Recorded
 from gitlineage.model.records import TrialView
 from gitlineage.model.stand_in import CODE_LOST, IS_LOST, missing, split
 from gitlineage.model.trial import Trial
@@ -61,6 +62,9 @@ def _here(views: Views, numbers: Iterable[int], writer: str | None) -> list[Arri
         commit = views.repo.commit_beginning(beginning) if beginning is not None else None
         if commit is None or writer not in (None, by):
             continue
+        moved = Recorded(by, commit, events.RewriteEvent(old=oid, how=events.ARRIVED))
+        if writer is not None and views.index.refusal(moved):
+            continue
         if not views.repo.has_ancestor(commit, oid):  # nothing takes the place of what it goes back to, or is
             arrivals.append(Arrival(number=number, exp_id=exp_id, commit=commit))
     return arrivals
@@ -74,7 +78,9 @@ def move_arrived(recorder: Recorder, views: Views, arrivals: Sequence[Arrival]) 
     for commit, view in rows:
         together.setdefault((commit, view.trial.exp_id), []).append(view)
     for (commit, exp_id), stand_ins in together.items():
-        here = next((view.trial for view in views.on_snapshot(commit) if view.trial.exp_id == exp_id), None)
+        there = views.row(commit, exp_id, stand_ins[0].order.writer)
+        is_same = there is not None and (views.index.speakers is None or there.order.writer == recorder.landing.writer)
+        here = there.trial if there is not None and is_same else None
         row = move(recorder, commit, stand_ins, here or _dated(views, stand_ins[0], commit))
         if row != here:
             recorder.check_row(row)

@@ -364,7 +364,7 @@ class LineageStore:
 
         def work(recorder: Recorder) -> Trial:
             oid, exp_id = recorder.record(rev, row, revise, replicate=replicate)
-            view = next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+            view = self._landed(recorder, oid, exp_id)
             if view.retracted is not None:
                 undo = f"`{to_type('gitlineage', 'retract', view.label, '--undo')}` takes that back"
                 self.ledger.watcher.note(f"{view.label} is retracted and does not count: {view.retracted}; {undo}")
@@ -387,9 +387,15 @@ class LineageStore:
 
         def work(recorder: Recorder) -> Trial:
             oid, exp_id = recorder.record(rev, trial.replace(status=None), judged=False)
-            return next(view.trial for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+            return self._landed(recorder, oid, exp_id).trial
 
         return self.ledger.write(work)
+
+    def _landed(self, recorder: Recorder, oid: str, exp_id: str) -> TrialView:
+        """Return the trial that was recorded."""
+        view = self._views.row(oid, exp_id, recorder.landing.writer)
+        assert view is not None, exp_id
+        return view
 
     def link_rewrite(self, new: Id, old: Id, how: str = "") -> None:
         """
@@ -438,7 +444,7 @@ class LineageStore:
             who = self.ledger.committer().name if actor is None else actor
             oid, exp_id = repair.retract(self._views, recorder.landing, id, reason, who, undo)
             self.ledger.forget_best()
-            return next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+            return self._landed(recorder, oid, exp_id)
 
         return self.ledger.write(work)
 
@@ -469,7 +475,7 @@ class LineageStore:
             tips = self.ledger.counting()
             oid, exp_id = repair.reassert(self._views, recorder.landing, self.ledger.journal, tips, id)
             self.ledger.forget_best()
-            return next(view for view in self._views.on_snapshot(oid) if view.trial.exp_id == exp_id)
+            return self._landed(recorder, oid, exp_id)
 
         return self.ledger.write(work)
 
@@ -663,7 +669,7 @@ class LineageStore:
     @reading
     def all_trials(self) -> list[Trial]:
         """Return every trial that has a result, in recording order; retracted ones too, as they were recorded."""
-        return [trial for trial, _ in self._views.rows() if trial.status is not None]
+        return [each.trial for each in self._views.rows() if each.trial.status is not None]
 
     @reading
     def latest(self, n: int = 30) -> Trials:
@@ -807,10 +813,10 @@ class LineageStore:
         """Return the trials along primary parents, root first, the one asked for last (semantics 15)."""
         views = self._views
         plain = exp_id if isinstance(exp_id, str) and "@" not in exp_id and not claimed(views, exp_id) else ""
-        if plain and len(oids := views.oids_named(plain)) == 1:
+        if plain and views.index.speakers is None and len(oids := views.oids_named(plain)) == 1:
             return Trials(views.line(oids[0], plain).trials)
         view = trial_of(views, exp_id)
-        return Trials(views.line(view.oid, view.trial.exp_id).trials)
+        return Trials(views.line(view.oid, view.trial.exp_id, view.order.writer).trials)
 
     @reading
     def log(

@@ -1,11 +1,13 @@
 """Rows imported while their commits were missing, and the commits that come later: made and brought by real git."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from clones import answers, fsck, git
+from colleagues import sign_all, trust
 from command_line import Shell
 
 from gitlineage import LineageStore, Trial
@@ -16,6 +18,8 @@ from gitlineage.git.repository import GitRepo
 from gitlineage.journal import events
 from gitlineage.model.stand_in import IS_LOST
 from gitlineage.record import stand_ins
+
+needs_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 
 HEADER = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 SCORES = ("1.0", "0.9", "0.8", "0.95")
@@ -208,11 +212,18 @@ def test_a_clone_that_lacks_the_commit_gets_it(loop: tuple[Path, list[str]], clo
         assert bob.files(hashes[2]) == {"train.py": b"2\n"}
 
 
-def test_what_was_said_of_a_stand_ins_row_stays(loop: tuple[Path, list[str]], clone: Callable[[str], Path]) -> None:
+@pytest.mark.parametrize("is_signed", [False, pytest.param(True, marks=needs_keygen)], ids=["cooperative", "signed"])
+def test_what_was_said_of_a_stand_ins_row_stays(
+    loop: tuple[Path, list[str]], clone: Callable[[str], Path], tmp_path: Path, is_signed: bool
+) -> None:
     """A retraction and cells of the user's own go along; a row that changed as well is moved in its new version."""
     origin, hashes = loop
     root = clone("alice")
     with opened(root) as store:
+        if is_signed:
+            git(root, "config", "lineage.writer", "alice")
+            sign_all(tmp_path, ("alice",))(store)
+            trust(root)
         take(store)
         store.retract(hashes[2][:7], "the wrong seed")
         bring(root, origin)

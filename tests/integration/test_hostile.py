@@ -6,11 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import openrange_stores
 import pytest
 from clones import GOOD, answers, git
 from colleagues import Scene, land, opened, sign_all, trust
 
-from gitlineage import LineageError, LineageStore, RemoteError, SigningError, Task, Trial
+from gitlineage import Ambiguous, LineageError, LineageStore, RemoteError, SigningError, Task, Trial
+from gitlineage.bridge.openrange import export_openrange, import_openrange
 from gitlineage.journal import events
 from gitlineage.journal.events import AHEAD
 from gitlineage.journal.journal import Append
@@ -295,6 +298,15 @@ ACTS: dict[str, Callable[[LineageStore], object]] = {
 """What Mallory says of what is Alice's."""
 
 
+def test_rows_that_share_their_place(tmp_path: Path) -> None:
+    """Rows of one writer with one clock, which only hands write, are in the same order whatever was read first."""
+    with opened(tmp_path, False) as scene:
+        row = {"exp_id": "001", "status": "keep", "core_metric": "1.5", "hypothesis": "good"}
+        land(scene.alice, (scene.alice.resolve("001"), events.TrialEvent(clock=2, row=row)))
+        assert [each.order.clock for each in scene.alice.log(None)] == [2, 2]
+        scene.agree()
+
+
 @needs_keygen
 def test_signed_words_about_others_have_no_effect(tmp_path: Path) -> None:
     """Of all acts of a writer who signs, nothing counts but its own row; refused here, told where it arrives."""
@@ -310,13 +322,19 @@ def test_signed_words_about_others_have_no_effect(tmp_path: Path) -> None:
         notes = scene.pull()
         assert sum("does not count" in note for note in notes) >= 3
         assert not any("changed" in note for note in notes)
+        assert "mallory has a row 001 of its own on a snapshot where alice has one, too" in notes
         after = answers(scene.alice, folder)
-        assert [each.exp_id for each in after["trials"]] == ["000", "001", "m"]
-        assert after["trials"][:2] == before["trials"]
-        for name in ("best", "leaderboard", "relations", "task"):
+        labels = {label: trial for label, *_, trial in after["log"]}
+        assert sorted(labels) == ["000", "001@alice", "001@mallory", "m"]
+        assert (labels["000"], labels["001@alice"]) == tuple(before["trials"])
+        assert labels["001@mallory"].core_metric == 7.0
+        for name in ("best", "leaderboard", "relations", "task", "where"):
             assert after[name] == before[name], name
-        assert after["chains"][:2] == before["chains"] or after["chains"][1:] == before["chains"]
-        assert {each.event.writer for each in scene.alice.audit("001")} == {"alice"}
+        assert dict(after["chains"])["001@alice"] == dict(before["chains"])["001"]
+        assert not any(after["reparentings"])
+        assert [each[0] for each in after["log"] if each[4]] == ["001@mallory"]  # he retracted his own
+        said = [each.event for each in scene.alice.audit("001@alice") if each.event.writer == "mallory"]
+        assert {each.event_type for each in said} == {"trial", "retract"}
         assert scene.alice.parents("m") == (scene.alice.snapshot("001"),) and scene.alice.resolve("m") == oid
         scene.alice.reindex()
         assert answers(scene.alice, folder) == after
@@ -330,7 +348,9 @@ def test_signed_words_about_others_have_no_effect(tmp_path: Path) -> None:
             lambda: scene.alice.record("m", Trial(status="keep"), revise=True),
             lambda: scene.alice.reparent("m", [], "no"),
         ):
-            with pytest.raises(LineageError, match="would not count: mallory recorded this"):
+            with pytest.raises(
+                LineageError, match=r"would not count: (mallory recorded this|nothing shows whose this is)"
+            ):
                 call()
         git(scene.alice.ledger.root, "config", "lineage.sign", "false")
         with pytest.raises(SigningError, match="would not count"):
@@ -368,7 +388,7 @@ def test_the_server_refuses_words_about_others(tmp_path: Path, act: str) -> None
         scene.mallory.commit({"f": b"m"}, ["001"], trial=Trial(exp_id="m", status="discard", core_metric=9.0))
         scene.mallory.push()
         ACTS[act](scene.mallory)
-        if act == "snapshot":  # a further row of one's own is no word about others
+        if act in ("snapshot", "row"):  # a row of one's own is no word about others
             assert scene.push() == ""
             return
         assert "does not count" in scene.push()
@@ -380,16 +400,20 @@ def test_the_server_refuses_words_about_others(tmp_path: Path, act: str) -> None
 
 
 @needs_keygen
-def test_the_server_keeps_who_came_first(tmp_path: Path) -> None:
-    """Who claims by an early clock to have recorded somebody's snapshot first is refused."""
+def test_the_server_takes_a_row_that_stands_beside(tmp_path: Path) -> None:
+    """A row on somebody's snapshot under the same exp id is the own one, which takes nothing from the other."""
     with opened(tmp_path, True, sign_all(tmp_path)) as scene:
         git(scene.hub, "config", "lineage.allowedSigners", str(tmp_path / "allowed"))
         trust(scene.hub)
+        oid = scene.alice.resolve("001")
         git(scene.mallory.ledger.root, "update-ref", "-d", "refs/notes/lineage/alice")
         scene.mallory.reindex()
-        scene.mallory.record(scene.alice.resolve("001"), Trial(exp_id="001", status="discard", core_metric=7.0))
-        refused = scene.push()
-        assert "claims to have recorded first" in refused or "does not count" in refused
+        scene.mallory.record(oid, Trial(exp_id="001", status="discard", core_metric=7.0))
+        assert scene.push() == ""
+        trust(scene.alice.ledger.root)
+        scene.pull()
+        assert scene.alice.trial("001@alice").core_metric == 1.5 and scene.alice.trial("001@mallory").core_metric == 7.0
+        assert scene.alice.best().exp_id == "001" and scene.alice.resolve("best") == oid
 
 
 def early_words(store: LineageStore, rows: dict[str, str], own: dict[str, events.Event]) -> list[tuple[str, Any]]:
@@ -483,6 +507,125 @@ def test_nobody_claims_by_a_clock_what_shows_whose_it_is(tmp_path: Path, hooked:
 
 
 @needs_keygen
+@both
+@pytest.mark.parametrize("victim", ["alice", "mallory"])
+def test_nobody_claims_what_shows_nobody(tmp_path: Path, hooked: bool, victim: str) -> None:
+    """Where nothing shows an owner, signed words with the lowest clock change no row and no snapshot of anybody's."""
+    sign = sign_all(tmp_path)
+    with opened(tmp_path, hooked, sign) as scene:
+        git(scene.hub, "config", "lineage.allowedSigners", str(tmp_path / "allowed"))
+        owner, other = (scene.alice, scene.mallory) if victim == "alice" else (scene.mallory, scene.alice)
+        name = other.ledger.writer
+        first = owner.append(Trial(exp_id="b0", status="baseline", core_metric=2.0, hypothesis="seed"), parents=[])
+        row = Trial(exp_id="b1", status="keep", core_metric=1.0, parent_exp="b0", hypothesis="good")
+        second = owner.append(row, parents=["b0"])
+        owner.record("b1", Trial(exp_id="b2", status="discard", core_metric=3.0), replicate=True)
+        owner.append(Trial(exp_id="b3", status="discard", core_metric=4.0, parent_exp="b2"), parents=["b1"])
+        owner.sync()
+        other.pull()
+        for store in (owner, other):
+            trust(store.ledger.root)
+        folder = tmp_path / "keys"
+        rows = {"b0": first.oid, "b1": second.oid, "b2": second.oid}
+        before = answers(owner, folder)
+        land(other, *early_words(other, rows, {}))
+        land(
+            other, (second.oid, events.TrialEvent(clock=1, row={"exp_id": "b2", "status": "keep", "core_metric": "8"}))
+        )
+        trust(scene.hub)
+        refused = scene.push(other)
+        assert bool(refused) == hooked, refused
+        if hooked:
+            assert "nothing shows whose this is" in refused and "(trial)" not in refused
+            return
+        owner.pull()
+        after = answers(owner, folder)
+        mine = [each for each in after["log"] if each[2].writer == victim]
+        assert [each[1:3] + each[4:] for each in mine] == [
+            each[1:3] + each[4:] for each in before["log"] if each[2].writer == victim
+        ]
+        for label, oid, order, *_, trial in mine:
+            assert owner.trial(label) == trial, label
+            assert owner.resolve(label) == oid and order.writer == victim
+        chains = {label: [each.exp_id for each in chain] for label, chain in after["chains"]}
+        assert chains["b3"] == ["b0", "b2", "b3"]
+        assert owner.chain_to("b3") == dict(before["chains"])["b3"]
+        assert not any(after["reparentings"])
+        for what in ("relations", "task", "cohorts"):
+            assert after[what] == before[what], what
+        assert all(owner.catalogue.entry(oid).name != "mine" for oid in rows.values())
+        told = [reason for _, _, reason in after["problems"]]
+        assert sum(f"whose this is, so the word of {name}" in each for each in told) == 4
+        with pytest.raises(Ambiguous, match=f"b1@{victim}"):
+            owner.trial("b1")
+        assert owner.retract("b1@" + victim, "mine").retracted and owner.trial(f"b1@{name}").core_metric == -9
+        assert [each[0] for each in answers(owner, folder)["log"] if each[4] == "mine"] == [f"b1@{victim}"]
+        with pytest.raises(LineageError, match=f"would not count: {name} recorded this"):
+            owner.retract(f"rb1@{name}", "not mine")
+        owner.retract("b1@" + victim, undo=True)
+        owner.reindex()
+        assert {**answers(owner, folder), "problems": ()} == {**after, "problems": ()}
+        assert not [each.what for each in owner.verify() if "index" in each.what]
+
+
+@needs_keygen
+@pytest.mark.parametrize("is_signed_before", [True, False], ids=["named", "shows nobody"])
+def test_nobody_says_what_an_imported_document_is(tmp_path: Path, is_signed_before: bool) -> None:
+    """A document of an OpenRange store stays what its importer had, whatever others claim to have imported before."""
+    sign = sign_all(tmp_path)
+
+    def prepare(store: LineageStore) -> None:
+        sign(store)
+        if is_signed_before:
+            trust(store.ledger.root)
+
+    with opened(tmp_path, False, prepare) as scene:
+        alice, mallory = scene.alice, scene.mallory
+        names = openrange_stores.first(tmp_path / "documents")
+        assert import_openrange(alice, tmp_path / "documents").added == 3
+        alice.sync()
+        mallory.pull()
+        for store in (alice, mallory):
+            trust(store.ledger.root)
+        oids = [origin.oid for origin in alice.ledger.views().origins.all()]
+        assert len(oids) == (3 if is_signed_before else 0)  # from before, nothing shows whose they are
+        whole = {path.name: path.read_bytes() for path in (tmp_path / "documents").iterdir()}
+        if is_signed_before:
+            assert import_openrange(mallory, tmp_path / "documents").added == 0
+            export_openrange(alice, tmp_path / "before", generation=1)
+        document = mallory.ledger.repo.write_blob(b'{"snapshot_id": "evil"}')
+        commits = [each.event.oid for name in names for each in alice.audit(alice.resolve(name))] if oids else []
+        for oid in dict.fromkeys(commits or [each.oid for each in alice.events() if each.event_type == "imported"]):
+            said = events.ImportedEvent(clock=1, name="evil", source="openrange/1", document=document, file="evil.json")
+            land(mallory, (oid, said))
+            again = [msgspec.structs.replace(said, name=name, clock=2, stub=True) for name in names]
+            land(mallory, *((oid, each) for each in again))
+        mallory.push()
+        scene.pull()
+        views = alice.ledger.views()
+        assert [origin.oid for origin in views.origins.all()] == oids
+        if is_signed_before:
+            assert [alice.resolve(name) for name in names] and not views.origins.called("evil")
+            export_openrange(alice, tmp_path / "after", generation=1)
+            assert {path.name: path.read_bytes() for path in (tmp_path / "after").iterdir()} == whole
+            mine = mallory.commit({"f": b"x"}, ["000"], trial=Trial(exp_id="e", status="discard", core_metric=9.0)).oid
+            land(
+                mallory, (mine, events.ImportedEvent(clock=900, name=names[0], source="openrange/1", document=document))
+            )
+            mallory.push()
+            scene.pull()
+            with pytest.raises(Ambiguous):  # it is not what it was, and says so
+                alice.resolve(names[0])
+            assert alice.resolve(names[1]) in oids
+        else:
+            assert any("nothing shows whose this is" in reason for *_, reason in alice.history.problems())
+        last = alice.ledger.views().origins.all()
+        alice.reindex()
+        assert alice.ledger.views().origins.all() == last
+        assert not [each.what for each in alice.verify() if "index" in each.what]
+
+
+@needs_keygen
 def test_an_arrival_takes_only_what_is_ones_own(tmp_path: Path) -> None:
     """Nobody takes a row away by saying that another commit has come for a stand-in that is not theirs."""
     sign = sign_all(tmp_path)
@@ -514,7 +657,8 @@ def test_whose_it_is_may_show_late(tmp_path: Path) -> None:
         git(alice.ledger.root, "push", "-q", "origin", "HEAD:refs/heads/main")
         git(mallory.ledger.root, "fetch", "-q", "origin", "main")
         mallory.record(oid, Trial(exp_id="g", status="keep", core_metric=-9.0))
-        mallory.reparent(oid, ["001"], "spite")
+        with pytest.raises(LineageError, match="would not count: alice recorded this"):
+            mallory.reparent(oid, ["001"], "spite")
         mallory.push()
         scene.pull()
         assert alice.best().exp_id == "g"
@@ -526,6 +670,30 @@ def test_whose_it_is_may_show_late(tmp_path: Path) -> None:
         alice.push()
         mallory.pull()
         assert answers(mallory, tmp_path / "keys") == before
+
+
+@needs_keygen
+def test_a_check_that_was_ended_leaves_nobody_out(tmp_path: Path) -> None:
+    """Where a signature cannot be checked, as on a machine that is out of memory, the command says so and ends."""
+    sign = sign_all(tmp_path)
+    with opened(tmp_path, False, lambda store: (sign(store), trust(store.ledger.root))) as scene:
+        scene.mallory.append(Trial(exp_id="m", status="discard", core_metric=9.0))
+        scene.mallory.sync()
+        scene.pull()
+        before = answers(scene.alice, tmp_path / "keys")
+        program = tmp_path / "ended"
+        program.write_text("#!/bin/sh\nkill -9 $$\n")
+        program.chmod(0o755)
+        scene.mallory.append(Trial(exp_id="n", status="discard", core_metric=9.0))
+        scene.mallory.push()
+        git(scene.alice.ledger.root, "config", "gpg.ssh.program", str(program))
+        with pytest.raises(SigningError, match="was ended by signal 9"):
+            scene.alice.pull()
+        git(scene.alice.ledger.root, "config", "--unset", "gpg.ssh.program")
+        scene.pull()
+        after = answers(scene.alice, tmp_path / "keys")
+        assert [each for each in after["trials"] if each.exp_id != "n"] == before["trials"]
+        assert len(after["trials"]) == len(before["trials"]) + 1
 
 
 @needs_keygen

@@ -51,10 +51,11 @@ class Scene:
             self.mallory.ledger.journal.begin(ref)
         git(self.mallory.ledger.root, "notes", f"--ref=lineage/{ref}", "append", "-m", line, oid)
 
-    def push(self) -> str:
-        """Push all that Mallory has with plain git and return what the server said; empty where it took it."""
+    def push(self, store: LineageStore | None = None) -> str:
+        """Push all that Mallory, or another, has with plain git; return what the server said, empty if it took it."""
         words = ["git", "push", "-q", "origin", "refs/notes/lineage/*:refs/notes/lineage/*"]
-        done = subprocess.run(words, cwd=self.mallory.ledger.root, capture_output=True, text=True, check=False)
+        root = (store or self.mallory).ledger.root
+        done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
         return "" if done.returncode == 0 else done.stderr
 
     def pull(self) -> list[str]:

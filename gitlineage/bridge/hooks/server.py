@@ -250,8 +250,6 @@ class Rules:
                 known = set(index.rows("SELECT writer, oid, reason FROM problems"))
                 after = {**before, **{name: each.new for name, each in came.items() if not is_archive(name)}}
                 if not index.refresh(journal, tips=after):
-                    if index.claimed:
-                        yield f"{space.notes}*: it claims to have recorded first what another writer recorded"
                     index.close()
                     index = Index(self._repo, None, self._speakers)
                     index.refresh(journal, tips=after)

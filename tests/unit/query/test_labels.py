@@ -57,3 +57,7 @@ def test_which_trial_of_a_parent_a_cell_means() -> None:
     assert meant(trials, "002") == ("002", "bob")
     assert meant(trials, "exp_002") == ("002", "bob")
     assert meant(trials, "") == ("001", "alice")
+    beside = [("001", "alice"), ("001", "bob"), ("002", "bob")]
+    assert meant(beside, "001", "bob") == ("001", "bob")
+    assert meant(beside, "001", "carol") == ("001", "alice")
+    assert meant(beside, "", "bob") == ("001", "alice")
