@@ -162,6 +162,15 @@ class Database:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise ours(error) from error
 
+    def named(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        """Return the rows of a query on the file, each with its cells by column."""
+        try:
+            cursor = self.connection.execute(sql, values)
+            names = [name for name, *_ in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            raise ours(error) from error
+
     def first(self, sql: str, *values: object) -> Any:
         """Return the first row of a query on the file, or ``None``."""
         try:

@@ -89,6 +89,12 @@ class Index:
             self._write_out()
             return self.file.all(sql, *values)
 
+    def named(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        """Return the rows of a query, each with its cells by column."""
+        with self.file.gate:
+            self._write_out()
+            return self.file.named(sql, *values)
+
     def one(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, or ``None``."""
         with self.file.gate:

@@ -6,7 +6,7 @@ Every check is a generator of findings, so that one that fails hides none of the
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
@@ -39,7 +39,8 @@ _TABLES = {
     "snapshots": "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots",
     "parents": "SELECT s.oid, g.pos, g.parent FROM git_parents g JOIN snapshots s ON s.id = g.child",
     "links": (
-        "SELECT c.oid, p.oid, l.pos FROM links l JOIN snapshots c ON c.id = l.child JOIN snapshots p ON p.id = l.parent"
+        "SELECT c.oid, p.oid AS parent, l.pos FROM links l "
+        "JOIN snapshots c ON c.id = l.child JOIN snapshots p ON p.id = l.parent"
     ),
     "trials": (
         "SELECT s.oid, t.exp_id, t.number, t.status, t.specialist, t.parent_cell, t.rank, t.row, t.raw, t.saw, "
@@ -63,16 +64,19 @@ _TABLES = {
     "arrivals": "SELECT * FROM arrivals",
     "numbers after prefixes": "SELECT * FROM numbered",
     "problems": "SELECT * FROM problems",
-    "absent objects": "SELECT object, writer, oid FROM absent",
-    "events with a clock too far ahead": "SELECT oid, clock, writer, line FROM beyond",
-    "tasks": "SELECT '', clock, writer, task FROM tasks",
-    "clocks": "SELECT '', clock, writer FROM clocks",
+    "absent objects": "SELECT * FROM absent",
+    "events with a clock too far ahead": "SELECT * FROM beyond",
+    "tasks": "SELECT * FROM tasks",
+    "clocks": "SELECT * FROM clocks",
     "settings": (
-        "SELECT '', key, value FROM meta WHERE key IN ('clock', 'done', 'events', 'task', 'task_order') AND value <> 0"
+        "SELECT key, value FROM meta WHERE key IN ('clock', 'done', 'events', 'task', 'task_order') AND value <> 0"
     ),
-    "tips": "SELECT oid, writer FROM tips",
+    "tips": "SELECT * FROM tips",
 }
-"""What an index says, without the numbers it gives to rows; where there is one, the oid comes first."""
+"""What an index says, without the numbers it gives to rows."""
+
+Cells = frozenset[tuple[str, object]]
+"""A row of an index: each column with what it holds."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -105,7 +109,7 @@ class Moment(msgspec.Struct, frozen=True):
     """
 
     tips: dict[str, str]
-    index: dict[str, set[tuple[object, ...]]]
+    index: dict[str, set[Cells]]
     derived: dict[str, str]
     refs: dict[str, str]
     speakers: Speakers | None = None
@@ -113,11 +117,16 @@ class Moment(msgspec.Struct, frozen=True):
 
 def look(repo: GitRepo, namespace: Namespace, index: Index) -> Moment:
     """Return what an index that is up to date says, and the refs that follow from it; the writers' lock is held."""
-    said = {name: {tuple(row) for row in index.rows(sql)} for name, sql in _TABLES.items()}
     tips = index.tips()
     refs = {namespace.writer(name): oid for name, oid in repo.refs(namespace.notes).items()}
     there = derived.present(repo, namespace)
-    return Moment(tips, said, there, tips if index.speakers is None else refs, index.speakers)
+    return Moment(
+        tips,
+        {name: _cells(index, sql) for name, sql in _TABLES.items()},
+        there,
+        tips if index.speakers is None else refs,
+        index.speakers,
+    )
 
 
 class Verification:
@@ -387,15 +396,13 @@ class Verification:
     def _replay(self, fresh: Index) -> Iterator[Finding]:
         """Compare the index with one that was built from nothing."""
         for name, sql in _TABLES.items():
-            ours, theirs = self._moment.index[name], {tuple(row) for row in fresh.rows(sql)}
-            for row in sorted(map(_text, ours - theirs)):
-                yield Finding(
-                    "", _first(row), f"the index has under {name} what no event says: {_shown(row)}; {_AGAIN}"
-                )
-            for row in sorted(map(_text, theirs - ours)):
-                yield Finding(
-                    "", _first(row), f"the index lacks under {name} what the events say: {_shown(row)}; {_AGAIN}"
-                )
+            ours, theirs = self._moment.index[name], _cells(fresh, sql)
+            for cells in sorted(ours - theirs, key=_shown):
+                told = f"the index has under {name} what no event says: {_shown(cells)}; {_AGAIN}"
+                yield Finding("", _oid_in(cells), told)
+            for cells in sorted(theirs - ours, key=_shown):
+                told = f"the index lacks under {name} what the events say: {_shown(cells)}; {_AGAIN}"
+                yield Finding("", _oid_in(cells), told)
 
     def _derived(self, fresh: Index) -> Iterator[Finding]:
         """Compare the derived refs with what they follow from."""
@@ -431,14 +438,17 @@ def _kind(event: events.AnyEvent) -> str:
     return str(event.__struct_config__.tag)
 
 
-def _text(row: Sequence[object]) -> tuple[str, ...]:
-    return tuple("" if value is None else str(value) for value in row)
+def _cells(index: Index, sql: str) -> set[Cells]:
+    return {frozenset(row.items()) for row in index.named(sql)}
 
 
-def _first(row: Sequence[str]) -> str:
-    return row[0] if _OID.fullmatch(row[0]) else ""
+def _oid_in(cells: Cells) -> str:
+    """Return the oid that a row is about: what stands under that name, or else under the first that has one."""
+    named = sorted(cells, key=lambda cell: (cell[0] != "oid", cell[0]))
+    return next((str(value) for _, value in named if _OID.fullmatch(str(value))), "")
 
 
-def _shown(row: Sequence[str]) -> str:
-    text = " ".join(filter(None, row))
+def _shown(cells: Cells) -> str:
+    told = [f"{name} {value}" for name, value in sorted(cells) if value not in (None, "")]
+    text = ", ".join(told)
     return text if len(text) <= 200 else f"{text[:197]}..."

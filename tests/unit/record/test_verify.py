@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -321,6 +322,23 @@ def test_an_index_that_says_something_else_is_found(store, folder, sql, said) ->
         assert any(said in what for what in whats(again))
         again.reindex()
         assert again.verify() == []
+
+
+def test_rows_are_compared_by_the_names_of_their_columns(store, folder) -> None:
+    """A table that has its columns in another order says the same; what is wrong in it is told by name."""
+    fill(store)
+    store.close()
+    oid = "1" * 40
+    swapped = "CREATE TABLE swapped AS SELECT writer, last_used, total, oid FROM usage; DROP TABLE usage"
+    with closing(sqlite3.connect(index_file(folder))) as connection:
+        connection.executescript(f"{swapped}; ALTER TABLE swapped RENAME TO usage")
+        with LineageStore(folder, writer="alice") as again:
+            assert again.verify() == []
+        connection.executescript(f"INSERT INTO usage VALUES ('al', '', 7, '{oid}')")
+    with LineageStore(folder, writer="alice") as again:
+        (finding,) = again.verify()
+    assert finding.oid == oid
+    assert f"under usage what no event says: oid {oid}, total 7, writer al" in finding.what
 
 
 def test_no_table_is_left_out() -> None:
