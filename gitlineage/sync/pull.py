@@ -22,14 +22,14 @@ from gitlineage.sync.remotes import (
     Exchange,
     RefOutcome,
     Way,
-    check_free,
     count,
     fetch,
     in_campaign,
     listed,
+    outcome,
     refusal,
     seen_everywhere,
-    way_to,
+    way_now,
 )
 
 _MANY = 50
@@ -50,8 +50,7 @@ def pull(
         RemoteError: the remote could not be reached; nothing here was changed.
         Invalid: a rewrite is accepted of a writer that is not here.
     """
-    way = way_to(ledger, remote)
-    check_free(ledger)
+    way = way_now(ledger, remote)
     accepted = _accepted(ledger, accept_rewrite)
     before = seen_everywhere(ledger, way)
     if dry_run:
@@ -158,34 +157,34 @@ class _Puller:
         if there is None:
             return self._gone(writer, here)
         if here == there:
-            return self._outcome(writer, "up to date", here, there)
+            return outcome(writer, "pull", "up to date", here, there)
         if (wrong := self._wrong(writer, there)) is not None:
             return refusal(writer, "pull", here, there, wrong)
         if here is None and self._is_archived(writer, there):
-            return self._outcome(writer, "up to date", there, there, "it is archived here")
+            return outcome(writer, "pull", "up to date", there, there, "it is archived here")
         if here is None:
             self._fresh[writer] = there
-            return self._outcome(writer, "new", None, there)
+            return outcome(writer, "pull", "new", None, there)
         if not self._repo.exists(there):
-            return self._outcome(writer, "behind", here, there)
+            return outcome(writer, "pull", "behind", here, there)
         fork = self._ledger.journal.fork(there, here)
-        if fork == here and (outcome := forged(self._ledger, self._way, writer, here, there, "pull")) is not None:
-            return outcome
+        if fork == here and (forgery := forged(self._ledger, self._way, writer, here, there, "pull")) is not None:
+            return forgery
         if fork == here and writer != self._own:
             return self._move(writer, "fast-forwarded", here, there)
         if writer == self._own or self._ledger.successor(writer) != writer:
             accepted, before = writer in self._accepted, self._before.get(writer)
-            outcome = decide_own(self._ledger, self._way, writer, before, there, accepted, self._dry, "pull")
-            self._moved = self._moved or outcome.state == "rehomed"
-            return outcome
+            decided = decide_own(self._ledger, self._way, writer, before, there, accepted, self._dry, "pull")
+            self._moved = self._moved or decided.state == "rehomed"
+            return decided
         before = self._before.get(writer)
         if fork == there and (before is None or before == there or self._ledger.journal.fork(before, there) != there):
-            return self._outcome(writer, "ahead", here, here, f"{self._way.shown} has less of it")
+            return outcome(writer, "pull", "ahead", here, here, f"{self._way.shown} has less of it")
         if writer in self._accepted:
             return self._move(writer, "rewritten", here, there, "taken as it is on the remote, as you asked")
         grown = before is None or self._ledger.journal.fork(before, there) == before
         if grown and fork not in (None, there) and self._joined(writer, here, there):
-            return self._outcome(writer, "ahead", here, here, "a copy of this clone archived too; it holds both now")
+            return outcome(writer, "pull", "ahead", here, here, "a copy of this clone archived too; it holds both now")
         what = "went back" if fork == there else "was rewritten"
         return refusal(writer, "pull", here, there, self._tampered(writer, what))
 
@@ -217,17 +216,17 @@ class _Puller:
     def _gone(self, writer: str, here: str | None) -> RefOutcome:
         if writer == self._own:
             reason = f"it was deleted on {self._way.shown}; the next push puts it back"
-            return self._outcome(writer, "ahead", here, here, reason)
+            return outcome(writer, "pull", "ahead", here, here, reason)
         if writer in self._accepted:
             if not self._dry:
                 self._repo.move_refs(
                     {self._ref(writer): (here, None)}, "", follow=self._ledger.journal.follow({writer: None})
                 )
                 self._went_back = True
-            return self._outcome(writer, "deleted", here, None, "as on the remote, as you asked")
+            return outcome(writer, "pull", "deleted", here, None, "as on the remote, as you asked")
         if here is not None and self._is_archived(writer, here):
             self._archived[writer] = here
-            return self._outcome(writer, "deleted", here, None, "it is archived")
+            return outcome(writer, "pull", "deleted", here, None, "it is archived")
         return refusal(writer, "pull", here, None, self._tampered(writer, "was deleted"))
 
     def _is_archived(self, writer: str, tip: str) -> bool:
@@ -258,10 +257,10 @@ class _Puller:
         if not self._dry:
             said, follow = f"lineage: pull {self._way.shown}", self._ledger.journal.follow({writer: there})
             if not self._repo.move_ref(self._ref(writer), there, here, said, follow=follow):
-                return self._outcome(writer, "ahead", here, here, "it moved here meanwhile")
+                return outcome(writer, "pull", "ahead", here, here, "it moved here meanwhile")
             self._moved = True
             self._went_back = self._went_back or state == "rewritten"
-        return self._outcome(writer, state, here, there, reason)
+        return outcome(writer, "pull", state, here, there, reason)
 
     def _set_fresh(self) -> None:
         """Set the refs that were not here: many at once, a few one by one."""
@@ -285,14 +284,11 @@ class _Puller:
         with self._ledger.holding():
             self._ledger.tidy()
 
-    def _outcome(self, writer: str, state: str, old: str | None, new: str | None, reason: str = "") -> RefOutcome:
-        return RefOutcome(writer=writer, direction="pull", state=state, reason=reason, old=old or "", new=new or "")
-
-    def _counted(self, outcome: RefOutcome) -> RefOutcome:
-        if outcome.state not in ("new", "fast-forwarded", "rewritten", "rehomed") or not self._repo.exists(outcome.new):
-            return outcome
-        trials, snapshots = count(self._ledger, outcome.writer, outcome.new, outcome.old or None)
-        return msgspec.structs.replace(outcome, trials=trials, snapshots=snapshots)
+    def _counted(self, each: RefOutcome) -> RefOutcome:
+        if each.state not in ("new", "fast-forwarded", "rewritten", "rehomed") or not self._repo.exists(each.new):
+            return each
+        trials, snapshots = count(self._ledger, each.writer, each.new, each.old or None)
+        return msgspec.structs.replace(each, trials=trials, snapshots=snapshots)
 
     def _tell(self, before: Standing) -> None:
         """Say which words of others came that changed the task, the best or somebody else's rows."""
@@ -325,32 +321,31 @@ def decide_own(
     if (
         not accepted
         and fork is not None
-        and (outcome := forged(ledger, way, writer, fork, there, direction)) is not None
+        and (forgery := forged(ledger, way, writer, fork, there, direction)) is not None
     ):
-        return outcome
+        return forgery
     back = before is not None and before != there and journal.fork(before, there) == there
     if journal.fork(there, here) == there and (writer == ledger.own_writer() or back):
         reason = f"it went back on {way.shown}; the next push puts it right" if back else "not pushed yet"
-        return RefOutcome(writer=writer, direction=direction, state="ahead", reason=reason, old=here, new=here)
+        return outcome(writer, direction, "ahead", here, here, reason)
     if before is not None and not accepted and journal.fork(there, before) != before:
         why = (
             f"tampering: it was rewritten on {way.shown}; kept here as it was, a pull with "
             f"{_option(ledger)}--accept-rewrite {writer} takes the remote's and keeps this one's as a new writer"
         )
-        outcome = refusal(writer, direction, here, there, why)
         if not dry_run:
             ledger.repo.set_ref(way.prefix + writer, before)
-        return outcome
+        return refusal(writer, direction, here, there, why)
     if writer != ledger.own_writer() and not accepted:
         seen = ledger.namespace.seen_of(writer, ledger.repo.refs(DEFAULT.local))
         if is_settled(ledger, writer, here, there, seen):
             reason = f"{way.shown} keeps the old name of {ledger.own_writer()} as it was"
-            return RefOutcome(writer=writer, direction=direction, state="ahead", reason=reason, old=here, new=here)
+            return outcome(writer, direction, "ahead", here, here, reason)
     fresh = rehome(ledger, writer, there, dry_run=dry_run)
     said = f"{writer} is also in use elsewhere: what only this clone recorded goes on under {fresh}"
     if not dry_run:
         ledger.watcher.note(said)
-    return RefOutcome(writer=writer, direction=direction, state="rehomed", reason=said, old=here, new=there)
+    return outcome(writer, direction, "rehomed", here, there, said)
 
 
 def forged(ledger: Ledger, way: Way, writer: str, here: str, there: str, direction: str) -> RefOutcome | None:

@@ -18,13 +18,14 @@ from gitlineage.sync.remotes import (
     Exchange,
     RefOutcome,
     Way,
-    check_free,
     count,
     fetch,
     in_campaign,
     listed,
+    outcome,
     refusal,
     seen_everywhere,
+    way_now,
     way_to,
 )
 from gitlineage.text import to_type
@@ -43,15 +44,14 @@ def push(ledger: Ledger, remote: str | None = None, *, dry_run: bool = False) ->
         RepositoryError: no such remote.
         RemoteError: the remote could not be reached.
     """
-    way = way_to(ledger, remote)
-    check_free(ledger)
+    way = way_now(ledger, remote)
     outcomes: list[RefOutcome] = []
     with ledger.all_campaigns() as campaigns:
         for each in campaigns:
             outcomes += in_campaign(each, _push(each, way.of(each), dry_run))
     if not outcomes:
         name = ledger.own_writer() or ""
-        outcomes.append(RefOutcome(writer=name, direction="push", state="up to date", reason="nothing recorded"))
+        outcomes.append(outcome(name, "push", "up to date", None, None, "nothing recorded"))
     return Exchange(remote=way.shown, outcomes=tuple(outcomes), dry_run=dry_run)
 
 
@@ -82,10 +82,10 @@ def _push(ledger: Ledger, way: Way, dry_run: bool) -> list[RefOutcome]:
         now = there[ref] if dry_run else ledger.repo.ref(way.prefix + writer)
         if now is None or not ledger.repo.exists(now):
             continue
-        outcome = decide_own(ledger, way, writer, before, now, False, dry_run, "push")
-        if outcome.state in ("rehomed", "refused"):
-            outcomes.append(outcome)
-            if outcome.state == "refused" or dry_run:
+        decided = decide_own(ledger, way, writer, before, now, False, dry_run, "push")
+        if decided.state in ("rehomed", "refused"):
+            outcomes.append(decided)
+            if decided.state == "refused" or dry_run:
                 break
     return outcomes
 
@@ -101,18 +101,10 @@ def _pushed(ledger: Ledger, way: Way, writer: str, tip: str, done: Pushed, dry_r
     if not dry_run and seen != tip:
         ledger.repo.set_ref(way.prefix + writer, tip)
     state = {"=": "up to date", "*": "new"}.get(done.flag, "fast-forwarded")
-    trials, snapshots = (0, 0) if done.flag == "=" else count(ledger, writer, tip, old)
-    lost = f"it was gone from {way.shown}" if done.flag == "*" and seen else ""
-    return RefOutcome(
-        writer=writer,
-        direction="push",
-        state=state,
-        reason=lost,
-        old=tip if done.flag == "=" else old or "",
-        new=tip,
-        trials=trials,
-        snapshots=snapshots,
-    )
+    if state == "up to date":
+        return outcome(writer, "push", state, tip, tip)
+    lost = f"it was gone from {way.shown}" if state == "new" and seen else ""
+    return outcome(writer, "push", state, old, tip, lost, count(ledger, writer, tip, old))
 
 
 def _send_content(ledger: Ledger, way: Way, tip: str) -> str:
@@ -171,30 +163,17 @@ def status(ledger: Ledger, remote: str | None = None) -> Exchange:
 
 def _standing(ledger: Ledger, writer: str, direction: str, here: str | None, there: str | None) -> RefOutcome:
     """Return how a ref here stands to what was last seen of it."""
-    trials = snapshots = 0
-    reason = ""
     try:
         fork = ledger.journal.fork(here, there) if here and there else None
         if here == there:
-            state = "up to date"
-        elif here is not None and fork == there:
-            state, (trials, snapshots) = "ahead", count(ledger, writer, here, there)
-        elif there is not None and fork == here and ledger.repo.exists(there):
-            state, direction, (trials, snapshots) = "behind", "pull", count(ledger, writer, there, here)
-        else:
-            state, reason = "refused", "it is not what was last seen on the remote"
+            return outcome(writer, direction, "up to date", there, here)
+        if here is not None and fork == there:
+            return outcome(writer, direction, "ahead", there, here, counts=count(ledger, writer, here, there))
+        if there is not None and fork == here and ledger.repo.exists(there):
+            return outcome(writer, "pull", "behind", there, here, counts=count(ledger, writer, there, here))
     except LineageError:  # whatever a remote's ref points at
-        state, reason = "refused", "what was last seen of it on the remote is no lineage"
-    return RefOutcome(
-        writer=writer,
-        direction=direction,
-        state=state,
-        reason=reason,
-        old=there or "",
-        new=here or "",
-        trials=trials,
-        snapshots=snapshots,
-    )
+        return refusal(writer, direction, there, here, "what was last seen of it on the remote is no lineage")
+    return refusal(writer, direction, there, here, "it is not what was last seen on the remote")
 
 
 def clone(

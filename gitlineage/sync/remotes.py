@@ -137,6 +137,21 @@ def way_to(ledger: Ledger, remote: str | None) -> Way:
     return Way(transport.anonymous(target), key, ledger.namespace.seen(key), carrier)
 
 
+def way_now(ledger: Ledger, remote: str | None) -> Way:
+    """
+    Return the way to a remote for an exchange that begins now.
+
+    Raises:
+        RepositoryError: there is no such remote, or a batch is open.
+        InThePast: the store shows the past.
+    """
+    way = way_to(ledger, remote)
+    ledger.check_present()
+    if ledger.in_batch:
+        raise RepositoryError("a batch is open on this store; end it before lineage is exchanged")
+    return way
+
+
 # -- its refs ------------------------------------------------------------------------------------------------------
 
 
@@ -190,22 +205,31 @@ def _events(lines: Iterable[bytes]) -> Iterable[events.AnyEvent]:
             yield events.decode(line)
 
 
+def outcome(
+    writer: str,
+    direction: str,
+    state: str,
+    old: str | None,
+    new: str | None,
+    reason: str = "",
+    counts: tuple[int, int] = (0, 0),
+) -> RefOutcome:
+    """Return what became of a writer's ref, ``None`` for where there is none; counts of trials and of snapshots."""
+    return RefOutcome(
+        writer=writer,
+        direction=direction,
+        state=state,
+        reason=reason,
+        old=old or "",
+        new=new or "",
+        trials=counts[0],
+        snapshots=counts[1],
+    )
+
+
 def refusal(writer: str, direction: str, old: str | None, new: str | None, reason: str) -> RefOutcome:
     """Return the outcome of a ref that was not taken, here or there."""
-    return RefOutcome(writer=writer, direction=direction, state="refused", reason=reason, old=old or "", new=new or "")
-
-
-def check_free(ledger: Ledger) -> None:
-    """
-    Refuse to exchange anything where that cannot be done now.
-
-    Raises:
-        InThePast: the store shows the past.
-        RepositoryError: a batch is open.
-    """
-    ledger.check_present()
-    if ledger.in_batch:
-        raise RepositoryError("a batch is open on this store; end it before lineage is exchanged")
+    return outcome(writer, direction, "refused", old, new, reason)
 
 
 def listed(names: Iterable[str]) -> str:
