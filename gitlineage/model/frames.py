@@ -4,6 +4,7 @@ Trials as tables for notebooks and data frames: what pandas, polars and pyarrow 
 Start at `typed`: it says which cells read as numbers.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from operator import attrgetter
@@ -33,7 +34,63 @@ class Place(NamedTuple):
     retracted: str
 
 
-class Trials(tuple[Trial, ...]):
+class Frames(ABC):
+    """What turns into a data frame: trials in a sequence or in a store, as the columns of `typed`."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def _columns(self) -> dict[str, list[Any]]: ...
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """
+        Return every trial as a dictionary, all with the same keys in the same order; a store's in recording order.
+
+        Numeric columns hold ``float | None``, everything else text; ids stay text. Beside its columns, a store's trial
+        has ``oid`` of its snapshot, ``parents`` (the oids it was derived from), ``cohort`` and ``retracted`` (why it
+        does not count, empty where it does).
+        """
+        columns = self._columns()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def to_pandas(self) -> Any:
+        """Return what `to_dicts` does as a ``pandas.DataFrame``; raises `Invalid` where pandas is not installed."""
+        pandas = _library("pandas")
+        columns = self._columns().items()
+        numbers = {name: pandas.Series(cells, dtype="float64") for name, cells in columns if _holds_numbers(cells)}
+        return pandas.DataFrame({name: numbers.get(name, cells) for name, cells in columns})
+
+    def to_polars(self) -> Any:
+        """Return what `to_dicts` does as a ``polars.DataFrame``; raises `Invalid` where polars is not installed."""
+        polars = _library("polars")
+        columns = self._columns()
+        kinds = _kinds(columns, polars.Float64, polars.List(polars.String), polars.String)
+        return polars.DataFrame(columns, schema=kinds)
+
+    def to_arrow(self) -> Any:
+        """Return what `to_dicts` does as a ``pyarrow.Table``; raises `Invalid` where pyarrow is not installed."""
+        arrow = _library("pyarrow")
+        columns = self._columns()
+        kinds = _kinds(columns, arrow.float64(), arrow.list_(arrow.string()), arrow.string())
+        return arrow.table(columns, schema=arrow.schema(list(kinds.items())))
+
+
+class Columns(Frames):
+    """
+    Trials that are columns already.
+
+    Args:
+        columns: their cells, as `typed` has them.
+    """
+
+    def __init__(self, columns: dict[str, list[Any]]) -> None:
+        self._cells = columns
+
+    def _columns(self) -> dict[str, list[Any]]:
+        return self._cells
+
+
+class Trials(tuple[Trial, ...], Frames):
     """
     A sequence of trials that a notebook shows as a table and that turns into a data frame.
 
@@ -48,22 +105,6 @@ class Trials(tuple[Trial, ...]):
     def _repr_html_(self) -> str:
         columns = [*_SHOWN[:2], *(name for name in NUMERIC if any(trial.text(name) for trial in self)), *_SHOWN[2:]]
         return table(columns, [[trial.text(column) for column in columns] for trial in self])
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Return a dictionary for each trial, all with the same keys in the same order; see `typed`."""
-        return dicts(self._columns())
-
-    def to_pandas(self) -> Any:
-        """Return a ``pandas.DataFrame``; see `typed`."""
-        return pandas(self._columns())
-
-    def to_polars(self) -> Any:
-        """Return a ``polars.DataFrame``; see `typed`."""
-        return polars(self._columns())
-
-    def to_arrow(self) -> Any:
-        """Return a ``pyarrow.Table``; see `typed`."""
-        return arrow(self._columns())
 
     def _columns(self) -> dict[str, list[Any]]:
         return typed(self)
@@ -94,57 +135,6 @@ def typed(rows: Sequence[Any], places: Sequence[Place] | None = None) -> dict[st
     for at, name in enumerate(taken):
         columns[name] = [list(place[at]) if name == "parents" else place[at] for place in places or ()]
     return columns
-
-
-def dicts(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Return columns as one dictionary for each row."""
-    names = list(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def pandas(columns: dict[str, list[Any]]) -> Any:
-    """
-    Return columns as a ``pandas.DataFrame``.
-
-    Raises:
-        Invalid: pandas is not installed.
-    """
-    module = _library("pandas")
-    series = {
-        name: module.Series(cells, dtype="float64") if _holds_numbers(cells) else cells
-        for name, cells in columns.items()
-    }
-    return module.DataFrame(series)
-
-
-def polars(columns: dict[str, list[Any]]) -> Any:
-    """
-    Return columns as a ``polars.DataFrame``.
-
-    Raises:
-        Invalid: polars is not installed.
-    """
-    module = _library("polars")
-    kinds = {
-        name: _kind(name, cells, module.Float64, module.List(module.String), module.String)
-        for name, cells in columns.items()
-    }
-    return module.DataFrame(columns, schema=kinds)
-
-
-def arrow(columns: dict[str, list[Any]]) -> Any:
-    """
-    Return columns as a ``pyarrow.Table``.
-
-    Raises:
-        Invalid: pyarrow is not installed.
-    """
-    module = _library("pyarrow")
-    kinds = [
-        (name, _kind(name, cells, module.float64(), module.list_(module.string()), module.string()))
-        for name, cells in columns.items()
-    ]
-    return module.table(columns, schema=module.schema(kinds))
 
 
 def summary(task: Task, total: int, best: Trial | None, leaders: Trials) -> str:
@@ -180,10 +170,14 @@ def _holds_numbers(cells: Sequence[Any]) -> bool:
     return bool(cells) and all(cell is None or isinstance(cell, float) for cell in cells)
 
 
-def _kind(name: str, cells: Sequence[Any], number: Any, listed: Any, text: Any) -> Any:
-    if name == "parents" and all(isinstance(cell, list) for cell in cells):
-        return listed
-    return number if _holds_numbers(cells) or (name in NUMERIC and not cells) else text
+def _kinds(columns: Mapping[str, Sequence[Any]], number: Any, listed: Any, text: Any) -> dict[str, Any]:
+    """Return the type of each column, of those that a library has for numbers, for lists of texts and for texts."""
+    kinds = {}
+    for name, cells in columns.items():
+        is_number = _holds_numbers(cells) or (name in NUMERIC and not cells)
+        is_list = name == "parents" and all(isinstance(cell, list) for cell in cells)
+        kinds[name] = listed if is_list else number if is_number else text
+    return kinds
 
 
 def _library(name: str) -> Any:

@@ -24,7 +24,7 @@ from gitlineage.git.folders import Taken
 from gitlineage.git.formats import is_oid
 from gitlineage.git.packs import object_id
 from gitlineage.journal import events
-from gitlineage.model.frames import Trials, arrow, dicts, pandas, polars, summary, typed
+from gitlineage.model.frames import Columns, Frames, Trials, summary, typed
 from gitlineage.model.records import (
     AncestryNode,
     Cohort,
@@ -105,6 +105,11 @@ _ledger, _relations, _catalogue, _history, _remote = map(
 )
 
 
+def _columns(store: "LineageStore") -> Columns:
+    """Return every trial that has a result and its place, in recording order, to be turned into a data frame."""
+    return Columns(store.ledger.ask(lambda: typed(*store.ledger.models.placed())))
+
+
 class LineageStore:
     """
     The lineage of one repository.
@@ -145,7 +150,7 @@ class LineageStore:
         incomplete: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.ledger = Ledger(
+        self.ledger = Ledger(  # whose parameters these are: spelled twice, for help, editors and errors name this class
             root,
             campaign=campaign,
             lower_is_better=lower_is_better,
@@ -615,31 +620,10 @@ class LineageStore:
         views = self._views
         return summary(views.task, views.total(), views.best_row(), Trials(views.kept_rows(_SHOWN)))
 
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """
-        Return every trial that has a result as a dictionary, in recording order, all with the same keys.
-
-        Beside the columns: ``oid`` of its snapshot, ``parents`` (the oids it was derived from), ``cohort`` and
-        ``retracted`` (why it does not count, empty where it does). Numeric columns hold ``float | None``, everything
-        else text; ids stay text (`frames.typed`).
-        """
-        return dicts(self._columns())
-
-    def to_pandas(self) -> Any:
-        """Return what `to_dicts` does as a ``pandas.DataFrame``; raises `Invalid` where pandas is not installed."""
-        return pandas(self._columns())
-
-    def to_polars(self) -> Any:
-        """Return what `to_dicts` does as a ``polars.DataFrame``; raises `Invalid` where polars is not installed."""
-        return polars(self._columns())
-
-    def to_arrow(self) -> Any:
-        """Return what `to_dicts` does as a ``pyarrow.Table``; raises `Invalid` where pyarrow is not installed."""
-        return arrow(self._columns())
-
-    @reading
-    def _columns(self) -> dict[str, list[Any]]:
-        return typed(*self._views.placed())
+    to_dicts = _passed("to_dicts", _columns, Frames.to_dicts)
+    to_pandas = _passed("to_pandas", _columns, Frames.to_pandas)
+    to_polars = _passed("to_polars", _columns, Frames.to_polars)
+    to_arrow = _passed("to_arrow", _columns, Frames.to_arrow)
 
     @reading
     def judge(

@@ -11,6 +11,7 @@ import pytest
 
 import gitlineage
 from gitlineage import LineageStore, Trial, errors
+from gitlineage.record.ledger import Ledger
 from gitlineage.store.catalogue import Catalogue
 from gitlineage.store.history import History
 from gitlineage.store.relations import Relations
@@ -87,6 +88,11 @@ def test_a_store_holds_its_parts(tmp_path: Path) -> None:
         assert store.history.events() == store.events() and store.history.problems() == []
         with pytest.raises(errors.RepositoryError):
             store.remote.push()
+
+
+def test_a_store_is_opened_with_what_its_ledger_takes() -> None:
+    """The two constructors have the same parameters, with the same defaults and annotations."""
+    assert inspect.signature(LineageStore) == inspect.signature(Ledger)
 
 
 @pytest.mark.parametrize("name", [name for name in gitlineage.__all__ if name != "__version__"])
