@@ -409,7 +409,8 @@ class Index:
         sql = "SELECT DISTINCT writer, oid FROM problems WHERE reason LIKE ?"
         for name, oid in self.file.all(sql, f"{FORGED}%"):
             if name in tips and is_archive(name):
-                told = set(self.file.all("SELECT * FROM problems WHERE (writer, oid) = (?, ?)", name, oid))
+                kept = "SELECT writer, oid, reason FROM problems WHERE (writer, oid) = (?, ?)"
+                told = set(self.file.all(kept, name, oid))
                 self.file.connection.execute("DELETE FROM problems WHERE (writer, oid) = (?, ?)", (name, oid))
                 for entry in journal.told(name, tips[name], oid):
                     fold.add(entry)
