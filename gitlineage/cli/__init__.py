@@ -1,4 +1,11 @@
-"""The command line; only its entry point is here."""
+"""
+The command line: its entry point is here, and a module for the commands of each group of the help.
+
+Start with `app.COMMANDS`, which names the module of every command. Beside these modules there is what they share:
+`options` and `parameters` (what is typed), `opening` (the store, the environment), `listing` (trials as lines and as
+``--json``), `layout`, `drawing` and `output` (what is shown), `failing` (errors and exit codes), `commands` and
+`helping` (how commands are declared, and help). Imports everything.
+"""
 
 from importlib import import_module
 
