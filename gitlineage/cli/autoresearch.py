@@ -209,16 +209,7 @@ def _line(view: TrialView, task: Task) -> str:
 
 
 def _print(outcome: LoopOutcome) -> None:
-    known = f", {outcome.known} known already" if outcome.known else ""
-    revised = f", {outcome.revised} with a new version" if outcome.revised else ""
-    output.say(f"imported {counted(outcome.added, 'trial')}{known}{revised}")
-    output.say(output.clean(f"ranked by {listing.direction(outcome.task)}"))
-    for line in listing.without_status(outcome.judged, outcome.pending):
-        output.say(line)
-    if outcome.assumed:
-        output.note(listing.ASSUMED)
-    if outcome.repaired:
-        output.say(f"mended lines: {', '.join(map(str, outcome.repaired))}")
+    listing.print_imported(outcome, outcome.revised)
     if outcome.moved:
         output.say(output.clean(f"moved to their commits, which are here now: {_some(outcome.moved)}"))
     if outcome.lost:

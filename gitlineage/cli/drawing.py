@@ -1,5 +1,5 @@
 """
-The graph of some snapshots, drawn beside their lines; which snapshots, and what the lines say, is the caller's.
+The graph of some snapshots, drawn beside their lines, for `log --graph`; start at `draw`.
 
 Git draws it: the snapshots are written as empty commits into a repository that is thrown away, so that
 neither ordinary commits nor snapshots that were not asked for get into the picture.

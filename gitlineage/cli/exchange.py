@@ -283,15 +283,7 @@ def _print_curriculum(outcome: openrange.CurriculumImport) -> None:
 
 
 def _print(outcome: ImportOutcome) -> None:
-    known = f", {outcome.known} known already" if outcome.known else ""
-    output.say(f"imported {counted(outcome.added, 'trial')}{known}")
-    output.say(output.clean(f"ranked by {listing.direction(outcome.task)}"))
-    for line in listing.without_status(outcome.judged, outcome.pending):
-        output.say(line)
-    if outcome.assumed:
-        output.note(listing.ASSUMED)
-    if outcome.repaired:
-        output.say(f"mended lines: {', '.join(map(str, outcome.repaired))}")
+    listing.print_imported(outcome)
     if outcome.dangling:
         more = f" and {len(outcome.dangling) - _SHOWN} more" if len(outcome.dangling) > _SHOWN else ""
         names = ", ".join(outcome.dangling[:_SHOWN])

@@ -19,6 +19,8 @@ from gitlineage.query.walk import DERIVED
 from gitlineage.text import counted
 
 if TYPE_CHECKING:
+    from gitlineage.bridge.rows import LoopOutcome
+    from gitlineage.bridge.tsv import ImportOutcome
     from gitlineage.query.views import Views
     from gitlineage.store.store import LineageStore
 
@@ -126,12 +128,20 @@ def direction(task: Task) -> str:
     return f"{task.score_field}, {'lower' if task.lower_is_better else 'higher'} is better{label}"
 
 
-def without_status(judged: int, pending: int) -> list[str]:
-    """Return what became of imported rows whose file does not say how they ended, a line for each kind."""
-    told = [f"judged {counted(judged, 'row')} without a status by score"] if judged else []
-    if pending:
-        told.append(f"pending: {counted(pending, 'row')} with neither status nor score")
-    return told
+def print_imported(outcome: "ImportOutcome | LoopOutcome", revised: int = 0) -> None:
+    """Print what an import of rows brought, and what it made of those whose file does not say how they ended."""
+    known = f", {outcome.known} known already" if outcome.known else ""
+    again = f", {revised} with a new version" if revised else ""
+    output.say(f"imported {counted(outcome.added, 'trial')}{known}{again}")
+    output.say(output.clean(f"ranked by {direction(outcome.task)}"))
+    if outcome.judged:
+        output.say(f"judged {counted(outcome.judged, 'row')} without a status by score")
+    if outcome.pending:
+        output.say(f"pending: {counted(outcome.pending, 'row')} with neither status nor score")
+    if outcome.assumed:
+        output.note(ASSUMED)
+    if outcome.repaired:
+        output.say(f"mended lines: {', '.join(map(str, outcome.repaired))}")
 
 
 # -- tables --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Commands that record: init, commit and record; what may be recorded is the store's business."""
+"""Commands that record: init, commit and record."""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Commands between machines: push, pull, sync, clone and status; what is taken and what is refused is the store's."""
+"""Commands between machines: push, pull, sync, clone and status."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -94,7 +94,7 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
             ("rewritten as", _kin(store, store.rewritten_as(snapshot.oid))),
             ("cites (inferred)", _listed([each.target for each in store.infer(snapshot.oid)])),
             ("cohort", output.clean(snapshot.cohort or "")),
-            ("siblings", _siblings(store, snapshot)),
+            ("siblings", _listed(_sibling_names(store, snapshot))),
             ("saw", ", ".join(dict.fromkeys(output.clean(view.saw) for view in views if view.saw))),
         ]
     )
@@ -148,10 +148,6 @@ def _reparented(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]
 def _kin(store: LineageStore, snapshots: tuple[Snapshot, ...]) -> str:
     views = store.ledger.views()
     return _listed([views.name(each.oid) for each in snapshots])
-
-
-def _siblings(store: LineageStore, snapshot: Snapshot) -> str:
-    return _listed(_sibling_names(store, snapshot))
 
 
 def _sibling_names(store: LineageStore, snapshot: Snapshot) -> list[str]:

@@ -2,7 +2,7 @@
 Drives the demo's research loop: takes the parents' files, lets an idea edit them, runs the result and records it.
 
 Keep and discard follow from what the runs print, as the store judges it. Identity and clock are fixed, so
-that one Python version gives the same commit ids every time. What to show of it is the caller's business.
+that one Python version gives the same commit ids every time.
 """
 
 import os

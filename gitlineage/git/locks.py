@@ -324,11 +324,11 @@ def _is_dead(mark: "os.DirEntry[str]") -> bool:
     return now is not None and now != began
 
 
-def left_locks(root: str | Path, folder: str | Path, seconds: float = PATIENCE) -> list[str]:
+def left_locks(root: str | Path, folder: str | Path) -> list[str]:
     """Return a line about each of git's lock files that is there for longer than git holds one, with its age."""
     locks = set(lock_files(root))
-    deadline = time.monotonic() + seconds
-    while locks and time.monotonic() < deadline and any(_age(path) < seconds for path, _ in locks):
+    deadline = time.monotonic() + PATIENCE
+    while locks and time.monotonic() < deadline and any(_age(path) < PATIENCE for path, _ in locks):
         time.sleep(0.02)
         locks &= set(lock_files(root))
     return [

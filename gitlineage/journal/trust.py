@@ -29,9 +29,7 @@ class _Memory(msgspec.Struct):
     tips: dict[str, str] = {}
 
 
-def unsigned(
-    repo: GitRepo, journal: Journal, check: Verifier, writer: str, tip: str, since: str | None = None
-) -> Iterator[str]:
+def unsigned(repo: GitRepo, journal: Journal, check: Verifier, writer: str, tip: str) -> Iterator[str]:
     """
     Return the commits of a writer's ref that its owner did not sign, the newest first.
 
@@ -40,16 +38,15 @@ def unsigned(
     Args:
         journal: what knows the genesis.
         check: the allowed-signers file.
-        since: a commit of it that is known to be signed, as all below it are.
 
     Raises:
         RepositoryError: a commit cannot be read.
     """
-    ends = (journal.genesis(writer), since)
+    genesis = journal.genesis(writer)
 
     def line() -> Iterator[tuple[str, bytes]]:
         at: str | None = tip
-        while at is not None and at not in ends:
+        while at is not None and at != genesis:
             parents = repo.commit(at).parents
             yield at, repo.read(at, MAX_COMMIT)
             at = parents[0] if parents else None

@@ -1,5 +1,5 @@
 """
-The facade: what a store can record and what it can be asked; how a landing is kept safe is the ledger's.
+The facade: what a store can record and what it can be asked; start at `LineageStore`.
 
 Its methods put the modules below together; the rules are there: `Recorder` records, `Views` and `ancestry` answer.
 """

@@ -1,5 +1,5 @@
 """
-What others pushed, taken into place or refused; what this clone pushes is not decided here.
+What others pushed, taken into place or refused; start at `pull`.
 
 Design 3: a ref is taken only where it goes on from what is here. Whatever else happened to it on the remote
 is refused and told. Where a remote has more of this clone's own ref than was ever pushed from here, a copy of the clone

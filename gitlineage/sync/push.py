@@ -1,5 +1,5 @@
 """
-Lineage between this clone and a remote: pushed, exchanged both ways, cloned, carried by plain git.
+Lineage between this clone and a remote: pushed, exchanged both ways, cloned, carried by plain git; start at `push`.
 
 Design 3: a clone pushes the ref of its own writer and nothing else, so that a push is a fast-forward.
 """
