@@ -4,16 +4,18 @@ Trials as tables for notebooks and data frames: what pandas, polars and pyarrow 
 Start at `typed`: it says which cells read as numbers.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from importlib import import_module
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from gitlineage.errors import Invalid
 from gitlineage.markup import table
 from gitlineage.model.records import Task
 from gitlineage.model.trial import COLUMNS, NUMERIC, Trial, parse_number
+
+R = TypeVar("R")
 
 _IDS = frozenset({"exp_id", "parent_exp", "baseline_exp", "timestamp", "status"})
 """Columns that stay text, whatever their cells look like."""
@@ -34,13 +36,16 @@ class Place(NamedTuple):
     retracted: str
 
 
-class Frames(ABC):
-    """What turns into a data frame: trials in a sequence or in a store, as the columns of `typed`."""
+class Columns:
+    """
+    Trials as columns, which turn into a data frame.
 
-    __slots__ = ()
+    Args:
+        columns: their cells by name, as `typed` has them.
+    """
 
-    @abstractmethod
-    def _columns(self) -> dict[str, list[Any]]: ...
+    def __init__(self, columns: dict[str, list[Any]]) -> None:
+        self._columns = columns
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """
@@ -50,47 +55,40 @@ class Frames(ABC):
         has ``oid`` of its snapshot, ``parents`` (the oids it was derived from), ``cohort`` and ``retracted`` (why it
         does not count, empty where it does).
         """
-        columns = self._columns()
+        columns = self._columns
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def to_pandas(self) -> Any:
         """Return what `to_dicts` does as a ``pandas.DataFrame``; raises `Invalid` where pandas is not installed."""
         pandas = _library("pandas")
-        columns = self._columns().items()
+        columns = self._columns.items()
         numbers = {name: pandas.Series(cells, dtype="float64") for name, cells in columns if _holds_numbers(cells)}
         return pandas.DataFrame({name: numbers.get(name, cells) for name, cells in columns})
 
     def to_polars(self) -> Any:
         """Return what `to_dicts` does as a ``polars.DataFrame``; raises `Invalid` where polars is not installed."""
         polars = _library("polars")
-        columns = self._columns()
-        kinds = _kinds(columns, polars.Float64, polars.List(polars.String), polars.String)
-        return polars.DataFrame(columns, schema=kinds)
+        kinds = _kinds(self._columns, polars.Float64, polars.List(polars.String), polars.String)
+        return polars.DataFrame(self._columns, schema=kinds)
 
     def to_arrow(self) -> Any:
         """Return what `to_dicts` does as a ``pyarrow.Table``; raises `Invalid` where pyarrow is not installed."""
         arrow = _library("pyarrow")
-        columns = self._columns()
-        kinds = _kinds(columns, arrow.float64(), arrow.list_(arrow.string()), arrow.string())
-        return arrow.table(columns, schema=arrow.schema(list(kinds.items())))
+        kinds = _kinds(self._columns, arrow.float64(), arrow.list_(arrow.string()), arrow.string())
+        return arrow.table(self._columns, schema=arrow.schema(list(kinds.items())))
 
 
-class Columns(Frames):
-    """
-    Trials that are columns already.
+def _framed(verb: Callable[[Columns], R]) -> Callable[["Trials"], R]:
+    """Return a method of trials that their columns answer."""
 
-    Args:
-        columns: their cells, as `typed` has them.
-    """
+    @wraps(verb)
+    def method(self: "Trials") -> R:
+        return verb(Columns(typed(self)))
 
-    def __init__(self, columns: dict[str, list[Any]]) -> None:
-        self._cells = columns
-
-    def _columns(self) -> dict[str, list[Any]]:
-        return self._cells
+    return method
 
 
-class Trials(tuple[Trial, ...], Frames):
+class Trials(tuple[Trial, ...]):
     """
     A sequence of trials that a notebook shows as a table and that turns into a data frame.
 
@@ -106,8 +104,10 @@ class Trials(tuple[Trial, ...], Frames):
         columns = [*_SHOWN[:2], *(name for name in NUMERIC if any(trial.text(name) for trial in self)), *_SHOWN[2:]]
         return table(columns, [[trial.text(column) for column in columns] for trial in self])
 
-    def _columns(self) -> dict[str, list[Any]]:
-        return typed(self)
+    to_dicts = _framed(Columns.to_dicts)
+    to_pandas = _framed(Columns.to_pandas)
+    to_polars = _framed(Columns.to_polars)
+    to_arrow = _framed(Columns.to_arrow)
 
 
 def typed(rows: Sequence[Any], places: Sequence[Place] | None = None) -> dict[str, list[Any]]:

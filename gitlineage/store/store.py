@@ -24,7 +24,7 @@ from gitlineage.git.folders import Taken
 from gitlineage.git.formats import is_oid
 from gitlineage.git.packs import object_id
 from gitlineage.journal import events
-from gitlineage.model.frames import Columns, Frames, Trials, summary, typed
+from gitlineage.model.frames import Columns, Trials, summary, typed
 from gitlineage.model.records import (
     AncestryNode,
     Cohort,
@@ -620,10 +620,10 @@ class LineageStore:
         views = self._views
         return summary(views.task, views.total(), views.best_row(), Trials(views.kept_rows(_SHOWN)))
 
-    to_dicts = _passed("to_dicts", _columns, Frames.to_dicts)
-    to_pandas = _passed("to_pandas", _columns, Frames.to_pandas)
-    to_polars = _passed("to_polars", _columns, Frames.to_polars)
-    to_arrow = _passed("to_arrow", _columns, Frames.to_arrow)
+    to_dicts = _passed("to_dicts", _columns, Columns.to_dicts)
+    to_pandas = _passed("to_pandas", _columns, Columns.to_pandas)
+    to_polars = _passed("to_polars", _columns, Columns.to_polars)
+    to_arrow = _passed("to_arrow", _columns, Columns.to_arrow)
 
     @reading
     def judge(
