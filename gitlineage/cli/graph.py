@@ -63,10 +63,10 @@ def graph(
     """
     Draw the lineage as a diagram
 
-    Every edge is drawn once, from child to parent, with its type; statuses are colours and words, cohorts are frames.
-    Mermaid shows in Markdown on most forges. SVG needs Graphviz's dot, or gitlineage's extra `diagrams`. With --json
-    it is one object: nodes (handle, id, name, status, score, hypothesis, more, root), edges (source, target, type,
-    role, proposed) and groups (name, members).
+    Roots stand first, the best has a star, and what is not the usual stands in words: types, roles, statuses. Statuses
+    are colours, too, cohorts are frames. Mermaid shows in Markdown on most forges. SVG needs Graphviz's dot, or
+    gitlineage's extra `diagrams`. With --json it is one object: nodes (handle, id, name, status, score, hypothesis,
+    more, root, best), edges (source, target, type, role, proposed) and groups (name, members).
     """
     if sum((name is not None, everything, cohort is not None, best)) != 1:
         raise typer.BadParameter("name one snapshot, or take one of --all, --cohort and --best", param_hint="'ID'")

@@ -134,8 +134,13 @@ def gathered(
         for each in proposed
         if each.source_id in shown and each.target_id in shown
     ]
+    top = views.best(stand_in=False)
+    best = top.oid if top is not None else None
     return Diagram(
-        nodes=tuple(_node(snapshot, views.name(oid), views.task, oid == root) for oid, snapshot in shown.items()),
+        nodes=tuple(
+            _node(snapshot, views.name(oid), views.task, root=oid == root, best=oid == best)
+            for oid, snapshot in shown.items()
+        ),
         edges=tuple(drawn),
         groups=tuple(Group(name=name, members=tuple(members)) for name, members in groups.items()),
     )
@@ -184,10 +189,10 @@ def _in_order(views: Views, oids: Collection[str]) -> list[str]:
     return sorted(oids, key=lambda oid: (oid not in places, *places.get(oid, ()), oid))
 
 
-def _node(snapshot: Snapshot, name: str, task: Task, root: bool) -> Node:
+def _node(snapshot: Snapshot, name: str, task: Task, *, root: bool, best: bool) -> Node:
     if not snapshot.trials:
         status = "" if snapshot.writer else "unrecorded"
-        return Node(id=snapshot.oid, name=name, status=status, hypothesis=snapshot.subject, root=root)
+        return Node(id=snapshot.oid, name=name, status=status, hypothesis=snapshot.subject, root=root, best=best)
     trial = snapshot.trials[0]
     score = trial.text(task.score_field)
     return Node(
@@ -198,4 +203,5 @@ def _node(snapshot: Snapshot, name: str, task: Task, root: bool) -> Node:
         hypothesis=trial.hypothesis,
         more=len(snapshot.trials) - 1,
         root=root,
+        best=best,
     )

@@ -2,7 +2,8 @@
 A diagram of a lineage as a small record, and its text in Mermaid, DOT and JSON.
 
 Nodes are called ``n0``, ``n1``, … in the text, so that no id, role or hypothesis is ever part of its grammar;
-whatever they hold stands in quotes, escaped (semantics 38, 54).
+whatever they hold stands in quotes, escaped (semantics 38, 54). Roots stand first, the best has a star, and only what
+is not the usual is said in words (semantics 164).
 """
 
 import json
@@ -14,6 +15,10 @@ import msgspec
 
 from gitlineage.errors import Invalid
 from gitlineage.render.fields import shown
+
+_USUAL_TYPE, _USUAL_ROLE = "successor_to", "base"
+_LEADS_ON = (_USUAL_TYPE, "forked_from")
+_USUAL_STATUS = "keep"
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +33,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         hypothesis: what it tried.
         more: how many further trials it has.
         root: whether the diagram is about it.
+        best: whether it is the best.
     """
 
     id: str
@@ -37,6 +43,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     hypothesis: str = ""
     more: int = 0
     root: bool = False
+    best: bool = False
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +66,16 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """What stands beside it."""
-        said = f"{self.type} ({self.role})" if self.role else self.type
-        return f"{said}, proposed" if self.proposed else said
+        """What stands beside it: type and role where these are not the usual, whether it is proposed; or nothing."""
+        role = "" if self.role == _USUAL_ROLE else self.role
+        kind = "" if self.type == _USUAL_TYPE else self.type
+        said = f"{kind} ({role})" if kind and role else kind or role
+        return f"{said or self.type}, proposed" if self.proposed else said
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The ids from which and to which it is drawn: from parent to child what leads on, else as it is said."""
+        return (self.target, self.source) if self.type in _LEADS_ON else (self.source, self.target)
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,8 +171,9 @@ def plain(text: str, field: str = "node") -> str:
 def label(node: Node) -> list[str]:
     """Return the lines that a node shows: its name, how it ended, what it tried."""
     more = f"+{node.more} trial{'s' * (node.more > 1)}" if node.more else ""
-    ended = ", ".join(filter(None, (node.status, node.score, more)))
-    lines = [plain(node.name or node.id)]
+    status = "" if node.status == _USUAL_STATUS and node.score else node.status
+    ended = ", ".join(filter(None, (status, node.score, more)))
+    lines = [f"{'★ ' * node.best}{plain(node.name or node.id)}"]
     if ended:
         lines.append(plain(ended))
     if node.hypothesis.strip():
@@ -168,7 +183,7 @@ def label(node: Node) -> list[str]:
 
 
 def mermaid(diagram: Diagram) -> str:
-    """Return a diagram as a Mermaid flowchart; children stand above their parents, as the newest does in a log."""
+    """Return a diagram as a Mermaid flowchart; roots stand first."""
     names = diagram.handles()
     used = {node.status for node in diagram.nodes if not node.root}
     lines = ["graph TD", f"  classDef root fill:{ROOT[0]},stroke:{ROOT[1]}"]
@@ -185,14 +200,16 @@ def mermaid(diagram: Diagram) -> str:
             lines.append(f'  {"  " * (group is not None)}{names[node.id]}["{inside}"]{kind and f":::{kind}"}')
         if group is not None:
             lines.append("  end")
+    lines += [f"  style {names[node.id]} stroke-width:4px" for node in diagram.nodes if node.best]
     for edge in diagram.links():
-        arrow = "-.->" if edge.proposed else "-->"
-        lines.append(f'  {names[edge.source]} {arrow}|"{_mermaid(plain(edge.text))}"| {names[edge.target]}')
+        start, end = edge.ends
+        words = f'|"{_mermaid(plain(edge.text))}"|' if edge.text else ""
+        lines.append(f"  {names[start]} {'-.->' if edge.proposed else '-->'}{words} {names[end]}")
     return "\n".join(lines) + "\n"
 
 
 def dot(diagram: Diagram) -> str:
-    """Return a diagram in Graphviz's language; children stand above their parents."""
+    """Return a diagram in Graphviz's language; roots stand first."""
     names = diagram.handles()
     lines = [
         "digraph lineage {",
@@ -212,8 +229,11 @@ def dot(diagram: Diagram) -> str:
         if group is not None:
             lines.append("  }")
     for edge in diagram.links():
-        dashed = ", style=dashed" if edge.proposed else ""
-        lines.append(f'  {names[edge.source]} -> {names[edge.target]} [label="{_dot(plain(edge.text))}"{dashed}]')
+        start, end = edge.ends
+        words = [f'label="{_dot(plain(edge.text))}"'] if edge.text else []
+        words += ["style=dashed"] * edge.proposed + ["constraint=false"] * (start == edge.source)
+        more = f" [{', '.join(words)}]" if words else ""
+        lines.append(f"  {names[start]} -> {names[end]}{more}")
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -253,5 +273,7 @@ def _dot_style(node: Node) -> str:
     fill, stroke = COLOURS.get(node.status, ("", ""))
     if node.root:
         return f', fillcolor="#ff9966", color="{stroke or "#333333"}", penwidth=3'
+    if node.best:
+        return f', fillcolor="{fill}", color="{stroke}", penwidth=4'
     dashed = ', style="rounded,filled,dashed"' if node.status in ("pending", "unrecorded") else ""
     return f', fillcolor="{fill}", color="{stroke}"{dashed}' if fill else ""

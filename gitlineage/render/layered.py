@@ -62,7 +62,7 @@ class _Bends:
 
 def svg(diagram: Diagram) -> str:
     """
-    Return the drawing of a diagram; children stand above their parents, and a cohort's members name it.
+    Return the drawing of a diagram; roots stand first, and a cohort's members name it.
 
     Raises:
         DrawingFailed: grandalf is not installed.
@@ -71,7 +71,7 @@ def svg(diagram: Diagram) -> str:
     boxes = {node.id: _box(node, groups.get(node.id)) for node in diagram.nodes}
     bundles: dict[tuple[str, str], list[Edge]] = {}
     for edge in diagram.links():
-        bundles.setdefault((edge.source, edge.target), []).append(edge)
+        bundles.setdefault(edge.ends, []).append(edge)
     paths = _laid_out(boxes, list(bundles))
     drawn = [part for pair, edges in bundles.items() for part in _path(paths[pair], edges)]
     out, into = (Counter(pair[end] for pair in bundles) for end in (0, 1))
@@ -79,7 +79,8 @@ def svg(diagram: Diagram) -> str:
     drawn += [part for pair, edges in bundles.items() for part in _words(spots[pair], edges)]
     drawn += [part for box in boxes.values() for part in _drawn(box)]
     points = [point for path in paths.values() for point in path]
-    points += [(spots[pair][0] + _wide(plain(edge.text)) / 2, 0) for pair, e in bundles.items() for edge in e]
+    said = [(pair, plain(edge.text)) for pair, edges in bundles.items() for edge in edges if edge.text]
+    points += [(spots[pair][0] + _wide(words) / 2, 0) for pair, words in said]
     right = max([box.x + box.w / 2 for box in boxes.values()] + [x for x, _ in points], default=0.0) + _MARGIN
     low = max([box.y + box.h / 2 for box in boxes.values()] + [y for _, y in points], default=0.0) + _MARGIN
     size = f'width="{right:.0f}" height="{low:.0f}" viewBox="0 0 {right:.0f} {low:.0f}"'
@@ -276,7 +277,7 @@ def _place(points: Sequence[Point], pair: tuple[str, str], pairs: Collection[tup
 def _words(place: Point, edges: Sequence[Edge]) -> Iterator[str]:
     """Return what stands on the line of an edge, on white, so that the line does not run through it."""
     x, y = place
-    for at, edge in enumerate(edges):
+    for at, edge in enumerate(each for each in edges if each.text):
         text = plain(edge.text)
         wide, middle = _wide(text) * 0.82, y + at * _SMALL
         where = f'x="{x - wide / 2:.1f}" y="{middle - _SMALL / 2:.1f}" width="{wide:.1f}" height="{_SMALL}"'
@@ -301,6 +302,8 @@ def _drawn(box: Box) -> Iterator[str]:
     dashed = ' stroke-dasharray="4 3"' if box.node.status in ("pending", "unrecorded") else ""
     if box.node.root:
         fill, dashed = ROOT[0], ' stroke-width="3"'
+    elif box.node.best:
+        dashed = ' stroke-width="4"'
     left, top = box.x - box.w / 2, box.y - box.h / 2
     where = f'x="{left:.1f}" y="{top:.1f}" width="{box.w:.1f}" height="{box.h:.1f}" rx="6"'
     yield f'<rect {where} fill="{fill}" stroke="{stroke}"{dashed}/>'

@@ -29,7 +29,11 @@ def made(store: LineageStore, name: str, *parents: str, **more: object) -> str:
 def edges(store: LineageStore, shown: Diagram) -> list[str]:
     """Return the edges of a diagram such as ``b>a successor_to``."""
     names = {node.id: node.name for node in shown.nodes}
-    return [f"{names[edge.source]}>{names[edge.target]} {edge.text}" for edge in shown.links()]
+    said = {edge: f"{edge.type} ({edge.role})" if edge.role else edge.type for edge in shown.links()}
+    return [
+        f"{names[edge.source]}>{names[edge.target]} {words}{', proposed' * edge.proposed}"
+        for edge, words in said.items()
+    ]
 
 
 def nodes(shown: Diagram) -> list[str]:
@@ -285,7 +289,7 @@ def test_a_picture_in_a_file(shell: Shell, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"")
     assert done.stderr.decode().startswith("note: wrote ")
     assert file.read_text().startswith("<svg") and file.read_text().endswith("</svg>\n")
-    assert "successor_to (mate)" in file.read_text()
+    assert ">mate</text>" in file.read_text()
     assert list(tmp_path.glob(".out*")) == []
 
 
@@ -308,7 +312,7 @@ def test_without_what_draws(shell: Shell) -> None:
     """Without Graphviz the layered layout draws, and where that is missing too one line names the extra."""
     shell.variables["PATH"] = "/nowhere"
     pytest.importorskip("grandalf", reason="the extra `diagrams` is not installed")
-    assert "successor_to (mate)</text>" in shell("graph", "003", "--format", "svg")
+    assert ">mate</text>" in shell("graph", "003", "--format", "svg")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "grandalf", None)
         assert "gitlineage[diagrams]" in shell.fails(1, "graph", "003", "--format", "svg")
@@ -358,7 +362,7 @@ def test_more_than_mermaid_draws(folder: Path) -> None:
         rows += [Trial(exp_id=str(at), status="keep", parent_exp="0") for at in range(1, 502)]
         store.append_many(rows)
     done = process("graph", "--all", folder=folder)
-    assert done.returncode == 0 and done.stdout.count(b" --> ") == 0 and done.stdout.count(b" -->|") == 501
+    assert done.returncode == 0 and done.stdout.count(b" --> ") == 501 and done.stdout.count(b" -->|") == 0
     assert b"note: Mermaid" in done.stderr and done.stderr.count(b"\n") == 1
     assert process("graph", "--all", "--format", "dot", folder=folder).stderr == b""
 
