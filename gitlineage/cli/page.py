@@ -13,6 +13,7 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.numbers import Cohort, Since, write_file
 from gitlineage.cli.opening import opened
 from gitlineage.git.content import size_of
+from gitlineage.text import counted
 from gitlineage.times import stamp
 
 app = commands()
@@ -44,7 +45,7 @@ def report(
             "--max-size",
             metavar="SIZE",
             callback=_size,
-            help="Text of files and prompts to take in for diffs; 0 for none.",
+            help="Text of files, logs and prompts to take in; 0 for none.",
         ),
     ] = "20m",
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="Its title. [default: the folder's name]")] = "",
@@ -112,13 +113,24 @@ def serve(
         live.serve(store, at, token)
 
 
-@command(app, "publish", "gitlineage publish --remote origin")
+@command(app, "publish", "gitlineage publish --tags")
 def publish(
     ctx: typer.Context,
     branch: Annotated[str, typer.Option("--branch", metavar="NAME", help="The branch.")] = "lineage",
     remote: Annotated[
-        str, typer.Option("--remote", metavar="NAME", help="Push it there, too.", show_default=False)
-    ] = "",
+        str | None,
+        typer.Option(
+            "--remote",
+            metavar="NAME",
+            help="Where to push it. [default: git config lineage.remote, the only one, or origin]",
+            show_default=False,
+        ),
+    ] = None,
+    local: Annotated[bool, typer.Option("--local", help="Make it here and push it nowhere.")] = False,
+    tags: Annotated[
+        bool, typer.Option("--tags", help="Give each kept trial a tag, too: lineage-kept/003, never moved.")
+    ] = False,
+    branches: Annotated[bool, typer.Option("--branches", help="Give each kept trial a branch of such a name.")] = False,
     pages: Annotated[
         bool, typer.Option("--pages", help="Lay it out for a forge's static hosting: the report as index.html.")
     ] = False,
@@ -128,14 +140,28 @@ def publish(
     Bring a branch for people without the tool up to date
 
     README.md with the best, a picture and the leaderboard, the board, the report, and the best's files under best/. It
-    only moves forward, adds nothing where nothing is new, and refuses a branch that it did not make.
+    only moves forward, adds nothing where nothing is new, and refuses a branch that it did not make. It is pushed where
+    there is a remote.
     """
+    from gitlineage.page.publish import Names
     from gitlineage.page.publish import publish as published
+    from gitlineage.sync.remotes import default_remote
 
+    if local and remote:
+        raise typer.BadParameter("it excludes --remote", param_hint="'--local'")
+    names = [name for name, asked in ((Names.TAGS, tags), (Names.BRANCHES, branches)) if asked]
     with opened(ctx) as store:
-        done = published(store, branch=branch, remote=remote, pages=pages)
+        if remote is None:
+            remote = "" if local or not store.ledger.repo.remotes() else default_remote(store.ledger)
+        done = published(store, branch=branch, remote=remote, pages=pages, names=names)
         if as_json:
             output.json_line(done)
-        else:
-            moved = f"at {done.commit[:12]}" if done.moved else "up to date"
-            output.say(output.clean(f"branch {done.branch} {moved}{f', pushed to {remote}' if remote else ''}"))
+            return
+        moved = f"at {done.commit[:12]}" if done.moved else "up to date"
+        output.say(output.clean(f"branch {done.branch} {moved}{f', pushed to {remote}' if remote else ''}"))
+        if names:
+            output.say(f"{counted(len(done.names), 'name')} of kept trials below {output.clean(done.branch)}-kept/")
+        for ref in done.left:
+            output.note(f"{output.clean(ref)} names another commit and stays as it is")
+        if not remote and not local:
+            output.note("there is no remote, so it is here alone; `git remote add origin URL`, then publish again")

@@ -1,5 +1,8 @@
 """Commands between machines: push, pull, sync, clone and status."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +14,7 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.failing import REFUSED
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened, place
+from gitlineage.errors import LineageError
 from gitlineage.model.namespace import ORDINARY
 from gitlineage.text import counted
 
@@ -42,9 +46,6 @@ _STYLES = {
 _TOLD = 5
 """Words of others that status tells before it counts the rest."""
 
-_STUCK = 10
-"""Trials since the last keep from which on status calls a specialist stuck."""
-
 _CAME = ("new", "fast-forwarded", "rewritten", "rehomed")
 
 Remote = Annotated[
@@ -75,7 +76,8 @@ def push(ctx: typer.Context, remote: Remote = None, dry_run: DryRun = False, as_
     work is touched.
     """
     with opened(ctx, begin=True, incomplete=True) as store:
-        _tell(store.push(remote, dry_run=dry_run), as_json)
+        done = store.push(remote, dry_run=dry_run)
+        _tell(done, as_json, ending=partial(_name_publish, store, remote, done))
 
 
 @command(app, "pull", "gitlineage pull origin")
@@ -157,10 +159,11 @@ def clone(
         done = push.settle(store.ledger)
     finally:
         terminal.close()
+    is_bare_of_branches = not any(store.ledger.repo.refs(start) for start in ("refs/remotes/", "refs/heads/"))
     store.close()
     if not as_json:
         output.say(f"Cloned into {output.clean(str(where))}")
-    _tell(done, as_json)
+    _tell(done, as_json, ending=_no_branch if is_bare_of_branches else None)
 
 
 @command(app, "status", "gitlineage status")
@@ -215,6 +218,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
 
 def _stand(store: "LineageStore") -> dict[str, Any]:
     """Return how the campaign stands: the best, trials of today, what runs, and which specialists are stuck."""
+    from gitlineage.model.rank import STUCK
     from gitlineage.run.lease import unresolved
 
     best = store.ledger.views().best(stand_in=False)
@@ -226,7 +230,7 @@ def _stand(store: "LineageStore") -> dict[str, Any]:
         "today": days.get(output.now()[:10], 0),
         "since_keep": sum(each.since_keep for each in store.stats()),
         "running": [files.id for files, is_held in unresolved(home) if is_held],
-        "stuck": [each.group for each in store.stats("specialist") if each.group and each.since_keep >= _STUCK],
+        "stuck": [each.group for each in store.stats("specialist") if each.group and each.since_keep >= STUCK],
     }
 
 
@@ -242,13 +246,34 @@ def _last_part(url: str, bare: bool) -> str:
     return f"{name.removesuffix('.git')}.git" if bare else name.removesuffix(".git") or "lineage"
 
 
-def _tell(done: "Exchange", as_json: bool) -> None:
-    """Print what became of every ref, and end with 1 where something was refused."""
+def _name_publish(store: "LineageStore", remote: str | None, done: "Exchange") -> None:
+    """
+    Say what makes a branch, where the remote that was pushed to has none: a plain clone of it looks empty.
+
+    It is asked only where nothing here says that it has one, as after any fetch or push of a branch.
+    """
+    from gitlineage.sync.remotes import way_to
+
+    if done.dry_run or any(store.ledger.repo.refs("refs/remotes/")):
+        return
+    with suppress(LineageError):
+        if not way_to(store.ledger, remote).transport.refs("refs/heads/*"):
+            _no_branch()
+
+
+def _no_branch() -> None:
+    output.note("the remote has no branch, so a plain clone looks empty; `gitlineage publish` makes one for people")
+
+
+def _tell(done: "Exchange", as_json: bool, ending: Callable[[], None] | None = None) -> None:
+    """Print what became of every ref, and what there is to say at the end; end with 1 where something was refused."""
     if as_json:
         _print_json(done)
     else:
         _print_table(done.outcomes)
         output.say(_summary(done))
+    if ending is not None:
+        ending()
     _end(done)
 
 

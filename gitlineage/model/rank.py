@@ -72,6 +72,9 @@ LATEST = "t.clock DESC, t.writer DESC, t.exp_id DESC, t.row DESC"
 BY_RANK = f"t.rank, {BY_PLACE}"
 """Who ranks before whom: the better score, then the earlier trial."""
 
+STUCK = 10
+"""Trials since its last keep from which on a specialist is called stuck."""
+
 FIRST_ON_SNAPSHOT = f"t.guest, coalesce(t.status, '') = '{RETRACTED}', {BY_PLACE}"
 """Which of the trials on a snapshot stands for it: the first that counts, else the first; last come those of guests."""
 

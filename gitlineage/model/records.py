@@ -388,7 +388,9 @@ class BriefView(PromptView, frozen=True, kw_only=True):
         open: kept trials that nothing was derived from, the best score first, without the best trial.
         open_total: how many those are.
         pending: the newest trials without a result.
-        stuck: the newest trial of each specialist whose last ones all stayed within noise, newest first.
+        stuck: the newest trial of each specialist who is stuck, newest first: the last ones all stayed within noise,
+            or many were made since the last keep.
+        since_keep: how many each of these made since the last keep, as `store.stats` counts them.
     """
 
     window: int = 0
@@ -402,6 +404,7 @@ class BriefView(PromptView, frozen=True, kw_only=True):
     open_total: int = 0
     pending: tuple[TrialView, ...] = ()
     stuck: tuple[TrialView, ...] = ()
+    since_keep: tuple[int, ...] = ()
 
 
 class LineageSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,12 +3,15 @@ An ordinary branch for people without the tool: what a plain clone, or a forge's
 
 Start at `publish`. The branch holds ``README.md`` with the task, the best, a picture and the leaderboard, the board's
 files, the report, and the best's own files. The same store gives the same tree; the branch only moves forward, and one
-that was not made here is never touched (semantics 117).
+that was not made here is never touched (semantics 117). `Names` says what kept trials
+get names as.
 """
 
 import re
 import tempfile
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +23,14 @@ from gitlineage.git import program
 from gitlineage.git.content import Content
 from gitlineage.git.formats import TREE, Entry, Identity
 from gitlineage.git.repository import GitRepo
+from gitlineage.model.rank import KEPT
 from gitlineage.page.picture import staircase_svg
 from gitlineage.page.report import report, titled
 from gitlineage.query.diagram import draw
 from gitlineage.query.stats import progress, statistics
 from gitlineage.query.table import table
 from gitlineage.query.views import Views
+from gitlineage.record.derived import exp_name
 from gitlineage.render.progress import Progress
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted, one_line, prose
@@ -51,6 +56,9 @@ gitlineage clone URL campaign    # the address of this repository
 ```
 """
 _ROWS = 20
+_PUSHED = 500
+"""So many names are pushed by one command, whose line has a length."""
+
 _DRAWN = 60
 """A line to the best of more snapshots is not drawn in README.md, where nobody could read it."""
 
@@ -64,15 +72,28 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
         commit: where it is now.
         moved: whether that is new.
         remote: where it was pushed to; empty for nowhere.
+        names: refs of kept trials, of those that were asked for, that name what they are to name.
+        left: refs that name something else here or on the remote, and stay as they are.
     """
 
     branch: str
     commit: str
     moved: bool
     remote: str = ""
+    names: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
-def publish(store: LineageStore, *, branch: str = BRANCH, remote: str = "", pages: bool = False) -> Published:
+class Names(StrEnum):
+    """What kept trials get names as; below ``<branch>-kept/``, where no branch or tag of the user's is."""
+
+    TAGS = "tags"
+    BRANCHES = "heads"
+
+
+def publish(
+    store: LineageStore, *, branch: str = BRANCH, remote: str = "", pages: bool = False, names: Collection[Names] = ()
+) -> Published:
     """
     Bring a branch for people up to date, and push it where a remote is named.
 
@@ -81,6 +102,7 @@ def publish(store: LineageStore, *, branch: str = BRANCH, remote: str = "", page
         branch: the branch.
         remote: where to push it; empty for nowhere.
         pages: lay it out for a forge's static hosting: the report as ``index.html``.
+        names: whether every kept trial gets a tag, a branch, or both. They are made once and never moved.
 
     Raises:
         Invalid: the branch is checked out, or was not made by this command.
@@ -105,24 +127,62 @@ def publish(store: LineageStore, *, branch: str = BRANCH, remote: str = "", page
         old = [here] if here else []
         program.run(["--git-dir", str(repo.commondir), "update-ref", "-m", "publish", ref, commit, *old])
     if remote:
-        try:
-            program.run(["--git-dir", str(repo.commondir), "push", "--quiet", remote, f"{ref}:{ref}"])
-        except GitFailed as error:
-            raise RemoteError(remote, error.message.strip(), "the branch is here; publish again to push it") from error
-    return Published(branch=branch, commit=commit or "", moved=moved, remote=remote)
+        _push(repo, remote, [f"{ref}:{ref}"])
+    made, left = _name(store, repo, branch, remote, names)
+    return Published(branch=branch, commit=commit or "", moved=moved, remote=remote, names=made, left=left)
+
+
+def _name(
+    store: LineageStore, repo: GitRepo, branch: str, remote: str, kinds: Collection[Names]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name kept trials, here and on the remote; return the refs that do, and those that name other things."""
+    if not kinds:
+        return (), ()
+    kept = [row for row in table(store.ledger.views()).rows if row.status in KEPT]
+    wanted = {f"refs/{kind}/{branch}-kept/{exp_name(row.label)}": row.oid for kind in kinds for row in kept}
+    below = tuple(f"refs/{kind}/{branch}-kept/" for kind in kinds)
+    here = {ref: oid for start in below for ref, oid in repo.refs(start).items()}
+    new = {ref: oid for ref, oid in wanted.items() if ref not in here}
+    if new:
+        repo.set_refs(new)
+    left = {ref for ref, oid in wanted.items() if here.get(ref, oid) != oid}
+    if remote:
+        there = _listed(repo, remote, *(f"{start}*" for start in below))
+        left |= {ref for ref, oid in wanted.items() if there.get(ref, oid) != oid}
+        missing = [f"{oid}:{ref}" for ref, oid in wanted.items() if ref not in there and ref not in left]
+        for at in range(0, len(missing), _PUSHED):
+            _push(repo, remote, missing[at : at + _PUSHED])
+    return tuple(sorted(set(wanted) - left)), tuple(sorted(left))
+
+
+def _push(repo: GitRepo, remote: str, refspecs: Sequence[str]) -> None:
+    try:
+        program.run(["--git-dir", str(repo.commondir), "push", "--quiet", remote, *refspecs])
+    except GitFailed as error:
+        raise RemoteError(remote, error.message.strip(), "all of it is here; publish again to push it") from error
 
 
 def _fetched(repo: GitRepo, remote: str, ref: str) -> str | None:
     """Return where a remote's branch is, with its objects here; ``None`` where it has none."""
     if not remote:
         return None
+    tip = _listed(repo, remote, ref).get(ref)
     try:
-        listed = program.run(["--git-dir", str(repo.commondir), "ls-remote", remote, ref]).decode().split()
-        if listed and not repo.exists(listed[0]):
-            program.run(["--git-dir", str(repo.commondir), "fetch", "--quiet", "--no-tags", remote, listed[0]])
+        if tip and not repo.exists(tip):
+            program.run(["--git-dir", str(repo.commondir), "fetch", "--quiet", "--no-tags", remote, tip])
     except GitFailed as error:
         raise RemoteError(remote, error.message.strip(), "nothing was published") from error
-    return listed[0] if listed else None
+    return tip
+
+
+def _listed(repo: GitRepo, remote: str, *patterns: str) -> dict[str, str]:
+    """Return the refs of a remote that match any of some patterns."""
+    try:
+        said = program.run(["--git-dir", str(repo.commondir), "ls-remote", "--refs", remote, *patterns])
+    except GitFailed as error:
+        raise RemoteError(remote, error.message.strip(), "nothing was published") from error
+    lines = (line.partition("\t") for line in said.decode("utf-8", "replace").splitlines())
+    return {name: oid for oid, _, name in lines}
 
 
 def _moment(views: Views) -> datetime:

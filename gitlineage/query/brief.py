@@ -16,7 +16,9 @@ from gitlineage.model.rank import (
     INFORMS,
     IS_ELIGIBLE,
     IS_KEPT,
+    KEPT,
     LATEST,
+    STUCK,
     turned,
 )
 from gitlineage.model.records import BriefView, PromptOptions, Step, TrialView
@@ -50,6 +52,13 @@ WHERE {IS_KEPT} AND t.rank IS NOT NULL AND NOT (t.clock = ? AND t.writer = ?)
 """
 
 
+_LAST_KEPT = f"""
+SELECT t.clock, t.writer FROM trials t INDEXED BY trials_kept
+WHERE {IS_KEPT} AND t.specialist = ? ORDER BY t.clock DESC, t.writer DESC LIMIT 1
+"""
+_NEWER = f"SELECT count(*) FROM trials t WHERE t.specialist = ? AND {INFORMS} AND (t.clock, t.writer) > (?, ?)"
+
+
 class _Recent(NamedTuple):
     """A trial of the window: its number in the index, its row and its rank."""
 
@@ -76,6 +85,7 @@ def brief_view(views: Views, options: PromptOptions, campaign: str = ORDINARY) -
     near.sort(key=lambda each: (each.rank, -each.number))
     but = (best.order.clock, best.order.writer) if best is not None else (-1, "")
     open_ends = views.index.rows(f"SELECT t.id {_OPEN} ORDER BY {BY_RANK} LIMIT ?", *but, options.top_k)
+    stuck = _stuck(views, window)
     return BriefView(
         task=views.task,
         total=views.total(),
@@ -94,7 +104,8 @@ def brief_view(views: Views, options: PromptOptions, campaign: str = ORDINARY) -
         open=tuple(views.by_number(number for (number,) in open_ends)),
         open_total=_count(views, _OPEN, *but),
         pending=tuple(views.by_number(number for (number,) in views.index.rows(_PENDING, options.last_m_full))),
-        stuck=tuple(_seen(views, _stuck(views, window))),
+        stuck=tuple(_seen(views, [newest for newest, _ in stuck])),
+        since_keep=tuple(since for _, since in stuck),
     )
 
 
@@ -149,13 +160,25 @@ def _by_turns(window: Iterable[_Recent], limit: int) -> Iterator[_Recent]:
     return (each for _, _, each in turns[:limit])
 
 
-def _stuck(views: Views, window: Iterable[_Recent]) -> list[_Recent]:
-    """Return the newest trial of each specialist whose last ones all stayed within noise."""
+def _stuck(views: Views, window: Sequence[_Recent]) -> list[tuple[_Recent, int]]:
+    """Return the newest trial of each specialist who is stuck, and how many that one made since the last keep."""
     own: dict[str, list[_Recent]] = defaultdict(list)
     for each in window:
-        if len(own[each.trial.specialist]) < SATURATED_AFTER:
-            own[each.trial.specialist].append(each)
-    return [newest[0] for newest in own.values() if is_quiet([each.trial for each in newest], views.task)]
+        own[each.trial.specialist].append(each)
+    found = []
+    for specialist, trials in own.items():
+        since = next((at for at, each in enumerate(trials) if each.trial.status in KEPT), None)
+        if since is None:
+            since = _since_keep(views, specialist) if len(window) == WINDOW else len(trials)
+        if is_quiet([each.trial for each in trials[:SATURATED_AFTER]], views.task) or (specialist and since >= STUCK):
+            found.append((trials[0], since))
+    return found
+
+
+def _since_keep(views: Views, specialist: str) -> int:
+    """Return how many trials of a specialist tell something and are newer than its last keep."""
+    kept = views.index.one(_LAST_KEPT, specialist) or (-1, "")
+    return int(views.index.one(_NEWER, specialist, *kept)[0])
 
 
 def _seen(views: Views, recent: Sequence[_Recent]) -> list[TrialView]:

@@ -97,9 +97,13 @@ def best_ref(namespace: Namespace) -> str:
 
 def exp_ref(namespace: Namespace, label: str) -> str:
     """Return the ref that names a trial's snapshot."""
+    return f"{namespace.local}exp/{exp_name(label)}"
+
+
+def exp_name(label: str) -> str:
+    """Return a trial's label as one part of a ref's name: what git or a file system would not take is encoded."""
     exp_id, at, writer = label.rpartition("@")
-    name = f"{_encode(exp_id)}@{_encode(writer)}" if at and exp_id else _encode(label)
-    return f"{namespace.local}exp/{name}"
+    return f"{_encode(exp_id)}@{_encode(writer)}" if at and exp_id else _encode(label)
 
 
 def cohort_ref(namespace: Namespace, name: str) -> str:

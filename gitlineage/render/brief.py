@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from gitlineage.model.rank import STUCK
 from gitlineage.model.records import BriefView, PromptOptions, Step, Task, TrialView
 from gitlineage.model.trial import Trial
 from gitlineage.render.board import MISSING, command_name, naming
@@ -244,14 +245,19 @@ def _line(row: TrialView, task: Task) -> str:
 
 def _stuck(view: BriefView, call: str) -> Section:
     column = shown("score_field", view.task.score_field)
+    since = [*view.since_keep, *[0] * len(view.stuck)]
     return Section(
-        f"Who is stuck (the last {SATURATED_AFTER} trials moved {column} by less than {view.task.epsilon!r}: try "
-        "another kind of idea, or branch from an open end)",
-        [f"- **{shown('specialist', row.trial.specialist) or MISSING}**, last {_named(row, [])}" for row in view.stuck],
+        f"Who is stuck ({STUCK} trials or more since the last keep, or the last {SATURATED_AFTER} moved {column} by "
+        f"less than {view.task.epsilon!r}: try another kind of idea, or branch from an open end)",
+        [
+            f"- **{shown('specialist', row.trial.specialist) or MISSING}**, {counted(count, 'trial')} since the last "
+            f"keep, last {_named(row, [])}"
+            for row, count in zip(view.stuck, since, strict=False)
+        ],
         len(view.stuck),
         "who is stuck",
         "who are stuck",
-        f"{call} log --json",
+        f"{call} stats --by specialist",
         2,
     )
 

@@ -57,6 +57,61 @@ def test_it_only_moves_forward(shell: Shell, git: Callable[..., str]) -> None:
     assert (git("symbolic-ref", "HEAD"), git("status", "--porcelain")) == (head, status)
 
 
+def test_it_goes_where_there_is_a_remote(shell: Shell, git: Callable[..., str], tmp_path: Path) -> None:
+    """The only remote, or origin of several, unless --local or another name is given; of two others it asks."""
+    assert "there is no remote" in process("publish", folder=shell.folder).stderr.decode()
+    for name in ("origin", "other", "third"):
+        git("init", "--bare", "--quiet", str(tmp_path / name))
+    git("remote", "add", "other", str(tmp_path / "other"))
+    assert shell.objects("publish", "--local")[0]["remote"] == ""
+    assert shell.objects("publish")[0]["remote"] == "other"
+    git("remote", "add", "third", str(tmp_path / "third"))
+    assert "which remote?" in shell.fails(1, "publish")
+    git("remote", "add", "origin", str(tmp_path / "origin"))
+    tip = shell.objects("publish")[0]
+    assert tip["remote"] == "origin"
+    assert git("-C", str(tmp_path / "origin"), "rev-parse", "refs/heads/lineage") == tip["commit"]
+    assert "--remote" in shell.fails(2, "publish", "--local", "--remote", "origin")
+
+
+def test_kept_trials_get_names(shell: Shell, git: Callable[..., str], tmp_path: Path) -> None:
+    """Tags and branches of kept trials alone, on the remote too; what a name is already stays, here and there."""
+    git("init", "--bare", "--quiet", str(tmp_path / "hub.git"))
+    git("remote", "add", "origin", str(tmp_path / "hub.git"))
+    shell.commit("--parents", "003", "-m", "odd", "--metric", "1.05", "--status", "keep", "--exp-id", "a b~c..d")
+    git("commit", "--quiet", "--allow-empty", "-m", "mine")
+    mine = git("rev-parse", "HEAD")
+    git("tag", "lineage-kept/003", mine)
+    git("tag", "v1", mine)
+    (told,) = shell.objects("publish", "--tags", "--branches")
+    kept = {trial["exp_id"] for trial in shell.objects("log", "--status", "keep", "-n", "-1")}
+    odd = "a%20b%7Ec%2E%2Ed"
+    assert {name.rpartition("/")[2] for name in told["names"]} == kept - {"a b~c..d"} | {odd}
+    assert told["left"] == ["refs/tags/lineage-kept/003"] and "refs/heads/lineage-kept/003" in told["names"]
+    assert git("rev-parse", "lineage-kept/003") == mine
+    there = git("ls-remote", "--refs", "origin").splitlines()
+    assert {line.split()[1] for line in there if "kept" in line} == set(told["names"])
+    assert not any("v1" in line for line in there)
+    (again,) = shell.objects("publish", "--tags", "--branches")
+    assert again == {**told, "moved": False}
+    (hub,) = (line.split()[0] for line in there if line.endswith(f"tags/lineage-kept/{odd}"))
+    assert hub == git("rev-parse", f"refs/tags/lineage-kept/{odd}")
+
+
+def test_a_remote_without_a_branch_is_told(shell: Shell, git: Callable[..., str], tmp_path: Path) -> None:
+    """Push and clone name the command that makes one, in one line, and only while there is none."""
+    hub = str(tmp_path / "hub.git")
+    git("init", "--bare", "--quiet", hub)
+    git("remote", "add", "origin", hub)
+    told = "`gitlineage publish` makes one"
+    assert process("push", folder=shell.folder).stderr.decode().count(told) == 1
+    assert told in process("clone", hub, str(tmp_path / "one"), folder=tmp_path).stderr.decode()
+    shell("publish")
+    shell.commit("--parents", "003", "-m", "on", "--metric", "1.05", "--new")
+    assert told not in process("push", folder=shell.folder).stderr.decode()
+    assert told not in process("clone", hub, str(tmp_path / "two"), folder=tmp_path).stderr.decode()
+
+
 def test_a_branch_of_the_users_is_refused(shell: Shell, git: Callable[..., str]) -> None:
     """One that was not made by the command, or is checked out, stays as it is, and the line says what to type."""
     git("commit", "--quiet", "--allow-empty", "-m", "mine")
