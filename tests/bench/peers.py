@@ -18,13 +18,31 @@ WAYS: dict[str, list[list[str]]] = {
     "fieldkit": [["--no-deps", "fieldkit"], ["fieldkit"]],
     "mlflow": [["mlflow-skinny", "sqlalchemy", "alembic"], ["mlflow"]],
     "dvc": [["dvc"]],
+    "mlflow-ui": [["mlflow"]],
+    "shinka": [["--no-deps", "shinka-evolve"]],
+    "openevolve": [["--no-deps", "openevolve"]],
 }
 """For each peer what to give to pip, the lightest way first."""
+
+VIEWER = """
+import importlib.util, pathlib, re, sys
+top = pathlib.Path(importlib.util.find_spec({0!r}).origin).parent
+pages = [page for page in top.rglob('*.html') if '<script' in page.read_text()]
+if not pages:
+    sys.exit('what the registry has of it ships no viewer')
+away = set(re.findall(r'<script[^>]*src=.(https?://[^/]+)', ' '.join(page.read_text() for page in pages)))
+if away:
+    sys.exit(f'its viewer draws nothing without scripts from {{len(away)}} sites of the network')
+"""
+"""Tries whether a package has a viewer that works without a network, as ours is measured; takes its name."""
 
 TRIED = {
     "fieldkit": "import fieldkit.lineage",
     "mlflow": "import mlflow.tracking, mlflow.store.tracking.sqlalchemy_store",
     "dvc": "import dvc.repo",
+    "mlflow-ui": "import mlflow.server",
+    "shinka": VIEWER.format("shinka"),
+    "openevolve": VIEWER.format("openevolve"),
 }
 
 _QUIETLY = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-warn-script-location")

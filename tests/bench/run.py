@@ -19,6 +19,7 @@ import relating
 import sharing
 import starting
 import trees
+import viewing
 import writing
 from figures import Figure
 from generate import SEED
@@ -67,6 +68,7 @@ def parts(stores: Stores, peers: Peers, sizes: list[int]) -> dict[str, Callable[
         "disk": lambda: writing.sizes_on_disk(stores, sizes),
         "tree": lambda: trees.snapshots(stores.scratch(), sizes),
         "relations": lambda: relating.relations(stores, sizes),
+        "page": lambda: viewing.pages(stores, peers, sizes),
         "shows": lambda: starting.walks(stores, sizes) + starting.shows(stores, peers, sizes),
     }
 

@@ -24,6 +24,7 @@ SECTIONS = {
     "share",
     "tree",
     "relations",
+    "page",
     "shows",
 }
 
