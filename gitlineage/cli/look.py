@@ -52,7 +52,7 @@ def log(
             for each in listing.trial_objects(store.ledger.views(), trials):
                 output.json_line(each)
         elif graph:
-            _print_graph(store.ledger.views(), trials)
+            print_graph(store.ledger.views(), trials)
             _tell_cut(store.ledger.views(), trials)
         else:
             listing.print_trials(trials, store.task)
@@ -107,7 +107,7 @@ def print_patch(patch: bytes) -> None:
         output.say(output.paint(shown, style))
 
 
-def _print_graph(views: Views, trials: list[TrialView]) -> None:
+def print_graph(views: Views, trials: list[TrialView]) -> None:
     """Print trials beside the graph of their snapshots, replicates below each other."""
     if not trials:
         return

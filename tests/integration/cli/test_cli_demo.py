@@ -20,6 +20,14 @@ def test_the_demo_and_what_it_says_to_try(tmp_path: Path) -> None:
     for command in commands:
         found = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False)
         assert found.returncode == 0 and found.stdout, found.stderr.decode()
+    assert "All scores, and the best so far:" in printed and "Where the best came from:" in printed
+    assert (tmp_path / "gitlineage-demo" / "report.html").read_bytes().startswith(b"<!doctype html>")
+    (again,) = re.findall(r"^Run any of them again, here 015: (.*)$", printed, re.MULTILINE)
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}  # of no environment, and with no program on the path
+    found = subprocess.run(again, shell=True, cwd=tmp_path, env=bare, capture_output=True, check=False)
+    assert found.returncode == 0 and b"val_bpb" in found.stdout, found.stderr.decode()
+    store = Shell(tmp_path / "gitlineage-demo")
+    assert "report.html" not in store("commit", "-m", "as it is", "--json")
     statuses = {each["status"] for each in Shell(tmp_path / "gitlineage-demo").objects("log", "-n", "-1")}
     assert {"baseline", "keep", "discard", "crash"} <= statuses
 
