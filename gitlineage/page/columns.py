@@ -2,11 +2,13 @@
 A campaign's trials as the page reads them: a JSON object of columns, small once it is compressed.
 
 Start at `columns`. Every cell is the text that its row has; what follows from it, as scores do, the page works out, and
-texts that repeat are written once and numbered.
+texts that repeat are written once and numbered. `halves` parts what the first picture needs from the rest, which a page
+of 100,000 trials unpacks after that.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -21,7 +23,8 @@ from gitlineage.times import parse_time
 _WHOLE = 500
 """Up to so many trials commits are named by their whole oid, of more by as much as tells them apart."""
 
-_DIGITS = 10
+_SIGNS = len("2026-01-01T00:00:00Z")
+_DIGITS = 8
 _LONG = 40
 """Signs of a cell in the mean from which on a column is one of long texts."""
 
@@ -30,6 +33,12 @@ MAX_TEXT = 5 << 20
 
 _OWN = ("exp_id", "status")
 """Columns that stand in the label and the status already; an exp id that differs from the label is kept."""
+
+_LATER = ("oid", "writer", "roles", "inspired", "saw", "unknown", "cohorts", "relations")
+"""What the first picture does not need, besides most columns."""
+
+_SOON = ("specialist", "total_s", "train_s")
+"""The columns that it needs besides the score."""
 
 
 def columns(views: Views, table: Table, telling: Collection[int] = (), **told: Any) -> dict[str, Any]:
@@ -44,7 +53,9 @@ def columns(views: Views, table: Table, telling: Collection[int] = (), **told: A
     """
     rows = table.rows
     best = max(staircase(rows, table.task), default=-1)
-    cells, cut = _cells(rows, telling)
+    moments = [parse_time(row.time) for row in rows]
+    seconds = [int(moment.timestamp()) if moment is not None else None for moment in moments]
+    cells, cut = _cells(rows, moments, telling)
     names = {row.oid: row.label for row in reversed(rows)}
     return {
         **told,
@@ -69,8 +80,9 @@ def columns(views: Views, table: Table, telling: Collection[int] = (), **told: A
         "cohort": _packed([row.cohort for row in rows]),
         "writer": _packed([row.writer for row in rows]),
         "oid": _oids(rows),
-        "when": _when(rows),
+        "when": _steps(seconds),
         "parents": _parents(rows),
+        "columns": list(cells),
         "roles": {at: row.roles for at, row in enumerate(rows) if any(row.roles)},
         "inspired": {
             at: [(views.name(oid), role) for oid, role in row.inspired] for at, row in enumerate(rows) if row.inspired
@@ -84,27 +96,60 @@ def columns(views: Views, table: Table, telling: Collection[int] = (), **told: A
     }
 
 
-def _cells(rows: Sequence[Row], telling: Collection[int]) -> tuple[dict[str, Any], int]:
+def halves(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """
+    Return what the first picture of a page needs, and the rest: the two together are what `columns` returned.
+
+    A column that is told by another one stands where that stands.
+    """
+    cells: dict[str, Any] = data["cells"]
+    soon = {data["task"]["field"], *_SOON}
+    soon |= {cell[1:] for name, cell in cells.items() if name in soon and isinstance(cell, str) and cell[:1] == "="}
+    first = {name: value for name, value in data.items() if name not in _LATER}
+    rest = {name: data[name] for name in _LATER}
+    first["cells"] = {name: cell for name, cell in cells.items() if name in soon}
+    rest["cells"] = {name: cell for name, cell in cells.items() if name not in soon}
+    return first, rest
+
+
+def _cells(
+    rows: Sequence[Row], moments: Sequence[datetime | None], telling: Collection[int]
+) -> tuple[dict[str, Any], int]:
     """
     Return the columns in which any cell holds text, the seventeen first, and in how many trials texts are cut.
 
+    A column that follows from what the page has anyway is a word: ``parent``, ``when``, or ``=`` and another column.
+
     Args:
         rows: the trials.
+        moments: when each was.
         telling: the places of those whose texts are whole in any case.
     """
-    extra = dict.fromkeys(name for row in rows if row.cells.extra for name in row.cells.extra)
-    texts = {name: _texts(rows, name) for name in (*COLUMNS, *extra) if name not in _OWN}
-    own = [row.cells.exp_id for row in rows]
-    if own != [row.label for row in rows]:
-        texts["exp_id"] = own
+    own = [row.cells for row in rows]
+    extra = dict.fromkeys(name for each in own if each.extra for name in each.extra)
+    texts = {name: [(each.extra or {}).get(name, "") for each in own] for name in extra}
+    texts = {**{name: _texts(own, name) for name in COLUMNS if name not in _OWN}, **texts}
+    names = [each.exp_id for each in own]
+    if names != [row.label for row in rows]:
+        texts["exp_id"] = names
     texts = {name: cells for name, cells in texts.items() if any(cells)}
     cut = _cut(texts, len(rows), telling)
     above = [rows[row.parents[0]].label if row.parents else "" for row in rows]
-    columns: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, cells in texts.items():
-        equal = next((each for each in columns if texts[each] == cells), None)
-        columns[name] = "parent" if cells == above else f"={equal}" if equal else _packed(cells)
-    return columns, cut
+        equal = next((each for each in found if texts[each] == cells), None)
+        if cells == above:
+            found[name] = "parent"
+        elif name == "timestamp" and all(map(_is_spelled, cells, moments)):
+            found[name] = "when"
+        else:
+            found[name] = f"={equal}" if equal else _packed(cells)
+    return found, cut
+
+
+def _is_spelled(text: str, moment: datetime | None) -> bool:
+    """Whether a text spells a moment as the page does: to the second, in UTC, with a ``Z``."""
+    return len(text) == _SIGNS and moment is not None and moment.isoformat() == f"{text[:-1]}+00:00"
 
 
 def _cut(texts: dict[str, list[str]], count: int, telling: Collection[int]) -> int:
@@ -131,17 +176,17 @@ def _cut(texts: dict[str, list[str]], count: int, telling: Collection[int]) -> i
     return len(changed)
 
 
-def _texts(rows: Sequence[Row], name: str) -> list[str]:
-    """Return the text of a column's cells."""
-    if name not in COLUMNS:
-        return [(row.cells.extra or {}).get(name, "") for row in rows]
-    values = list(map(attrgetter(name), [row.cells for row in rows]))
-    texts = [value if type(value) is str else "" if value is None else str(value) for value in values]
+def _texts(own: Sequence[Any], name: str) -> list[str]:
+    """Return the text of a column's cells, numbers as they were spelled."""
+    values = list(map(attrgetter(name), own))
+    if set(map(type, values)) == {str}:
+        return values
+    found = ["" if value is None else str(value) for value in values]
     if name in NUMERIC:
-        for at, row in enumerate(rows):
-            if row.cells.spelled and name in row.cells.spelled:
-                texts[at] = row.cells.spelled[name]
-    return texts
+        for at, each in enumerate(own):
+            if each.spelled and name in each.spelled:
+                found[at] = each.spelled[name]
+    return found
 
 
 def _packed(texts: list[str]) -> Any:
@@ -173,19 +218,14 @@ def _oids(rows: Sequence[Row]) -> list[str]:
     return [row.oid[:digits] for row in rows]
 
 
-def _when(rows: Sequence[Row]) -> list[int | None]:
+def _steps(seconds: Sequence[int | None]) -> list[int | None]:
     """Return the seconds from each trial to the next in recording order, the first from 1970; ``None`` for no time."""
-    seconds: list[int | None] = []
+    found: list[int | None] = []
     last = 0
-    for row in rows:
-        moment = parse_time(row.time)
-        if moment is None:
-            seconds.append(None)
-            continue
-        now = int(moment.timestamp())
-        seconds.append(now - last)
-        last = now
-    return seconds
+    for now in seconds:
+        found.append(None if now is None else now - last)
+        last = last if now is None else now
+    return found
 
 
 def _parents(rows: Sequence[Row]) -> list[Any]:

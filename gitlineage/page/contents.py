@@ -5,7 +5,8 @@ Start at `contents`. Versions of one file share nearly all their lines, so a hun
 Of the trees only what differs anywhere is written: each as its difference to its parent's.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
@@ -14,7 +15,7 @@ from gitlineage.errors import LineageError, TooMuch
 from gitlineage.git.formats import SUBMODULE, TREE, Entry
 from gitlineage.git.repository import GitRepo
 from gitlineage.model.rank import ELIGIBLE
-from gitlineage.query.table import Table
+from gitlineage.query.table import Row, Table
 from gitlineage.query.views import Views
 
 MAX_FILE = 1 << 20
@@ -63,9 +64,13 @@ class Texts:
         return runs
 
 
-def contents(views: Views, table: Table, limit: int) -> dict[str, Any]:
+def _no_log(row: Row) -> str:
+    return ""
+
+
+def contents(views: Views, table: Table, limit: int, log: Callable[[Row], str] = _no_log) -> dict[str, Any]:
     """
-    Return the files of the most telling trials, and the prompts that their agents read.
+    Return the files of the most telling trials, the ends of their logs, and the prompts that their agents read.
 
     The line to the best comes first, then what is around it, then kept trials and baselines with their parents, then
     the others, the newest first.
@@ -74,25 +79,29 @@ def contents(views: Views, table: Table, limit: int) -> dict[str, Any]:
         views: the store.
         table: the trials.
         limit: bytes of text; 0 for none.
+        log: what finds the end of a trial's log; empty for none.
 
     Returns:
         ``lines``, ``paths``, ``files`` (runs of lines, or a word for what is not shown), ``trees`` by row (whose tree
         it differs from, -1 for the base, and path and file of what differs, file -1 for none), ``base`` (path and file
-        of what any tree differs in), ``prompts`` by row, and ``without``: how many trials' files are left out.
+        of what any tree differs in), ``prompts`` and ``logs`` by row, and ``without``: how many trials' files are left
+        out.
     """
     packer = _Packer(views.repo, Texts(limit))
     order = list(telling(table))
     packer.take(table, order[:MOST] if limit else [])
-    prompts = packer.prompts(table, order) if limit else {}
-    return packer.whole(table, prompts, limit)
+    packer.read(table, order if limit else [], log)
+    return packer.whole(table, limit)
 
 
-def contents_of(views: Views, table: Table, places: Sequence[int], limit: int) -> dict[str, Any]:
+def contents_of(
+    views: Views, table: Table, places: Sequence[int], limit: int, log: Callable[[Row], str] = _no_log
+) -> dict[str, Any]:
     """Return what `contents` does, of some trials alone."""
     packer = _Packer(views.repo, Texts(limit))
     packer.take(table, places)
-    prompts = packer.prompts(table, places)
-    return packer.whole(table, prompts, limit)
+    packer.read(table, places, log)
+    return packer.whole(table, limit)
 
 
 def telling(table: Table) -> Iterator[int]:
@@ -124,6 +133,7 @@ class _Packer:
         self.paths: dict[str, int] = {}
         self.files: list[Any] = []
         self.trees: dict[int, Any] = {}
+        self.told: dict[str, dict[int, int]] = {"prompts": {}, "logs": {}}
         self._known: dict[tuple[int, str], int | None] = {}
         self._touched: dict[str, int | None] = {}
         self._base: str | None = None
@@ -152,7 +162,7 @@ class _Packer:
             self._touched |= base
             self.trees[at] = [above, [(self._path(path), file) for path, file in entries]]
 
-    def whole(self, table: Table, prompts: dict[int, int], limit: int) -> dict[str, Any]:
+    def whole(self, table: Table, limit: int) -> dict[str, Any]:
         """Return all that was taken; see `contents`."""
         base = self.base_files()
         return {
@@ -161,7 +171,7 @@ class _Packer:
             "files": self.files,
             "trees": self.trees,
             "base": base,
-            "prompts": prompts,
+            **self.told,
             "without": len(table.rows) - len(self.trees),
             "limit": limit,
         }
@@ -170,21 +180,22 @@ class _Packer:
         """Return those files of the first tree that another one has otherwise."""
         return [(self._path(path), file) for path, file in self._touched.items() if file != -1]
 
-    def prompts(self, table: Table, order: Iterable[int]) -> dict[int, int]:
-        """Return the prompts that agents read, as files, by the trials that they made of them."""
-        prompts = {}
+    def read(self, table: Table, order: Sequence[int], log: Callable[[Row], str]) -> None:
+        """Take the prompts that agents had read and the ends of logs, by the trials that they belong to."""
         for at in order:
             saw = table.rows[at].saw
             if not saw:
                 continue
-            try:
-                entry = self.read_tree(self.repo.commit(saw).tree).get("prompt.md")
-                file = self._file(entry) if entry is not None else None
-            except LineageError:
-                continue
-            if file is not None and file >= 0:
-                prompts[at] = file
-        return prompts
+            with suppress(LineageError):
+                file = self._file(self.read_tree(self.repo.commit(saw).tree).get("prompt.md"))
+                if file is not None and file >= 0:
+                    self.told["prompts"][at] = file
+        for at in order[:MOST]:
+            text = log(table.rows[at])
+            runs = self.texts.add(text) if text else None
+            if runs is not None:
+                self.told["logs"][at] = len(self.files)
+                self.files.append(runs)
 
     def _path(self, path: str) -> int:
         return self.paths.setdefault(

@@ -2,7 +2,8 @@
 The page on live data: a small server for one person on this machine, which only reads.
 
 Start at `application`. It answers to this machine's own names alone, to whoever knows the token in its address, and to
-requests of its own page (semantics 116). New trials are told by server-sent events, and the page asks for them.
+requests of its own page (semantics 116). New trials are told by server-sent events, and the page asks for them; what
+runs comes with these, as the end of its log and its last score.
 """
 
 import asyncio
@@ -13,9 +14,12 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from gitlineage.errors import Invalid
 from gitlineage.page.contents import contents_of
-from gitlineage.page.report import MAX_SIZE, compressed, live, packed, page, titled
+from gitlineage.page.report import MAX_SIZE, compressed, live, packed, page, state_of, titled
+from gitlineage.page.running import Running, logs, running
 from gitlineage.query.table import table
 from gitlineage.store.store import LineageStore
 
@@ -114,7 +118,7 @@ async def _page(store: LineageStore, request: "Request") -> "Response":
     def made() -> bytes:
         views = store.ledger.views()
         title = titled(store)
-        return page(title, "", packed(live(views, table(views), title)), "", connect="'self'")
+        return page(title, "", packed(live(views, table(views), title)), "", "", connect="'self'")
 
     response: Response = _library("starlette.responses").HTMLResponse(await asyncio.to_thread(made), headers=_HEADERS)
     return response
@@ -135,7 +139,7 @@ async def _files(store: LineageStore, request: "Request") -> "Response":
         views = store.ledger.views()
         whole = table(views)
         wanted = [at for at, row in enumerate(whole.rows) if row.label in set(names)]
-        return compressed(contents_of(views, whole, wanted, MAX_SIZE))
+        return compressed(contents_of(views, whole, wanted, MAX_SIZE, logs(store)))
 
     return _json(await asyncio.to_thread(made))
 
@@ -148,23 +152,29 @@ def _json(data: bytes) -> "Response":
 
 async def _events(store: LineageStore, request: "Request") -> "Response":
     async def told() -> AsyncIterator[str]:
-        last = await asyncio.to_thread(_state, store)
-        yield "data: open\n\n"
+        last: tuple[str, list[Running]] = ("", [])
         while not await request.is_disconnected():
-            await asyncio.sleep(EVERY)
             now = await asyncio.to_thread(_state, store)
-            if now != last:
-                last = now
-                yield "data: changed\n\n"
+            if now[0] != last[0]:
+                yield _event("changed", now[0])
+            if now[1] != last[1]:
+                yield _event("running", now[1])
+            last = now
+            await asyncio.sleep(EVERY)
 
     streaming = _library("starlette.responses").StreamingResponse
     response: Response = streaming(told(), media_type="text/event-stream", headers=_HEADERS)
     return response
 
 
-def _state(store: LineageStore) -> dict[str, str]:
-    """Return what tells whether something was recorded since."""
-    return store.ledger.views().index.tips()
+def _state(store: LineageStore) -> tuple[str, list[Running]]:
+    """Return what tells whether something was recorded since a page was made, and the runs that go on."""
+    return state_of(store.ledger.views()), running(store)
+
+
+def _event(name: str, value: Any) -> str:
+    """Return a server-sent event; JSON has no line break that would end it."""
+    return f"event: {name}\ndata: {msgspec.json.encode(value).decode()}\n\n"
 
 
 def _library(name: str) -> Any:

@@ -7,8 +7,12 @@ which puts it into the page as text; no trial's text is ever part of HTML (seman
 """
 
 import base64
-import gzip
+import gc
 import hashlib
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from html import escape
 from itertools import islice
@@ -18,8 +22,9 @@ from typing import Any
 
 import msgspec
 
-from gitlineage.page.columns import columns
+from gitlineage.page.columns import columns, halves
 from gitlineage.page.contents import contents, telling
+from gitlineage.page.running import logs
 from gitlineage.query.names import resolve
 from gitlineage.query.stats import Stat, statistics
 from gitlineage.query.table import Table, chosen, table
@@ -32,6 +37,9 @@ MAX_SIZE = 20 << 20
 
 WHOLE = 3000
 """The texts of so many trials, the most telling ones, are never cut."""
+
+_SMALL = 1 << 20
+"""Bytes up to which data is compressed as small as it gets, which takes three times as long."""
 
 _HERE = Path(__file__).parent
 _LIBRARIES = ("uplot", "prism", "diff")
@@ -54,14 +62,18 @@ _SCRIPTS = (
 LOADER = """(async () => {
 const bytes = Uint8Array.from(atob(document.getElementById("app").textContent), (sign) => sign.charCodeAt(0));
 const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-const script = document.createElement("script");
-script.textContent = await new Response(stream).text();
-document.body.append(script);
+const texts = (await new Response(stream).text()).split("\\0");
+for (const name of ["style", "script"]) {
+const node = document.createElement(name);
+node.textContent = texts.shift();
+document.head.append(node);
+}
 })();"""
-"""The script that is there as text: it unpacks the other one, which the policy allows by its digest, too."""
+"""The script that is there as text: it unpacks the style and the other script, which the policy allows, too."""
 
-_BEFORE = "window.Prism={manual:true,disableWorkerMessageHandler:true};"
-"""Keeps Prism from looking at the page by itself."""
+_BEFORE = """/* uPlot and Prism: MIT; jsdiff: BSD-3-Clause; their licences are in gitlineage/page/vendor/ */
+window.Prism={manual:true,disableWorkerMessageHandler:true};"""
+"""Says whose scripts these are, and keeps Prism from looking at the page by itself."""
 
 
 def report(
@@ -83,7 +95,7 @@ def report(
         cohort: only this cohort, with its base.
         ancestors: only this snapshot and what it goes back to.
         since: only from this trial, or ISO 8601 time, on.
-        max_size: bytes of files' and prompts' text to embed for diffs; 0 embeds none.
+        max_size: bytes of text of files, prompts and logs to embed; 0 embeds none.
         made: when the file was made, as it is to say; the same store and words give the same bytes.
 
     Raises:
@@ -91,12 +103,27 @@ def report(
     """
     views = store.ledger.views()
     above = resolve(views, ancestors) if ancestors is not None else None
-    rows = chosen(views, table(views), cohort=cohort, since=since, above=above)
     name = title or titled(store)
-    files = contents(views, rows, max_size)
-    told = {"title": name, "made": made, "live": False, "without": files["without"]}
-    data = columns(views, rows, list(islice(telling(rows), WHOLE)), **told)
-    return page(name, _summary(rows), packed(data), packed(files))
+    with _uncollected(), ThreadPoolExecutor(2) as aside:  # compressing takes no part in what Python's threads share
+        rows = chosen(views, table(views), cohort=cohort, since=since, above=above)
+        files = contents(views, rows, max_size, logs(store))
+        packed_files = aside.submit(packed, files)
+        told = {"title": name, "made": made, "live": False, "without": files["without"]}
+        first, rest = halves(columns(views, rows, list(islice(telling(rows), WHOLE)), **told))
+        packed_rest = aside.submit(packed, rest)
+        return page(name, _summary(rows), packed(first), packed_rest.result(), packed_files.result())
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python from looking for circles among a million new objects again and again; none of them is part of one."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def titled(store: LineageStore) -> str:
@@ -107,17 +134,23 @@ def titled(store: LineageStore) -> str:
 
 def live(views: Views, rows: Table, title: str) -> dict[str, Any]:
     """Return what the page on live data reads instead of a file's data."""
-    return columns(views, rows, title=title, made="", live=True)
+    return columns(views, rows, title=title, made="", live=True, state=state_of(views))
 
 
-def page(title: str, summary: str, rows: str, files: str, *, connect: str = "'none'") -> bytes:
+def state_of(views: Views) -> str:
+    """Return a word that is another one whenever something was recorded."""
+    return hashlib.sha256(msgspec.json.encode(sorted(views.index.tips().items()))).hexdigest()[:16]
+
+
+def page(title: str, summary: str, rows: str, rest: str, files: str, *, connect: str = "'none'") -> bytes:
     """
     Return the page's HTML.
 
     Args:
         title: the window's title.
         summary: a line for whoever has no script.
-        rows: the trials, packed; empty where the page fetches them.
+        rows: what the first picture needs of the trials, packed.
+        rest: the rest of them, packed; empty where ``rows`` has it.
         files: the files, packed; empty where the page fetches them.
         connect: what it may connect to, as the Content-Security-Policy says it.
     """
@@ -137,10 +170,10 @@ def page(title: str, summary: str, rows: str, files: str, *, connect: str = "'no
         policy=policy,
         title=escape(one_line(title)),
         summary=escape(one_line(summary)),
-        style=style,
         loader=LOADER,
-        script=base64.b64encode(gzip.compress(script.encode(), 9, mtime=0)).decode(),
+        app=base64.b64encode(_deflated(f"{style}\0{script}".encode(), 9)).decode(),
         rows=rows,
+        rest=rest,
         files=files,
     ).encode()
 
@@ -152,7 +185,14 @@ def packed(value: Any) -> str:
 
 def compressed(value: Any) -> bytes:
     """Return a value as JSON, compressed."""
-    return gzip.compress(msgspec.json.encode(value), 6, mtime=0)
+    data = msgspec.json.encode(value)
+    return _deflated(data, 9 if len(data) < _SMALL else 6)
+
+
+def _deflated(data: bytes, level: int) -> bytes:
+    """Return data as gzip has it; blocks shorter than usual make a few hundred kilobytes of text smaller."""
+    made = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS | 16, 6)
+    return made.compress(data) + made.flush()
 
 
 @cache
@@ -163,8 +203,8 @@ def _parts() -> tuple[str, str, Template]:
     script = "\n".join([_BEFORE, *libraries, f'(() => {{\n"use strict";\n{own}\n}})();'])
     style = "\n".join([_read("vendor/uplot.css"), _slim(_read("app/page.css"))])
     for text in (script, style):
-        if "</script" in text.lower() or "</style" in text.lower() or "<!--" in text:
-            raise ValueError("a script or style of the page would end its own element")
+        if "\0" in text:
+            raise ValueError("a script or style of the page holds the sign that parts them")
     return script, style, Template(_read("app/page.html"))
 
 

@@ -24,7 +24,7 @@ COMMAND = "command"
 SIGMAS = 2
 """How many standard deviations of the replicates a change has to reach."""
 
-_ROW_ONLY = "@gitlineage>"
+ROW_ONLY = "@gitlineage>"
 """How the author of a snapshot ends that was written for a row alone, whose code may be unknown (recorder)."""
 
 _EMPTY = object_id("tree", b"")
@@ -202,7 +202,7 @@ def is_unknown(tree: str, author: str, parent_tree: str | None) -> bool:
 
     One that was written for a row alone has its parent's content, or none, because nobody knows its own.
     """
-    return tree == _EMPTY or (tree == parent_tree and author.endswith(_ROW_ONLY))
+    return tree == _EMPTY or (tree == parent_tree and author.endswith(ROW_ONLY))
 
 
 def pooled(groups: Mapping[tuple[str, str], Sequence[float]]) -> Noise:

@@ -7,34 +7,34 @@ handful of queries, whatever the size, where a `TrialView` for each of 100,000 t
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
 
 from gitlineage.errors import NotFound
-from gitlineage.model.rank import BY_PLACE, ELIGIBLE, FIRST_ON_SNAPSHOT, PENDING, RETRACTED, UNINFORMATIVE
+from gitlineage.model.rank import ELIGIBLE, PENDING, RETRACTED, UNINFORMATIVE
 from gitlineage.model.records import Task
 from gitlineage.model.trial import CRASHED, packed_values
 from gitlineage.query.ancestry import ancestors
-from gitlineage.query.judge import is_unknown
+from gitlineage.query.judge import ROW_ONLY, is_unknown
 from gitlineage.query.labels import meant
 from gitlineage.query.views import Views
 from gitlineage.times import parse_time
 
-_ROWS = f"""
-SELECT t.exp_id, t.status, t.rank, t.row, t.clock, t.writer, t.parent_cell, t.saw,
-    s.id, s.oid, s.tree, s.author, s.cohort, s.roles, s.time,
-    (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0)
-FROM trials t JOIN snapshots s ON s.id = t.snapshot ORDER BY {BY_PLACE}
-"""
+_TRIALS = "SELECT exp_id, status, rank, row, clock, writer, parent_cell, saw, snapshot, guest FROM trials"
+_SNAPSHOTS = "SELECT id, oid, tree, author, cohort, roles, time FROM snapshots"
 _LINKS = "SELECT child, parent FROM links ORDER BY child, pos"
-_FIRST = f"SELECT t.snapshot, t.exp_id, t.writer, t.id FROM trials t ORDER BY t.snapshot, {FIRST_ON_SNAPSHOT}"
+_CONTENTS_ABOVE = f"""
+SELECT s.id, p.tree FROM snapshots s JOIN git_parents g ON g.child = s.id AND g.pos = 0
+JOIN snapshots p ON p.oid = g.parent WHERE s.author LIKE '%{ROW_ONLY}'
+"""
 _NO_SCORE = (*CRASHED, RETRACTED, PENDING)
 _UP = 10_000
 """Snapshots without a trial that the search for a parent's trial goes past."""
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     A trial as one row.
 
@@ -113,57 +113,82 @@ class Table(NamedTuple):
 
 def table(views: Views) -> Table:
     """Return every trial of a store, those without a result and retracted ones too."""
-    rows = views.index.rows(_ROWS)
+    rows = views.index.rows(_TRIALS)
+    rows.sort(key=itemgetter(4, 5, 0, 3))  # by `BY_PLACE`; SQLite takes twice as long to sort so wide rows
+    snapshots = {row[0]: row[1:] for row in views.index.rows(_SNAPSHOTS)}
+    contents_above = dict(views.index.rows(_CONTENTS_ABOVE))
     used = Counter(row[0] for row in rows)
-    above: dict[int, list[int]] = {}
+    above: dict[int, tuple[int, ...]] = {}
     for child, parent in views.index.rows(_LINKS):
-        above.setdefault(child, []).append(parent)
-    place: dict[tuple[int, str, str], int] = {(row[8], row[0], row[5]): at for at, row in enumerate(rows)}
-    near: dict[int, list[tuple[str, str]]] = {}
-    for snapshot, exp_id, writer, _ in views.index.rows(_FIRST):
-        near.setdefault(snapshot, []).append((exp_id, writer))
-
-    def first(snapshot: int, cell: str, writer: str) -> int | None:
-        """Return the place of the trial on a snapshot that a parent cell means, or on the nearest above it."""
-        for _ in range(_UP):
-            if snapshot in near:
-                return place[(snapshot, *meant(near[snapshot], cell, writer))]
-            if snapshot not in above:
-                break
-            snapshot = above[snapshot][0]
-        return None
-
-    oids = dict(views.index.rows("SELECT id, oid FROM snapshots"))
+        above[child] = (*above.get(child, ()), parent)
+    first = _Firsts(rows, above)
     turn = 1 if views.task.lower_is_better else -1
-    listed = []
+    found = []
     for row, cells in zip(rows, packed_values(row[3] for row in rows), strict=True):
-        exp_id, status, rank, _, clock, writer, cell, saw, sid, oid, tree, author, cohort, said, time, parent_tree = row
-        roles: Mapping[str, str] = {} if said == "{}" else msgspec.json.decode(said, type=dict[str, str])
+        exp_id, status, rank, _, clock, writer, cell, saw, sid, _ = row
+        oid, tree, author, cohort, said, time = snapshots[sid]
         linked = above.get(sid, ())
-        parents = [
-            (first(parent, "" if at else cell, writer), roles.get(oids[parent], "")) for at, parent in enumerate(linked)
-        ]
-        known = dict.fromkeys(parent for parent, _ in parents if parent is not None)
-        inspired = tuple((named, role) for named, role in roles.items() if named not in {oids[each] for each in linked})
-        listed.append(
+        parents = [first.on(parent, "" if at else cell, writer) for at, parent in enumerate(linked)]
+        known = tuple(dict.fromkeys(parent for parent in parents if parent is not None))
+        roles: tuple[str, ...] = ()
+        inspired: tuple[tuple[str, str], ...] = ()
+        if said != "{}":
+            told = msgspec.json.decode(said, type=dict[str, str])
+            oids = [snapshots[parent][0] for parent in linked]
+            roles = tuple(told.get(oids[parents.index(at)], "") for at in known)
+            inspired = tuple((named, role) for named, role in told.items() if named not in oids)
+        unknown = is_unknown(tree, author, contents_above.get(sid))
+        found.append(
             Row(
                 label=exp_id if used[exp_id] == 1 else views.labels.label(exp_id, writer, oid),
                 status=status or PENDING,
                 score=None if rank is None else turn * rank,
                 cells=cells,
                 oid=oid,
-                content=f"#{sid}" if is_unknown(tree, author, parent_tree) else tree,
+                content=f"#{sid}" if unknown else tree,
                 cohort=cohort or "",
-                parents=tuple(known),
-                roles=tuple(next(role for each, role in parents if each == at) for at in known) if roles else (),
-                inspired=inspired if roles else (),
+                parents=known,
+                roles=roles,
+                inspired=inspired,
                 time=cells.timestamp or time,
                 writer=writer,
                 clock=clock,
                 saw=saw,
             )
         )
-    return Table(views.task, listed)
+    return Table(views.task, found)
+
+
+class _Firsts:
+    """
+    Which trial stands for a snapshot, by the order of `FIRST_ON_SNAPSHOT`.
+
+    Args:
+        rows: the trials as `_TRIALS` returns them.
+        above: the snapshots that each one was derived from.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[Any]], above: Mapping[int, Sequence[int]]) -> None:
+        self._rows = rows
+        self._above = above
+        self._there: dict[int, tuple[int, ...]] = {}
+        for at in sorted(range(len(rows)), key=lambda at: (rows[at][9], rows[at][1] == RETRACTED)):
+            snapshot = rows[at][8]
+            self._there[snapshot] = (*self._there.get(snapshot, ()), at)
+
+    def on(self, snapshot: int, cell: str, writer: str) -> int | None:
+        """Return the place of the trial on a snapshot that a parent cell means, or on the nearest above it."""
+        for _ in range(_UP):
+            there = self._there.get(snapshot)
+            if there is not None and len(there) == 1:
+                return there[0]
+            if there is not None:
+                names = [(self._rows[at][0], self._rows[at][5]) for at in there]
+                return there[names.index(meant(names, cell, writer))]
+            if snapshot not in self._above:
+                break
+            snapshot = self._above[snapshot][0]
+        return None
 
 
 def chosen(
@@ -218,8 +243,8 @@ def _moved(row: Row, places: Mapping[int, int]) -> Row:
         for old, role in zip(row.parents, row.roles or [""] * len(row.parents), strict=True)
         if old in places
     ]
-    return row._replace(
-        parents=tuple(at for at, _ in still), roles=tuple(role for _, role in still) if row.roles else ()
+    return msgspec.structs.replace(
+        row, parents=tuple(at for at, _ in still), roles=tuple(role for _, role in still) if row.roles else ()
     )
 
 

@@ -250,12 +250,17 @@ def log_tail(store: LineageStore, id: str) -> tuple[str, events.Log | None]:
         NotFound: there is no such trial.
     """
     view = store.view(id)
+    return view.label, kept_log(store, view.oid, view.trial.exp_id)
+
+
+def kept_log(store: LineageStore, oid: str, exp_id: str) -> events.Log | None:
+    """Return what the note of a snapshot keeps of the log of one of its trials; ``None`` where it keeps none."""
     told = [
         (entry.event.clock, entry.writer, entry.event.log)
-        for entry in _events(store, view.oid)
-        if entry.event.row.get("exp_id") == view.trial.exp_id and entry.event.log is not None
+        for entry in _events(store, oid)
+        if entry.event.row.get("exp_id") == exp_id and entry.event.log is not None
     ]
-    return view.label, max(told, key=lambda each: each[:2])[2] if told else None
+    return max(told, key=lambda each: each[:2])[2] if told else None
 
 
 def _events(store: LineageStore, oid: str) -> Iterator["_Row"]:

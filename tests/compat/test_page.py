@@ -1,5 +1,6 @@
 """The report in a real browser with its network cut: its flows, its numbers, and a campaign hostile in every field."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,9 +8,15 @@ import pytest
 from browsers import CHROMIUM, NO_CHROMIUM, Seen, browsing
 
 from gitlineage import LineageStore, Task, Trial
-from gitlineage.page.report import report
+from gitlineage.page.columns import columns, halves
+from gitlineage.page.contents import contents_of
+from gitlineage.page.report import packed, page, report
 from gitlineage.query.comparing import compare
 from gitlineage.query.stats import GROUPS
+from gitlineage.query.table import Row, Table
+from gitlineage.run.output import cleaned
+from gitlineage.run.records import Plan
+from gitlineage.run.trial import run
 
 pytestmark = [pytest.mark.extra("playwright"), pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)]
 
@@ -24,6 +31,17 @@ PAINTED = """
 }
 """
 """Whether the graph has anything on it."""
+
+DRAWN = """
+() => {
+  const plot = document.querySelector("#plot canvas");
+  const shown = plot.getContext("2d").getImageData(0, 0, plot.width, plot.height).data;
+  let count = 0;
+  for (let at = 3; at < shown.length; at += 4) count += shown[at] > 0;
+  return count;
+}
+"""
+"""How many pixels of the plot have something on them."""
 
 SCRIPT = "</script><script>window.hit=1</script><img src=x onerror='window.hit=1'>&amp;&#60;b&#62;<!--"
 BIDI = "\u202eevil\u2066 \u200b\u00ad"
@@ -275,6 +293,10 @@ def test_a_hostile_campaign(window: Callable[..., Seen], tmp_path: Path) -> None
             content = {"a.py": f"x\n{text}\n<script>window.hit=1</script>\n".encode(), path: text.encode()}
             made = store.commit(content, [seed], trial=trial, cohort=f"gen {at}" if at else None)
             names.append(made.exp_id)
+        said = f"{SCRIPT} {BIDI}\n\x1b]0;title\x07\x1b[31mred\n{HOSTILE[2]}\nloss: 0.01"
+        logged = run(
+            store, Plan(command=(sys.executable, "-c", f"print({said!r})"), folder=str(tmp_path / "hostile"))
+        ).id
         rows = {trial.exp_id: trial for trial in store.all_trials()}
         path = tmp_path / "report.html"
         path.write_bytes(report(store, title=HOSTILE[0]))
@@ -294,7 +316,50 @@ def test_a_hostile_campaign(window: Callable[..., Seen], tmp_path: Path) -> None
         seen.page.wait_for_selector(".diff .add")
         added = seen.page.eval_on_selector_all(".diff td.code.add", TEXTS)
         assert "<script>window.hit=1</script>" in added
+    seen.go(f"trial/{logged}")
+    seen.page.locator("summary", has_text="The end of its log").click()
+    seen.page.wait_for_selector("pre.log")
+    assert seen.text("pre.log") == cleaned(said.encode())
     assert seen.page.evaluate("() => window.hit") is None
+    seen.check_quiet(path)
+
+
+def test_very_many_trials(window: Callable[..., Seen], tmp_path: Path) -> None:
+    """More points than have room for shapes are drawn and found, and what comes after the picture is all there."""
+    count = 25_000
+    with LineageStore(tmp_path / "many", task=Task(score_field="loss")) as store:
+        views = store.ledger.views()
+        cells = [
+            Trial(hypothesis=f"idea {at}", specialist=f"s{at % 300}", extra={"loss": f"{2 - at / count}"})
+            for at in range(count)
+        ]
+        rows = [
+            Row(
+                label=f"{at:05d}", status="keep" if at % 10 == 9 else "discard", score=2 - at / count, cells=each,
+                oid=f"{at:040x}", content=f"{at}", cohort="", parents=(at - 1,) if at else (), roles=(), inspired=(),
+                time="2026-01-01T00:00:00Z", writer="alice", clock=at, saw="",
+            )
+            for at, each in enumerate(cells)
+        ]  # fmt: skip
+        first, rest = halves(columns(views, Table(store.task, rows), title="many", made="", live=False, without=count))
+        path = tmp_path / "many.html"
+        path.write_bytes(
+            page("many", "", packed(first), packed(rest), packed(contents_of(views, Table(store.task, []), [], 0)))
+        )
+    seen = window()
+    seen.open(path)
+    seen.page.wait_for_function("() => performance.getEntriesByName('whole').length")
+    assert seen.page.evaluate(DRAWN) > 1000
+    box = seen.page.locator("#plot .u-over").bounding_box()
+    seen.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert "idea 12" in seen.text("#tip") or "idea 11" in seen.text("#tip") or "idea 13" in seen.text("#tip")
+    seen.page.fill("[aria-label=specialist]", "s299")
+    seen.page.keyboard.press("Tab")
+    seen.page.wait_for_function(
+        "() => document.querySelector('#plot + .legend + .note').textContent.startsWith('83 scores')"
+    )
+    seen.go("trial/24999")
+    assert {"idea 24999", "s99"} <= seen.data()
     seen.check_quiet(path)
 
 

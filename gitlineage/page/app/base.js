@@ -36,6 +36,14 @@ function figure(value) {
   return String(Number(value.toPrecision(6)));
 }
 
+/** Return seconds as people read them: 42 s, 3:07, 1:02:03. */
+function duration(seconds) {
+  const two = (value) => String(value).padStart(2, "0");
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds % 60)];
+  if (seconds < 60) return `${rest} s`;
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
 const percent = (share) => (share === null ? "" : `${Math.round(share * 100)}%`);
 const median = (sorted) => (sorted.length % 2 ? sorted[(sorted.length - 1) / 2] : (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2);
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -72,10 +80,13 @@ function glyph(status) {
 }
 
 const badge = (status) => h(`span.badge.s-${look(status)[0]}`, glyph(status), status);
-const colours = () => {
+const TINTS = ["bg", "panel", "ink", "soft", "line", "accent", "keep", "baseline", "discard", "died", "abort", "dq", "pending"];
+
+/** Return the theme's colours by name. */
+function colours() {
   const style = getComputedStyle(document.documentElement);
-  return new Proxy({}, { get: (_, name) => style.getPropertyValue(`--${name}`).trim() });
-};
+  return Object.fromEntries(TINTS.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
 
 /** Copy a text, also where the clipboard is closed to files, and say so on the button. */
 async function copy(text, button) {

@@ -17,46 +17,99 @@ async function unpacked(text) {
   return JSON.parse(await new Response(stream).text());
 }
 
+/** Give an object a value that is worked out when it is first asked for. */
+function lazily(object, name, make) {
+  Object.defineProperty(object, name, {
+    configurable: true,
+    get() {
+      const value = make();
+      Object.defineProperty(object, name, { value, writable: true });
+      return value;
+    },
+  });
+}
+
 class Campaign {
   constructor(raw) {
     this.raw = raw;
     this.n = raw.n;
     this.task = raw.task;
-    this.columns = Object.keys(raw.cells);
-    this.label = Array.from({ length: this.n }, (_, at) => this._of(raw.label, at));
-    this.parents = raw.parents.map((back, at) => (back === 0 ? [] : Array.isArray(back) ? back.map((each) => at - each) : [at - back]));
-    this.status = Array.from(raw.status.at, (at) => raw.status.of[at]);
-    this.place = new Map(this.label.map((label, at) => [label, at]));
+    this.columns = raw.columns;
+    this.status = raw.status.at.map((at) => raw.status.of[at]);
     const { kept, baseline, silent, crashed } = raw.rules;
     this.rules = { kept: new Set(kept), baseline: new Set(baseline), silent: new Set(silent), crashed: new Set(crashed) };
-    this.score = new Float64Array(this.n).fill(NaN);
-    const column = raw.cells[this.task.field];
-    for (let at = 0; column && at < this.n; at++) {
-      const value = this.status[at] === "retracted" ? null : parsed(this._of(column, at));
-      if (value !== null) this.score[at] = value;
-    }
+    this.score = this._numbers(this.task.field);
+    for (let at = 0; at < this.n; at++) if (this.status[at] === "retracted") this.score[at] = NaN;
     this.when = new Float64Array(this.n).fill(NaN);
     let time = 0;
     raw.when.forEach((step, at) => {
       if (step !== null) this.when[at] = time += step;
     });
-    this.children = Array.from({ length: this.n }, () => []);
-    this.parents.forEach((above, at) => above.forEach((parent) => this.children[parent].push(at)));
-    this.unknown = new Set(raw.unknown);
     this.steps = this._staircase();
     this.best = raw.best;
-    this.bestLine = this.line(this.best);
-    this.onBest = new Set(this.bestLine);
     this.runs = new Map();
     for (const [at, first] of Object.entries(raw.same)) {
       if (!this.runs.has(first)) this.runs.set(first, [first]);
       this.runs.get(first).push(Number(at));
     }
+    lazily(this, "label", () => Array.from({ length: this.n }, (_, at) => this._of(raw.label, at)));
+    lazily(this, "total", () => this._numbers("total_s"));
+    lazily(this, "train", () => this._numbers("train_s"));
+    lazily(this, "place", () => new Map(this.label.map((label, at) => [label, at])));
+    lazily(this, "parents", () => raw.parents.map((back, at) => (back === 0 ? [] : Array.isArray(back) ? back.map((each) => at - each) : [at - back])));
+    lazily(this, "children", () => {
+      const children = Array.from({ length: this.n }, () => []);
+      this.parents.forEach((above, at) => above.forEach((parent) => children[parent].push(at)));
+      return children;
+    });
+    lazily(this, "bestLine", () => this.line(this.best));
+    lazily(this, "onBest", () => new Set(this.bestLine));
+    lazily(this, "unknown", () => new Set(raw.unknown));
+  }
+
+  /** Whether everything is there, not only what the first picture needs. */
+  get whole() {
+    return this.raw.relations !== undefined;
+  }
+
+  /** Take in what the first picture did not need. */
+  add(rest) {
+    const cells = { ...this.raw.cells, ...rest.cells };
+    Object.assign(this.raw, rest, { cells });
+  }
+
+  /** Return a column's numbers, NaN where a cell spells none. */
+  _numbers(name) {
+    const column = this._named(this.raw.cells[name]);
+    const number = (text) => parsed(text) ?? NaN;
+    if (column === undefined) return new Float64Array(this.n).fill(NaN);
+    if (column.of) {
+      const known = column.of.map(number);
+      return Float64Array.from(column.at, (place) => known[place]);
+    }
+    return Float64Array.from({ length: this.n }, (_, at) => number(this._of(column, at)));
+  }
+
+  /** Return the different texts of a column. */
+  values(name) {
+    this._values ||= new Map();
+    if (!this._values.has(name)) {
+      const column = name === "cohort" || name === "writer" ? this.raw[name] : name === "status" ? this.raw.status : this._named(this.raw.cells[name]);
+      const found = column?.of ?? Array.from({ length: this.n }, (_, at) => this.cell(name, at));
+      this._values.set(name, new Set(found));
+    }
+    return this._values.get(name);
+  }
+
+  /** Return the column that tells what a column holds, where it is told by another. */
+  _named(column) {
+    return typeof column === "string" && column[0] === "=" ? this.raw.cells[column.slice(1)] : column;
   }
 
   _of(column, at) {
     if (Array.isArray(column)) return column[at];
-    if (column === "parent") return this.parents[at].length ? this.label[this.parents[at][0]] : "";
+    if (column === "when") return this.iso(at);
+    if (column === "parent") return this.parents[at].length ? this._of(this.raw.label, this.parents[at][0]) : "";
     if (typeof column === "string") return this._of(this.raw.cells[column.slice(1)], at);
     if (column.of) return column.of[column.at[at]];
     return column.prefix + String(column.first + at).padStart(column.digits, "0");
@@ -89,8 +142,10 @@ class Campaign {
   measured(at) {
     return this.counts(at) && !this.rules.crashed.has(this.status[at]) ? this.score[at] : NaN;
   }
+  /** Return how long a trial took, null where nobody said. */
   seconds(at) {
-    return parsed(this.cell("total_s", at)) ?? parsed(this.cell("train_s", at));
+    const took = Number.isNaN(this.total[at]) ? this.train[at] : this.total[at];
+    return Number.isNaN(took) ? null : took;
   }
   role(at, parent) {
     const roles = this.raw.roles[at];
@@ -153,8 +208,12 @@ class Campaign {
     }
     return this._gains;
   }
+  /** Return when a trial was, spelled as most rows spell it; empty where nobody knows. */
+  iso(at) {
+    return Number.isNaN(this.when[at]) ? "" : new Date(this.when[at] * 1000).toISOString().slice(0, 19) + "Z";
+  }
   time(at) {
-    return this.cell("timestamp", at) || (Number.isNaN(this.when[at]) ? "" : new Date(this.when[at] * 1000).toISOString().slice(0, 19) + "Z");
+    return this.cell("timestamp", at) || this.iso(at);
   }
 }
 

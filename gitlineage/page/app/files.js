@@ -100,7 +100,7 @@ function words(before, after) {
     else if (part.added) now.push([y, y + size]), (y += size);
     else (x += size), (y += size), (same += part.value.trim().length);
   }
-  return same * 4 < Math.min(before.trim().length, after.trim().length) ? [null, null] : [old, now];
+  return same * 2 < Math.min(before.trim().length, after.trim().length) ? [null, null] : [old, now];
 }
 
 /** Return the rows of a difference: [kind, old line, new line]; a changed line has both. */

@@ -1,5 +1,8 @@
 // Which trials every view shows: by status, specialist, cohort, words and a range that was dragged; kept in one place.
 
+/** Of more values than this a menu would be longer than anybody reads. */
+const MENU = 200;
+
 class Filters {
   constructor(c, changed) {
     this.c = c;
@@ -16,6 +19,11 @@ class Filters {
     Object.assign(this, values);
     this._found = null;
     this.changed();
+  }
+
+  /** Look anew at which trials are shown: there are texts now that were not there. */
+  forget() {
+    this._found = null;
   }
 
   get active() {
@@ -45,9 +53,10 @@ class Filters {
   /** Return the bar with every filter. */
   bar(...more) {
     const c = this.c;
-    const counts = new Map();
-    for (const status of c.status) counts.set(status, (counts.get(status) || 0) + 1);
-    const chips = [...counts].sort((a, b) => b[1] - a[1]).map(([status, count]) =>
+    const { of, at } = c.raw.status;
+    const counts = new Array(of.length).fill(0);
+    for (const place of at) counts[place]++;
+    const chips = of.map((status, place) => [status, counts[place]]).map(([status, count]) =>
       h("button.chip", { type: "button", "aria-pressed": String(!this.off.has(status)), title: `show or hide ${status}`, onclick: () => this._toggle(status) }, badge(status), h("span.soft", count.toLocaleString("en"))),
     );
     const search = h("input", { type: "search", placeholder: "words in hypotheses, notes…", value: this.words, "aria-label": "filter by words", id: "words" });
@@ -67,13 +76,22 @@ class Filters {
     this.set({ off });
   }
 
+  /** Return a choice among a column's values; of very many by a name that is typed. */
   _choice(name) {
-    const values = new Set();
-    for (let at = 0; at < this.c.n; at++) values.add(this.c.cell(name, at));
+    const values = this.c.values(name);
     if (values.size < 2) return null;
-    const sorted = [...values].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-    const choice = h("select", { "aria-label": name, onchange: () => this.set({ [name]: choice.value === "all" ? null : sorted[Number(choice.value)] }) },
-      h("option", { value: "all" }, `every ${name}`), sorted.map((value, at) => h("option", { value: String(at), selected: this[name] === value }, value || `(no ${name})`)));
+    const { compare } = new Intl.Collator("en", { numeric: true });
+    const sorted = () => [...values].sort(compare);
+    if (values.size > MENU) {
+      const list = h("datalist", { id: `all-${name}` });
+      const input = h("input", { type: "search", list: list.id, value: this[name] ?? "", placeholder: `every ${name} (${values.size.toLocaleString("en")})`, "aria-label": name });
+      input.addEventListener("focus", () => list.children.length || list.append(...sorted().map((value) => h("option", { value }))));
+      input.addEventListener("change", () => this.set({ [name]: values.has(input.value) && input.value !== "" ? input.value : null }));
+      return h("span", input, list);
+    }
+    const known = sorted();
+    const choice = h("select", { "aria-label": name, onchange: () => this.set({ [name]: choice.value === "all" ? null : known[Number(choice.value)] }) },
+      h("option", { value: "all" }, `every ${name}`), known.map((value, at) => h("option", { value: String(at), selected: this[name] === value }, value || `(no ${name})`)));
     return choice;
   }
 }

@@ -9,6 +9,14 @@ class Lineage {
     Object.assign(this, { c, filters, closed: new Set(), centre: null, depth: 3, chosen: null, scale: 0 });
   }
 
+  /** Take over what was looked at in the graph before new trials came: places may have moved, names have not. */
+  follow(old) {
+    const now = (at) => (at === null ? null : (this.c.place.get(old.c.label[at]) ?? null));
+    this.centre = now(old.centre);
+    this.chosen = now(old.chosen);
+    this.closed = new Set([...old.closed].map(now).filter((at) => at !== null));
+  }
+
   /** Show what is around a trial. */
   focus(at) {
     this.centre = at;
@@ -31,7 +39,7 @@ class Lineage {
     const side = h("div.panel.side", this.about, line.length ? h("h3", "The line to the best") : null, h("ol.line", line.map((at, i) => this.step(at, line[i - 1]))));
     queueMicrotask(() => this.start());
     return [
-      this.filters.bar(tools),
+      this.filters.bar(h("span.tools", tools)),
       h("div.split",
         h("div",
           h("div.panel.canvas", this.canvas, h("div.tools",
@@ -49,9 +57,9 @@ class Lineage {
     const gain = before === undefined || Number.isNaN(c.score[at]) || Number.isNaN(c.score[before]) ? null : c.score[at] - c.score[before];
     const good = gain !== null && c.better(gain, 0);
     return h("li",
-      h("a", { href: link("trial", c.label[at]) }, data(c.label[at])),
-      h("span.hyp", { title: c.cell("hypothesis", at) }, data(c.cell("hypothesis", at))),
-      h("span.num", figure(c.score[at]), gain !== null && gain !== 0 && h(`span.${good ? "gain" : "loss"}`, ` ${gain > 0 ? "+" : "−"}${figure(Math.abs(gain))}`)));
+      h("a", { href: link("trial", c.label[at]) }, data(c.label[at]), at === c.best && " ★"),
+      h("span.num", figure(c.score[at]), gain !== null && gain !== 0 && h(`span.${good ? "gain" : "loss"}`, ` ${gain > 0 ? "+" : "−"}${figure(Math.abs(gain))}`)),
+      h("span.hyp", { title: c.cell("hypothesis", at) }, data(c.cell("hypothesis", at))));
   }
 
   /** Return the trials that are drawn. */
@@ -109,7 +117,8 @@ class Lineage {
       const below = this.closed.has(at) ? [] : down.get(at);
       weight.set(at, 1 + below.reduce((sum, child) => sum + weight.get(child), 0) + (c.onBest.has(at) ? 1e9 : 0) + (this.centre === at ? 1e6 : 0));
     }
-    const isMark = (at) => !c.eligible(at) && !down.get(at).length && up.has(at) && at !== this.centre && at !== this.chosen;
+    const given = new Set(order.flatMap((at) => c.parents[at]));
+    const isMark = (at) => !c.eligible(at) && !given.has(at) && up.has(at) && at !== this.centre && at !== this.chosen;
     this.nodes = new Map();
     this.marks = [];
     this.hidden = new Map();
@@ -511,7 +520,7 @@ class Lineage {
     const c = this.c;
     clear(this.about,
       summary(c, at),
-      h("div.row", h("a", { href: link("trial", c.label[at]) }, "open"), h("button", { type: "button", onclick: () => (this.focus(at), app.render()) }, "what is around it"),
+      h("div.row", h("a.button", { href: link("trial", c.label[at]) }, "open"), h("button", { type: "button", onclick: () => (this.focus(at), app.render()) }, "what is around it"),
         c.children[at].length > 0 && h("button", { type: "button", onclick: () => this.toggle(at) }, this.closed.has(at) ? "unfold" : `fold its ${counted(c.children[at].length, "child").replace("childs", "children")}`)));
   }
 

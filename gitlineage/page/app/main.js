@@ -2,39 +2,73 @@
 
 const VIEWS = [["progress", "Progress"], ["lineage", "Lineage"], ["trials", "Trials"], ["compare", "Compare"], ["stats", "Statistics"]];
 
+/** What makes each view, and what of it stays when new trials come. */
+const STATES = {
+  progress: [Progress, "by", "axis", "log", "wide"],
+  lineage: [Lineage, "depth", "scale", "x", "y"],
+  trials: [Trials, "by", "down", "shown", "top"],
+  stats: [Stats, "by", "sorted", "down"],
+};
+
 const app = {
   c: null,
 
   /** Return the files of some trials; those of a file's page are unpacked when they are first asked for. */
   files(places) {
     if (this.live) return this.live.files(places);
-    this.unpacking ||= unpacked(document.getElementById("files").textContent).then((raw) => new Files(raw));
+    this.unpacking ||= allRead().then(() => unpacked(block("files"))).then((raw) => new Files(raw));
     return this.unpacking;
   },
 
+  /** Show the first picture, and unpack the rest when it is painted; marks tell a bench of both. */
   async start() {
     theme(saved());
-    const raw = await unpacked(document.getElementById("rows").textContent);
-    document.getElementById("rows").remove();
+    const raw = await unpacked(block("rows"));
     if (raw.live) this.live = live;
     this.open(raw);
     this.live?.listen();
+    await onScreen();
+    performance.mark("shown");
+    if (this.c.whole) return performance.mark("whole");
+    await allRead();
+    this.c.add(await unpacked(block("rest")));
+    this.filters.forget();
+    if (this.at[0] !== "progress" || this.filters.words) this.render();
+    performance.mark("whole");
   },
 
   /** Show a campaign, where there is another one the same view of it. */
   open(raw) {
-    this.c = new Campaign(raw);
-    const changed = () => this.render();
-    const filters = new Filters(this.c, changed);
+    const last = this.c;
+    const c = (this.c = new Campaign(raw));
+    const filters = new Filters(c, () => this.render());
     if (this.filters) for (const name of ["off", "specialist", "cohort", "words"]) filters[name] = this.filters[name];
     this.filters = filters;
-    const before = this.views || {};
-    this.views = { progress: new Progress(this.c, filters), lineage: new Lineage(this.c, filters), trials: new Trials(this.c, filters), stats: new Stats(this.c, filters) };
-    const keep = { progress: ["by", "axis", "log", "wide"], trials: ["by", "down", "shown"], stats: ["by", "sorted", "down"], lineage: ["closed", "centre", "depth"] };
-    for (const [name, fields] of Object.entries(keep)) if (before[name]) for (const field of fields) this.views[name][field] = before[name][field];
-    this.lineage = this.views.lineage;
+    const before = this.views;
+    this.views = {};
+    for (const [name, [kind, ...fields]] of Object.entries(STATES)) {
+      const old = before && Object.getOwnPropertyDescriptor(before, name).value;
+      lazily(this.views, name, () => {
+        const made = new kind(c, filters);
+        if (old) for (const field of fields) made[field] = old[field];
+        if (old?.chosen !== undefined) made.follow(old);
+        return made;
+      });
+    }
     document.title = raw.title;
-    this.render();
+    if (last && this.isRead(last)) this.head(this.at[0]);
+    else this.render();
+  },
+
+  /** Whether somebody reads what does not change with new trials, and would lose the place where it was drawn anew. */
+  isRead(last) {
+    const [view, parts] = this.at;
+    const state = (c) => (view === "trial" ? c.status[c.place.get(parts.join("/"))] : view === "compare" ? "" : undefined);
+    return state(this.c) !== undefined && state(this.c) === state(last);
+  },
+
+  get lineage() {
+    return this.views.lineage;
   },
 
   get at() {
@@ -46,7 +80,7 @@ const app = {
         return part;
       }
     });
-    return [view || "progress", decoded];
+    return [view in STATES || ["trial", "compare", "keys"].includes(view) ? view : "progress", decoded];
   },
 
   render() {
@@ -56,12 +90,15 @@ const app = {
     this.head(view);
     const main = document.getElementById("main");
     let content;
-    if (view === "trial") content = trialView(parts.join("/"));
+    if (view !== "progress" && !this.c.whole) content = h("p.wait", "Reading…");
+    else if (view === "trial") content = trialView(parts.join("/"));
     else if (view === "compare") content = compareView(...parts);
     else if (view === "keys") content = keysView();
-    else content = (this.views[view] || this.views.progress).view();
-    clear(main, content, foot(this.c));
+    else content = this.views[view].view();
+    const runs = this.live && (view === "progress" || view === "trials") && h("div", { id: "running" });
+    clear(main, this.live && h("p", { id: "said", role: "status" }), runs, content, foot(this.c));
     main.dataset.view = view;
+    this.live?.show();
     if (words !== null) {
       const input = document.getElementById("words");
       input?.focus();
@@ -127,6 +164,20 @@ function foot(c) {
   const cut = c.raw.cut ? `The long texts of ${counted(c.raw.cut, "trial")} are cut, which ends in …; gitlineage show ID has them. ` : "";
   return h("p.note", left, without, cut, `Made by gitlineage ${c.raw.version}`, c.raw.made ? ` at ${c.raw.made}` : "", c.raw.live ? ", live." : ". It works offline and asks nobody for anything.");
 }
+
+/** Return a data block's text; the page keeps it no longer. */
+function block(name) {
+  const node = document.getElementById(name);
+  const text = node.textContent;
+  node.remove();
+  return text;
+}
+
+/** Wait until what was drawn is on the screen. */
+const onScreen = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+
+/** Wait until all of the file is read. */
+const allRead = () => new Promise((done) => (document.readyState === "loading" ? addEventListener("DOMContentLoaded", done) : done()));
 
 function saved() {
   let kept = null;

@@ -1,6 +1,8 @@
 // Progress: every score over trials or over time, and the staircase of best so far. uPlot has the axes, the zoom and the
 // line; points are drawn here, because a hundred thousand of them in five shapes are more than a series is made for.
 
+/** Of more points than this no shapes are drawn: they would lie upon one another. */
+const CROWD = 20000;
 const HUES = ["#1f77b4", "#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#a6761d", "#66a61e", "#666666"];
 
 class Progress {
@@ -22,11 +24,12 @@ class Progress {
     const tools = [
       pick("by", [["status", "colour: status"], ["specialist", "colour: specialist"], ["cohort", "colour: cohort"]], "colour points by"),
       timed && pick("axis", [["trial", "over trials"], ["time", "over time"]], "horizontal axis"),
-      toggle("log", "log", "draw powers of ten equally far apart"),
+      toggle("log", "log scale", "draw powers of ten equally far apart"),
       toggle("wide", "all scores", "show scores that lie far from the others, too"),
     ];
     queueMicrotask(() => this.draw());
-    return [cards(c), this.filters.bar(tools), h("div.panel", this.box, this.said, h("p.note", "Drag to zoom, double-click to see all again, click a point to open its trial. Whiskers are replicates: mean and one standard deviation."))];
+    this.key = h("div.legend");
+    return [cards(c), this.filters.bar(h("span.tools", tools)), h("div.panel", this.box, this.key, this.said, h("p.note", "Drag to zoom, double-click to see all again, click a point to open its trial. Whiskers are replicates: mean and one standard deviation."))];
   }
 
   x(at) {
@@ -36,15 +39,16 @@ class Progress {
   /** Return the lowest and highest score to show: all steps after the first, and nearly all others. */
   reach(scores, steps) {
     const plain = (score) => Number.isFinite(score) && Math.abs(score) < 1e300 && (!this.log || score > 0);
-    const sorted = scores.filter(plain).sort((a, b) => a - b);
+    const sorted = Float64Array.from(scores.filter(plain)).sort();
     if (!sorted.length) return [this.log ? 0.1 : 0, 1];
     const own = steps.slice(1).filter(plain);
     let [low, high] = [sorted[0], sorted[sorted.length - 1]];
     if (!this.wide) {
       const quarter = Math.floor(sorted.length / 4);
       [low, high] = [sorted[quarter], sorted[sorted.length - 1 - quarter]];
-      const far = Math.max(3 * (high - low), own.length ? Math.max(...own) - Math.min(...own) : 0);
-      const near = sorted.filter((score) => score >= low - far && score <= high + far);
+      const far = Math.max(4 * (high - low), own.length ? Math.max(...own) - Math.min(...own) : 0);
+      const [least, most] = [low - far, high + far];
+      const near = sorted.filter((score) => score >= least && score <= most);
       [low, high] = [near[0], near[near.length - 1]];
     }
     low = own.reduce((a, b) => Math.min(a, b), low);
@@ -64,6 +68,7 @@ class Progress {
     if (!shown.length) {
       clear(this.box, h("p.wait", c.n ? "No trial with a score is shown." : "There is no trial yet."));
       clear(this.said);
+      clear(this.key);
       return;
     }
     clear(this.box);
@@ -122,52 +127,120 @@ class Progress {
     queueMicrotask(() => this.draw());
   }
 
-  hue(at) {
-    if (this.by === "status") return this.tint[look(this.c.status[at])[0]];
-    const value = this.c.cell(this.by, at);
-    if (!this.hues.has(value)) this.hues.set(value, HUES[this.hues.size % HUES.length]);
-    return this.hues.get(value);
+  /** Return how each trial is drawn: a colour and a shape, one object for all that look alike. */
+  styles() {
+    const { c, by } = this;
+    const styles = new Map();
+    const hues = new Map();
+    return (at) => {
+      const status = c.status[at];
+      const value = by === "status" ? "" : c.cell(by, at);
+      let those = styles.get(value);
+      if (!those) styles.set(value, (those = new Map()));
+      let style = those.get(status);
+      if (!style) {
+        const [name, shape] = look(status);
+        if (!hues.has(value)) hues.set(value, HUES[hues.size % HUES.length]);
+        those.set(status, (style = { hue: by === "status" ? this.tint[name] : hues.get(value), shape, value, kept: c.eligible(at), places: [] }));
+      }
+      return style;
+    };
   }
 
-  /** Draw every point; of many that fall on one place only the first. */
+  /** Work out where every trial stands on the canvas, and draw it. */
   points(u) {
     const { c, shown } = this;
-    const { ctx } = u;
+    const { ctx, bbox: box, scales } = u;
     const ratio = devicePixelRatio;
-    const box = u.bbox;
     this.tint = colours();
-    this.hues = new Map();
-    const size = (shown.length > 20000 ? 1.6 : shown.length > 2000 ? 2.4 : 3.6) * ratio;
-    const paths = new Map();
-    const taken = new Set();
+    const up = this.log ? Math.log10 : (value) => value;
+    const [left, right, low, high] = [scales.x.min, scales.x.max, up(scales.y.min), up(scales.y.max)];
+    const [wide, tall] = [box.width / (right - left), box.height / (high - low)];
+    const styleOf = this.styles();
+    const styles = new Set();
+    const crowd = shown.length > CROWD;
+    const size = (crowd ? 1 : shown.length > 2000 ? 2.4 : shown.length > 200 ? 3.6 : 5) * ratio;
+    this.xs = new Float64Array(c.n).fill(NaN);
+    this.ys = new Float64Array(c.n);
+    for (const at of shown) {
+      const here = this.x(at);
+      if (here < left || here > right) continue;
+      const score = this.log && c.score[at] <= 0 ? scales.y.min : c.score[at];
+      this.xs[at] = box.left + (here - left) * wide;
+      this.ys[at] = Math.min(Math.max(box.top + (high - up(score)) * tall, box.top + size), box.top + box.height - size);
+      const style = styleOf(at);
+      style.places.push(at);
+      styles.add(style);
+    }
+    // what was kept is drawn last, so that nothing hides it
+    const order = [...styles].sort((a, b) => a.kept - b.kept);
     ctx.save();
     ctx.beginPath();
     ctx.rect(box.left, box.top, box.width, box.height);
     ctx.clip();
     this.whiskers(u, ratio);
-    for (const at of shown) {
-      const x = u.valToPos(this.x(at), "x", true);
-      if (x < box.left || x > box.left + box.width) continue;
-      const score = this.log && c.score[at] <= 0 ? u.scales.y.min : c.score[at];
-      const y = Math.min(Math.max(u.valToPos(score, "y", true), box.top + size), box.top + box.height - size);
-      const hue = this.hue(at);
-      const [, shape] = look(c.status[at]);
-      if (shown.length > 5000) {
-        const key = `${Math.round(x / 2)},${Math.round(y / 2)},${hue}${shape}`;
-        if (taken.has(key)) continue;
-        taken.add(key);
+    if (crowd) this.specks(ctx, box, order, Math.round(2 * ratio));
+    else {
+      ctx.globalAlpha = shown.length > 2000 ? 0.75 : 0.9;
+      for (const { hue, shape, places } of order) {
+        const path = new Path2D();
+        for (const at of places) trace(path, shape, this.xs[at], this.ys[at], size);
+        ctx.fillStyle = ctx.strokeStyle = hue;
+        ctx.lineWidth = 1.4 * ratio;
+        FILLED.has(shape) ? ctx.fill(path) : ctx.stroke(path);
       }
-      const name = `${hue} ${shape}`;
-      if (!paths.has(name)) paths.set(name, [hue, shape, new Path2D()]);
-      trace(paths.get(name)[2], shape, x, y, size);
+      ctx.globalAlpha = 1;
     }
-    ctx.globalAlpha = shown.length > 2000 ? 0.75 : 0.9;
-    for (const [hue, shape, path] of paths.values()) {
-      ctx.fillStyle = ctx.strokeStyle = hue;
-      ctx.lineWidth = 1.4 * ratio;
-      FILLED.has(shape) ? ctx.fill(path) : ctx.stroke(path);
+    this.nameBest(u, ratio);
+    ctx.restore();
+    this.tellHues(order);
+  }
+
+  /** Say which colour is whose, where colours are not those of the statuses above. */
+  tellHues(styles) {
+    const hues = new Map();
+    for (const { value, hue, places } of styles) {
+      const [, count] = hues.get(value) || [hue, 0];
+      hues.set(value, [hue, count + places.length]);
     }
-    ctx.globalAlpha = 1;
+    const dot = (hue) => {
+      const sign = h("i.dot");
+      sign.style.background = hue;
+      return sign;
+    };
+    const sorted = [...hues].sort(([, [, a]], [, [, b]]) => b - a);
+    clear(this.key, this.by !== "status" && [
+      sorted.slice(0, HUES.length).map(([value, [hue, count]]) => h("span", dot(hue), data(value || `(no ${this.by})`), ` ${count.toLocaleString("en")}`)),
+      sorted.length > HUES.length && h("span", `and ${(sorted.length - HUES.length).toLocaleString("en")} more, in the same colours again`),
+    ]);
+  }
+
+  /** Draw very many points into one picture, darker where more of them lie: milliseconds where shapes take seconds. */
+  specks(ctx, box, styles, side) {
+    const [width, height] = [Math.ceil(box.width), Math.ceil(box.height)];
+    const picture = new ImageData(width, height);
+    const pixels = new Uint32Array(picture.data.buffer);
+    for (const { hue, kept, places } of styles) {
+      const [red, green, blue] = [1, 3, 5].map((at) => parseInt(hue.slice(at, at + 2), 16));
+      const ink = (blue << 16) | (green << 8) | red;
+      for (const at of places) {
+        const [x, y] = [Math.round(this.xs[at] - box.left), Math.round(this.ys[at] - box.top)];
+        for (let row = Math.max(0, y - side + 1); row <= Math.min(height - 1, y); row++)
+          for (let col = Math.max(0, x - side + 1); col <= Math.min(width - 1, x); col++) {
+            const there = pixels[row * width + col] >>> 24;
+            pixels[row * width + col] = (Math.min(255, kept ? 255 : there + 45) << 24) | ink;
+          }
+      }
+    }
+    const canvas = h("canvas", { width, height });
+    canvas.getContext("2d").putImageData(picture, 0, 0);
+    ctx.drawImage(canvas, box.left, box.top);
+  }
+
+  /** Put a ring around the best, and its name beside it. */
+  nameBest(u, ratio) {
+    const { c } = this;
+    const { ctx, bbox: box } = u;
     if (c.best >= 0 && !Number.isNaN(c.score[c.best])) {
       const [x, y] = [u.valToPos(this.x(c.best), "x", true), u.valToPos(c.score[c.best], "y", true)];
       ctx.strokeStyle = this.tint.keep;
@@ -185,7 +258,6 @@ class Progress {
       ctx.strokeText(text, ...place);
       ctx.fillText(text, ...place);
     }
-    ctx.restore();
   }
 
   /** Draw the mean and one standard deviation of what was run more than once. */
@@ -212,14 +284,12 @@ class Progress {
 
   /** Return the trial nearest to the pointer, -1 for none near. */
   nearest(u, left, top) {
+    const ratio = devicePixelRatio;
+    const [x, y] = [left * ratio + u.bbox.left, top * ratio + u.bbox.top];
     let best = -1;
-    let least = 24 * 24;
-    const { min, max } = u.scales.y;
+    let least = (24 * ratio) ** 2;
     for (const at of this.shown) {
-      const dx = u.valToPos(this.x(at), "x") - left;
-      if (dx > 24 || dx < -24) continue;
-      const dy = u.valToPos(Math.min(Math.max(this.c.score[at], min), max), "y") - top;
-      const far = dx * dx + dy * dy;
+      const far = (this.xs[at] - x) ** 2 + (this.ys[at] - y) ** 2;
       if (far < least) [least, best] = [far, at];
     }
     return best;
@@ -275,5 +345,5 @@ function cards(c) {
     card(`${all.kept.toLocaleString("en")}`, all.rate === null ? "kept" : `kept, ${percent(all.rate)}`),
     card(figure(all.gain) || "0", "gained on the first"),
     card(all.since.toLocaleString("en"), "since the last keep"),
-    all.hours !== null && card(all.hours.toFixed(1), "hours"));
+    all.hours !== null && card(all.hours.toLocaleString("en", { maximumFractionDigits: 1 }), "hours"));
 }

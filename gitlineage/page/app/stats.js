@@ -26,14 +26,15 @@ class Stats {
         return (x < y ? -1 : x > y ? 1 : 0) * (this.down ? -1 : 1);
       });
     }
-    const head = h("tr", HEADS.map(([name, text]) => h(`th${name === "group" || name === "best" ? "" : ".num"}`, { scope: "col" }, h("button", { type: "button", onclick: () => this.sort(name) }, text || this.by, this.sorted === name ? (this.down ? " ▾" : " ▴") : ""))));
+    const timed = rows.some((stat) => stat.hours !== null);
+    const head = h("tr", HEADS.filter(([name]) => timed || name !== "hours").map(([name, text]) => h(`th${name === "group" || name === "best" ? "" : ".num"}`, { scope: "col" }, h("button", { type: "button", onclick: () => this.sort(name) }, text || this.by, this.sorted === name ? (this.down ? " ▾" : " ▴") : ""))));
     const most = 1000;
     const body = rows.slice(0, most).map((stat) => h("tr",
       h("th", { scope: "row" }, this.by === "status" ? badge(stat.group) : stat.group ? data(stat.group) : h("span.soft", `(no ${this.by})`)),
       h("td.num", stat.trials.toLocaleString("en")), h("td.num", stat.kept.toLocaleString("en")),
       h("td.num", percent(stat.rate), stat.rate !== null && meter(stat.rate)),
       h("td", stat.best >= 0 && h("a", { href: link("trial", c.label[stat.best]) }, data(c.label[stat.best]))), h("td.num", figure(stat.score)),
-      h("td.num.gain", stat.gain ? figure(stat.gain) : ""), h("td.num", stat.gain ? figure(stat.per) : ""), h("td.num", stat.hours === null ? "" : stat.hours.toFixed(2)), h("td.num", stat.since.toLocaleString("en"))));
+      h("td.num.gain", stat.gain ? figure(stat.gain) : ""), h("td.num", stat.gain ? figure(stat.per) : ""), timed && h("td.num", stat.hours === null ? "" : stat.hours.toFixed(2)), h("td.num", stat.since.toLocaleString("en"))));
     return [this.filters.bar(), h("div.tabs", h("span.soft", "by"), tabs), h("div.scroll", h("table", { id: "stats" }, h("thead", head), h("tbody", body))),
       h("p.note", rows.length > most && `The first ${most} of ${rows.length.toLocaleString("en")} groups. `, "The group with the best trial comes first. Gain is by how much a group's trials improved on the best of the whole campaign before them; the keep rate is of those that could be kept, without baselines and harness aborts.")];
   }

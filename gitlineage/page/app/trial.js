@@ -15,6 +15,7 @@ function trialView(name) {
     c.cell("hypothesis", at) && h("p.lead.prose", data(c.cell("hypothesis", at))),
     h("div.two", h("div.panel", facts(at)), h("div.panel", around(at))),
     replicatesOf(at),
+    logOf(at),
     differencesOf(at),
     promptOf(at),
     h("h3", "In a terminal"), command("show", c.label[at]), c.parents[at].length > 0 && command("diff", c.label[at]), command("restore", c.label[at]),
@@ -58,7 +59,7 @@ function around(at) {
     part(`Siblings (${siblings.length})`, siblings.length > 0 && trialLinks(siblings)),
     part("Relations", related.length > 0 && h("div.links", related.map(relation))),
     part(`Its line, ${counted(line.length, "trial")}`, line.length > 1 && h("div.links", (line.length > 14 ? [...line.slice(0, 3), -1, ...line.slice(-10)] : line).map((each) => (each < 0 ? h("span.soft", "⋯") : trialLink(each))))),
-    h("div.tabs", h("a", { href: "#lineage", onclick: () => app.lineage.focus(at) }, "in the graph"), c.best >= 0 && at !== c.best && h("a", { href: `#compare/${encodeURIComponent(c.label[at])}/${encodeURIComponent(c.label[c.best])}` }, "compare with the best")),
+    h("div.tabs", h("a.button", { href: "#lineage", onclick: () => app.lineage.focus(at) }, "in the graph"), c.best >= 0 && at !== c.best && h("a.button", { href: `#compare/${encodeURIComponent(c.label[at])}/${encodeURIComponent(c.label[c.best])}` }, "compare with the best")),
   ];
 }
 
@@ -81,6 +82,25 @@ function differencesOf(at) {
   };
   show(parents[0]);
   return [h("h3", "What it changed, beside ", parents.length > 1 ? "each of its parents" : data(c.label[parents[0]])), box];
+}
+
+/** Return the end of a trial's log: of one that runs now as it comes, else what its note keeps. */
+function logOf(at) {
+  const { c } = app;
+  const run = app.live?.run(at);
+  if (run) return [h("h3", "Its log, as it comes"), h("pre.text.log", { id: "log", "data-run": run.id }, data(run.log))];
+  if (!c.cell("command", at)) return null;
+  const failed = !c.eligible(at) && c.status[at] !== "discard";
+  const box = h("details.file", { open: failed }, h("summary", "The end of its log"));
+  const fill = async () => {
+    if (!box.open || box.children.length > 1) return;
+    const files = await app.files([at]);
+    const file = files.raw.logs[at];
+    if (box.children.length < 2) box.append(...(file === undefined ? [h("p.note", "It is not in this page. Where it was kept, this shows it:"), command("runs", "log", c.label[at])] : [h("pre.text.log", data(files.text(file)))]));
+  };
+  box.addEventListener("toggle", fill);
+  fill();
+  return [h("h3", "Log"), box];
 }
 
 function promptOf(at) {

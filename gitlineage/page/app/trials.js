@@ -1,11 +1,15 @@
 // Trials: a table of all columns, of as many rows as there are; only those in sight are in the page.
 
 const ROW = 32;
+const NARROW = { id: 68, status: 118, score: 84, parent: 68, cohort: 96, specialist: 96, hypothesis: 300 };
 const WIDTHS = { id: 92, status: 190, score: 110, parent: 92, cohort: 110, specialist: 110, hypothesis: 460, notes: 320, timestamp: 190, commit: 120 };
+
+/** Return how wide a column is, on a phone less. */
+const wide = (name) => (innerWidth < 760 && NARROW[name]) || WIDTHS[name] || 120;
 
 class Trials {
   constructor(c, filters) {
-    Object.assign(this, { c, filters, by: "#", down: true, on: -1 });
+    Object.assign(this, { c, filters, by: "#", down: true, on: -1, top: 0 });
     const usual = ["id", "status", "score", "delta_vs_best", "parent", "specialist", "cohort", "hypothesis"];
     this.shown = usual.filter((name) => this.names().includes(name) && (name !== "specialist" && name !== "cohort" && name !== "delta_vs_best" || this.filled(name)));
   }
@@ -49,10 +53,10 @@ class Trials {
     this.found = this.rows();
     this.body = h("tbody");
     this.head = h("thead");
-    this.box = h("div.scroll.tall", { id: "table", tabIndex: 0, "aria-label": "trials", onscroll: () => this.fill(), onkeydown: (event) => this.key(event) }, h("table.virtual", this.head, this.body));
+    this.box = h("div.scroll.tall", { id: "table", tabIndex: 0, "aria-label": "trials", onscroll: () => ((this.top = this.box.scrollTop), this.fill()), onkeydown: (event) => this.key(event) }, h("table.virtual", this.head, this.body));
     const tools = [this.chooser(), h("button", { type: "button", onclick: (event) => copy(this.tsv(), event.target) }, "copy as TSV")];
     this.heading();
-    queueMicrotask(() => (this.fill(true), this.watch()));
+    queueMicrotask(() => (this.fill(true), (this.box.scrollTop = this.top), this.fill(), this.watch()));
     return [this.filters.bar(tools), this.box, h("p.note", `${counted(this.found.length, "trial")} of ${this.c.n.toLocaleString("en")}. Click a heading to sort, j and k or the arrows to move, Enter to open.`)];
   }
 
@@ -67,11 +71,11 @@ class Trials {
     const cells = this.shown.map((name) => {
       const cell = h(`th${this.isNumber(name) ? ".num" : ""}`, { scope: "col", "aria-sort": this.by === name ? (this.down ? "descending" : "ascending") : "none" },
         h("button", { type: "button", onclick: () => this.sort(name) }, name === "score" ? data(this.c.task.label) : data(name), sign(name)));
-      cell.style.width = `${WIDTHS[name] || 120}px`;
+      cell.style.width = `${wide(name)}px`;
       return cell;
     });
     clear(this.head, h("tr", cells));
-    this.head.parentNode.style.minWidth = `${this.shown.reduce((sum, name) => sum + (WIDTHS[name] || 120), 0)}px`;
+    this.head.parentNode.style.minWidth = `${this.shown.reduce((sum, name) => sum + wide(name), 0)}px`;
   }
 
   isNumber(name) {
@@ -92,7 +96,7 @@ class Trials {
   /** Put the rows that are in sight into the page. */
   fill(anew = false) {
     const start = Math.max(0, Math.floor(this.box.scrollTop / ROW) - 10);
-    const end = Math.min(this.found.length, Math.ceil((this.box.scrollTop + (this.box.clientHeight || 600)) / ROW) + 10);
+    const end = Math.min(this.found.length, Math.ceil((this.box.scrollTop + Math.max(this.box.clientHeight, 600)) / ROW) + 10);
     if (!anew && this.from === start && this.to === end) return;
     [this.from, this.to] = [start, end];
     const space = (count) => {

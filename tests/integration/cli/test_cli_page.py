@@ -99,6 +99,45 @@ def test_new_trials_appear(shell: Shell, address: str) -> None:
         assert seen.said == []
 
 
+RUNS = """
+import pathlib, time
+print("step 1")
+print("<script>window.hit=1</script> core: 1.23", flush=True)
+while not pathlib.Path("go").exists():
+    time.sleep(0.05)
+print("core: 0.91")
+"""
+"""A command that shows a first score and waits for a file before it shows its last."""
+
+
+@pytest.mark.extra("starlette", "uvicorn", "playwright")
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+def test_what_runs_is_shown(shell: Shell, address: str) -> None:
+    """What runs stands in the page with its last score; its trial's view has its log, while it runs and after."""
+    shell.write(a="a longer run\n")
+    words = ["run", "-m", "while it runs", "--metric", "core", "--", sys.executable, "-c", RUNS]
+    command = [sys.executable, "-m", "gitlineage", *words]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with browsing() as window, subprocess.Popen(command, cwd=shell.folder, env=environment(), **quiet) as runner:
+        try:
+            seen = window(offline=False)
+            seen.page.goto(address)
+            seen.page.wait_for_function("() => document.querySelector('#running b')?.textContent === '1.23'")
+            assert "while it runs" in seen.text("#running")
+            seen.page.locator("#running a").click()
+            seen.page.wait_for_function("() => document.querySelector('#log')?.textContent.includes('core: 1.23')")
+            assert seen.text("#log") == "step 1\n<script>window.hit=1</script> core: 1.23"
+        finally:
+            (shell.folder / "go").touch()
+        assert runner.wait(60) == 0
+        seen.page.wait_for_function("() => document.querySelector('.badge').textContent === 'keep'")
+        seen.page.locator("summary", has_text="The end of its log").click()
+        seen.page.wait_for_selector("pre.log")
+        assert seen.text("pre.log").endswith("core: 0.91")
+        assert seen.page.evaluate("() => window.hit") is None
+        assert seen.said == []
+
+
 @pytest.mark.extra("starlette", "uvicorn")
 def test_a_port_that_is_taken(shell: Shell, address: str) -> None:
     """One line says so."""
