@@ -57,7 +57,7 @@ class Lineage {
     const gain = before === undefined || Number.isNaN(c.score[at]) || Number.isNaN(c.score[before]) ? null : c.score[at] - c.score[before];
     const good = gain !== null && c.better(gain, 0);
     return h("li",
-      h("a", { href: link("trial", c.label[at]) }, data(c.label[at]), at === c.best && " ★"),
+      h("span", h("a", { href: link("trial", c.label[at]) }, data(c.label[at])), at === c.best && h("span.gain", " ★")),
       h("span.num", figure(c.score[at]), gain !== null && gain !== 0 && h(`span.${good ? "gain" : "loss"}`, ` ${gain > 0 ? "+" : "−"}${figure(Math.abs(gain))}`)),
       h("span.hyp", { title: c.cell("hypothesis", at) }, data(c.cell("hypothesis", at))));
   }
