@@ -1,7 +1,6 @@
 """Tables as HTML for notebooks; every cell is text of somebody's trial and is escaped."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 from gitlineage.text import cut
 
@@ -25,6 +24,8 @@ def facts(pairs: Iterable[tuple[str, str]], caption: str = "") -> str:
 
 
 def _cell(text: str) -> str:
+    from html import escape  # only a notebook needs it
+
     return escape(cut(text, _WIDTH, _printable))
 
 

@@ -69,7 +69,7 @@ def session_start(store: "LineageStore", agent: Agent, specialist: str, timestam
         if length <= LONGEST or budget == LEAST_BUDGET:
             break
         budget = max(budget * LONGEST // length - _QUOTED, LEAST_BUDGET)
-    _attempt(lambda: store.render_prompt(specialist, session_timestamp=timestamp, budget=budget, record=True))
+    _attempt(lambda: store.record_session(shown))
     return answer
 
 

@@ -5,13 +5,16 @@ Classes, not generators: a landing enters a dozen of them, and these take a thir
 """
 
 import os
+import sys
 from types import TracebackType
-
-import pygit2
 
 from gitlineage.errors import RepositoryError, StorageError, UnsupportedRepository
 
-_FOREIGN = (pygit2.GitError, OSError, KeyError, ValueError)
+
+def foreign() -> tuple[type[BaseException], ...]:
+    """Return the classes of the errors that the disk and libgit2 raise, this as far as it is loaded."""
+    loaded = sys.modules.get("pygit2")
+    return (OSError, KeyError, ValueError) if loaded is None else (loaded.GitError, OSError, KeyError, ValueError)
 
 
 class reading:
@@ -31,7 +34,7 @@ class reading:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, _FOREIGN):
+        if not isinstance(error, foreign()):
             return
         doing, text = self._doing, str(error).strip("'\"")
         if "sha256" in text or "object format" in text:
@@ -55,6 +58,6 @@ class writing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, _FOREIGN):
+        if isinstance(error, foreign()):
             text = str(error).strip("'\"")
             raise StorageError(f"cannot write to {self._place}: {text}; nothing was recorded") from error

@@ -12,7 +12,6 @@ libgit2's transaction would be less code, but leaves lock files that nobody can 
 
 import errno
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -269,7 +268,7 @@ def _name_of(pid: int) -> str:
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    return "".join(sign if sign.isalnum() or sign in ".-" else "-" for sign in socket.gethostname())[:60] or "-"
+    return "".join(sign if sign.isalnum() or sign in ".-" else "-" for sign in os.uname().nodename)[:60] or "-"
 
 
 @lru_cache(maxsize=1)

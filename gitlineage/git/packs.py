@@ -11,14 +11,20 @@ import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
-from hashlib import sha1
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gitlineage.git.modes import UMASK, Modes
 from gitlineage.house import NAME
+from gitlineage.later import later
+
+if TYPE_CHECKING:
+    import hashlib
+else:
+    hashlib = later("hashlib")  # OpenSSL takes its time, and a reading command has no use of it
 
 KINDS = {"commit": 1, "tree": 2, "blob": 3}
 """The types of pack entries."""
@@ -151,7 +157,7 @@ class PackWriter:
 
     def _write_pack(self) -> None:
         body = b"".join([b"PACK", struct.pack(">II", 2, len(self._entries)), *self._pieces])
-        trailer = sha1(body).digest()
+        trailer = hashlib.sha1(body).digest()
         index = _index(self._entries, trailer)
         self._pieces, self._entries, self._size = [], [], _HEAD
         # a name of its own: a pack with equal content may be on its way out
@@ -266,7 +272,7 @@ class LooseObjects:
 
 def object_id(kind: str, data: bytes) -> str:
     """Return the oid that git gives an object."""
-    return sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
+    return hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
 
 
 def sync(path: Path) -> None:
@@ -339,4 +345,4 @@ def _index(entries: list[_Entry], trailer: bytes) -> bytes:
             trailer,
         ]
     )
-    return body + sha1(body).digest()
+    return body + hashlib.sha1(body).digest()

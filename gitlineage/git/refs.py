@@ -6,7 +6,7 @@ Files are locked, written and put in their place as git does it.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,20 +33,30 @@ class PackedRefs:
         self._root = root
         self._own = own
         self._modes = modes
-        self._seen: dict[str, tuple[tuple[int, int, int] | None, Sequence[str]]] = {}
+        self._seen: dict[str, tuple[tuple[int, int, int] | None, Mapping[str, str]]] = {}
 
-    def names(self, prefix: str) -> Sequence[str]:
-        """Return the names below a prefix; the list is read anew only when its file is another."""
+    def listed(self, prefix: str) -> Mapping[str, str]:
+        """Return the refs below a prefix; the list is read anew only when its file is another."""
         path = f"{self._root}/packed-refs"
         stamp = _stamp(path)
         if stamp is None:
-            return ()
-        if self._seen.get(prefix, (None, ()))[0] != stamp:
+            return {}
+        if self._seen.get(prefix, (None, {}))[0] != stamp:
             # a name holds no blank; looking for the prefix first is ten times faster than looking at every line
-            pattern = rb" (" + re.escape(prefix).encode() + rb".+)$"
-            names = re.findall(pattern, Path(path).read_bytes(), re.MULTILINE)
-            self._seen[prefix] = (stamp, [name.decode("utf-8", "replace") for name in names])
+            self._seen[prefix] = (stamp, self._matching(re.escape(prefix).encode() + rb".+"))
         return self._seen[prefix][1]
+
+    def find(self, name: str) -> str | None:
+        """Return where one ref points; ``None`` where it is not in the list."""
+        return self._matching(re.escape(name).encode()).get(name)
+
+    def _matching(self, pattern: bytes) -> dict[str, str]:
+        try:
+            packed = Path(f"{self._root}/packed-refs").read_bytes()
+        except FileNotFoundError:
+            return {}
+        found = re.finditer(rb" (" + pattern + rb")$", packed, re.MULTILINE)
+        return {each[1].decode("utf-8", "replace"): packed[each.start() - 40 : each.start()].decode() for each in found}
 
     def rewrite(self, change: Callable[[dict[bytes, bytes]], Mapping[bytes, bytes]]) -> None:
         """

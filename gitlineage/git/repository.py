@@ -4,7 +4,6 @@ An open git repository: its objects, refs and configuration, and what names stan
 Libgit2 is spoken here and below alone: oids are ``str``, content is ``bytes``, and foreign errors end as ours.
 """
 
-import hashlib
 import os
 import re
 import time
@@ -14,13 +13,11 @@ from datetime import datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
-
-import pygit2
+from typing import TYPE_CHECKING, TypeVar
 
 from gitlineage.bounds import MAX_BLOB, MAX_COMMIT, MAX_NESTED, MAX_TREE, MAX_WALKED
 from gitlineage.errors import Ambiguous, GitFailed, Invalid, MissingObject, RepositoryError, StorageError, TooMuch
-from gitlineage.git import locks, program, promised
+from gitlineage.git import locks, plain, program, promised
 from gitlineage.git.errors import reading, writing
 from gitlineage.git.formats import (
     TREE,
@@ -41,14 +38,18 @@ from gitlineage.git.packs import PackWriter, Stored, merge, release_abandoned, s
 from gitlineage.git.readahead import read_ahead
 from gitlineage.git.refs import PackedRefs, loose_refs, mtime
 from gitlineage.house import FOLDER, NAME
+from gitlineage.later import later
 from gitlineage.text import some
 
-_KINDS = {
-    "commit": pygit2.enums.ObjectType.COMMIT,
-    "tree": pygit2.enums.ObjectType.TREE,
-    "blob": pygit2.enums.ObjectType.BLOB,
-}
-_NAMES = {int(kind): name for name, kind in _KINDS.items()} | {int(pygit2.enums.ObjectType.TAG): "tag"}
+if TYPE_CHECKING:
+    import hashlib
+
+    import pygit2
+else:
+    hashlib, pygit2 = later("hashlib"), later("pygit2")  # libgit2 takes longer than a question to the index does
+
+_KINDS = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+_NAMES = {number: name for name, number in _KINDS.items()}
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """The tree without entries, which git and libgit2 claim to have whether it is there or not."""
 
@@ -98,15 +99,15 @@ class GitRepo:
         borrowed: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        gitdir = find_repository(path)
+        self._borrowed = tuple(borrowed)
+        place = plain.find(path)
+        gitdir = find_repository(path) if place is None else place.gitdir
         if gitdir is None:
             raise RepositoryError(f"no git repository at {os.fspath(path)}; `{NAME} init` makes one")
-        with reading(f"cannot open {gitdir}"):
-            self._repo = pygit2.Repository(gitdir)
-        self._borrowed = tuple(borrowed)
-        self._borrow()
-        self._odb = self._repo.odb
-        self._settings = self._repo.config
+        self._at = gitdir
+        self._plain = None if place is None else plain.Settings(place.commondir)
+        self.gitdir = Path(self._repo.path if place is None else place.gitdir)
+        self.commondir = _common_directory(self.gitdir)
         self._pack: PackWriter | None = None
         self.modes = Modes(self.config("core.sharedRepository"))
         self.unconfirmed = ""
@@ -115,8 +116,6 @@ class GitRepo:
         self._promisors: tuple[str, ...] | None = None
         self._unknown: set[str] = set()
         self.refusal = ""
-        self.gitdir = Path(self._repo.path)
-        self.commondir = _common_directory(self.gitdir)
         self.own = self.commondir / FOLDER
         self._packed = PackedRefs(self.commondir, self.own, self.modes)
         self._packs = self.commondir / "objects" / "pack"
@@ -124,6 +123,24 @@ class GitRepo:
         self._packs_seen = mtime(self._packs)
         self._asked_at = Path(path)
         self._environment = environment
+
+    @cached_property
+    def _repo(self) -> "pygit2.Repository":
+        """The repository as libgit2 has it open, from when it is first needed on; from then on libgit2 is asked."""
+        with reading(f"cannot open {self._at}"):
+            return self._opened()
+
+    @cached_property
+    def _odb(self) -> "pygit2.Odb":
+        return self._repo.odb
+
+    @cached_property
+    def _settings(self) -> "pygit2.Config":
+        return self._repo.config
+
+    def _as_files(self) -> plain.Settings | None:
+        """Return what answers from files, as long as libgit2 is not needed for anything."""
+        return None if "_repo" in vars(self) else self._plain
 
     @cached_property
     def workdir(self) -> Path | None:
@@ -180,13 +197,15 @@ class GitRepo:
             self._packs_seen = mtime(self._packs)
 
     def _reopen(self) -> None:
-        self._repo = pygit2.Repository(self._repo.path)
-        self._odb = self._repo.odb
-        self._borrow()
+        if "_repo" in vars(self):
+            self._repo = self._opened()
+            self._odb = self._repo.odb
 
-    def _borrow(self) -> None:
+    def _opened(self) -> "pygit2.Repository":
+        found = pygit2.Repository(self._at)
         for folder in self._borrowed:
-            self._repo.odb.add_disk_alternate(folder)
+            found.odb.add_disk_alternate(folder)
+        return found
 
     def ahead(self, items: Iterable[T], wanted: Callable[[T], Sequence[str]]) -> Iterator[T]:
         """
@@ -432,6 +451,8 @@ class GitRepo:
 
     def ref(self, name: str) -> str | None:
         """Return the oid that a ref points at, or ``None``."""
+        if self._as_files() and (oid := plain.ref(str(self.commondir), name)) is not None:
+            return oid or self._packed.find(name)  # in this order, as git packs a ref before it takes its file away
         try:
             return str(self._repo.references[name].resolve().target)
         except (KeyError, ValueError, pygit2.GitError):
@@ -444,9 +465,14 @@ class GitRepo:
         The folder and the packed list are read for names only: libgit2 has no listing that skips other refs, and a
         store has many.
         """
+        if self._as_files():
+            loose = {name: plain.ref(str(self.commondir), name) for name in loose_refs(str(self.commondir), prefix)}
+            if None not in loose.values():
+                here = {**self._packed.listed(prefix), **{name: oid for name, oid in loose.items() if oid}}
+                return {name: here[name] for name in sorted(here)}
         names: set[str] = set()
         while True:
-            before, names = names, {*loose_refs(str(self.commondir), prefix), *self._packed.names(prefix)}
+            before, names = names, {*loose_refs(str(self.commondir), prefix), *self._packed.listed(prefix)}
             oids = {name: self.ref(name) for name in sorted(names)}
             if names == before or None not in oids.values():  # or others came for those that went meanwhile
                 return {name: oid for name, oid in oids.items() if oid is not None}
@@ -539,7 +565,7 @@ class GitRepo:
     def _delete(self, names: Sequence[str]) -> None:
         """Delete refs that are locked, from git's packed list first, so that no older value comes up."""
         packed = {name.encode() for name in names}
-        if any(name in self._packed.names(name.rpartition("/")[0] + "/") for name in names):
+        if any(name in self._packed.listed(name.rpartition("/")[0] + "/") for name in names):
             self._packed.rewrite(lambda old: {name: line for name, line in old.items() if name not in packed})
         for name in names:
             for path in (f"{self.commondir}/{name}", f"{self.commondir}/logs/{name}"):
@@ -638,11 +664,15 @@ class GitRepo:
 
     def config(self, key: str) -> str | None:
         """Return a configuration value from any of git's files, or ``None``."""
+        if (files := self._as_files()) and (values := files.get(key)) is not None:
+            return values[-1] if values else None
         with reading("cannot read git's configuration"):
             return self._settings[key] if key in self._settings else None  # noqa: SIM401 - it has no get()
 
     def configs(self, key: str) -> list[str]:
         """Return all the values of a configuration key that may be given several times."""
+        if (files := self._as_files()) and (values := files.get(key)) is not None:
+            return values
         with reading("cannot read git's configuration"):
             return [value for value in self._settings.get_multivar(key) if value is not None]
 
@@ -653,6 +683,11 @@ class GitRepo:
         Raises:
             RepositoryError: it is neither true nor false.
         """
+        if files := self._as_files():
+            if files.get(key) == []:
+                return default
+            if (found := files.flag(key)) is not None:
+                return found
         with reading(f"git config {key}"):
             return bool(self._settings.get_bool(key)) if key in self._settings else default
 
@@ -764,9 +799,10 @@ class GitRepo:
     def boundary(self) -> str:
         """Return what is different whenever a shallow clone ends somewhere else; empty for a whole clone."""
         try:
-            return hashlib.sha1((self.commondir / "shallow").read_bytes()).hexdigest()
+            ends = (self.commondir / "shallow").read_bytes()
         except OSError:
             return ""
+        return hashlib.sha1(ends).hexdigest()
 
     def remote(self) -> str:
         """Return the remote to fetch from where nobody says which: ``origin``, or the first there is."""
@@ -823,7 +859,7 @@ class GitRepo:
         top = str(self.commondir)
         for place in _PLACES:
             names = (place + base, f"{place}{base}/HEAD") if place == "refs/remotes/" else (place + base,)
-            packed = self._packed.names(place)
+            packed = self._packed.listed(place)
             if any((os.path.isfile(f"{top}/{name}") or name in packed) and self.ref(name) for name in names):
                 return True
         return self.ref(base if base.startswith("refs/") else f"refs/{base}") is not None
@@ -893,6 +929,8 @@ class GitRepo:
 
 def find_repository(path: str | os.PathLike[str]) -> str | None:
     """Return the git directory that a path is in, looking upwards, or ``None``."""
+    if (place := plain.find(path)) is not None:
+        return place.gitdir + "/"
     with reading(f"cannot look for a repository at {os.fspath(path)}"):
         return pygit2.discover_repository(os.fspath(path)) if os.path.isdir(path) else None
 

@@ -6,10 +6,10 @@ thing without a file.
 """
 
 import os
-import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from gitlineage.errors import Invalid
 from gitlineage.git.modes import UMASK, Modes
 from gitlineage.index.schema import FORMAT_VERSION, INDEXES, TABLE_NAMES, TABLES
+from gitlineage.model.trial import Trial, unpack
 
 _CACHE = 256 * 1024
 """Pages that SQLite may hold in memory (KiB), so that a large landing is not read back while it is written."""
@@ -207,7 +208,7 @@ def _file_behind(path: Path) -> Path | None:
 
 
 def _new_name(path: Path) -> Path:
-    return path.with_name(f"{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+    return path.with_name(f"{path.stem}-{os.urandom(6).hex()}{path.suffix}")
 
 
 def _put_name(path: Path, new: Path) -> bool:
@@ -287,3 +288,9 @@ def ours(error: Exception) -> Exception:
     if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
         return error
     return Damaged(str(error))
+
+
+@lru_cache(maxsize=4096)
+def read_row(row: str, oid: str = "") -> Trial:
+    """Return a trial from the index's text of its cells, with the snapshot that it is on where it is handed out."""
+    return unpack(row, oid)

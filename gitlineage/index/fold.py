@@ -8,7 +8,6 @@ arrive in any order and twice. New rows wait in memory and are written many at a
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +16,7 @@ from gitlineage.errors import LineageError, MissingObject
 from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
 from gitlineage.index import acyclic
+from gitlineage.index.database import read_row
 from gitlineage.index.fold_facts import Facts, as_json, insert, placed
 from gitlineage.index.links import Fresh, Links
 from gitlineage.index.state import State
@@ -26,7 +26,7 @@ from gitlineage.journal.speakers import NO_ROW, Speakers
 from gitlineage.model.message import Trailers, read_trailers, recorder_of, subject
 from gitlineage.model.rank import ELIGIBLE, RETRACTED, rank
 from gitlineage.model.records import Order, Task
-from gitlineage.model.trial import Trial, pack, split_number, unpack
+from gitlineage.model.trial import Trial, pack, split_number
 from gitlineage.times import stamp
 
 _WAITING = 5000
@@ -745,12 +745,6 @@ FOLDS: dict[type[events.Event], Callable[[Fold, str, Any, Order, CommitInfo | No
     events.ForgeEvent: lambda fold, oid, event, order, made, trial: fold.facts.fold_forge(oid, event, order),
 }
 """How an event of each type becomes rows: its object, itself, its place in the order, and what its caller has of it."""
-
-
-@lru_cache(maxsize=4096)
-def read_row(row: str, oid: str = "") -> Trial:
-    """Return a trial from the index's text of its cells, with the snapshot that it is on where it is handed out."""
-    return unpack(row, oid)
 
 
 def _too_far(recorded: Recorded) -> Problem:

@@ -9,22 +9,28 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from gitlineage.errors import Incomplete, LineageError
 from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
-from gitlineage.index.database import Damaged, Database, damage, delete, ours, parts
-from gitlineage.index.fold import Fold, read_row
+from gitlineage.index.database import Damaged, Database, damage, delete, ours, parts, read_row
 from gitlineage.index.links import Links
 from gitlineage.index.schema import INDEX_NAMES, INDEXES
 from gitlineage.index.state import State, read_state
 from gitlineage.journal.archive import FORGED
-from gitlineage.journal.events import AHEAD
 from gitlineage.journal.journal import Journal, Problem, Recorded, is_archive
-from gitlineage.journal.speakers import Speakers
+from gitlineage.later import later
 from gitlineage.model.records import Task
 from gitlineage.model.trial import Trial
+
+if TYPE_CHECKING:
+    from gitlineage.index import fold as folding
+    from gitlineage.index.fold import Fold
+    from gitlineage.journal import events as codec
+    from gitlineage.journal.speakers import Speakers
+else:  # what an index that is current does not need
+    folding, codec = later("gitlineage.index.fold"), later("gitlineage.journal.events")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,7 +65,7 @@ class Index:
         sqlite3.OperationalError: the file cannot be opened or written.
     """
 
-    def __init__(self, repo: GitRepo, path: Path | None, speakers: Speakers | None = None) -> None:
+    def __init__(self, repo: GitRepo, path: Path | None, speakers: "Speakers | None" = None) -> None:
         self.file = Database(path, repo.modes)
         self.speakers = speakers
         """Whose words count; ``None`` for everybody's."""
@@ -240,11 +246,11 @@ class Index:
 
     # -- folding -------------------------------------------------------------------------------------------
 
-    def transaction(self) -> AbstractContextManager[Fold]:
+    def transaction(self) -> "AbstractContextManager[Fold]":
         """Fold inside this, all or nothing."""
         return self._folding()
 
-    def building(self) -> AbstractContextManager[Fold]:
+    def building(self) -> "AbstractContextManager[Fold]":
         """Fold inside this, all or nothing; where nothing was folded before, in the way that suits many events."""
         return self._folding(building=True)
 
@@ -258,7 +264,7 @@ class Index:
                 yield
 
     @contextmanager
-    def _folding(self, *, building: bool = False) -> Iterator[Fold]:
+    def _folding(self, *, building: bool = False) -> "Iterator[Fold]":
         """Fold inside this; a build of an empty index makes the indexes and the links at its end."""
         fold = None
         with self.file.gate:
@@ -269,7 +275,7 @@ class Index:
                     if whole:
                         for name in INDEX_NAMES:
                             self.file.connection.execute(f"DROP INDEX IF EXISTS {name}")
-                    fold = Fold(self.file.connection, self._repo, self._whole_state(), whole, self.speakers)
+                    fold = folding.Fold(self.file.connection, self._repo, self._whole_state(), whole, self.speakers)
                     self._fold = fold
                     yield fold
                     fold.settle()
@@ -285,7 +291,7 @@ class Index:
                     raise ours(error) from error
                 raise
 
-    def _leave(self, fold: Fold | None) -> None:
+    def _leave(self, fold: "Fold | None") -> None:
         """Have no transaction open any more; what was not committed is undone."""
         if self._fold not in (None, fold):
             return
@@ -294,7 +300,7 @@ class Index:
                 self.file.connection.execute("ROLLBACK")
         self._fold = None
 
-    def _write(self, fold: Fold) -> None:
+    def _write(self, fold: "Fold") -> None:
         """Write all that was folded."""
         if fold.whole:
             for statement in INDEXES:
@@ -312,7 +318,7 @@ class Index:
             with damage():
                 self._fold.flush()
 
-    def _tell(self, fold: Fold) -> None:
+    def _tell(self, fold: "Fold") -> None:
         """Say what has changed."""
         self.touched |= fold.touched
         self.opened |= fold.facts.opened
@@ -343,9 +349,9 @@ class Index:
     @_gated
     def refusal(self, recorded: Recorded) -> str:
         """Return why an event does not count, empty for one that does."""
-        if self.speakers is None and recorded.event.clock <= self.events + AHEAD:
+        if self.speakers is None and recorded.event.clock <= self.events + codec.AHEAD:
             return ""
-        fold = self._fold or Fold(self.file.connection, self._repo, self._whole_state(), False, self.speakers)
+        fold = self._fold or folding.Fold(self.file.connection, self._repo, self._whole_state(), False, self.speakers)
         try:
             return fold.refusal(recorded)
         except LineageError as error:
@@ -404,7 +410,7 @@ class Index:
         fresh = [name for name in tips if name not in known and not is_archive(name)]
         return any(self.file.first("SELECT 1 FROM clocks WHERE writer = ? LIMIT 1", name) for name in fresh)
 
-    def _look_again(self, fold: Fold, journal: Journal, tips: Mapping[str, str]) -> None:
+    def _look_again(self, fold: "Fold", journal: Journal, tips: Mapping[str, str]) -> None:
         """Read again what archives said that no writer's ref held, now that refs have moved."""
         sql = "SELECT DISTINCT writer, oid FROM problems WHERE reason LIKE ?"
         for name, oid in self.file.all(sql, f"{FORGED}%"):
@@ -421,7 +427,7 @@ class Index:
 
     def _fold_writer(
         self,
-        fold: Fold,
+        fold: "Fold",
         journal: Journal,
         writer: str,
         tip: str,
@@ -455,7 +461,7 @@ class Index:
         """Decide which edges are followed, now that one was folded which was seen to close no cycle, or its like."""
         self._open_fold().follow(checked=True)
 
-    def _open_fold(self) -> Fold:
+    def _open_fold(self) -> "Fold":
         if self._fold is None:
             raise RuntimeError("events are folded inside a transaction")
         return self._fold
@@ -485,7 +491,7 @@ def build(
     journal: Journal,
     tips: Mapping[str, str],
     until: Callable[[Recorded], bool] | None = None,
-    speakers: Speakers | None = None,
+    speakers: "Speakers | None" = None,
 ) -> Index:
     """Return an index in memory of all events, or of those that a rule lets through."""
     index = Index(repo, None, speakers)

@@ -8,12 +8,18 @@ it: it counts as a ref under a new name would.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gitlineage.git.notes import NotesTrees
 from gitlineage.git.repository import GitRepo
-from gitlineage.journal import events
+from gitlineage.later import later
+
+if TYPE_CHECKING:
+    from gitlineage.journal import events
+else:
+    events = later("gitlineage.journal.events")  # all the types of events take their time
 
 FORGED = "it is said to be of"
 """How begins what is told of an event that nobody wrote."""

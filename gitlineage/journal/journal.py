@@ -11,6 +11,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,10 +22,15 @@ from gitlineage.git.formats import Identity, format_commit
 from gitlineage.git.notes import NotesTrees
 from gitlineage.git.packs import object_id
 from gitlineage.git.repository import GitRepo
-from gitlineage.journal import events as codec
 from gitlineage.journal.archive import Kept
+from gitlineage.later import later
 from gitlineage.model.message import compose, trailer_lines
 from gitlineage.model.namespace import DEFAULT, Namespace
+
+if TYPE_CHECKING:
+    from gitlineage.journal import events as codec
+else:
+    codec = later("gitlineage.journal.events")  # all the types of events take their time
 
 ARCHIVE = "archive-"
 """How the refs begin that hold events of several writers; no writer's name does."""
@@ -51,7 +57,7 @@ class Recorded(msgspec.Struct, frozen=True, gc=False):
 
     writer: str
     oid: str
-    event: codec.AnyEvent
+    event: "codec.AnyEvent"
 
 
 class Problem(msgspec.Struct, frozen=True, gc=False):

@@ -8,7 +8,6 @@ the index, so that a ref costs what is new on it.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -133,6 +132,8 @@ def _is_below(journal: Journal, tip: str, known: str) -> bool:
 
 def _state(check: Verifier) -> str:
     """Return what the answers depend on, as one text."""
+    from hashlib import sha256
+
     digest = sha256(check.allowed.read_bytes())
     digest.update(b"\0" + (check.revoked.read_bytes() if check.revoked and check.revoked.is_file() else b""))
     digest.update(b"\0" + check.program.encode())

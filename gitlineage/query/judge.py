@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from gitlineage.git.packs import object_id
-from gitlineage.index.fold import read_row
+from gitlineage.index.database import read_row
 from gitlineage.model.rank import BY_PLACE, IS_BASELINE, MEASURES, record, turned
 from gitlineage.model.records import Task, TrialView
 from gitlineage.model.trial import FailureLabel

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from gitlineage.index.fold import read_row
+from gitlineage.index.database import read_row
 from gitlineage.model.rank import FIRST_ON_SNAPSHOT
 from gitlineage.model.trial import Trial
 

@@ -7,15 +7,21 @@ One function resolves every id that a user types (design 7), and reports all mat
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from gitlineage.errors import Ambiguous, Invalid, LineageError, NotFound
 from gitlineage.index.database import is_text
-from gitlineage.journal import events
 from gitlineage.journal.journal import Journal, Recorded
+from gitlineage.later import later
 from gitlineage.model.records import CommitOid, Order, Snapshot, TrialView
 from gitlineage.model.trial import Trial
 from gitlineage.query.views import Views
 from gitlineage.times import parse_time
+
+if TYPE_CHECKING:
+    from gitlineage.journal import events
+else:
+    events = later("gitlineage.journal.events")  # all the types of events take their time
 
 Id = str | Snapshot | Trial | TrialView
 """What the library takes for a snapshot: any text that the command line takes, a snapshot, or a trial."""

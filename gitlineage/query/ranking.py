@@ -7,7 +7,7 @@ The rules are those of the task's ranking (semantics 11 and 45); only the column
 from collections.abc import Sequence
 
 from gitlineage.errors import Invalid
-from gitlineage.index.fold import read_row
+from gitlineage.index.database import read_row
 from gitlineage.model.rank import BY_PLACE, INFORMS, IS_ELIGIBLE, IS_KEPT, check_which, rank
 from gitlineage.model.records import Task, TrialView
 from gitlineage.model.trial import COLUMNS, Trial

@@ -13,20 +13,26 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gitlineage.errors import Invalid, RepositoryError, StorageError
 from gitlineage.git.formats import CommitInfo, Identity
 from gitlineage.git.modes import UMASK, Modes
-from gitlineage.index.fold import Made
 from gitlineage.index.index import Index
-from gitlineage.journal import events
 from gitlineage.journal.journal import Append, Recorded
+from gitlineage.later import later
 from gitlineage.model.message import flattened
 from gitlineage.model.trial import Trial
 from gitlineage.record import turns
 from gitlineage.times import stamp
+
+if TYPE_CHECKING:
+    from gitlineage.index import fold
+    from gitlineage.journal import events
+else:  # a ledger that only reads needs neither
+    fold, events = later("gitlineage.index.fold"), later("gitlineage.journal.events")
 
 _holders: dict[str, int] = {}
 """Which thread of this process holds which lock, so that it is not made to wait for itself."""
@@ -183,7 +189,7 @@ class Landing:
     def add(
         self,
         oid: str,
-        event: events.AnyEvent,
+        event: "events.AnyEvent",
         subject: str,
         trial: Trial | None = None,
         made: CommitInfo | None = None,
@@ -207,7 +213,7 @@ class Landing:
         self.events.append((oid, stamped))
         if made is not None:
             self.reached.update(made.parents)
-            if isinstance(made, Made):
+            if isinstance(made, fold.Made):
                 self.novel.add(oid)
         self.subjects.append(subject)
         self._index.fold(Recorded(self.writer, oid, stamped), trial, made)

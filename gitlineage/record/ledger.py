@@ -8,7 +8,6 @@ ref that went back or that another program moves.
 
 import copy
 import os
-import secrets
 import sqlite3
 import sys
 import threading
@@ -18,7 +17,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 from weakref import WeakSet
 
 import msgspec
@@ -36,29 +35,39 @@ from gitlineage.errors import (
     StorageError,
 )
 from gitlineage.git import locks, signing
-from gitlineage.git.folders import Taken
 from gitlineage.git.formats import Identity
-from gitlineage.git.maintenance import tidy
 from gitlineage.git.repository import GitRepo, find_repository, init_repository
 from gitlineage.index import index
 from gitlineage.index.index import Damaged, Index
-from gitlineage.journal import events, keeping, speakers, trust
+from gitlineage.journal import trust
 from gitlineage.journal.journal import Journal, Recorded, check_writer, is_archive
-from gitlineage.journal.speakers import Speakers
+from gitlineage.later import later
 from gitlineage.model.namespace import DEFAULT, NOTES, NOTES_FOLDER, ORDINARY, Namespace, campaigns_in, namespace_of
 from gitlineage.model.records import Task
 from gitlineage.model.trial import Trial
-from gitlineage.query import words
 from gitlineage.query.names import moment
-from gitlineage.query.nearest import Candidate, candidates, read_mark, write_mark
 from gitlineage.query.views import Views
-from gitlineage.query.words import Said, Standing
-from gitlineage.record import derived, stand_ins, turns
 from gitlineage.record.landing import Landing, WriterLock, alone
-from gitlineage.record.recorder import Recorder, folder_tree
 from gitlineage.record.rules import Memory
 from gitlineage.record.watcher import Watcher
 from gitlineage.text import counted, some, to_type
+
+if TYPE_CHECKING:
+    from gitlineage.git import maintenance
+    from gitlineage.git.folders import Taken
+    from gitlineage.journal import events, keeping, speakers
+    from gitlineage.journal.speakers import Speakers
+    from gitlineage.query import nearest, words
+    from gitlineage.query.nearest import Candidate
+    from gitlineage.query.words import Said, Standing
+    from gitlineage.record import derived, stand_ins, turns
+    from gitlineage.record import recorder as recording
+    from gitlineage.record.recorder import Recorder
+else:  # what a question to an index that is current does not need
+    maintenance = later("gitlineage.git.maintenance")
+    events, keeping, speakers = later("gitlineage.journal", "events", "keeping", "speakers")
+    nearest, words = later("gitlineage.query", "nearest", "words")
+    derived, recording, stand_ins, turns = later("gitlineage.record", "derived", "recorder", "stand_ins", "turns")
 
 _TRIES = 10
 
@@ -137,7 +146,7 @@ class Ledger:
     until: Callable[[Recorded], bool] | None = None
     """The rule that lets through the events up to that moment; ``None`` in the present."""
 
-    _rule: Speakers | None = None
+    _rule: "Speakers | None" = None
     """Whose words count; ``None`` for everybody's."""
 
     _left_out: tuple[str, ...] = ()
@@ -150,7 +159,7 @@ class Ledger:
     """The task to record at the first write."""
 
     _author = Identity("", "")
-    _desk: Recorder | None = None
+    _desk: "Recorder | None" = None
 
     def __init__(
         self,
@@ -319,7 +328,7 @@ class Ledger:
         locks = [folder / "lock", *folder.glob("campaigns/*/lock")]
         with alone([path for path in locks if path != self.folder / "lock"]) as is_alone:
             if is_alone:
-                tidy(self.repo)
+                maintenance.tidy(self.repo)
 
     def committer(self) -> Identity:
         """Return who commits here."""
@@ -386,35 +395,35 @@ class Ledger:
         return int(counts[0][0]), int(counts[1][0])
 
     @reading
-    def standing(self) -> Standing:
+    def standing(self) -> "Standing":
         """Return what holds because somebody said it, to compare it with later."""
         return words.standing(self._views)
 
     @reading
-    def changed_since(self, before: Standing) -> list[Said]:
+    def changed_since(self, before: "Standing") -> "list[Said]":
         """Return what others' words have changed since: the task, rows of somebody else's, the best."""
         said = words.told(self._views, self.journal, self.counting(), before, self.own_writer())
         return [*said, *self._told_left_out()]
 
     @reading
-    def others_words(self) -> list[Said]:
+    def others_words(self) -> "list[Said]":
         """Return the words of other writers that hold now about the task and about rows that are not theirs."""
         said = words.holding(self._views, self.journal, self.counting(), self.own_writer())
         return [*said, *self._told_left_out()]
 
-    def _told_left_out(self) -> Iterator[Said]:
+    def _told_left_out(self) -> "Iterator[Said]":
         """Say what git config ``lineage.trust`` leaves out."""
         if self._rule is not None and self._left_out:
             names = ", ".join(self._left_out[:_TOLD])
             more = f" and {len(self._left_out) - _TOLD:,} more" if len(self._left_out) > _TOLD else ""
-            yield Said("", f"left out, because not signed by their owners: {names}{more}")
+            yield words.Said("", f"left out, because not signed by their owners: {names}{more}")
         if self._rule is not None and not self._rule.task:
-            yield Said("", "git config lineage.taskWriters names nobody, so nobody's word about the task counts")
+            yield words.Said("", "git config lineage.taskWriters names nobody, so nobody's word about the task counts")
 
     def _new_writer(self) -> str:
         who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self.committer().name.lower())
         name = "-".join(filter(None, who.split("-")))[:40] or "writer"
-        writer = f"{name}-{secrets.token_hex(3)}"
+        writer = f"{name}-{os.urandom(3).hex()}"
         self.repo.set_config("lineage.writer", writer)
         return writer
 
@@ -763,9 +772,9 @@ class Ledger:
 
     def folder_tree(self, trial: Trial, root: Path | None) -> str | None:
         """Return the tree of the folder that a row's ``snapshot_path`` names below a root, where it is there."""
-        return folder_tree(self.repo, trial, root, self._hear)
+        return recording.folder_tree(self.repo, trial, root, self._hear)
 
-    def _hear(self, taken: Taken) -> None:
+    def _hear(self, taken: "Taken") -> None:
         """Keep what a folder gave, and say what of it is in no snapshot."""
         self.taken = taken
         for line in taken.lines():
@@ -912,7 +921,7 @@ class Ledger:
             self.refresh()
             self._settle()
 
-    def arrived(self, most: int | None = None) -> list[stand_ins.Arrival]:
+    def arrived(self, most: int | None = None) -> "list[stand_ins.Arrival]":
         """Return the trials that would move to commits which have arrived, as the index stands."""
         return stand_ins.arrived(self._views, most, self.own_writer() if self._rule is not None else None)
 
@@ -955,11 +964,11 @@ class Ledger:
 
     def stands_on(self) -> str | None:
         """Return the snapshot last recorded or checked out in this working tree; ``None`` where that is not known."""
-        return read_mark(self.repo, self._mark)
+        return nearest.read_mark(self.repo, self._mark)
 
-    def candidates(self) -> tuple[Candidate, ...]:
+    def candidates(self) -> "tuple[Candidate, ...]":
         """Return the snapshots that the working tree's content may have been made from, the likeliest first."""
-        return candidates(self._views, self.own_writer(), self._mark)
+        return nearest.candidates(self._views, self.own_writer(), self._mark)
 
     @property
     def _mark(self) -> Path:
@@ -968,7 +977,7 @@ class Ledger:
 
     def _put_mark(self, oid: str) -> None:
         if self.repo.workdir is not None:
-            write_mark(self.repo, self._mark, oid)
+            nearest.write_mark(self.repo, self._mark, oid)
 
     def carry(self, remote: str) -> None:
         """Have a plain ``git push`` to a remote take this campaign's own ref along, and a fetch leave it alone."""
@@ -1048,7 +1057,7 @@ class Ledger:
         """Have the best trial asked for anew, because it may not count any more."""
         self._memory.best_of = -1
 
-    def write(self, work: Callable[[Recorder], R]) -> R:
+    def write(self, work: "Callable[[Recorder], R]") -> R:
         """Do one piece of recording in a landing of its own, or in the batch that is open, and return what it does."""
         with self._gate:
             self._admit()
@@ -1065,7 +1074,7 @@ class Ledger:
             finally:
                 block.gen.close()  # it has ended, unless an interrupt came just before it could
 
-    def record_with(self, work: Callable[[Recorder], R], message: str | None = None, *, settled: bool = False) -> R:
+    def record_with(self, work: "Callable[[Recorder], R]", message: str | None = None, *, settled: bool = False) -> R:
         """
         Do several pieces of recording as one atomic landing, for importers above the store.
 
@@ -1111,7 +1120,7 @@ class Ledger:
                 return
         raise Conflict(self.namespace.ref(landing.writer))
 
-    def recorder(self) -> Recorder:
+    def recorder(self) -> "Recorder":
         """
         Return what records into the landing that is open.
 
@@ -1121,7 +1130,9 @@ class Ledger:
         if self._landing is None:
             raise RepositoryError("nothing is open to record in")
         if self._desk is None or self._desk.landing is not self._landing:
-            self._desk = Recorder(self.repo, self._views, self._landing, self._author, self._memory, self._hear)
+            self._desk = recording.Recorder(
+                self.repo, self._views, self._landing, self._author, self._memory, self._hear
+            )
         return self._desk
 
 

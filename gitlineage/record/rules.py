@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitlineage.errors import Invalid, InvalidContent, NotFound
-from gitlineage.git.content import Content
-from gitlineage.git.folders import Taken
 from gitlineage.git.repository import GitRepo
 from gitlineage.model.message import flattened
 from gitlineage.model.namespace import DEFAULT
@@ -14,6 +12,10 @@ from gitlineage.model.rank import ELIGIBLE, beats, record
 from gitlineage.model.trial import Trial
 from gitlineage.query.names import resolve
 from gitlineage.query.views import Views
+
+if TYPE_CHECKING:
+    from gitlineage.git.content import Content
+    from gitlineage.git.folders import Taken
 
 _MAX_NAME = 200
 
@@ -54,13 +56,15 @@ class Memory:
         return self.best_of == generation and self.best is not None and self.best.status in ELIGIBLE
 
 
-def content_of(repo: GitRepo, hear: Callable[[Taken], None] | None = None) -> Content:
+def content_of(repo: GitRepo, hear: "Callable[[Taken], None] | None" = None) -> "Content":
     """Return what writes content into a repository, with the index that is kept for its working tree."""
+    from gitlineage.git.content import Content
+
     return Content(repo, hear=hear, kept=DEFAULT.folder(repo.gitdir) / "tree")
 
 
 def content_tree(
-    views: Views, taken: Content, content: Mapping[str, bytes] | Path | str | None, near: Sequence[str]
+    views: Views, taken: "Content", content: Mapping[str, bytes] | Path | str | None, near: Sequence[str]
 ) -> str:
     """
     Write what content is and return its tree.

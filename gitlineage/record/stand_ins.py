@@ -5,18 +5,21 @@ A row moves for good, by events; its stand-in stays in history (semantics 70).
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from gitlineage.index.fold import read_row
+from gitlineage.index.database import read_row
 from gitlineage.journal import events
 from gitlineage.journal.journal import Recorded
 from gitlineage.model.records import TrialView
 from gitlineage.model.stand_in import CODE_LOST, IS_LOST, missing, split
 from gitlineage.model.trial import Trial
 from gitlineage.query.views import Views
-from gitlineage.record.recorder import Recorder, Row
 from gitlineage.times import stamp
+
+if TYPE_CHECKING:
+    from gitlineage.record.recorder import Recorder
 
 _ROW = "SELECT t.exp_id, t.row, s.oid, t.writer FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.id = ?"
 
@@ -70,7 +73,7 @@ def _here(views: Views, numbers: Iterable[int], writer: str | None) -> list[Arri
     return arrivals
 
 
-def move_arrived(recorder: Recorder, views: Views, arrivals: Sequence[Arrival]) -> None:
+def move_arrived(recorder: "Recorder", views: Views, arrivals: Sequence[Arrival]) -> None:
     """Have trials go from their stand-ins to their commits."""
     commits = {each.number: each.commit for each in arrivals}
     rows = sorted(zip(commits.values(), views.by_number(commits), strict=True), key=lambda row: row[1].order)
@@ -84,6 +87,8 @@ def move_arrived(recorder: Recorder, views: Views, arrivals: Sequence[Arrival]) 
         row = move(recorder, commit, stand_ins, here or _dated(views, stand_ins[0], commit))
         if row != here:
             recorder.check_row(row)
+            from gitlineage.record.recorder import Row
+
             recorder.add_row(commit, Row(trial=row))
 
 
@@ -101,7 +106,7 @@ def is_stand_in(trial: Trial) -> bool:
     return split(trial.notes)[1] == CODE_LOST
 
 
-def move(recorder: Recorder, oid: str, stand_ins: Sequence[TrialView], trial: Trial) -> Trial:
+def move(recorder: "Recorder", oid: str, stand_ins: Sequence[TrialView], trial: Trial) -> Trial:
     """Have a commit take the place of its stand-ins, and return its row, with what else was said of theirs."""
     cells = trial.cells()
     for view in stand_ins:

@@ -7,7 +7,6 @@ queue where there is one; whoever gives up leaves it there, and it lets the lock
 
 import fcntl
 import os
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,7 +41,7 @@ def take(file: int, path: Path, limit: float, tell: Callable[[str], None]) -> No
     except BlockingIOError:
         _queue(file, path, limit, tell)
     with suppress(OSError):  # a full disk
-        os.pwrite(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode()[:_WIDTH].ljust(_WIDTH), 0)
+        os.pwrite(file, f"process {os.getpid()} on {os.uname().nodename}\n".encode()[:_WIDTH].ljust(_WIDTH), 0)
 
 
 def holder(path: Path) -> str:

@@ -1,10 +1,8 @@
 """How a run begins: snapshot, pending trial, the run's folder and its lease, from one landing; start at `begin`."""
 
 import os
-import secrets
 import shlex
 import shutil
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +111,11 @@ def begin(store: LineageStore, plan: Plan, gpus: Taken = NONE) -> Begun:
                 oid=oid,
                 tree=tree,
                 plan=plan,
-                cookie=secrets.token_hex(16),
+                cookie=os.urandom(16).hex(),
                 workdir=str(workdir),
                 folder="" if why else str(workdir),
                 isolated=why,
-                host=socket.gethostname(),
+                host=os.uname().nodename,
                 runner=os.getpid(),
                 concurrency=others + 1,
                 gpus=gpus.devices,
@@ -183,9 +181,9 @@ def adopt(store: LineageStore, plan: Plan, view: TrialView, gpus: Taken = NONE) 
         oid=view.oid,
         tree=store.snapshot(view.oid).tree,
         plan=plan,
-        cookie=secrets.token_hex(16),
+        cookie=os.urandom(16).hex(),
         workdir=str(store.ledger.repo.workdir),
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         gpus=gpus.devices,
     )
     return renewed(store, Begun(run, files, held, gpus=gpus))
@@ -206,7 +204,7 @@ def renewed(store: LineageStore, begun: Begun) -> Begun:
         isolated=why,
         folder="" if why else run.workdir,
         runner=os.getpid(),
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         concurrency=others + 1,
     )
     begun.files.cancel.unlink(missing_ok=True)

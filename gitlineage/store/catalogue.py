@@ -6,7 +6,7 @@ What is recorded and what follows is told by ``forging`` and ``impact``.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,10 +17,12 @@ from gitlineage.query import catalogue, impact
 from gitlineage.query.impact import Subtype
 from gitlineage.query.names import Id, resolve
 from gitlineage.record import catalogue as forging
-from gitlineage.record.recorder import Recorder
 from gitlineage.record.usage import UsageLog
 from gitlineage.store.part import Part, reading
 from gitlineage.times import stamp
+
+if TYPE_CHECKING:
+    from gitlineage.record.recorder import Recorder
 
 
 class Catalogue(Part):
@@ -40,7 +42,7 @@ class Catalogue(Part):
             Invalid: an unknown field or a wrong value.
         """
 
-        def work(recorder: Recorder) -> None:
+        def work(recorder: "Recorder") -> None:
             who = self.ledger.committer().name if actor is None else actor
             forging.set_entry(self._views, recorder.landing, id, fields, who)
 
@@ -97,7 +99,7 @@ class Catalogue(Part):
     def record_forge(self, artifact_id: Id, intent: str, forger: str, template_id: Id | None = None) -> CatalogEntry:
         """Record who forged an artifact, from which intent and template, and return its entry (semantics 33)."""
 
-        def work(recorder: Recorder) -> None:
+        def work(recorder: "Recorder") -> None:
             forging.record_forge(self._views, recorder.landing, artifact_id, intent, forger, template_id)
 
         self.ledger.record_with(work)
@@ -128,7 +130,7 @@ class Catalogue(Part):
         """
         records: list[ForgeRecord] = []
 
-        def work(recorder: Recorder) -> None:
+        def work(recorder: "Recorder") -> None:
             who = self.ledger.committer()
             name = who.name if actor is None else actor
             records.append(

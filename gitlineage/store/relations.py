@@ -13,12 +13,12 @@ from gitlineage.model.relation import EvolutionStep, Relationship, RelationType,
 from gitlineage.query import relations
 from gitlineage.query.names import Id, resolve
 from gitlineage.record import relations as relating
-from gitlineage.record.recorder import Recorder
 from gitlineage.render.choices import LIMIT, PARTS, known_format
 from gitlineage.render.choices import Part as Shown
 from gitlineage.store.part import Part, reading
 
 if TYPE_CHECKING:
+    from gitlineage.record.recorder import Recorder
     from gitlineage.render.diagram import Diagram
 
 
@@ -55,7 +55,7 @@ class Relations(Part):
             Invalid: an unknown type, a context that is no JSON or differs from the recorded one.
         """
 
-        def work(recorder: Recorder) -> Relationship:
+        def work(recorder: "Recorder") -> Relationship:
             actor = self.ledger.committer().name if created_by is None else created_by
             return relating.add(
                 self._views,
@@ -100,7 +100,7 @@ class Relations(Part):
     ) -> bool:
         """Record that a relation no longer holds, and return whether there was an active one (semantics 24)."""
 
-        def work(recorder: Recorder) -> bool:
+        def work(recorder: "Recorder") -> bool:
             who = self.ledger.committer().name if actor is None else actor
             return relating.deprecate(
                 self._views, recorder.landing, source_id, target_id, relationship_type, reason, who

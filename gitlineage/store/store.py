@@ -18,12 +18,7 @@ import msgspec
 from gitlineage import house
 from gitlineage.bounds import MAX_CHECKOUT
 from gitlineage.errors import Invalid, WouldLose
-from gitlineage.git import signing
-from gitlineage.git.content import read_files, size_setting
-from gitlineage.git.folders import Taken
 from gitlineage.git.formats import is_oid
-from gitlineage.git.packs import object_id
-from gitlineage.journal import events
 from gitlineage.model.frames import Columns, Trials, summary, typed
 from gitlineage.model.records import (
     AncestryNode,
@@ -38,29 +33,12 @@ from gitlineage.model.records import (
     TrialView,
 )
 from gitlineage.model.trial import Trial
-from gitlineage.query import ancestry, words
-from gitlineage.query.brief import brief_view
-from gitlineage.query.comparing import Comparison, compare
-from gitlineage.query.diff import RecipeEdit
-from gitlineage.query.judge import Verdict, judge
+from gitlineage.query import ancestry
 from gitlineage.query.names import Id, Moment, claimed, moment_of, resolve, trial_of
-from gitlineage.query.nearest import Nearest, nearest
-from gitlineage.query.prompt import prompt_view
 from gitlineage.query.ranking import best_by, board_by, criterion
-from gitlineage.query.search import search
-from gitlineage.query.stats import Stat, progress, statistics
-from gitlineage.query.table import Table, chosen, table
-from gitlineage.query.tried import Alike, Tried, by_edit, by_hypothesis, exactly
 from gitlineage.query.views import Views, trials
-from gitlineage.record import repair, tables
-from gitlineage.record.adoption import Adopted, adopt
 from gitlineage.record.ledger import Ledger
-from gitlineage.record.recorder import Recorder
-from gitlineage.record.rules import content_of, content_tree
 from gitlineage.record.watcher import Watcher
-from gitlineage.render.brief import render_brief
-from gitlineage.render.progress import figure
-from gitlineage.render.prompt import render_prompt
 from gitlineage.store.catalogue import Catalogue
 from gitlineage.store.history import History
 from gitlineage.store.part import reading
@@ -68,10 +46,21 @@ from gitlineage.store.relations import Relations
 from gitlineage.store.sharing import Remote
 from gitlineage.text import counted, some, to_type
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what only some commands need is imported where it is used: these are started often
+    from gitlineage.git import signing
     from gitlineage.git.accept import Accepted
     from gitlineage.git.checkout import Written
+    from gitlineage.git.folders import Taken
     from gitlineage.git.restore import Restored
+    from gitlineage.query.comparing import Comparison
+    from gitlineage.query.diff import RecipeEdit
+    from gitlineage.query.judge import Verdict
+    from gitlineage.query.nearest import Nearest
+    from gitlineage.query.stats import Stat
+    from gitlineage.query.table import Table
+    from gitlineage.query.tried import Alike, Tried
+    from gitlineage.record.adoption import Adopted
+    from gitlineage.record.recorder import Recorder
     from gitlineage.record.verify import Finding
 
 P = ParamSpec("P")
@@ -270,7 +259,7 @@ class LineageStore:
         return self.ledger.task
 
     @property
-    def taken(self) -> Taken | None:
+    def taken(self) -> "Taken | None":
         """What the folder that was recorded last gave, and what of it is in no snapshot."""
         return self.ledger.taken
 
@@ -337,7 +326,7 @@ class LineageStore:
         ids = tuple(parents)
         row = None if trial is None else self._row(trial)
 
-        def work(recorder: Recorder) -> Snapshot:
+        def work(recorder: "Recorder") -> Snapshot:
             return recorder.commit(content, ids, row, cohort, roles or {}, message)
 
         return self.ledger.write(work)
@@ -361,13 +350,15 @@ class LineageStore:
             Duplicate: the exp id has another row; an identical one is no error and adds nothing.
             InvalidTrial: the row breaks a rule, or has neither a status nor a score.
         """
+        from gitlineage.record import tables
+
         if revise and replicate:
             raise Invalid("a row is revised or a replicate, not both")
         row = self._row(trial)
         if not (revise or replicate):
             tables.check_ended(self.ledger, row, "a recorded row")
 
-        def work(recorder: Recorder) -> Trial:
+        def work(recorder: "Recorder") -> Trial:
             oid, exp_id = recorder.record(rev, row, revise, replicate=replicate)
             view = self._landed(recorder, oid, exp_id)
             if view.retracted is not None:
@@ -390,7 +381,7 @@ class LineageStore:
             Duplicate: the exp id has another row.
         """
 
-        def work(recorder: Recorder) -> Trial:
+        def work(recorder: "Recorder") -> Trial:
             oid, exp_id = recorder.record(rev, trial.replace(status=None), judged=False)
             return self._landed(recorder, oid, exp_id).trial
 
@@ -415,10 +406,12 @@ class LineageStore:
             NotFound: one of them is not there.
             Invalid: they are the same; or it says that a stand-in's commit arrived, as imports alone find out.
         """
+        from gitlineage.journal import events
+
         if how == events.ARRIVED:
             raise Invalid(f"a rewrite cannot be called {how!r}; an import says so of commits that were missing")
 
-        def work(recorder: Recorder) -> None:
+        def work(recorder: "Recorder") -> None:
             made, origin = resolve(self._views, new), resolve(self._views, old)
             if made == origin:
                 raise Invalid(f"{made[:12]} cannot be rewritten from itself")
@@ -444,8 +437,9 @@ class LineageStore:
             Ambiguous: the snapshot has several.
             Invalid: there is no reason, or nothing to take back.
         """
+        from gitlineage.record import repair
 
-        def work(recorder: Recorder) -> TrialView:
+        def work(recorder: "Recorder") -> TrialView:
             who = self.ledger.committer().name if actor is None else actor
             oid, exp_id = repair.retract(self._views, recorder.landing, id, reason, who, undo)
             self.ledger.forget_best()
@@ -468,15 +462,19 @@ class LineageStore:
             Ambiguous: the snapshot has several.
             Invalid: only one writer has ever said anything about it.
         """
+        from gitlineage.record import repair
+
         if id is None:
             self.ledger.refresh()
+            from gitlineage.query import words
+
             task = words.earlier_task(self._views)
             if task is None:
                 raise Invalid("only one writer has said what the task is; `gitlineage init` says another one")
             self.set_task(task, force=True)
             return self.task
 
-        def work(recorder: Recorder) -> TrialView:
+        def work(recorder: "Recorder") -> TrialView:
             tips = self.ledger.counting()
             oid, exp_id = repair.reassert(self._views, recorder.landing, self.ledger.journal, tips, id)
             self.ledger.forget_best()
@@ -510,9 +508,11 @@ class LineageStore:
             Cycle: a parent goes back to the snapshot.
             Invalid: there is no reason, or a role that breaks a rule.
         """
+        from gitlineage.record import repair
+
         given = (parents,) if isinstance(parents, str | Snapshot | Trial) else tuple(parents)
 
-        def work(recorder: Recorder) -> Snapshot:
+        def work(recorder: "Recorder") -> Snapshot:
             who = self.ledger.committer().name if actor is None else actor
             oid = repair.reparent(self._views, recorder.landing, id, given, roles or {}, reason, who)
             return self._views.snapshot(oid)
@@ -534,6 +534,8 @@ class LineageStore:
             Duplicate: the exp id has a different row; the identical one is no error and adds nothing.
             InvalidTrial: the row breaks a rule, or has neither a status nor a score.
         """
+        from gitlineage.record import tables
+
         row = self._row(trial)
         tables.check_ended(self.ledger, row, "an appended row")
         ids = None if parents is None else tuple(parents)
@@ -555,9 +557,11 @@ class LineageStore:
             BadRows: exp ids that are taken by different rows, by position counted from 1.
             InvalidTrial: a row breaks a rule, or has neither a status nor a score.
         """
+        from gitlineage.record import tables
+
         return tables.append_many(self.ledger, [self._row(row) for row in rows], message)
 
-    def adopt(self, snapshots: Sequence[Adopted], message: str | None = None) -> list[tuple[CommitOid, bool]]:
+    def adopt(self, snapshots: "Sequence[Adopted]", message: str | None = None) -> list[tuple[CommitOid, bool]]:
         """
         Record snapshots of another store, all of them or none; the same ones again add nothing.
 
@@ -572,6 +576,8 @@ class LineageStore:
             CohortMismatch: a cohort is open already with another base.
             InvalidContent: a path that leads outside, or a file over the limit.
         """
+        from gitlineage.record.adoption import adopt
+
         with self.batch(message):
             landing = self.ledger.recorder().landing
             return adopt(self.ledger.repo, self._views, landing, snapshots, self.ledger.watcher.advance)
@@ -594,7 +600,7 @@ class LineageStore:
             base = (base,)
         ids = tuple(base)
 
-        def work(recorder: Recorder) -> Cohort:
+        def work(recorder: "Recorder") -> Cohort:
             recorder.new_cohort(name, ids, metadata, allow_mixed)
             return self._views.cohorts.one(name)
 
@@ -628,7 +634,7 @@ class LineageStore:
     @reading
     def judge(
         self, score: float | None, content: Id | None = None, parents: Sequence[Id] = (), command: str = ""
-    ) -> Verdict:
+    ) -> "Verdict":
         """
         Return what a trial with this score would be, keep, discard or baseline, and why.
 
@@ -641,6 +647,8 @@ class LineageStore:
             parents: what it was derived from; their replicates count for the noise, too.
             command: what was run; the same content under another command is no replicate.
         """
+        from gitlineage.query.judge import judge
+
         trees = [self._tree_named(content) if content is not None else "", *map(self._tree_named, parents)]
         return judge(self._views, score, trees, command)
 
@@ -720,7 +728,7 @@ class LineageStore:
         specialist: str | None = None,
         statuses: Sequence[str] = (),
         since: str | None = None,
-    ) -> list[Stat]:
+    ) -> "list[Stat]":
         """
         Return who gets on and who is stuck: trials, keep rate, best, gain, hours and trials since the last keep.
 
@@ -736,14 +744,18 @@ class LineageStore:
             ValueError: an unknown group.
             NotFound: there is no such cohort or moment.
         """
+        from gitlineage.query.stats import statistics
+
         return statistics(self._table(cohort, specialist, statuses, since), by)
 
-    def _table(self, cohort: str | None, specialist: str | None, statuses: Sequence[str], since: str | None) -> Table:
+    def _table(self, cohort: str | None, specialist: str | None, statuses: Sequence[str], since: str | None) -> "Table":
+        from gitlineage.query.table import chosen, table
+
         views = self._views
         return chosen(views, table(views), cohort=cohort, specialist=specialist, statuses=statuses, since=since)
 
     @reading
-    def compare(self, a: Id, b: Id) -> Comparison:
+    def compare(self, a: Id, b: Id) -> "Comparison":
         """
         Return two trials or cohorts side by side: scores, whether these differ by more than chance, what only one has.
 
@@ -753,6 +765,8 @@ class LineageStore:
             NotFound: neither a trial nor a cohort is called so.
             Ambiguous: several are.
         """
+        from gitlineage.query.comparing import compare
+
         return compare(self._views, a, b)
 
     @reading
@@ -779,6 +793,9 @@ class LineageStore:
             Invalid: matplotlib is not installed (the extra ``plot``).
             NotFound: there is no such cohort or moment.
         """
+        from gitlineage.query.stats import progress
+        from gitlineage.render.progress import figure
+
         return figure(progress(self._table(cohort, specialist, statuses, since)), log=log)
 
     @reading
@@ -845,6 +862,8 @@ class LineageStore:
         Raises:
             ValueError: a negative limit.
         """
+        from gitlineage.query.search import search
+
         return search(self._views, text, limit, lambda count: self.ledger.watcher.advance("indexing texts", count))
 
     @reading
@@ -874,6 +893,8 @@ class LineageStore:
     @reading
     def reparentings(self, id: Id) -> list[Reparenting]:
         """Return all that was said about the parents of a snapshot since it was recorded, in order."""
+        from gitlineage.record import repair
+
         return repair.reparentings(self._views, resolve(self._views, id))
 
     @reading
@@ -936,8 +957,11 @@ class LineageStore:
         return self._views.snapshot(near.oid) if near.oid is not None else None
 
     @reading
-    def nearness(self, content: Mapping[str, bytes] | Path | str | None = None) -> Nearest:
+    def nearness(self, content: Mapping[str, bytes] | Path | str | None = None) -> "Nearest":
         """Return what `nearest` does with what it was chosen from, how far it is away, and the content's tree."""
+        from gitlineage.query.nearest import nearest
+        from gitlineage.record.rules import content_of, content_tree
+
         known = self.ledger.candidates()
         near = [each.tree for each in known]
         if self.ledger.in_batch:
@@ -956,7 +980,7 @@ class LineageStore:
         parents: Sequence[Id] | None = None,
         near: bool = True,
         build: bool = True,
-    ) -> Tried:
+    ) -> "Tried":
         """
         Return whether something was tried before: what is asked about, and nothing else (semantics 96).
 
@@ -974,6 +998,8 @@ class LineageStore:
             NotFound: an unknown parent.
             InvalidContent: as `commit`.
         """
+        from gitlineage.query.tried import Tried
+
         tried = Tried()
         if content is not None:
             if self.ledger.in_batch:
@@ -986,7 +1012,9 @@ class LineageStore:
         return tried
 
     @reading
-    def _alike(self, hypothesis: str, build: bool) -> tuple[Alike, ...]:
+    def _alike(self, hypothesis: str, build: bool) -> "tuple[Alike, ...]":
+        from gitlineage.query.tried import by_hypothesis
+
         return by_hypothesis(self._views, hypothesis, build=build)
 
     @reading
@@ -996,8 +1024,12 @@ class LineageStore:
         command: str | None,
         parents: Sequence[Id] | None,
         near: bool,
-    ) -> Tried:
+    ) -> "Tried":
         """Return what was tried of a content."""
+        from gitlineage.query.nearest import nearest
+        from gitlineage.query.tried import by_edit, exactly
+        from gitlineage.record.rules import content_of, content_tree
+
         known = self.ledger.candidates()
         trees = [each.tree for each in known]
         if self.ledger.in_batch:
@@ -1036,11 +1068,13 @@ class LineageStore:
         Raises:
             TooMuch: there are more, or larger ones, than a checkout may have.
         """
+        from gitlineage.git.content import read_files, size_setting
+
         limit = size_setting(self.ledger.repo, house.MAX_CHECKOUT_SIZE, MAX_CHECKOUT)
         return read_files(self.ledger.repo, self._views.snapshot(resolve(self._views, id)).tree, limit)
 
     @reading
-    def recipe_edit(self, id: Id, parent: int = 0) -> RecipeEdit:
+    def recipe_edit(self, id: Id, parent: int = 0) -> "RecipeEdit":
         """
         Return what a snapshot changed against one of its parents; a root changed nothing.
 
@@ -1051,6 +1085,8 @@ class LineageStore:
         Raises:
             Invalid: it has no such parent.
         """
+        from gitlineage.query.diff import RecipeEdit
+
         snapshot = self._views.snapshot(resolve(self._views, id))
         if parent < 0 or (parent >= len(snapshot.parents) and parent > 0):
             count = len(snapshot.parents)
@@ -1132,7 +1168,9 @@ class LineageStore:
             Invalid: there is no working tree, or the snapshot has no files; nothing was changed.
             InvalidContent: the snapshot holds what is not safe to write; nothing was changed.
         """
+        from gitlineage.git.packs import object_id
         from gitlineage.git.restore import changes, restore
+        from gitlineage.record.rules import content_of
 
         snapshot = self._views.snapshot(resolve(self._views, id))
         if self.ledger.repo.workdir is None:
@@ -1171,6 +1209,8 @@ class LineageStore:
 
     def _is_kept(self, tree: str, target: str) -> bool:
         """Whether a working tree's content is safe: recorded, that of HEAD, or what is to be there; or it is empty."""
+        from gitlineage.git.packs import object_id
+
         head = self.ledger.repo.head()
         kept = {target, object_id("tree", b""), self._views.snapshot(head).tree if head is not None else ""}
         return tree in kept or self._views.index.one("SELECT 1 FROM snapshots WHERE tree = ?", tree) is not None
@@ -1284,9 +1324,15 @@ class LineageStore:
         more = {**({"at": at} if at else {}), **({"trusted_only": True} if trusted_only else {})}
         view: PromptView
         if chosen.budget is None:
+            from gitlineage.query.prompt import prompt_view
+            from gitlineage.render.prompt import render_prompt
+
             view = prompt_view(views, for_specialist, chosen, campaign=self.campaign)
             text = render_prompt(view, for_specialist, chosen)
         else:
+            from gitlineage.query.brief import brief_view
+            from gitlineage.render.brief import render_brief
+
             view = brief = brief_view(views, chosen, self.campaign)
             text = render_brief(brief, for_specialist, chosen, chosen.budget)
         shown = LineageSnapshot(
@@ -1301,9 +1347,12 @@ class LineageStore:
             tips=views.index.tips() if trusted_only else self.ledger.counting(),
             clock=views.index.clock,
         )
-        return self._record_session(shown) if record else shown
+        return self.record_session(shown) if record else shown
 
-    def _record_session(self, shown: LineageSnapshot) -> LineageSnapshot:
+    def record_session(self, shown: LineageSnapshot) -> LineageSnapshot:
+        """Record what an agent saw, where `render_prompt` did not, and return it with the commit that holds it."""
+        from gitlineage.journal import events
+
         event = events.SessionEvent(
             specialist=shown.specialist,
             prompt="",
