@@ -6,6 +6,7 @@ Typer converts with pydantic, and loading that takes as long as all else that a 
 
 import re
 from collections.abc import Callable
+from enum import StrEnum
 from functools import partial
 from typing import Any, get_args, get_origin
 
@@ -42,6 +43,8 @@ def _read(parameter: Any, value: Any) -> Any:
 
 
 def _read_one(parameter: Any, wanted: Any, value: Any) -> Any:
+    if isinstance(wanted, type) and issubclass(wanted, StrEnum):
+        return wanted(value)
     if wanted is int and isinstance(value, str) and _NUMBER.fullmatch(value):
         value = int(value)
     if wanted not in (int, str) or type(value) is not wanted:

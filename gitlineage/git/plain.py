@@ -38,10 +38,12 @@ class Place(msgspec.Struct, frozen=True):
     Args:
         gitdir: the git directory of the working tree.
         commondir: that of the repository, which its working trees share.
+        top: the folder of the working tree; ``None`` where git is to say which one that is.
     """
 
     gitdir: str
     commondir: str
+    top: str | None = None
 
 
 def find(path: str | os.PathLike[str]) -> Place | None:
@@ -77,7 +79,11 @@ def _usual(git: str, top: str) -> Place | None:
     is_whole = os.path.isfile(parts[0]) and all(map(os.path.isdir, parts[1:]))
     if not is_whole or owners != {os.geteuid()} or os.path.realpath(gitdir) != gitdir:
         return None
-    return Place(gitdir, common) if Settings(common).is_usual() else None
+    told = Settings(common)
+    if not told.is_usual():
+        return None
+    is_beside = git != top and told.get("core.bare") in ([], ["false"]) and told.get("core.worktree") == []
+    return Place(gitdir, common, top if is_beside else None)
 
 
 class Settings:

@@ -914,6 +914,26 @@ class GitRepo:
         """Whether git is in the middle of a rebase or of applying mails."""
         return any((self.gitdir / name).exists() for name in ("rebase-merge", "rebase-apply"))
 
+    def not_ignored(self, paths: Sequence[str]) -> list[str]:
+        """Return those of some paths in the working tree, from its top on, that git does not ignore."""
+        if not paths or self.workdir is None:
+            return []
+        names = [os.fsencode(path) for path in paths]
+        try:
+            said = program.run(["check-ignore", "-z", "--stdin"], cwd=self.workdir, data=b"\0".join([*names, b""]))
+        except GitFailed as error:
+            if error.status != 1:  # none is ignored
+                raise
+            said = b""
+        ignored = set(said.split(b"\0"))
+        return [path for path, name in zip(paths, names, strict=True) if name not in ignored]
+
+    def halfway(self) -> str:
+        """Return what git is in the middle of, as a rebase or a merge; empty where it is in none."""
+        marks = {"rebase-merge": "rebase", "rebase-apply": "rebase", "MERGE_HEAD": "merge"}
+        marks |= {"CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert"}
+        return next((what for name, what in marks.items() if (self.gitdir / name).exists()), "")
+
     def between(self, new: str, old: str, limit: int) -> list[str]:
         """Return the commits that one goes back to and another does not, newest first, up to a number of them."""
         with reading(f"cannot walk from {new}"):
@@ -947,6 +967,9 @@ def find_worktree(path: Path, gitdir: Path, environment: Mapping[str, str] | Non
     """
     if environment:
         return _top(Path(), environment)
+    place = plain.find(path)
+    if place is not None and place.top is not None:
+        return Path(place.top)
     if top := _top(path):
         return top
     beside = [gitdir.parent] if gitdir.name == ".git" else []  # the path leads into the git directory itself

@@ -8,6 +8,8 @@ command is measured instead (`process`).
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 _MOUNT = Path("/sys/fs/cgroup")
 _VERSIONS = (
     ("0::", _MOUNT, "memory.max", "memory.events"),
@@ -73,10 +75,22 @@ class Group:
             return int(words[words.index("oom_kill") + 1])
         return 0
 
+    def bound(self) -> int:
+        """Return how many bytes of memory its processes may have together; 0 where it has no limit of its own."""
+        with suppress(OSError, ValueError):
+            return int((self._folder / self._limit).read_text())
+        return 0
+
     def remove(self) -> None:
         """Remove it, where nothing is in it any more."""
         with suppress(OSError):
             self._folder.rmdir()
+
+
+def memory() -> int:
+    """Return how many bytes of memory there are for this process and all others: the machine's, or this group's."""
+    own = Group.own()
+    return min(filter(None, (psutil.virtual_memory().total, own.bound() if own is not None else 0)))
 
 
 def of(cookie: str) -> Group | None:

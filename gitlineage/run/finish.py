@@ -5,6 +5,8 @@ All that it needs is written down, so whoever comes to it last comes to the same
 """
 
 import os
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,17 +19,20 @@ from gitlineage.journal import events
 from gitlineage.model import artifact
 from gitlineage.model.trial import FailureLabel, Trial
 from gitlineage.query.judge import COMMAND, Verdict
-from gitlineage.run import metric, output, place
+from gitlineage.run import cgroup, metric, output, place
 from gitlineage.run.begin import Begun
 from gitlineage.run.check import check
 from gitlineage.run.outcome import Outcome, never_began, outcome
 from gitlineage.run.records import TRAIN, Cause, Found, Run, State
 from gitlineage.run.watch import Stop, Watcher
 from gitlineage.store.store import LineageStore
-from gitlineage.text import counted
+from gitlineage.text import counted, some, to_type
 
 _LOOKED_AT = 64 * 1024 * 1024
 """Bytes of a log's end in which metrics are looked for."""
+
+_KEPT_OUT = 20
+"""Paths that a run made which the command names that keeps them out of the next snapshot."""
 
 _SAID = 64 * 1024
 """Bytes of a log's end in which messages of programs without memory are looked for."""
@@ -62,9 +67,12 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
             changed=[path for path, digest in run.frozen.items() if now[path] != digest],
             check=failed,
             large=_too_large(run) if is_clean else "",
+            memory=cgroup.memory(),
         )
     )
-    changed = place.changed(store, run) if run.began and Path(run.folder).is_dir() else []
+    was_here = bool(run.began) and Path(run.folder).is_dir()
+    changed = place.changed(store, run) if was_here else []
+    made = place.made(store, run) if was_here and not run.isolated else []
     size, digest = output.digest(files.log)
     log = events.Log(tail=output.tail(files.log, run.log_from), size=size + facts.dropped, digest=digest)
     kept, lost = _keep(store, run, told)
@@ -79,10 +87,11 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
         found=reading.where,
         log_size=log.size,
         log_digest=digest,
+        made=tuple(made),
     )
     files.write(done)
     begun.lease.resolve()
-    for line in (*_told(done, changed), *lost):
+    for line in (*_told(store, done, changed), *lost):
         watcher.note(line)
     if not place.clear(store, done, [each.path for each in artifact.artifacts_of(row)]):
         watcher.note(f"what it made is in {done.folder}")
@@ -145,16 +154,28 @@ def _keep(store: LineageStore, run: Run, told: Outcome) -> tuple[str, list[str]]
     return artifact.cell(list(dict.fromkeys(kept))), lost
 
 
-def _told(run: Run, changed: list[str]) -> Iterator[str]:
+def _told(store: LineageStore, run: Run, changed: list[str]) -> Iterator[str]:
     """Return what a user should hear about a run that has ended, besides its result."""
     if changed:
-        some = ", ".join(changed[:5]) + (", …" if len(changed) > 5 else "")
-        yield f"{counted(len(changed), 'file')} of the snapshot changed during the run: {some}"
+        back = "" if run.isolated else f"; `{to_type('gitlineage', 'restore', run.id)}` puts back what was run"
+        yield f"{counted(len(changed), 'file')} of the snapshot changed during the run: {some(changed)}{back}"
+    if run.made:
+        file = Path(os.path.relpath(store.ledger.repo.commondir / "info" / "exclude", run.plan.folder))
+        command = to_type("printf", "%s\\n", *map(_pattern, run.made[:_KEPT_OUT]))
+        yield (
+            f"it made {some(run.made)}, which the next snapshot would have; "
+            f"`{command} >> {shlex.quote(str(file))}` keeps {'it' if len(run.made) == 1 else 'them'} out"
+        )
     if run.facts.left:
         many = "1 process" if run.facts.left == 1 else f"{run.facts.left} processes"
         yield f"{many} that it left running had to be ended"
     if run.facts.dropped:
         yield f"the log was cut: {run.facts.dropped:,} bytes of {run.log_size:,} are gone (--max-log), scores too"
+
+
+def _pattern(path: str) -> str:
+    """Return the line of an exclude file that means one path alone."""
+    return "/" + re.sub(r"([*?\[\\]|\s$)", r"\\\1", path)
 
 
 def _too_large(run: Run) -> str:

@@ -18,7 +18,8 @@ from gitlineage.run import records
 from gitlineage.run.records import Found
 
 DVCLIVE = "dvclive/metrics.json"
-_MARK = re.compile(r"METRIC\s+([^\s=:]+)\s*[=:]\s*(\S+)\s*")
+_PAIR = re.compile(r"([^\s=:,;]+)\s*[=:]\s*([^\s,;]+)")
+_MARK = re.compile(rf"METRIC\s+{_PAIR.pattern}(?:[\s,;]+{_PAIR.pattern})*[\s,;]*")
 _NAMED = re.compile(r"([\w./@-]+)\s*[:=]\s*(\S+?),?\s*")
 _WORD = re.compile(r"(?<![\w./-])([\w./@-]+)\s*[:=]\s*([-+]?[\w.+-]+)")
 _MOST_COLUMNS = 50
@@ -99,9 +100,14 @@ def _places(
         if live.stat().st_mtime >= since:
             yield DVCLIVE, _json(live, DVCLIVE)
     marked: dict[str, str] = {}
-    for line in text.splitlines():
-        if (match := _MARK.fullmatch(line.strip())) is not None:
-            marked[match[1]] = match[2]
+    unread = 0
+    for line in (each.strip() for each in text.splitlines()):
+        if line.startswith("METRIC ") and len(line) <= _LONGEST_LINE and _MARK.fullmatch(line) is not None:
+            marked.update(_PAIR.findall(line.removeprefix("METRIC ")))
+        else:
+            unread += line.startswith("METRIC ")
+    if unread:
+        yield "a METRIC line", f"{unread} of the METRIC lines cannot be read; METRIC name=value is one"
     if marked:
         yield "a METRIC line", marked
     printed: dict[str, str] = {}

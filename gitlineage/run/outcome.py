@@ -27,6 +27,9 @@ _NOT_RUN = (126, 127)
 
 _SIGNALLED = 128
 
+_NEARLY = 0.8
+"""The part of all memory from which on a command that something killed is taken to have run out of it."""
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -53,6 +56,7 @@ def outcome(
     changed: Sequence[str] = (),
     check: str = "",
     large: str = "",
+    memory: int = 0,
 ) -> Outcome:
     """
     Return what happened.
@@ -66,6 +70,7 @@ def outcome(
         changed: frozen paths that are not as they were.
         check: why the result's check failed; empty where it did not.
         large: the artifact that is too large, in words; empty where none is.
+        memory: bytes of memory that there are for all processes; 0 where that is not known.
     """
     refused = refused or facts.refused
     if refused:
@@ -76,7 +81,7 @@ def outcome(
         words = "the command and whoever supervised it were killed together; how it would have ended is not known"
         return Outcome(status=FailureLabel.HARNESS_ABORT, failure="lost", words=words)
     if facts.exit_code:
-        return _failed(facts, said)
+        return _failed(facts, said, min(filter(None, (limits.memory, memory)), default=0))
     if limits.memory is not None and facts.peak_memory > limits.memory:
         return _too_much_memory(facts, limits)
     if changed:
@@ -124,7 +129,7 @@ def _too_much_memory(facts: Facts, limits: Limits) -> Outcome:
     return Outcome(status=FailureLabel.CRASH, failure="oom", words=words)
 
 
-def _failed(facts: Facts, said: str) -> Outcome:
+def _failed(facts: Facts, said: str, memory: int) -> Outcome:
     """Return what happened to a command that failed by itself."""
     code = facts.exit_code or 0
     if code in _NOT_RUN:
@@ -137,8 +142,11 @@ def _failed(facts: Facts, said: str) -> Outcome:
     if _OUT_OF_MEMORY.search(said):
         return Outcome(status=FailureLabel.CRASH, failure="oom", words=f"it ran out of memory ({told})")
     if name == "SIGKILL":
-        words = f"something else than gitlineage killed it, most likely for lack of memory ({told})"
-        return Outcome(status=FailureLabel.CRASH, failure="oom", words=words)
+        words = f"something else than gitlineage killed it ({told})"
+        if memory and facts.peak_memory > _NEARLY * memory:
+            held = f"it had {facts.peak_memory / 2**20:,.0f} of {memory / 2**20:,.0f} MiB of memory"
+            return Outcome(status=FailureLabel.CRASH, failure="oom", words=f"{words}; {held}")
+        return Outcome(status=FailureLabel.CRASH, failure="killed", words=f"{words}; nothing says that memory ran out")
     return Outcome(status=FailureLabel.CRASH, failure=name or "exit", words=f"it ended with {told}")
 
 

@@ -104,6 +104,33 @@ def changed(store: LineageStore, run: Run) -> list[str]:
     return _changed(store, run.tree, Path(run.folder), run.began, filtered=not run.isolated)
 
 
+def made(store: LineageStore, run: Run) -> list[str]:
+    """
+    Return what a run made in the working tree that the next snapshot would have, sorted; a folder ends in ``/``.
+
+    All that is not ignored was in the snapshot, so only the snapshot's own folders are looked into.
+    """
+    top, known = Path(run.folder), {path for path, _ in _files(store, run.tree)}
+    folders = {""} | {path[: at + 1] for path in known for at, sign in enumerate(path) if sign == "/"}
+    found = []
+    for folder in folders:
+        if not _is_touched(top / folder, run.began):
+            continue
+        with suppress(OSError), os.scandir(top / folder) as entries:
+            for each in entries:
+                is_folder = each.is_dir(follow_symlinks=False)
+                name = f"{folder}{each.name}{'/' if is_folder else ''}"
+                if name in known or name in folders or name == ".git/" or name == ".git":
+                    continue
+                if _is_touched(top / name, run.began) and (not is_folder or _holds_files(top / name)):
+                    found.append(name)
+    return store.ledger.repo.not_ignored(sorted(found))
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(files for _, _, files in os.walk(folder))
+
+
 def stands(store: LineageStore, tree: str) -> bool:
     """Whether the working tree has all files of a snapshot as they are there; what else it has does not matter."""
     top = store.ledger.repo.workdir

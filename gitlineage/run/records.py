@@ -216,6 +216,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         found: where the score was found.
         log_size: bytes that the command printed.
         log_digest: the SHA-256 of the log.
+        made: what it made in the working tree that the next snapshot would have, as paths from its top.
     """
 
     id: str
@@ -244,3 +245,4 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     found: str = ""
     log_size: int = 0
     log_digest: str = ""
+    made: tuple[str, ...] = ()

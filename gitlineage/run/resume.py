@@ -9,6 +9,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,20 @@ _PAUSE = 0.1
 
 def find(store: LineageStore, id: str) -> tuple[Files, Run]:
     """
-    Return a run by its trial's id, with its files.
+    Return a run by its trial's id, or by whatever else names the trial, as ``best``, with its files.
 
     Raises:
         NotFound: no run of this machine is called so.
+        Ambiguous: several trials are meant.
     """
     for name in (id, id.removeprefix("exp_")):
         files = Files(home(store), name)
         if (run := files.read()) is not None:
+            return files, run
+    with suppress(NotFound):
+        view = store.view(id)
+        files = Files(home(store), view.trial.exp_id)
+        if (run := files.read()) is not None and run.oid == view.oid:
             return files, run
     raise NotFound("run", id, [each.id for each in runs(store, 3)])
 

@@ -110,6 +110,7 @@ def attend(store: LineageStore, begun: Begun, command: Command, watcher: Watcher
     log = output.Log(begun.files.log, begun.run.log_from, limits.log)
     clock = _Clock(begun.run)
     look_at, pause, sent = 0.0, _LOOKS[0], 0
+    due = 0.0 if begun.run.facts.cause is not Cause.NONE else None  # whoever was ending it is gone
     while not command.wait(_TICK):
         now = time.monotonic()
         if new := log.news():
@@ -132,9 +133,12 @@ def attend(store: LineageStore, begun: Begun, command: Command, watcher: Watcher
             begun = noted(begun, cause=Cause.INTERRUPT)
             if sent == 1:
                 command.send(signal.SIGINT)
-                watcher.note("the command was asked to end; another Ctrl-C kills it")
+                due = now + limits.grace
+                watcher.note(f"the command has {limits.grace:g} s to end (--grace); another Ctrl-C kills it")
             else:
                 command.kill()
+        elif due is not None and now >= due:
+            command.end(limits.grace)
         elif begun.run.facts.cause is Cause.NONE and (cause := _cause(begun, stop, clock, held)):
             begun = noted(begun, cause=cause, peak_memory=max(command.peak_memory, begun.run.facts.peak_memory))
             command.end(limits.grace)

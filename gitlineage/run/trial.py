@@ -165,6 +165,8 @@ def start(store: LineageStore, plan: Plan, watcher: Watcher | None = None) -> Ru
 
 def _begun(store: LineageStore, plan: Plan, watcher: Watcher, stop: Stop) -> Begun:
     """Begin a new run, after those that ended meanwhile are settled."""
+    if what := store.ledger.repo.halfway():
+        watcher.note(f"git is in the middle of a {what} here; the trial is of the files as they are now")
     resume.settle(store, watcher)
     return begin(store, plan, free_gpus(store, plan, watcher, stop))
 

@@ -143,10 +143,12 @@ def test_values_are_git_s(tmp_path_factory, entries):
     for key in ("lineage.Sub.key", "LINEAGE.Sub.KEY", "lineage.sub.key", "lineage.Sub.flag"):
         values = found.get(key)
         status, told = git("--get-all", key)
-        if values is not None:
+        if status and not told and values is not None:  # git refuses the whole file, or has no such key
+            assert values == []
+        elif values is not None:
             assert values == told
             flag = found.flag(key)
-            assert flag is None or git("--type=bool", "--get", key)[1] == [str(flag).lower()]
+            assert flag is None or pygit2.Config(str(config)).get_bool(key) is flag
         else:
             assert status or any(sign in value for _, value in entries for sign in '#;"\\\t')
 
@@ -176,6 +178,13 @@ def test_where_a_repository_is(git, folder, made, tmp_path, home):
         assert found is not None
         assert found.gitdir + "/" == pygit2.discover_repository(str(path))
         assert GitRepo(path).gitdir == Path(pygit2.Repository(str(path)).path)
+    for path in (folder, folder / "a" / "b", tmp_path / "other", tmp_path / "link"):
+        assert plain.find(path).top == git("rev-parse", "--show-toplevel", cwd=path)
+    assert plain.find(folder / ".git").top is None and plain.find(tmp_path / "bare").top is None
+    for key, value in (("core.worktree", str(tmp_path)), ("core.bare", "true")):
+        git("config", key, value)
+        assert plain.find(folder).top is None
+        git("config", "--unset", key)
 
 
 @pytest.mark.parametrize("broken", ["HEAD", "objects", "refs"])
@@ -190,4 +199,12 @@ def test_another_owner_s_repository_is_left_to_libgit2(folder, made, monkeypatch
     import os
 
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert plain.find(folder) is None
+
+
+@pytest.mark.parametrize("value", ['"open', "back\\slash", "end\\", "a \\x b"])
+def test_a_broken_value_is_left_to_libgit2(folder, git, made, value):
+    """Where git refuses the whole file, so does libgit2, and nothing of it is told."""
+    with (folder / ".git" / "config").open("a") as file:
+        file.write(f"[lineage]\n\trun = {value}\n")
     assert plain.find(folder) is None
