@@ -20,3 +20,6 @@ AUTO_REPACK = "lineage.autoRepack"
 MAX_FILE_SIZE = "lineage.maxFileSize"
 MAX_CHECKOUT_SIZE = "lineage.maxCheckoutSize"
 INCLUDE = "lineage.include"
+
+KEEP_RUNS = "lineage.keepRuns"
+"""The configuration key that says how many days the files of a run stay; ``all`` keeps them for ever."""

@@ -377,12 +377,12 @@ class _Live(Watcher):
     """
     Shows a run to whoever looks: what it prints, how long it has run, and the last score that it told of.
 
-    Where no person looks, what it prints is in the log alone.
+    A pipe gets what it prints, too; as JSON it is in the log alone.
     """
 
     def __init__(self, store: LineageStore, as_json: bool) -> None:
         self._store = store
-        self.is_live = output.is_terminal() and not as_json
+        self.is_live = not as_json
         self._names = (store.task.score_field, store.task.short)
         self._score = ""
         self._drawn = ""
@@ -407,7 +407,7 @@ class _Live(Watcher):
 
     def tick(self, run: Run, seconds: float) -> None:
         """Draw how long it has run, once a second."""
-        if not self.is_live or not sys.stderr.isatty() or seconds < self._next:
+        if not self.is_live or not output.is_terminal() or not sys.stderr.isatty() or seconds < self._next:
             return
         score = f"  {self._names[-1]} {self._score}" if self._score else ""
         with suppress(OSError):

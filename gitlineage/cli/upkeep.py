@@ -10,6 +10,7 @@ from gitlineage.cli.opening import opened
 from gitlineage.git import maintenance
 from gitlineage.journal.journal import Problem
 from gitlineage.model.namespace import ORDINARY
+from gitlineage.run.prune import prune
 from gitlineage.sync import archives
 from gitlineage.text import counted
 
@@ -27,7 +28,8 @@ def maintain(ctx: typer.Context, as_json: options.Json = False) -> None:
 
     By itself it repacks with git and says what that saved. Small packs are rolled up in the background as they come
     (git config lineage.autoRepack = false turns that off); this does it thoroughly. Nothing is thrown away, and writers
-    may go on meanwhile.
+    may go on meanwhile. The files of runs that ended more than 30 days ago go, but for the last 50 (git config
+    lineage.keepRuns DAYS, or all); their rows stay.
     """
     if ctx.invoked_subcommand is not None:
         if as_json:
@@ -35,6 +37,9 @@ def maintain(ctx: typer.Context, as_json: options.Json = False) -> None:
         return
     with opened(ctx, begin=True, incomplete=True) as store:
         saving = maintenance.maintain(store.ledger.repo)
+        with store.ledger.all_campaigns() as campaigns:
+            for line in (line for each in campaigns for line in prune(each)):
+                output.note(line)
         if as_json:
             output.json_line(saving)
             return

@@ -49,6 +49,8 @@ class Place(msgspec.Struct, frozen=True):
 def find(path: str | os.PathLike[str]) -> Place | None:
     """Return the repository that a folder is in, looking upwards; ``None`` where libgit2 is to say it."""
     try:
+        if not os.path.isdir(path):
+            return None
         folder = os.path.realpath(path, strict=True)
         device = os.stat(folder).st_dev
         while os.stat(folder).st_dev == device:

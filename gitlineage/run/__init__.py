@@ -23,6 +23,7 @@ cgroup     the kernel's bound on memory, and whom it killed
 gpus       devices that are free, by lock files
 resume     what became of runs whose runner is gone; wait, cancel, go on
 after      the working tree afterwards: the parent's files back, or a keep's brought in
+prune      the files of old runs, taken away
 watch      who is told how a run goes on, and what its process is asked to do meanwhile
 ```
 

@@ -15,6 +15,7 @@ import msgspec
 
 from gitlineage.bridge import artifacts
 from gitlineage.errors import LineageError, NotFound
+from gitlineage.house import KEEP_RUNS
 from gitlineage.journal import events
 from gitlineage.model import artifact
 from gitlineage.model.trial import FailureLabel, Trial
@@ -94,7 +95,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     for line in (*_told(store, done, changed), *lost):
         watcher.note(line)
     if not place.clear(store, done, [each.path for each in artifact.artifacts_of(row)]):
-        watcher.note(f"what it made is in {done.folder}")
+        watcher.note(f"what it made is in {done.folder}, for as long as the run's files stay (git config {KEEP_RUNS})")
     return done
 
 
@@ -157,7 +158,8 @@ def _keep(store: LineageStore, run: Run, told: Outcome) -> tuple[str, list[str]]
 def _told(store: LineageStore, run: Run, changed: list[str]) -> Iterator[str]:
     """Return what a user should hear about a run that has ended, besides its result."""
     if changed:
-        back = "" if run.isolated else f"; `{to_type('gitlineage', 'restore', run.id)}` puts back what was run"
+        put_back = to_type("gitlineage", "restore", run.id, "--force")
+        back = "" if run.isolated else f"; `{put_back}` has all files as they were run"
         yield f"{counted(len(changed), 'file')} of the snapshot changed during the run: {some(changed)}{back}"
     if run.made:
         file = Path(os.path.relpath(store.ledger.repo.commondir / "info" / "exclude", run.plan.folder))

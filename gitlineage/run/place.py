@@ -24,6 +24,7 @@ from gitlineage.store.store import LineageStore
 _SLACK = 2.0
 """Seconds that a file system's clock may be behind ours."""
 
+_APART = "gitlineage-run-"
 _AT_ONCE = 1024 * 1024
 _CACHES = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 """What programs leave that is worth nothing."""
@@ -39,7 +40,18 @@ def inside(run: Run) -> Path:
 
 def apart(run: Run) -> Path:
     """Return where an attempt's checkout is to be: its name is known before it is made, so that none is forgotten."""
-    return Path(tempfile.gettempdir()).resolve() / f"gitlineage-run-{run.cookie[:16]}-{run.attempt}"
+    return Path(tempfile.gettempdir()).resolve() / f"{_APART}{run.cookie[:16]}-{run.attempt}"
+
+
+def is_apart(run: Run) -> bool:
+    """Whether a run's folder is the checkout that was made for it, by its name, and for this user alone."""
+    path = Path(run.folder)
+    try:
+        owner = path.lstat().st_uid
+    except OSError:
+        return False
+    is_named = path.name.startswith(f"{_APART}{run.cookie[:16]}-") and bool(run.cookie)
+    return is_named and owner == os.getuid() and not path.is_symlink()
 
 
 def check_out(store: LineageStore, run: Run) -> None:

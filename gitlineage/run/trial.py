@@ -11,6 +11,7 @@ from gitlineage.query.judge import COMMAND, SIGMAS, Verdict, judge_mean
 from gitlineage.run import gate, resume
 from gitlineage.run.begin import Begun, adopt, begin, home, known
 from gitlineage.run.lease import Files
+from gitlineage.run.prune import prune
 from gitlineage.run.records import Plan, Run, State
 from gitlineage.run.supervise import free_gpus, supervise
 from gitlineage.run.watch import Stop, Watcher
@@ -168,6 +169,8 @@ def _begun(store: LineageStore, plan: Plan, watcher: Watcher, stop: Stop) -> Beg
     if what := store.ledger.repo.halfway():
         watcher.note(f"git is in the middle of a {what} here; the trial is of the files as they are now")
     resume.settle(store, watcher)
+    for line in prune(store.ledger, always=False):
+        watcher.note(line)
     return begin(store, plan, free_gpus(store, plan, watcher, stop))
 
 

@@ -63,6 +63,7 @@ def parts(stores: Stores, peers: Peers, sizes: list[int]) -> dict[str, Callable[
         "cold": lambda: starting.cold(stores, sizes),
         "cli": lambda: starting.commands(stores, sizes),
         "run": lambda: starting.runs(stores, sizes),
+        "artifacts": lambda: starting.artifacts(stores, sizes),
         "share": lambda: sharing.shares(stores, sizes),
         "bulk": lambda: writing.bulk(stores, sizes),
         "disk": lambda: writing.sizes_on_disk(stores, sizes),

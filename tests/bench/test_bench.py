@@ -19,6 +19,7 @@ SECTIONS = {
     "cold",
     "cli",
     "run",
+    "artifacts",
     "bulk",
     "disk",
     "share",

@@ -1,15 +1,22 @@
 """The examples run as a user would run them and show what they promise."""
 
+import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from places import ROOT
 
+from gitlineage import LineageStore
+
 EXAMPLES = ROOT / "examples"
+PATIENCE = 300.0
 
 
 def run(name: str, folder: Path, *words: str) -> str:
@@ -54,6 +61,41 @@ def test_ray_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = ["git", "for-each-ref", "--format=%(refname:lstrip=3)", "refs/notes/lineage"]
     refs = subprocess.run(told, cwd=tmp_path / "campaign.git", capture_output=True, text=True, check=True).stdout
     assert refs.split() == ["driver", "w0", "w1"]
+
+
+@pytest.mark.extra("ray")
+def test_a_task_that_ray_tries_again_lands_on_the_same_trials(tmp_path: Path) -> None:
+    """A worker is killed while it runs a trial: Ray starts another one, and no trial is lost or there twice."""
+    short = tempfile.mkdtemp(prefix="ray-")  # Ray's sockets need a short path
+    environment = {**os.environ, "RAY_TMPDIR": short, "TMPDIR": short}
+    command = [sys.executable, EXAMPLES / "ray_campaign.py", tmp_path, "--workers", "1", "--trials", "3"]
+    try:
+        campaign = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
+        killed = _kill_a_worker_that_runs(Path(short), campaign)
+        out, _ = campaign.communicate(timeout=PATIENCE)
+    finally:
+        shutil.rmtree(short, ignore_errors=True)
+    assert campaign.returncode == 0, out
+    assert "3 trials by 1 workers; 4 trials in 2 clones" in out and "every clone gives the same answers" in out
+    with LineageStore.clone(str(tmp_path / "campaign.git"), tmp_path / "reader") as store:
+        trials = store.all_trials()
+    assert sorted(each.exp_id for each in trials) == ["000", "w0-000", "w0-001", "w0-002"]
+    assert next(each for each in trials if each.exp_id == killed).status is not None
+
+
+def _kill_a_worker_that_runs(place: Path, campaign: "subprocess.Popen[str]") -> str:
+    """Kill the process that supervises a run as soon as there is one that has no result, and return the trial."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and campaign.poll() is None:
+        for path in place.glob("ray-campaign/*/w0/.git/lineage/runs/*/run.json"):
+            told = json.loads(path.read_bytes())
+            if told.get("state") == "running" and "status" not in told and told.get("process"):
+                os.kill(told["runner"], signal.SIGKILL)
+                return str(told["id"])
+        time.sleep(0.005)
+    raise AssertionError("no worker ran a trial")
 
 
 @pytest.mark.extra("ray")

@@ -118,7 +118,7 @@ SLEEPS = "import time; time.sleep(60)"
     [
         ("raise SystemExit(3)", {}, "crash", "exit"),
         ("import os; os.kill(os.getpid(), 11)", {}, "crash", "SIGSEGV"),
-        ("import os; os.kill(os.getpid(), 9)", {}, "crash", "oom"),
+        ("import os; os.kill(os.getpid(), 9)", {}, "crash", "killed"),
         ("raise MemoryError", {}, "crash", "oom"),
         ("print('loss: nan')", {}, "crash", "no_score"),
         ("pass", {}, "crash", "no_score"),
@@ -494,6 +494,87 @@ def test_a_second_interrupt_kills_what_ignored_the_first(shell):
     runner.send_signal(signal.SIGINT)
     assert runner.wait(PATIENCE) == 130
     assert shown(shell, "000")["failure"] == "interrupted"
+
+
+def test_what_ignores_an_interrupt_is_ended_after_the_grace(shell):
+    """One Ctrl-C is enough: the command is given its time, then it is ended."""
+    code = f"import signal; signal.signal(2, signal.SIG_IGN); {WAITS.format(300)}"
+    runner = begun(shell, "--grace", "0.5", "--", sys.executable, "-c", code)
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(PATIENCE) == 130
+    assert shown(shell, "000")["failure"] == "interrupted"
+
+
+def test_a_run_whose_runner_was_killed_while_it_ended_it_is_ended_by_the_next_one(shell):
+    """Why it is ended was written down, so whoever resumes it goes on with that."""
+    code = f"import signal; signal.signal(2, signal.SIG_IGN); {WAITS.format(300)}"
+    runner = begun(shell, "--grace", "300", "--", sys.executable, "-c", code)
+    runner.send_signal(signal.SIGINT)
+    record = shell.folder / ".git/lineage/runs/000/run.json"
+    until(lambda: b'"interrupt"' in record.read_bytes())
+    runner.kill()
+    runner.wait()
+    plain = json.loads(record.read_bytes())
+    plain["plan"]["limits"]["grace"] = 0.1
+    record.write_text(json.dumps(plain))
+    shell.run("runs", "resume", "000")
+    assert shown(shell, "000")["failure"] == "interrupted"
+
+
+def test_what_a_run_made_is_told_with_a_command_that_keeps_it_out(shell):
+    """New files and folders that are not ignored; once the command was typed, the same trial is known again."""
+    (shell.folder / ".git/info/exclude").write_text("*.log\n")
+    (shell.folder / "lib").mkdir()
+    (shell.folder / "lib/a.py").write_text("")
+    code = (
+        "import os; os.makedirs('out/deep'); os.mkdir('empty'); open('out/deep/x', 'w'); open('a b[1].csv', 'w');"
+        "open('lib/new.txt', 'w'); open('x.log', 'w'); print('loss: 1')"
+    )
+    done = process("run", "--json", "--", sys.executable, "-c", code, folder=shell.folder)
+    assert json.loads(done.stdout)["run"]["made"] == ["a b[1].csv", "lib/new.txt", "out/"]
+    line = next(line for line in done.stderr.decode().splitlines() if "it made" in line)
+    assert "it made a b[1].csv, lib/new.txt, out/, which the next snapshot would have" in line
+    subprocess.run(line.split("`")[1], shell=True, cwd=shell.folder, check=True)
+    shutil.rmtree(shell.folder / "empty")
+    shutil.rmtree(shell.folder / "out")
+    again = shell.run("run", "--", sys.executable, "-c", code)
+    assert again.exit_code == 1 and "000" in again.stderr and "tried" in again.stderr
+
+
+def test_files_of_the_snapshot_that_changed_come_back_by_the_command_that_is_told(shell):
+    """A changed tracked file is named with what puts it back."""
+    done = process("run", "--", sys.executable, "-c", "open('train.py', 'a').write('#')", folder=shell.folder)
+    line = next(line for line in done.stderr.decode().splitlines() if "changed during the run" in line)
+    assert "train.py" in line
+    words = line.split("`")[1].split()
+    assert words[:2] == ["gitlineage", "restore"]
+    shell(*words[1:])
+    assert (shell.folder / "train.py").read_text() == "print('loss: 0.5')\n"
+
+
+def test_a_run_is_named_by_whatever_names_its_trial(shell):
+    """By its number without zeros, as an exp id, as the best, by its commit."""
+    oid = run(shell, code="print('loss: 0.5')")["oid"]
+    for name in ("000", "0", "exp_000", "best", oid, oid[:9]):
+        assert shown(shell, name)["exp_id"] == "000"
+        assert "loss: 0.5" in shell("runs", "log", name)
+    assert "no run" in shell.fails(1, "runs", "show", "nothing")
+
+
+def test_a_run_in_the_middle_of_a_merge_is_warned_of(shell, git):
+    """It runs, and its trial is of the files as they are."""
+    (shell.folder / ".git/MERGE_HEAD").write_text("0" * 40 + "\n")
+    done = process("run", "--", sys.executable, "-c", "print('loss: 1')", folder=shell.folder)
+    assert "git is in the middle of a merge here" in done.stderr.decode()
+
+
+def test_a_pipe_gets_what_the_command_prints(shell):
+    """As a terminal does, without the line that a terminal shows the time in; as JSON the result is alone."""
+    code = "import time; print('step \\x1b[31m1'); time.sleep(1.2); print('loss: 0.5')"
+    done = process("run", "--", sys.executable, "-c", code, folder=shell.folder)
+    assert done.stdout.decode().splitlines()[:2] == ["step 1", "loss: 0.5"]
+    assert "baseline" in done.stdout.decode() and b"\r" not in done.stderr
+    assert run(shell, "--if-tried", "repeat", code=code)["status"] == "discard"
 
 
 def test_a_checkout_goes_away_once_its_artifacts_are_kept_and_stays_for_anything_else(shell):

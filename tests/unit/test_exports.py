@@ -54,7 +54,7 @@ VERBS = {
     "tables": "to_arrow to_dicts to_pandas to_polars",
     "snapshots": "accept ancestors checkout children cohort cohorts common_ancestor compare descendants files leaves "
     "nearest nearness parents recipe_edit reparentings resolve restore rewritten_as rewritten_from same snapshot taken",
-    "the prompt": "render_prompt",
+    "the prompt": "render_prompt record_session",
     "the store": "campaign campaigns clone close lacking reindex replay root verify writer",
     "parts": "catalogue history relations remote",
     "relations": "add_relationship deprecate_relationship find_common_ancestor generate_lineage_diagram get_ancestors "

@@ -181,6 +181,8 @@ def test_where_a_repository_is(git, folder, made, tmp_path, home):
     for path in (folder, folder / "a" / "b", tmp_path / "other", tmp_path / "link"):
         assert plain.find(path).top == git("rev-parse", "--show-toplevel", cwd=path)
     assert plain.find(folder / ".git").top is None and plain.find(tmp_path / "bare").top is None
+    (folder / "file").touch()
+    assert plain.find(folder / "file") is plain.find(folder / "none") is None
     for key, value in (("core.worktree", str(tmp_path)), ("core.bare", "true")):
         git("config", key, value)
         assert plain.find(folder).top is None

@@ -52,6 +52,8 @@ def test_places_are_asked_in_order(tmp_path):
         ("val_bpb: 1.5\nval_bpb: inf", ""),
         ("METRIC val_bpb=1e-3", "1e-3"),
         ("not METRIC val_bpb=1", "1"),
+        ("METRIC lr=0.1 val_bpb=1.25", "1.25"),
+        ("METRIC val_bpb: 2, lr: 0.1;", "2"),
         ("val_bpb: 0", "0"),
         ("", ""),
     ],
@@ -109,3 +111,13 @@ def test_a_place_that_was_wrong_is_named_beside_the_one_that_is_taken(tmp_path) 
     )
     assert found.score == "0.9"
     assert found.where.startswith("the output (the file that GITLINEAGE_RESULT names holds no JSON")
+
+
+def test_a_metric_line_may_name_several_and_one_that_cannot_be_read_is_told(tmp_path):
+    """All its pairs are read; of a line that is none it is said where the score was looked for."""
+    several = found(tmp_path, "METRIC val_bpb=1.5 lr=0.1, steps=10\n")
+    assert (several.score, several.where) == ("1.5", "a METRIC line")
+    assert (several.others["lr"], several.others["steps"]) == ("0.1", "10")
+    broken = found(tmp_path, "METRIC val_bpb = 1.5 or so\nval_bpb: 2\n")
+    assert broken.score == "2" and "1 of the METRIC lines cannot be read" in broken.where
+    assert "METRIC name=value" in found(tmp_path, "METRIC val_bpb\n").missing
