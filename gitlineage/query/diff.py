@@ -12,7 +12,6 @@ import msgspec
 from gitlineage import scratch
 from gitlineage.bounds import MAX_DRAWING
 from gitlineage.git import program
-from gitlineage.git.content import Content
 from gitlineage.git.repository import GitRepo, init_repository
 from gitlineage.model.trial import Trial
 
@@ -85,6 +84,8 @@ class RecipeEdit(msgspec.Struct, frozen=True):
 
 def diff_folders(old: Path, new: Path, *, stat: bool = False) -> bytes:
     """Return the difference between two folders, through a repository that is thrown away."""
+    from gitlineage.git.content import Content  # snapshots need none of it
+
     with scratch.folder() as place:
         init_repository(place, bare=True)
         repo = GitRepo(place)

@@ -23,6 +23,32 @@ PARAMETERS = [
 ]
 
 
+NEEDLESS = ("pygit2", "ssl", "hashlib", "html", "statistics", "psutil")
+"""What takes long to load and an answer from a current index has no use of."""
+
+
+@pytest.mark.parametrize(
+    "words", ["log -n 5", "best", "leaderboard", "children 000", "tried -m baseline", "best --json"]
+)
+def test_what_an_answer_from_a_current_index_loads(words: str, tmp_path: Path) -> None:
+    """Where the index is current and the repository ordinary, git's files are read and libgit2 is not loaded."""
+    campaign(tmp_path)
+    subprocess.run([sys.executable, "-m", "gitlineage", "best"], cwd=tmp_path, check=True, capture_output=True)
+    command = [sys.executable, "-c", LOADED, *words.split()]
+    loaded = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.split()
+    assert "gitlineage.store.store" in loaded
+    assert [name for name in NEEDLESS if name in loaded] == []
+
+
+def test_a_run_converts_its_options_without_pydantic(tmp_path: Path) -> None:
+    """Loading it would take as long as all else that a run does before its command."""
+    campaign(tmp_path)
+    words = ["run", "--if-tried", "repeat", "--repeat", "1", "--timeout", "1m", "--", "true"]
+    command = [sys.executable, "-c", LOADED, *words]
+    loaded = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.split()
+    assert "gitlineage.run.trial" in loaded and "pydantic" not in loaded
+
+
 @pytest.mark.parametrize(
     "words", ["log -n 5", "best", "children 000", "-C . show best --json", "search baseline -n 3", "log -n -1"]
 )
