@@ -72,8 +72,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
         )
     )
     was_here = bool(run.began) and Path(run.folder).is_dir()
-    changed = place.changed(store, run) if was_here else []
-    made = place.made(store, run) if was_here and not run.isolated else []
+    changed, made = place.left_behind(store, run) if was_here else ([], [])
     size, digest = output.digest(files.log)
     log = events.Log(tail=output.tail(files.log, run.log_from), size=size + facts.dropped, digest=digest)
     kept, lost = _keep(store, run, told)

@@ -8,7 +8,7 @@ it leaves nothing in the repository.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +26,7 @@ _SLACK = 2.0
 
 _APART = "gitlineage-run-"
 _AT_ONCE = 1024 * 1024
+_FILES = (FILE, PROGRAM, LINK)
 _CACHES = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 """What programs leave that is worth nothing."""
 
@@ -107,36 +108,34 @@ def clear(store: LineageStore, run: Run, kept: Iterable[str] = ()) -> bool:
 # -- what changed ------------------------------------------------------------------------------------------------------
 
 
-def changed(store: LineageStore, run: Run) -> list[str]:
+def left_behind(store: LineageStore, run: Run) -> tuple[list[str], list[str]]:
     """
-    Return the files of the snapshot that are not as it has them any more, sorted.
+    Return the files of the snapshot that a run changed, and what it made that the next snapshot would have, sorted.
 
-    Only what was touched since the command began is read. What differs is looked at as git does, with its filters.
+    Only what was touched since the command began is read. What differs is looked at as git does, with its filters. All
+    that is not ignored was in the snapshot, so what is new is looked for in the snapshot's own folders. A folder that
+    is new ends in ``/``. In a checkout nothing is new: it goes away.
     """
-    return _changed(store, run.tree, Path(run.folder), run.began, filtered=not run.isolated)
+    top, known = Path(run.folder), dict(store.ledger.repo.walk_tree(run.tree))
+    changed = _changed(store, run.tree, known, top, run.began, filtered=not run.isolated)
+    return changed, [] if run.isolated else store.ledger.repo.not_ignored(_new(known, top, run.began))
 
 
-def made(store: LineageStore, run: Run) -> list[str]:
-    """
-    Return what a run made in the working tree that the next snapshot would have, sorted; a folder ends in ``/``.
-
-    All that is not ignored was in the snapshot, so only the snapshot's own folders are looked into.
-    """
-    top, known = Path(run.folder), {path for path, _ in _files(store, run.tree)}
+def _new(known: Mapping[str, Entry], top: Path, since: float) -> list[str]:
     folders = {""} | {path[: at + 1] for path in known for at, sign in enumerate(path) if sign == "/"}
-    found = []
+    paths = []
     for folder in folders:
-        if not _is_touched(top / folder, run.began):
+        if not _is_touched(top / folder, since):
             continue
         with suppress(OSError), os.scandir(top / folder) as entries:
             for each in entries:
                 is_folder = each.is_dir(follow_symlinks=False)
                 name = f"{folder}{each.name}{'/' if is_folder else ''}"
-                if name in known or name in folders or name == ".git/" or name == ".git":
+                if name.removesuffix("/") in known or name in folders or name in (".git", ".git/"):
                     continue
-                if _is_touched(top / name, run.began) and (not is_folder or _holds_files(top / name)):
-                    found.append(name)
-    return store.ledger.repo.not_ignored(sorted(found))
+                if _is_touched(top / name, since) and (not is_folder or _holds_files(top / name)):
+                    paths.append(name)
+    return sorted(paths)
 
 
 def _holds_files(folder: Path) -> bool:
@@ -146,24 +145,26 @@ def _holds_files(folder: Path) -> bool:
 def stands(store: LineageStore, tree: str) -> bool:
     """Whether the working tree has all files of a snapshot as they are there; what else it has does not matter."""
     top = store.ledger.repo.workdir
-    return top is not None and not _changed(store, tree, top, 0.0, filtered=True)
+    return top is not None and not _changed(store, tree, dict(_files(store, tree)), top, 0.0, filtered=True)
 
 
-def _changed(store: LineageStore, tree: str, top: Path, since: float, *, filtered: bool) -> list[str]:
-    touched = [(path, entry) for path, entry in _files(store, tree) if _is_touched(top / path, since)]
+def _changed(
+    store: LineageStore, tree: str, known: Mapping[str, Entry], top: Path, since: float, *, filtered: bool
+) -> list[str]:
+    files = ((path, entry) for path, entry in known.items() if entry.mode in _FILES)
+    touched = [(path, entry) for path, entry in files if _is_touched(top / path, since)]
     paths = [path for path, entry in touched if not _has(top / path, entry)]
     if paths and filtered:
         repo = store.ledger.repo
         with repo.packing():  # nothing of it gets onto the disk
             now = dict(_files(store, Content(repo).from_folder(top, [tree], everything=False).tree))
-        was = dict(_files(store, tree))
-        paths = [path for path in paths if now.get(path) != was[path]]
+        paths = [path for path in paths if now.get(path) != known[path]]
     return sorted(paths)
 
 
 def _files(store: LineageStore, tree: str) -> Iterator[tuple[str, Entry]]:
     for path, entry in store.ledger.repo.walk_tree(tree):
-        if entry.mode in (FILE, PROGRAM, LINK):
+        if entry.mode in _FILES:
             yield path, entry
 
 
