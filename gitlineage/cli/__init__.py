@@ -7,9 +7,14 @@ Start with `app.COMMANDS`, which names the module of every command. Beside these
 `helping` (how commands are declared, and help). Imports everything.
 """
 
+import gc
 from importlib import import_module
 
 signal = import_module("_signal")  # `signal` itself loads `enum`, too, while Ctrl-C would still show a traceback
+
+
+_GARBAGE = 50_000
+"""Objects that are made before Python looks for circles: what is imported has none, and looking took a tenth of a start."""
 
 
 def main(handler: object = None) -> None:
@@ -23,6 +28,7 @@ def main(handler: object = None) -> None:
     is_usual = handler is signal.default_int_handler  # what runs in the background may have it ignored
     if is_usual:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.set_threshold(_GARBAGE, 20, 20)
     from gitlineage.cli.app import main as run
 
     try:
