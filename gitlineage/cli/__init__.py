@@ -14,7 +14,7 @@ signal = import_module("_signal")  # `signal` itself loads `enum`, too, while Ct
 
 
 _GARBAGE = 50_000
-"""Objects that are made before Python looks for circles: what is imported has none, and looking took a tenth of a start."""
+"""Objects that are made before Python looks for circles, which took a tenth of a start and found none."""
 
 
 def main(handler: object = None) -> None:

@@ -9,6 +9,7 @@ is, it says itself, so that nobody can claim it afterwards (semantics 80).
 from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,8 +17,13 @@ from gitlineage.errors import Invalid, SigningError
 from gitlineage.git import signing
 from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
-from gitlineage.journal import events
+from gitlineage.later import later
 from gitlineage.model.message import recorder_of
+
+if TYPE_CHECKING:
+    from gitlineage.journal import events
+else:  # all the types of events take their time
+    events = later("gitlineage.journal.events")
 
 SIGNED = "signed"
 """The value of ``lineage.trust`` that turns it on."""
@@ -63,7 +69,7 @@ class Speakers(msgspec.Struct, frozen=True):
         mail = _mail(commit)
         return (names for names in self.people if mail in names)
 
-    def refusal(self, writer: str, event: events.AnyEvent, commit: CommitInfo) -> str:
+    def refusal(self, writer: str, event: "events.AnyEvent", commit: CommitInfo) -> str:
         """
         Return why a word about a whole commit does not count, empty for one that does; of rows `rows_refusal` says it.
 
@@ -73,13 +79,13 @@ class Speakers(msgspec.Struct, frozen=True):
             return ""
         return self.no_owner(writer, event, self.shown(commit))
 
-    def task_refusal(self, writer: str, event: events.AnyEvent) -> str:
+    def task_refusal(self, writer: str, event: "events.AnyEvent") -> str:
         """Return why a word about the task or the shape of a table does not count, empty for one that does."""
         if writer in self.task:
             return ""
         return f"{writer} is not in git config lineage.taskWriters, so its {_kind(event)} does not count"
 
-    def no_owner(self, writer: str, event: events.AnyEvent, owner: str) -> str:
+    def no_owner(self, writer: str, event: "events.AnyEvent", owner: str) -> str:
         """Return what is said of a word about what another writer made, or of what nothing shows who did."""
         tail = f"so the word of {writer} about it ({_kind(event)}) does not count"
         if owner:
@@ -113,5 +119,5 @@ def _mail(commit: CommitInfo) -> str:
     return commit.author.rpartition("<")[2].removesuffix(">")
 
 
-def _kind(event: events.AnyEvent) -> str:
+def _kind(event: "events.AnyEvent") -> str:
     return str(event.__struct_config__.tag)

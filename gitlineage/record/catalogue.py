@@ -5,14 +5,14 @@ Each function makes its checks first and adds all its events to one landing.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gitlineage.errors import Invalid, NotFound
 from gitlineage.git.formats import Identity
 from gitlineage.git.repository import GitRepo
-from gitlineage.journal import events
+from gitlineage.later import later
 from gitlineage.model.catalogue import (
     CatalogEntry,
     ForgePhase,
@@ -28,6 +28,11 @@ from gitlineage.query.names import Id, resolve
 from gitlineage.query.views import Views
 from gitlineage.record import relations
 from gitlineage.record.landing import Landing
+
+if TYPE_CHECKING:
+    from gitlineage.journal import events
+else:  # all the types of events take their time
+    events = later("gitlineage.journal.events")
 
 
 def set_entry(views: Views, landing: Landing, name: Id, fields: Mapping[str, Any], actor: str) -> None:

@@ -5,16 +5,21 @@ Every check is made in the landing that writes, so that two processes cannot clo
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitlineage.errors import Cycle, Invalid, NotFound
-from gitlineage.journal import events
+from gitlineage.later import later
 from gitlineage.model.message import flattened
 from gitlineage.model.relation import FAMILY, Relationship, RelationType, relation_type
 from gitlineage.query import relations
 from gitlineage.query.names import Id, resolve
 from gitlineage.query.views import Views
 from gitlineage.record.landing import Landing
+
+if TYPE_CHECKING:
+    from gitlineage.journal import events
+else:  # all the types of events take their time
+    events = later("gitlineage.journal.events")
 
 SCOPES = ("all", "family")
 """Over which relations a cycle is looked for: all of them, or those of the type's own family (semantics 23)."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gitlineage.index.database import read_row
-from gitlineage.journal import events
 from gitlineage.journal.journal import Recorded
+from gitlineage.later import later
 from gitlineage.model.records import TrialView
 from gitlineage.model.stand_in import CODE_LOST, IS_LOST, missing, split
 from gitlineage.model.trial import Trial
@@ -19,7 +19,10 @@ from gitlineage.query.views import Views
 from gitlineage.times import stamp
 
 if TYPE_CHECKING:
+    from gitlineage.journal import events
     from gitlineage.record.recorder import Recorder
+else:  # all the types of events take their time
+    events = later("gitlineage.journal.events")
 
 _ROW = "SELECT t.exp_id, t.row, s.oid, t.writer FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.id = ?"
 

@@ -387,7 +387,7 @@ class LineageStore:
 
         return self.ledger.write(work)
 
-    def _landed(self, recorder: Recorder, oid: str, exp_id: str) -> TrialView:
+    def _landed(self, recorder: "Recorder", oid: str, exp_id: str) -> TrialView:
         """Return the trial that was recorded."""
         view = self._views.row(oid, exp_id, recorder.landing.writer)
         assert view is not None, exp_id
