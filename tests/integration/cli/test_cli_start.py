@@ -27,9 +27,7 @@ NEEDLESS = ("pygit2", "ssl", "hashlib", "html", "statistics", "psutil")
 """What takes long to load and an answer from a current index has no use of."""
 
 
-@pytest.mark.parametrize(
-    "words", ["log -n 5", "best", "leaderboard", "children 000", "tried -m baseline", "best --json"]
-)
+@pytest.mark.parametrize("words", ["log -n 5", "best", "leaderboard", "children 000", "best --json"])
 def test_what_an_answer_from_a_current_index_loads(words: str, tmp_path: Path) -> None:
     """Where the index is current and the repository ordinary, git's files are read and libgit2 is not loaded."""
     campaign(tmp_path)
