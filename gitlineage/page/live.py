@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gitlineage.errors import Invalid
+from gitlineage.page.columns import halves
 from gitlineage.page.contents import contents_of
-from gitlineage.page.report import MAX_SIZE, compressed, live, packed, page, state_of, titled
+from gitlineage.page.report import MAX_SIZE, compressed, live, packed, page, state_of, titled, uncollected
 from gitlineage.page.running import Running, logs, running
 from gitlineage.query.table import table
 from gitlineage.store.store import LineageStore
@@ -118,7 +119,9 @@ async def _page(store: LineageStore, request: "Request") -> "Response":
     def made() -> bytes:
         views = store.ledger.views()
         title = titled(store)
-        return page(title, "", packed(live(views, table(views), title)), "", "", connect="'self'")
+        with uncollected():
+            first, rest = halves(live(views, table(views), title))
+            return page(title, "", packed(first), packed(rest), "", connect="'self'")
 
     response: Response = _library("starlette.responses").HTMLResponse(await asyncio.to_thread(made), headers=_HEADERS)
     return response
@@ -127,7 +130,8 @@ async def _page(store: LineageStore, request: "Request") -> "Response":
 async def _rows(store: LineageStore, request: "Request") -> "Response":
     def made() -> bytes:
         views = store.ledger.views()
-        return compressed(live(views, table(views), titled(store)))
+        with uncollected():
+            return compressed(live(views, table(views), titled(store)))
 
     return _json(await asyncio.to_thread(made))
 

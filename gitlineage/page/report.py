@@ -104,7 +104,7 @@ def report(
     views = store.ledger.views()
     above = resolve(views, ancestors) if ancestors is not None else None
     name = title or titled(store)
-    with _uncollected(), ThreadPoolExecutor(2) as aside:  # compressing takes no part in what Python's threads share
+    with uncollected(), ThreadPoolExecutor(2) as aside:  # compressing takes no part in what Python's threads share
         rows = chosen(views, table(views), cohort=cohort, since=since, above=above)
         files = contents(views, rows, max_size, logs(store))
         packed_files = aside.submit(packed, files)
@@ -115,7 +115,7 @@ def report(
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Keep Python from looking for circles among a million new objects again and again; none of them is part of one."""
     was = gc.isenabled()
     gc.disable()

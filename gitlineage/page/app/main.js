@@ -29,9 +29,11 @@ const app = {
     this.live?.listen();
     await onScreen();
     performance.mark("shown");
-    if (this.c.whole) return performance.mark("whole");
+    const { c } = this;
     await allRead();
-    this.c.add(await unpacked(block("rest")));
+    const rest = await unpacked(block("rest"));
+    if (c !== this.c) return performance.mark("whole"); // new trials came meanwhile, and with them everything
+    c.add(rest);
     this.filters.forget();
     if (this.at[0] !== "progress" || this.filters.words) this.render();
     performance.mark("whole");
