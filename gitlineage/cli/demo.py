@@ -101,8 +101,8 @@ def _behind(views: Views, best: TrialView) -> list[TrialView]:
     """Return the line to the best with all other parents of its trials, the newest first."""
     line = views.chain(best)
     parents = [oid for each in views.snapshots([view.oid for view in line]) for oid in each.parents]
-    found = {view.oid: view for oid in parents for view in views.on_snapshot(oid)}
-    return sorted({**found, **{view.oid: view for view in line}}.values(), key=lambda view: view.order, reverse=True)
+    others = {view.oid: view for oid in parents for view in views.on_snapshot(oid)}
+    return sorted({**others, **{view.oid: view for view in line}}.values(), key=lambda view: view.order, reverse=True)
 
 
 def _keep_out(root: Path, name: str) -> None:

@@ -135,16 +135,16 @@ def _cells(
     texts = {name: cells for name, cells in texts.items() if any(cells)}
     cut = _cut(texts, len(rows), telling)
     above = [rows[row.parents[0]].label if row.parents else "" for row in rows]
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for name, cells in texts.items():
-        equal = next((each for each in found if texts[each] == cells), None)
+        equal = next((each for each in columns if texts[each] == cells), None)
         if cells == above:
-            found[name] = "parent"
+            columns[name] = "parent"
         elif name == "timestamp" and all(map(_is_spelled, cells, moments)):
-            found[name] = "when"
+            columns[name] = "when"
         else:
-            found[name] = f"={equal}" if equal else _packed(cells)
-    return found, cut
+            columns[name] = f"={equal}" if equal else _packed(cells)
+    return columns, cut
 
 
 def _is_spelled(text: str, moment: datetime | None) -> bool:
@@ -181,12 +181,12 @@ def _texts(own: Sequence[Any], name: str) -> list[str]:
     values = list(map(attrgetter(name), own))
     if set(map(type, values)) == {str}:
         return values
-    found = ["" if value is None else str(value) for value in values]
+    texts = ["" if value is None else str(value) for value in values]
     if name in NUMERIC:
         for at, each in enumerate(own):
             if each.spelled and name in each.spelled:
-                found[at] = each.spelled[name]
-    return found
+                texts[at] = each.spelled[name]
+    return texts
 
 
 def _packed(texts: list[str]) -> Any:
@@ -220,12 +220,12 @@ def _oids(rows: Sequence[Row]) -> list[str]:
 
 def _steps(seconds: Sequence[int | None]) -> list[int | None]:
     """Return the seconds from each trial to the next in recording order, the first from 1970; ``None`` for no time."""
-    found: list[int | None] = []
+    steps: list[int | None] = []
     last = 0
     for now in seconds:
-        found.append(None if now is None else now - last)
+        steps.append(None if now is None else now - last)
         last = last if now is None else now
-    return found
+    return steps
 
 
 def _parents(rows: Sequence[Row]) -> list[Any]:

@@ -53,13 +53,13 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 def running(store: LineageStore) -> list[Running]:
     """Return the runs of this machine that have not ended."""
-    found = []
+    runs = []
     for files, held in lease.unresolved(home(store)):
         run = files.read()
         if run is None or run.state is State.ENDED:
             continue
         names = (run.plan.metric,) if run.plan.metric else (store.task.score_field, store.task.short, "score")
-        found.append(
+        runs.append(
             Running(
                 id=run.id,
                 state=run.state.value if held or run.state is State.PREEMPTED else "lost",
@@ -71,7 +71,7 @@ def running(store: LineageStore) -> list[Running]:
                 specialist=run.plan.cells.get("specialist", ""),
             )
         )
-    return sorted(found, key=lambda each: each.began or time.time())[:_MOST]
+    return sorted(runs, key=lambda each: each.began or time.time())[:_MOST]
 
 
 def logs(store: LineageStore) -> Callable[[Row], str]:

@@ -165,14 +165,14 @@ def _stuck(views: Views, window: Sequence[_Recent]) -> list[tuple[_Recent, int]]
     own: dict[str, list[_Recent]] = defaultdict(list)
     for each in window:
         own[each.trial.specialist].append(each)
-    found = []
+    stuck = []
     for specialist, trials in own.items():
         since = next((at for at, each in enumerate(trials) if each.trial.status in KEPT), None)
         if since is None:
             since = _since_keep(views, specialist) if len(window) == WINDOW else len(trials)
         if is_quiet([each.trial for each in trials[:SATURATED_AFTER]], views.task) or (specialist and since >= STUCK):
-            found.append((trials[0], since))
-    return found
+            stuck.append((trials[0], since))
+    return stuck
 
 
 def _since_keep(views: Views, specialist: str) -> int:

@@ -123,7 +123,7 @@ def table(views: Views) -> Table:
         above[child] = (*above.get(child, ()), parent)
     first = _Firsts(rows, above)
     turn = 1 if views.task.lower_is_better else -1
-    found = []
+    listed = []
     for row, cells in zip(rows, packed_values(row[3] for row in rows), strict=True):
         exp_id, status, rank, _, clock, writer, cell, saw, sid, _ = row
         oid, tree, author, cohort, said, time = snapshots[sid]
@@ -138,7 +138,7 @@ def table(views: Views) -> Table:
             roles = tuple(told.get(oids[parents.index(at)], "") for at in known)
             inspired = tuple((named, role) for named, role in told.items() if named not in oids)
         unknown = is_unknown(tree, author, contents_above.get(sid))
-        found.append(
+        listed.append(
             Row(
                 label=exp_id if used[exp_id] == 1 else views.labels.label(exp_id, writer, oid),
                 status=status or PENDING,
@@ -156,7 +156,7 @@ def table(views: Views) -> Table:
                 saw=saw,
             )
         )
-    return Table(views.task, found)
+    return Table(views.task, listed)
 
 
 class _Firsts:
