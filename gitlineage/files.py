@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,14 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write an output file; see `replacing`."""
     with replacing(path) as output:
         output.write_bytes(data)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> int:
+    """Write an output file piece by piece and return how many bytes; see `replacing`."""
+    with replacing(path) as output, open(output, "wb") as out:
+        for piece in pieces:
+            out.write(piece)
+        return out.tell()
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from gitlineage import scratch
 from gitlineage.errors import Invalid, LineageError, NotFound, StorageError, WouldLose
 from gitlineage.model.artifact import Artifact, artifacts_of, is_safe
 from gitlineage.model.records import TrialView
+from gitlineage.query.views import HAS_MORE
 from gitlineage.store.store import LineageStore
 
 SETTING = "lineage.artifacts"
@@ -118,7 +119,7 @@ def listed(store: LineageStore, ids: Sequence[str] = ()) -> list[tuple[TrialView
         NotFound: there is no such trial.
     """
     views = store.ledger.views()
-    trials = [view for id in ids for view in _of(store, id)] if ids else views.all()
+    trials = [view for id in ids for view in _of(store, id)] if ids else views.each_counting(HAS_MORE)
     return [(view, each) for view in trials for each in artifacts_of(view.trial)]
 
 

@@ -1,10 +1,11 @@
 """The board: a store's state as files in a folder, for agents and people who read files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from gitlineage.bridge.tsv import table_of
+from gitlineage.bridge.tsv import pieces
 from gitlineage.errors import StorageError
-from gitlineage.files import write_whole
+from gitlineage.files import write_pieces
 from gitlineage.model.records import PromptOptions
 from gitlineage.query.prompt import prompt_view
 from gitlineage.render import board
@@ -46,18 +47,19 @@ def write_board(
     try:
         insights = board.key_insights(_earlier(folder / KNOWLEDGE))
         view = prompt_view(views, "", options, insights, store.campaign)
-        files = {
-            "LEADERBOARD.md": board.leaderboard(view, options).encode(),
-            KNOWLEDGE: board.knowledge(view, options).encode(),
-            "tree.tsv": board.tree_tsv(views.all(), views.task).encode(),
-            "results.tsv": table_of(views),
-            "best.json": board.best_json(view).encode(),
+        files: dict[str, Iterable[bytes]] = {
+            "LEADERBOARD.md": [board.leaderboard(view, options).encode()],
+            KNOWLEDGE: [board.knowledge(view, options).encode()],
+            "tree.tsv": map(str.encode, board.tree_lines(views.each_counting(), views.task)),
+            "results.tsv": pieces(views),
+            "best.json": [board.best_json(view).encode()],
         }
         if not folder.absolute().parent.is_dir():
             raise StorageError(f"cannot write the board to {folder}: there is no folder {folder.absolute().parent}")
         folder.mkdir(exist_ok=True)
-        for name, data in files.items():
-            write_whole(folder / name, data)
+        with views.index.steady():
+            for name, data in files.items():
+                write_pieces(folder / name, data)
     except OSError as error:
         raise StorageError(f"cannot write the board to {folder}: {error.strerror or error}") from error
     return tuple(folder / name for name in files)

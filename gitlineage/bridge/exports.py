@@ -7,7 +7,7 @@ Every form has all parents with their roles, and cohorts; the table of `bridge.t
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -25,30 +25,35 @@ _SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _HOME = "urn:gitlineage:"
 
 
-def as_csv(views: Views, *, for_spreadsheets: bool = False) -> bytes:
+def as_csv(views: Views, *, for_spreadsheets: bool = False) -> Iterator[bytes]:
     """
-    Return every trial with a result as CSV, in recording order.
+    Return every trial with a result as CSV, in recording order, a row at a time.
 
     Args:
         views: the store.
         for_spreadsheets: put ``'`` before cells that a spreadsheet would run as a formula.
     """
-    rows = [_flat(view, views) for view in views.all()]
-    columns = _columns(rows)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    used = dict.fromkeys(name for view in views.each_counting() for name in _flat(view, views))
+    columns = list(dict.fromkeys([*OWN, *(name for name in COLUMNS if name in used), *used]))
     safe = tsv.for_spreadsheet if for_spreadsheets else str
-    writer.writerow(map(safe, columns))
-    writer.writerows([safe(row.get(column, "")) for column in columns] for row in rows)
+    yield _csv(map(safe, columns))
+    for view in views.each_counting():
+        row = _flat(view, views)
+        yield _csv(safe(row.get(column, "")) for column in columns)
+
+
+def _csv(cells: Iterable[str]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue().encode()
 
 
-def as_jsonl(views: Views) -> bytes:
+def as_jsonl(views: Views) -> Iterator[bytes]:
     """Return every trial with a result as a JSON object a line; parents are objects with a role each."""
-    return b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in _objects(views))
+    return (json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in _objects(views))
 
 
-def as_parquet(views: Views) -> bytes:
+def as_parquet(views: Views) -> Iterator[bytes]:
     """
     Return every trial with a result as a Parquet table; needs the extra ``arrow``.
 
@@ -76,10 +81,10 @@ def as_parquet(views: Views) -> bytes:
             table[name] = pyarrow.array([each["row"].get(name) for each in trials], pyarrow.string())
     out = io.BytesIO()
     parquet.write_table(pyarrow.table(table), out)
-    return out.getvalue()
+    yield out.getvalue()
 
 
-def as_prov(views: Views) -> bytes:
+def as_prov(views: Views) -> Iterator[bytes]:
     """
     Return the lineage as W3C PROV-JSON (the member submission of 2013).
 
@@ -91,8 +96,8 @@ def as_prov(views: Views) -> bytes:
     def put(kind: str, name: str, value: dict[str, Any]) -> None:
         document.setdefault(kind, {})[name] = value
 
-    labels = {view.label: view.oid for view in views.all()}
-    for view in views.all():
+    labels = {view.label: view.oid for view in views.each_counting()}
+    for view in views.each_counting():
         entity, activity = f"gl:snapshot/{view.oid}", f"gl:trial/{_safe(view.label)}"
         put("entity", entity, {"prov:label": view.label, "prov:type": "gl:Snapshot"})
         said = {f"gl:{_safe(name)}": text for name, text in view.trial.cells().items() if text}
@@ -130,14 +135,13 @@ def as_prov(views: Views) -> bytes:
                 f"_:m{len(document.get('hadMember', ()))}",
                 {"prov:collection": cohort, "prov:entity": entity},
             )
-    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+    yield json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def as_openlineage(views: Views) -> bytes:
+def as_openlineage(views: Views) -> Iterator[bytes]:
     """Return the lineage as OpenLineage events, one a line: a trial is a run that reads snapshots and writes one."""
-    lines = []
-    labels = {view.label: view.oid for view in views.all()}
-    for view in views.all():
+    labels = {view.label: view.oid for view in views.each_counting()}
+    for view in views.each_counting():
         moment = parse_time(view.trial.timestamp) or parse_time(views.snapshot(view.oid).time)
         ended = "FAIL" if view.trial.status is not None and "crash" in view.trial.status else "COMPLETE"
         inputs = [{"namespace": "git", "name": labels[label]} for label, _ in _parents(view) if label in labels]
@@ -161,11 +165,10 @@ def as_openlineage(views: Views) -> bytes:
             "producer": _producer(),
             "schemaURL": _SPEC,
         }
-        lines.append(json.dumps(event, ensure_ascii=False).encode() + b"\n")
-    return b"".join(lines)
+        yield json.dumps(event, ensure_ascii=False).encode() + b"\n"
 
 
-FORMS: dict[str, Callable[[Views], bytes]] = {
+FORMS: dict[str, Callable[[Views], Iterator[bytes]]] = {
     "csv": as_csv,
     "jsonl": as_jsonl,
     "parquet": as_parquet,
@@ -177,7 +180,7 @@ FORMS: dict[str, Callable[[Views], bytes]] = {
 
 def _objects(views: Views) -> Iterator[dict[str, Any]]:
     task = views.task
-    for view in views.all():
+    for view in views.each_counting():
         yield {
             "exp_id": view.label,
             "oid": view.oid,
@@ -202,12 +205,6 @@ def _flat(view: TrialView, views: Views) -> dict[str, str]:
         "score": "" if score is None else repr(score),
     }
     return {**{name: text for name, text in view.trial.cells().items() if name not in own}, **own}
-
-
-def _columns(rows: list[dict[str, str]]) -> list[str]:
-    """Return the columns of rows: those of the lineage, the seventeen that are used, then the rest."""
-    used = dict.fromkeys(name for row in rows for name in row)
-    return list(dict.fromkeys([*OWN, *(name for name in COLUMNS if name in used), *used]))
 
 
 def _parents(view: TrialView) -> list[tuple[str, str]]:

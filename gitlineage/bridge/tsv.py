@@ -1,17 +1,18 @@
 """Tables in and out of a store: a campaign's TSV imported whole, and given back byte for byte."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from gitlineage.bounds import MAX_COLUMNS
 from gitlineage.errors import BadRows, Invalid
+from gitlineage.index.index import read_row
 from gitlineage.model import tsv
 from gitlineage.model.message import flattened
 from gitlineage.model.records import Task
-from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
-from gitlineage.query.views import Views
+from gitlineage.model.trial import COLUMNS, FailureLabel, Trial, packed_cells
+from gitlineage.query.views import HAS_MORE, Views
 from gitlineage.record.recorder import Row
 from gitlineage.record.tables import append_rows
 from gitlineage.store.store import LineageStore
@@ -130,47 +131,68 @@ def export_tsv(store: LineageStore, *, at: str | None = None, for_spreadsheets: 
 
 def table_of(views: Views, *, for_spreadsheets: bool = False) -> bytes:
     """Return the trials of a store, as it is at some moment, as a table; `export_tsv` says how."""
-    rows = views.rows()
+    return b"".join(pieces(views, for_spreadsheets=for_spreadsheets))
+
+
+def pieces(views: Views, *, for_spreadsheets: bool = False) -> Iterator[bytes]:
+    """Return the table of `table_of` piece by piece; few rows are in memory at once."""
     shapes = [msgspec.convert(shape, tsv.Shape) for shape in views.shapes()]
     shape = shapes[0] if shapes else tsv.Shape(columns=COLUMNS)
     if shapes:  # a file that grew ends as it did last
         shape = msgspec.structs.replace(shape, final_newline=shapes[-1].final_newline)
     moved = views.reparented()
-    spelled = [_spelled(each.trial, each.raw, shapes) if each.raw else {} for each in rows]
-    wanted = [column for other in shapes[1:] for column in other.columns]
-    for each, cells in zip(rows, spelled, strict=True):
-        told = each.trial.cells()
-        if cells and "status" not in cells and each.retracted is None:
-            told.pop("status", None)  # the file has no such column
-        wanted += told
-    columns = tuple(dict.fromkeys([*shape.columns, *wanted]))
+    columns = _columns(views, shapes, shape.columns)
+    wider = columns != shape.columns
+    if wider:
+        shape = msgspec.structs.replace(shape, columns=columns, header="")
+    safe = tsv.for_spreadsheet
+    if for_spreadsheets:
+        shape = msgspec.structs.replace(shape, columns=tuple(map(safe, columns)), header="")
+
+    def lines() -> Iterator[str]:
+        for oid, packed, values, raw, why in views.each_row():
+            if raw or why is not None or oid in moved:
+                trial = read_row(packed, oid)
+                shown = _shown(trial, why, moved.get(oid), columns)
+                if raw and shown is trial and not wider and not for_spreadsheets:
+                    yield raw
+                    continue
+                spelled = _spelled(trial, raw, shapes) if raw else {}
+                kept = {column: text for column, text in spelled.items() if shown.text(column) == trial.text(column)}
+                cells = [kept[column] if column in kept else shown.text(column) for column in columns]
+            else:
+                told = packed_cells(values)
+                cells = [told.get(column, "") for column in columns]
+            yield tsv.canonical(list(map(safe, cells)) if for_spreadsheets else cells)
+
+    yield from tsv.pieces(shape, lines())
+
+
+def _columns(views: Views, shapes: Sequence[tsv.Shape], first: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns of the table: those of the first import, of later ones, then what else some row has."""
+    wanted = dict.fromkeys(column for shape in shapes for column in shape.columns) or dict.fromkeys(first)
+    more = "" if set(COLUMNS) - wanted.keys() else HAS_MORE  # only those have other columns
+    for oid, packed, _, raw, why in views.each_row(more):
+        trial = read_row(packed, oid)
+        told = trial.cells()
+        if raw and why is None:
+            spelled = _spelled(trial, raw, shapes)
+            if spelled and "status" not in spelled:
+                told.pop("status", None)  # the file has no such column
+        wanted |= dict.fromkeys(told)
+    columns = tuple(wanted)
     if len(columns) > MAX_COLUMNS:
         if views.note is not None:
             views.note(f"left out {len(columns) - MAX_COLUMNS:,} columns: a table has {MAX_COLUMNS:,} at the most")
         columns = columns[:MAX_COLUMNS]
-    wider = columns != shape.columns
-    if wider:
-        shape = msgspec.structs.replace(shape, columns=columns, header="")
-    written = []
-    for (trial, raw, why), cells in zip(rows, spelled, strict=True):
-        shown = trial
-        if trial.oid in moved and "parent_exp" in columns:
-            shown = shown.replace(parent_exp=moved[trial.oid])
-        if why is not None:
-            shown = _marked(shown, why, columns)
-        kept = {column: text for column, text in cells.items() if shown.text(column) == trial.text(column)}
-        written.append(_row(shown, columns, kept, raw if shown is trial and not wider else ""))
-    return tsv.write(*_harmless(shape, written) if for_spreadsheets else (shape, written))
+    return columns
 
 
-def _harmless(shape: tsv.Shape, rows: Sequence[tsv.Row]) -> tuple[tsv.Shape, list[tsv.Row]]:
-    """Return a table without a cell or a column's name that a spreadsheet takes for a formula."""
-    safe = tsv.for_spreadsheet
-    shown = [
-        tsv.Row(line=0, trial=row.trial, cells={safe(name): safe(text) for name, text in row.cells.items()})
-        for row in rows
-    ]
-    return msgspec.structs.replace(shape, columns=tuple(map(safe, shape.columns)), header=""), shown
+def _shown(trial: Trial, why: str | None, parent: str | None, columns: Sequence[str]) -> Trial:
+    """Return a row as a table shows it: one whose snapshot was reparented or that was retracted as another one."""
+    if parent is not None and "parent_exp" in columns:
+        trial = trial.replace(parent_exp=parent)
+    return trial if why is None else _marked(trial, why, columns)
 
 
 def _spelled(trial: Trial, raw: str, shapes: Sequence[tsv.Shape]) -> dict[str, str]:
@@ -193,11 +215,6 @@ def _marked(trial: Trial, why: str, columns: Sequence[str]) -> Trial:
     if "notes" not in columns:
         return marked
     return marked.replace(notes=f"[RETRACTED {flattened(why)}] {trial.notes}".rstrip())
-
-
-def _row(trial: Trial, columns: Sequence[str], kept: Mapping[str, str], raw: str) -> tsv.Row:
-    cells = {column: kept[column] if column in kept else trial.text(column) for column in columns}
-    return tsv.Row(line=0, trial=trial, cells=cells, raw=raw)
 
 
 def _task(

@@ -1,5 +1,6 @@
 """Commands on cohorts: new, list and show."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +11,7 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid
+from gitlineage.index.database import growing
 from gitlineage.model.records import Cohort
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
@@ -90,13 +92,17 @@ def new(
 def list_(ctx: typer.Context, as_json: options.Json = False) -> None:
     """List cohorts in the order they were opened"""
     with opened(ctx) as store:
-        cohorts = store.cohorts()
+        views = store.ledger.views()
         if as_json:
-            for each in cohorts:
-                output.json_line(_object(each))
+            output.json_lines(store.ledger.stream(lambda views: views.cohorts.each()))
         else:
-            views = store.ledger.views()
-            layout.table(_COLUMNS, [_cells(views, each) for each in cohorts])
+            layout.table(_COLUMNS, _lines(views, store.ledger.stream(lambda views: views.cohorts.each())))
+
+
+def _lines(views: Views, cohorts: Iterable[Cohort]) -> Iterator[list[Cell]]:
+    for part in growing(cohorts):
+        names = views.labels.names(oid for each in part for oid in each.base)
+        yield from (_cells(names, each) for each in part)
 
 
 @command(cohorts, "show", "gitlineage cohort show widths --json")
@@ -133,13 +139,13 @@ def _asked(store: LineageStore, cohort: Cohort) -> str:
     return to_type(*(["--parents", *names] if names else ["--root"]), "--cohort", cohort.name)
 
 
-def _cells(views: Views, cohort: Cohort) -> list[Cell]:
+def _cells(names: Mapping[str, str], cohort: Cohort) -> list[Cell]:
     said = (f"{key}: {options.as_text(value)}" for key, value in cohort.metadata.items())
     return [
         Cell(cohort.name, "bold"),
         Cell(cohort.oid[: listing.SHORT], "dim"),
         Cell(str(len(cohort.members))),
-        Cell(",".join(views.name(oid) for oid in cohort.base)),
+        Cell(",".join(names[oid] for oid in cohort.base)),
         Cell(cohort.created_at, "dim"),
         Cell("; ".join(said)),
     ]

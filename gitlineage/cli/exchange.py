@@ -1,22 +1,26 @@
 """Commands that bring trials and snapshots in and out: import and export of tables, loops and OpenRange stores."""
 
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gitlineage.bounds import read_input
-from gitlineage.bridge import exports, openrange
+from gitlineage.bridge import exports, openrange, tsv
 from gitlineage.bridge.board import write_board
-from gitlineage.bridge.tsv import ImportOutcome, export_tsv, import_tsv
+from gitlineage.bridge.tsv import ImportOutcome, import_tsv
 from gitlineage.cli import autoresearch, bundles, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.importing import EXAMPLE, PATH, PathGroup, import_path
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid, StorageError
-from gitlineage.files import write_whole
+from gitlineage.files import write_pieces
+from gitlineage.query.views import Views
+from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
 
 app = commands()
@@ -104,18 +108,28 @@ def export(
     if as_json and file == "-":
         raise typer.BadParameter("standard output is for the table, or for --json", param_hint="'FILE'")
     with opened(ctx) as store:
-        data = export_tsv(store, at=at, for_spreadsheets=for_spreadsheets)
+        _write(store, partial(tsv.pieces, for_spreadsheets=for_spreadsheets), file, at, as_json)
+
+
+def _write(
+    store: LineageStore, form: Callable[[Views], Iterator[bytes]], file: str, at: str | None, as_json: bool
+) -> None:
+    """Write what a form makes of the trials, piece by piece."""
+    pieces = store.ledger.stream(form, store.ledger.views(at=at) if at is not None else None)
     if file == "-":
-        output.write(f"{output.clean_block(data.decode(errors='replace'))}\n" if output.is_terminal() else data)
+        if output.is_terminal() and form not in exports.FORMS.values():
+            pieces = iter([f"{output.clean_block(b''.join(pieces).decode(errors='replace'))}\n".encode()])
+        for piece in pieces:
+            output.write(piece)
+        return
+    try:
+        size = write_pieces(Path(file), pieces)
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
+    if as_json:
+        output.json_line({"file": file, "size": size})
     else:
-        try:
-            write_whole(Path(file), data)
-        except OSError as error:
-            raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
-        if as_json:
-            output.json_line({"file": file, "size": len(data)})
-        else:
-            output.note(f"wrote {file}")
+        output.note(f"wrote {file}")
 
 
 def _exported(
@@ -124,23 +138,12 @@ def _exported(
     """Write the trials in one of the forms that other programs read."""
     if as_json and file == "-":
         raise typer.BadParameter("standard output is for the export, or for --json", param_hint="'FILE'")
+    made = partial(exports.as_csv, for_spreadsheets=True) if for_spreadsheets else exports.FORMS[form]
     with opened(ctx) as store:
-        views = store.ledger.views(at=at)
         try:
-            data = exports.as_csv(views, for_spreadsheets=True) if for_spreadsheets else exports.FORMS[form](views)
+            _write(store, made, file, at, as_json)
         except ImportError as error:
             raise Invalid(f"this form needs {error.name}: `pip install 'gitlineage[arrow]'`") from error
-    if file == "-":
-        output.write(data)
-        return
-    try:
-        write_whole(Path(file), data)
-    except OSError as error:
-        raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
-    if as_json:
-        output.json_line({"file": file, "size": len(data)})
-    else:
-        output.note(f"wrote {file}")
 
 
 Target = Annotated[str, typer.Argument(metavar="FILE", help="Where to; - for standard output.", show_default=False)]

@@ -30,8 +30,7 @@ def search(
     with opened(ctx) as store:
         trials = listing.shown(store.search(" ".join(words), options.one_more(count)), count)
         if as_json:
-            for each in listing.trial_objects(store.ledger.views(), trials):
-                output.json_line(each)
+            output.json_lines(listing.trial_objects(store.ledger.views(), trials))
         else:
             listing.print_trials(trials, store.task)
 

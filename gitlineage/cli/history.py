@@ -179,20 +179,20 @@ def events(
     """
     with opened(ctx) as store:
         with options.refused("--since"):
-            happened = store.events(name, writer=writer, types=types, since=since)
+            happened = store.history.iter_events(name, writer=writer, types=types, since=since)
         oid = store.resolve(name) if name is not None else None
         if as_json and oid is None:
-            for each in happened:
-                output.json_line(each)
+            output.json_lines(happened)
         else:
             from gitlineage.query.audit import audited
 
             told = audited(store.ledger.views(), oid or "", happened)
             if as_json:
-                for entry in told:
-                    output.json_line({"what": entry.what, "own": entry.own, **msgspec.to_builtins(entry.event)})
+                output.json_lines(
+                    {"what": each.what, "own": each.own, **msgspec.to_builtins(each.event)} for each in told
+                )
             else:
-                layout.table(_EVENTS, [_cells(entry.event, entry.what) for entry in told])
+                layout.table(_EVENTS, (_cells(each.event, each.what) for each in told))
         for owner, place, reason in store.history.problems():
             if writer in (None, owner) and oid in (None, place):
                 store.ledger.watcher.note(str(Problem(owner, place, reason)))

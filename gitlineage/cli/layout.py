@@ -7,8 +7,10 @@ On a terminal a table has a heading and is as wide as the window; elsewhere each
 import shutil
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import cache
+from typing import IO
 
 import msgspec
 
@@ -23,6 +25,10 @@ class Cell(msgspec.Struct, frozen=True):
 
     text: str
     style: str = ""
+
+
+Cells = list[tuple[str, str]]
+"""A row's texts, cleaned, with their styles."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -42,22 +48,71 @@ class Column(msgspec.Struct, frozen=True):
     drop: int = 0
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
     """
     Print a table without its empty columns.
 
-    On a terminal it has a heading and is as wide as the window; elsewhere each row is one plain line, uncut.
+    On a terminal it has a heading and is as wide as the window; elsewhere each row is one plain line, uncut. How wide
+    a column is shows at its last row, so of many rows all but the first ones wait in a file.
     """
-    if not rows:
-        return
-    cells = [[msgspec.structs.replace(cell, text=clean(cell.text)) for cell in row] for row in rows]
-    used = [at for at in range(len(columns)) if any(row[at].text for row in cells)]
-    widths = {at: max(width(row[at].text) for row in cells) for at in used}
-    if is_terminal():
-        widths = _fitted(columns, {at: max(widths[at], width(columns[at].name)) for at in used})
-        say(_line(columns, widths, [Cell(column.name, "dim") for column in columns]))
-    for row in cells:
-        say(_line(columns, widths, row))
+    spaces = [0] * len(columns)
+    with closing(_Waiting()) as waiting:
+        for row in rows:
+            cells = [(clean(cell.text), cell.style) for cell in row]
+            spaces = [max(space, width(text)) for space, (text, _) in zip(spaces, cells, strict=False)]
+            waiting.add(cells)
+        widths = {at: space for at, space in enumerate(spaces) if space or at in waiting.used}
+        if is_terminal() and waiting.count:
+            widths = _fitted(columns, {at: max(space, width(columns[at].name)) for at, space in widths.items()})
+            say(_line(columns, widths, [(column.name, "dim") for column in columns]))
+        for cells in waiting:
+            say(_line(columns, widths, cells))
+
+
+_IN_MEMORY = 2000
+"""Rows of a table that wait in memory."""
+
+
+class _Waiting:
+    """A table's rows until they can be printed: the first ones in memory, the rest in a file without a name."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.used: set[int] = set()
+        """The columns that have a text, of no width perhaps."""
+        self._first: list[Cells] = []
+        self._file: IO[bytes] | None = None
+
+    def add(self, cells: Cells) -> None:
+        """Take in a row."""
+        self.count += 1
+        self.used.update(at for at, (text, _) in enumerate(cells) if text)
+        if self.count <= _IN_MEMORY:
+            self._first.append(cells)
+            return
+        if self._file is None:
+            self._file = _nameless()
+        encoded = msgspec.msgpack.encode(cells)
+        self._file.write(len(encoded).to_bytes(4, "big") + encoded)
+
+    def __iter__(self) -> Iterator[Cells]:
+        yield from self._first
+        if self._file is not None:
+            self._file.seek(0)
+            decoder = msgspec.msgpack.Decoder(list[tuple[str, str]])
+            while size := self._file.read(4):
+                yield decoder.decode(self._file.read(int.from_bytes(size, "big")))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _nameless() -> IO[bytes]:
+    from tempfile import TemporaryFile  # only a long table needs it
+
+    return TemporaryFile()
 
 
 def _fitted(columns: Sequence[Column], widths: dict[int, int]) -> dict[int, int]:
@@ -77,12 +132,13 @@ def _fitted(columns: Sequence[Column], widths: dict[int, int]) -> dict[int, int]
     return {at: widths[at] for at in others} | {last: max(room(), min(wanted, 8))}
 
 
-def _line(columns: Sequence[Column], widths: dict[int, int], row: Sequence[Cell]) -> str:
+def _line(columns: Sequence[Column], widths: dict[int, int], cells: Cells) -> str:
     parts = []
     for at, space in widths.items():
-        text = cut(row[at].text, space)
+        text, style = cells[at]
+        text = cut(text, space)
         blank = " " * (space - width(text))
-        painted = paint(text, row[at].style)
+        painted = paint(text, style)
         parts.append(blank + painted if columns[at].right else painted + blank)
     return "  ".join(parts).rstrip()
 

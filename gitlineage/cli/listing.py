@@ -5,14 +5,15 @@ What is around them is read from the `Views` that the command got from its store
 each question that it is asked, so a row must not ask it.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gitlineage.cli import layout, output
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.errors import LineageError
 from gitlineage.model.records import Snapshot, Task, TrialView
 from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
+from gitlineage.query import flat
 from gitlineage.query.ancestry import originals
 from gitlineage.query.names import BEST
 from gitlineage.query.walk import DERIVED
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from gitlineage.bridge.tsv import ImportOutcome
     from gitlineage.query.views import Views
     from gitlineage.store.store import LineageStore
+
+T = TypeVar("T")
 
 SHORT = 8
 """How much of a commit's id is shown in a line."""
@@ -60,16 +63,20 @@ _SNAPSHOTS = (
 # -- words ---------------------------------------------------------------------------------------------------------
 
 
-def check_parents(views: "Views", trials: Sequence[TrialView]) -> None:
+def check_parents(views: "Views", trials: Iterable[TrialView]) -> None:
     """
     Refuse rows of which one would name no parent only because a shallow clone lacks the way to it.
+
+    Args:
+        trials: the rows; another clone need not read them.
 
     Raises:
         Incomplete: there is one, and git config ``lineage.incomplete`` is not on.
     """
-    for each in trials:
-        if each.parent is None:
-            views.horizon.check([each.oid])
+    if views.repo.is_shallow:
+        for each in trials:
+            if each.parent is None:
+                views.horizon.check([each.oid])
 
 
 def no_best(views: "Views") -> LineageError:
@@ -147,15 +154,15 @@ def print_imported(outcome: "ImportOutcome | LoopOutcome", revised: int = 0) -> 
 # -- tables --------------------------------------------------------------------------------------------------------
 
 
-def shown(trials: Sequence[TrialView], count: int) -> list[TrialView]:
+def shown(rows: Sequence[T], count: int) -> Sequence[T]:
     """Return so many of what was found, and say where that leaves something out; -1 takes all."""
-    if count == -1 or len(trials) <= count:
-        return list(trials)
+    if count == -1 or len(rows) <= count:
+        return rows
     output.note(f"there are more than these {count:,}; -n -1 lists all")
-    return list(trials[:count])
+    return rows[:count]
 
 
-def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False, deltas: bool = True) -> None:
+def print_trials(views: Iterable[TrialView], task: Task, *, ranked: bool = False, deltas: bool = True) -> None:
     """
     Print trials, one a line.
 
@@ -164,9 +171,9 @@ def print_trials(views: Sequence[TrialView], task: Task, *, ranked: bool = False
         ranked: whether their rank comes first.
         deltas: whether the difference to the best before is shown, which is that of the store's task.
     """
-    rows = [trial_cells(view, task, deltas=deltas) for view in views]
+    rows = (trial_cells(view, task, deltas=deltas) for view in views)
     if ranked:
-        ranks = [[Cell(str(rank), "dim"), *row] for rank, row in enumerate(rows, 1)]
+        ranks = ([Cell(str(rank), "dim"), *row] for rank, row in enumerate(rows, 1))
         layout.table((Column("#", right=True), *_TRIALS), ranks)
     else:
         layout.table(_TRIALS, rows)
@@ -188,34 +195,45 @@ def trial_cells(view: TrialView, task: Task, *, deltas: bool = True) -> list[Cel
     ]
 
 
+class Reached(NamedTuple):
+    """How a snapshot of a list was reached: by how many steps, over which relation, in which role."""
+
+    depth: int | None = None
+    type: str | None = None
+    role: str = ""
+
+
+_NOT_WALKED = Reached()
+
+
 def print_snapshots(
-    views: "Views",
-    snapshots: Sequence[Snapshot],
-    *,
-    depths: Sequence[int] = (),
-    roles: Sequence[str] = (),
-    types: Sequence[str | None] = (),
+    views: "Views", snapshots: Iterable[Snapshot], reached: Callable[[str], Reached] | None = None
 ) -> None:
-    """Print snapshots, one a line, each with its first trial; more of them are counted."""
+    """
+    Print snapshots, one a line, each with its first trial; more of them are counted.
+
+    Args:
+        reached: returns how each was, by its oid.
+    """
     task = views.task
-    rows = []
-    for at, snapshot in enumerate(snapshots):
-        trial = snapshot.trial
-        more = f" (+{len(snapshot.trials) - 1})" if len(snapshot.trials) > 1 else ""
-        name = views.name(snapshot.oid)
-        rows.append(
-            [
-                Cell(("" if snapshot.oid.startswith(name) else name) + more, "bold"),
-                Cell(snapshot.oid[:SHORT], "dim"),
-                Cell(str(depths[at]) if depths else ""),
-                Cell(_told(types[at]) if types else "", "cyan"),
-                Cell(roles[at] if roles else ""),
-                status_cell(trial.status) if trial else Cell(_state(snapshot), "dim"),
-                Cell(trial.text(task.score_field) if trial else ""),
-                Cell((trial.hypothesis if trial else "") or snapshot.subject),
-            ]
-        )
-    layout.table(_SNAPSHOTS, rows)
+    how = reached if reached is not None else lambda _: _NOT_WALKED
+    named = views.named_snapshots(snapshots)
+    layout.table(_SNAPSHOTS, (_snapshot_cells(name, each, how(each.oid), task) for name, each in named))
+
+
+def _snapshot_cells(name: str, snapshot: Snapshot, how: Reached, task: Task) -> list[Cell]:
+    trial = snapshot.trial
+    more = f" (+{len(snapshot.trials) - 1})" if len(snapshot.trials) > 1 else ""
+    return [
+        Cell(("" if snapshot.oid.startswith(name) else name) + more, "bold"),
+        Cell(snapshot.oid[:SHORT], "dim"),
+        Cell("" if how.depth is None else str(how.depth)),
+        Cell(_told(how.type), "cyan"),
+        Cell(how.role),
+        status_cell(trial.status) if trial else Cell(_state(snapshot), "dim"),
+        Cell(trial.text(task.score_field) if trial else ""),
+        Cell((trial.hypothesis if trial else "") or snapshot.subject),
+    ]
 
 
 def _state(snapshot: Snapshot) -> str:
@@ -233,31 +251,7 @@ def _told(relationship: str | None) -> str:
 
 def trial_objects(views: "Views", trials: Sequence[TrialView], task: Task | None = None) -> list[dict[str, Any]]:
     """Return trials as JSON objects, each with every column of its row, scored by the store's task or by another."""
-    task = task or views.task
-    snapshots = {each.oid: each for each in views.snapshots(view.oid for view in trials)}
-    return [_trial_object(view, snapshots[view.oid], task) for view in trials]
-
-
-def _trial_object(view: TrialView, snapshot: Snapshot, task: Task) -> dict[str, Any]:
-    trial = view.trial
-    return {
-        "id": view.label,
-        "exp_id": trial.exp_id,
-        "oid": view.oid,
-        "tree": snapshot.tree,
-        "parents": snapshot.parents,
-        "roles": snapshot.roles,
-        "cohort": view.cohort,
-        "status": trial.status,
-        "score": task.score(trial),
-        "parent": view.parent,
-        "dangling": view.dangling,
-        "saw": view.saw,
-        "retracted": view.retracted,
-        "writer": view.order.writer,
-        "clock": view.order.clock,
-        "row": row_object(trial),
-    }
+    return list(flat.trials(views, views.numbers(trials), task))
 
 
 def ranked_object(trial: Trial, task: Task) -> dict[str, Any]:
@@ -271,28 +265,28 @@ def row_object(trial: Trial) -> dict[str, str]:
 
 
 def snapshot_object(views: "Views", snapshot: Snapshot, **more: Any) -> dict[str, Any]:
-    """Return a snapshot as a JSON object, with its trials."""
-    task = views.task
-    trial = snapshot.trial
+    """Return a snapshot as a JSON object, with its trials; a commit that nobody recorded, too."""
+    if (recorded := next(flat.snapshots(views, [snapshot.oid]), None)) is not None:
+        return {**recorded, **more}
     return {
         "id": views.name(snapshot.oid),
-        "exp_id": snapshot.exp_id,
-        "name": snapshot.name or None,
-        "stub": snapshot.stub,
+        "exp_id": None,
+        "name": None,
+        "stub": False,
         "oid": snapshot.oid,
         "tree": snapshot.tree,
         "parents": snapshot.parents,
         "roles": snapshot.roles,
         "inspirations": snapshot.inspirations,
         "cohort": snapshot.cohort,
-        "status": trial.status if trial else None,
-        "score": task.score(trial) if trial else None,
+        "status": None,
+        "score": None,
         "subject": snapshot.subject,
         "author": snapshot.author,
         "time": snapshot.time,
         "writer": snapshot.writer,
         "recorded": snapshot.recorded,
-        "trials": [row_object(each) for each in snapshot.trials],
+        "trials": [],
         **more,
     }
 

@@ -1,6 +1,7 @@
 """Commands that look at trials and their edits: log and diff."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -8,9 +9,10 @@ from gitlineage.cli import drawing, layout, listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.model.records import Task, TrialView
-from gitlineage.query import ancestry
+from gitlineage.query import ancestry, flat
 from gitlineage.query.diff import diff_trees
 from gitlineage.query.views import Views
+from gitlineage.store.store import LineageStore
 from gitlineage.text import counted, to_type
 
 app = commands()
@@ -41,21 +43,29 @@ def log(
     if graph and as_json:
         raise typer.BadParameter("it excludes --json", param_hint="'--graph'")
     with opened(ctx) as store:
+        if not graph:
+            _list(store, count, as_json, cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling)
+            return
         most = options.one_more(count)
         trials = store.log(most, cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling)
-        if graph:  # which says by itself what it left out
-            trials = trials if count == -1 else trials[:count]
-        else:
-            trials = listing.shown(trials, count)
+        trials = trials if count == -1 else trials[:count]  # it says by itself what it left out
         listing.check_parents(store.ledger.views(), trials)
-        if as_json:
-            for each in listing.trial_objects(store.ledger.views(), trials):
-                output.json_line(each)
-        elif graph:
-            print_graph(store.ledger.views(), trials)
-            _tell_cut(store.ledger.views(), trials)
-        else:
-            listing.print_trials(trials, store.task)
+        print_graph(store.ledger.views(), trials)
+        _tell_cut(store.ledger.views(), trials)
+
+
+def _list(store: LineageStore, count: int, as_json: bool, **choice: Any) -> None:
+    """Print trials as they are read, in lines or as objects."""
+
+    def numbers(views: Views) -> Sequence[int]:
+        chosen = listing.shown(views.listed(limit=options.one_more(count), **choice), count)
+        listing.check_parents(views, views.each(chosen))
+        return chosen
+
+    if as_json:
+        output.json_lines(store.ledger.stream(lambda views: flat.trials(views, numbers(views))))
+    else:
+        listing.print_trials(store.ledger.stream(lambda views: views.each(numbers(views))), store.task)
 
 
 @command(app, "diff", "gitlineage diff best --parent 2")

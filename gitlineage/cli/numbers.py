@@ -233,7 +233,7 @@ def plot(
 
 def _table(store: "LineageStore", **choice: Any) -> Table:
     views = store.ledger.views()
-    return chosen(views, table(views), **choice)
+    return chosen(views, table(views, texts=False), **choice)
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -29,6 +30,7 @@ _STYLES = {
     "bad": "1;31",
 }
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+_ENCODER = msgspec.json.Encoder()
 _PAINT = re.compile("(\x1b\\[[0-9;]*m)")
 
 
@@ -116,6 +118,24 @@ def json_line(value: Any) -> None:
     ):  # a file name that is not UTF-8; its bytes stand as lone surrogates, which JSON can escape
         encoded = json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
     write(_UNSAFE.sub(lambda sign: json.dumps(sign[0])[1:-1], encoded) + "\n")
+
+
+def json_lines(values: Iterable[Any]) -> None:
+    """Print many JSON values, each as `json_line` does; those of plain text go out as the bytes that they are."""
+    global _has_written
+    out, at_once = sys.stdout.buffer, is_terminal()
+    for value in values:
+        try:
+            line = _ENCODER.encode(value)
+        except UnicodeEncodeError:
+            line = b"\x7f"
+        if at_once or not line.isascii() or b"\x7f" in line:
+            json_line(value)
+            continue
+        if not _has_written:
+            _has_written = True
+            Progress.close_all()
+        out.write(line + b"\n")
 
 
 def now() -> str:

@@ -76,7 +76,7 @@ def leaderboard(
         by = _by(views, metric, lower_is_better)
         limit = options.one_more(k)
         trials = views.kept(limit) if metric is None and by == views.task else board_by(views, by, limit)
-        trials = listing.shown(trials, k)
+        trials = list(listing.shown(trials, k))
         listing.check_parents(views, trials)
         if as_json:
             for rank, each in enumerate(listing.trial_objects(views, trials, by), 1):

@@ -1,5 +1,6 @@
 """Commands on typed relations: relation add, end, list, infer, evolve and history."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -10,7 +11,7 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
-from gitlineage.model.records import Snapshot
+from gitlineage.model.records import Snapshot, Task
 from gitlineage.model.relation import EvolutionStep, Relationship, RelationType
 from gitlineage.model.trial import Trial
 from gitlineage.query.views import Views
@@ -177,9 +178,10 @@ def history(
         steps = store.get_evolution_history(name, include_siblings=siblings, only_successful=successful)
         views = store.ledger.views()
         if as_json:
+            names = _names(views, steps)
             for step in steps:
-                names = {"from": views.name(step.from_id), "to": views.name(step.to_id)}
-                output.json_line(names | msgspec.to_builtins(step))
+                ends = {"from": names[step.from_id], "to": names[step.to_id]}
+                output.json_line(ends | msgspec.to_builtins(step))
         else:
             layout.table(_STEPS, _steps(views, steps))
 
@@ -215,22 +217,22 @@ def infer(
 
 
 def _print(store: LineageStore, listed: list[Relationship], as_json: bool) -> None:
-    views = store.ledger.views()
+    names = store.ledger.views().labels.names(oid for each in listed for oid in (each.source_id, each.target_id))
     if not as_json:
-        layout.table(_RELATIONS, [_cells(views, each) for each in listed])
+        layout.table(_RELATIONS, [_cells(names, each) for each in listed])
         return
     for each in listed:
-        names = {"source": views.name(each.source_id), "target": views.name(each.target_id)}
-        output.json_line(names | msgspec.to_builtins(each))
+        ends = {"source": names[each.source_id], "target": names[each.target_id]}
+        output.json_line(ends | msgspec.to_builtins(each))
 
 
-def _cells(views: Views, relation: Relationship) -> list[Cell]:
+def _cells(names: Mapping[str, str], relation: Relationship) -> list[Cell]:
     ended = f"{relation.deprecated_at} {relation.deprecation_reason or ''}".strip() if relation.deprecated else ""
     ended = ended or ("" if relation.followed else "not followed: it would close a cycle")
     return [
-        Cell(views.name(relation.source_id), "bold"),
+        Cell(names[relation.source_id], "bold"),
         Cell(relation.relationship_type, "cyan"),
-        Cell(views.name(relation.target_id), "bold"),
+        Cell(names[relation.target_id], "bold"),
         Cell(relation.created_at, "dim"),
         Cell(relation.created_by),
         Cell(ended, "yellow"),
@@ -242,24 +244,31 @@ def _steps(views: Views, steps: list[EvolutionStep]) -> list[list[Cell]]:
     """Return a line for each step: what came of it, and by how much its score is better than that of the line above."""
     snapshots: dict[str, Snapshot] = {each.oid: each for each in views.snapshots([step.to_id for step in steps])}
     lines = []
+    names = _names(views, steps)
     above: float | None = None
     for step in steps:
         trial = snapshots[step.to_id].trial if step.to_id in snapshots else None
         score = views.task.score(trial) if trial is not None else None
-        lines.append(_step(views, step, trial, above))
+        lines.append(_step(views.task, names, step, trial, above))
         above = score if score is not None else above
     return lines
 
 
-def _step(views: Views, step: EvolutionStep, trial: Trial | None, above: float | None) -> list[Cell]:
-    task = views.task
+def _names(views: Views, steps: list[EvolutionStep]) -> dict[str, str]:
+    """Return what the ends of some steps are called."""
+    return views.labels.names(oid for step in steps for oid in (step.from_id, step.to_id))
+
+
+def _step(
+    task: Task, names: Mapping[str, str], step: EvolutionStep, trial: Trial | None, above: float | None
+) -> list[Cell]:
     score = task.score(trial) if trial is not None else None
     gain = Cell("")
     if score is not None and above is not None and score != above:
         gain = Cell(f"{score - above:+.6g}", "green" if task.better(score, above) else "red")
     return [
-        Cell(views.name(step.from_id), "bold"),
-        Cell(views.name(step.to_id), "bold"),
+        Cell(names[step.from_id], "bold"),
+        Cell(names[step.to_id], "bold"),
         Cell(step.timestamp, "dim"),
         _WORKED[step.success],
         Cell("" if step.evolution_type == "unknown" else step.evolution_type),

@@ -219,18 +219,19 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
 def _stand(store: "LineageStore") -> dict[str, Any]:
     """Return how the campaign stands: the best, trials of today, what runs, and which specialists are stuck."""
     from gitlineage.model.rank import STUCK
+    from gitlineage.query.stats import stand
     from gitlineage.run.lease import unresolved
 
-    best = store.ledger.views().best(stand_in=False)
-    days = {each.group: each.trials for each in store.stats("day")}
+    views = store.ledger.views()
+    best, now = views.best(stand_in=False), stand(views, output.now()[:10], STUCK)
     home = store.ledger.namespace.folder(store.ledger.repo.commondir)
     return {
         "best": best.label if best is not None else None,
         "score": best.trial.cells().get(store.task.score_field) if best is not None else None,
-        "today": days.get(output.now()[:10], 0),
-        "since_keep": sum(each.since_keep for each in store.stats()),
+        "today": now.today,
+        "since_keep": now.since_keep,
         "running": [files.id for files, is_held in unresolved(home) if is_held],
-        "stuck": [each.group for each in store.stats("specialist") if each.group and each.since_keep >= STUCK],
+        "stuck": now.stuck,
     }
 
 

@@ -1,6 +1,6 @@
 """The command show: everything about one snapshot, its trials, its kin, its content and its history."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -12,6 +12,8 @@ from gitlineage.cli.opening import opened
 from gitlineage.journal.events import Log, TrialEvent
 from gitlineage.journal.journal import Problem, Recorded
 from gitlineage.model.records import Snapshot, TrialView
+from gitlineage.query import ancestry
+from gitlineage.query.names import resolve
 from gitlineage.record.derived import exp_ref
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
@@ -40,10 +42,11 @@ def show(
     """
     with opened(ctx) as store:
         if same:
-            walk.print_found(store.ledger.views(), store.same(name), as_json)
+            walk.print_all(store, as_json, lambda views: ancestry.same_oids(views, resolve(views, name)))
             return
         snapshot = store.snapshot(name)
-        store.children(snapshot.oid)  # what cannot be told whole ends it before the first line
+        # what cannot be told whole ends it before the first line
+        ancestry.child_oids(store.ledger.views(), snapshot.oid)
         history = list(_history(store, snapshot))
         for entry in history:
             if isinstance(entry, Problem):
@@ -88,13 +91,13 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
             ("recorded by", output.clean(snapshot.writer) or "nobody"),
             *_parents(store, snapshot),
             *_reparented(store, snapshot),
-            ("children", _kin(store, store.children(snapshot.oid))),
-            ("same content", _kin(store, store.same(snapshot.oid))),
-            ("rewritten from", _kin(store, store.rewritten_from(snapshot.oid))),
-            ("rewritten as", _kin(store, store.rewritten_as(snapshot.oid))),
+            ("children", _kin(store, ancestry.child_oids(store.ledger.views(), snapshot.oid))),
+            ("same content", _kin(store, ancestry.same_oids(store.ledger.views(), snapshot.oid))),
+            ("rewritten from", _kin(store, [each.oid for each in store.rewritten_from(snapshot.oid)])),
+            ("rewritten as", _kin(store, [each.oid for each in store.rewritten_as(snapshot.oid)])),
             ("cites (inferred)", _listed([each.target for each in store.infer(snapshot.oid)])),
             ("cohort", output.clean(snapshot.cohort or "")),
-            ("siblings", _listed(_sibling_names(store, snapshot))),
+            ("siblings", _siblings(store, snapshot)),
             ("saw", ", ".join(dict.fromkeys(output.clean(view.saw) for view in views if view.saw))),
         ]
     )
@@ -145,24 +148,51 @@ def _reparented(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]
     return [("git parents", repair.derived(store, store.ledger.repo.parents(snapshot.oid))), *said] if said else []
 
 
-def _kin(store: LineageStore, snapshots: tuple[Snapshot, ...]) -> str:
-    views = store.ledger.views()
-    return _listed([views.name(each.oid) for each in snapshots])
+def _kin(store: LineageStore, oids: Sequence[str]) -> str:
+    names = store.ledger.views().labels.names(oids[:_KIN])
+    return _listed(list(names.values()), len(oids))
+
+
+def _siblings(store: LineageStore, snapshot: Snapshot) -> str:
+    numbers, untried = _cohort(store, snapshot)
+    return _listed(_names_of(store, numbers[:_KIN], untried[:_KIN]), len(numbers) + len(untried))
 
 
 def _sibling_names(store: LineageStore, snapshot: Snapshot) -> list[str]:
     """Return the names of the cohort's other members: their trials, or themselves where they have none."""
+    return _names_of(store, *_cohort(store, snapshot))
+
+
+def _cohort(store: LineageStore, snapshot: Snapshot) -> tuple[list[int], list[str]]:
+    """Return the trials on a cohort's other members, by their numbers in the index, and the members that have none."""
     if snapshot.cohort is None:
-        return []
+        return [], []
+    rows = store.ledger.views().index.rows
+    numbers = rows(
+        "SELECT t.id FROM snapshots s JOIN trials t ON t.snapshot = s.id WHERE s.cohort = ? AND s.oid <> ? "
+        "ORDER BY t.clock, t.writer",
+        snapshot.cohort,
+        snapshot.oid,
+    )
+    untried = rows(
+        "SELECT s.oid FROM snapshots s WHERE s.cohort = ? AND s.oid <> ? "
+        "AND NOT EXISTS (SELECT 1 FROM trials t WHERE t.snapshot = s.id) ORDER BY s.clock, s.writer, s.oid",
+        snapshot.cohort,
+        snapshot.oid,
+    )
+    return [number for (number,) in numbers], [oid for (oid,) in untried]
+
+
+def _names_of(store: LineageStore, numbers: Sequence[int], untried: Sequence[str]) -> list[str]:
     views = store.ledger.views()
-    members = views.snapshots(views.index.members(snapshot.cohort))
-    names = [view.label for view in views.members(snapshot.cohort) if view.oid != snapshot.oid]
-    return names + [views.name(each.oid) for each in members if not each.trials and each.oid != snapshot.oid]
+    return [*(view.label for view in views.each(numbers)), *views.labels.names(untried).values()]
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str], total: int | None = None) -> str:
+    """Return the first of some names, and how many more there are."""
+    left = (len(names) if total is None else total) - min(len(names), _KIN)
     shown = ", ".join(output.clean(name) for name in names[:_KIN])
-    return f"{shown} and {len(names) - _KIN} more" if len(names) > _KIN else shown
+    return f"{shown} and {left} more" if left else shown
 
 
 def _print_row(view: TrialView) -> None:
@@ -223,8 +253,8 @@ def _object(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) ->
         here,
         snapshot,
         names=_names(store, snapshot, views),
-        children=[each.oid for each in store.children(snapshot.oid)],
-        same=[each.oid for each in store.same(snapshot.oid)],
+        children=ancestry.child_oids(here, snapshot.oid),
+        same=ancestry.same_oids(here, snapshot.oid),
         siblings=_sibling_names(store, snapshot),
         rewritten_from=[each.oid for each in store.rewritten_from(snapshot.oid)],
         rewritten_as=[each.oid for each in store.rewritten_as(snapshot.oid)],

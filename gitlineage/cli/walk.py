@@ -1,15 +1,19 @@
 """Commands that walk the graph: parents, children, ancestors, descendants."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Annotated, Any
 
 import typer
 
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
+from gitlineage.cli.listing import Reached
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
-from gitlineage.model.records import AncestryNode, Snapshot
+from gitlineage.model.records import Snapshot
+from gitlineage.model.relation import relation_types
+from gitlineage.query import ancestry, flat, walk
+from gitlineage.query.names import resolve
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 
@@ -24,14 +28,14 @@ def parents(ctx: typer.Context, name: options.Id, as_json: options.Json = False)
     with opened(ctx) as store:
         known = store.snapshot(name).roles
         above = store.parents(name)
-        print_found(store.ledger.views(), above, as_json, roles=[known.get(each.oid, "") for each in above])
+        print_found(store.ledger.views(), above, as_json, lambda oid: Reached(role=known.get(oid, "")))
 
 
 @command(app, "children", "gitlineage children best --json")
 def children(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """List what was derived from a snapshot directly"""
     with opened(ctx) as store:
-        print_found(store.ledger.views(), store.children(name), as_json)
+        print_all(store, as_json, lambda views: ancestry.child_oids(views, resolve(views, name)))
 
 
 @command(app, "ancestors", "gitlineage ancestors best --depth 3")
@@ -64,8 +68,7 @@ def ancestors(
         if other is not None:
             _print_common(store, name, other, relations, every, as_json)
             return
-        nodes = store.get_ancestors(name, relations, depth) if relations else store.ancestors(name, depth)
-        print_walk(store.ledger.views(), nodes, as_json)
+        print_walk(store, name, relations, depth, as_json, up=True)
 
 
 def _print_common(
@@ -107,16 +110,12 @@ def descendants(
         raise typer.BadParameter("name a snapshot, or take --leaves alone for those of all", param_hint="'ID'")
     with opened(ctx) as store:
         if name is None:
-            print_found(store.ledger.views(), store.leaves(), as_json)
+            print_all(store, as_json, ancestry.leaf_oids)
             return
         if other is not None:
             _print_path(store, name, other, relations, as_json)
             return
-        nodes = store.get_descendants(name, relations, depth) if relations else store.descendants(name, depth)
-        if leaves:
-            ends = {each.oid for each in store.leaves()}
-            nodes = tuple(node for node in nodes if node.entry is not None and node.entry.oid in ends)
-        print_walk(store.ledger.views(), nodes, as_json)
+        print_walk(store, name, relations, depth, as_json, up=False, leaves=leaves)
 
 
 def _print_path(store: LineageStore, start: str, end: str, types: list[str] | None, as_json: bool) -> None:
@@ -136,33 +135,59 @@ def _check_second(other: str | None, wanted: bool, option: str) -> None:
 
 
 def print_found(
-    views: Views,
-    snapshots: Sequence[Snapshot],
+    views: Views, snapshots: Sequence[Snapshot], as_json: bool, reached: Callable[[str], Reached] | None = None
+) -> None:
+    """Print snapshots, recorded or not, in lines or as objects."""
+    if as_json:
+        output.json_lines(listing.snapshot_object(views, each) for each in snapshots)
+    else:
+        listing.print_snapshots(views, snapshots, reached)
+
+
+def print_all(
+    store: LineageStore,
+    as_json: bool,
+    oids: Callable[[Views], Iterable[str]],
+    reached: Callable[[str], Reached] | None = None,
+) -> None:
+    """Print many recorded snapshots as they are read, in lines or as objects, with what a walk knows of each."""
+    if not as_json:
+        snapshots = store.ledger.stream(lambda views: views.each_snapshot(oids(views)))
+        listing.print_snapshots(store.ledger.views(), snapshots, reached)
+        return
+    objects = store.ledger.stream(lambda views: flat.snapshots(views, oids(views)))
+    output.json_lines(objects if reached is None else ({**each, **_told(reached(each["oid"]))} for each in objects))
+
+
+def _told(reached: Reached) -> dict[str, Any]:
+    return {"depth": reached.depth, "relationship": reached.type, "role": reached.role}
+
+
+def print_walk(
+    store: LineageStore,
+    name: str,
+    relations: Sequence[str] | None,
+    depth: int,
     as_json: bool,
     *,
-    depths: Sequence[int] = (),
-    roles: Sequence[str] = (),
-    types: Sequence[str | None] = (),
+    up: bool,
+    leaves: bool = False,
 ) -> None:
-    """Print snapshots, in lines or as objects, with what a walk knows of each."""
-    if not as_json:
-        listing.print_snapshots(views, snapshots, depths=depths, roles=roles, types=types)
-        return
-    for at, snapshot in enumerate(snapshots):
-        more: dict[str, object] = {"depth": depths[at]} if depths else {}
-        more |= {"relationship": types[at], "role": roles[at]} if types else {}
-        output.json_line(listing.snapshot_object(views, snapshot, **more))
+    """
+    Print the recorded snapshots that a walk comes to, as it does.
 
+    Args:
+        leaves: only those that nothing was derived from.
+    """
+    types = relation_types(relations) if relations else None
+    met: dict[str, Reached] = {}
 
-def print_walk(views: Views, nodes: Sequence[AncestryNode], as_json: bool) -> None:
-    """Print the nodes of a walk."""
-    met = [(node, node.entry) for node in nodes]
-    known = [(node, entry) for node, entry in met if entry is not None]
-    print_found(
-        views,
-        [entry for _, entry in known],
-        as_json,
-        depths=[node.depth for node, _ in known],
-        roles=[node.role for node, _ in known],
-        types=[node.relationship for node, _ in known],
-    )
+    def oids(views: Views) -> Iterator[str]:
+        ends = set(ancestry.leaf_oids(views)) if leaves else None
+        for node in walk.met(views, resolve(views, name), types, depth, up=up):
+            if ends is not None and node.oid not in ends:
+                continue
+            met[node.oid] = Reached(node.depth, node.type, node.role)
+            yield node.oid
+
+    print_all(store, as_json, oids, met.pop)

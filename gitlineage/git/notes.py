@@ -121,11 +121,11 @@ class NotesTrees:
 
     def get(self, tree: str, oid: str) -> bytes:
         """Return an object's note, empty where it has none."""
-        return b"".join(self._repo.read(blob, MAX_NOTE) for blob in self._find(tree, oid))
+        return b"".join(self._repo.read(blob, MAX_NOTE) for blob in self.find(tree, oid))
 
     def has(self, tree: str, oid: str) -> bool:
         """Whether an object has a note."""
-        return bool(self._find(tree, oid))
+        return bool(self.find(tree, oid))
 
     def put(self, tree: str, notes: Mapping[str, bytes]) -> str:
         """
@@ -183,7 +183,7 @@ class NotesTrees:
         except RepositoryError:
             return {}
 
-    def _find(self, tree: str, oid: str) -> list[str]:
+    def find(self, tree: str, oid: str) -> list[str]:
         """Return the blobs of an object's note; more than one only where two fan-outs met."""
         blobs = []
         at = 0

@@ -8,8 +8,9 @@ thing without a file.
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -19,14 +20,20 @@ from gitlineage.git.modes import UMASK, Modes
 from gitlineage.index.schema import FORMAT_VERSION, INDEXES, TABLE_NAMES, TABLES
 from gitlineage.model.trial import Trial, unpack
 
-_CACHE = 256 * 1024
-"""Pages that SQLite may hold in memory (KiB), so that a large landing is not read back while it is written."""
+CACHE = 16 * 1024
+"""Pages that SQLite may hold in memory (KiB) for whoever reads."""
+
+LARGE_CACHE = 256 * 1024
+"""Pages that it may hold while many events are folded (KiB), so that what is written is not read back."""
 
 _AHEAD = 4000
 """Pages of the write-ahead log after which SQLite moves them into the file, which waits for the disk."""
 
-_MANY = 500
+MANY = 500
 """Values in one query; SQLite itself allows some tens of thousands."""
+
+FEW = 20
+"""Values in the first part of many that are read one after the other."""
 
 T = TypeVar("T")
 
@@ -48,6 +55,7 @@ class Database:
 
     Args:
         path: its name, or ``None`` for one in memory.
+        spills: whether one without a name goes to the disk, into a file that nobody sees, where it grows large.
         modes: which permissions the file gets; SQLite gives those that it makes beside it the same.
 
     Raises:
@@ -55,7 +63,7 @@ class Database:
         sqlite3.OperationalError: the file cannot be opened or written.
     """
 
-    def __init__(self, path: Path | None, modes: Modes = UMASK) -> None:
+    def __init__(self, path: Path | None, modes: Modes = UMASK, *, spills: bool = False) -> None:
         self.path = path
         self._modes = modes
         self.is_closed = False
@@ -65,7 +73,7 @@ class Database:
         self._link = str(path)
         self._file = self._open(path) if path is not None else None
         if path is None:
-            self._connect(":memory:")
+            self._connect("" if spills else ":memory:")
 
     def _open(self, path: Path) -> Path:
         """
@@ -104,7 +112,7 @@ class Database:
             self.connection.execute("PRAGMA journal_mode = WAL")
             self.connection.execute("PRAGMA synchronous = NORMAL")
             self.connection.execute("PRAGMA temp_store = MEMORY")
-            self.connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+            self.connection.execute(f"PRAGMA cache_size = -{CACHE}")
             self.connection.execute(f"PRAGMA wal_autocheckpoint = {_AHEAD}")
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
             tables = {
@@ -156,19 +164,25 @@ class Database:
         else:
             _abandoned[self._file] = self.connection
 
+    def frozen(self) -> sqlite3.Connection:
+        """
+        Return a connection that sees the file as it is now, whatever is written meanwhile; to be closed by the caller.
+
+        One in memory has no other: what is returned is its own, and closing that would end it.
+        """
+        if self._file is None:
+            return self.connection
+        with damage():
+            frozen = sqlite3.connect(self._file, isolation_level=None, timeout=30, check_same_thread=False)
+            frozen.execute(f"PRAGMA cache_size = -{CACHE}")
+            frozen.execute("BEGIN")
+            frozen.execute("SELECT 1 FROM meta LIMIT 1").fetchall()  # only a read begins it
+        return frozen
+
     def all(self, sql: str, *values: object) -> list[Any]:
         """Return the rows of a query on the file."""
         try:
             return self.connection.execute(sql, values).fetchall()
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            raise ours(error) from error
-
-    def named(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        """Return the rows of a query on the file, each with its cells by column."""
-        try:
-            cursor = self.connection.execute(sql, values)
-            names = [name for name, *_ in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
         except (sqlite3.Error, UnicodeEncodeError) as error:
             raise ours(error) from error
 
@@ -251,9 +265,17 @@ def _target(path: Path) -> Path | None:
     return path.with_name(name if name.startswith(f"{path.stem}-") and name.endswith(path.suffix) else _NOWHERE)
 
 
-def parts(values: Sequence[T], size: int = _MANY) -> Iterator[Sequence[T]]:
+def parts(values: Sequence[T], size: int = MANY) -> Iterator[Sequence[T]]:
     """Return values in parts, as large as one query takes unless a size is given."""
     return (values[at : at + size] for at in range(0, len(values), size))
+
+
+def growing(values: Iterable[T], first: int = FEW, largest: int = MANY) -> Iterator[list[T]]:
+    """Return values in parts, the first ones small, so that whoever reads the first few does not wait for many."""
+    source, size = iter(values), first
+    while part := list(islice(source, size)):
+        yield part
+        size = min(5 * size, largest)
 
 
 def is_text(name: str) -> bool:

@@ -50,6 +50,12 @@ WHERE t.id IS NULL AND r.oid NOT IN (SELECT old FROM arrivals)
 """
 """Retractions by writers who have no such row, where only owners' words count."""
 
+_TWICE = """
+INSERT OR IGNORE INTO twice SELECT ?1, ?2, ?3
+WHERE NOT EXISTS (SELECT 1 FROM clocks WHERE (clock, writer, at) = (?1, ?2, ?3))
+"""
+"""Where else than counted an event of some clock and writer is, which only a broken writer says twice."""
+
 _COUNTS = "DELETE FROM beyond WHERE (clock, writer, oid, line) = (?, ?, ?, ?)"
 _CHANGED = "INSERT INTO changed (snapshot) VALUES (?)"
 
@@ -66,8 +72,8 @@ class SnapshotRow(NamedTuple):
     id: int
     oid: str
     tree: str
-    subject: str
-    author: str
+    subject: str | None
+    author: int
     time: str
     exp_id: str
     cohort: str | None
@@ -82,7 +88,6 @@ class TrialRow(NamedTuple):
     id: int
     snapshot: int
     exp_id: str
-    number: int | None
     status: str | None
     specialist: str
     parent_cell: str
@@ -128,7 +133,7 @@ class Fold:
         self.task = state.task
         self.clock = state.clock
         self.events = state.events
-        self._clocks: list[tuple[int, str]] = []
+        self._clocks: list[tuple[int, str, bytes]] = []
         self.done = state.done
         self.absent = state.absent
         self.whole = whole
@@ -154,7 +159,7 @@ class Fold:
         self._owners: dict[tuple[int, str], list[str]] = {}
         self._changed: set[int] = set()
         self._names: set[str] = set()
-        self._highest = state.highest
+        self._people: dict[str, int] = {}
         self._looked_at = 0
         self._backward = state.backward
         self._repaired = state.repaired
@@ -178,7 +183,7 @@ class Fold:
             return
         event, oid = entry.event, entry.oid
         order = Order(event.clock, entry.writer)
-        self._clocks.append((event.clock, entry.writer))
+        self._clocks.append((event.clock, entry.writer, bytes.fromhex(oid)))
         if event.clock > self.events + events.AHEAD:
             self._count()
             if event.clock > self.events + events.AHEAD:
@@ -301,7 +306,9 @@ class Fold:
 
     def _count(self) -> None:
         """Count the events that were met since, each once wherever it stands."""
-        counted = self._db.executemany("INSERT OR IGNORE INTO clocks VALUES (?, ?)", self._clocks).rowcount
+        counted = self._db.executemany("INSERT OR IGNORE INTO clocks VALUES (?, ?, ?)", self._clocks).rowcount
+        if counted < len(self._clocks):
+            self._db.executemany(_TWICE, self._clocks)
         self.events += max(counted, 0)
         self._clocks.clear()
 
@@ -350,7 +357,7 @@ class Fold:
         number = self._next_snapshot
         self._next_snapshot += 1
         cohort = trailers.cohort or None
-        said = (subject(info.message), info.author, stamp(info.time), trailers.exp_id, cohort, roles)
+        said = (subject(info.message), self._person(info.author), stamp(info.time), trailers.exp_id, cohort, roles)
         self._snapshots[oid] = SnapshotRow(number, oid, info.tree, *said, *placed(order))
         self._parents += [(number, at, parent) for at, parent in enumerate(info.parents)]
         if self.facts.joined and (self._repaired or self._backward or self.facts.related):
@@ -361,6 +368,32 @@ class Fold:
                 self._numbers.clear()
         self._numbers[oid] = number
         return number
+
+    def _person(self, name: str) -> int:
+        """Return the number that stands for an author."""
+        known = self._people.get(name)
+        if known is None:
+            self._db.execute("INSERT OR IGNORE INTO people (name) VALUES (?)", (name,))
+            (known,) = self._db.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
+            self._people[name] = known
+        return known
+
+    def _share_subject(self, oid: str, snapshot: int, trial: Trial, known: TrialRow | None) -> None:
+        """Keep a snapshot's subject where its row says something else, and once where both are the same."""
+        if self._speakers is not None:  # several writers may have such a row
+            return
+        waiting = self._snapshots.get(oid)
+        was = read_row(known.row).hypothesis if known is not None else ""
+        if waiting is not None and waiting.exp_id == trial.exp_id:
+            said = was if waiting.subject is None else waiting.subject
+            self._snapshots[oid] = waiting._replace(subject=None if said == trial.hypothesis else said)
+        elif known is not None and was != trial.hypothesis:
+            self._keep_subject(snapshot, known)
+
+    def _keep_subject(self, snapshot: int, known: TrialRow) -> None:
+        """Write down the subject of a snapshot that was the hypothesis of a row which will not say it any more."""
+        sql = "UPDATE snapshots SET subject = ? WHERE id = ? AND exp_id = ? AND subject IS NULL"
+        self._db.execute(sql, (read_row(known.row).hypothesis, snapshot, known.exp_id))
 
     def _comes_before(self, oid: str, order: Order, first: Order) -> bool:
         """
@@ -425,18 +458,15 @@ class Fold:
             number, was_done, was = known.id, known.is_done, Order(known.clock, known.writer)
             place = min(order, was) if done == was_done else (order if done else was)
             was_last = Order(known.last_clock, known.last_writer)
-            if (done, order) < (was_done, was_last) or (order == was_last and pack(trial) < known.row):
+            if (done, order) < (was_done, was_last) or (order == was_last and _comes_first(trial, known)):
                 self._trials[snapshot, exp_id, owner] = known._replace(clock=place.clock, writer=place.writer)
                 return
             self.done += done and not was_done and counts
-        exp_number = _number(exp_id)
-        if exp_number is not None:
-            if exp_number > self._highest:
-                self._highest = exp_number
-        elif (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
+        self._share_subject(oid, snapshot, trial, known)
+        if (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
             self._numbered[numbered[0]] = numbered[1]
         status, rank = (status, self._rank(trial)) if counts else (RETRACTED, None)
-        cells = (exp_number, status, trial.specialist, trial.parent_exp, rank, pack(trial))
+        cells = (status, trial.specialist, trial.parent_exp, rank, pack(trial))
         said = (*placed(place), *placed(order), self._is_guest(oid, order.writer))
         self._trials[snapshot, exp_id, owner] = TrialRow(number, snapshot, exp_id, *cells, event.raw, event.saw, *said)
         if not self.whole and (known is not None or status in ELIGIBLE or is_shared):
@@ -583,6 +613,8 @@ class Fold:
         if snapshot is None or known is None:
             return
         self.done -= known.is_done and known.status != RETRACTED
+        self.flush()
+        self._keep_subject(snapshot, known)
         self._trials.pop((snapshot, exp_id, owner), None)
         self._db.execute("DELETE FROM trials WHERE id = ?", (known.id,))
         self._changed.add(EVERYWHERE)
@@ -608,11 +640,6 @@ class Fold:
 
     # -- what waits ----------------------------------------------------------------------------------------
 
-    @property
-    def highest(self) -> int:
-        """The highest number that an exp id is; -1 for none."""
-        return self._highest
-
     def highest_after(self, prefix: str) -> int:
         """Return the highest number after a prefix in an exp id that this transaction folded; -1 for none."""
         return self._numbered.get(prefix, -1)
@@ -635,7 +662,7 @@ class Fold:
                     self.facts.doubtful, self.facts.latest = True, False
                 self._backward = self._backward or bool(between) or self._links_lead_back(first)
         if self._trials:
-            insert(self._db, "INSERT OR REPLACE INTO trials", 16, self._trials.values())
+            insert(self._db, "INSERT OR REPLACE INTO trials", 15, self._trials.values())
             self._trials.clear()
             self._owners.clear()
             self._names.clear()
@@ -682,7 +709,7 @@ class Fold:
     @property
     def state(self) -> State:
         """What the index says as a whole, with what this transaction folded; after `finish`."""
-        numbers = self._next_snapshot, self._next_trial, self._highest
+        numbers = self._next_snapshot, self._next_trial
         return State(
             self.task,
             self.clock,
@@ -747,6 +774,12 @@ FOLDS: dict[type[events.Event], Callable[[Fold, str, Any, Order, CommitInfo | No
 """How an event of each type becomes rows: its object, itself, its place in the order, and what its caller has of it."""
 
 
+def _comes_first(trial: Trial, known: TrialRow) -> bool:
+    """Which of two rows of one order, which only a broken writer makes, comes first: the lesser as JSON objects."""
+    one, other = (msgspec.json.encode(each, order="sorted") for each in (trial, read_row(known.row)))
+    return one < other
+
+
 def _too_far(recorded: Recorded) -> Problem:
     """Return what is said of an event that is held back."""
     told = f"its clock is {recorded.event.clock:,}, far above the number of events, so it does not count"
@@ -761,8 +794,3 @@ def _no_row(writer: str, exp_id: str) -> str:
 def _roles(roles: Iterable[tuple[str, str]]) -> str:
     """Return roles as the index has them, in the order of a commit's trailers."""
     return msgspec.json.encode(dict(roles)).decode() if roles else "{}"
-
-
-def _number(exp_id: str) -> int | None:
-    """Return the number that an exp id is, if it is one."""
-    return int(exp_id) if exp_id.isascii() and exp_id.isdecimal() and len(exp_id) < 16 else None

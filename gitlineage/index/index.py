@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from gitlineage.errors import Incomplete, LineageError
 from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
-from gitlineage.index.database import Damaged, Database, damage, delete, ours, parts, read_row
+from gitlineage.index.database import (
+    CACHE,
+    LARGE_CACHE,
+    MANY,
+    Damaged,
+    Database,
+    damage,
+    delete,
+    ours,
+    parts,
+    read_row,
+)
 from gitlineage.index.links import Links
 from gitlineage.index.schema import INDEX_NAMES, INDEXES
 from gitlineage.index.state import State, read_state
@@ -59,14 +70,18 @@ class Index:
 
     Args:
         path: the index's file, or ``None`` for one in memory.
+        spills: whether one in memory takes little of that, and the disk for what is more.
 
     Raises:
         Damaged: the file is no index of this version.
         sqlite3.OperationalError: the file cannot be opened or written.
     """
 
-    def __init__(self, repo: GitRepo, path: Path | None, speakers: "Speakers | None" = None) -> None:
-        self.file = Database(path, repo.modes)
+    def __init__(
+        self, repo: GitRepo, path: Path | None, speakers: "Speakers | None" = None, *, spills: bool = False
+    ) -> None:
+        self.file = Database(path, repo.modes, spills=spills)
+        self._cache = CACHE if spills else LARGE_CACHE
         self.speakers = speakers
         """Whose words count; ``None`` for everybody's."""
 
@@ -95,17 +110,34 @@ class Index:
             self._write_out()
             return self.file.all(sql, *values)
 
-    def named(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        """Return the rows of a query, each with its cells by column."""
-        with self.file.gate:
-            self._write_out()
-            return self.file.named(sql, *values)
+    def each(self, sql: str, *values: object) -> Iterator[Any]:
+        """Return the rows of a query one by one, inside `steady`."""
+        with damage():
+            cursor = self.file.connection.execute(sql, values)
+            while rows := cursor.fetchmany(MANY):
+                yield from rows
 
     def one(self, sql: str, *values: object) -> Any:
         """Return the first row of a query, or ``None``."""
         with self.file.gate:
             self._write_out()
             return self.file.first(sql, *values)
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Have all questions inside answered as of one moment, whatever others record meanwhile; none may record."""
+        with self.file.gate:
+            self._write_out()
+            if self.is_folding or self.file.connection.in_transaction:
+                yield
+                return
+            with damage():
+                self.file.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                with suppress(sqlite3.Error):  # it may be closed by now
+                    self.file.connection.execute("ROLLBACK")
 
     def grouped(self, sql: str, keys: Collection[Any]) -> dict[Any, list[tuple[Any, ...]]]:
         """
@@ -134,8 +166,12 @@ class Index:
 
     def members(self, cohort: str) -> list[str]:
         """Return the snapshots of a cohort in recording order."""
-        sql = "SELECT oid FROM snapshots WHERE cohort = ? ORDER BY clock, writer, oid"
-        return [oid for (oid,) in self.rows(sql, cohort)]
+        return self.members_of([cohort]).get(cohort, [])
+
+    def members_of(self, cohorts: Collection[str]) -> dict[str, list[str]]:
+        """Return the snapshots of some cohorts in recording order, by cohort; nothing of those without."""
+        sql = "SELECT cohort, oid FROM snapshots WHERE cohort IN ({}) ORDER BY cohort, clock, writer, oid"
+        return {cohort: [oid for (oid,) in rows] for cohort, rows in self.grouped(sql, cohorts).items()}
 
     def tree(self, oid: str) -> str | None:
         """Return the tree of a snapshot."""
@@ -163,11 +199,6 @@ class Index:
         Args:
             prefix: what is before the number; one that ends in a digit is before none.
         """
-        if prefix:
-            return self._highest_after(prefix)
-        return self._fold.highest if self._fold is not None else self._asked().highest
-
-    def _highest_after(self, prefix: str) -> int:
         row = self.file.first("SELECT highest FROM numbered WHERE prefix = ?", prefix)
         return max(int(row[0]) if row else -1, self._fold.highest_after(prefix) if self._fold is not None else -1)
 
@@ -270,6 +301,8 @@ class Index:
         with self.file.gate:
             try:
                 try:
+                    if building:
+                        self.file.connection.execute(f"PRAGMA cache_size = -{self._cache}")
                     self.file.connection.execute("BEGIN IMMEDIATE")
                     whole = building and self._is_empty()
                     if whole:
@@ -283,6 +316,9 @@ class Index:
                     self._write(fold)
                 finally:
                     self._leave(fold)
+                    if building:
+                        with suppress(sqlite3.Error):
+                            self.file.connection.execute(f"PRAGMA cache_size = -{CACHE}")
             except BaseException as error:
                 self._leave(fold)  # once more, for an interrupt may have come in between
                 self._known = None
@@ -492,15 +528,28 @@ def build(
     tips: Mapping[str, str],
     until: Callable[[Recorded], bool] | None = None,
     speakers: "Speakers | None" = None,
+    *,
+    spills: bool = False,
+    advance: Callable[[int], None] | None = None,
 ) -> Index:
-    """Return an index in memory of all events, or of those that a rule lets through."""
-    index = Index(repo, None, speakers)
+    """
+    Return an index in memory of all events, or of those that a rule lets through.
+
+    Args:
+        spills: whether it takes little memory, and the disk for what is more.
+        advance: called with the number of events read since the last call.
+    """
+    index = Index(repo, None, speakers, spills=spills)
+    count = 0
     ordered: list[Recorded] = []
     with index.building() as fold:
         journal.bring(_read_of(journal, tips, {}))
         for writer, tip in tips.items():
             with suppress(LineageError), closing(journal.read(writer, tip)) as told:
                 for entry in told:
+                    count += 1
+                    if advance is not None and count % _TELL == 0:
+                        advance(_TELL)
                     if isinstance(entry, Problem):
                         fold.add(entry)
                     elif until is None or until(entry):

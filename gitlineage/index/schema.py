@@ -8,8 +8,9 @@ import re
 
 from gitlineage.model.rank import BASELINES, ELIGIBLE, KEPT, one_of
 from gitlineage.model.stand_in import IS_LOST
+from gitlineage.model.trial import HYPOTHESIS
 
-FORMAT_VERSION = 17
+FORMAT_VERSION = 18
 # 1: the first one
 # 2: numbers of exp ids, how many trials have a result, which rows were revised
 # 3: fewer indexes on trials, cohorts by clock
@@ -27,21 +28,23 @@ FORMAT_VERSION = 17
 # 15: rows whose commits are lost
 # 16: events that are checked where they are read; whose a commit is, where only owners' words count
 # 17: rows of several writers side by side, where only owners' words count
+# 18: each text once: no columns' names in rows, authors by number, no subject that is the hypothesis; where events are
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE hints (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE tips (writer TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE snapshots (
-    id INTEGER PRIMARY KEY, oid TEXT NOT NULL, tree TEXT NOT NULL, subject TEXT NOT NULL, author TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, oid TEXT NOT NULL, tree TEXT NOT NULL, subject TEXT, author INTEGER NOT NULL,
     time TEXT NOT NULL, exp_id TEXT NOT NULL, cohort TEXT, roles TEXT NOT NULL, clock INTEGER NOT NULL,
     writer TEXT NOT NULL);
+CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE git_parents (child INTEGER, pos INTEGER, parent TEXT NOT NULL, PRIMARY KEY (child, pos)) WITHOUT ROWID;
 CREATE TABLE links (child INTEGER, parent INTEGER, pos INTEGER, PRIMARY KEY (child, parent)) WITHOUT ROWID;
 CREATE TABLE joins (start TEXT, snapshot INTEGER, PRIMARY KEY (start, snapshot)) WITHOUT ROWID;
 CREATE TABLE passed (through TEXT, start TEXT, PRIMARY KEY (through, start)) WITHOUT ROWID;
 CREATE TABLE trials (
-    id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL, exp_id TEXT NOT NULL, number INTEGER, status TEXT,
+    id INTEGER PRIMARY KEY, snapshot INTEGER NOT NULL, exp_id TEXT NOT NULL, status TEXT,
     specialist TEXT NOT NULL, parent_cell TEXT NOT NULL, rank REAL, row TEXT NOT NULL,
     raw TEXT NOT NULL, saw TEXT NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, last_clock INTEGER NOT NULL,
     last_writer TEXT NOT NULL, guest INTEGER NOT NULL);
@@ -81,7 +84,8 @@ CREATE TABLE tables (clock INTEGER, writer TEXT, shape TEXT NOT NULL, PRIMARY KE
 CREATE TABLE imported (
     name TEXT, snapshot INTEGER, source TEXT NOT NULL, document TEXT NOT NULL, file TEXT NOT NULL,
     stub INTEGER NOT NULL, clock INTEGER NOT NULL, writer TEXT NOT NULL, PRIMARY KEY (name, snapshot)) WITHOUT ROWID;
-CREATE TABLE clocks (clock INTEGER, writer TEXT, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
+CREATE TABLE clocks (clock INTEGER, writer TEXT, at BLOB NOT NULL, PRIMARY KEY (clock, writer)) WITHOUT ROWID;
+CREATE TABLE twice (clock INTEGER, writer TEXT, at BLOB, PRIMARY KEY (clock, writer, at)) WITHOUT ROWID;
 CREATE TABLE beyond (clock INTEGER, writer TEXT, oid TEXT, line TEXT, PRIMARY KEY (clock, writer, oid, line))
     WITHOUT ROWID;
 CREATE TABLE tasks (clock INTEGER, writer TEXT, task TEXT, PRIMARY KEY (clock, writer, task)) WITHOUT ROWID;
@@ -99,7 +103,6 @@ CREATE INDEX git_parents_by_parent ON git_parents (parent);
 CREATE INDEX links_by_parent ON links (parent, child);
 CREATE INDEX passed_by_start ON passed (start);
 CREATE INDEX trials_by_exp_id ON trials (exp_id);
-CREATE INDEX trials_by_number ON trials (number) WHERE number IS NOT NULL;
 CREATE INDEX trials_by_order ON trials (clock, writer);
 CREATE INDEX trials_baseline ON trials (clock, writer) WHERE {one_of("status", BASELINES)};
 CREATE INDEX trials_by_specialist ON trials (specialist, clock, writer);
@@ -124,4 +127,13 @@ CREATE INDEX sessions_by_specialist ON sessions (specialist, clock)
 """What a build from nothing makes at its end; ``trials_by_snapshot`` is not here, because the build itself needs it."""
 
 TABLE_NAMES = frozenset(re.findall(r"CREATE TABLE (\w+)", ";".join(TABLES)))
+AUTHOR = "(SELECT p.name FROM people p WHERE p.id = s.author)"
+"""The SQL for a snapshot's author, by ``s``; the table of snapshots has a number."""
+
+SUBJECT = f"""
+coalesce(s.subject, (SELECT json_extract(t.row, '$[{HYPOTHESIS}]') FROM trials t
+    WHERE t.snapshot = s.id AND t.exp_id = s.exp_id))
+"""
+"""The SQL for its subject, which is not kept where it is the hypothesis of the trial that its commit names."""
+
 INDEX_NAMES = tuple(re.findall(r"INDEX (\w+)", ";".join(INDEXES)))

@@ -19,7 +19,6 @@ class State(NamedTuple):
         backward: whether some snapshot was, or may have been, recorded before one that it goes back to.
         snapshot: the number of the next snapshot.
         trial: the number of the next trial.
-        highest: the highest number that an exp id is; -1 for none.
         absent: how much this clone lacks: objects without which some event could not be folded.
         repaired: whether some row was ever retracted, or some snapshot given other parents.
         boundary: where this shallow clone's history ended; empty where it was whole.
@@ -32,7 +31,6 @@ class State(NamedTuple):
     backward: bool
     snapshot: int
     trial: int
-    highest: int
     absent: int
     repaired: bool = False
     boundary: str = ""
@@ -43,7 +41,6 @@ def read_state(connection: sqlite3.Connection) -> State:
     """Return what an index says as a whole."""
     told = dict(connection.execute("SELECT key, value FROM meta"))
     hints = dict(connection.execute("SELECT key, value FROM hints"))
-    highest = connection.execute("SELECT max(number) FROM trials WHERE number IS NOT NULL").fetchone()[0]
     last = [connection.execute(f"SELECT max(id) FROM {name}").fetchone()[0] for name in ("snapshots", "trials")]
     return State(
         task=msgspec.json.decode(told["task"], type=Task) if "task" in told else None,
@@ -52,7 +49,6 @@ def read_state(connection: sqlite3.Connection) -> State:
         backward=bool(hints.get("backward")),
         snapshot=(last[0] or 0) + 1,
         trial=max(last[1] or 0, int(told.get("searchable", 0))) + 1,  # a row that is gone may have been searchable
-        highest=-1 if highest is None else highest,
         absent=connection.execute("SELECT count(*) FROM absent").fetchone()[0],
         repaired=bool(hints.get("repaired")),
         boundary=str(told.get("shallow", "")),

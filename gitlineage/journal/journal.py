@@ -240,6 +240,15 @@ class Journal:
             yield Problem(writer, tree, reason, absent)
         yield from (Problem(writer, blob, "this note stands on too many objects") for blob in repeats.refused)
 
+    def blobs(self, tree: str, oid: str) -> list[str]:
+        """Return the blobs of the note that a tree of notes has on an object; none where it has none."""
+        return self._trees.find(tree, oid)
+
+    def told_by(self, writer: str, tip: str, oid: str, blobs: Sequence[str]) -> Iterator[Recorded]:
+        """Return the events that blobs of a ref's note on an object hold."""
+        note = b"".join(self._repo.read(blob, MAX_NOTE) for blob in blobs)
+        return (each for each in self._decoded(writer, tip, oid, note) if isinstance(each, Recorded))
+
     def told(self, writer: str, tip: str, oid: str) -> Iterator[Recorded | Problem]:
         """Return what a ref says on one object."""
         return self._decoded(writer, tip, oid, self.note(tip, oid))

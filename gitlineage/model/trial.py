@@ -7,12 +7,13 @@ A trial keeps the text of every cell beside its typed value, so that a TSV goes 
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
+from sys import intern
 from typing import Any, Self
 
 import msgspec
@@ -263,6 +264,12 @@ class Trial(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
 COLUMNS: tuple[str, ...] = Trial.__struct_fields__[:17]
 NUMERIC: tuple[str, ...] = ("core_metric", "val_bpb", "delta_vs_best", "train_s", "total_s")
 TEXT: tuple[str, ...] = tuple(name for name in COLUMNS if name not in NUMERIC and name != "status")
+_PACKED = (*COLUMNS, "extra", "spelled")
+"""What a packed trial has, in this order."""
+
+STATUS = COLUMNS.index("status")
+HYPOTHESIS = COLUMNS.index("hypothesis")
+
 _columns = attrgetter(*COLUMNS)
 _KNOWN = frozenset(COLUMNS)
 _TEXTS = frozenset(TEXT)
@@ -272,16 +279,22 @@ _STATUSES = ", ".join(label.value for label in FailureLabel)
 
 
 def pack(trial: Trial) -> str:
-    """Return a trial as text, equal for equal trials."""
-    return msgspec.json.encode(trial, order="sorted").decode()
+    """Return a trial as text, equal for equal trials: its columns in order, then, where it has any, what is beside."""
+    beside = [trial.extra, trial.spelled] if trial.extra or trial.spelled else []
+    return msgspec.json.encode([*_columns(trial), *beside], order="sorted").decode()
 
 
 def unpack(text: str, oid: str = "") -> Trial:
     """Return the trial that was packed, and is on a snapshot; it was checked before and is not again."""
     new = copy(_BLANK)
     put = msgspec.structs.force_setattr
-    for column, value in {"spelled": {}, "extra": {}, **msgspec.json.decode(text)}.items():
-        put(new, column, _LABELS[value] if column == "status" else value)
+    values = msgspec.json.decode(text)
+    for column, value in zip(_PACKED, values, strict=False):
+        if value is not None and value != "":
+            put(new, column, _LABELS[value] if column == "status" else value)
+    if len(values) == len(COLUMNS):
+        put(new, "extra", {})
+        put(new, "spelled", {})
     if oid:
         new.__dict__["oid"] = oid
     return new
@@ -433,14 +446,46 @@ def _text(column: str, value: object) -> str:
     return value
 
 
+def packed_rows(texts: Iterable[str]) -> "list[list[Any]]":
+    """Return what many packed trials hold, in the order of the columns; then the further columns, where there are."""
+    return msgspec.json.Decoder(list[list[Any]]).decode(f"[{','.join(texts)}]")
+
+
+def packed_cells(values: Sequence[Any]) -> dict[str, str]:
+    """Return the text of every column of such a row, empty ones too, as `Trial.text` gives it."""
+    cells = dict(zip(COLUMNS, values, strict=False))
+    for column in NUMERIC:
+        value = cells[column]
+        cells[column] = "" if value is None else str(value)
+    if cells["status"] is None:
+        cells["status"] = ""
+    for beside in values[len(COLUMNS) :]:
+        cells.update(beside)
+    return cells
+
+
 _BLANK = Trial()
 _Fields = msgspec.defstruct(
     "_Fields",
     [*((name, Any, getattr(_BLANK, name)) for name in COLUMNS), ("extra", Any, None), ("spelled", Any, None)],
     gc=False,
+    array_like=True,
 )
 
 
-def packed_values(texts: Iterable[str]) -> list[Any]:
-    """Return many packed trials with their fields as attributes, unchecked; a `Trial` for each takes much longer."""
-    return list(msgspec.json.Decoder(list[_Fields]).decode(f"[{','.join(texts)}]"))  # type: ignore[valid-type]
+def packed_values(texts: Iterable[str], columns: Sequence[str] = ()) -> list[Any]:
+    """
+    Return many packed trials with their fields as attributes, unchecked; a `Trial` for each takes much longer.
+
+    Args:
+        columns: the fields that are kept, the others are empty; by default all.
+    """
+    whole: list[Any] = msgspec.json.Decoder(list[_Fields]).decode(f"[{','.join(texts)}]")  # type: ignore[valid-type]
+    if not columns:
+        return whole
+    some = attrgetter(*columns)
+    return [_Fields(**dict(zip(columns, map(_kept, some(each)), strict=True))) for each in whole]
+
+
+def _kept(value: Any) -> Any:
+    return intern(value) if type(value) is str else value

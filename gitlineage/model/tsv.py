@@ -177,14 +177,22 @@ def write(shape: Shape, rows: Iterable[Row]) -> bytes:
     shape's columns: an absent cell is empty, and cells of further columns are left out. A cell is quoted when it
     holds a tab, a line break or a quote, as the auto-research harness does.
     """
-    lines = [shape.header or _canonical(shape.columns)]
-    for row in rows:
-        if row.raw and tuple(row.cells) == shape.columns:
-            lines.append(row.raw)
-        else:
-            lines.append(_canonical([row.cells.get(column, "") for column in shape.columns]))
-    text = shape.newline.join(lines) + (shape.newline if shape.final_newline else "")
-    return (codecs.BOM_UTF8 if shape.bom else b"") + text.encode()
+    lines = (
+        row.raw
+        if row.raw and tuple(row.cells) == shape.columns
+        else canonical([row.cells.get(column, "") for column in shape.columns])
+        for row in rows
+    )
+    return b"".join(pieces(shape, lines))
+
+
+def pieces(shape: Shape, lines: Iterable[str]) -> Iterator[bytes]:
+    """Return a trial log piece by piece: its header, each row as it is written, and how it ends."""
+    yield (codecs.BOM_UTF8 if shape.bom else b"") + (shape.header or canonical(shape.columns)).encode()
+    for line in lines:
+        yield (shape.newline + line).encode()
+    if shape.final_newline:
+        yield shape.newline.encode()
 
 
 def detect_metric(columns: Sequence[str], cells: Collection[Mapping[str, str]] = ()) -> str | None:
@@ -377,7 +385,7 @@ def _mended(record: _Record, columns: Sequence[str], metric: str | None) -> _Rec
     numeric = [*NUMERIC, *([metric] if metric else [])]
     if any(trial.text(name) and trial.number(name) is None for name in numeric):
         return None
-    return record._replace(cells=cells, raw=_canonical(cells), fault="", rest="")
+    return record._replace(cells=cells, raw=canonical(cells), fault="", rest="")
 
 
 def _unquoted(piece: str) -> str:
@@ -386,7 +394,8 @@ def _unquoted(piece: str) -> str:
     return quoted[1].replace('""', '"') if quoted else piece
 
 
-def _canonical(cells: Sequence[str]) -> str:
+def canonical(cells: Sequence[str]) -> str:
+    """Return a row as it is written where nothing says how it stood."""
     line = "\t".join(cells)
     if '"' not in line and "\n" not in line and "\r" not in line and line.count("\t") == len(cells) - 1:
         return line
@@ -395,4 +404,4 @@ def _canonical(cells: Sequence[str]) -> str:
 
 def _odd(record: _Record) -> str:
     """Return a row's raw text where it is not the canonical writing of its cells; without quotes it always is."""
-    return "" if '"' not in record.raw or record.raw == _canonical(record.cells) else record.raw
+    return "" if '"' not in record.raw or record.raw == canonical(record.cells) else record.raw

@@ -120,7 +120,7 @@ def publish(
     commit, moved = base, False
     if base is None or repo.commit(base).tree != tree:
         views = store.ledger.views()
-        stat = statistics(table(views))[0]
+        stat = statistics(table(views, texts=False))[0]
         message = f"{counted(stat.trials, 'trial')}, best {prose(stat.best) or 'none'}\n\n{_MARK}\n"
         commit, moved = repo.write_commit(tree, [base] if base else [], message, _AUTHOR, _moment(views)), True
     if commit is not None and commit != here:
@@ -194,7 +194,7 @@ def _moment(views: Views) -> datetime:
 def _tree(store: LineageStore, repo: GitRepo, pages: bool) -> str:
     """Write the branch's tree and return its oid."""
     views = store.ledger.views()
-    shown = progress(table(views))
+    shown = progress(table(views, texts=False))
     files = {
         "README.md": _readme(store, views, shown, pages).encode(),
         "progress.svg": staircase_svg(shown).encode(),
@@ -216,7 +216,7 @@ def _readme(store: LineageStore, views: Views, shown: Progress, pages: bool) -> 
     """Return the page that a forge shows."""
     task = views.task
     best = views.best(stand_in=False)
-    (stat,) = statistics(table(views))
+    (stat,) = statistics(table(views, texts=False))
     better = "lower" if task.lower_is_better else "higher"
     ranked = f"Ranked by {_plain(task.score_field)}, {better} is better."
     told = f"{counted(stat.trials, 'trial')}, {stat.kept:,} kept. {ranked}"

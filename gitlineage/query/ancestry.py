@@ -39,6 +39,11 @@ def children(views: Views, oid: str) -> tuple[Snapshot, ...]:
     Of an imported one that was recorded anew, because a file of an ancestor turned up, the last counts here, in
     `descendants` and in `leaves`.
     """
+    return tuple(views.snapshots(child_oids(views, oid)))
+
+
+def child_oids(views: Views, oid: str) -> list[str]:
+    """Return the commits of what `children` returns."""
     sid = _id(views, oid)
     if sid is None:
         sql = "SELECT s.oid FROM git_parents g JOIN snapshots s ON s.id = g.child WHERE g.parent = ?"
@@ -47,7 +52,7 @@ def children(views: Views, oid: str) -> tuple[Snapshot, ...]:
         views.horizon.check_below([oid])
         sql = "SELECT s.oid FROM links l JOIN snapshots s ON s.id = l.child WHERE l.parent = ?"
         rows = views.index.rows(f"{sql} ORDER BY s.clock, s.writer, s.oid", sid)
-    return tuple(views.snapshots(walk.standing(views, [row[0] for row in rows])))
+    return walk.standing(views, [row[0] for row in rows])
 
 
 def ancestors(views: Views, oid: str, max_depth: int | None = -1) -> tuple[AncestryNode, ...]:
@@ -71,12 +76,18 @@ def descendants(views: Views, oid: str, max_depth: int | None = -1) -> tuple[Anc
 
 def leaves(views: Views) -> tuple[Snapshot, ...]:
     """Return the snapshots that nothing was derived from, in recording order."""
+    return tuple(views.snapshots(leaf_oids(views)))
+
+
+def leaf_oids(views: Views) -> list[str]:
+    """Return the commits of what `leaves` returns."""
     rows = views.index.rows(
         "SELECT oid FROM snapshots s WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.parent = s.id) "
         "ORDER BY clock, writer, oid"
     )
-    views.horizon.check_below([oid for (oid,) in rows])
-    return tuple(views.snapshots(walk.standing(views, [row[0] for row in rows])))
+    oids = [oid for (oid,) in rows]
+    views.horizon.check_below(oids)
+    return walk.standing(views, oids)
 
 
 def merge_bases(views: Views, a: str, b: str) -> tuple[Snapshot, ...]:
@@ -118,11 +129,16 @@ def originals(views: Views, oid: str) -> tuple[str, ...]:
 
 def same(views: Views, oid: str) -> tuple[Snapshot, ...]:
     """Return the other snapshots with equal content, in recording order: other derivations of one recipe."""
+    return tuple(views.snapshots(same_oids(views, oid)))
+
+
+def same_oids(views: Views, oid: str) -> list[str]:
+    """Return the commits of what `same` returns."""
     tree = views.snapshot(oid).tree
     rows = views.index.rows(
         "SELECT oid FROM snapshots WHERE tree = ? AND oid <> ? ORDER BY clock, writer, oid", tree, oid
     )
-    return tuple(views.snapshots(walk.standing(views, [row[0] for row in rows])))
+    return walk.standing(views, [row[0] for row in rows])
 
 
 def _id(views: Views, oid: str) -> int | None:

@@ -6,15 +6,33 @@ Semantics 32b and 39. Events are read from the notes themselves, in the order (c
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from gitlineage.index.database import growing
 from gitlineage.journal import events as codec
 from gitlineage.journal.journal import Journal, Problem, Recorded, is_archive
 from gitlineage.model.records import CommitOid
 from gitlineage.query.views import Views
 from gitlineage.text import counted, one_line
+
+_ALL = """
+SELECT clock, writer, at FROM clocks WHERE clock >= ?1 UNION ALL SELECT clock, writer, at FROM twice WHERE clock >= ?1
+ORDER BY clock, writer
+"""
+_BY_WRITER = """
+SELECT clock, writer, at FROM clocks WHERE clock >= ?1 AND writer = ?2
+UNION ALL SELECT clock, writer, at FROM twice WHERE clock >= ?1 AND writer = ?2 ORDER BY clock, writer
+"""
+EVER = -(1 << 63)
+"""Before all clocks."""
+
+_AHEAD = 5000
+"""Events whose notes one git reads ahead at most."""
+
+_SEVERAL, _LONG = 8, 64
+"""Events of a note that are worth being kept for the next of them, and notes that are kept so."""
 
 _NAMED = 6
 """Cells, fields and the like that an event's words name before they count the rest."""
@@ -67,20 +85,74 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def events(
-    journal: Journal, tips: Mapping[str, str], *, writer: str | None = None, rule: Rule | None = None
-) -> list[LineageEvent]:
+    views: Views,
+    journal: Journal,
+    tips: Mapping[str, str],
+    *,
+    writer: str | None = None,
+    since: int = EVER,
+    rule: Rule | None = None,
+) -> Iterator[LineageEvent]:
     """
     Return the events of all writers, or of one, in their order; lines that are no events are left out.
 
+    The index says on which object each is, so that the first is there at once and few are in memory.
+
     Args:
         writer: whose; an archive's events are those of the writers that they name.
+        since: from which clock on.
         rule: lets through the events that are wanted.
     """
-    recorded: list[Recorded] = []
-    for name, tip in tips.items():
-        if writer is None or name == writer or is_archive(name):
-            recorded += journal.events(name, tip)
-    return _ordered(recorded, writer, rule)
+    rows = views.index.each(
+        _BY_WRITER if writer is not None else _ALL, *([since] if writer is None else [since, writer])
+    )
+    same: list[Recorded] = []
+    for each in _read(views, journal, tips, rows):
+        if same and (each.event.clock, each.writer) != (same[0].event.clock, same[0].writer):
+            yield from _ordered(same, writer, rule)
+            same = []
+        same.append(each)
+    yield from _ordered(same, writer, rule)
+
+
+def _read(
+    views: Views, journal: Journal, tips: Mapping[str, str], rows: Iterable[tuple[int, str, bytes]]
+) -> Iterator[Recorded]:
+    """Return the events of clocks and writers on objects, in the order given; git reads ahead where they are many."""
+    archives = [name for name in tips if is_archive(name)]
+    trees = {name: views.repo.commit(tip).tree for name, tip in tips.items()}
+    long: dict[tuple[str, str], Mapping[tuple[int, str], list[Recorded]]] = {}  # or each event would read all of them
+
+    def placed(row: tuple[int, str, bytes]) -> _Place:
+        clock, writer, at = row
+        oid, names = at.hex(), [writer, *archives] if writer in tips else archives
+        return _Place(clock, writer, oid, {name: journal.blobs(trees[name], oid) for name in names})
+
+    def wanted(place: _Place) -> list[str]:
+        return [blob for name, blobs in place.notes.items() if (name, place.oid) not in long for blob in blobs]
+
+    for part in growing(rows, largest=_AHEAD):
+        for place in views.repo.ahead(map(placed, part), wanted):
+            for name, blobs in place.notes.items():
+                told = long.get((name, place.oid))
+                if told is None:
+                    told = {}
+                    for each in journal.told_by(name, tips[name], place.oid, blobs):
+                        told.setdefault((each.event.clock, each.writer), []).append(each)
+                    if len(told) > _SEVERAL:
+                        if len(long) == _LONG:
+                            long.clear()
+                        long[name, place.oid] = told
+                yield from told.get((place.clock, place.writer), ())
+
+
+class _Place(NamedTuple):
+    """Where an event is: its clock and writer, the object, and the blobs of the notes on that, by ref."""
+
+    clock: int
+    writer: str
+    oid: str
+    notes: Mapping[str, list[str]]
 
 
 def touching(
@@ -175,21 +247,19 @@ def _lineage_event(recorded: Recorded) -> LineageEvent:
 # -- in words --------------------------------------------------------------------------------------------------------
 
 
-def audited(views: Views, oid: str, happened: Iterable[LineageEvent]) -> list[AuditEntry]:
+def audited(views: Views, oid: str, happened: Iterable[LineageEvent]) -> Iterator[AuditEntry]:
     """Return the events that touch a commit with what happened, in words."""
     seen: set[tuple[str, str]] = set()
-    entries = []
     for event in happened:
         key = (event.oid, event.payload.get("row", {}).get("exp_id", ""))
         what = in_words(views, event, again=event.event_type == "trial" and key in seen)
         seen.add(key)
-        entries.append(AuditEntry(event=event, what=what, own=event.oid == oid))
-    return entries
+        yield AuditEntry(event=event, what=what, own=event.oid == oid)
 
 
 def told(views: Views, oid: str, recorded: Iterable[Recorded]) -> list[AuditEntry]:
     """Return what notes say about a commit, in its order and with what happened, in words."""
-    return audited(views, oid, _ordered(recorded, None, None))
+    return list(audited(views, oid, _ordered(recorded, None, None)))
 
 
 def in_words(views: Views, event: LineageEvent, *, again: bool = False) -> str:

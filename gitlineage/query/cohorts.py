@@ -1,14 +1,16 @@
 """Cohorts as models, read from the index."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from gitlineage.errors import Ambiguous, NotFound
+from gitlineage.index.database import growing
 from gitlineage.index.index import Index
 from gitlineage.model.records import Cohort, CommitOid
 
+_KINDS = "SELECT name, base, allow_mixed, writer FROM cohorts WHERE name IN ({})"
 _COLUMNS = "oid, name, base, metadata, allow_mixed, at, writer"
 
 
@@ -63,40 +65,46 @@ class Cohorts:
 
     def all(self, *, members: bool = True) -> list[Cohort]:
         """Return every cohort in the order they were opened, with their members where these are wanted."""
-        return self._rows("", members=members)
+        return list(self.each(members=members))
+
+    def each(self, *, members: bool = True) -> Iterator[Cohort]:
+        """Return what `all` does; few cohorts and their members are in memory at once."""
+        return self._made(self._index.rows(f"SELECT {_COLUMNS} FROM cohorts ORDER BY clock, writer"), members)
 
     def _rows(self, where: str, *values: object, members: bool = True) -> list[Cohort]:
         rows = self._index.rows(f"SELECT {_COLUMNS} FROM cohorts {where} ORDER BY clock, writer", *values)
-        return [self._made(row, members) for row in rows]
+        return list(self._made(rows, members))
 
-    def _made(self, row: Sequence[Any], wanted: bool) -> Cohort:
-        oid, name, base, metadata, allow_mixed, at, writer = row
-        members = self._members(name, (base, allow_mixed)) if wanted else []
-        return Cohort(
-            name=name,
-            oid=CommitOid(oid),
-            base=msgspec.json.decode(base, type=tuple[CommitOid, ...]),
-            metadata=msgspec.json.decode(metadata),
-            allow_mixed=bool(allow_mixed),
-            members=tuple(CommitOid(member) for member in members),
-            created_at=at,
-            writer=writer,
-        )
+    def _made(self, opened: Sequence[Sequence[Any]], wanted: bool) -> Iterator[Cohort]:
+        for part in growing(opened):
+            names = {row[1] for row in part}
+            of_name = self._index.members_of(names) if wanted else {}
+            kinds = self._index.grouped(_KINDS, names) if wanted else {}
+            for oid, name, base, metadata, allow_mixed, at, writer in part:
+                members = of_name.get(name, [])
+                if len({kind[:2] for kind in kinds.get(name, ())}) > 1:
+                    members = self._of_kind(members, kinds[name], (base, allow_mixed))
+                yield Cohort(
+                    name=name,
+                    oid=CommitOid(oid),
+                    base=msgspec.json.decode(base, type=tuple[CommitOid, ...]),
+                    metadata=msgspec.json.decode(metadata),
+                    allow_mixed=bool(allow_mixed),
+                    members=tuple(CommitOid(member) for member in members),
+                    created_at=at,
+                    writer=writer,
+                )
 
-    def _members(self, name: str, kind: tuple[str, int]) -> list[str]:
+    def _of_kind(self, members: Sequence[str], opened: Sequence[tuple[Any, ...]], kind: tuple[str, int]) -> list[str]:
         """
-        Return the snapshots of a cohort in recording order.
+        Return those of a name's members that are in one of the cohorts which writers opened under it.
 
         A commit only names its cohort. Where writers opened different ones under that name, it is in the one that its
         parents are the base of, else in a mixed one; and of several such, in what its own writer opened.
         """
-        members = self._index.members(name)
-        rows = self._index.rows("SELECT base, allow_mixed, writer FROM cohorts WHERE name = ?", name)
         writers: dict[tuple[str, int], set[str]] = {}
-        for base, allow_mixed, writer in rows:
+        for base, allow_mixed, writer in opened:
             writers.setdefault((base, allow_mixed), set()).add(writer)
-        if len(writers) < 2:
-            return members
         bases = {each: frozenset(msgspec.json.decode(each[0], type=list[str])) for each in writers}
         sql = "SELECT s.oid, s.writer, p.parent FROM snapshots s LEFT JOIN git_parents p ON p.child = s.id"
         rows_of = self._index.grouped(f"{sql} WHERE s.oid IN ({{}})", members)

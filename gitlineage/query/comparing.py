@@ -14,7 +14,7 @@ import msgspec
 from gitlineage.errors import NotFound
 from gitlineage.git.repository import GitRepo
 from gitlineage.model.records import Cohort, Snapshot, Task
-from gitlineage.model.trial import COLUMNS
+from gitlineage.model.trial import COLUMNS, packed_values
 from gitlineage.query.names import Id, resolve, trial_of
 from gitlineage.query.table import Row, Table, table
 from gitlineage.query.views import Views
@@ -124,7 +124,7 @@ def compare(views: Views, a: Id, b: Id) -> Comparison:
         NotFound: neither a trial nor a cohort is called so.
         Ambiguous: several are.
     """
-    whole = table(views)
+    whole = table(views, texts=False)
     sides = [_Side(views, whole, each) for each in (a, b)]
     first, second = (side.summary(whole.task) for side in sides)
     change = second.mean - first.mean if first.mean is not None and second.mean is not None else None
@@ -281,7 +281,7 @@ def _differences(views: Views, whole: Table, a: _Side, b: _Side) -> tuple[tuple[
     differences: list[Difference] = []
     changed: tuple[str, ...] = ()
     if a.row is not None and b.row is not None:
-        differences += _cells(a.row, b.row)
+        differences += _cells(_whole(views, a.row), _whole(views, b.row))
         differences.append(_only("line", _line(whole, a.row), _line(whole, b.row)))
         if a.row.oid != b.row.oid:
             one, other = (_files(views.repo, views.snapshot(row.oid).tree) for row in (a.row, b.row))
@@ -295,6 +295,15 @@ def _differences(views: Views, whole: Table, a: _Side, b: _Side) -> tuple[tuple[
             told = [{f"{name}={value}": None for name, value in side.metadata.items()} for side in (a.cohort, b.cohort)]
             differences.append(_only("metadata", *told))
     return tuple(each for each in differences if each.a or each.b), changed
+
+
+def _whole(views: Views, row: Row) -> Row:
+    """Return a row with all of its cells."""
+    sql = (
+        "SELECT t.row FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE (s.oid, t.exp_id, t.writer) = (?, ?, ?)"
+    )
+    cells = packed_values(views.index.one(sql, row.oid, row.cells.exp_id, row.writer))[0]
+    return msgspec.structs.replace(row, cells=cells)
 
 
 def _cells(a: Row, b: Row) -> list[Difference]:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from gitlineage.index.database import parts
-from gitlineage.index.index import read_row
+from gitlineage.index.database import growing, parts
 from gitlineage.model.citations import may_cite, mentions
 from gitlineage.model.records import CommitOid, Order
 from gitlineage.model.relation import Relationship, RelationType
+from gitlineage.model.trial import packed_values
 from gitlineage.query.views import Views
 from gitlineage.query.walk import edges
 from gitlineage.text import one_line
@@ -85,10 +85,13 @@ def infer(views: Views, oid: str | None = None, *, notes: bool = False) -> list[
     where, values = ("WHERE s.oid = ?", [oid]) if oid is not None else ("", [])
     columns = ("hypothesis", "notes") if notes else ("hypothesis",)
     texts: list[tuple[_Told, dict[str, str]]] = []
-    for exp_id, clock, writer, row, place in views.index.rows(f"{_TRIALS} {where} ORDER BY t.clock, t.writer", *values):
-        cells = {column: text for column in columns if may_cite(text := read_row(row).text(column))}
-        if cells:
-            texts.append((_Told(exp_id, place, Order(clock, writer)), cells))
+    with views.index.steady():
+        for part in growing(views.index.each(f"{_TRIALS} {where} ORDER BY t.clock, t.writer", *values)):
+            packed = packed_values(row for _, _, _, row, _ in part)
+            for (exp_id, clock, writer, _, place), told in zip(part, packed, strict=True):
+                cells = {column: text for column in columns if may_cite(text := getattr(told, column))}
+                if cells:
+                    texts.append((_Told(exp_id, place, Order(clock, writer)), cells))
     known = _by_name(views) if texts else {}
     names = frozenset(known)
     citations: list[tuple[_Told, _Told, str, str]] = []

@@ -13,6 +13,7 @@ import msgspec
 
 from gitlineage.git.packs import object_id
 from gitlineage.index.database import read_row
+from gitlineage.index.schema import AUTHOR
 from gitlineage.model.rank import BY_PLACE, IS_BASELINE, MEASURES, record, turned
 from gitlineage.model.records import Task, TrialView
 from gitlineage.model.trial import FailureLabel
@@ -38,7 +39,7 @@ WHERE t.rank IS NOT NULL AND {MEASURES}
 """Trials whose score measures their content."""
 
 SCORES = f"""
-SELECT s.id, s.tree, s.author, t.rank,
+SELECT s.id, s.tree, {AUTHOR}, t.rank,
     (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0), t.row
 {MEASURED}
 """

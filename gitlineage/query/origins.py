@@ -60,6 +60,11 @@ class Origins:
         """
         return self._stood_in(oids) | self._imported_anew(oids)
 
+    def has_replaced(self) -> bool:
+        """Whether any snapshot may have taken the place of another one."""
+        sql = "SELECT 1 FROM imported UNION ALL SELECT 1 FROM arrivals LIMIT 1"
+        return self._index.one(sql) is not None
+
     def _stood_in(self, oids: Sequence[str]) -> set[CommitOid]:
         sql = (
             "SELECT old FROM arrivals WHERE NOT EXISTS "

@@ -11,7 +11,7 @@ import msgspec
 
 from gitlineage.index.database import parts
 from gitlineage.model.rank import ELIGIBLE
-from gitlineage.model.records import AncestryNode, Order
+from gitlineage.model.records import AncestryNode, Order, Snapshot
 from gitlineage.model.relation import DERIVATION, EvolutionStep, Relationship, RelationType, relation_type
 from gitlineage.model.trial import NUMERIC, Trial
 from gitlineage.query import walk
@@ -117,7 +117,9 @@ def evolution(
     if include_siblings:
         followed += edges(views, line, successors, up=False)
     said = _evolutions(views, {edge.source for edge in followed})
-    steps = [_evolution_step(views, edge, said) for edge in dict.fromkeys(followed)]
+    known: dict[str, Snapshot] = {each.oid: each for each in views.snapshots(edge.source for edge in followed)}
+    known |= {edge.source: views.snapshot(edge.source) for edge in followed if edge.source not in known}
+    steps = [_evolution_step(edge, said, known) for edge in dict.fromkeys(followed)]
     timed = sorted(
         zip(steps, dict.fromkeys(followed), strict=True), key=lambda pair: (pair[0].timestamp, pair[1].order)
     )
@@ -208,7 +210,9 @@ def _worked(trial: Trial | None) -> bool | None:
     return None if trial.status is None else trial.status in ELIGIBLE
 
 
-def _evolution_step(views: Views, edge: Edge, said: Mapping[tuple[str, str], Relationship]) -> EvolutionStep:
+def _evolution_step(
+    edge: Edge, said: Mapping[tuple[str, str], Relationship], known: Mapping[str, Snapshot]
+) -> EvolutionStep:
     """Return what was said of a step; of a git parent, what the child's trial says."""
     relation = said.get((edge.source, edge.target))
     if relation is not None:
@@ -222,8 +226,8 @@ def _evolution_step(views: Views, edge: Edge, said: Mapping[tuple[str, str], Rel
             metrics=measured if isinstance(measured, Mapping) else {},
             timestamp=relation.created_at,
         )
-    snapshot = views.snapshot(edge.source)
-    trial = snapshot.trials[0] if snapshot.trials else None
+    snapshot = known[edge.source]
+    trial = snapshot.trial
     metrics = {name: trial.number(name) for name in NUMERIC if trial.number(name) is not None} if trial else {}
     return EvolutionStep(
         from_id=edge.target,

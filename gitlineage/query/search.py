@@ -49,7 +49,7 @@ def search(
     if not words or limit == 0:
         return []
     rows = views.index.rows(
-        "SELECT rowid FROM texts WHERE texts MATCH ? AND rowid IN (SELECT id FROM trials) "
+        "SELECT rowid FROM texts WHERE texts MATCH ? AND +rowid IN (SELECT id FROM trials) "
         "ORDER BY bm25(texts, 1, 1, 2, 1), rowid DESC LIMIT ?",
         " ".join(words),
         -1 if limit is None else limit,

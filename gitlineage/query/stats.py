@@ -6,17 +6,39 @@ Start at `statistics`; every figure is defined in `Stat`, once, and the page cou
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from gitlineage.model.rank import BASELINES, ELIGIBLE, KEPT
+from gitlineage.model.rank import BASELINES, BY_PLACE, COUNTS, ELIGIBLE, INFORMS, IS_ELIGIBLE, IS_KEPT, KEPT
 from gitlineage.model.records import Task
+from gitlineage.model.trial import packed_values
 from gitlineage.query.table import Row, Table, staircase
+from gitlineage.query.views import Views
 from gitlineage.render.progress import Point, Progress
 from gitlineage.times import parse_time
 
 GROUPS = ("specialist", "cohort", "domain", "parent", "status", "day")
 """What trials can be grouped by; ``day`` is the first ten characters of the time, as the row spells it."""
+
+
+_TOLD_DAY = f"""
+SELECT t.id, t.row, s.time FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE instr(t.row, ?) AND {COUNTS}
+"""
+_DATED_DAY = f"""
+SELECT t.id, t.row, s.time FROM snapshots s JOIN trials t ON t.snapshot = s.id WHERE instr(s.time, ?) AND {COUNTS}
+"""
+_LAST_KEPT = f"SELECT t.clock, t.writer FROM trials t WHERE {IS_KEPT} ORDER BY t.clock DESC, t.writer DESC LIMIT 1"
+_SINCE = f"SELECT count(*) FROM trials t INDEXED BY trials_by_order WHERE (t.clock, t.writer) > (?, ?) AND {INFORMS}"
+_NEWEST = f"""
+SELECT t.status FROM trials t INDEXED BY trials_by_specialist WHERE t.specialist = ? AND {INFORMS}
+ORDER BY t.clock DESC, t.writer DESC LIMIT ?
+"""
+_FIRST = f"SELECT t.clock, t.writer FROM trials t WHERE t.specialist = ? AND {COUNTS} ORDER BY {BY_PLACE} LIMIT 1"
+_BEST = f"""
+SELECT t.specialist, min(t.rank) FROM trials t INDEXED BY trials_eligible
+WHERE {IS_ELIGIBLE} AND t.rank IS NOT NULL GROUP BY t.specialist
+"""
 
 
 class Stat(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,10 +104,61 @@ def _group(table: Table, row: Row, by: str) -> str:
     if by == "parent":
         return table.rows[row.parents[0]].label if row.parents else ""
     if by == "day":
-        return row.time.strip()[:10] if parse_time(row.time) else ""
+        return _day(row.time)
     if by in ("cohort", "status"):
         return str(getattr(row, by))
     return str(getattr(row.cells, by))
+
+
+def _day(time: str) -> str:
+    return time.strip()[:10] if parse_time(time) else ""
+
+
+class Stand(NamedTuple):
+    """
+    How a campaign stands, of the figures of `Stat` those that tell whether it gets on.
+
+    Args:
+        today: trials of one day that count.
+        since_keep: trials since the last kept one, harness aborts left out.
+        stuck: specialists with so many trials and more since their last kept one, the one with the best trial first.
+    """
+
+    today: int
+    since_keep: int
+    stuck: list[str]
+
+
+def stand(views: Views, day: str, many: int) -> Stand:
+    """Return what `statistics` would of a whole campaign, without reading all of its trials."""
+    return Stand(_on_day(views, day), _since_keep(views), _stuck(views, many))
+
+
+def _on_day(views: Views, day: str) -> int:
+    """Return how many trials of a day count; rows tell it, or else the dates of their snapshots."""
+    rows = views.index.rows(_TOLD_DAY, day) + views.index.rows(_DATED_DAY, day)
+    times = {number: (row, time) for number, row, time in rows}
+    cells = packed_values(row for row, _ in times.values())
+    return sum(_day(row.timestamp or time) == day for row, (_, time) in zip(cells, times.values(), strict=True))
+
+
+def _since_keep(views: Views) -> int:
+    last = views.index.one(_LAST_KEPT) or (-1, "")
+    return int(views.index.one(_SINCE, *last)[0])
+
+
+def _stuck(views: Views, many: int) -> list[str]:
+    stuck = []
+    for (specialist,) in views.index.rows("SELECT DISTINCT specialist FROM trials WHERE specialist <> ''"):
+        newest = views.index.rows(_NEWEST, specialist, many)
+        if len(newest) == many and not any(status in KEPT for (status,) in newest):
+            stuck.append((specialist, views.index.one(_FIRST, specialist)))
+    best = dict(views.index.rows(_BEST)) if stuck else {}
+    return [each for each, began in sorted(stuck, key=lambda each: _place(best.get(each[0]), each[1]))]
+
+
+def _place(best: float | None, began: tuple[int, str]) -> tuple[bool, float, tuple[int, str]]:
+    return best is None, best or 0.0, began
 
 
 def _gains(table: Table) -> list[tuple[int, float]]:

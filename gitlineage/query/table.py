@@ -6,13 +6,15 @@ handful of queries, whatever the size, where a `TrialView` for each of 100,000 t
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
 
 from gitlineage.errors import NotFound
+from gitlineage.index.database import growing
 from gitlineage.model.rank import ELIGIBLE, PENDING, RETRACTED, UNINFORMATIVE
 from gitlineage.model.records import Task
 from gitlineage.model.trial import CRASHED, packed_values
@@ -22,13 +24,17 @@ from gitlineage.query.labels import meant
 from gitlineage.query.views import Views
 from gitlineage.times import parse_time
 
-_TRIALS = "SELECT exp_id, status, rank, row, clock, writer, parent_cell, saw, snapshot, guest FROM trials"
+_TRIALS = "SELECT exp_id, status, rank, row, clock, writer, parent_cell, saw, snapshot, guest, id FROM trials"
 _SNAPSHOTS = "SELECT id, oid, tree, author, cohort, roles, time FROM snapshots"
+_TEXTS = "SELECT id, row FROM trials WHERE id IN ({})"
 _LINKS = "SELECT child, parent FROM links ORDER BY child, pos"
 _CONTENTS_ABOVE = f"""
 SELECT s.id, p.tree FROM snapshots s JOIN git_parents g ON g.child = s.id AND g.pos = 0
-JOIN snapshots p ON p.oid = g.parent WHERE s.author LIKE '%{ROW_ONLY}'
+JOIN snapshots p ON p.oid = g.parent WHERE s.author IN (SELECT id FROM people WHERE name LIKE '%{ROW_ONLY}')
 """
+FEW = ("exp_id", "specialist", "domain", "timestamp", "train_s", "total_s")
+"""The cells that counting and comparing need."""
+
 _NO_SCORE = (*CRASHED, RETRACTED, PENDING)
 _UP = 10_000
 """Snapshots without a trial that the search for a parent's trial goes past."""
@@ -111,21 +117,27 @@ class Table(NamedTuple):
         return [self.rows[at].label for at in places]
 
 
-def table(views: Views) -> Table:
-    """Return every trial of a store, those without a result and retracted ones too."""
-    rows = views.index.rows(_TRIALS)
-    rows.sort(key=itemgetter(4, 5, 0, 3))  # by `BY_PLACE`; SQLite takes twice as long to sort so wide rows
-    snapshots = {row[0]: row[1:] for row in views.index.rows(_SNAPSHOTS)}
+def table(views: Views, *, texts: bool = True) -> Table:
+    """
+    Return every trial of a store, those without a result and retracted ones too.
+
+    Args:
+        texts: whether all cells are wanted; else the rows' cells have those of `FEW`, which take a fraction of the
+            memory, and the others are empty.
+    """
+    with views.index.steady():
+        rows = _in_order(views, [row for part in growing(views.index.each(_TRIALS)) for row in _read(part, texts)])
+        snapshots = {row[0]: row[1:] for row in views.index.each(_SNAPSHOTS)}
+        above: dict[int, tuple[int, ...]] = {}
+        for child, parent in views.index.each(_LINKS):
+            above[child] = (*above.get(child, ()), parent)
     contents_above = dict(views.index.rows(_CONTENTS_ABOVE))
+    people: dict[int, str] = dict(views.index.rows("SELECT id, name FROM people"))
     used = Counter(row[0] for row in rows)
-    above: dict[int, tuple[int, ...]] = {}
-    for child, parent in views.index.rows(_LINKS):
-        above[child] = (*above.get(child, ()), parent)
     first = _Firsts(rows, above)
     turn = 1 if views.task.lower_is_better else -1
     listed = []
-    for row, cells in zip(rows, packed_values(row[3] for row in rows), strict=True):
-        exp_id, status, rank, _, clock, writer, cell, saw, sid, _ = row
+    for exp_id, status, rank, cells, clock, writer, cell, saw, sid, *_ in rows:
         oid, tree, author, cohort, said, time = snapshots[sid]
         linked = above.get(sid, ())
         parents = [first.on(parent, "" if at else cell, writer) for at, parent in enumerate(linked)]
@@ -137,7 +149,7 @@ def table(views: Views) -> Table:
             oids = [snapshots[parent][0] for parent in linked]
             roles = tuple(told.get(oids[parents.index(at)], "") for at in known)
             inspired = tuple((named, role) for named, role in told.items() if named not in oids)
-        unknown = is_unknown(tree, author, contents_above.get(sid))
+        unknown = is_unknown(tree, people[author], contents_above.get(sid))
         listed.append(
             Row(
                 label=exp_id if used[exp_id] == 1 else views.labels.label(exp_id, writer, oid),
@@ -159,12 +171,29 @@ def table(views: Views) -> Table:
     return Table(views.task, listed)
 
 
+def _read(part: Sequence[Sequence[Any]], texts: bool) -> Iterator[tuple[Any, ...]]:
+    """Return rows of `_TRIALS` with their cells in the place of the text that holds them."""
+    cells = packed_values((row[3] for row in part), () if texts else FEW)
+    return ((*row[:3], told, *row[4:]) for row, told in zip(part, cells, strict=True))
+
+
+def _in_order(views: Views, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows by `BY_PLACE`; SQLite takes twice as long to sort so wide ones."""
+    place = itemgetter(4, 5, 0)
+    rows.sort(key=place)
+    alike = [row[10] for one, other in pairwise(rows) if place(one) == place(other) for row in (one, other)]
+    if alike:  # one writer has two such rows of one clock, written by hand
+        texts = {number: text for number, ((text,),) in views.index.grouped(_TEXTS, alike).items()}
+        rows.sort(key=lambda row: (*place(row), texts.get(row[10], "")))
+    return rows
+
+
 class _Firsts:
     """
     Which trial stands for a snapshot, by the order of `FIRST_ON_SNAPSHOT`.
 
     Args:
-        rows: the trials as `_TRIALS` returns them.
+        rows: the trials as `_TRIALS` returns them, in order.
         above: the snapshots that each one was derived from.
     """
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gitlineage.index.schema import AUTHOR
 from gitlineage.model.rank import ELIGIBLE, INFORMS, IS_RETRACTED, LATEST, none_of
 from gitlineage.model.records import TrialView
 from gitlineage.model.similarity import by_words, tokens
@@ -37,7 +38,7 @@ _NEVER_RAN = FailureLabel.HARNESS_ABORT, FailureLabel.PREFLIGHT_CRASH
 """How trials end that say nothing of their content."""
 
 _ON_TREE = f"""
-SELECT t.id, s.tree, s.author,
+SELECT t.id, s.tree, {AUTHOR},
     (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0)
 FROM snapshots s JOIN trials t ON t.snapshot = s.id
 WHERE s.tree = ? AND NOT coalesce({IS_RETRACTED}, 0) ORDER BY {LATEST} LIMIT {_EQUAL}
@@ -46,10 +47,10 @@ _NOT_KEPT = f"""
 SELECT t.snapshot, t.id FROM trials t INDEXED BY trials_by_order
 WHERE {INFORMS} AND {none_of("+t.status", ELIGIBLE)} ORDER BY {LATEST} LIMIT {_EDITS}
 """
-_TREES = """
-SELECT s.id, s.tree, s.author,
+_TREES = f"""
+SELECT s.id, s.tree, {AUTHOR},
     (SELECT p.tree FROM git_parents g JOIN snapshots p ON p.oid = g.parent WHERE g.child = s.id AND g.pos = 0)
-FROM snapshots s WHERE s.id IN ({})
+FROM snapshots s WHERE s.id IN ({{}})
 """
 
 _MAKE = "CREATE TABLE IF NOT EXISTS edits (snapshot INTEGER PRIMARY KEY, edit TEXT NOT NULL)"

@@ -8,7 +8,8 @@ one or a few queries whose cost does not grow with the store, except where all o
 snapshots and labels are reached from here, walks over the graph are in `query.walk`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,8 +17,9 @@ import msgspec
 from gitlineage.errors import Ambiguous, Incomplete, NotFound
 from gitlineage.git.formats import CommitInfo
 from gitlineage.git.repository import GitRepo
-from gitlineage.index.database import is_text, parts
+from gitlineage.index.database import FEW, MANY, growing, is_text, parts
 from gitlineage.index.index import Index, read_row
+from gitlineage.index.schema import AUTHOR
 from gitlineage.model.dag import first_parent_chain
 from gitlineage.model.frames import Place
 from gitlineage.model.message import Trailers, read_trailers, subject
@@ -26,7 +28,6 @@ from gitlineage.model.rank import (
     BY_RANK,
     COUNTS,
     ELIGIBLE,
-    FIRST_ON_SNAPSHOT,
     INFORMS,
     IS_BASELINE,
     IS_DONE,
@@ -41,10 +42,11 @@ from gitlineage.model.rank import (
     rank,
 )
 from gitlineage.model.records import CommitOid, Kin, Order, Snapshot, Task, TreeOid, TrialView
-from gitlineage.model.trial import Trial, packed_values
+from gitlineage.model.trial import STATUS, Trial, packed_rows, packed_values
+from gitlineage.query.around import Around, roles_of, standing_in
 from gitlineage.query.cohorts import Cohorts
 from gitlineage.query.horizon import Horizon
-from gitlineage.query.labels import Labels, meant
+from gitlineage.query.labels import Labels
 from gitlineage.query.lines import Line, line
 from gitlineage.query.origins import Origins
 from gitlineage.text import counted
@@ -58,7 +60,14 @@ _VIEW = f"""
 SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles, {_WHY}
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
-_SNAPSHOT = "id, oid, tree, subject, author, time, cohort, roles, writer"
+_AMONG = f"{_VIEW} WHERE t.id IN ({{}})"
+SNAPSHOTS = (
+    f"SELECT s.id, s.oid, s.tree, s.exp_id, s.subject, {AUTHOR}, s.time, s.cohort, s.roles, s.writer FROM snapshots s "
+    "WHERE s.oid IN ({})"
+)
+GIT_PARENTS = "SELECT child, parent FROM git_parents WHERE child IN ({}) ORDER BY child, pos"
+_ROWS_ON = f"SELECT snapshot, row FROM trials t WHERE snapshot IN ({{}}) ORDER BY t.guest, {BY_PLACE}"
+CALLED = "SELECT snapshot, name, stub FROM imported WHERE snapshot IN ({}) ORDER BY clock, writer"
 _OID = "(SELECT oid FROM snapshots s WHERE s.id = t.snapshot)"
 _WRITTEN = "(t.status IS NOT NULL OR t.raw <> '')"
 """Trials that a table shows: those with a result, and pending ones that came from a file."""
@@ -67,6 +76,12 @@ _BEST = {
     "kept": f"INDEXED BY trials_eligible WHERE {IS_ELIGIBLE} AND t.rank IS NOT NULL ORDER BY {BY_RANK} LIMIT 1",
     "informational": f"WHERE {INFORMS} AND t.rank IS NOT NULL ORDER BY {BY_RANK} LIMIT 1",
 }
+HAS_MORE = "AND t.row LIKE '%}]'"
+"""The condition for rows with further columns, and for those whose numbers are spelled in another way."""
+
+_WHOLE = (
+    f"SELECT t.id, t.row, s.oid, t.raw, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.id IN ({{}})"
+)
 _FIRST_BASELINE = f"WHERE {IS_BASELINE} ORDER BY {BY_PLACE} LIMIT 1"
 _STAND_IN = f"INDEXED BY trials_by_order WHERE {INFORMS} ORDER BY {BY_PLACE} LIMIT 1"
 _KEPT = f"INDEXED BY trials_kept WHERE {IS_KEPT} AND t.rank IS {{}} NULL ORDER BY {BY_RANK} LIMIT ?"
@@ -125,13 +140,19 @@ class Views:
 
         What was derived from a retracted one is shown below the nearest above that counts.
         """
-        ended = self._views(f"{_VIEW} WHERE {IS_DONE} ORDER BY {BY_PLACE}")
-        above = {view.label: view.parent for view in ended if view.retracted is not None}
-        return [
-            msgspec.structs.replace(view, parent=_beyond(view.parent, above)) if view.parent in above else view
-            for view in ended
-            if view.retracted is None
-        ]
+        return list(self.each_counting())
+
+    def each_counting(self, more: str = "") -> Iterator[TrialView]:
+        """
+        Return what `all` does; few are in memory at once.
+
+        Args:
+            more: a further condition on ``t``.
+        """
+        above = {view.label: view.parent for view in self._views(f"{_VIEW} WHERE {IS_RETRACTED}")}
+        for view in self.each(self._in_order(f"{COUNTS} {more}")):
+            is_below = view.parent in above
+            yield msgspec.structs.replace(view, parent=_beyond(view.parent, above)) if is_below else view
 
     def retracted_among(self, numbers: Collection[int]) -> set[int]:
         """Return those of some trials, by their numbers in the index, that were retracted."""
@@ -146,12 +167,42 @@ class Views:
 
         They are those with a result, and pending ones that came from a file.
         """
-        sql = (
-            f"SELECT t.row, s.oid, t.raw, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot "
-            f"WHERE {_WRITTEN} ORDER BY {BY_PLACE}"
+        return [Written(read_row(row, oid), raw, why) for oid, row, _, raw, why in self.each_row()]
+
+    def each_row(self, more: str = "") -> Iterator[tuple[str, str, list[Any], str, str | None]]:
+        """
+        Return what `rows` does, few at once: snapshot, packed row, what that holds (`packed_rows`), its bytes, and why.
+
+        Args:
+            more: a further condition on ``t``.
+        """
+        for part in growing(self._in_order(f"{_WRITTEN} {more}")):
+            by_number = self.index.grouped(_WHOLE, part)
+            whole = [by_number[number][0] for number in part]
+            for (row, oid, raw, why), values in zip(whole, packed_rows(row for row, *_ in whole), strict=True):
+                if raw or values[STATUS] is not None:  # a retracted one may wait for its result
+                    yield oid, row, values, raw, why
+
+    def _in_order(
+        self, where: str, *values: object, join: str = "", newest: bool = False, limit: int | None = None
+    ) -> list[int]:
+        """
+        Return the numbers of trials in recording order, or the newest first.
+
+        The index alone says the order by clock and writer; only where one writer has two rows of one clock, written by
+        hand, their texts are read to order them.
+        """
+        way = " DESC" if newest else ""
+        sql = f"FROM trials t {join} WHERE {where} ORDER BY"
+        most = -1 if limit is None else limit + 1
+        rows = self.index.rows(
+            f"SELECT t.clock, t.writer, t.id {sql} t.clock{way}, t.writer{way} LIMIT ?", *values, most
         )
-        rows = [Written(read_row(row, oid), raw, why) for row, oid, raw, why in self.index.rows(sql)]
-        return [each for each in rows if each.trial.status is not None or each.raw]
+        if any(one[:2] == other[:2] for one, other in pairwise(rows)):
+            rows = self.index.rows(
+                f"SELECT t.clock, t.writer, t.id {sql} {LATEST if newest else BY_PLACE} LIMIT ?", *values, most
+            )
+        return [number for _, _, number in rows[:limit]]
 
     def reparented(self) -> dict[str, str]:
         """Return the exp id of the primary parent of snapshots that were given other ones."""
@@ -204,7 +255,11 @@ class Views:
         sql = f"SELECT t.row, {_OID} FROM trials t WHERE {COUNTS} ORDER BY {LATEST} LIMIT ?"
         return [read_row(*row) for row in self.index.rows(sql, limit)]
 
-    def listing(
+    def listing(self, limit: int | None = None, **choice: Any) -> list[TrialView]:
+        """Return trials newest first, those without a result too; `listed` says by what they are chosen."""
+        return self.by_number(self.listed(limit=limit, **choice))
+
+    def listed(
         self,
         *,
         cohort: str | None = None,
@@ -212,13 +267,29 @@ class Views:
         specialist: str | None = None,
         dangling: bool = False,
         limit: int | None = None,
-    ) -> list[TrialView]:
-        """Return trials newest first, those without a result too, by what is asked of them."""
+    ) -> list[int]:
+        """
+        Return the numbers in the index of trials, newest first, those without a result too.
+
+        Args:
+            cohort: only those on its members.
+            statuses: only these.
+            specialist: only those of one.
+            dangling: only those whose parent cell names no trial.
+            limit: how many; ``None`` for all.
+
+        Raises:
+            NotFound: there is no such cohort.
+            Ambiguous: two writers opened different ones.
+        """
         where = ["1"]
         values: list[object] = []
+        members: set[str] | None = None
         if cohort is not None:
+            opened = self.cohorts.one(cohort, members="@" in cohort)
+            members = set(opened.members) if self.cohorts.is_shared(opened.name) else None
             where.append("s.cohort = ?")
-            values.append(cohort)
+            values.append(opened.name)
         if statuses:
             where.append(f"coalesce(t.status, '{PENDING}') IN ({', '.join('?' * len(statuses))})")
             values.extend(statuses)
@@ -226,20 +297,18 @@ class Views:
             where.append("t.specialist = ?")
             values.append(specialist)
         if dangling:
-            where.append("t.parent_cell <> '' AND NOT EXISTS (SELECT 1 FROM links l WHERE l.child = s.id)")
-        sql = f"{_VIEW} WHERE {' AND '.join(where)} ORDER BY {LATEST}"
-        if dangling:
-            return [view for view in self._views(sql, *values) if view.dangling is not None][:limit]
-        return self._views(f"{sql} LIMIT ?", *values, -1 if limit is None else limit)
+            where.append("t.parent_cell <> '' AND NOT EXISTS (SELECT 1 FROM links l WHERE l.child = t.snapshot)")
+        join = "" if cohort is None else "JOIN snapshots s ON s.id = t.snapshot"
+        if members is None and not dangling:
+            return self._in_order(" AND ".join(where), *values, join=join, newest=True, limit=limit)
+        numbers = self._in_order(" AND ".join(where), *values, join=join, newest=True)
+        on = self.index.grouped(f"SELECT t.id, {_OID} FROM trials t WHERE t.id IN ({{}})", numbers)
+        among = [number for number in numbers if members is None or on[number][0][0] in members]
+        return [number for number in among if not (dangling and self._is_moved(on[number][0][0]))][:limit]
 
     def by_number(self, numbers: Iterable[int]) -> list[TrialView]:
         """Return trials by their numbers in the index, in the order given."""
-        wanted = list(numbers)
-        views: dict[int, TrialView] = {}
-        for part in parts(list(dict.fromkeys(wanted))):
-            rows = self.index.rows(f"{_VIEW} WHERE t.id IN ({', '.join('?' * len(part))})", *part)
-            views |= {row[0]: view for row, view in zip(rows, self._together(rows), strict=True)}
-        return [views[number] for number in wanted if number in views]
+        return list(self.each(numbers, MANY))
 
     def best(self, eligible: str = "kept", *, stand_in: bool = True) -> TrialView | None:
         """
@@ -452,92 +521,89 @@ class Views:
         rows = self.index.rows(sql, *values)
         return [view for part in parts(rows) for view in self._together(part)]
 
-    def _together(self, rows: Sequence[Sequence[Any]]) -> list[TrialView]:
-        """Return the views of many rows, asking once for what is around all of them."""
-        links = self.index.grouped(
-            "SELECT l.child, l.parent, p.oid FROM links l JOIN snapshots p ON p.id = l.parent "
-            "WHERE l.child IN ({}) ORDER BY l.pos, p.clock, p.writer",
-            {row[7] for row in rows},
-        )
-        near = self.index.grouped(
-            f"SELECT snapshot, exp_id, writer FROM trials t WHERE snapshot IN ({{}}) ORDER BY {FIRST_ON_SNAPSHOT}",
-            {parent for above in links.values() for parent, _ in above},
-        )
-        used = {row[2] for row in rows} | {exp_id for on_parent in near.values() for exp_id, _ in on_parent}
-        shared = self.index.grouped("SELECT exp_id, count(*) FROM trials WHERE exp_id IN ({}) GROUP BY exp_id", used)
-        alone = {exp_id for exp_id, ((count,),) in shared.items() if count == 1}
-        return [self._view(row, links.get(row[7], []), near, alone) for row in rows]
+    def each(self, numbers: Iterable[int], first: int = FEW) -> Iterator[TrialView]:
+        """
+        Return trials by their numbers in the index, in the order given; few are in memory at once.
 
-    def _view(
-        self,
-        row: Sequence[Any],
-        links: Sequence[tuple[Any, ...]],
-        near: Mapping[int, Sequence[tuple[Any, ...]]],
-        alone: Collection[str],
-    ) -> TrialView:
+        Args:
+            first: how many are read before the first is returned.
+        """
+        shared = None
+        for part in growing(numbers, first):
+            shared = self.shared_among(part, shared)
+            by_number = {row[0]: row for row in self.index.rows(_AMONG.format(", ".join("?" * len(part))), *part)}
+            rows = [by_number[number] for number in part if number in by_number]
+            yield from self._together(rows, shared)
+
+    def shared_among(self, part: Sequence[object], known: frozenset[str] | None) -> frozenset[str] | None:
+        """Return the exp ids that several trials have, once a list is so long that it pays to ask for all at once."""
+        return self.labels.shared() if known is None and len(part) == MANY else known
+
+    def _together(self, rows: Sequence[Sequence[Any]], shared: Collection[str] | None = None) -> list[TrialView]:
+        """Return the views of many rows, asking once for what is around all of them."""
+        around = Around(self.index, self.labels, {row[7] for row in rows}, {row[2] for row in rows}, shared)
+        numbers = {parent for row in rows if row[10] != "{}" for parent in around.parents(row[7])}
+        oids = self.oids(numbers)
+        return [self._view(row, around, oids) for row in rows]
+
+    def _view(self, row: Sequence[Any], around: Around, oids: Mapping[int, str]) -> TrialView:
         """
         Return one row's view.
 
         Args:
             row: what `_VIEW` selects.
-            links: number and oid of its snapshot's parents, in order.
-            near: exp id and writer of the trials on them.
-            alone: exp ids that only one trial has.
+            around: what is around its snapshot.
+            oids: the parents of snapshots with roles.
         """
         _, saw, exp_id, text, clock, writer, cell, sid, oid, cohort, roles, retracted = row
-        known = msgspec.json.decode(roles, type=dict[str, str]) if roles != "{}" else {}
-        others = [Kin(self._name_near(parent, oid, near, alone), known.get(oid, "")) for parent, oid in links[1:]]
-        linked = {parent_oid for _, parent_oid in links}
+        known, above = roles_of(roles), around.parents(sid)
+        others = [Kin(around.name(parent), known.get(oids[parent], "") if known else "") for parent in above[1:]]
+        linked = {oids[parent] for parent in above} if known else ()
         inspired = [
             Kin(self.labels.name(parent), role)
             for parent, role in known.items()
             if parent not in linked and not self._is_git_parent(sid, parent)
         ]
-        raw = self.raw_parents
-        parent = self.labels.raw_parent(cell, writer) if raw else self._parent_near(links, near, alone, cell, writer)
+        parent = self.parent_label(around, sid, cell, writer)
         return TrialView(
             trial=read_row(text, oid),
-            label=exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid),
+            label=around.names.label(exp_id, writer, oid),
             oid=CommitOid(oid),
             order=Order(clock, writer),
             parent=parent,
             others=(*others, *inspired),
             cohort=cohort,
-            dangling=cell if cell and (parent is None if raw else not links and not self._is_moved(oid)) else None,
+            dangling=cell if cell and self.is_dangling(parent, oid, above) else None,
             saw=saw or None,
             retracted=retracted,
         )
 
+    def parent_label(self, around: Around, snapshot: int, cell: str, writer: str) -> str | None:
+        """Return what the parent of a trial is called: as the graph has it, or as its row spells it."""
+        return self.labels.raw_parent(cell, writer) if self.raw_parents else around.parent(snapshot, cell, writer)
+
+    def is_dangling(self, parent: str | None, oid: str, above: Sequence[object]) -> bool:
+        """Whether the parent cell of a trial names none, of one with a snapshot and the parents of that."""
+        return parent is None if self.raw_parents else not above and not self._is_moved(oid)
+
+    def numbers(self, views: Sequence[TrialView]) -> list[int]:
+        """Return the numbers in the index of some trials."""
+        sql = (
+            "SELECT s.oid, t.exp_id, t.writer, t.id FROM snapshots s JOIN trials t ON t.snapshot = s.id "
+            "WHERE s.oid IN ({})"
+        )
+        on = self.index.grouped(sql, {view.oid for view in views})
+        places = {(oid, exp_id, writer): number for oid, rows in on.items() for exp_id, writer, number in rows}
+        return [places[view.oid, view.trial.exp_id, view.order.writer] for view in views]
+
+    def oids(self, numbers: Collection[int]) -> dict[int, str]:
+        """Return the commits of some snapshots, by their numbers in the index."""
+        rows = self.index.grouped("SELECT id, oid FROM snapshots WHERE id IN ({})", numbers)
+        return {number: oid for number, ((oid,),) in rows.items()}
+
     def _is_moved(self, oid: str) -> bool:
         """Whether somebody said what a snapshot came from in truth, so that its rows' cells do not."""
         return self.index.one("SELECT 1 FROM reparents WHERE child = ? AND followed LIMIT 1", oid) is not None
-
-    def _name_near(
-        self, parent: int, oid: str, near: Mapping[int, Sequence[tuple[Any, ...]]], alone: Collection[str]
-    ) -> str:
-        """Return what `_name` does, of a snapshot whose trials are at hand."""
-        if parent not in near:
-            return self.labels.name_of(parent)
-        exp_id, writer = near[parent][0]
-        return exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid)
-
-    def _parent_near(
-        self,
-        links: Sequence[tuple[Any, ...]],
-        near: Mapping[int, Sequence[tuple[Any, ...]]],
-        alone: Collection[str],
-        cell: str,
-        writer: str,
-    ) -> str | None:
-        """Return the label of the primary parent's trial: the one that a writer's cell means, else its first."""
-        if not links:
-            return None
-        first, oid = links[0]
-        trials = near.get(first)
-        if not trials:
-            return self.labels.parent(first, cell, writer)
-        exp_id, writer = meant(trials, cell, writer)
-        return exp_id if exp_id in alone else self.labels.label(exp_id, writer, oid)
 
     def _is_git_parent(self, sid: int, oid: str) -> bool:
         return self.index.one("SELECT 1 FROM git_parents WHERE child = ? AND parent = ?", sid, oid) is not None
@@ -559,39 +625,45 @@ class Views:
 
     def snapshots(self, oids: Iterable[str]) -> list[Snapshot]:
         """Return those of the commits that are recorded, in the order given."""
-        recorded: dict[str, Snapshot] = {}
-        wanted = list(dict.fromkeys(oids))
-        arrived: dict[str, str] = dict(self.index.rows("SELECT old, min(new) FROM arrivals GROUP BY old"))
-        for part in parts(wanted):
-            marks = ", ".join("?" * len(part))
-            rows = self.index.rows(f"SELECT {_SNAPSHOT} FROM snapshots WHERE oid IN ({marks})", *part)
+        return list(self.each_snapshot(dict.fromkeys(oids), MANY))
+
+    def each_snapshot(self, oids: Iterable[str], first: int = FEW) -> Iterator[Snapshot]:
+        """Return those of the commits that are recorded, in the order given; few are in memory at once."""
+        arrived = standing_in(self.index)
+        for part in growing(oids, first):
+            by_oid: dict[str, Snapshot] = {}
+            rows = self.index.rows(SNAPSHOTS.format(", ".join("?" * len(part))), *part)
             ids = [row[0] for row in rows]
-            parents = self.index.grouped("SELECT child, parent FROM git_parents WHERE child IN ({}) ORDER BY pos", ids)
-            trials = self.index.grouped(
-                f"SELECT snapshot, row FROM trials t WHERE snapshot IN ({{}}) ORDER BY t.guest, {BY_PLACE}", ids
-            )
-            called = self.index.grouped(
-                "SELECT snapshot, name, stub FROM imported WHERE snapshot IN ({}) ORDER BY clock, writer", ids
-            )
-            for row in rows:
-                number, oid, tree, said, author, time, cohort, roles, writer = row
-                known = msgspec.json.decode(roles, type=dict[str, str])
+            parents = self.index.grouped(GIT_PARENTS, ids)
+            trials = self.index.grouped(_ROWS_ON, ids)
+            called = self.index.grouped(CALLED, ids)
+            for number, oid, tree, exp_id, said, author, time, cohort, roles, writer in rows:
+                known = roles_of(roles)
                 name, stub = called.get(number, [("", False)])[0]
-                recorded[oid] = _snapshot(
+                on = [read_row(text, oid) for (text,) in trials.get(number, [])]
+                by_oid[oid] = _snapshot(
                     oid,
                     tree,
                     list(dict.fromkeys(arrived.get(parent, parent) for (parent,) in parents.get(number, []))),
                     {arrived.get(named, named): role for named, role in known.items()},
                     cohort=cohort,
-                    subject=said,
+                    subject=said if said is not None else next(t.hypothesis for t in on if t.exp_id == exp_id),
                     author=author,
                     time=time,
                     writer=writer,
-                    trials=tuple(read_row(text, oid) for (text,) in trials.get(number, [])),
+                    trials=tuple(on),
                     name=name,
                     stub=bool(stub),
                 )
-        return [recorded[oid] for oid in wanted if oid in recorded]
+            yield from (by_oid[oid] for oid in part if oid in by_oid)
+
+    def named_snapshots(self, snapshots: Iterable[Snapshot]) -> Iterator[tuple[str, Snapshot]]:
+        """Return snapshots with their names, as `name` gives them."""
+        for part in growing(snapshots):
+            names = self.labels.among({each.exp_id for each in part if each.exp_id is not None})
+            for each in part:
+                is_plain = each.exp_id is not None and names.is_alone(each.exp_id)
+                yield (str(each.exp_id) if is_plain else self.name(each.oid)), each
 
     def _unrecorded(self, oid: str) -> Snapshot:
         if not self.repo.exists(oid):  # beyond the end of a shallow clone

@@ -9,6 +9,7 @@ index, and what is none, as a forge attempt, its oid.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -100,34 +101,65 @@ def nodes(views: Views, oid: str, types: Types, max_depth: int | None, *, up: bo
     Raises:
         ValueError: another negative depth.
     """
+    reached = list(met(views, oid, types, max_depth, up=up))
+    entries = Entries(views, [each.oid for each in reached])
+    return tuple(AncestryNode(CommitOid(each.oid), each.depth, entries, each.type, each.role) for each in reached)
+
+
+class Met(NamedTuple):
+    """
+    What a walk comes to.
+
+    Args:
+        oid: the commit.
+        depth: the least number of edges to it.
+        type: of the edge by which it was first reached.
+        role: what it was to its child, or its child to it, where known.
+    """
+
+    oid: str
+    depth: int
+    type: str
+    role: str
+
+
+def met(views: Views, oid: str, types: Types, max_depth: int | None, *, up: bool) -> Iterator[Met]:
+    """Return what `nodes` does, one after the other, as soon as the walk is past all that is as near."""
     limit = -1 if max_depth is None else max_depth
     if limit < -1:
         raise ValueError(f"a depth is -1 for all or a number from 0, not {limit}")
+    generations = _generations(views, oid, types, limit, up)
+    derives = types is None or not set(types).isdisjoint(DERIVATION)
+    is_cut = bool(limit) and derives and views.repo.is_shallow
+    if is_cut or (not up and views.origins.has_replaced()):  # what is reached later may end it, or take a place
+        whole = list(generations)
+        if is_cut:
+            last = {each.oid for each in whole[limit - 1]} if 0 < limit <= len(whole) else set()
+            ends = [oid, *(each.oid for each in chain(*whole) if each.oid not in last)]
+            views.horizon.check(ends) if up else views.horizon.check_below(ends)
+        replaced = set() if up else views.origins.replaced([each.oid for each in chain(*whole)])
+        yield from (each for each in chain(*whole) if each.oid not in replaced)
+        return
+    for generation in generations:
+        yield from generation
+
+
+def _generations(views: Views, oid: str, types: Types, limit: int, up: bool) -> Iterator[list[Met]]:
+    """Return what is reached in one step, in two steps and so on, each in recording order."""
     (first,) = _keys(views, [oid]).values()
-    reached: dict[Key, tuple[int, _Step]] = {}
+    reached: set[Key] = {first}
     front: list[Key] = [first]
     depth = 0
     while front and depth != limit:
         depth += 1
-        steps = sorted(_steps(views, front, types, up))
-        front = []
-        for step in steps:
-            if step.far not in reached and step.far != first:
-                reached[step.far] = (depth, step)
-                front.append(step.far)
-    places = _places(views, reached)
-    if up and limit and (types is None or not set(types).isdisjoint(DERIVATION)):
-        views.horizon.check([oid, *(node for node, (key, _) in places.items() if reached[key][0] != limit)])
-    if not up and limit and (types is None or not set(types).isdisjoint(DERIVATION)):
-        views.horizon.check_below([oid, *(node for node, (key, _) in places.items() if reached[key][0] != limit)])
-    shown = list(places) if up else standing(views, list(places))
-    ordered = sorted((reached[places[node][0]][0], places[node][1], node) for node in shown)
-    entries = Entries(views, [node for _, _, node in ordered])
-    return tuple(
-        AncestryNode(CommitOid(node), depth, entries, str(step.type), step.role)
-        for depth, _, node in ordered
-        for step in [reached[places[node][0]][1]]
-    )
+        steps: dict[Key, _Step] = {}
+        for step in sorted(_steps(views, front, types, up)):
+            if step.far not in reached:
+                steps.setdefault(step.far, step)
+        front = list(steps)
+        reached.update(front)
+        places = sorted((order, node, key) for node, (key, order) in _places(views, front).items())
+        yield [Met(node, depth, str(steps[key].type), steps[key].role) for _, node, key in places]
 
 
 def merge_bases(views: Views, a: str, b: str, types: Types) -> list[str]:

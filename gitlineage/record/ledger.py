@@ -479,6 +479,36 @@ class Ledger:
                 self._rebuild(f"the index is damaged ({error})")
                 return question()
 
+    def stream(self, question: Callable[[Views], Iterator[R]], views: Views | None = None) -> Iterator[R]:
+        """
+        Bring the index up to date, then return the answers to a question one after the other, all as of one moment.
+
+        Whoever takes them must not record before the last one; other processes may.
+
+        Args:
+            question: asks the models, and reads little at once.
+            views: of another moment; by default the present ones.
+
+        Raises:
+            StorageError: the index turned out to be damaged when some answers were given; it is built anew by then.
+        """
+        with self._gate:
+            self.refresh()
+            has_begun = False
+            try:
+                shown = views or self._views
+                with shown.index.steady():
+                    for each in question(shown):
+                        has_begun = True
+                        yield each
+                return
+            except Damaged as error:
+                self._rebuild(f"the index is damaged ({error})")
+                if has_begun:
+                    raise StorageError("the list broke off where the index was damaged; ask for it again") from error
+            with self._index.steady():
+                yield from question(self._views)
+
     @property
     def models(self) -> Views:
         """The models as the index stands; `ask` and `write` bring it up to date before their work, `views` itself."""

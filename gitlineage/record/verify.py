@@ -6,7 +6,9 @@ Every check is a generator of findings, so that one that fails hides none of the
 
 import os
 import re
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
 
 import msgspec
 
@@ -18,6 +20,7 @@ from gitlineage.git.formats import FILE, TREE, tree_entries
 from gitlineage.git.notes import NotesTrees
 from gitlineage.git.repository import GitRepo
 from gitlineage.index.index import Index, build
+from gitlineage.index.schema import AUTHOR, SUBJECT
 from gitlineage.journal import events, speakers, trust
 from gitlineage.journal.journal import ARCHIVE, Journal, Problem, check_writer
 from gitlineage.journal.speakers import Speakers
@@ -32,18 +35,24 @@ _HARMLESS = re.compile(r"notice: |dangling |Checking |unreachable ")
 _LOST = 10_000
 """Events that may be missing before another one, and as many again as there are, before its clock is a finding."""
 
+_TELL = 500
+"""Events between two words about how far it is."""
+
 _AGAIN = "type: gitlineage maintain reindex"
 """What mends all that follows from the events."""
 
 _TABLES = {
-    "snapshots": "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots",
+    "snapshots": (
+        f"SELECT oid, tree, {SUBJECT} AS subject, {AUTHOR} AS author, time, exp_id, cohort, roles, clock, writer "
+        "FROM snapshots s"
+    ),
     "parents": "SELECT s.oid, g.pos, g.parent FROM git_parents g JOIN snapshots s ON s.id = g.child",
     "links": (
         "SELECT c.oid, p.oid AS parent, l.pos FROM links l "
         "JOIN snapshots c ON c.id = l.child JOIN snapshots p ON p.id = l.parent"
     ),
     "trials": (
-        "SELECT s.oid, t.exp_id, t.number, t.status, t.specialist, t.parent_cell, t.rank, t.row, t.raw, t.saw, "
+        "SELECT s.oid, t.exp_id, t.status, t.specialist, t.parent_cell, t.rank, t.row, t.raw, t.saw, "
         "t.clock, t.writer, t.last_clock, t.last_writer FROM trials t JOIN snapshots s ON s.id = t.snapshot"
     ),
     "cohorts": "SELECT * FROM cohorts",
@@ -67,7 +76,9 @@ _TABLES = {
     "absent objects": "SELECT * FROM absent",
     "events with a clock too far ahead": "SELECT * FROM beyond",
     "tasks": "SELECT * FROM tasks",
-    "clocks": "SELECT * FROM clocks",
+    "clocks": (
+        "SELECT lower(hex(at)) AS oid, clock, writer FROM clocks UNION SELECT lower(hex(at)), clock, writer FROM twice"
+    ),
     "settings": (
         "SELECT key, value FROM meta WHERE key IN ('clock', 'done', 'events', 'task', 'task_order') AND value <> 0"
     ),
@@ -96,20 +107,51 @@ class Finding(msgspec.Struct, frozen=True):
     campaign: str = ORDINARY
 
 
+class Said:
+    """What an index says at one moment, read once more for each question."""
+
+    def __init__(self, index: Index) -> None:
+        self._own = index.file.connection
+        self._connection = index.file.frozen()
+
+    def rows(self, sql: str) -> Iterator[tuple[object, ...]]:
+        """Return the rows of a query."""
+        return iter(self._connection.execute(sql))
+
+    def cells(self, sql: str) -> set[Cells]:
+        """Return the rows of a query, each with its cells by column."""
+        rows = self._connection.execute(sql)
+        names = [each[0] for each in rows.description]
+        return {frozenset(zip(names, row, strict=True)) for row in rows}
+
+    def digest(self, sql: str) -> tuple[int, int]:
+        """Return how many rows a query has, and a number that others will not have."""
+        count = total = 0
+        for row in self.rows(sql):
+            count += 1
+            total += int.from_bytes(blake2b(msgspec.msgpack.encode(row), digest_size=16).digest())
+        return count, total
+
+    def close(self) -> None:
+        """Let the index's file go on without what was seen here."""
+        if self._connection is not self._own:
+            self._connection.close()
+
+
 class Moment(msgspec.Struct, frozen=True):
     """
     What a store says at one moment, while nobody records.
 
     Args:
         tips: the writers' refs that the index has folded.
-        index: what the index says, table by table.
+        said: what the index says.
         derived: the derived refs that are there.
         refs: all writers' refs, those too that do not count.
         speakers: whose words count; ``None`` for everybody's.
     """
 
     tips: dict[str, str]
-    index: dict[str, set[Cells]]
+    said: Said
     derived: dict[str, str]
     refs: dict[str, str]
     speakers: Speakers | None = None
@@ -120,13 +162,7 @@ def look(repo: GitRepo, namespace: Namespace, index: Index) -> Moment:
     tips = index.tips()
     refs = {namespace.writer(name): oid for name, oid in repo.refs(namespace.notes).items()}
     there = derived.present(repo, namespace)
-    return Moment(
-        tips,
-        {name: _cells(index, sql) for name, sql in _TABLES.items()},
-        there,
-        tips if index.speakers is None else refs,
-        index.speakers,
-    )
+    return Moment(tips, Said(index), there, tips if index.speakers is None else refs, index.speakers)
 
 
 class Verification:
@@ -137,11 +173,20 @@ class Verification:
         moment: what is checked.
         everything: whether git looks at every object, not only at whether all that the refs reach is there.
         check: the allowed-signers file; ``None`` checks no signature.
+        advance: called with the number of events that were looked at since the last call.
     """
 
     def __init__(
-        self, repo: GitRepo, journal: Journal, moment: Moment, *, everything: bool, check: signing.Verifier | None
+        self,
+        repo: GitRepo,
+        journal: Journal,
+        moment: Moment,
+        *,
+        everything: bool,
+        check: signing.Verifier | None,
+        advance: Callable[[int], None] = lambda count: None,
     ) -> None:
+        self._advance = advance
         self._repo = repo
         self._journal = journal
         self._moment = moment
@@ -152,7 +197,10 @@ class Verification:
 
     def findings(self) -> list[Finding]:
         """Return all there is to say, each thing once, in the order of the checks."""
-        return list(dict.fromkeys(self._findings()))
+        try:
+            return list(dict.fromkeys(self._findings()))
+        finally:
+            self._moment.said.close()
 
     def _findings(self) -> Iterator[Finding]:
         yield from (Finding("", "", told) for told in locks.left_locks(self._repo.commondir, self._repo.own))
@@ -167,7 +215,10 @@ class Verification:
                     yield from part(writer, tip)
                 except (LineageError, ValueError) as error:
                     yield Finding(writer, tip, str(error))
-        fresh = build(self._repo, self._journal, self._moment.tips, speakers=self._moment.speakers)
+        moment = self._moment
+        fresh = build(
+            self._repo, self._journal, moment.tips, speakers=moment.speakers, spills=True, advance=self._advance
+        )
         try:
             yield from (
                 Finding(*row) for row in fresh.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")
@@ -220,7 +271,7 @@ class Verification:
         """Check a ref from its tip down to the genesis: one line, rising clocks, notes that only grow."""
         genesis = self._journal.genesis(writer)
         at = tip
-        clocks: dict[int, bytes] = {}
+        clocks: dict[int, bytes] = {}  # of all events, so what is kept of each is short
         while at != genesis:
             info = self._repo.commit(at)
             if not info.parents:
@@ -236,7 +287,10 @@ class Verification:
         if clock is not None and last is not None and clock < last:
             yield Finding(writer, oid, f"its clock is {clock}, below the {last} of the commit before")
         odd: dict[str, str] = {}
-        for annotated, blob in self._trees.changed(before.tree, info.tree, odd):
+        changed = self._repo.ahead(self._trees.changed(before.tree, info.tree, odd), lambda note: note[1:])
+        for count, (annotated, blob) in enumerate(changed):
+            if count % _TELL == _TELL - 1:
+                self._advance(_TELL)
             old = self._trees.get(before.tree, annotated)
             new = self._repo.read(blob, MAX_NOTE)
             had, lines = events.events(old)[0], events.events(new)[0]
@@ -271,7 +325,8 @@ class Verification:
             yield Finding(writer, annotated, f"an event has the clock {event.clock}, its commit {oid} says {clock}")
         if clock is not None and last is not None and event.clock <= last:
             yield Finding(writer, annotated, f"an event of commit {oid} has the clock {event.clock}, not above {last}")
-        if clocks.setdefault(event.clock, line) != line:
+        told = blake2b(line, digest_size=16).digest()
+        if clocks.setdefault(event.clock, told) != told:
             yield Finding(writer, annotated, f"two events of this writer have the clock {event.clock}")
 
     # -- notes ---------------------------------------------------------------------------------------------
@@ -311,7 +366,9 @@ class Verification:
     def _events(self, writer: str, tip: str) -> Iterator[Finding]:
         """Check that every line is an event, and that what it says agrees with the commit that it is on."""
         genesis = self._journal.genesis(writer)
-        for recorded in self._journal.read(writer, tip):
+        for count, recorded in enumerate(self._journal.read(writer, tip)):
+            if count % _TELL == _TELL - 1:
+                self._advance(_TELL)
             if isinstance(recorded, Problem):
                 yield Finding(writer, recorded.oid, recorded.reason)
                 continue
@@ -395,8 +452,15 @@ class Verification:
 
     def _replay(self, fresh: Index) -> Iterator[Finding]:
         """Compare the index with one that was built from nothing."""
+        said, anew = self._moment.said, Said(fresh)
         for name, sql in _TABLES.items():
-            ours, theirs = self._moment.index[name], _cells(fresh, sql)
+            try:
+                if said.digest(sql) == anew.digest(sql):
+                    continue
+                ours, theirs = said.cells(sql), anew.cells(sql)
+            except sqlite3.DatabaseError as error:
+                yield Finding("", "", f"the index cannot be read under {name}: {error}; {_AGAIN}")
+                continue
             for cells in sorted(ours - theirs, key=_shown):
                 told = f"the index has under {name} what no event says: {_shown(cells)}; {_AGAIN}"
                 yield Finding("", _oid_in(cells), told)
@@ -436,10 +500,6 @@ def _clock(message: str) -> int | None:
 
 def _kind(event: events.AnyEvent) -> str:
     return str(event.__struct_config__.tag)
-
-
-def _cells(index: Index, sql: str) -> set[Cells]:
-    return {frozenset(row.items()) for row in index.named(sql)}
 
 
 def _oid_in(cells: Cells) -> str:

@@ -7,8 +7,8 @@ tools read ours; the sentences between them are our own (semantics J).
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from gitlineage.model.namespace import Namespace
 from gitlineage.model.rank import ELIGIBLE
@@ -131,26 +131,40 @@ def key_insights(existing_text: str) -> str:
     return "" if written == _NO_INSIGHTS else written
 
 
-def tree_tsv(rows: Sequence[TrialView], task: Task) -> str:
+def tree_tsv(rows: Iterable[TrialView], task: Task) -> str:
     """
     Return tree.tsv: every row once, in preorder, siblings by label (semantics 52).
 
     A row whose parent is not among the rows is a root. Where parents form a cycle, its earliest row is one.
     """
-    roots: list[int] = []
-    children: defaultdict[int, list[int]] = defaultdict(list)
-    for index, parent in enumerate(_parents(rows)):
-        (roots if parent is None else children[parent]).append(index)
+    return "".join(tree_lines(rows, task))
 
-    lines = ["\t".join([*_TREE_COLUMNS, _in_file(task.score_field), "delta_vs_best", "hypothesis"])]
-    waiting = [(index, 0, "") for index in _last_label_first(roots, rows)]
+
+def tree_lines(rows: Iterable[TrialView], task: Task) -> Iterator[str]:
+    """Return the lines of `tree_tsv`, each with its end; of a row only what is printed of it is kept."""
+    kept = [_Leaf(row.label, row.parent, *_tree_cells(row, task)) for row in rows]
+    roots: list[int] = []
+    children: dict[int, list[int]] = {}
+    for index, parent in enumerate(_parents(kept)):
+        (roots if parent is None else children.setdefault(parent, [])).append(index)
+
+    yield "\t".join([*_TREE_COLUMNS, _in_file(task.score_field), "delta_vs_best", "hypothesis"]) + "\n"
+    waiting = [(index, 0, "") for index in _last_label_first(roots, kept)]
     while waiting:
         index, depth, above = waiting.pop()
-        row = rows[index]
-        path = above + _in_file(row.label)
-        lines.append("\t".join(_tree_cells(row, depth, path, task)))
-        waiting += [(child, depth + 1, f"{path}/") for child in _last_label_first(children[index], rows)]
-    return _document(lines)
+        leaf = kept[index]
+        path = above + _in_file(leaf.label)
+        yield f"{leaf.names}\t{depth}\t{path}\t{leaf.cells}\n"
+        waiting += [(child, depth + 1, f"{path}/") for child in _last_label_first(children.get(index, ()), kept)]
+
+
+class _Leaf(NamedTuple):
+    """What tree.tsv has of a row: its label and its parent's, the cells before its place in the tree, those after."""
+
+    label: str
+    parent: str | None
+    names: str
+    cells: str
 
 
 def best_json(view: PromptView) -> str:
@@ -319,15 +333,15 @@ def _in_file(text: str) -> str:
     return shown("name in a file", text)
 
 
-def _tree_cells(row: TrialView, depth: int, path: str, task: Task) -> list[str]:
+def _tree_cells(row: TrialView, task: Task) -> tuple[str, str]:
     trial = row.trial
     parent = row.parent or row.dangling or ""
     columns = ("specialist", "status", task.score_field, "delta_vs_best")
-    cells = [_in_file(trial.text(column)) for column in columns]
-    return [_in_file(row.label), _in_file(parent), str(depth), path, *cells, shown("text in a file", trial.hypothesis)]
+    cells = [*(_in_file(trial.text(column)) for column in columns), shown("text in a file", trial.hypothesis)]
+    return f"{_in_file(row.label)}\t{_in_file(parent)}", "\t".join(cells)
 
 
-def _parents(rows: Sequence[TrialView]) -> list[int | None]:
+def _parents(rows: Sequence[_Leaf]) -> list[int | None]:
     """Return the index of each row's parent row; ``None`` for roots, of which every row has one."""
     first: dict[str, int] = {}
     for index, row in enumerate(rows):
@@ -351,7 +365,7 @@ def _earliest_of_cycle(member: int, parents: Sequence[int | None]) -> int:
     return earliest
 
 
-def _last_label_first(indexes: Sequence[int], rows: Sequence[TrialView]) -> list[int]:
+def _last_label_first(indexes: Sequence[int], rows: Sequence[_Leaf]) -> list[int]:
     """Return indexes as a stack whose top is the first label; equal labels come up in row order."""
     return sorted(indexes, key=lambda index: rows[index].label)[::-1]
 

@@ -4,14 +4,15 @@ History, ``store.history``: what made it worse, what happened to a snapshot, all
 What each means is told by ``blame``, ``chronicle``, ``bisecting`` and ``inferring``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from gitlineage.errors import Ambiguous, Invalid, NotFound
 from gitlineage.journal.journal import Recorded
 from gitlineage.model.records import Snapshot
 from gitlineage.query.names import Id, Moment, resolve, trial_of
+from gitlineage.query.views import Views
 from gitlineage.store.part import Part, reading
 from gitlineage.times import parse_time
 
@@ -63,9 +64,8 @@ class History(Part):
             oid,
             rule=self.ledger.let_through(self.ledger.hears),
         )
-        return chronicle.audited(self._views, oid, happened)
+        return list(chronicle.audited(self._views, oid, happened))
 
-    @reading
     def events(
         self,
         id: Id | None = None,
@@ -88,23 +88,42 @@ class History(Part):
         Raises:
             Invalid: an unknown type, or text that is no time.
         """
+        return list(self.iter_events(id, writer=writer, types=types, since=since))
+
+    def iter_events(
+        self,
+        id: Id | None = None,
+        *,
+        writer: str | None = None,
+        types: Sequence[str] | None = None,
+        since: Moment | None = None,
+    ) -> "Iterator[LineageEvent]":
+        """Return what `events` does one after the other, as of one moment; nothing can be recorded here meanwhile."""
         from gitlineage.query import audit as chronicle
 
         for kind in types or ():
             if kind not in chronicle.EVENT_TYPES:
                 raise Invalid(f"{kind!r} is no type of event; there are {', '.join(chronicle.EVENT_TYPES)}")
         later = _since(since) if since is not None else None
-        rule = self.ledger.let_through(self.ledger.hears)
-        if later is not None:
-            rule = self.ledger.let_through(lambda recorded: later(recorded) and self.ledger.hears(recorded))
-        tips = self.ledger.counting()
-        if id is None:
-            happened = chronicle.events(self.ledger.journal, tips, writer=writer, rule=rule)
-        else:
-            oid = resolve(self._views, id)
-            happened = chronicle.touching(self._views, self.ledger.journal, tips, oid, rule=rule)
-            happened = [event for event in happened if writer in (None, event.writer)]
-        return [event for event in happened if not types or event.event_type in types]
+        first = (
+            since
+            if isinstance(since, int)
+            else int(since)
+            if since is not None and _is_clock(since)
+            else chronicle.EVER
+        )
+        ledger = self.ledger
+
+        def happened(views: Views) -> "Iterator[LineageEvent]":
+            rule = ledger.let_through(lambda each: (later is None or later(each)) and ledger.hears(each))
+            tips = ledger.counting()
+            if id is None:
+                yield from chronicle.events(views, ledger.journal, tips, writer=writer, since=first, rule=rule)
+                return
+            told = chronicle.touching(views, ledger.journal, tips, resolve(views, id), rule=rule)
+            yield from (event for event in told if writer in (None, event.writer))
+
+        return (event for event in ledger.stream(happened) if not types or event.event_type in types)
 
     def problems(self) -> list[tuple[str, str, str]]:
         """Return writer, commit and reason of every note line that is no event; they are skipped, never deleted."""
@@ -149,9 +168,13 @@ class History(Part):
         return bisecting.bisect(self.ledger.repo, *ends, command, output=output, name=self._views.name, moved=moved)
 
 
+def _is_clock(since: Moment) -> TypeGuard[str]:
+    return isinstance(since, str) and since.isdecimal() and since.isascii()
+
+
 def _since(since: Moment) -> Callable[[Recorded], bool]:
     """Return the rule that lets through the events from a clock or a time on; one without a time is not."""
-    if isinstance(since, str) and since.isdecimal() and since.isascii():
+    if _is_clock(since):
         since = int(since)
     if isinstance(since, int):
         first = since

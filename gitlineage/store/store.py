@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial, wraps
+from functools import wraps
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
@@ -752,7 +752,9 @@ class LineageStore:
         from gitlineage.query.table import chosen, table
 
         views = self._views
-        return chosen(views, table(views), cohort=cohort, specialist=specialist, statuses=statuses, since=since)
+        return chosen(
+            views, table(views, texts=False), cohort=cohort, specialist=specialist, statuses=statuses, since=since
+        )
 
     @reading
     def compare(self, a: Id, b: Id) -> "Comparison":
@@ -842,13 +844,8 @@ class LineageStore:
         Raises:
             NotFound: there is no such cohort.
         """
-        listing = partial(self._views.listing, statuses=statuses, specialist=specialist, dangling=dangling)
-        if cohort is None:
-            return listing(limit=limit)
-        opened = self._views.cohorts.one(cohort, members="@" in cohort)
-        if not self._views.cohorts.is_shared(opened.name):
-            return listing(cohort=opened.name, limit=limit)
-        return [view for view in listing(cohort=opened.name) if view.oid in opened.members][:limit]
+        choice = {"cohort": cohort, "statuses": statuses, "specialist": specialist, "dangling": dangling}
+        return self._views.listing(limit, **choice)
 
     @reading
     def search(self, text: str, limit: int | None = 20) -> list[TrialView]:
@@ -1377,4 +1374,9 @@ def _findings(ledger: Ledger, everything: bool, check: "signing.Verifier | None"
     with ledger.at_rest():
         ledger.refresh()
         moment = look(ledger.repo, ledger.namespace, ledger.models.index)
-    return Verification(ledger.repo, ledger.journal, moment, everything=everything, check=check).findings()
+
+    def advance(count: int) -> None:
+        ledger.watcher.advance("verifying", count)
+
+    checks = Verification(ledger.repo, ledger.journal, moment, everything=everything, check=check, advance=advance)
+    return checks.findings()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import figures
+import growing
 import reading
 import relating
 import sharing
@@ -70,6 +71,7 @@ def parts(stores: Stores, peers: Peers, sizes: list[int]) -> dict[str, Callable[
         "tree": lambda: trees.snapshots(stores.scratch(), sizes),
         "relations": lambda: relating.relations(stores, sizes),
         "page": lambda: viewing.pages(stores, peers, sizes),
+        "growth": lambda: growing.growth(stores, sizes),
         "shows": lambda: starting.walks(stores, sizes) + starting.shows(stores, peers, sizes),
     }
 

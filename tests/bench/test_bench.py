@@ -26,6 +26,7 @@ SECTIONS = {
     "tree",
     "relations",
     "page",
+    "growth",
     "shows",
 }
 

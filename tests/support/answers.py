@@ -10,9 +10,10 @@ from gitlineage import LineageStore
 from gitlineage.bridge.board import write_board
 from gitlineage.bridge.tsv import export_tsv
 from gitlineage.index.index import Index
+from gitlineage.index.schema import AUTHOR, SUBJECT
 
 TABLES = (
-    "SELECT oid, tree, subject, author, time, exp_id, cohort, roles, clock, writer FROM snapshots ORDER BY 1",
+    f"SELECT oid, tree, {SUBJECT}, {AUTHOR}, time, exp_id, cohort, roles, clock, writer FROM snapshots s ORDER BY 1",
     "SELECT s.oid, g.pos, g.parent FROM git_parents g JOIN snapshots s ON s.id = g.child ORDER BY 1, 2",
     "SELECT c.oid, p.oid, l.pos FROM links l JOIN snapshots c ON c.id = l.child JOIN snapshots p ON p.id = l.parent "
     "ORDER BY 1, 2",

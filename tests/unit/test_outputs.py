@@ -151,6 +151,6 @@ def test_a_failing_command_leaves_the_old_file(shell: Shell, path: Path, monkeyp
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.Path, "write_bytes", full)
+    monkeypatch.setattr(files, "open", full, raising=False)
     assert shell.fails(1, *WRITERS["tsv"](path)) == f"error: cannot write {path}: No space left on device"
     assert path.read_bytes() == b"old"
