@@ -16,6 +16,7 @@ from gitlineage.bridge.formats import numbers, words
 from gitlineage.bridge.formats.found import Found
 from gitlineage.errors import Invalid
 from gitlineage.model.trial import COLUMNS, NUMERIC
+from gitlineage.text import to_type
 from gitlineage.times import parse_time, stamp
 
 NUMBERS = NUMERIC
@@ -48,6 +49,12 @@ _LOOSE = re.compile(r"[`\[(#*]*[0-9a-f]{7,40}\b.*", re.IGNORECASE)
 _ID_HASH = re.compile(r".+-[0-9a-f]{7,12}", re.IGNORECASE)
 _DECISIVE, _LOOSELY = 0.8, 0.5
 """Share of kept rows that improve a column which decides what is kept, and of those that improve one that does not."""
+
+_FEW = 2
+"""Rows that agree by chance."""
+
+_SURELY = 5.0
+"""What `words.metric_tier` gives a name that says outright that it ranks."""
 
 _MOST = 2_000
 """Rows that are looked at to judge a column."""
@@ -141,7 +148,11 @@ def judge(table: Found, options: "Mapping[str, str] | object") -> Roles:
     taken.add(roles.status)
     if not table.roles:
         roles.other_statuses = tuple(
-            name for name in cells.columns if name not in taken and cells.share(name, _is_plain_word) > 0.8
+            name
+            for name in cells.columns
+            if name not in taken
+            and cells.share(name, _is_plain_word) > 0.8
+            and words.metric_tier(name, cells.columns) < _SURELY
         )
     if "commit" not in table.roles and not table.roles.get("id"):
         _commits(cells, roles, taken)
@@ -192,9 +203,16 @@ def not_trials(table: Found, roles: Roles, options: object) -> str:
     if loops and (ranked or roles.text):
         return ""
     return (
-        "this does not look like trials: no ids, statuses or commits of a loop; if it is, name what ranks with "
-        "`--metric COLUMN` and its direction"
+        f"this does not look like trials: no ids, statuses or commits of a loop; if it is, name what ranks, as with "
+        f"`{_example(table)}`"
     )
+
+
+def _example(table: Found) -> str:
+    """Return the options that name the likeliest column to rank, and its direction where its name says that."""
+    tiers = {name: words.metric_tier(name, table.columns) for name in table.columns}
+    name = max(tiers, key=lambda each: tiers[each], default="COLUMN")
+    return to_type("--metric", name, direction.flag(words.direction_of(name) is not False))
 
 
 def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence[str]) -> Chosen:
@@ -232,33 +250,54 @@ def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
     scored = [status not in words.UNSCORED for status in statuses]
     candidates = []
     for at, name in enumerate(table.columns):
-        if name in taken or not cells.is_numeric(name, scored):
-            continue
         tier = words.metric_tier(name, table.columns)
+        if name in taken or not cells.is_numeric(name, scored, 0.0 if tier >= _SURELY else 0.5):
+            continue
         if tier > 0 and table.header:
             candidates.append((tier, -at, name))
         elif not table.header:
             candidates.append((3.0, -at, name))
+    surely = [name for name in table.columns if name not in taken and words.metric_tier(name, table.columns) >= _SURELY]
+    if surely and table.header and all(tier < _SURELY for tier, _, _ in candidates):
+        return Chosen(told=(f"no cell of {surely[0]} is a number: nothing is ranked",))
     if not candidates:
         return _none(table, roles, cells, statuses)
     candidates.sort(reverse=True)
     best = candidates[0][0]
     if not table.header and len(candidates) > 1:
-        return Chosen(problem=_ask(table, [name for _, _, name in sorted(candidates, key=lambda c: -c[1])], True))
+        names = [name for _, _, name in sorted(candidates, key=lambda each: -each[1])]
+        return Chosen(problem=_ask(table, sorted(names, key=lambda name: not cells.differs(name)), True))
     near = [name for tier, _, name in candidates if tier >= min(best, 3.0)] or [candidates[0][2]]
     evidence = {name: direction.evidence_of(table, name, statuses, scaled) for name in near}
     verdicts = {name: direction.verdict(name, evidence[name]) for name in near}
     sound = [name for name in near if verdicts[name] is not None]
     judged = any(status in words.JUDGED for status in statuses)
+    if best < 3 and words.is_duration(candidates[0][2]) and not (judged and sound):
+        name = candidates[0][2]
+        only = f"only {name} holds numbers, and how long a run took is rarely what ranks: nothing is ranked"
+        return Chosen(told=(f"{only} (`--metric {name}` says otherwise)",))
     top = [name for tier, _, name in candidates if int(tier) == int(best)]
     if best < 4 and len(top) > 1 and not (judged and sound):
         return Chosen(problem=_ask(table, top, False))
     primary = [name for name in top if words.metric_tier(name, table.columns) >= 5]
     firsts = primary or [name for name in near if name in top] or near
-    agreed = [name for name in firsts if name in sound]
-    if not primary and not agreed:
-        agreed = sound
+    agreed = [name for name in firsts if name in sound and (judged or name == firsts[0])]
+    if not primary and not agreed and judged:
+        agreed = [
+            name
+            for name in sound
+            if int(best) == int(words.metric_tier(name, table.columns))
+            or (
+                direction.decides(evidence[name], verdicts[name]) >= _DECISIVE
+                and _shows(evidence[name], verdicts[name])
+            )
+        ]
     name = (agreed or firsts)[0]
+    tiers = {each: tier for tier, _, each in candidates}
+    earlier = table.columns[: table.columns.index(name)]
+    before = [other for other in firsts if other in earlier and tiers[other] >= tiers[name]]
+    if not primary and best < 4 and before and not _shows(evidence[name], verdicts[name]):
+        return Chosen(problem=_ask(table, [*before, name], False))
     if not primary and judged:
         decisive = [other for other in sound if direction.decides(evidence[other], verdicts[other]) >= _DECISIVE]
         if decisive and direction.decides(evidence[name], verdicts[name]) < _LOOSELY:
@@ -292,6 +331,12 @@ def moment(cell: str) -> str:
     return ""
 
 
+def _shows(evidence: Sequence[direction.Evidence], lower: bool | None) -> bool:
+    """Whether more than a row or two bear a direction out."""
+    votes = direction.votes("", evidence, bool(lower))
+    return votes.kept_for + votes.others_for > _FEW
+
+
 def _none(table: Found, roles: Roles, cells: "_Cells", statuses: Sequence[str]) -> Chosen:
     """Return what is to be said where no column holds numbers."""
     named = [
@@ -313,7 +358,8 @@ def _ask(table: Found, names: Sequence[str], numbered: bool) -> Problem:
     text = f"{shown} could each be what ranks, and nothing says which"
     if numbered:
         text = (
-            f"the first line is a row: there is no header; columns {shown} hold numbers, and nothing says which ranks"
+            f"{found.unnamed or 'the first line is a row: there is no header'}; columns {shown} hold numbers, and "
+            "nothing says which ranks"
         )
     settle: list[tuple[str, ...]] = []
     for name in names[:2]:
@@ -404,13 +450,18 @@ class _Cells:
         spelled = [lowered.get(name) or plain.get(name) for name in names]
         return list(dict.fromkeys(name for name in spelled if name))
 
-    def is_numeric(self, name: str, scored: Sequence[bool]) -> bool:
-        """Whether at least half of the cells that say something, in rows that may have a score, are numbers."""
+    def differs(self, name: str) -> bool:
+        """Whether a column's numbers are not all the same."""
+        return len({found.value for cell in self.of(name) if (found := numbers.read(cell))}) > 1 or len(self._rows) < 2
+
+    def is_numeric(self, name: str, scored: Sequence[bool], least: float = 0.5) -> bool:
+        """Whether some cells, and a share of those that say something in rows that may have a score, are numbers."""
         held = [
             cell for row, may in zip(self._all, scored, strict=False)
             if may and not row.odd and (cell := row.cells.get(name, "").strip()) and not numbers.is_placeholder(cell)
         ]  # fmt: skip
-        return bool(held) and sum(numbers.read(cell) is not None for cell in held) * 2 >= len(held)
+        read = sum(numbers.read(cell) is not None for cell in held)
+        return read > 0 and read >= len(held) * least
 
     def holds_hashes(self, name: str) -> bool:
         """Whether a column holds commit hashes: most of what is no placeholder, and at least one with a letter."""
@@ -444,7 +495,7 @@ class _Cells:
             return max(scored)[3]
         for name in self.columns:
             held = self.of(name)
-            if name in taken or not held or len({cell.casefold() for cell in held}) > 14:
+            if name in taken or not held or len({words.before_prose(cell).casefold() for cell in held}) > 14:
                 continue
             known = [words.status_of(cell) for cell in held if not cell.isdigit()]
             is_known = sum(each is not None for each in known) * 5 >= len(held) * 4

@@ -122,11 +122,34 @@ def evidence_of(table: Found, metric: str, statuses: Sequence[str], scaled: Sequ
         if part in own:
             wanted |= {"_".join(other if each == part else each for each in own) for other in others}
     before = next((name for name in table.columns if name != metric and "_".join(words.parts_of(name)) in wanted), None)
-    befores = read(before) if before is not None else [None] * len(table.rows)
+    scores = read(metric)
+    change = next((name for name in table.columns if name.casefold() == "delta" and name != metric), None)
+    if before is not None:
+        befores = read(before)
+    elif change is not None:
+        befores = _before_changes(scores, read(change))
+    else:
+        befores = [None] * len(table.rows)
     return [
         Evidence(status, score, old, scale)
-        for status, score, old, scale in zip(statuses, read(metric), befores, scaled, strict=True)
+        for status, score, old, scale in zip(statuses, scores, befores, scaled, strict=True)
     ]
+
+
+def _before_changes(scores: Sequence[float | None], changes: Sequence[float | None]) -> list[float | None]:
+    """Return what each score was before, where its row says how much it changed and an earlier row has that score."""
+    befores: list[float | None] = []
+    seen: dict[float, float] = {}
+    for score, change in zip(scores, changes, strict=True):
+        old = score if change == 0 else None
+        if score is not None and change:
+            step = abs(change)
+            wanted = round((score - change) / step, 2)
+            old = next((each for each in seen.values() if round(each / step, 2) == wanted), None)
+        befores.append(old)
+        if score is not None:
+            seen.setdefault(score, score)
+    return befores
 
 
 def judge(
@@ -165,8 +188,10 @@ def judge(
     if shown is not None:
         text = f"the name {metric} says {'lower' if by_name else 'higher'}, but {sentence}"
     else:
-        count = sum(each.score is not None for each in evidence)
-        says = "the rows go both ways" if count > 1 else "one row shows nothing"
+        scores = [each.score for each in evidence if each.score is not None]
+        says = "one row shows nothing"
+        if len(scores) > 1:
+            says = "the rows go both ways" if len(set(scores)) > 1 else f"all {len(scores)} rows have the same score"
         text = f"{says}, and neither the name {metric} nor a text beside the file says it"
     settle = tuple(("--metric", metric, flag(side)) for side in (True, False))
     return Problem(kind="the direction is not known", count=1, line=0, text=text, options=settle)

@@ -30,7 +30,10 @@ _HASH = re.compile(r"[0-9a-f]{4,40}", re.IGNORECASE)
 _DECORATED = re.compile(
     r"[`\[(#*'\"]*([0-9a-f]{7,40})[`\])*'\"]*(?:[+\-~ ]*(?:dirty|amended|\(.*\)|wip|\*))?[\])`]*", re.IGNORECASE
 )
-_NO_NAMES = {"head", "uncommitted", "dirty", "wip", "staged", "working", "worktree", "current", "latest", "stash", "@"}
+_NO_NAMES = {
+    "head", "uncommitted", "nocommit", "no-commit", "no_commit", "draft", "dirty", "wip", "staged", "working",
+    "worktree", "current", "latest", "stash", "@",
+}  # fmt: skip
 """What people write for a commit that is none, or none that stays."""
 
 _LABELS = {label.value for label in FailureLabel}
@@ -365,6 +368,15 @@ class _Planner:
         ]
         read = numbers.scores(cells)
         self._told += [f"{name}: {sentence}" for sentence in read.told]
+        if (
+            options.metric is None
+            and found.metric is None
+            and not roles.metric
+            and not any(value is not None for value in read.values)
+        ):
+            self._told.append(f"no cell of {name} is a number: nothing is ranked")
+            made.named = made.metric_why = ""
+            return nothing
         odd = [
             row.line for row, cell, value in zip(table.rows, cells, read.values, strict=True)
             if value is None and not numbers.is_placeholder(cell)

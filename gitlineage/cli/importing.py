@@ -30,6 +30,7 @@ MAPS = "lineage.importMap"
 """The git configuration that keeps what columns mean, ``COLUMN=FIELD`` each, so that ``--watch`` need not be told."""
 
 _SHOWN = 10
+_BRIEF = 40
 _INTERVAL = 2.0
 
 
@@ -248,10 +249,14 @@ def _say_plan(plan: Plan, verb: str, told: str = "") -> None:
         output.say(output.clean(f"best: {plan.best.id} with {plan.best.value:.12g}{line}"))
     read = {word: name for word, name in plan.words.items() if words.normal(word) != name}
     if read:
-        shown = ", ".join(f"{word} = {name}" for word, name in list(read.items())[:20])
+        shown = ", ".join(f"{_brief(word)} = {name}" for word, name in list(read.items())[:20])
         output.say(output.clean(f"words for statuses: {shown}{' …' if len(read) > 20 else ''}"))
     for sentence in plan.told:
         output.note(output.clean(sentence))
+
+
+def _brief(word: str) -> str:
+    return word if len(word) <= _BRIEF else f"{word[: _BRIEF - 1]}…"
 
 
 def _print_json(each: Imported) -> None:

@@ -61,6 +61,7 @@ class Found(msgspec.Struct, kw_only=True):
         skipped: line numbers of what is no row, by kind.
         told: what else the user should know, a sentence each.
         header: whether the columns have names of their own.
+        unnamed: why they have none, where that is not for want of a header.
         tried_on: whether the commit of a row that was not kept is the one it was tried on, whose code is another.
         earlier: metrics that the same file ranked by before, so that a store that knows one of them may go on.
     """
@@ -80,6 +81,7 @@ class Found(msgspec.Struct, kw_only=True):
     skipped: dict[str, list[int]] = {}
     told: list[str] = []
     header: bool = True
+    unnamed: str = ""
     tried_on: bool = False
     earlier: tuple[str, ...] = ()
 

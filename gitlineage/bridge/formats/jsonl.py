@@ -8,12 +8,13 @@ Source: davebcn87/pi-autoresearch, ``extensions/pi-autoresearch/jsonl.ts`` (look
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitlineage.bridge.formats.found import Found, FoundRow, NotTrials, listed
 
-CONFIG = "config line"
+CONFIG, OTHER = "config line", "objects of another kind"
 _LONGEST = 1 << 19
 _DEEPEST = 3
 _MOST_COLUMNS = 600
@@ -167,6 +168,11 @@ def _pending(runs: list[tuple[int, int, dict[str, Any]]]) -> list[str]:
 
 
 def _any(objects: list[tuple[int, dict[str, Any]]], source: str, skipped: dict[str, list[int]]) -> Found:
+    shared = _shared(objects)
+    others = [number for number, each in objects if len(shared & set(each)) * 3 < len(shared)]
+    if others:
+        skipped.setdefault(OTHER, []).extend(others)
+        objects = [(number, each) for number, each in objects if number not in set(others)]
     rows = [FoundRow(line=number, cells=cells_of(each)) for number, each in objects]
     settings = {}
     if len(objects) > 1 and len(objects[0][1]) and not set(objects[0][1]) & set(objects[1][1]):
@@ -180,6 +186,12 @@ def _any(objects: list[tuple[int, dict[str, Any]]], source: str, skipped: dict[s
         settings=settings,
         skipped=skipped,
     )
+
+
+def _shared(objects: list[tuple[int, dict[str, Any]]]) -> set[str]:
+    """Return the names that most objects of a log have; none where there are too few to tell."""
+    counts = Counter(name for _, each in objects for name in each)
+    return {name for name, count in counts.items() if count * 5 >= len(objects) * 3} if len(objects) > 2 else set()
 
 
 def _columns(rows: list[FoundRow]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _ROUGH = re.compile(r"(?:~|≈|ca\.?|approx\.?)\s*")
-_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
+_SHARE = re.compile(r"(\d+)\s*/\s*(\d+)")
 _ARROW = re.compile(rf"{_NUMBER}\s*(?:→|->|=>)\s*({_NUMBER})(?![\d.])(.*)", re.DOTALL)
 _TAIL = re.compile(rf"({_NUMBER})\s*(?:±|\+/-|\+-|\(|\[)(.*)", re.DOTALL)
 _UNIT = re.compile(rf"({_NUMBER})\s*([A-Za-zµμ°%×][\w/µμ°%·^-]*)((?:@|\s).*)?", re.DOTALL)
@@ -40,7 +40,7 @@ _FAMILIES: tuple[dict[str, float], ...] = (
     {"b": 1.0, "bytes": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1024.0, "mib": 1024.0**2,
      "gib": 1024.0**3, "tib": 1024.0**4},
 )  # fmt: skip
-_LONGEST = 200
+_LONGEST, _LONGEST_UNIT = 200, 15
 
 
 class Number(msgspec.Struct, frozen=True, gc=False):
@@ -89,8 +89,8 @@ def read(text: str) -> Number | None:
     if _COMMA.fullmatch(told):
         return _number(told.replace(",", "."), THOUSANDS)
     if share := _SHARE.fullmatch(told):
-        whole = float(share[2])
-        return Number(float(share[1]) / whole, SHARE, share[2]) if whole else None
+        part, whole = int(share[1]), int(share[2])
+        return Number(part / whole, SHARE, share[2]) if part <= whole and whole else None  # else two numbers
     if arrow := _ARROW.fullmatch(told):
         return _number(arrow[1], ARROW)
     if tail := _TAIL.fullmatch(told):
@@ -151,7 +151,7 @@ def _number(text: str, how: str, unit: str = "") -> Number | None:
 
 def _with_unit(digits: str, unit: str, rest: str) -> Number | None:
     value = parse_number(digits)
-    if value is None:
+    if value is None or len(unit) > _LONGEST_UNIT:
         return None
     if unit == "%":
         return Number(value, PERCENT, "%")

@@ -29,6 +29,9 @@ _HASH = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
 _ID_TAIL = re.compile(r"(.*?)([0-9a-f]{7,40}|(?<![\w-])[-—]|-|[A-Za-z]+[_-]?\d+|\d+[a-z]?)", re.DOTALL)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d")
 _LONGEST_ID = 60
+_LOOKED_AT, _SOME = 400, 3
+"""Lines after a header that tell whether it fits, and how many of them have to agree."""
+
 _TOGETHER = 60
 """Lines that one row may run over at most."""
 
@@ -113,6 +116,7 @@ class _Reader:
         self._surplus: list[int] = []
         self._odd: list[int] = []
         self._damaged = set(damaged)
+        self._unnamed = ""
         self._first: Counter[str] = Counter()
 
     def read(self) -> Found:
@@ -129,7 +133,8 @@ class _Reader:
             settings=self._settings,
             skipped=self._skipped,
             told=self._told,
-            header=header,
+            header=header and not self._unnamed,
+            unnamed=self._unnamed,
         )
 
     # -- the header ------------------------------------------------------------------------------------------------
@@ -176,10 +181,42 @@ class _Reader:
         if len(names) > 1 and not cells[-1].strip():
             names.pop()  # a separator at the end of the header
         self._columns = tuple(names[:MAX_COLUMNS])
-        lowered = [name.casefold() for name in names]
-        known = [lowered.index(name) for name in words.STATUS if name in lowered]
-        self._status = self._fitting(known)
+        self._status = self._fitting(self._named_status())
+        self._widen()
         return True
+
+    def _named_status(self) -> list[int]:
+        lowered = [name.casefold() for name in self._columns]
+        return [lowered.index(name) for name in words.STATUS if name in lowered]
+
+    def _widen(self) -> None:
+        """
+        Name the columns anew where most rows have more cells than the header, up to the status at the same place.
+
+        A comment that is a header of that width has the names; else those between the first and the status have none.
+        """
+        width = len(self._columns)
+        rest = [line for line in self._lines.all[self._lines.at :][:_LOOKED_AT] if line.strip()]
+        rows = [cells for line in rest if len(cells := line.split(self._cut)) > 1 and not line.startswith("#")]
+        widths = Counter(len(cells) for cells in rows)
+        wide, count = widths.most_common(1)[0] if widths else (0, 0)
+        if self._cut != "\t" or self._status < 1 or wide <= width or count < _SOME or count * 3 < len(rows) * 2:
+            return
+        place = self._status + wide - width
+        if not all(_is_status(cells[place]) for cells in rows if len(cells) == wide):
+            return
+        own = set(self._columns)
+        for line in self._lines.all[self._lines.at :]:
+            named = line.lstrip("# ").split(self._cut) if line.startswith("#") else []
+            if len(named) == wide and len(own & {cell.strip() for cell in named}) * 2 > len(own):
+                self._columns = tuple(cell.strip() for cell in named)
+                self._told.append(f"the header names {width} columns and most rows have {wide}: a comment names those")
+                break
+        else:
+            between = [f"column {number}" for number in range(2, place + 1)]
+            self._columns = (self._columns[0], *between, *self._columns[self._status :])
+            self._unnamed = f"the header names {width} columns and most rows have {wide}"
+        self._status = place
 
     def _fitting(self, places: list[int]) -> int:
         """Return which of some columns holds most words for statuses in the lines that follow; -1 for none."""
@@ -383,8 +420,10 @@ class _Reader:
     def _is_like_id(self, cell: str) -> bool:
         """Whether a cell looks as the first cells of rows do: a hash, a number, a word."""
         text = cell.strip().strip("`#[]()")
-        if not text or len(text) > 60 or _MOMENT.match(text):
-            return bool(_MOMENT.match(text)) and self._first[_shape(text)] > 0
+        if _MOMENT.match(text):
+            return self._columns[:1] != () and self._columns[0].casefold() in words.TIME
+        if not text or len(text) > _LONGEST_ID:
+            return False
         if self._first and self._first[_shape(text)] == 0 and " " in text:
             return False
         return not re.search(r"[\s(){}=<>]", text)

@@ -35,6 +35,7 @@ _STATUSES = {
     "keep": """
         keep kept keeper keeping accept accepted accepting improve improved improvement improves better best new_best
         newbest best_so_far win winner won merge merged adopt adopted approve approved promote promoted champion yes
+        confirm confirmed
         true y 1 advance advanced retain retained ship shipped commit committed landed keep_best selected positive up
         ✅ ✓ ✔ ☑ 最佳 旧最佳 最新最佳 新最佳 突破 突破性改进 保留 采纳 接受 采用 改进 提升 保持
     """,
@@ -81,20 +82,32 @@ _TABLE = {word: name for name, words in _STATUSES.items() for word in words.spli
 _LEADING = split_words(
     """
     keep kept discard discarded revert reverted reject rejected rollback rolled crash crashed baseline base fail
-    failed accept accepted improved best new_best error timeout oom skip skipped regressed worse
+    failed accept accepted improved best new_best error timeout oom skip skipped regressed worse confirmed positive
+    negative invalid
     """
 )
 """Words that still mean the same where more hangs on them: ``discard_stage1``, ``REVERTED:too_slow``."""
 
 _TRAILING = split_words(
     """
-    baseline keep kept discard discarded reverted revert rejected crash crashed failed
+    baseline keep kept accept accepted discard discarded reverted revert rejected reject crash crashed failed
     """
 )
+_DOUBTS = split_words("candidate or but pending tentative")
+_PROSE = re.compile(r"\s*(?:[:;(\[—–→]|[.,]\s|\s-{1,2}\s)")
+"""Where a sentence begins that says more about a status than its word."""
+
+_LONGEST = 200
 _NEGATIONS = split_words("not no non didnt did_not never without un")
 _CUT = re.compile(r"[\s:;,/|+()\[\]{}<>→=\-_–—.]+")
 _TRIM = " \t*_`'\"()[]{}.!:;,\ufe0f"
 _CJK = re.compile("[\u4e00-\u9fff]")
+
+
+def before_prose(cell: str) -> str:
+    """Return a status cell up to where a sentence begins that says more about it."""
+    prose = _PROSE.search(cell.strip())
+    return cell.strip()[: prose.start()] if prose else cell.strip()
 
 
 def normal(word: str) -> str:
@@ -106,23 +119,26 @@ def status_of(word: str) -> str | None:
     """
     Return the class that a status cell means, ``None`` where nobody knows.
 
-    A word of the table; else one of few words that others hang on, before or after.
+    A word of the table, alone or before a sentence; else one of few words that others hang on, before or after.
     """
     plain = normal(word)
     if not plain:
         return _TABLE.get(word.strip().rstrip("\ufe0f"))
     if meaning := _TABLE.get(plain):
         return meaning
-    parts = [part for part in _CUT.split(plain.strip("_")) if part]
-    bare = [part.strip(_TRIM) for part in parts]
-    if not bare or len(word) > 200:
+    if meaning := _TABLE.get(normal(before_prose(word))):
+        return meaning
+    if len(word) > _LONGEST:
+        return None
+    bare = [part.strip(_TRIM) for part in _CUT.split(plain.strip("_")) if part]
+    if not bare:
         return None
     if len(bare) > 1 and _TABLE.get("_".join(bare[:2])) in CLASSES and not _NEGATIONS & set(bare):
         return _TABLE["_".join(bare[:2])]
+    if bare[0] in _LEADING and (len(bare) == 1 or bare[1] not in _DOUBTS):
+        return _TABLE.get(bare[0], "discard" if bare[0] == "rolled" else None)
     if _NEGATIONS & set(bare):
         return None
-    if bare[0] in _LEADING and (len(bare) == 1 or bare[1] not in ("candidate", "or", "but", "pending", "tentative")):
-        return _TABLE.get(bare[0], "discard" if bare[0] == "rolled" else None)
     if bare[-1] in _TRAILING and len(bare) <= 3:
         return _TABLE[bare[-1]]
     if _CJK.search(plain):
@@ -255,6 +271,13 @@ SCALE = split_words(
 )
 """Names of columns whose values are scored apart, where each has a baseline of its own."""
 
+_PROSE_COLUMNS = split_words(
+    """
+    hypothesis description desc change changes change_summary idea title summary notes note comment comments rationale
+    message reason
+    """
+)
+_HASHES = split_words("hash sha sha1 sha256 digest commit")
 _FIRST = split_words("metric score objective fitness")
 _SPLITS = split_words("val valid validation test eval dev cv oof holdout heldout ho lb")
 _TOTALS = split_words(
@@ -288,7 +311,14 @@ _TIMES = split_words(
     s sec secs seconds time duration elapsed runtime wall min mins minutes hours hour h cost
     """
 )
+_WALL = split_words("duration elapsed wall walltime runtime minutes seconds hours total_seconds train_seconds")
 _CHANGES = split_words("delta diff change improvement gain gained vs rel relative improved")
+
+
+def is_duration(name: str) -> bool:
+    """Whether a column's name says that it holds how long a run took, which most logs say of every run."""
+    words = parts_of(name)
+    return bool(words) and (words[0] in _WALL or "_".join(words) in ("time_s", "time_sec", "time_min", "time"))
 
 
 def metric_tier(name: str, names: Iterable[str]) -> float:
@@ -308,8 +338,12 @@ def metric_tier(name: str, names: Iterable[str]) -> float:
     plain = "_".join(words)
     if plain in ("metric_name", "metric_direction", "score_percent"):
         return 0.0
-    if words[0] in ("params", "tags", "config", "hyperparameters", "hparams"):
+    if words[0] in ("params", "tags", "config", "hyperparameters", "hparams") or words[-1] in _HASHES:
         return 0.0
+    if plain in _PROSE_COLUMNS:
+        return 0.0
+    if all(word in _AFTER for word in words):
+        return 2.4  # of what, nobody says: a parameter's new value as well as a score
     others = {"_".join(parts_of(other)) for other in names}
     rest = "_".join(words[1:])
     if words[0] == "best" and (rest in others or not rest):
@@ -332,6 +366,8 @@ def metric_tier(name: str, names: Iterable[str]) -> float:
         words[0] in ("primary", "objective")
     ):
         return 5.5
+    if all(word in _TOTALS for word in words):
+        return 4.2  # the sum of what stands beside it
     if words[-1] in _FIRST or words[0] in _FIRST:
         return 4.5 + bonus
     if any(word in ("std", "stdev", "sd", "sem", "stderr", "ci", "var", "pvalue", "p") for word in words[1:]):
@@ -341,6 +377,8 @@ def metric_tier(name: str, names: Iterable[str]) -> float:
         return 2.5 + bonus
     if known is True and (words[-1] in _TIMES or words[-1] in ("ms", "us", "ns", "µs", "size", "bytes")):
         return 2.5 + bonus
+    if "rate" in words and not any(word in _LOWER or word in _HIGHER for word in words):
+        return 3.0 + bonus  # of what, nobody says
     if known is not None and not (words[-1] in _AUX and words[-1] not in ("pass",)):
         return 4.0 + bonus
     if any(word in _AUX for word in words) or words[-1] in _TIMES:

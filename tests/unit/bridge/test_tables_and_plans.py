@@ -97,6 +97,20 @@ class TestRows:
         found = tables.read(FALLING + "d4e5f60\t0.1", "t.tsv", "\t", whole=False)
         assert len(found.rows) == 3
 
+    def test_a_header_with_fewer_names_than_the_rows_have_cells(self) -> None:
+        """A comment that names them is the header; without one the columns up to the status have no names."""
+        rows = "".join(f"a1b2c{at}d\t0.{at}\t{9 - at}.0\t1\tkeep\tx\n" for at in range(5, 9))
+        plan = planned(HEADER + rows + "# commit\tmean_auc\tval_loss\tmem_gb\tstatus\tdescription\n")
+        assert (plan.metric, plan.direction.lower, plan.best and plan.best.value) == ("mean_auc", False, 0.8)
+        with pytest.raises(Unclear, match="header names 5 columns and most rows have 6; columns column 2"):
+            planned(HEADER + rows)
+
+    def test_short_rows_that_begin_with_a_time(self) -> None:
+        """Rows of which one cell is missing are rows where the first column holds moments."""
+        text = "timestamp\titeration\tdecision\tscore\tchange\tlabels\tnote\n"
+        text += "2026-08-18T18:20\t1\tkeep\t66.4\tstart\tfirst\n2026-08-18T18:40\t2\tkeep\t67.4\twider\tsecond\n"
+        assert [row.score for row in planned(text).rows] == [66.4, 67.4]
+
     def test_a_file_without_a_header(self) -> None:
         """Columns without names are not guessed; their numbers can be said."""
         text = "".join(FALLING.splitlines(keepends=True)[1:])
@@ -148,6 +162,43 @@ class TestMetric:
         scores = [(0.20, 0.65), (0.21, 0.65), (0.22, 0.65), (0.23, 0.65), (0.24, 0.66)]
         rows = "".join(f"e{at}\t{core}\t{acc}\tkeep\n" for at, (core, acc) in enumerate(scores))
         assert planned("exp_id\tnba_core\tgw_acc\tstatus\n" + rows).metric == "nba_core"
+
+    def test_a_column_that_says_so_and_holds_no_number(self) -> None:
+        """No other column takes the place of one that is called the metric, whether it has few numbers or none."""
+        text = "iteration\tcommit\tmetric\tdelta\tgates\tstatus\n0\ta1b2c3d\t<baseline>\t0.0\t1\tbaseline\n"
+        plan = planned(text)
+        assert (plan.metric, len(plan.rows)) == (None, 1)
+        assert "no cell of metric is a number: nothing is ranked" in told(plan)
+        rows = "".join(f"{at}\tb2c3d4e\t80.1/90.2\t1\t{at}\tdiscard\n" for at in range(2, 6))
+        plan = planned(f"{text}1\tc3d4e5f\t2.5\t+1\t2\tkeep\n{rows}", lower=True)
+        assert (plan.metric, plan.best and plan.best.value) == ("metric", 2.5)
+
+    def test_what_a_parameter_was_set_to(self) -> None:
+        """A parameter's new value is no score, nor is a hash or a text that begins with digits."""
+        text = "iter\tparam\told\tnew\tcomposite\tsource_hash\tdelta\tstatus\tdescription\n"
+        for at, (new, score, delta) in enumerate([(10, 0.80, 0), (20, 0.82, 0.02), (30, 0.83, 0.01), (9, 0.84, 0.01)]):
+            text += f"{at}\tk\t1\t{new}\t{score}\t{at}4b017ab\t{delta}\tkeep\t{at}x as wide\n"
+        plan = planned(text)
+        assert (plan.metric, plan.direction.lower) == ("composite", False)
+
+    def test_a_sum_beside_its_parts(self) -> None:
+        """A column called total or overall ranks before what it is the sum of, which nobody else knows."""
+        text = "commit\ttotal\tdepth_of_text\tinsight\tstatus\na1b2c3d\t7.9\t8.3\t8.0\tbaseline\n"
+        with pytest.raises(Unclear, match="neither the name total") as caught:
+            planned(text)
+        assert [option[1] for option in caught.value.problems[0].options] == ["total", "total"]
+
+    def test_one_row_that_agrees_is_not_enough(self) -> None:
+        """Where columns that stand before it could as well be meant, one kept row does not choose between them."""
+        text = "id\tnet\tleaks\treject_rate\tstatus\n1\t0.9\t0\t0.07\tkeep\n2\t0.4\t0\t\tkeep\n3\t1.0\t0\t0.09\tkeep\n"
+        with pytest.raises(Unclear, match="net, leaks, reject_rate could each be what ranks"):
+            planned(text)
+
+    def test_how_long_it_took_is_no_score(self) -> None:
+        """Where durations are the only numbers nothing ranks, and the option that says otherwise is told."""
+        plan = planned("exp_id\tstatus\tduration_sec\tdescription\na\tcompleted\t60\tx\nb\tcompleted\t10\ty\n")
+        assert plan.metric is None
+        assert "`--metric duration_sec`" in told(plan)
 
     def test_what_is_scored_apart(self) -> None:
         """Things that have a baseline each have a best each."""
@@ -213,6 +264,15 @@ class TestDirection:
         rows = "".join(f"{at}\t{score}\t{'baseline' if not at else 'keep'}\n" for at, score in enumerate(steps))
         direction = planned("iteration\tmetric\tstatus\n" + rows).direction
         assert (direction.lower, direction.why) == (True, "4 of 5 steps between kept rows fall")
+
+    def test_how_much_it_changed_in_the_row(self) -> None:
+        """A change leads to the score before it, so that things with a best each do not contradict each other."""
+        text = "iter\tpart\tcomposite\tdelta\tstatus\n"
+        for part, score in (("a", 0.80), ("b", 0.60), ("c", 0.70)):
+            text += f"0\t{part}\t{score}\t0\tkeep\n"
+        for at, (part, score, delta) in enumerate([("a", 0.81, 0.01), ("b", 0.62, 0.02), ("c", 0.73, 0.03)], 1):
+            text += f"{at}\t{part}\t{score}\t+{delta}\tkeep\n"
+        assert planned(text).direction.lower is False
 
     def test_what_was_before_in_the_row(self) -> None:
         """A score before and one after show the direction in every row."""
@@ -316,6 +376,17 @@ def test_what_is_no_trials(text: str) -> None:
     """A table of something else, a chart's export and a header alone are no trials, and it is said."""
     with pytest.raises(NotTrials):
         planned(text)
+
+
+def test_json_lines_of_another_kind() -> None:
+    """An object that shares little with the others is no trial, and named as none."""
+    start = '{"type": "session_init", "domain": "d", "runs": 2, "best_score": 95}\n'
+    lines = "".join(
+        f'{{"run": {at}, "domain": "d", "score": 9{at}, "status": "kept", "content": ""}}\n' for at in (1, 2, 3)
+    )
+    plan = planning.plan(jsonl.read(start + lines, "t.jsonl"), Options())
+    assert [row.name for row in plan.rows] == ["1", "2", "3"]
+    assert plan.not_rows == {jsonl.OTHER: [1]}
 
 
 def test_a_pi_log_with_two_segments() -> None:

@@ -27,6 +27,26 @@ def test_words_for_statuses(name: str, spelled: str) -> None:
     assert words.status_of("keep (reworked)") == "keep"
 
 
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("keep", "positive — the loss fell from 0.99 to 0.98 " + "and so on " * 40),
+        ("discard", "negative. worse by 0.003, not pushed"),
+        ("discard", "reverted (no effect, within noise)"),
+        ("discard", "reverted_no_improvement"),
+        ("keep", "keep_correctness_no_gain"),
+        ("keep", "compile_clean_accept"),
+        ("keep", "CONFIRMED (probe +4.5 pt)"),
+        ("crash", "invalid: the mask was left on"),
+        (None, "not supported at 12 proposals; the schedule needs more"),
+        (None, "no further work; keep the code"),
+    ],
+)
+def test_a_word_before_a_sentence(name: str | None, cell: str) -> None:
+    """A word that a sentence follows means what it means alone, however long the sentence and whatever it denies."""
+    assert words.status_of(cell) == name
+
+
 @pytest.mark.parametrize("word", ["contender", "dropped", "1824s", "curriculum_0.67", "a.rs", "did not keep", "-", ""])
 def test_words_that_nobody_knows(word: str) -> None:
     """What is not in the table is not guessed."""
@@ -78,6 +98,7 @@ def test_names_of_metrics() -> None:
         ("68.6%", 68.6), ("12.5ms", 12.5), ("113,848", 113848), ("~9.7K req_s@32", 9700), ("0,85", 0.85),
         ("1e-3", 0.001),
         ("0.91 ± 0.02", 0.91), ("86.0 (+2.1)", 86.0), ("154→175/+21", 175), ("−3.5", -3.5), ("2/4", 0.5),
+        ("79.02/2139.72", None), ("12/4", None), ("34642b0171ebe3940acfe474f244f09e19ae5d80", None),
         ("**3.1**", 3.1),
         ("+5.2", 5.2), ("$1.50", 1.5), ("3.2x", 3.2), ("1.5M", 1_500_000),
         ("N/A", None), ("-", None), ("FAIL", None), ("OOM", None), ("", None), ("nan", None), ("inf", None),
