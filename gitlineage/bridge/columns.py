@@ -358,7 +358,7 @@ def _ask(table: Found, names: Sequence[str], numbered: bool) -> Problem:
     text = f"{shown} could each be what ranks, and nothing says which"
     if numbered:
         text = (
-            f"{found.unnamed or 'the first line is a row: there is no header'}; columns {shown} hold numbers, and "
+            f"{table.unnamed or 'the first line is a row: there is no header'}; columns {shown} hold numbers, and "
             "nothing says which ranks"
         )
     settle: list[tuple[str, ...]] = []

@@ -34,6 +34,9 @@ _HIGH = re.compile(
     r"\b(higher\s+(?:[\w`]+\s+){0,3}?(?:is\s+|=\s*)?better|highest|maximi[sz]\w*|larger\s+is\s+better|bigger\s+is\s+better|"
     r"higher_is_better|as\s+high\s+as|increas(?:e|ing)|↑)", re.IGNORECASE,
 )  # fmt: skip
+_LATEST = 200
+"""Scores that a change is looked for from."""
+
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|;\s")
 _SETTINGS = (
     "metric_direction",
@@ -139,16 +142,19 @@ def evidence_of(table: Found, metric: str, statuses: Sequence[str], scaled: Sequ
 def _before_changes(scores: Sequence[float | None], changes: Sequence[float | None]) -> list[float | None]:
     """Return what each score was before, where its row says how much it changed and an earlier row has that score."""
     befores: list[float | None] = []
-    seen: dict[float, float] = {}
+    latest: dict[float, None] = {}
     for score, change in zip(scores, changes, strict=True):
         old = score if change == 0 else None
         if score is not None and change:
             step = abs(change)
             wanted = round((score - change) / step, 2)
-            old = next((each for each in seen.values() if round(each / step, 2) == wanted), None)
+            old = next((each for each in reversed(latest) if round(each / step, 2) == wanted), None)
         befores.append(old)
         if score is not None:
-            seen.setdefault(score, score)
+            latest.pop(score, None)
+            latest[score] = None
+            if len(latest) > _LATEST:
+                del latest[next(iter(latest))]
     return befores
 
 

@@ -192,8 +192,12 @@ class _Planner:
         metric, values, texts = self._metric(made, roles, statuses, scaled)
         rows = self._rows(roles, statuses, metric, values, texts, scaled)
         if metric is not None:
-            made.direction = self._direction(metric, statuses, scaled)
-            self._check_unknown(rows, made.direction)
+            judged = self._direction(metric, statuses, scaled, rows)
+            if judged is None:
+                metric, made.metric_why, made.named = None, "", ""
+            else:
+                made.direction = judged
+                self._check_unknown(rows, made.direction)
         elif self._unknown:
             self._ask_words(list(self._unknown))
         if self._problems:
@@ -370,7 +374,7 @@ class _Planner:
         self._told += [f"{name}: {sentence}" for sentence in read.told]
         if (
             options.metric is None
-            and found.metric is None
+            and table.metric is None
             and not roles.metric
             and not any(value is not None for value in read.values)
         ):
@@ -405,8 +409,10 @@ class _Planner:
         text = f"{counted(len(others), 'metric')}: {told}; none is said to be the one"
         self._problems.append(Problem(kind="several metrics", count=len(others), line=0, text=text, options=settle))
 
-    def _direction(self, metric: str, statuses: Sequence[str], scaled: Sequence[str]) -> Direction:
-        """Judge in which direction the metric improves, or ask."""
+    def _direction(
+        self, metric: str, statuses: Sequence[str], scaled: Sequence[str], rows: Sequence[PlannedRow]
+    ) -> Direction | None:
+        """Judge in which direction the metric improves, or ask; ``None`` where no two scores have to be compared."""
         recorded = self._task if self._task is not None and self._task.score_field == metric else None
         table = self._table
         if self._options.lower is not None:
@@ -420,10 +426,16 @@ class _Planner:
         evidence = judged_direction.evidence_of(table, metric, statuses, scaled)
         names = [metric, *filter(None, [table.named])]
         judged = judged_direction.judge(table, metric, evidence, self._beside, names)
-        if isinstance(judged, Problem):
-            self._problems.append(judged)
-            return Direction()
-        return judged
+        if not isinstance(judged, Problem):
+            return judged
+        if len({row.score for row in rows if row.score is not None}) < 2 and not self._unknown:
+            flags = " or ".join(judged_direction.flag(side) for side in (True, False))
+            self._told.append(
+                f"nothing is ranked by {metric} yet: {judged.text}; a later row that shows it, or {flags}, settles it"
+            )
+            return None
+        self._problems.append(judged)
+        return Direction()
 
     # -- rows ------------------------------------------------------------------------------------------------------
 

@@ -169,10 +169,10 @@ def _pending(runs: list[tuple[int, int, dict[str, Any]]]) -> list[str]:
 
 def _any(objects: list[tuple[int, dict[str, Any]]], source: str, skipped: dict[str, list[int]]) -> Found:
     shared = _shared(objects)
-    others = [number for number, each in objects if len(shared & set(each)) * 3 < len(shared)]
+    others = {number for number, each in objects if len(shared & set(each)) * 3 < len(shared)}
     if others:
-        skipped.setdefault(OTHER, []).extend(others)
-        objects = [(number, each) for number, each in objects if number not in set(others)]
+        skipped.setdefault(OTHER, []).extend(sorted(others))
+        objects = [(number, each) for number, each in objects if number not in others]
     rows = [FoundRow(line=number, cells=cells_of(each)) for number, each in objects]
     settings = {}
     if len(objects) > 1 and len(objects[0][1]) and not set(objects[0][1]) & set(objects[1][1]):

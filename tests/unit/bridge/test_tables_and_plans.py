@@ -184,9 +184,20 @@ class TestMetric:
     def test_a_sum_beside_its_parts(self) -> None:
         """A column called total or overall ranks before what it is the sum of, which nobody else knows."""
         text = "commit\ttotal\tdepth_of_text\tinsight\tstatus\na1b2c3d\t7.9\t8.3\t8.0\tbaseline\n"
+        text += "b2c3d4e\t7.5\t8.3\t8.0\tbaseline\n"
         with pytest.raises(Unclear, match="neither the name total") as caught:
             planned(text)
         assert [option[1] for option in caught.value.problems[0].options] == ["total", "total"]
+
+    def test_one_score_needs_no_direction(self) -> None:
+        """A table with one score, or one alone, is read and not ranked until a row shows the direction."""
+        text = "iteration\tcommit\tmetric\tstatus\n0\ta1b2c3d\t73.1\tbaseline\n"
+        plan = planned(text)
+        assert (plan.metric, plan.best, len(plan.rows)) == (None, None, 1)
+        assert "nothing is ranked by metric yet: one row shows nothing" in told(plan)
+        assert planned(text + "1\tb2c3d4e\t74.0\tkeep\n").best is not None
+        assert "all 2 rows have the same score" in told(planned(text + "1\tb2c3d4e\t73.1\tkeep\n"))
+        assert planned(text, lower=False).metric == "metric"
 
     def test_one_row_that_agrees_is_not_enough(self) -> None:
         """Where columns that stand before it could as well be meant, one kept row does not choose between them."""
@@ -254,7 +265,7 @@ class TestDirection:
     def test_a_text_that_says_both_says_nothing(self, tmp_path: Path) -> None:
         """Sentences that contradict each other are not followed."""
         (tmp_path / "program.md").write_text("Get the lowest score.\nA higher score is better.\n")
-        text = "commit\tscore\tstatus\na1b2c3d\t5\tkeep\n"
+        text = "commit\tscore\tstatus\na1b2c3d\t5\tkeep\nb2c3d4e\t6\tkeep\nc3d4e5f\t4\tkeep\n"
         with pytest.raises(Unclear):
             planned(text, tmp_path)
 
