@@ -2,7 +2,7 @@
 What people look at: how long a page takes to be made and to show something, its size, and what peers' viewers take.
 
 A page is opened in headless Chromium by Playwright, in a fresh window each time; without either, the figures of pages
-are left out and the reason is said. Bytes are those that the browser read, from a file or over the wire.
+are left out and the reason is said. Bytes are those that came over the wire.
 """
 
 import os
@@ -31,6 +31,7 @@ PATIENCE = 120.0
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _MARK = "name => performance.getEntriesByName(name)[0]?.startTime"
+_MOVED = "() => performance.getEntries().reduce((sum, entry) => sum + (entry.transferSize || 0), 0)"
 _ROWS = "() => document.querySelectorAll('[role=row], .ag-row, tbody tr').length > 10"
 
 
@@ -41,7 +42,7 @@ class Seen(NamedTuple):
     Args:
         first: seconds until the first useful picture: the plot of all scores, or the table of trials.
         whole: seconds until every view answers: until then a click may wait.
-        size: bytes that were read.
+        size: bytes that came over the wire; 0 of a file.
         requests: what was asked for besides the page itself.
     """
 
@@ -82,7 +83,8 @@ def _opened(opened: Callable[..., Seen], file: Path, size: int) -> Iterator[Figu
     goal = within(1.5) if size == BIG else None
     yield Figure("page", "report: first picture", size, _middle(each.first for each in seen), "ms", goal=goal)
     yield Figure("page", "report: every view answers", size, _middle(each.whole for each in seen), "ms", goal=goal)
-    yield Figure("page", "report: requests", size, max(each.requests for each in seen), "", goal=within(0))
+    if any(each.requests for each in seen):
+        raise RuntimeError("a report asked for something")
 
 
 def _beside(opened: Callable[..., Seen], stores: Stores, peers: Peers, root: Path, size: int) -> Iterator[Figure]:
@@ -146,10 +148,7 @@ def _look(made: Any, address: str, *, marks: bool = False, ready: str = "") -> S
     context = made.new_context(viewport={"width": 1280, "height": 860})
     try:
         page = context.new_page()
-        asked, moved = [], [0]
-        session = context.new_cdp_session(page)
-        session.send("Network.enable")
-        session.on("Network.loadingFinished", lambda told: moved.append(told["encodedDataLength"]))
+        asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         start = time.perf_counter()
         page.goto(address, wait_until="commit", timeout=PATIENCE * 1000)
@@ -160,7 +159,7 @@ def _look(made: Any, address: str, *, marks: bool = False, ready: str = "") -> S
             page.wait_for_function(ready, timeout=PATIENCE * 1000)
             first = whole = time.perf_counter() - start
         others = [url for url in asked if not url.startswith("data:") and url.split("#")[0] != address.split("#")[0]]
-        return Seen(first, whole, int(sum(moved)), len(others))
+        return Seen(first, whole, int(page.evaluate(_MOVED)), len(others))
     except Exception as error:  # a page that shows nothing in time is a figure that is missing, no end of the bench
         raise TimeoutError(str(error).splitlines()[0]) from error
     finally:
