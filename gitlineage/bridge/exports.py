@@ -1,5 +1,6 @@
 """
-Trials out of a store in forms that other programs read: CSV, JSON lines, Parquet, W3C PROV-JSON, OpenLineage.
+Trials out of a store in forms that other programs read: CSV, JSON lines, Parquet, W3C PROV-JSON, OpenLineage, RO-Crate,
+and the tracking folder of MLflow.
 
 Every form has all parents with their roles, and cohorts; the table of `bridge.tsv` is the one to import again.
 """
@@ -14,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 from gitlineage._version import __version__
 from gitlineage.model import tsv
 from gitlineage.model.records import TrialView
-from gitlineage.model.trial import COLUMNS
+from gitlineage.model.trial import COLUMNS, NUMERIC, parse_number
 from gitlineage.query.views import Views
 from gitlineage.times import parse_time, stamp
 
@@ -168,12 +169,157 @@ def as_openlineage(views: Views) -> Iterator[bytes]:
         yield json.dumps(event, ensure_ascii=False).encode() + b"\n"
 
 
+def as_ro_crate(views: Views) -> Iterator[bytes]:
+    """
+    Return the lineage as the metadata file of an RO-Crate 1.1 that follows the profile Process Run Crate 0.5.
+
+    A trial is a ``CreateAction`` of the loop: its objects are the snapshots of its parents, its result is its own.
+    Roles, cohort and cells are property values of the action. No file of a snapshot is in the crate: git has them.
+    """
+    graph: dict[str, dict[str, Any]] = {}
+
+    def put(entity: str, kind: str, **values: Any) -> dict[str, str]:
+        graph.setdefault(entity, {"@id": entity, "@type": kind, **values})
+        return {"@id": entity}
+
+    labels = {view.label: view.oid for view in views.all()}
+    tool = put("#gitlineage", "SoftwareApplication", name="gitlineage", softwareVersion=__version__)
+    actions = []
+    latest = None
+    for view in views.all():
+        moment = parse_time(view.trial.timestamp) or parse_time(views.snapshot(view.oid).time)
+        latest = max(latest, moment) if latest and moment else latest or moment
+        said = {
+            "parents": " ".join(label for label, _ in _parents(view)),
+            "roles": " ".join(role or "-" for _, role in _parents(view)),
+            "cohort": view.cohort or "",
+            **view.trial.cells(),
+        }
+        action = f"#trial/{_safe(view.label)}"
+        values = [
+            put(f"{action}/{_safe(name)}", "PropertyValue", name=name, value=text)
+            for name, text in said.items()
+            if text
+        ]
+        used = [_snapshot(put, labels[label], label) for label, _ in _parents(view) if label in labels]
+        crashed = view.trial.status is not None and "crash" in view.trial.status
+        actions.append(
+            put(
+                action,
+                "CreateAction",
+                name=view.label,
+                description=view.trial.hypothesis or view.label,
+                instrument=tool,
+                object=used,
+                result=[_snapshot(put, view.oid, view.label)],
+                additionalProperty=values,
+                actionStatus={"@id": f"http://schema.org/{'Failed' if crashed else 'Completed'}ActionStatus"},
+                **({"endTime": stamp(moment)} if moment else {}),
+                **({"agent": _agent(put, view.trial.specialist)} if view.trial.specialist else {}),
+            )
+        )
+    profile = put("https://w3id.org/ro/wfrun/process/0.5", "CreativeWork", name="Process Run Crate", version="0.5")
+    root = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": "Trials of a research loop",
+        "description": f"{len(actions)} trials with what each was derived from",
+        "datePublished": stamp(latest) if latest else "1970-01-01T00:00:00Z",
+        "license": "not stated",
+        "conformsTo": profile,
+        "mentions": actions,
+    }
+    about = {
+        "@id": "ro-crate-metadata.json",
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
+    }
+    whole = {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": [about, root, *graph.values()]}
+    yield json.dumps(whole, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _snapshot(put: Callable[..., dict[str, str]], oid: str, label: str) -> dict[str, str]:
+    return put(f"#snapshot/{oid}", "CreativeWork", name=label, identifier=oid)
+
+
+def _agent(put: Callable[..., dict[str, str]], name: str) -> dict[str, str]:
+    return put(f"#agent/{_safe(name)}", "SoftwareApplication", name=name)
+
+
+def as_mlflow(views: Views, experiment: str) -> dict[str, bytes]:
+    """
+    Return the trials as the files of an MLflow tracking folder (``FileStore``), by path below it.
+
+    A trial is a run; its primary parent is the run that it is nested in, all parents, roles and the cohort are tags.
+    The score and what else is a number are metrics, the other cells are tags; ids are the same on every machine.
+
+    Args:
+        views: the store.
+        experiment: the experiment's name.
+    """
+    own = str(uuid5(NAMESPACE_URL, f"{_HOME}experiment/{experiment}").int % 10**18)
+    ids = {view.label: uuid5(NAMESPACE_URL, f"{_HOME}{view.oid}/{view.label}").hex for view in views.all()}
+    found: dict[str, bytes] = {}
+    first = None
+    for view in views.all():
+        moment = parse_time(view.trial.timestamp) or parse_time(views.snapshot(view.oid).time)
+        at = int(moment.timestamp() * 1000) if moment else 0
+        first = at if first is None else min(first, at)
+        run = ids[view.label]
+        crashed = view.trial.status is not None and "crash" in view.trial.status
+        found[f"{own}/{run}/meta.yaml"] = _yaml(
+            artifact_uri=f"{own}/{run}/artifacts", end_time=at, entry_point_name="", experiment_id=own,
+            lifecycle_stage="active", run_id=run, run_name=view.label, run_uuid=run, source_name="", source_type=4,
+            source_version="", start_time=at, status=4 if crashed else 3, tags=[], user_id=view.trial.specialist or "",
+        )  # fmt: skip
+        parents = _parents(view)
+        tags = {
+            "mlflow.runName": view.label,
+            "mlflow.parentRunId": ids.get(parents[0][0], "") if parents else "",
+            "mlflow.source.git.commit": view.oid,
+            "mlflow.note.content": view.trial.hypothesis,
+            "mlflow.user": view.trial.specialist or "",
+            "gitlineage.parents": " ".join(label for label, _ in parents),
+            "gitlineage.roles": " ".join(role or "-" for _, role in parents),
+            "gitlineage.cohort": view.cohort or "",
+        }
+        score = views.task.score(view.trial)
+        numbers = {views.task.score_field: score} if score is not None else {}
+        for name, text in view.trial.cells().items():
+            if text and name not in numbers and name in NUMERIC and (number := parse_number(text)) is not None:
+                numbers[name] = number
+            elif text and name not in numbers:
+                tags[f"gitlineage.{name}"] = text
+        for name, text in tags.items():
+            if text:
+                found[f"{own}/{run}/tags/{_key(name)}"] = text.encode()
+        for name, number in numbers.items():
+            found[f"{own}/{run}/metrics/{_key(name)}"] = f"{at} {number!r} 0\n".encode()
+    found[f"{own}/meta.yaml"] = _yaml(
+        artifact_location=own, creation_time=first or 0, experiment_id=own, last_update_time=first or 0,
+        lifecycle_stage="active", name=experiment,
+    )  # fmt: skip
+    return found
+
+
+def _yaml(**values: Any) -> bytes:
+    """Return a flat YAML document: JSON values are YAML values."""
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in sorted(values.items())).encode()
+
+
+def _key(name: str) -> str:
+    """Return a name that MLflow takes for a metric or tag, and that stays one file."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-. ") else "_" for c in name).strip(" .") or "_"
+
+
 FORMS: dict[str, Callable[[Views], Iterator[bytes]]] = {
     "csv": as_csv,
     "jsonl": as_jsonl,
     "parquet": as_parquet,
     "prov": as_prov,
     "openlineage": as_openlineage,
+    "ro-crate": as_ro_crate,
 }
 """The forms by the name of their command."""
 

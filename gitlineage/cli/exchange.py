@@ -221,6 +221,45 @@ def board(
             output.say(output.clean(str(path)))
 
 
+@command(exporting, "ro-crate", "gitlineage export ro-crate ro-crate-metadata.json")
+def export_ro_crate(ctx: typer.Context, file: Target, at: options.At = None, as_json: options.Json = False) -> None:
+    """
+    Write the lineage as the metadata file of an RO-Crate
+
+    It follows the profile Process Run Crate 0.5 and belongs into a folder by the name `ro-crate-metadata.json`.
+    """
+    _exported(ctx, "ro-crate", file, at, as_json)
+
+
+@command(exporting, "mlflow", "gitlineage export mlflow mlruns/")
+def export_mlflow(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if it is missing.", show_default=False)],
+    experiment: Annotated[str, typer.Option("--experiment", metavar="NAME", help="The experiment.")] = "gitlineage",
+    at: options.At = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Write every trial with a result as a run in a tracking folder of MLflow
+
+    Its first parent is the run that it is nested in; all parents, roles and the cohort are tags. Again, it writes the
+    same files; runs of other experiments stay.
+    """
+    with opened(ctx) as store:
+        files = exports.as_mlflow(store.ledger.views(at=at), experiment)
+    try:
+        for name, data in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, data)
+    except OSError as error:
+        raise StorageError(f"cannot write {folder}: {error.strerror or error}") from error
+    if as_json:
+        output.json_line({"folder": str(folder), "files": len(files)})
+    else:
+        output.note(f"wrote {counted(len(files), 'file')} to {output.clean(str(folder))}")
+
+
 @command(importing, "openrange", "gitlineage import openrange snapshots/")
 def import_store(
     ctx: typer.Context,

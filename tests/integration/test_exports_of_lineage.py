@@ -73,6 +73,62 @@ def test_openlineage(shell: Shell) -> None:
         assert {"eventType", "eventTime", "run", "job", "producer", "schemaURL"} <= set(event)
 
 
+def test_ro_crate(shell: Shell, tmp_path: Path) -> None:
+    """Every reference names an entity of the crate, and the merge has two objects."""
+    shell("export", "ro-crate", tmp_path / "ro-crate-metadata.json")
+    graph = json.loads((tmp_path / "ro-crate-metadata.json").read_text())["@graph"]
+    known = {each["@id"]: each for each in graph}
+    assert len(known) == len(graph)
+    root = known[known["ro-crate-metadata.json"]["about"]["@id"]]
+    actions = [known[each["@id"]] for each in root["mentions"]]
+    assert [len(action["object"]) for action in actions] == [0, 1, 1, 2]
+    for action in actions:
+        for link in [*action["object"], *action["result"], *action["additionalProperty"], action["instrument"]]:
+            assert link["@id"] in known
+        assert {"name": "cohort", "value": "first"}.items() <= known[f"{action['@id']}/cohort"].items()
+
+
+def test_mlflow(shell: Shell, tmp_path: Path) -> None:
+    """A run a trial, nested in its first parent: read back by this program, twice the same files."""
+    told = shell("export", "mlflow", tmp_path / "mlruns")
+    before = {path: path.read_bytes() for path in (tmp_path / "mlruns").rglob("*") if path.is_file()}
+    assert shell("export", "mlflow", tmp_path / "mlruns") == told
+    assert {path: path.read_bytes() for path in before} == before
+    (tmp_path / "again").mkdir()
+    again = Shell(tmp_path / "again")
+    again("import", tmp_path / "mlruns", "--metric", "metrics.val_aggregate_score", "--higher-is-better")
+    trials = [json.loads(line) for line in again("export", "jsonl", "-").splitlines()]
+    assert sorted(float(each["row"]["metrics.val_aggregate_score"]) for each in trials) == [0.4, 0.5, 0.7, 0.75]
+    assert {each["row"]["tags.gitlineage.cohort"] for each in trials} == {"first"}
+    assert "2 1" in {each["row"].get("tags.gitlineage.parents") for each in trials}
+    assert sum(bool(each["parents"]) for each in trials) == 3
+
+
+@pytest.mark.extra("mlflow")
+def test_mlflow_reads_it(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's own reader finds the runs, their metrics and their parents."""
+    shell("export", "mlflow", tmp_path / "mlruns")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    from mlflow.store.tracking.file_store import FileStore
+
+    store = FileStore(str(tmp_path / "mlruns"))
+    experiment = store.get_experiment_by_name("gitlineage")
+    runs = store.search_runs([experiment.experiment_id], "", 1)
+    assert sorted(run.data.metrics["val_aggregate_score"] for run in runs) == [0.4, 0.5, 0.7, 0.75]
+    ids = {run.info.run_id for run in runs}
+    assert sum(run.data.tags.get("mlflow.parentRunId") in ids for run in runs) == 3
+
+
+@pytest.mark.extra("prov")
+def test_prov_reads_it(shell: Shell, tmp_path: Path) -> None:
+    """The package of the standard's authors reads the document and writes the same relations."""
+    from prov.model import ProvDerivation, ProvDocument
+
+    shell("export", "prov", tmp_path / "p.json")
+    document = ProvDocument.deserialize(str(tmp_path / "p.json"), format="json")
+    assert len(list(document.get_records(ProvDerivation))) == 4
+
+
 def test_a_file_that_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
     """It is told in one line."""
     assert "cannot write" in shell.fails(1, "export", "csv", tmp_path / "nowhere" / "t.csv")
