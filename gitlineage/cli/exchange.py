@@ -15,7 +15,20 @@ from gitlineage.bridge.board import write_board
 from gitlineage.bridge.tsv import ImportOutcome, import_tsv
 from gitlineage.cli import autoresearch, bundles, listing, options, output
 from gitlineage.cli.commands import command, commands
-from gitlineage.cli.importing import EXAMPLE, PATH, PathGroup, import_path
+from gitlineage.cli.importing import (
+    EXAMPLE,
+    PATH,
+    Campaign,
+    Cohort,
+    Made,
+    Map,
+    Other,
+    PathGroup,
+    SkipBad,
+    Words,
+    import_path,
+    into,
+)
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid, StorageError
 from gitlineage.files import write_pieces
@@ -60,14 +73,36 @@ def import_(
     repair: Annotated[
         bool, typer.Option("--repair", help="Mend rows with too many cells instead of refusing.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and write nothing.")] = False,
+    fields: Map = None,
+    status: Words = None,
+    other_status: Other = None,
+    skip_bad: SkipBad = False,
+    cohort: Cohort = "",
+    specialist: Made = "",
+    campaign: Campaign = None,
     as_json: options.Json = False,
 ) -> None:
     """
     Import a table of trials with tabs between its columns
 
     All of it or nothing; again, it adds nothing. Every column is kept, and export gives the file back byte for byte.
-    A row with a score and no status is judged by the rows before it; one with neither is pending.
+    A row with a score and no status is judged by the rows before it; one with neither is pending. With options that say
+    what columns and words mean the table is read as `gitlineage import FILE` reads it.
     """
+    if dry_run or fields or status or other_status or skip_bad or cohort or specialist:
+        if snapshots is not None or repair:
+            raise typer.BadParameter(
+                "it is for tables that are read as they are, without options for columns and words",
+                param_hint="'--snapshots'" if snapshots is not None else "'--repair'",
+            )
+        import_path(
+            ctx, [file], dry_run=dry_run, metric=metric, lower_is_better=lower_is_better, fields=fields, status=status,
+            other_status=other_status, skip_bad=skip_bad, label=label, cohort=cohort, specialist=specialist,
+            campaign=campaign, as_json=as_json,
+        )  # fmt: skip
+        return
+    into(ctx, campaign)
     source = "standard input" if file == "-" else Path(file).name
     with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as given:
         data = read_input(given, source)
@@ -267,6 +302,7 @@ def import_store(
         Path,
         typer.Argument(metavar="DIR", help="The folder of an OpenRange store, with its *.json.", show_default=False),
     ],
+    campaign: Campaign = None,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -276,6 +312,7 @@ def import_store(
     Ancestors that have no file of their own become stubs.
     """
     files = openrange.read_folder(folder)
+    into(ctx, campaign)
     with opened(ctx, create=True) as store:
         outcome = openrange.import_openrange(store, folder, files)
         if as_json:

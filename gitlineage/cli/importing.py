@@ -111,8 +111,7 @@ def import_path(
         specialist=specialist,
         branch=branch,
     )
-    if campaign is not None:
-        ctx.find_root().obj = msgspec.structs.replace(place(ctx), campaign=campaign)
+    into(ctx, campaign)
     if watch:
         _watch(ctx, paths, asked, interval, as_json)
         return
@@ -127,6 +126,12 @@ def import_path(
             return
         for each in importing.record(store, planned, asked):
             _print_json(each) if as_json else _print(each, store)
+
+
+def into(ctx: typer.Context, campaign: str | None) -> None:
+    """Let what follows open a campaign's store, where one is named."""
+    if campaign is not None:
+        ctx.find_root().obj = msgspec.structs.replace(place(ctx), campaign=campaign)
 
 
 def _plans(

@@ -156,6 +156,16 @@ class TestCommand:
         assert trial["cohort"] == "first"
         assert "ada" in json.dumps(trial)
 
+    def test_the_explicit_form_has_the_same_options(self, shell: Shell, tmp_path: Path) -> None:
+        """What columns and words mean, the batch, the maker and a dry run can be said to `import tsv`, too."""
+        path = tmp_path / "t.tsv"
+        path.write_text(TABLE.replace("REVERT", "contender"))
+        options = ("--status", "contender=discard", "--cohort", "night", "--specialist", "ada")
+        assert shell("import", "tsv", path, *options, "--dry-run") == shell("import", path, *options, "--dry-run")
+        shell("import", "tsv", path, *options)
+        assert "night" in shell("cohort", "list")
+        assert "without options for columns" in shell.fails(2, "import", "tsv", path, "--cohort", "x", "--repair")
+
     def test_spreadsheets_are_safe_on_request(self, shell: Shell, tmp_path: Path) -> None:
         """A cell that a spreadsheet would run is quoted with --for-spreadsheets, and exact without it."""
         path = put(tmp_path, "results.tsv", TABLE.replace("wider", "=1+1"))
