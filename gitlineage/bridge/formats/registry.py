@@ -117,7 +117,7 @@ def read(source: Source, whole: bool = True) -> Found:
     known = recognise(source)
     if known is None:
         raise NotTrials(
-            source.name, f"no format that is read ({', '.join(each.name for each in FORMATS)}, openrange, l-gent)"
+            source.name, f"no format that is read ({', '.join(each.name for each in FORMATS)}, openrange)"
         )
     return known.read(source)
 
