@@ -116,9 +116,7 @@ def read(source: Source, whole: bool = True) -> Found:
         raise NotTrials(source.name, "the file is empty")
     known = recognise(source)
     if known is None:
-        raise NotTrials(
-            source.name, f"no format that is read ({', '.join(each.name for each in FORMATS)}, openrange)"
-        )
+        raise NotTrials(source.name, f"no format that is read ({', '.join(each.name for each in FORMATS)}, openrange)")
     return known.read(source)
 
 
