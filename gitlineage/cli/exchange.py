@@ -31,7 +31,7 @@ from gitlineage.cli.importing import (
 )
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid, StorageError
-from gitlineage.files import write_pieces
+from gitlineage.files import write_pieces, write_whole
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
