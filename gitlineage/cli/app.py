@@ -107,12 +107,6 @@ COMMANDS = {
 CALLED_BY_HOOKS = {"hook": ("hooks", "Do what a hook of git or of an agent does; they call it")}
 """What no help lists."""
 
-LISTS = {
-    "ancestors", "campaigns", "catalog", "children", "cohort", "descendants", "events", "leaderboard", "log",
-    "parents", "relation", "runs", "search", "show",
-}  # fmt: skip
-"""Commands that say so where they have nothing to print."""
-
 
 class Program(Group):
     """The command above all others: it knows them by name only, and has the last word on errors."""
@@ -151,8 +145,6 @@ class Program(Group):
         with failing.reported():
             output.begin()
             super().invoke(ctx)
-            if ctx.invoked_subcommand in LISTS and not output.has_written():
-                output.note("nothing to list")
             sys.stdout.flush()
 
     def main(self, *args: Any, **settings: Any) -> None:
@@ -224,12 +216,15 @@ def program(
             show_default=False,
         ),
     ] = None,
+    no_pager: Annotated[
+        bool, typer.Option("--no-pager", help="Print to the terminal itself, as git --no-pager.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Note where to work; without a command, print the help."""
-    ctx.obj = Place(None if folder is None else Path(folder).absolute(), os.environ, campaign or None)
+    ctx.obj = Place(None if folder is None else Path(folder).absolute(), os.environ, campaign or None, not no_pager)
     if folder is not None and os.path.isdir(folder):  # `init` makes one that is missing
         ctx.with_resource(chdir(folder))
     if ctx.invoked_subcommand is None:

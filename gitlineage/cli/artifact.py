@@ -8,7 +8,7 @@ import typer
 
 from gitlineage.bridge import artifacts
 from gitlineage.cli import layout, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.model.artifact import Artifact
@@ -32,7 +32,7 @@ _SHORT = 12
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Trials. [default: all]", show_default=False)]
 
 
-@command(listed, "list", "gitlineage artifact list best")
+@command(listed, "list", "gitlineage artifact list best", Listing)
 def list_(ctx: typer.Context, ids: Ids = None, as_json: options.Json = False) -> None:
     """List what is kept, each with its size, the beginning of its digest and where it was put"""
     with opened(ctx) as store:

@@ -3,7 +3,7 @@
 import typer
 
 from gitlineage.cli import layout, listing, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.text import counted
@@ -11,7 +11,7 @@ from gitlineage.text import counted
 app = commands()
 
 
-@command(app, "campaigns", "gitlineage campaigns")
+@command(app, "campaigns", "gitlineage campaigns", Listing)
 def campaigns(ctx: typer.Context, as_json: options.Json = False) -> None:
     """
     List the campaigns of this repository

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from gitlineage.cli import layout, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.model.catalogue import (
@@ -86,7 +86,7 @@ def show(ctx: typer.Context, name: options.Id, as_json: options.Json = False) ->
         _print_entry(store, store.entry(name), as_json)
 
 
-@command(entries, "list", "gitlineage catalog list --status active")
+@command(entries, "list", "gitlineage catalog list --status active", Listing)
 def list_(
     ctx: typer.Context,
     status: Annotated[
@@ -166,7 +166,7 @@ def attempt(
         _print_forges(store, [(1.0, made)], as_json, scored=False)
 
 
-@command(entries, "similar", "gitlineage catalog similar 'parse dates' --threshold 0.5")
+@command(entries, "similar", "gitlineage catalog similar 'parse dates' --threshold 0.5", Listing)
 def similar(
     ctx: typer.Context,
     intent: Intent,
@@ -182,14 +182,14 @@ def similar(
         _print_forges(store, forges, as_json)
 
 
-@command(entries, "attempts", "gitlineage catalog attempts 'a parser for dates'")
+@command(entries, "attempts", "gitlineage catalog attempts 'a parser for dates'", Listing)
 def attempts(ctx: typer.Context, intent: Intent, as_json: options.Json = False) -> None:
     """List all attempts at one intent"""
     with opened(ctx) as store:
         _print_forges(store, [(1.0, each) for each in store.forge_attempts(intent)], as_json, scored=False)
 
 
-@command(entries, "impact", "gitlineage catalog impact 012 --replacements")
+@command(entries, "impact", "gitlineage catalog impact 012 --replacements", Listing)
 def impact(
     ctx: typer.Context,
     name: options.Id,

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from gitlineage.cli import layout, listing, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, Paged, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid
@@ -88,7 +88,7 @@ def new(
         output.say(output.clean(f'  add a member: gitlineage commit {_asked(store, made)} -m "..."'))
 
 
-@command(cohorts, "list", "gitlineage cohort list")
+@command(cohorts, "list", "gitlineage cohort list", Listing)
 def list_(ctx: typer.Context, as_json: options.Json = False) -> None:
     """List cohorts in the order they were opened"""
     with opened(ctx) as store:
@@ -105,7 +105,7 @@ def _lines(views: Views, cohorts: Iterable[Cohort]) -> Iterator[list[Cell]]:
         yield from (_cells(names, each) for each in part)
 
 
-@command(cohorts, "show", "gitlineage cohort show widths --json")
+@command(cohorts, "show", "gitlineage cohort show widths --json", Paged)
 def show(ctx: typer.Context, name: Name, as_json: options.Json = False) -> None:
     """Show a cohort's base, what was said about it, and its members in recording order"""
     with opened(ctx) as store:

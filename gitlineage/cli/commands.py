@@ -7,11 +7,11 @@ typer keeps the class that these methods take to itself.
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_group
+from typer.main import get_command, get_group
 
 from gitlineage.cli import output
 from gitlineage.cli.parameters import make_plain
@@ -55,6 +55,50 @@ class Command(_Ours, TyperCommand):
         return super().parse_args(ctx, list(_spread(ctx, own, args)) if own else args)
 
 
+class Paged(Command):
+    """A command whose output a pager shows on a terminal."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, with a pager where one is wanted."""
+        if not (output.is_terminal() and ctx.find_root().obj.pager):
+            return super().invoke(ctx)
+        from gitlineage.cli import pager  # nobody in a pipe waits for it to load
+
+        with pager.paged():
+            return super().invoke(ctx)
+
+
+class Listing(Paged):
+    """A command that prints a table: it says so where that is empty, and has ``--header``."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params.append(_header())
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, and say so where it printed nothing."""
+        super().invoke(ctx)
+        output.check_written()
+
+
+def _header() -> Any:
+    """Return the option ``--header``, as typer makes options, which no function has to take."""
+
+    def function(
+        header: Annotated[
+            bool,
+            typer.Option("--header", callback=output.ask_for_headings, help="Print headings in a pipe, too."),
+        ] = False,
+    ) -> None:
+        """Have an option."""
+
+    holder = typer.Typer(add_completion=False)
+    holder.command()(function)
+    (option,) = get_command(holder).params
+    option.expose_value = False
+    return option
+
+
 class Group(_Ours, TyperGroup):
     """A command that has commands."""
 
@@ -90,9 +134,9 @@ def commands(help: str | None = None) -> typer.Typer:
     return typer.Typer(cls=Group, help=help, add_completion=False)
 
 
-def command(app: typer.Typer, name: str, example: str) -> Callable[[Function], Function]:
-    """Declare a function as a command; its help ends with the example."""
-    return app.command(name, cls=Command, epilog=f"Example: {example}")
+def command(app: typer.Typer, name: str, example: str, kind: type[Command] = Command) -> Callable[[Function], Function]:
+    """Declare a function as a command, which may be a `Paged` one or a `Listing`; its help ends with the example."""
+    return app.command(name, cls=kind, epilog=f"Example: {example}")
 
 
 def _spread(ctx: Any, own: set[str], args: list[str]) -> Iterator[str]:

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from gitlineage.cli import listing, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.model.records import TrialView
 
 app = commands()
 
 
-@command(app, "search", "gitlineage search warmup 'learning rate' -n 5")
+@command(app, "search", "gitlineage search warmup 'learning rate' -n 5", Listing)
 def search(
     ctx: typer.Context,
     words: Annotated[

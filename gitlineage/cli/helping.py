@@ -109,6 +109,8 @@ fsync, lockTimeout, autoRepack  the disk, waiting, upkeep""",
 GITLINEAGE_RESULT      where a run may write its result, as JSON
 GITLINEAGE_DEBUG=1     show the traceback of an internal error
 NO_COLOR, FORCE_COLOR  no colours, or colours in a pipe, too
+GIT_PAGER, PAGER       what shows long output on a terminal, as git's; LESS, LV
+COLUMNS                how wide a terminal is taken to be
 SOURCE_DATE_EPOCH      the time that prompts print
 GIT_DIR, GIT_WORK_TREE, GIT_AUTHOR_NAME and others are read as git reads them.""",
     "git": """Where gitlineage is on the path, `git lineage COMMAND` is the same. HEAD, the

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from gitlineage.cli import layout, listing, look, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, Paged, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.journal.journal import Problem
@@ -49,7 +49,7 @@ def _types(values: list[str] | None) -> list[str] | None:
 # -- blame ---------------------------------------------------------------------------------------------------------
 
 
-@command(app, "blame", "gitlineage blame best --all")
+@command(app, "blame", "gitlineage blame best --all", Paged)
 def blame(
     ctx: typer.Context,
     name: options.Id,
@@ -147,7 +147,7 @@ def _clean(names: Sequence[str]) -> str:
 # -- events --------------------------------------------------------------------------------------------------------
 
 
-@command(app, "events", "gitlineage events --type trial --since 2026-01-01 --json")
+@command(app, "events", "gitlineage events --type trial --since 2026-01-01 --json", Listing)
 def events(
     ctx: typer.Context,
     name: Annotated[

@@ -10,7 +10,7 @@ import typer
 
 from gitlineage.bridge.hooks import install as hooks
 from gitlineage.cli import layout, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import LineageError
@@ -80,7 +80,7 @@ def remove(ctx: typer.Context, names: Names = None, as_json: options.Json = Fals
     _print(hooks.remove(GitRepo(place(ctx).path), names or ()), as_json)
 
 
-@command(managing, "list", "gitlineage hooks list --json")
+@command(managing, "list", "gitlineage hooks list --json", Listing)
 def list_(ctx: typer.Context, names: Names = None, as_json: options.Json = False) -> None:
     """
     List git hooks and whose they are

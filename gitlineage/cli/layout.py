@@ -1,7 +1,8 @@
 """
 Text in columns: tables that fit the window, names beside what they stand for.
 
-On a terminal a table has a heading and is as wide as the window; elsewhere each row is one plain uncut line.
+On a terminal a table has a heading and is as wide as the window; elsewhere each row is one plain uncut line, and a
+heading is there where it was asked for.
 """
 
 import shutil
@@ -14,7 +15,7 @@ from typing import IO
 
 import msgspec
 
-from gitlineage.cli.output import clean, is_terminal, paint, say
+from gitlineage.cli.output import clean, has_headings, is_terminal, paint, say
 
 _LAST_SHARE = 3 / 8
 """How much of a window a table's last column is left with before others are cut or dropped."""
@@ -52,8 +53,9 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
     """
     Print a table without its empty columns.
 
-    On a terminal it has a heading and is as wide as the window; elsewhere each row is one plain line, uncut. How wide
-    a column is shows at its last row, so of many rows all but the first ones wait in a file.
+    On a terminal it has a heading and is as wide as the window; elsewhere each row is one plain line, uncut, below a
+    heading with ``--header``. How wide a column is shows at its last row, so of many rows all but the first ones wait
+    in a file.
     """
     spaces = [0] * len(columns)
     with closing(_Waiting()) as waiting:
@@ -62,8 +64,9 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
             spaces = [max(space, width(text)) for space, (text, _) in zip(spaces, cells, strict=False)]
             waiting.add(cells)
         widths = {at: space for at, space in enumerate(spaces) if space or at in waiting.used}
-        if is_terminal() and waiting.count:
-            widths = _fitted(columns, {at: max(space, width(columns[at].name)) for at, space in widths.items()})
+        if has_headings() and waiting.count:
+            widths = {at: max(space, width(columns[at].name)) for at, space in widths.items()}
+            widths = _fitted(columns, widths) if is_terminal() else widths
             say(_line(columns, widths, [(column.name, "dim") for column in columns]))
         for cells in waiting:
             say(_line(columns, widths, cells))

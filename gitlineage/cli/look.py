@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from gitlineage.cli import drawing, layout, listing, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, Paged, command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.model.records import Task, TrialView
 from gitlineage.query import ancestry, flat
@@ -19,7 +19,7 @@ app = commands()
 _PATCH = {"+++": "bold", "---": "bold", "dif": "bold", "ind": "bold", "@@ ": "cyan", "+": "green", "-": "red"}
 
 
-@command(app, "log", "gitlineage log --status keep --status baseline -n 5")
+@command(app, "log", "gitlineage log --status keep --status baseline -n 5", Listing)
 def log(
     ctx: typer.Context,
     cohort: Annotated[str | None, typer.Option("--cohort", metavar="NAME", help="Only members of this cohort.")] = None,
@@ -68,7 +68,7 @@ def _list(store: LineageStore, count: int, as_json: bool, **choice: Any) -> None
         listing.print_trials(store.ledger.stream(lambda views: views.each(numbers(views))), store.task)
 
 
-@command(app, "diff", "gitlineage diff best --parent 2")
+@command(app, "diff", "gitlineage diff best --parent 2", Paged)
 def diff(
     ctx: typer.Context,
     name: options.Id,

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from gitlineage.cli import layout, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, Paged, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import StorageError
@@ -53,7 +53,7 @@ def _group(value: str | None) -> str | None:
     return options.one_of(value, GROUPS)
 
 
-@command(app, "stats", "gitlineage stats --by specialist")
+@command(app, "stats", "gitlineage stats --by specialist", Listing)
 def stats(
     ctx: typer.Context,
     by: Annotated[
@@ -103,7 +103,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-@command(app, "compare", "gitlineage compare 012 best")
+@command(app, "compare", "gitlineage compare 012 best", Paged)
 def compare(
     ctx: typer.Context,
     a: Annotated[str, typer.Argument(metavar="A", help="A trial or a cohort.", show_default=False)],

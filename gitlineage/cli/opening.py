@@ -28,11 +28,13 @@ class Place(msgspec.Struct, frozen=True):
         folder: what ``-C`` says, if it is given.
         environment: the variables that git reads too.
         campaign: what ``--campaign`` or its variable says, if it is given.
+        pager: whether a pager may show what is printed.
     """
 
     folder: Path | None
     environment: Mapping[str, str]
     campaign: str | None = None
+    pager: bool = True
 
     @property
     def path(self) -> Path:

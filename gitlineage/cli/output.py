@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -39,7 +39,7 @@ _PAINT = re.compile("(\x1b\\[[0-9;]*m)")
 
 def is_terminal() -> bool:
     """Whether a person looks at standard output."""
-    return sys.stdout.isatty()
+    return _is_seen(sys.stdout)
 
 
 def has_colour(stream: Any = None) -> bool:
@@ -47,30 +47,71 @@ def has_colour(stream: Any = None) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     forced = os.environ.get("FORCE_COLOR", "") not in ("", "0")
-    return forced or (bool((stream or sys.stdout).isatty()) and os.environ.get("TERM") != "dumb")
+    return forced or (_is_seen(stream or sys.stdout) and os.environ.get("TERM") != "dumb")
+
+
+_paged: Collection[Any] = ()
+
+
+def go_through_pager(streams: Collection[Any]) -> None:
+    """Say which streams a pager shows on the terminal, from now on."""
+    global _paged
+    _paged = streams
+
+
+def _is_seen(stream: Any) -> bool:
+    return stream.isatty() or any(stream is each for each in _paged)
+
+
+_has_headings = False
+
+
+def ask_for_headings(wanted: bool) -> None:
+    """Let tables have their headings where nobody looks at a terminal, too."""
+    global _has_headings
+    _has_headings = wanted
+
+
+def has_headings() -> bool:
+    """Whether tables have headings: on a terminal, and where they were asked for."""
+    return _has_headings or is_terminal()
 
 
 _has_written = False
-
-
-def has_written() -> bool:
-    """Whether anything went to standard output since `begin`."""
-    return _has_written
 
 
 def begin() -> None:
     """Forget what an earlier command of this process wrote."""
     global _has_written
     _has_written = False
+    ask_for_headings(False)
+
+
+_opener: Callable[[], None] | None = None
+
+
+def before_writing(opener: Callable[[], None] | None) -> None:
+    """Do something before the next line is printed; nothing by default."""
+    global _opener
+    _opener = opener
+
+
+def check_written() -> None:
+    """Say so where nothing went to standard output, for a command that lists."""
+    if not _has_written:
+        note("nothing to list")
 
 
 def write(text: str | bytes) -> None:
     """Write text, or bytes as they are; a name that was no UTF-8 on the command line comes out as it was."""
-    global _has_written
+    global _has_written, _opener
     _has_written = True
     Progress.close_all()
+    if _opener is not None:
+        opener, _opener = _opener, None
+        opener()
     sys.stdout.buffer.write(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
-    if is_terminal():
+    if sys.stdout.isatty():
         sys.stdout.flush()
 
 
@@ -167,6 +208,8 @@ def note(text: str) -> None:
 
 def _mark(word: str, code: str, text: str) -> None:
     Progress.close_all()
+    if _paged:
+        sys.stdout.flush()  # the order of lines is seen there
     shown = f"\x1b[{code}m{word}:\x1b[0m" if has_colour(sys.stderr) else f"{word}:"
     print(shown, one_line(text), file=sys.stderr)
 

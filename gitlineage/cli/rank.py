@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gitlineage.cli import listing, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.model.rank import WHICH
 from gitlineage.model.records import Task
@@ -56,7 +56,7 @@ def best(
             listing.print_trials([first], by, deltas=by == views.task)
 
 
-@command(app, "leaderboard", "gitlineage leaderboard -n 5")
+@command(app, "leaderboard", "gitlineage leaderboard -n 5", Listing)
 def leaderboard(
     ctx: typer.Context,
     k: Annotated[int, typer.Option("-n", "-k", min=-1, metavar="N", help="How many; -1 for all.")] = 20,

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from gitlineage.cli import layout, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
@@ -118,7 +118,7 @@ def end(
         _print(store, said[-1:], as_json)
 
 
-@command(relating, "list", "gitlineage relation list 015 --type depends_on --json")
+@command(relating, "list", "gitlineage relation list 015 --type depends_on --json", Listing)
 def list_(
     ctx: typer.Context,
     name: Annotated[
@@ -165,7 +165,7 @@ def evolve(
         _print(store, [store.record_evolution(parent, child, kind, by, not failed, metrics)], as_json)
 
 
-@command(relating, "history", "gitlineage relation history best --siblings")
+@command(relating, "history", "gitlineage relation history best --siblings", Listing)
 def history(
     ctx: typer.Context,
     name: options.Id,
@@ -186,7 +186,7 @@ def history(
             layout.table(_STEPS, _steps(views, steps))
 
 
-@command(relating, "infer", "gitlineage relation infer --notes")
+@command(relating, "infer", "gitlineage relation infer --notes", Listing)
 def infer(
     ctx: typer.Context,
     name: Annotated[

@@ -13,7 +13,7 @@ import typer
 
 from gitlineage.bridge.placing import Place
 from gitlineage.cli import layout, listing, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid, LineageError, NotFound
@@ -509,7 +509,7 @@ def _took(seconds: float) -> str:
 Id = Annotated[str, typer.Argument(metavar="ID", help="The run, which is called as its trial.", show_default=False)]
 
 
-@command(listed, "list", "gitlineage runs list")
+@command(listed, "list", "gitlineage runs list", Listing)
 def list_(ctx: typer.Context, count: options.Count = 20, as_json: options.Json = False) -> None:
     """List runs of this machine, the latest first"""
     with opened(ctx, running=True) as store:

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from gitlineage.cli import layout, listing, look, options, output, repair, walk
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Paged, command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.journal.events import Log, TrialEvent
 from gitlineage.journal.journal import Problem, Recorded
@@ -27,7 +27,7 @@ _LINES = 10
 """Lines of the end of a log that are shown."""
 
 
-@command(app, "show", "gitlineage show best")
+@command(app, "show", "gitlineage show best", Paged)
 def show(
     ctx: typer.Context,
     name: options.Id,
@@ -43,6 +43,7 @@ def show(
     with opened(ctx) as store:
         if same:
             walk.print_all(store, as_json, lambda views: ancestry.same_oids(views, resolve(views, name)))
+            output.check_written()
             return
         snapshot = store.snapshot(name)
         # what cannot be told whole ends it before the first line

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from gitlineage.cli import listing, options, output
-from gitlineage.cli.commands import command, commands
+from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.listing import Reached
 from gitlineage.cli.opening import opened
 from gitlineage.errors import LineageError
@@ -22,7 +22,7 @@ app = commands()
 Second = Annotated[str | None, typer.Argument(metavar="OTHER", help="Another one.", show_default=False)]
 
 
-@command(app, "parents", "gitlineage parents 015")
+@command(app, "parents", "gitlineage parents 015", Listing)
 def parents(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """List what a snapshot was derived from"""
     with opened(ctx) as store:
@@ -31,14 +31,14 @@ def parents(ctx: typer.Context, name: options.Id, as_json: options.Json = False)
         print_found(store.ledger.views(), above, as_json, lambda oid: Reached(role=known.get(oid, "")))
 
 
-@command(app, "children", "gitlineage children best --json")
+@command(app, "children", "gitlineage children best --json", Listing)
 def children(ctx: typer.Context, name: options.Id, as_json: options.Json = False) -> None:
     """List what was derived from a snapshot directly"""
     with opened(ctx) as store:
         print_all(store, as_json, lambda views: ancestry.child_oids(views, resolve(views, name)))
 
 
-@command(app, "ancestors", "gitlineage ancestors best --depth 3")
+@command(app, "ancestors", "gitlineage ancestors best --depth 3", Listing)
 def ancestors(
     ctx: typer.Context,
     name: options.Id,
@@ -81,7 +81,7 @@ def _print_common(
     print_found(views, [views.snapshot(oid) for oid in (bases if every else bases[:1])], as_json)
 
 
-@command(app, "descendants", "gitlineage descendants --leaves")
+@command(app, "descendants", "gitlineage descendants --leaves", Listing)
 def descendants(
     ctx: typer.Context,
     name: Annotated[

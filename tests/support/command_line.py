@@ -102,7 +102,7 @@ def environment(**variables: str) -> dict[str, str]:
 def on_terminal(*words: object, folder: Path, columns: int = 100, **variables: str) -> str:
     """Run a command on a pseudo-terminal and return what that showed."""
     ours, theirs = pty.openpty()
-    told = environment(TERM="xterm-256color", COLUMNS=str(columns), **variables)
+    told = environment(**{"TERM": "xterm-256color", "COLUMNS": str(columns), "GIT_PAGER": "cat", **variables})
     command = [sys.executable, "-m", "gitlineage", *map(str, words)]
     with subprocess.Popen(command, cwd=folder, env=told, stdin=theirs, stdout=theirs, stderr=theirs):
         os.close(theirs)

@@ -59,6 +59,16 @@ def test_each_work_is_counted_by_itself(monkeypatch: pytest.MonkeyPatch) -> None
     assert [bar.count for bar in bars if bar.count] == [500, 200]
 
 
+def _on_pty(words: list[str], folder: Path, variables: dict[str, str]) -> str:
+    """Run a program on a terminal with exactly these variables and return what that showed."""
+    ours, theirs = os.openpty()
+    subprocess.run(words, cwd=folder, env=variables, stdout=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    return shown
+
+
 class TestTerminal:
     """What a person sees."""
 
@@ -73,7 +83,7 @@ class TestTerminal:
     @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
     def test_colours_can_be_turned_off(self, shared: Path, variables: dict[str, str]) -> None:
         """NO_COLOR and dumb terminals are respected."""
-        told = {"TERM": "xterm", **variables}
+        told = {"TERM": "xterm", "GIT_PAGER": "cat", **variables}
         ours, theirs = os.openpty()
         words = [sys.executable, "-m", "gitlineage", "log"]
         subprocess.run(words, cwd=shared, env=environment(**told), stdout=theirs, check=True)
@@ -103,6 +113,72 @@ class TestTerminal:
     def test_errors_are_marked(self, shared: Path) -> None:
         """The word error stands out."""
         assert on_terminal("show", "nope", folder=shared).startswith("\x1b[1;31merror:\x1b[0m ")
+
+
+MARKING = "sed s/^/paged:/"
+"""A pager that can be seen."""
+
+
+class TestPager:
+    """On a terminal, lists go through what git would show them with."""
+
+    def test_it_is_the_one_of_git(self, folder: Path) -> None:
+        """GIT_PAGER comes before git's configuration and that before PAGER; colours and headings are there, too."""
+        campaign(folder)
+        shown = on_terminal("log", folder=folder, GIT_PAGER=MARKING)
+        assert shown.count("paged:") == len(shown.splitlines()) == 6
+        assert "\x1b[32mkeep\x1b[0m" in shown and "hypothesis" in shown.splitlines()[0]
+        subprocess.run(["git", "config", "core.pager", MARKING], cwd=folder, check=True)
+        told = environment(TERM="xterm", PAGER="cat")
+        told.pop("GIT_PAGER", None)
+        for words, place in ((["log"], folder), (["-C", str(folder), "log"], folder.parent)):
+            assert "paged:" in _on_pty([sys.executable, "-m", "gitlineage", *words], place, told)
+
+    @pytest.mark.parametrize("words", [["show", "003"], ["diff", "001"], ["events"], ["blame", "003"]])
+    def test_what_is_long_is_paged(self, shared: Path, words: list[str]) -> None:
+        """Lists, what is known of one trial, and patches."""
+        assert "paged:" in on_terminal(*words, folder=shared, GIT_PAGER=MARKING)
+
+    @pytest.mark.parametrize("words", [["--no-pager", "log"], ["best"], ["show", "nope"], ["children", "004"]])
+    def test_what_is_not(self, shared: Path, words: list[str]) -> None:
+        """On request nothing, and neither what is short, nor an error, nor a list of nothing."""
+        shown = on_terminal(*words, folder=shared, GIT_PAGER=MARKING)
+        assert shown and "paged:" not in shown
+
+    def test_a_pipe_has_none(self, shared: Path) -> None:
+        """What a program reads is printed as it is."""
+        assert b"paged:" not in process("log", folder=shared, GIT_PAGER=MARKING).stdout
+
+    @pytest.mark.parametrize("pager", ["nosuchpager", ""])
+    def test_without_one(self, shared: Path, pager: str) -> None:
+        """Where none is wanted, or what is named is not there, it is printed to the terminal."""
+        assert "cross them" in on_terminal("log", folder=shared, GIT_PAGER=pager)
+
+    def test_a_person_who_leaves_early(self, folder: Path) -> None:
+        """The program ends without a word, and nothing of the rest reaches the terminal."""
+        shell = campaign(folder)
+        for _ in range(3):
+            shell("commit", "-m", "x" * 90_000, "--metric", "1")
+        assert on_terminal("log", "--json", folder=folder, GIT_PAGER="head -c 4; echo") == '{"id\n'
+
+    def test_notes_are_where_the_list_is(self, shared: Path) -> None:
+        """What a list says at its end is read in the pager, below it."""
+        shown = on_terminal("log", "--graph", "-n", "2", folder=shared, GIT_PAGER=MARKING).splitlines()
+        assert shown[-1].startswith("paged:") and "-n -1 draws all" in shown[-1]
+
+
+class TestHeadings:
+    """What the columns are, where that is asked for."""
+
+    @pytest.mark.parametrize("words", [["log"], ["events"], ["stats"]])
+    def test_a_pipe_has_them_on_request(self, shared: Path, words: list[str]) -> None:
+        """`--header` adds one line and changes no word of the others; JSON needs none."""
+        plain, headed = (process(*words, *more, folder=shared).stdout.decode() for more in ([], ["--header"]))
+        first, *rest = headed.splitlines()
+        assert [line.split() for line in rest] == [line.split() for line in plain.splitlines()]
+        assert first.split()[0] in ("id", "clock", "trials")
+        as_json = [process(*words, "--json", *more, folder=shared).stdout for more in ([], ["--header"])]
+        assert as_json[0] == as_json[1]
 
 
 class TestPipes:
