@@ -1,15 +1,20 @@
 """
-Write docs/commands.md: every command with its arguments and options, from the program itself; a test compares.
+Write docs/commands.md, every command with its arguments and options, and the answers in docs/habits.md.
+
+Both come from the program itself; tests compare.
 
 Run it with the Python that has gitlineage: .venv-test/bin/python scripts/commands.py
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "commands.md"
+HABITS = DOCS / "habits.md"
 
 HEAD = """# Commands
 
@@ -32,6 +37,20 @@ def page() -> str:
         for name in entries:
             parts += _command(name, program.commands[name].load(), "###")
     return "\n".join(parts)
+
+
+def habits() -> str:
+    """Return the text of docs/habits.md with the answers that the program gives to the calls in it."""
+    from gitlineage.cli.app import COMMANDS
+    from gitlineage.cli.helping import instead
+
+    names = [name for entries in COMMANDS.values() for name in entries]
+    return re.sub(
+        r"^\| `([^`…]+)` \|.*$",
+        lambda row: f"| `{row[1]}` | {instead(row[1].split()[0], names)} |",
+        HABITS.read_text(),
+        flags=re.MULTILINE,
+    )
 
 
 def _command(name: str, command: Any, mark: str) -> Iterator[str]:
@@ -69,4 +88,5 @@ def _plain(text: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    sys.stdout.write(f"wrote {PAGE}\n")
+    HABITS.write_text(habits())
+    sys.stdout.write(f"wrote {PAGE} and {HABITS}\n")

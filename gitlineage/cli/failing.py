@@ -82,8 +82,11 @@ def open_closed_streams() -> None:
 def wrong_usage(error: TyperException) -> int:
     """Print what is wrong with a call and where its help is, and return the exit code."""
     context = getattr(error, "ctx", None)
-    hint = f"; see `{context.command_path} --help`" if context is not None else ""
     said = error.format_message().rstrip(".")
+    hint = f"; see `{context.command_path} --help`" if context is not None else ""
+    example = getattr(getattr(context, "command", None), "epilog", None)
+    if example and said.startswith("Missing argument"):
+        hint = f"; for example `{example.removeprefix('Example: ')}`"
     output.error(f"{said[:1].lower()}{said[1:]}{hint}")
     return error.exit_code
 

@@ -27,6 +27,7 @@ EVERYDAY = {
 INSTEAD = {
     "undo": "`gitlineage retract ID -m WHY` says that a trial does not count; `--undo` takes that back",
     "delete": "nothing is deleted; `gitlineage retract ID -m WHY` says that a trial does not count",
+    "rm": "nothing is deleted; `gitlineage retract ID -m WHY` says that a trial does not count",
     "rollback": "`gitlineage retract ID -m WHY` for a trial that does not count, `gitlineage restore ID` for its files",
     "revert": "`gitlineage retract ID -m WHY` for a trial that does not count, `gitlineage restore ID` for its files",
     "reset": "`gitlineage restore ID` brings a trial's files back; nothing that was recorded is thrown away",
@@ -83,6 +84,19 @@ INSTEAD = {
     "grep": "`gitlineage search WORDS` looks in hypotheses and notes",
     "reflog": "`gitlineage events` prints the whole log, `gitlineage events ID` what touches one",
     "version": "`gitlineage --version`",
+    "dag": "`gitlineage log --graph` draws what came from what, `gitlineage graph --all` as a diagram",
+    "agent": "`gitlineage agents install` sets coding agents up, `gitlineage prompt` prints what the next one reads",
+    "offline": "everything is here already: `gitlineage sync` is the only thing that needs a network",
+    "models": "`gitlineage artifact list` lists the files that trials made, weights too",
+    "worktree": "`gitlineage run --isolated` runs in a checkout of its own, `gitlineage checkout ID DIR` makes one",
+    "archive": "`gitlineage checkout ID DIR` writes a trial's files into a folder",
+    "clean": "nothing has to be cleaned; `gitlineage restore ID` makes the working tree that of a trial",
+    "notes": "`gitlineage show ID` prints them, `gitlineage record ID --revise --notes TEXT` says others",
+    "describe": "`gitlineage show ID` shows all names of a snapshot",
+    "get": "`gitlineage artifact get ID NAME` gets a file that a trial made, `gitlineage checkout ID DIR` its code",
+    "freeze": "every trial is frozen by its commit; `gitlineage restore ID` brings it back",
+    "catalogue": "`gitlineage catalog list` lists the artifacts that are described",
+    "walk": "`gitlineage ancestors ID` and `gitlineage descendants ID`",
 }
 """What people type who know other tools, and what does here what they mean."""
 

@@ -84,21 +84,21 @@ def test_the_topic_of_settings_names_them_all() -> None:
     assert {name for name in read if not re.search(rf"\b{name}\b", helping.TOPICS["config"])} == set()
 
 
-WRONG = (
-    "undo", "delete 007", "rm 007", "rollback", "revert HEAD", "reset --hard", "add -A", "stash", "switch 007",
-    "branch", "merge 001 002", "rebase", "cherry-pick 001", "tag 007", "remote add origin x", "fetch", "gc",
-    "fsck", "config x", "reflog", "exp run", "exp show", "repro", "queue start", "params diff", "metrics show",
-    "plots show", "ui", "server", "experiments search", "artifacts list", "login", "sweep x", "list", "ls",
-    "tree", "dashboard", "new", "start", "top", "results", "find x", "grep x", "ps", "kill 1", "train", "save",
-    "info", "version", "lineage", "chart", "statsu",
-)  # fmt: skip
-"""What people type first who know git, DVC, MLflow or W&B, and a slip of the pen."""
+HABITS = dict(re.findall(r"^\| `([^`…]+)` \| (.*) \|$", (ROOT / "docs" / "habits.md").read_text(), flags=re.MULTILINE))
+"""What people type first who know git, DVC, MLflow or W&B, and what docs/habits.md says that they are told."""
 
 
-@pytest.mark.parametrize("call", WRONG)
+def test_forty_habits_and_more() -> None:
+    """The page has the commonest wrong first calls."""
+    assert len(HABITS) >= 40
+
+
+@pytest.mark.parametrize("call", [*HABITS, "statsu"])
 def test_no_wrong_first_call_is_a_dead_end(call: str, tmp_path: Path) -> None:
-    """One line, and in it a command that there is, with options that it has, or the name that was meant."""
+    """One line, as the page says; in it a command that there is, with its own options, or the name that was meant."""
     said = Shell(tmp_path).fails(2, *call.split())
+    answer = HABITS.get(call, "did you mean 'status'")
+    assert said.startswith(f"error: no such command '{call.split()[0]}': {answer}")
     known = dict(every())
     named = re.findall(r"`gitlineage ((?:[a-z][a-z-]*)(?: [^`]*)?)`|`gitlineage (--[a-z]+)[^`]*`|'([a-z-]+)'", said)
     usable = 0

@@ -1,6 +1,9 @@
 """What is around commands: terminals, pipes, the environment, starting up and unexpected errors."""
 
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +117,28 @@ class TestTerminal:
         """The word error stands out."""
         assert on_terminal("show", "nope", folder=shared).startswith("\x1b[1;31merror:\x1b[0m ")
 
+
+COMPLETING = {
+    "bash": """
+eval "$(_GITLINEAGE_COMPLETE=source_bash gitlineage)"
+function=$(complete -p gitlineage | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); "$function" gitlineage; echo "${COMPREPLY[@]}"; }
+try gitlineage le; try gitlineage relation in; try gitlineage ho
+""",
+    "zsh": """
+autoload -U compinit && compinit -u -D
+eval "$(_GITLINEAGE_COMPLETE=source_zsh gitlineage)"
+whence -w _gitlineage_completion > /dev/null || exit 1
+_arguments() { print -r -- "$@"; }
+try() { words=("$@"); CURRENT=$#; _gitlineage_completion; }
+try gitlineage le; try gitlineage relation in; try gitlineage ho
+""",
+    "fish": """
+_GITLINEAGE_COMPLETE=source_fish gitlineage | source
+complete -C "gitlineage le"; complete -C "gitlineage relation in"; complete -C "gitlineage ho"
+""",
+}
+"""What lets a shell complete a command that begins with le, one below another, and what no help lists."""
 
 MARKING = "sed s/^/paged:/"
 """A pager that can be seen."""
@@ -299,6 +324,22 @@ class TestStart:
             call = "import sys; sys.argv = ['gitlineage']; from gitlineage.cli import main; main()"
             done = subprocess.run([sys.executable, "-c", call], cwd=shared, env=told, capture_output=True, text=True)
             assert found in done.stdout.split()
+
+    @pytest.mark.parametrize("shell", COMPLETING)
+    def test_completion_in_the_shell_itself(self, shell: str, tmp_path: Path) -> None:
+        """What `--show-completion` prints is taken by the shell, and then completes commands below others, too."""
+        if shutil.which(shell) is None:
+            pytest.skip(f"{shell} is not installed")
+        program = tmp_path / "bin" / "gitlineage"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gitlineage "$@"\n')
+        program.chmod(0o755)
+        told = environment(PATH=f"{program.parent}:{os.environ['PATH']}", HOME=str(tmp_path))
+        words = [shell, *(["-f"] if shell == "zsh" else []), "-c", COMPLETING[shell]]
+        done = subprocess.run(words, cwd=tmp_path, env=told, capture_output=True, text=True, check=True)
+        found = set(re.findall(r"\w+", done.stdout))
+        assert {"leaderboard", "infer", "hooks"} <= found, done
+        assert not {"leaves", "hook"} & found
 
 
 class TestUnexpected:
