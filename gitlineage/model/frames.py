@@ -22,6 +22,8 @@ _IDS = frozenset({"exp_id", "parent_exp", "baseline_exp", "timestamp", "status"}
 
 _NONE: Mapping[str, str] = {}
 _SHOWN = ("exp_id", "status", "parent_exp", "specialist", "hypothesis")
+_MEASURED = 4
+"""How many further columns of numbers a notebook shows; the metric of a task of one's own is one."""
 
 
 class Place(NamedTuple):
@@ -101,7 +103,10 @@ class Trials(tuple[Trial, ...]):
         return f"Trials({', '.join(map(repr, self))})" if len(self) < 3 else f"Trials({len(self)}: {self[0]!r}, …)"
 
     def _repr_html_(self) -> str:
-        columns = [*_SHOWN[:2], *(name for name in NUMERIC if any(trial.text(name) for trial in self)), *_SHOWN[2:]]
+        numbers = [name for name in NUMERIC if any(trial.text(name) for trial in self)]
+        further = dict.fromkeys(name for trial in self for name in trial.extra or ())
+        measured = [name for name in further if _numbers(name, [trial.text(name) for trial in self])]
+        columns = [*_SHOWN[:2], *numbers, *measured[:_MEASURED], *_SHOWN[2:]]
         return table(columns, [[trial.text(column) for column in columns] for trial in self])
 
     to_dicts = _framed(Columns.to_dicts)

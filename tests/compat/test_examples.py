@@ -46,6 +46,28 @@ def test_cohort_and_crossover(tmp_path: Path) -> None:
     assert out.count("diff --git a/world.json b/world.json") == 2
 
 
+@pytest.mark.extra("nbclient", "ipykernel")
+def test_the_notebook(tmp_path: Path) -> None:
+    """Jupyter runs every cell; the store, the leaderboard and the best show themselves as tables, with the scores."""
+    code = (
+        "import sys, nbclient, nbformat\n"
+        "book = nbformat.read(sys.argv[1], as_version=4)\n"
+        "nbclient.NotebookClient(book, timeout=120, kernel_name='python3').execute()\n"
+        "nbformat.write(book, 'ran.ipynb')\n"
+    )
+    told = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    words = [sys.executable, "-c", code, EXAMPLES / "campaign.ipynb"]
+    done = subprocess.run(words, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    cells = json.loads((tmp_path / "ran.ipynb").read_text())["cells"]
+    made = [each for cell in cells for each in cell.get("outputs", ())]
+    tables = ["".join(each["data"]["text/html"]) for each in made if "text/html" in each.get("data", {})]
+    assert len(tables) == 3 and all(table.startswith("<table>") and "<th>loss</th>" in table for table in tables)
+    assert "5 trials, loss (lower is better), best: 003" in tables[0]
+    printed = "".join("".join(each["text"]) for each in made if each["output_type"] == "stream")
+    assert "002 keep x = 2.5\n003 keep x = 2.2\n" in printed and "-x = 2.5\n+x = 2.2\n" in printed
+
+
 @pytest.mark.extra("ray")
 def test_ray_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers on Ray, each with a clone, meet in one bare remote: all trials in every clone, one leaderboard."""

@@ -13,6 +13,7 @@ from places import ROOT
 from programs import every
 from typer.main import get_command
 
+from gitlineage._version import __version__
 from gitlineage.cli.app import app
 from gitlineage.journal import events as codec
 
@@ -33,6 +34,11 @@ def test_the_list_of_commands_is_the_programs():
         check=True,
     ).stdout.decode()
     assert (ROOT / "docs" / "commands.md").read_text() == made, "type: .venv-test/bin/python scripts/commands.py"
+
+
+def test_one_version_everywhere():
+    """What is cited is what the program says that it is; the registry's file is held by the tests of MCP."""
+    assert f"\nversion: {__version__}\n" in (ROOT / "docs" / "CITATION.cff").read_text()
 
 
 @pytest.mark.parametrize("path", pages.EVERY_FILE, ids=lambda path: path.name)

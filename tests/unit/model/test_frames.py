@@ -2,6 +2,7 @@
 
 import importlib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -121,6 +122,13 @@ class TestNotebooks:
         assert len(campaign) == 3
         assert [trial.exp_id for trial in campaign] == ["000", "007", "8"]
         assert open_store(tmp_path / "empty")
+
+    def test_a_board_shows_what_ranks(self, tmp_path: Path) -> None:
+        """The column of a task of one's own is in the table of its leaderboard, text of further columns is not."""
+        with LineageStore(tmp_path / "own", task=Task(score_field="loss", lower_is_better=True)) as store:
+            store.commit({"a": b"1"}, trial=Trial(score=0.25, extra={"who": "me"}))
+            markup = store.leaderboard()._repr_html_()
+        assert "<th>loss</th>" in markup and "<td>0.25</td>" in markup and "who" not in markup
 
     def test_tables_escape_what_trials_say(self, store: LineageStore) -> None:
         """Text of a trial adds no markup to any table."""
