@@ -77,7 +77,7 @@ INSTEAD = {
     "gc": "nothing has to be cleaned; `gitlineage maintain` repacks the repository",
     "fsck": "`gitlineage verify` checks everything",
     "check": "`gitlineage verify` checks the store, `gitlineage tried` whether something was tried before",
-    "config": "`git config lineage.NAME VALUE`; `gitlineage help config` lists the settings",
+    "config": "settings are git's, as `git config lineage.writer NAME`; `gitlineage help config` lists them",
     "sweep": "`gitlineage cohort new` opens a batch, `gitlineage --campaign NAME init` begins a campaign",
     "artifacts": "`gitlineage run --artifact GLOB` keeps files that a run makes",
     "find": "`gitlineage search WORDS` looks in hypotheses and notes",

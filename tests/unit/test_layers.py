@@ -92,7 +92,9 @@ def test_git_has_no_word_of_lineage() -> None:
 BASES = {
     "Part",  # what relations, catalogue, history and remote have in common
     "Watcher",  # there to be overridden
-    "Group",  # typer's classes with our help, which typer wants as classes
+    "Command",  # typer's classes with our help, a pager and headings, which typer wants as classes
+    "Group",
+    "Paged",
     "_Ours",
 }
 """The classes of ours that others of ours inherit from, besides errors and records. Anything else is a member."""

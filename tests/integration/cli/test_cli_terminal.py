@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -332,7 +331,7 @@ class TestStart:
             pytest.skip(f"{shell} is not installed")
         program = tmp_path / "bin" / "gitlineage"
         program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gitlineage "$@"\n')
+        program.write_text(f"#!{sys.executable}\nfrom gitlineage.cli import main\n\nmain()\n")
         program.chmod(0o755)
         told = environment(PATH=f"{program.parent}:{os.environ['PATH']}", HOME=str(tmp_path))
         words = [shell, *(["-f"] if shell == "zsh" else []), "-c", COMPLETING[shell]]
