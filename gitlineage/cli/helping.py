@@ -163,7 +163,7 @@ def instead(word: str, names: list[str]) -> str:
     """Return what to type in place of a word that is no command: what does what it means, or what is spelled so."""
     known = word.lower()
     meant = INSTEAD.get(known) or INSTEAD.get(f"{known}s") or INSTEAD.get(known.removesuffix("s"))
-    if meant is None and (close := get_close_matches(known, [*names, *TOPICS], n=3, cutoff=0.7)):
+    if meant is None and (close := get_close_matches(known, {*names, *TOPICS}, n=3, cutoff=0.7)):
         meant = "did you mean " + ", ".join(f"'{name}'" for name in close) + "?"
     return meant or "`gitlineage help` lists the everyday commands, `gitlineage help --all` all of them"
 

@@ -55,7 +55,7 @@ def test_the_notebook(tmp_path: Path) -> None:
         "nbclient.NotebookClient(book, timeout=120, kernel_name='python3').execute()\n"
         "nbformat.write(book, 'ran.ipynb')\n"
     )
-    told = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    told = {**os.environ, "PYTHONPATH": os.pathsep.join([str(EXAMPLES.parent), *sys.path])}
     words = [sys.executable, "-c", code, EXAMPLES / "campaign.ipynb"]
     done = subprocess.run(words, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -97,7 +97,7 @@ def test_forty_habits_and_more() -> None:
 def test_no_wrong_first_call_is_a_dead_end(call: str, tmp_path: Path) -> None:
     """One line, as the page says; in it a command that there is, with its own options, or the name that was meant."""
     said = Shell(tmp_path).fails(2, *call.split())
-    answer = HABITS.get(call, "did you mean 'status'")
+    answer = HABITS.get(call, "did you mean 'stats', 'status'?")
     assert said.startswith(f"error: no such command '{call.split()[0]}': {answer}")
     known = dict(every())
     named = re.findall(r"`gitlineage ((?:[a-z][a-z-]*)(?: [^`]*)?)`|`gitlineage (--[a-z]+)[^`]*`|'([a-z-]+)'", said)

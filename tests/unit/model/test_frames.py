@@ -126,7 +126,8 @@ class TestNotebooks:
     def test_a_board_shows_what_ranks(self, tmp_path: Path) -> None:
         """The column of a task of one's own is in the table of its leaderboard, text of further columns is not."""
         with LineageStore(tmp_path / "own", task=Task(score_field="loss", lower_is_better=True)) as store:
-            store.commit({"a": b"1"}, trial=Trial(score=0.25, extra={"who": "me"}))
+            for at, score in ((b"1", 0.5), (b"2", 0.25)):
+                store.commit({"a": at}, trial=Trial(score=score, extra={"who": "me"}))
             markup = store.leaderboard()._repr_html_()
         assert "<th>loss</th>" in markup and "<td>0.25</td>" in markup and "who" not in markup
 
