@@ -112,6 +112,7 @@ takes a trial out of all rankings. The command `gitlineage status` sums up.""",
     "config": """git config lineage.NAME VALUE:
 campaign, writer, idPrefix      who and where this clone records
 run isolated, gpus              run outside of the working tree; how many GPUs there are
+keepRuns                        how many days the files of a run stay, or all
 artifacts                       the store that artifacts are sent to
 importMap                       which column of a table is what
 include, maxFileSize            what a snapshot takes; maxCheckoutSize what a checkout may write
