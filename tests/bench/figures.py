@@ -93,7 +93,9 @@ def within(limit: float) -> Goal:
 
 
 def quantity(value: float, unit: str) -> str:
-    """Return seconds or bytes as they are printed."""
+    """Return seconds, bytes or, without a unit, a count as they are printed."""
+    if not unit and value == int(value):
+        return f"{value:,.0f}"
     scaled = value * UNITS[unit]
     digits = 0 if abs(scaled) >= 100 else 1 if abs(scaled) >= 10 else 2 if abs(scaled) >= 1 else 3
     return f"{scaled:,.{digits}f} {unit}".rstrip()
@@ -117,7 +119,7 @@ def as_json(figures: Iterable[Figure], peers: Mapping[str, str], about: Mapping[
             "name": each.name,
             "size": each.size,
             "value": each.value,
-            "unit": "bytes" if each.unit in ("B", "MB") else "seconds",
+            "unit": "bytes" if each.unit in ("B", "MB") else "seconds" if each.unit else "count",
             "against": each.against,
             "other": each.other,
             "ratio": each.ratio,
