@@ -5,6 +5,7 @@ A snapshot's tree holds what it is: its artifacts, or in generation 3 its graph,
 The file itself is kept beside the tree, byte for byte, because most of it says how the snapshot came about.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from gitlineage.bridge.openrange_format import Node, Record
 from gitlineage.errors import Ambiguous, BadFiles, Invalid, InvalidContent, StorageError, TooMuch
 from gitlineage.files import write_whole
 from gitlineage.git.content import check_path, read_files
+from gitlineage.git.packs import object_id
 from gitlineage.model.dag import reach, topological
 from gitlineage.model.records import ROLES, CommitOid, Origin, Snapshot
 from gitlineage.query.views import Views
@@ -29,8 +31,12 @@ _NATIVE = 16
 """Digits of a commit's oid that are a snapshot's id where it is written as generation 2, as long as ids are there."""
 
 
+_TWIN = re.compile("~[0-9a-f]{12}")
+"""What `export_openrange` puts behind an id that an earlier file of the same folder has already."""
+
+
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A snapshot file as it was found: its name, its bytes and what they say."""
+    """A snapshot file as it was found: its name, its bytes (of a folder, those of `parts_text`) and what they say."""
 
     name: str
     data: bytes
@@ -47,6 +53,7 @@ class CurriculumImport(msgspec.Struct, frozen=True, kw_only=True):
         stubs: names of ancestors that are new and have no file of their own.
         cohorts: names of the cohorts that the snapshots are members of.
         generation: of the files.
+        dry_run: whether this is what would be done, and nothing was.
     """
 
     added: int
@@ -54,6 +61,7 @@ class CurriculumImport(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     stubs: tuple[str, ...] = ()
     cohorts: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
 class CurriculumExport(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +71,7 @@ class CurriculumExport(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         files: names of all files, in order.
         generation: of the files.
-        left_out: snapshot and path of files that are no text, which the format has no place for.
+        left_out: snapshot and path of files that the format has no place for: they are no text, or beside a graph.
     """
 
     files: tuple[str, ...]
@@ -74,7 +82,14 @@ class CurriculumExport(msgspec.Struct, frozen=True, kw_only=True):
 # -- in ----------------------------------------------------------------------------------------------------------------
 
 
-def import_openrange(store: LineageStore, folder: Path, files: Sequence[File] | None = None) -> CurriculumImport:
+def import_openrange(
+    store: LineageStore,
+    folder: Path,
+    files: Sequence[File] | None = None,
+    *,
+    cohort: str | None = None,
+    dry_run: bool = False,
+) -> CurriculumImport:
     """
     Record every snapshot of an OpenRange store, with its parents, cohort and files: all or nothing; again, nothing.
 
@@ -83,30 +98,64 @@ def import_openrange(store: LineageStore, folder: Path, files: Sequence[File] | 
 
     Args:
         files: what `read_folder` returned for it, where that has been called already.
+        cohort: the batch of every snapshot with a parent that names none itself.
+        dry_run: whether to say only what would be done.
 
     Raises:
         BadFiles: every file that breaks a rule, with the field or path at fault.
+        Invalid: the cohort's name is no name.
         Ambiguous: a parent that is not in the folder and stands for several snapshots here.
         CohortMismatch: a cohort is open already with another base.
     """
     read = read_folder(folder) if files is None else files
+    if cohort is not None:
+        openrange_format.check_id(cohort, "cohort")
+        read = [_in_cohort(file, cohort) for file in read]
     plan = _Plan(folder, read)
+    if dry_run:
+        return _told(read, _adoption(store, plan), dry_run=True)
     with store.batch(f"Import {len(read)} OpenRange snapshots"):
-        views = store.ledger.views()
-        adopted: list[Adopted] = []
-        places: dict[_Key, int | CommitOid] = {}
-        for key in plan.order():
-            place: int | CommitOid | None = None
-            if key.file is not None:
-                place = _own(views, plan.files[key.file].record)
-            elif not key.again:
-                place = _known(views, key.name, store.ledger.own_writer())
-            if place is None:
-                place = len(adopted)
-                adopted.append(plan.adopted(key, [places[parent] for parent in plan.parents[key]]))
-            places[key] = place
+        adopted = _adoption(store, plan)
         done = store.adopt(adopted)
-    new = [each for each, (_, fresh) in zip(adopted, done, strict=True) if fresh]
+    return _told(read, [each for each, (_, fresh) in zip(adopted, done, strict=True) if fresh])
+
+
+def preview(folder: Path, files: Sequence[File], *, cohort: str | None = None) -> CurriculumImport:
+    """
+    Return what an import of a folder would do where there is no store yet.
+
+    Raises:
+        BadFiles, Invalid: as `import_openrange` does.
+    """
+    if cohort is not None:
+        openrange_format.check_id(cohort, "cohort")
+        files = [_in_cohort(file, cohort) for file in files]
+    plan = _Plan(folder, files)
+    return _told(files, [plan.adopted(key, ()) for key in plan.order()], dry_run=True)
+
+
+def _adoption(store: LineageStore, plan: "_Plan") -> list[Adopted]:
+    """Return what of a plan is to be recorded, parents before children."""
+    views = store.ledger.views()
+    adopted: list[Adopted] = []
+    places: dict[_Key, int | CommitOid] = {}
+    for key in plan.order():
+        parents = [places[parent] for parent in plan.parents[key]]
+        each = plan.adopted(key, parents)
+        place: int | CommitOid | None = None
+        if key.file is not None:
+            place = _own(store, views, plan.files[key.file].record)
+        elif not key.again:
+            place = _known(views, key.name, store.ledger.own_writer())
+        place = place or _before(views, each)
+        if place is None:
+            place = len(adopted)
+            adopted.append(each)
+        places[key] = place
+    return adopted
+
+
+def _told(read: Sequence[File], new: Sequence[Adopted], *, dry_run: bool = False) -> CurriculumImport:
     added = sum(not each.stub for each in new)
     return CurriculumImport(
         added=added,
@@ -114,51 +163,112 @@ def import_openrange(store: LineageStore, folder: Path, files: Sequence[File] | 
         generation=read[0].record.generation,
         stubs=tuple(each.name for each in new if each.stub),
         cohorts=tuple(sorted({file.record.node.cohort for file in read if file.record.node.cohort})),
+        dry_run=dry_run,
     )
+
+
+def _in_cohort(file: File, cohort: str) -> File:
+    """Return a file as a member of a batch, where it has a parent and names no batch itself."""
+    node = file.record.node
+    if node.cohort is not None or not node.parents:
+        return file
+    inside = msgspec.structs.replace(file.record, node=msgspec.structs.replace(node, cohort=cohort))
+    return msgspec.structs.replace(file, record=inside)
 
 
 def read_folder(folder: Path) -> list[File]:
     """
-    Return the snapshot files of an OpenRange store, its ``*.json``, by name.
+    Return the snapshots of an OpenRange store by name: its ``*.json``, and its folders with a generation 1 snapshot.
 
     Raises:
         BadFiles: every file that is no snapshot, with the field or path at fault; or files of several generations.
         Invalid: there is none.
     """
+    if any((folder / name).is_file() for name in openrange_format.HEADS):
+        raise Invalid(f"{folder} is one snapshot: name the folder that it is in, {folder.absolute().parent}")
     try:
-        paths = sorted(path for path in folder.iterdir() if path.name.endswith(".json") and path.name[0] != ".")
+        paths = sorted(path for path in folder.iterdir() if path.name[0] != ".")
     except OSError as error:
         raise Invalid(f"cannot read {folder}: {error.strerror or error}") from error
     listed, bad = [], []
     seen: dict[str, Node] = {}
     for path in paths:
         try:
-            path.name.encode()
-            with path.open("rb") as given:
-                data = read_input(given, path.name)
-            record = openrange_format.read(data, seen)
-            _check(record)
-            if record.generation < 3 and path.name != f"{record.id}.json":
-                raise Invalid(f"is the file of {record.id!r}, by its id: OpenRange looks for it under {record.id}.json")
+            heads = [name for name in openrange_format.HEADS if (path / name).exists()] if path.is_dir() else []
+            if heads:
+                path.name.encode()
+                listed.append(_read_parts(path, heads))
+            elif path.name.endswith(".json"):
+                path.name.encode()
+                listed.append(_read_file(path, seen))
         except UnicodeEncodeError:
             bad.append((repr(path.name), "its name is not valid Unicode text"))
         except OSError as error:
             bad.append((path.name, f"cannot be read: {error.strerror or error}"))
         except (Invalid, TooMuch) as error:
             bad.append((path.name, str(error)))
-        else:
-            listed.append(File(name=path.name, data=data, record=record))
     generations = sorted({file.record.generation for file in listed})
     if len(generations) > 1 and not bad:
         first: dict[int, str] = {}
         for file in listed:
             first.setdefault(file.record.generation, file.name)
         bad = [(name, f"is of generation {number}; a folder holds one only") for number, name in first.items()]
-    if bad:
-        raise BadFiles(str(folder), bad)
+    listed, unclear = _worlds(listed)
+    if bad or unclear:
+        raise BadFiles(str(folder), [*bad, *unclear])
     if not listed:
-        raise Invalid(f"no OpenRange snapshot in {folder}: there is no *.json in it")
+        raise Invalid(
+            f"no OpenRange snapshot in {folder}: there is no *.json in it, and no folder with one of "
+            f"{', '.join(openrange_format.HEADS)}"
+        )
     return listed
+
+
+def _read_file(path: Path, seen: dict[str, Node]) -> File:
+    with path.open("rb") as given:
+        data = read_input(given, path.name)
+    record = openrange_format.read(data, seen)
+    _check(record)
+    stem = path.name.removesuffix(".json")
+    if stem != record.id and not (record.generation == 3 and _TWIN.fullmatch(stem.removeprefix(record.id))):
+        raise Invalid(f"is the file of {record.id!r}, by its id: OpenRange looks for it under {record.id}.json")
+    return File(name=path.name, data=data, record=record)
+
+
+def _read_parts(path: Path, heads: Sequence[str]) -> File:
+    """Return a snapshot that is a folder of JSON files; others in it are no part of it."""
+    if len(heads) > 1:
+        raise Invalid(f"holds {' and '.join(heads)}: snapshots of two stores in one folder")
+    openrange_format.check_id(path.name, "the folder's name")
+    parts = {}
+    for file in sorted(path.iterdir()):
+        if file.name.endswith(".json") and file.name[0] != "." and file.is_file():
+            file.name.encode()
+            with file.open("rb") as given:
+                parts[file.name] = read_input(given, f"{path.name}/{file.name}")
+    record = openrange_format.read_parts(path.name, parts)
+    _check(record)
+    return File(name=f"{path.name}/{heads[0]}", data=openrange_format.parts_text(parts), record=record)
+
+
+def _worlds(files: Sequence[File]) -> tuple[list[File], list[tuple[str, str]]]:
+    """Return files with the parents that they name by their worlds, and what is unclear about those."""
+    named: dict[str, list[str]] = {}
+    for file in files:
+        if file.record.world is not None:
+            named.setdefault(file.record.world, []).append(file.record.id)
+    listed, unclear = [], []
+    for file in files:
+        above, node = file.record.parent_world, file.record.node
+        if above is not None and not node.parents:
+            found = named.get(above, [above])
+            if len(found) > 1:
+                several = " and ".join(found[:3])
+                unclear.append((file.name, f"parent_world_id: {above!r} is the world of several snapshots: {several}"))
+            node = msgspec.structs.replace(node, parents=(found[0],))
+            file = msgspec.structs.replace(file, record=msgspec.structs.replace(file.record, node=node))
+        listed.append(file)
+    return listed, unclear
 
 
 class _Key(msgspec.Struct, frozen=True):
@@ -340,16 +450,32 @@ def _content(record: Record) -> dict[str, bytes]:
 
 
 def _subject(record: Record) -> str:
-    """Return what a file says about a snapshot in one line."""
-    node, value = record.node.value, record.value
+    """Return what a file says about a snapshot in one line: first the order that made it, which no sibling shares."""
+    node = record.node.value
     if record.generation == 1:
-        told = value.get("mutation_summary") or value.get("mutation_ids") or ()
-        return "; ".join(told)
+        return "; ".join(node.get("mutation_summary") or node.get("mutation_ids") or ())
     if record.generation == 2:
-        return str(node.get("builder_summary") or node.get("prompt") or "")
-    evolve = node.get("_evolve") or {}
-    words = [evolve.get(name) for name in ("direction", "kind", "family", "note")]
+        told = openrange_format.directive(node.get("curriculum"))
+        return str(told or node.get("builder_summary") or node.get("prompt") or "")
+    evolve = openrange_format.evolution(node)
+    words = [evolve.get(name) for name in ("note", "direction", "kind", "family")]
+    words.insert(0, openrange_format.directive(evolve.get("directive")))
     return ", ".join(word for word in words if isinstance(word, str) and word)
+
+
+def _before(views: Views, each: Adopted) -> CommitOid | None:
+    """
+    Return what the very same document became here before, with the very same parents.
+
+    Its commit's message may be worded otherwise than this version would word it.
+    """
+    document = object_id("blob", each.document)
+    for origin in views.origins.called(each.name):
+        if origin.document == document and origin.stub == each.stub:
+            snapshot = views.snapshot(origin.oid)
+            if list(snapshot.parents) == list(dict.fromkeys(each.parents)) and each.cohort in (None, snapshot.cohort):
+                return origin.oid
+    return None
 
 
 def _known(views: Views, name: str, writer: str | None) -> CommitOid | None:
@@ -368,12 +494,32 @@ def _known(views: Views, name: str, writer: str | None) -> CommitOid | None:
     return oids[0] if oids else None
 
 
-def _own(views: Views, record: Record) -> CommitOid | None:
+def _own(store: LineageStore, views: Views, record: Record) -> CommitOid | None:
     """Return the snapshot of this store that a file was exported from."""
-    manifest = record.value.get("manifest")
-    said = manifest.get("gitlineage") if isinstance(manifest, dict) else None
+    place = record.value.get("lineage" if record.generation == 3 else "manifest")
+    said = place.get("gitlineage") if isinstance(place, dict) else None
     oid = said.get("commit") if isinstance(said, dict) else None
-    return CommitOid(oid) if isinstance(oid, str) and oid == _recorded(views, record.id) else None
+    if not isinstance(oid, str):
+        return None
+    if record.generation != 3:
+        return CommitOid(oid) if oid == _recorded(views, record.id) else None
+    rows = views.index.rows(
+        "SELECT oid FROM snapshots WHERE oid = ? AND id NOT IN (SELECT snapshot FROM imported)", oid
+    )
+    graph = _graph(store, views.snapshot(oid).tree) if rows else None
+    return CommitOid(oid) if graph is not None and openrange_format.graph_id(graph) == record.id else None
+
+
+def _graph(store: LineageStore, tree: str) -> Mapping[str, Any] | None:
+    """Return the graph that a snapshot's tree holds, where it is one that OpenRange reads."""
+    data = read_files(store.ledger.repo, tree).get(GRAPH)
+    if data is None:
+        return None
+    try:
+        graph = openrange_format.parse(data)
+    except Invalid:
+        return None
+    return graph if openrange_format.graph_fault(graph) is None else None
 
 
 def _recorded(views: Views, name: str) -> CommitOid | None:
@@ -392,8 +538,9 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
     Write a store as OpenRange snapshot files.
 
     What was imported is written byte for byte under the name it came with; stubs had no file and get none. What was
-    recorded here is written as generation 2, with ``parents``, ``cohort`` and ``roles`` beside what old readers know.
-    An exported snapshot's id is the beginning of its commit's oid, so it is found here by that id too.
+    recorded here is written as generation 3 where a parent is of generation 3 and its tree holds a graph that OpenRange
+    reads, else as generation 2; with ``parents``, ``cohort`` and ``roles`` beside what old readers know. An exported
+    generation 2 snapshot's id is the beginning of its commit's oid, so it is found here by that id too.
 
     Args:
         folder: where to; made if it is missing. Files of other names are left alone.
@@ -406,7 +553,12 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
     views = store.ledger.views()
     origins = views.origins.all()
     native = _natives(views)
-    there = sorted({_generation(origin) for origin in origins if not origin.stub} | ({2} if native else set()))
+    writer = _Writer(store, views)
+    if any(_generation(origin) == 3 for origin in origins):
+        store.ledger.repo.bring_below(snapshot.tree for snapshot in native)
+        writer.find_worlds(native)
+    made = {snapshot.oid: writer.generation(snapshot.oid) for snapshot in native}
+    there = sorted({_generation(origin) for origin in origins if not origin.stub} | set(made.values()))
     if generation is None and len(there) > 1:
         listed = " and ".join(map(str, there))
         raise Invalid(f"this store would give files of generations {listed}; say which (--generation)")
@@ -414,20 +566,21 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
     if chosen not in there:
         said = f"of generation {generation} " if generation else ""
         raise Invalid(f"there is no snapshot {said}to export")
-    writer = _Writer(store, views)
     documents = [origin.document for origin in origins if not origin.stub]
     store.ledger.repo.bring(oid for oid in documents if not store.ledger.repo.exists(oid))
     store.ledger.repo.bring_below(snapshot.tree for snapshot in native)
     files: dict[str, bytes] = {}
     for origin in origins:
         if not origin.stub and _generation(origin) == chosen:
-            files[_free(origin, files)] = store.ledger.repo.read(origin.document)
-    if chosen == 2:
-        for snapshot in native:
-            files[f"{snapshot.oid[:_NATIVE]}.json"] = writer.snapshot(snapshot)
+            files |= _written(origin, store.ledger.repo.read(origin.document), files)
+    for snapshot in native:
+        if made[snapshot.oid] == chosen:
+            name, data = writer.world(snapshot) if chosen == 3 else (snapshot.oid[:_NATIVE], writer.snapshot(snapshot))
+            files[_unlike(f"{name}.json", snapshot.oid, files)] = data
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             write_whole(folder / name, data)
     except OSError as error:
         raise StorageError(f"cannot write to {folder}: {error.strerror or error}") from error
@@ -435,20 +588,87 @@ def export_openrange(store: LineageStore, folder: Path, *, generation: int | Non
 
 
 class _Writer:
-    """Spells snapshots that were recorded here as generation 2."""
+    """Spells snapshots that were recorded here as generation 2 or 3."""
 
     def __init__(self, store: LineageStore, views: Views) -> None:
         self._store = store
         self._views = views
         self._nodes: dict[str, str] = {}
         self._above: dict[str, list[CommitOid]] = {}
+        self._worlds: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._stated: dict[str, Mapping[str, Any]] = {}
         self.left_out: list[tuple[str, str]] = []
+
+    def find_worlds(self, native: Sequence[Snapshot]) -> None:
+        """Take note of the snapshots, parents first, that are written as generation 3, with their ids and graphs."""
+        for snapshot in native:
+            if any(self.generation(parent) == 3 for parent in self._parents(snapshot.oid)):
+                graph = _graph(self._store, snapshot.tree)
+                if graph is not None:
+                    self._worlds[snapshot.oid] = (openrange_format.graph_id(graph), graph)
+
+    def generation(self, oid: CommitOid) -> int:
+        """Return which generation a snapshot is written as."""
+        origin = self._views.origins.on(oid)
+        return _generation(origin) if origin is not None else 3 if oid in self._worlds else 2
+
+    def world(self, snapshot: Snapshot) -> tuple[str, bytes]:
+        """
+        Return a snapshot's id and file in generation 3.
+
+        Manifest, pack and tasks are those of its parent, as OpenRange's own children have them; a task whose nodes are
+        gone is left out. What nobody said about the step is left out, too.
+        """
+        name, graph = self._worlds[snapshot.oid]
+        above = self._parents(snapshot.oid)
+        names: dict[str, str] = {parent: self._name(parent) for parent in above}
+        parents = list(dict.fromkeys(names.values()))
+        before = self._before(next(parent for parent in above if self.generation(parent) == 3))
+        stated = before.get("lineage", {})
+        manifest = {key: item for key, item in stated.get("manifest", {}).items() if key != "_evolve"}
+        trial = snapshot.trial
+        said = self._manifest(snapshot)["gitlineage"]
+        beside = [path for path in read_files(self._store.ledger.repo, snapshot.tree) if path != GRAPH]
+        if beside:
+            said["left_out"] = [path.encode("utf-8", "backslashreplace").decode() for path in beside]
+            self.left_out += [(name, path) for path in said["left_out"]]
+        lineage: dict[str, Any] = {
+            **{key: stated[key] for key in ("pack", "pack_version", "curriculum_difficulty") if key in stated},
+            "manifest": manifest,
+            "_evolve": {"parent_snapshot_id": parents[0], "note": trial.hypothesis if trial else snapshot.subject},
+            "parents": parents,
+            "gitlineage": said,
+        }
+        if snapshot.cohort is not None:
+            lineage["cohort"] = snapshot.cohort
+        if roles := {names[parent]: role for parent, role in snapshot.roles.items() if parent in names}:
+            lineage["roles"] = roles
+        nodes = {node["id"] for node in graph["nodes"]}
+        value = {
+            "snapshot_id": name,
+            "ontology_id": before.get("ontology_id", graph["ontology"]),
+            "graph": graph,
+            "tasks": [task for task in before.get("tasks", []) if _bound(task) <= nodes],
+            "lineage": lineage,
+            "history": [],
+        }
+        self._stated[snapshot.oid] = value
+        return name, openrange_format.write(value)
+
+    def _before(self, oid: CommitOid) -> Mapping[str, Any]:
+        """Return what the file of a generation 3 snapshot says; a stub has none, so it says nothing."""
+        if oid not in self._stated:
+            origin = self._views.origins.on(oid)
+            self._stated[oid] = {}
+            if origin is not None and not origin.stub:
+                self._stated[oid] = openrange_format.parse(self._store.ledger.repo.read(origin.document))
+        return self._stated[oid]
 
     def snapshot(self, snapshot: Snapshot) -> bytes:
         """Return a snapshot's file, with its whole chain, root first."""
         whole = reach([snapshot.oid], lambda oids: {oid: self._parents(oid) for oid in oids})
         lineage = topological(list(reversed(whole)), self._parents)
-        artifacts, manifest = {}, self._manifest(snapshot)
+        artifacts, manifest = {}, {**self._asked(snapshot.oid), **self._manifest(snapshot)}
         for path, data in read_files(self._store.ledger.repo, snapshot.tree).items():
             try:
                 if len(data) > MAX_TEXT:
@@ -491,7 +711,22 @@ class _Writer:
 
     def _name(self, oid: str) -> str:
         origin = self._views.origins.on(oid)
-        return origin.name if origin else oid[:_NATIVE]
+        if origin is not None:
+            return origin.name
+        return self._worlds[oid][0] if oid in self._worlds else oid[:_NATIVE]
+
+    def _asked(self, oid: CommitOid) -> dict[str, Any]:
+        """Return the manifest that OpenRange needs: of the nearest first parent from there, else an empty one."""
+        seen: set[str] = set()
+        while oid not in seen:
+            seen.add(oid)
+            origin = self._views.origins.on(oid)
+            if origin is not None and not origin.stub and _generation(origin) == 2:
+                manifest = openrange_format.parse(self._store.ledger.repo.read(origin.document))["manifest"]
+                if openrange_format.is_manifest(manifest):
+                    return dict(manifest)
+            oid = next(iter(self._parents(oid)), oid)
+        return {"world": {}, "pack": {"id": "gitlineage"}}
 
     def _manifest(self, snapshot: Snapshot) -> dict[str, Any]:
         """Return what this store knows about a snapshot and the format has no place for."""
@@ -512,12 +747,41 @@ def _generation(origin: Origin) -> int:
     return int(number) if kind == SOURCE and number in ("1", "2", "3") else 0
 
 
+def _bound(task: Any) -> set[str]:
+    """Return the nodes that a generation 3 task names."""
+    return (
+        {node for key in ("entrypoints", "goal_nodes") for node in task.get(key, ())}
+        if isinstance(task, dict)
+        else set()
+    )
+
+
+def _written(origin: Origin, document: bytes, taken: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files of an imported snapshot by name: the one it came with, or all of its folder."""
+    name, _, head = origin.file.partition("/")
+    if head not in openrange_format.HEADS or not _safe(name):
+        return {_free(origin, taken): document}
+    try:
+        parts = openrange_format.parts_of(document)
+    except Invalid:
+        return {_free(origin, taken): document}
+    folder = name if f"{name}/{head}" not in taken else f"{name}~{origin.oid[:12]}"
+    return {f"{folder}/{part}": data for part, data in parts.items() if _safe(part) and part.endswith(".json")}
+
+
+def _safe(name: str) -> bool:
+    return bool(name) and name[0] != "." and not set(name) & set("/\\\0") and len(name.encode()) <= 255
+
+
 def _free(origin: Origin, taken: Mapping[str, bytes]) -> str:
     """Return the file name of a snapshot: the one it came with, unless another one has it."""
     told = origin.file
-    safe = told.endswith(".json") and told[0] != "." and not set(told) & set("/\\\0") and len(told.encode()) <= 255
-    name = told if safe else f"{origin.oid[:_NATIVE]}.json"
-    return name if name not in taken else f"{name.removesuffix('.json')}~{origin.oid[:12]}.json"
+    name = told if told.endswith(".json") and _safe(told) else f"{origin.oid[:_NATIVE]}.json"
+    return _unlike(name, origin.oid, taken)
+
+
+def _unlike(name: str, oid: str, taken: Mapping[str, bytes]) -> str:
+    return name if name not in taken else f"{name.removesuffix('.json')}~{oid[:12]}.json"
 
 
 def _own_node(document: bytes) -> Mapping[str, Any] | None:
@@ -548,5 +812,6 @@ __all__ = [
     "File",
     "export_openrange",
     "import_openrange",
+    "preview",
     "read_folder",
 ]

@@ -1,11 +1,13 @@
 """
 OpenRange's snapshot files, three generations of JSON, as records and back.
 
-Semantics 65 to 68. A generation 1 file is a snapshot's place in its lineage and no more; a generation 2 file
-embeds the whole chain, root first; a generation 3 file names one parent inside its lineage. Several parents and a
-cohort are extra keys beside the old ones, which stay as they were, so that old readers go on reading.
+Semantics 65 to 68 and 180 to 182. A generation 1 snapshot is a flat file with its place in the lineage and no more, or
+a folder with its world; a generation 2 file embeds the whole chain, root first; a generation 3 file names one parent
+inside its lineage. Several parents and a cohort are extra keys beside the old ones, which stay as they were, so that
+old readers go on reading.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,6 +55,15 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
 }
 _ONLY_3 = ("graph", "ontology_id")
+SPEC = "spec.json"
+WORLD = "snapshot.json"
+HEADS = (SPEC, WORLD)
+"""The file that makes a folder a generation 1 snapshot, by which store wrote it."""
+
+_STATE = "world.json"
+_ROLES = ("actor", "npc", "external")
+_VISIBLE = ("public", "hidden")
+_LONGEST = 200
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MAX_NAME = 200
@@ -86,6 +97,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         node: the snapshot's own place in the lineage.
         chain: the ancestors that the file describes itself, in its order; only generation 2 does.
         artifacts: the snapshot's files, text by path.
+        world: the id of its world, where the store tells worlds from snapshots.
+        parent_world: the world that its own was derived from; which snapshot that is, the whole store tells.
         value: the whole JSON object.
     """
 
@@ -93,6 +106,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     node: Node
     chain: tuple[Node, ...] = ()
     artifacts: Mapping[str, str] = {}
+    world: str | None = None
+    parent_world: str | None = None
     value: Mapping[str, Any] = {}
 
     @property
@@ -118,6 +133,65 @@ def read(data: bytes, seen: dict[str, Node] | None = None) -> Record:
         Invalid: it is no JSON, or no snapshot; the message names the field.
     """
     return from_mapping(parse(data), seen)
+
+
+def read_parts(name: str, parts: Mapping[str, bytes]) -> Record:
+    """
+    Return the record of a generation 1 snapshot that is a folder of JSON files.
+
+    Args:
+        name: the folder's, which is the snapshot's id.
+        parts: its files by name, with one of `HEADS`.
+
+    Raises:
+        Invalid: a file is no JSON, lacks what it needs or tells another id; the message names file and field.
+    """
+    values: dict[str, Mapping[str, Any]] = {}
+    for file, data in parts.items():
+        try:
+            values[file] = parse(data)
+            _want(values[file], ("object",), "the file")
+        except Invalid as error:
+            raise Invalid(f"{file}: {error}") from error
+    head = SPEC if SPEC in values else WORLD
+    told = {file: value.get("snapshot_id") for file, value in values.items() if file in ("metadata.json", WORLD)}
+    if head == SPEC:
+        _want(values[SPEC].get("lineage", {}), ("object",), f"{SPEC}: lineage")
+        told[f"{SPEC}: lineage"] = values[SPEC].get("lineage", {}).get("snapshot_id") or None
+    for where, own in told.items():
+        if own is not None and own != name:
+            raise Invalid(f"{where}.snapshot_id is {own!r}: OpenRange looks for that in the folder {own}")
+    try:
+        return _read_spec(name, values[SPEC]) if head == SPEC else _read_world(name, values[WORLD], values.get(_STATE))
+    except Invalid as error:
+        raise Invalid(f"{head}: {error}") from error
+
+
+def parts_text(parts: Mapping[str, bytes]) -> bytes:
+    """
+    Return the files of a folder as one document, from which `parts_of` gives each back byte for byte.
+
+    Raises:
+        Invalid: a file is not UTF-8.
+    """
+    try:
+        return write({name: data.decode() for name, data in parts.items()})
+    except UnicodeDecodeError as error:
+        raise Invalid(f"is no JSON: {error}") from error
+
+
+def parts_of(document: bytes) -> dict[str, bytes]:
+    """
+    Return the files that `parts_text` put into a document.
+
+    Raises:
+        Invalid: it is no such document.
+    """
+    value = parse(document)
+    _want(value, ("object",), "the document")
+    for name, text in value.items():
+        _want(text, ("text",), repr(name))
+    return {name: text.encode("utf-8", "surrogatepass") for name, text in value.items()}
 
 
 def parse(data: bytes) -> Any:
@@ -204,6 +278,8 @@ def from_mapping(value: Any, seen: dict[str, Node] | None = None) -> Record:
         Invalid: a required key is missing or something has the wrong type; the message names the field.
     """
     generation = detect(value)
+    if generation == 1 and "world_id" in value:
+        return _read_world(check_id(value["snapshot_id"], "snapshot_id"), value, None)
     missing = [name for name in _REQUIRED[generation] if name not in value]
     if missing:
         raise Invalid(f"{', '.join(missing)}: missing; a generation {generation} snapshot needs it")
@@ -254,14 +330,90 @@ def new_snapshot(*, id: str, artifacts: Mapping[str, str], manifest: Mapping[str
         "verifier_sources": {},
         "generated": {},
         "artifacts": dict(artifacts),
-        "admission": {},
+        "admission": {"passed": False, "checks": [], "verifier_results": {}, "errors": []},
         "lineage": [],
-        "world_graph": None,
-        "runtime": {},
-        "feasibility_checks": [],
-        "episode_checks": [],
-        "admission_probe": None,
     }
+
+
+def evolution(lineage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a generation 3 lineage says of the step that made a snapshot; early files say it in the manifest."""
+    manifest = lineage.get("manifest")
+    below = manifest.get("_evolve") if isinstance(manifest, Mapping) else None
+    said = lineage.get("_evolve")
+    return said if isinstance(said, Mapping) else below if isinstance(below, Mapping) else {}
+
+
+def directive(told: Any) -> str:
+    """
+    Return the order that made a variant in words: ``{"patch": ["sql_injection"]}`` is ``patch sql_injection``.
+
+    Args:
+        told: the ``curriculum`` of a node or an ``_evolve``'s ``directive``; empty for what says nothing.
+    """
+    inner = told.get("directive") if isinstance(told, Mapping) else None
+    words = " ".join(_words(inner or told).split())
+    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 3]}..."
+
+
+def _words(told: Any) -> str:
+    if isinstance(told, Mapping):
+        return "; ".join(f"{name} {_words(item)}".strip() for name, item in told.items())
+    if isinstance(told, list):
+        return ", ".join(filter(None, map(_words, told)))
+    return "" if told is None else told if isinstance(told, str) else json.dumps(told)
+
+
+def is_manifest(manifest: Any) -> bool:
+    """Whether OpenRange would read a manifest of generation 2: it names a world and a pack."""
+    if not isinstance(manifest, Mapping) or not isinstance(manifest.get("world"), Mapping):
+        return False
+    pack = manifest.get("pack")
+    return isinstance(pack, Mapping) and isinstance(pack.get("id"), str) and bool(pack["id"])
+
+
+def graph_fault(graph: Any) -> str | None:
+    """Return why OpenRange would not read a graph of generation 3, or None where it would."""
+    try:
+        _want(graph, ("object",), "graph")
+        _want(graph.get("ontology"), ("text",), "ontology")
+        for kind, keys in (("nodes", ("id", "kind")), ("edges", ("id", "kind", "src", "dst"))):
+            _want(graph.get(kind), ("list",), kind)
+            ids = []
+            for at, item in enumerate(graph[kind]):
+                where = f"{kind}[{at}]"
+                _want(item, ("object",), where)
+                for key in keys:
+                    _want(item.get(key), ("text",), f"{where}.{key}")
+                _want(item.get("attrs", {}), ("object",), f"{where}.attrs")
+                _want(item.get("roles", []), ("list",), f"{where}.roles")
+                if item.get("visibility", "public") not in _VISIBLE or not all(
+                    r in _ROLES for r in item.get("roles", [])
+                ):
+                    raise Invalid(f"{where}: a visibility or a role that OpenRange does not know")
+                ids.append(item["id"])
+            if len(set(ids)) < len(ids):
+                raise Invalid(f"{kind}: an id is there twice")
+    except Invalid as error:
+        return str(error)
+    return None
+
+
+def graph_id(graph: Mapping[str, Any]) -> str:
+    """Return the id that OpenRange gives a snapshot of generation 3: a hash of its graph; ask `graph_fault` before."""
+    nodes, edges = [], []
+    for node in sorted(graph["nodes"], key=lambda each: str(each["id"])):
+        said = {"id": node["id"], "kind": node["kind"], "attrs": node.get("attrs", {})}
+        if node.get("roles"):
+            said["roles"] = sorted(set(node["roles"]))
+        if node.get("visibility", "public") != "public":
+            said["visibility"] = node["visibility"]
+        nodes.append(said)
+    for edge in sorted(graph["edges"], key=lambda each: str(each["id"])):
+        said = {key: edge[key] for key in ("id", "kind", "src", "dst")}
+        edges.append({**said, "attrs": edge["attrs"]} if edge.get("attrs") else said)
+    whole = {"ontology": graph["ontology"], "nodes": nodes, "edges": edges}
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 # -- each generation ---------------------------------------------------------------------------------------------------
@@ -272,6 +424,42 @@ def _read_1(value: Mapping[str, Any]) -> Record:
         for at, item in enumerate(value.get(name, ())):
             _want(item, ("text",), f"{name}[{at}]")
     return Record(generation=1, node=_node(value, "", "snapshot_id", "parent_snapshot_id"), value=value)
+
+
+def _read_spec(name: str, value: Mapping[str, Any]) -> Record:
+    """Return the record of a folder with a ``spec.json``: the world, with its lineage inside."""
+    lineage = value.get("lineage", {})
+    _check(lineage, _KINDS[1], "lineage.")
+    for key in ("mutation_ids", "mutation_summary"):
+        for at, item in enumerate(lineage.get(key, ())):
+            _want(item, ("text",), f"lineage.{key}[{at}]")
+    node = _node({**lineage, "snapshot_id": name}, "lineage.", "snapshot_id", "parent_snapshot_id")
+    return Record(generation=1, node=node, artifacts={SPEC: _without_lineage(value)}, value=value)
+
+
+def _read_world(name: str, value: Mapping[str, Any], state: Mapping[str, Any] | None) -> Record:
+    """Return the record of a ``snapshot.json``, which names its parent's world; with its own world's file, if any."""
+    lineage = state.get("lineage", {}) if state is not None else {}
+    _want(lineage, ("object",), f"{_STATE}: lineage")
+    steps = lineage.get("mutation_ops", [])
+    _want(steps, ("list",), f"{_STATE}: lineage.mutation_ops")
+    for at, step in enumerate(steps):
+        _want(step, ("text",), f"{_STATE}: lineage.mutation_ops[{at}]")
+    world = check_id(value.get("world_id"), "world_id")
+    above = value.get("parent_world_id") or lineage.get("parent_world_id")
+    return Record(
+        generation=1,
+        node=_node({**value, "snapshot_id": name, "mutation_summary": steps}, "", "snapshot_id", "parent_snapshot_id"),
+        artifacts={_STATE: _without_lineage(state)} if state is not None else {},
+        world=world,
+        parent_world=check_id(above, "parent_world_id") if above is not None else None,
+        value=value,
+    )
+
+
+def _without_lineage(value: Mapping[str, Any]) -> str:
+    """Return what a snapshot is, as text, without how it came about: equal worlds have equal content ids."""
+    return write({key: item for key, item in value.items() if key != "lineage"}).decode()
 
 
 def _read_2(value: Mapping[str, Any], seen: dict[str, Node] | None = None) -> Record:
@@ -289,7 +477,7 @@ def _read_2(value: Mapping[str, Any], seen: dict[str, Node] | None = None) -> Re
         nodes[node.id] = known[node.id] = node
     if seen is not None:
         value = {**value, "lineage": [node.value for node in nodes.values()]}
-    own = _id(value["id"], "id")
+    own = check_id(value["id"], "id")
     if nodes and next(reversed(nodes)) != own:
         raise Invalid(f"lineage: ends with {next(reversed(nodes))!r}, not with the snapshot itself, {own!r}")
     last = nodes.pop(own, Node(id=own))
@@ -312,11 +500,11 @@ def _chain_node(item: Any, where: str) -> Node:
 
 
 def _read_3(value: Mapping[str, Any]) -> Record:
-    _id(value["snapshot_id"], "snapshot_id")
+    check_id(value["snapshot_id"], "snapshot_id")
     graph, lineage = value["graph"], value["lineage"]
     _check(graph, {"nodes": ("list",), "edges": ("list",)}, "graph.")
-    evolve = lineage.get("_evolve")
-    _want(evolve, ("object", "null"), "lineage._evolve")
+    _want(lineage.get("_evolve"), ("object", "null"), "lineage._evolve")
+    evolve = evolution(lineage)
     said = {"snapshot_id": value["snapshot_id"]} | {
         k: lineage[k] for k in ("parents", "cohort", "roles") if k in lineage
     }
@@ -335,11 +523,11 @@ def _node(value: Mapping[str, Any], where: str, id_key: str, parent_key: str) ->
         raise Invalid(f"{where}{id_key}: missing")
     parent = value.get(parent_key)
     _want(parent, ("text", "null"), where + parent_key)
-    parents = [] if parent is None else [_id(parent, where + parent_key)]
+    parents = [] if parent is None else [check_id(parent, where + parent_key)]
     if "parents" in value:
         listed = value["parents"]
         _want(listed, ("list",), f"{where}parents")
-        listed = [_id(each, f"{where}parents[{at}]") for at, each in enumerate(listed)]
+        listed = [check_id(each, f"{where}parents[{at}]") for at, each in enumerate(listed)]
         if parent_key in value and listed[:1] != parents:
             first = listed[0] if listed else None
             raise Invalid(f"{where}parents: begins with {first!r}, but {where}{parent_key} is {parent!r}")
@@ -351,9 +539,9 @@ def _node(value: Mapping[str, Any], where: str, id_key: str, parent_key: str) ->
     for name, role in roles.items():
         _want(role, ("text",), f"{where}roles[{name!r}]")
     return Node(
-        id=_id(value[id_key], where + id_key),
+        id=check_id(value[id_key], where + id_key),
         parents=tuple(dict.fromkeys(parents)),
-        cohort=_id(cohort, f"{where}cohort") if cohort is not None else None,
+        cohort=check_id(cohort, f"{where}cohort") if cohort is not None else None,
         roles=roles,
         value=value,
     )
@@ -373,7 +561,7 @@ def _want(value: Any, wanted: tuple[str, ...], where: str) -> None:
         raise Invalid(f"{where}: must be {' or '.join(wanted)}, not {_kind(value)}")
 
 
-def _id(value: Any, where: str) -> str:
+def check_id(value: Any, where: str) -> str:
     """Return an id or a cohort's name: one line of text."""
     _want(value, ("text",), where)
     name = str(value)

@@ -29,9 +29,10 @@ from gitlineage.cli.importing import (
     import_path,
     into,
 )
-from gitlineage.cli.opening import opened
+from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Invalid, StorageError
 from gitlineage.files import write_pieces, write_whole
+from gitlineage.git.repository import find_repository
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
@@ -302,6 +303,11 @@ def import_store(
         Path,
         typer.Argument(metavar="DIR", help="The folder of an OpenRange store, with its *.json.", show_default=False),
     ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and write nothing.")] = False,
+    cohort: Annotated[
+        str | None,
+        typer.Option("--cohort", metavar="NAME", help="The batch of all that have a parent and name none."),
+    ] = None,
     campaign: Campaign = None,
     as_json: options.Json = False,
 ) -> None:
@@ -309,16 +315,19 @@ def import_store(
     Import an OpenRange store, of any of its three generations
 
     All of it or nothing; again, it adds nothing. Each snapshot is found by its own id, or the beginning of it.
-    Ancestors that have no file of their own become stubs.
+    Ancestors that have no file of their own become stubs. A variant is told by the directive that made it.
     """
     files = openrange.read_folder(folder)
     into(ctx, campaign)
-    with opened(ctx, create=True) as store:
-        outcome = openrange.import_openrange(store, folder, files)
-        if as_json:
-            output.json_line(outcome)
-        else:
-            _print_curriculum(outcome)
+    if dry_run and find_repository(place(ctx).path) is None:
+        outcome = openrange.preview(folder, files, cohort=cohort)
+    else:
+        with opened(ctx, create=True) as store:
+            outcome = openrange.import_openrange(store, folder, files, cohort=cohort, dry_run=dry_run)
+    if as_json:
+        output.json_line(outcome)
+    else:
+        _print_curriculum(outcome)
 
 
 @command(exporting, "openrange", "gitlineage export openrange snapshots/")
@@ -334,7 +343,8 @@ def export_store(
     """
     Write the snapshots as an OpenRange store
 
-    Imported ones are written byte for byte, those recorded here as generation 2 with all their parents.
+    Imported ones are written byte for byte, those recorded here with all their parents: as generation 3 where a parent
+    is and they hold its graph, else as generation 2.
     """
     with opened(ctx) as store:
         outcome = openrange.export_openrange(store, folder, generation=generation)
@@ -347,13 +357,15 @@ def export_store(
         name, path = outcome.left_out[0]
         many = counted(len(outcome.left_out), "file")
         output.warning(
-            f"left out {many} that OpenRange cannot hold, for they are no text or too long: {path} of {name} first"
+            f"left out {many} that OpenRange cannot hold, for they are no text, too long or beside a graph: "
+            f"{path} of {name} first"
         )
 
 
 def _print_curriculum(outcome: openrange.CurriculumImport) -> None:
     known = f", {outcome.known} known already" if outcome.known else ""
-    output.say(f"imported {counted(outcome.added, 'snapshot')} of generation {outcome.generation}{known}")
+    done = "would import" if outcome.dry_run else "imported"
+    output.say(f"{done} {counted(outcome.added, 'snapshot')} of generation {outcome.generation}{known}")
     for word, names in (("stub", outcome.stubs), ("cohort", outcome.cohorts)):
         if names:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

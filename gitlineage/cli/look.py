@@ -43,6 +43,7 @@ def log(
     if graph and as_json:
         raise typer.BadParameter("it excludes --json", param_hint="'--graph'")
     with opened(ctx) as store:
+        _tell_bare(store.ledger.views())
         if not graph:
             _list(store, count, as_json, cohort=cohort, statuses=status or (), specialist=specialist, dangling=dangling)
             return
@@ -52,6 +53,12 @@ def log(
         listing.check_parents(store.ledger.views(), trials)
         print_graph(store.ledger.views(), trials)
         _tell_cut(store.ledger.views(), trials)
+
+
+def _tell_bare(views: Views) -> None:
+    """Say where to look in a store whose snapshots came from a store without trials."""
+    if views.index.one("SELECT 1 FROM trials LIMIT 1") is None and views.origins.has_replaced():
+        output.note("no trial is here; `gitlineage descendants --leaves` lists snapshots that have none, too")
 
 
 def _list(store: LineageStore, count: int, as_json: bool, **choice: Any) -> None:

@@ -268,8 +268,9 @@ class ImportedEvent(Event, frozen=True, kw_only=True, tag="imported"):
     Args:
         name: what it is called there; it is found by that name here too.
         source: which kind of store, and which version of its format, as ``openrange/2``.
-        document: the oid of a blob with what that store says about it, byte for byte.
-        file: the document's file name there; empty for a stub.
+        document: the oid of a blob with what that store says about it, byte for byte; of a folder, its files' texts by
+            name as JSON.
+        file: the document's file name there, with its folder's where the snapshot is one; empty for a stub.
         stub: whether that store only names it and has no document of its own.
     """
 

@@ -9,11 +9,26 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openrange_stores import VALUES, Second, content_hash, first, node, put, snapshot, third, values
+from openrange_stores import (
+    VALUES,
+    Second,
+    content_hash,
+    first,
+    node,
+    put,
+    refused_2,
+    refused_3,
+    snapshot,
+    spec_store,
+    third,
+    tree,
+    values,
+    world_store,
+)
 
 from gitlineage import Ambiguous, BadFiles, CohortMismatch, Invalid, LineageStore, NotFound, Trial
 from gitlineage.bridge import openrange_format
-from gitlineage.bridge.openrange import export_openrange, import_openrange
+from gitlineage.bridge.openrange import export_openrange, import_openrange, preview, read_folder
 from gitlineage.record.adoption import Adopted
 
 quick = settings(max_examples=60, deadline=None, database=None)
@@ -114,12 +129,12 @@ def test_a_store_that_grows_lists_nothing_twice(store: LineageStore, legacy: Pat
     one, two = first["snapshot_id"], second["snapshot_id"]
     child = third({"nodes": [3]}, one, parents=[one, two])
     last = third({"nodes": [4]}, child["snapshot_id"])
-    for name, value in (("p1", first), ("c", child), ("d", last)):
-        put(legacy, name, value)
+    for value in (first, child, last):
+        put(legacy, value["snapshot_id"], value)
     import_openrange(store, legacy)
     middle, end = (store.resolve(each["snapshot_id"]) for each in (child, last))
     stub = store.resolve(two)
-    put(legacy, "p2", second)
+    put(legacy, two, second)
     import_openrange(store, legacy)
     fresh = store.resolve(child["snapshot_id"])
     assert fresh != middle
@@ -154,7 +169,7 @@ def test_the_third_generation(store: LineageStore, legacy: Path) -> None:
     assert store.resolve(name) == store.resolve(name[:16]) == store.resolve(name.removeprefix("sha256:")[:10])
     assert '+      "id": "waf"' in store.recipe_edit(name).diff()
     assert json.loads(store.files(name)["graph.json"]) == child["graph"]
-    assert store.snapshot(name).subject == "harden, patch, web, said so"
+    assert store.snapshot(name).subject == "said so, harden, patch, web"
 
 
 def test_equal_worlds_derived_twice_are_two_snapshots(store: LineageStore, tmp_path: Path) -> None:
@@ -203,6 +218,143 @@ def test_a_world_derived_from_itself(store: LineageStore, legacy: Path) -> None:
     put(legacy, value["snapshot_id"], value)
     assert import_openrange(store, legacy).stubs == (value["snapshot_id"],)
     assert walked(store.ancestors(value["snapshot_id"])) == [(value["snapshot_id"], 1)]
+
+
+def test_a_store_of_folders(store: LineageStore, legacy: Path, tmp_path: Path) -> None:
+    """Generation 1 as its own store writes it: a folder's name is the id, the world is content, all comes out again."""
+    root, sqli, ssrf = spec_store(legacy)
+    outcome = import_openrange(store, legacy)
+    assert (outcome.generation, outcome.added, outcome.stubs) == (1, 3, ())
+    assert {each.name: each.subject for each in store.children(root)} == {sqli: "patch sqli", ssrf: "add ssrf"}
+    assert b"lineage" not in store.files(sqli)["spec.json"]
+    assert f'+      "{sqli}"' in store.recipe_edit(sqli).diff()
+    assert import_openrange(store, legacy).added == 0
+    export_openrange(store, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(legacy)
+
+
+def test_parents_that_are_named_by_their_worlds(store: LineageStore, legacy: Path, tmp_path: Path) -> None:
+    """``parent_world_id`` leads to that world's snapshot; its steps are the hypothesis; all files come out again."""
+    root, child = world_store(legacy)
+    import_openrange(store, legacy)
+    assert names(store.parents(child)) == [root]
+    assert store.snapshot(child).subject == "add ssrf"
+    assert json.loads(store.files(child)["world.json"]) == {"world_id": "w1", "seed": 7}
+    export_openrange(store, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(legacy)
+
+
+def test_a_world_that_is_not_there_and_one_that_is_twice(store: LineageStore, legacy: Path) -> None:
+    """A parent's world without a snapshot is a stub of its own name; one with two is refused, with both named."""
+    root, child = world_store(legacy)
+    (legacy / root).rename(legacy.parent / "away")
+    assert import_openrange(store, legacy).stubs == ("w0",)
+    (legacy.parent / "away").rename(legacy / root)
+    told = {"snapshot_id": "w0-22222222", "world_id": "w0", "parent_world_id": None}
+    put(legacy, "w0-22222222", told)
+    with pytest.raises(BadFiles, match="'w0' is the world of several snapshots: w0-00000000 and w0-22222222") as caught:
+        import_openrange(store, legacy)
+    assert caught.value.files[0][0] == f"{child}/snapshot.json"
+
+
+@pytest.mark.parametrize(
+    ("file", "data", "reason"),
+    [
+        ("spec.json", '{"lineage": {"snapshot_id": "other"}}', "spec.json: lineage.snapshot_id is 'other'"),
+        ("metadata.json", '{"snapshot_id": "other"}', "metadata.json.snapshot_id is 'other'"),
+        ("metadata.json", "{", "metadata.json: is no JSON"),
+        ("spec.json", "[]", "spec.json: the file: must be object, not a list"),
+        ("spec.json", '{"lineage": []}', "spec.json: lineage: must be object, not a list"),
+        ("spec.json", '{"lineage": {"parent_snapshot_id": 3}}', "lineage.parent_snapshot_id: must be text or null"),
+        ("spec.json", '{"lineage": {"mutation_summary": [3]}}', "lineage.mutation_summary[0]: must be text, not 3"),
+        ("snapshot.json", "{}", "holds spec.json and snapshot.json"),
+    ],
+)
+def test_a_bad_folder(file: str, data: str, reason: str, store: LineageStore, legacy: Path) -> None:
+    """A snapshot's folder with a fault is named with its file and field, and nothing is recorded."""
+    root, *_ = spec_store(legacy)
+    (legacy / root / file).write_text(data)
+    with pytest.raises(BadFiles) as caught:
+        import_openrange(store, legacy)
+    assert [name for name, _ in caught.value.files] == [root]
+    assert reason in str(caught.value)
+    assert store.ledger.journal.tips() == {}
+
+
+@pytest.mark.parametrize("generation", [1, 2, 3])
+def test_a_file_whose_name_is_not_its_id(generation: int, store: LineageStore, legacy: Path) -> None:
+    """OpenRange finds a snapshot by its file's name, so one under another name is refused in every generation."""
+    value = {
+        1: {"snapshot_id": "a", "parent_snapshot_id": None, "root_snapshot_id": "a"},
+        2: snapshot([node("a", None)], {}),
+        3: third({}, None),
+    }[generation]
+    put(legacy, "b", value)
+    with pytest.raises(BadFiles, match=r"b\.json: is the file of '.*', by its id: OpenRange looks for it under"):
+        import_openrange(store, legacy)
+
+
+def test_one_snapshot_is_no_store(store: LineageStore, legacy: Path) -> None:
+    """Who names a snapshot's own folder is told to name the one above."""
+    root, *_ = spec_store(legacy)
+    with pytest.raises(Invalid, match=f"is one snapshot: name the folder that it is in, {legacy}"):
+        import_openrange(store, legacy / root)
+
+
+def test_variants_are_told_by_their_directives(store: LineageStore, legacy: Path) -> None:
+    """The order that made a variant is what is read of it, not the sentence that its builder writes of all of them."""
+    orders: dict[str, Any] = {
+        "patch sql_injection": {"patch": ["sql_injection"]},
+        "add ssrf": {"add": ["ssrf"]},
+        "harden accounts, logins; level 2": {"harden": ["accounts", "logins"], "level": 2},
+        "patch xss": {"directive": {"patch": ["xss"]}, "relevance": 0.5},
+        "Built webapp": {},
+    }
+    top = node("root", None)
+    put(legacy, "root", snapshot([top], {}))
+    for at, order in enumerate(orders.values()):
+        put(legacy, f"v{at}", snapshot([top, node(f"v{at}", "root", "Built webapp", curriculum=order)], {}))
+    import_openrange(store, legacy)
+    assert {each.subject for each in store.children("root")} == set(orders)
+
+
+def test_a_step_in_the_manifest(store: LineageStore, legacy: Path) -> None:
+    """Early generation 3 files have ``_evolve`` inside the manifest; its parent counts all the same."""
+    root, child = third({}, None), third({"nodes": [1]}, "x")
+    step = child["lineage"].pop("_evolve") | {"parent_snapshot_id": root["snapshot_id"], "note": "add ssrf"}
+    child["lineage"]["manifest"] = {"_evolve": step}
+    for value in (root, child):
+        put(legacy, value["snapshot_id"], value)
+    import_openrange(store, legacy)
+    (found,) = store.children(root["snapshot_id"])
+    assert (found.name, found.subject) == (child["snapshot_id"], "add ssrf, harden, patch, web")
+
+
+def test_what_is_to_be_imported(store: LineageStore, legacy: Path) -> None:
+    """A dry run tells what an import would do, and records nothing."""
+    made = Second(legacy)
+    (legacy / f"{made.root}.json").unlink()
+    tips = store.ledger.journal.tips()
+    told = import_openrange(store, legacy, dry_run=True)
+    assert (told.added, told.stubs, told.dry_run) == (3, (made.root,), True)
+    assert store.ledger.journal.tips() == tips
+    assert preview(legacy, read_folder(legacy)) == told
+    import_openrange(store, legacy)
+    told = import_openrange(store, legacy, dry_run=True)
+    assert (told.added, told.known, told.stubs) == (0, 3, ())
+
+
+def test_a_batch_that_the_files_do_not_name(store: LineageStore, legacy: Path) -> None:
+    """Who knows the batch says it: what has a parent and names no cohort is a member; again, nothing is added."""
+    root, sqli, ssrf = spec_store(legacy)
+    assert import_openrange(store, legacy, cohort="step-1").cohorts == ("step-1",)
+    cohort = store.cohort("step-1")
+    assert [store.snapshot(oid).name for oid in cohort.base] == [root]
+    assert sorted(store.snapshot(oid).name for oid in cohort.members) == sorted([sqli, ssrf])
+    assert import_openrange(store, legacy, cohort="step-1").added == 0
+    assert import_openrange(store, legacy).added == 0
+    with pytest.raises(Invalid, match=r"cohort: 'a\\nb' is no name"):
+        import_openrange(store, legacy, cohort="a\nb")
 
 
 # -- round trips -------------------------------------------------------------------------------------------------------
@@ -327,6 +479,81 @@ def test_an_export_comes_in_elsewhere(store: LineageStore, open_store: Any, tmp_
     assert len(other.cohort("c").members) == 3
 
 
+def test_what_openrange_needs_is_there(store: LineageStore, legacy: Path, tmp_path: Path) -> None:
+    """What was recorded here is readable by OpenRange: alone, and below a snapshot of its, whose manifest it has."""
+    store.commit({"a.py": b"1\n"}, message="alone")
+    asked = {"world": {"goal": "flag"}, "pack": {"id": "webapp"}, "mode": "simulation"}
+    put(legacy, "root", snapshot([node("root", None)], {"a": "1"}, manifest=asked))
+    import_openrange(store, legacy)
+    child = store.commit({"a": b"2"}, [store.resolve("root")], message="child")
+    grandchild = store.commit({"a": b"3"}, [child], message="grandchild")
+    export_openrange(store, tmp_path / "out")
+    written = values(tmp_path / "out")
+    native = {name: value for name, value in written.items() if name != "root.json"}
+    assert len(native) == 3
+    assert {name: refused_2(value) for name, value in native.items()} == {name: [] for name in native}
+    assert not any(value["admission"]["passed"] for value in native.values()), "nobody admitted it"
+    manifest = written[f"{grandchild.oid[:16]}.json"]["manifest"]
+    assert {key: manifest[key] for key in asked} == asked
+
+
+def _world(*hosts: str) -> dict[str, Any]:
+    """Return a generation 3 graph that OpenRange reads."""
+    return {"nodes": [{"id": host, "kind": "host", "attrs": {"os": "linux"}} for host in hosts]}
+
+
+def test_a_child_of_worlds_is_a_world(store: LineageStore, open_store: Any, legacy: Path, tmp_path: Path) -> None:
+    """A native child of generation 3 parents goes out as generation 3, with OpenRange's own id, and is known again."""
+    checks = {"instruction": "go", "feasibility_check": "f", "success_check": "s"}
+    tasks = [{"id": at, "entrypoints": [at], "goal_nodes": [], **checks} for at in ("a", "b")]
+    root = third(_world("a", "b"), None) | {"tasks": tasks}
+    other = third(_world("a", "c"), root["snapshot_id"])
+    for value in (root, other):
+        put(legacy, value["snapshot_id"], value)
+    import_openrange(store, legacy)
+    one, two = (store.resolve(value["snapshot_id"]) for value in (root, other))
+    graph = {"ontology": "webapp", "edges": [], **_world("a", "d")}
+    content = {"graph.json": json.dumps(graph).encode(), "note.txt": b"x"}
+    child = store.commit(content, [one, two], message="cross them", cohort="c", roles={one: "base"})
+    graph = {"ontology": "webapp", "edges": [], **_world("e")}
+    last = store.commit({"graph.json": json.dumps(graph).encode()}, [child], message="go on")
+    out = tmp_path / "out"
+    outcome = export_openrange(store, out)
+    written = values(out)
+    assert outcome.generation == 3
+    name = next(
+        key for key, value in written.items() if value["lineage"].get("gitlineage", {}).get("commit") == child.oid
+    )
+    value = written[name]
+    assert outcome.left_out == ((value["snapshot_id"], "note.txt"),)
+    assert name == f"{value['snapshot_id']}.json"
+    assert [refused_3(each) for each in written.values() if "gitlineage" in each["lineage"]] == [[], []]
+    assert [task["id"] for task in value["tasks"]] == ["a"], "a task whose host is gone cannot be done"
+    assert value["lineage"]["parents"] == [root["snapshot_id"], other["snapshot_id"]]
+    assert value["lineage"]["_evolve"] == {"parent_snapshot_id": root["snapshot_id"], "note": "cross them"}
+    assert (value["lineage"]["cohort"], value["lineage"]["roles"]) == ("c", {root["snapshot_id"]: "base"})
+    assert (value["lineage"]["manifest"], value["lineage"]["pack"]) == (root["lineage"]["manifest"], "webapp")
+    assert import_openrange(store, out).added == 0, "its own export is known"
+    elsewhere = open_store(tmp_path / "elsewhere", "bob")
+    assert import_openrange(elsewhere, out).added == 4
+    (found,) = elsewhere.children(value["snapshot_id"])
+    assert found.subject == "go on"
+    assert json.loads(elsewhere.files(found)["graph.json"]) == json.loads(store.files(last)["graph.json"])
+
+
+def test_a_child_of_a_world_without_a_graph(store: LineageStore, legacy: Path, tmp_path: Path) -> None:
+    """What holds no graph that OpenRange reads cannot be generation 3; the export asks which one is meant."""
+    root = third(_world("a"), None)
+    put(legacy, root["snapshot_id"], root)
+    import_openrange(store, legacy)
+    for graph in (b"{", b"{}", b'{"ontology": "o", "nodes": [1], "edges": []}'):
+        store.commit({"graph.json": graph}, [store.resolve(root["snapshot_id"])], message="broken")
+    with pytest.raises(Invalid, match="generations 2 and 3; say which"):
+        export_openrange(store, tmp_path / "out")
+    export_openrange(store, tmp_path / "out", generation=2)
+    assert [refused_2(value) for value in values(tmp_path / "out").values()] == [[], [], []]
+
+
 def test_several_generations_in_one_store(store: LineageStore, tmp_path: Path) -> None:
     """A folder holds one generation, so an export has to be told which."""
     first(tmp_path / "one")
@@ -355,6 +582,22 @@ def test_a_foreign_file_name_cannot_climb_out(store: LineageStore, tmp_path: Pat
     written = set(export_openrange(store, tmp_path / "out").files)
     assert written == {*(f"{oid[:16]}.json" for oid in oids[:5]), "ok.json", f"ok~{oids[6][:12]}.json"}
     assert {path.name for path in tmp_path.rglob("*.json")} == written
+
+
+def test_a_foreign_folder_cannot_climb_out(store: LineageStore, tmp_path: Path) -> None:
+    """Neither the folder nor the files that another writer's document names lead outside, and all have their place."""
+    document = json.dumps({"spec.json": "{}", "../evil.json": "{}", "a/b.json": "{}", ".git.json": "{}"}).encode()
+    told = ["../spec.json", "x/../spec.json", "x/spec.json", "x/spec.json", "y/spec.json"]
+    adopted = [
+        Adopted(name=f"n{at}", source="openrange/1", document=document if at < 4 else b"[]", file=file)
+        for at, file in enumerate(told)
+    ]
+    oids = [oid for oid, _ in store.adopt(adopted)]
+    written = set(export_openrange(store, tmp_path / "out").files)
+    assert written == {
+        *(f"{oids[at][:16]}.json" for at in (0, 1, 4)), "x/spec.json", f"x~{oids[3][:12]}/spec.json"
+    }  # fmt: skip
+    assert {str(path.relative_to(tmp_path / "out")) for path in tmp_path.rglob("*.json")} == written
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------

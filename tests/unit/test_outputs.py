@@ -74,12 +74,14 @@ class TestEveryCommand:
 
     def test_files_of_an_openrange_store_keep_links_and_modes(self, shell: Shell, path: Path, tmp_path: Path) -> None:
         """A file that the export of an OpenRange store replaces keeps its mode, behind a link too."""
-        put(tmp_path / "in", "a", third({}, None))
+        value = third({}, None)
+        name = f"{value['snapshot_id']}.json"
+        put(tmp_path / "in", value["snapshot_id"], value)
         shell("import", "openrange", tmp_path / "in")
         (tmp_path / "real").touch(0o600)
-        (path.parent / "a.json").symlink_to(tmp_path / "real")
+        (path.parent / name).symlink_to(tmp_path / "real")
         shell("export", "openrange", "--generation", "3", path.parent)
-        assert (tmp_path / "real").read_bytes() == (tmp_path / "in" / "a.json").read_bytes()
+        assert (tmp_path / "real").read_bytes() == (tmp_path / "in" / name).read_bytes()
         assert stat.S_IMODE((tmp_path / "real").stat().st_mode) == 0o600
 
     @pytest.mark.parametrize("command", ["tsv", "graph", "bundle"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Shell, campaign
-from openrange_stores import Second, first, put, third, values
+from openrange_stores import Second, first, node, put, snapshot, third, values
 
 TABLE = (
     "exp_id\tparent_exp\thypothesis\tstatus\tloss\tseed\n"
@@ -212,6 +212,29 @@ def test_an_openrange_store_in_and_out(folder: Path, tmp_path: Path) -> None:
     said = shell.run("export", "openrange", tmp_path / "out")
     assert said.stderr == f"note: wrote 3 files of generation 2 to {tmp_path / 'out'}\n"
     assert values(tmp_path / "out") == values(tmp_path / "in")
+
+
+def test_variants_of_one_parent_do_not_look_alike(folder: Path, tmp_path: Path) -> None:
+    """The directive that made each is what `children`, `show` and `descendants` say of it; `log` says where to look."""
+    orders = {"v1": {"patch": ["sql_injection"]}, "v2": {"add": ["ssrf"]}, "v3": {"harden": ["accounts"]}}
+    top = node("root", None)
+    put(tmp_path / "in", "root", snapshot([top], {}))
+    for name, order in orders.items():
+        chain = [top, node(name, "root", "Built webapp", curriculum=order)]
+        put(tmp_path / "in", name, snapshot(chain, {}))
+    folder.mkdir()
+    shell = Shell(folder)
+    told = "would import 4 snapshots of generation 2\n"
+    assert shell("import", "openrange", tmp_path / "in", "--dry-run") == told
+    assert list(folder.iterdir()) == []
+    shell("import", "openrange", tmp_path / "in", "--cohort", "step-1")
+    assert shell("import", "openrange", tmp_path / "in", "--dry-run").startswith("would import 0 snapshots")
+    said = [line.split(maxsplit=2)[2] for line in shell("children", "root").splitlines()]
+    assert said == ["patch sql_injection", "add ssrf", "harden accounts"]
+    assert shell("show", "v2").startswith("v2  add ssrf\n")
+    assert len(shell.objects("show", "v2")[0]["siblings"]) == 2
+    assert "`gitlineage descendants --leaves`" in shell.run("log").stderr
+    assert all(order in shell("descendants", "--leaves") for order in said)
 
 
 def test_long_names_of_worlds_are_cut(folder: Path, tmp_path: Path) -> None:
