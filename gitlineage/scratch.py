@@ -1,7 +1,9 @@
 """
 Temporary folders that go away even where the process that made them was killed: the next command removes them.
 
-Whoever makes one holds a lock on it for as long as the process lives, so that one that nobody holds is left over.
+Whoever makes one holds a lock on it for as long as the process lives, so that one that nobody holds is left over. A file
+system of several machines may keep each one's locks to itself, so the name says which process of which machine made it,
+and only that machine removes it, once the process is dead.
 """
 
 import fcntl
@@ -11,9 +13,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
-_NAME = re.compile(r"\.?gitlineage-\w{8}\.scratch")
+_NAME = re.compile(r"\.?gitlineage-([\w.-]*)~(\d+)~\w{8}\.scratch")
 _SUFFIX = ".scratch"
 _swept: set[str] = set()
 """Where this process has looked already."""
@@ -47,14 +50,14 @@ def sweep(place: str) -> None:
     """Remove the temporary folders in a folder that this user's dead processes made."""
     with suppress(OSError), os.scandir(place) as entries:
         for each in entries:
-            if _NAME.fullmatch(each.name):
+            if (match := _NAME.fullmatch(each.name)) and match[1] == _host() and _is_dead(int(match[2])):
                 _remove(each)
 
 
 def _made(within: Path | None) -> tuple["tempfile.TemporaryDirectory[str]", int]:
     """Make a folder and lock it; whoever sweeps in between may take it for left over, so that it takes another."""
     while True:
-        prefix = "gitlineage-" if within is None else ".gitlineage-"
+        prefix = f"{'' if within is None else '.'}gitlineage-{_host()}~{os.getpid()}~"
         made = tempfile.TemporaryDirectory(prefix=prefix, suffix=_SUFFIX, dir=within, ignore_cleanup_errors=True)
         with suppress(FileNotFoundError):
             lock = os.open(made.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -73,6 +76,23 @@ def _is_ours(lock: int) -> bool | None:
     except OSError:
         return None
     return True
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    """Return the name of this machine as it can stand in a file's name."""
+    return re.sub(r"[^\w.-]", "-", os.uname().nodename, flags=re.ASCII)[:60]
+
+
+def _is_dead(pid: int) -> bool:
+    """Whether no process of this machine has a number, or it is our own, whose folders the lock tells of."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:  # it is another user's
+        return False
+    return pid == os.getpid()
 
 
 def _remove(entry: "os.DirEntry[str]") -> None:

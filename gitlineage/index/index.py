@@ -5,7 +5,7 @@ The writers' tips say whether it is current. Each landing writes what it folded 
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
@@ -45,6 +45,15 @@ else:  # what an index that is current does not need
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_FOLLOW = """
+UPDATE clocks SET at = (SELECT at FROM twice t WHERE (t.clock, t.writer) = (clocks.clock, clocks.writer))
+WHERE (writer, at) = (?, ?) AND EXISTS (SELECT 1 FROM twice t WHERE (t.clock, t.writer) = (clocks.clock, clocks.writer))
+"""
+_FOLLOWED = """
+DELETE FROM twice WHERE writer = ? AND EXISTS
+(SELECT 1 FROM clocks c WHERE (c.clock, c.writer, c.at) = (twice.clock, twice.writer, twice.at))
+"""
 
 _NAMED = 100
 """Objects that this clone lacks which are looked for again, and named in an error."""
@@ -436,8 +445,18 @@ class Index:
             if not fold.whole:
                 self._look_again(fold, journal, tips)
             fold.add_ordered(ordered or ())
+            if gone:
+                fold.flush()
+                self._follow(journal, gone)
             self.overturned = fold.overturned
         return not self.overturned
+
+    def _follow(self, journal: Journal, gone: Iterable[str]) -> None:
+        """Have what writers said on their own first commits be where the archive that took their refs has it."""
+        for writer in gone:
+            first = bytes.fromhex(journal.genesis(writer))
+            self.file.connection.execute(_FOLLOW, (writer, first))
+            self.file.connection.execute(_FOLLOWED, (writer,))
 
     def _was_spoken_for(self, tips: Mapping[str, str], known: Mapping[str, str]) -> bool:
         """Whether the ref of a writer came of whom there was only what an archive says, which may not count now."""

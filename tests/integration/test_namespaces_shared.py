@@ -277,7 +277,7 @@ def test_command_line(alice: LineageStore, tmp_path: Path) -> None:
     assert "sweep" in said and "default" in said
     run(tmp_path, "--campaign", "sweep", "clone", str(tmp_path / "remote.git"), "bob")
     assert "001" in run(tmp_path / "bob", "--campaign", "sweep", "best")
-    assert "indexed 3 trials" in run(tmp_path / "bob", "reindex")
+    assert "indexed 3 trials" in run(tmp_path / "bob", "maintain", "reindex")
     assert "1 writer in 2 campaigns checked" in run(tmp_path / "bob", "verify")
-    lines = [json.loads(line) for line in run(tmp_path / "bob", "consolidate", "--idle", "0", "--json").splitlines()]
+    lines = [json.loads(line) for line in run(tmp_path / "bob", "maintain", "consolidate", "--idle", "0", "--json").splitlines()]
     assert [each["campaign"] for each in lines] == ["default", "sweep"]

@@ -178,7 +178,7 @@ NEW = "import sys; old = set(sys.modules); {}; print(*sorted(set(sys.modules) - 
     ("work", "loaded"),
     [
         ("import gitlineage", "gitlineage gitlineage._version"),
-        ("import gitlineage.cli", "gitlineage gitlineage._version gitlineage.cli"),
+        ("import gitlineage.cli", "gc gitlineage gitlineage._version gitlineage.cli"),
     ],
 )
 def test_nothing_is_loaded_before_ctrl_c_is_minded(work: str, loaded: str) -> None:

@@ -363,7 +363,7 @@ def campaign(tmp_path: Path, nursery: Nursery, request: pytest.FixtureRequest) -
 
 # -- kills -------------------------------------------------------------------------------------------------
 
-WORKS = [("append", 0.3), ("batch", 0.4), ("folder", 0.4), ("rebuild", 0.12), ("upkeep", 0.3)]
+WORKS = [("append", 0.6), ("batch", 0.6), ("folder", 0.6), ("rebuild", 0.12), ("upkeep", 0.6)]
 KILLS = 60 if SOAK else 5
 
 

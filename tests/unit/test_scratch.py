@@ -1,5 +1,7 @@
 """Temporary folders: gone after their use, and after their owner was killed; nobody else's are touched."""
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -51,12 +53,14 @@ def killed(*words: object) -> Path:
 def test_what_a_killed_process_left_goes_with_the_next_command(temp: Path, folder: Path) -> None:
     """The next process on any repository removes it, and keeps what is not ours or is in use."""
     left = killed()
-    mine = [temp / "gitlineage-mine", temp / "gitlineage-abcdefgh", temp / "gitlineage-tests-x.scratch"]
+    here = os.uname().nodename
+    elsewhere = temp / f"gitlineage-another-{here}~99999999~abcdefgh.scratch"
+    mine = [temp / "gitlineage-mine", temp / "gitlineage-abcdefgh", temp / "gitlineage-tests-x.scratch", elsewhere]
     for each in mine:
         each.mkdir()
         (each / "precious").write_text("mine")
-    (temp / "gitlineage-12345678.scratch").symlink_to(mine[0])
-    (temp / "gitlineage-87654321.scratch").write_text("a file")
+    (temp / f"gitlineage-{here}~99999999~12345678.scratch").symlink_to(mine[0])
+    (temp / f"gitlineage-{here}~99999999~87654321.scratch").write_text("a file")
     with scratch.folder() as used:
         campaign(folder)
         assert process("log", folder=folder).returncode == 0
@@ -66,8 +70,9 @@ def test_what_a_killed_process_left_goes_with_the_next_command(temp: Path, folde
     assert all((each / "precious").exists() for each in mine)
     assert {each.name for each in temp.glob("gitlineage-*.scratch")} == {
         "gitlineage-tests-x.scratch",
-        "gitlineage-12345678.scratch",
-        "gitlineage-87654321.scratch",
+        elsewhere.name,
+        f"gitlineage-{here}~99999999~12345678.scratch",
+        f"gitlineage-{here}~99999999~87654321.scratch",
     }
 
 
@@ -83,6 +88,23 @@ def test_a_living_owner_keeps_its_folder(temp: Path) -> None:
         owner.wait()
         scratch.sweep(str(temp))
         assert not place.exists()
+
+
+def test_where_locks_exclude_nobody_a_living_owner_keeps_its_folder(
+    temp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system of many machines may keep locks to each of them; the process that the name tells of counts, too."""
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    words = [sys.executable, "-c", VICTIM, str(temp), "waits"]
+    with subprocess.Popen(words, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        place = Path(owner.stdout.readline().strip())
+        scratch.sweep(str(temp))
+        assert (place / "sub" / "file").exists()
+        owner.kill()
+        owner.wait()
+    scratch.sweep(str(temp))
+    assert not place.exists()
 
 
 def test_what_was_left_beside_an_output_goes_with_the_next_output(temp: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class TestOneIdOfTwoWriters:
         for shell in pair:
             assert {each["id"] for each in shell.objects("log")} == {"015@alice", "015@bob", "c-alice", "c-bob"}
             assert "015@alice" in shell("log") and "015@bob" in shell("log", "--graph")
-            assert "015@bob" in shell("show", "015@bob") and "the idea of bob" in shell("show", "015@b")
+            assert "015@bob" in shell("show", "015@bob") and "the idea of bob" in shell("show", "015@bo")
             assert "015@alice" in shell("show", "c-alice")
             assert [each["id"] for each in shell.objects("leaderboard")] == ["015@alice", "015@bob"]
             assert shell.objects("best")[0]["id"] == "015@alice"

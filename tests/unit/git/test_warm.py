@@ -187,7 +187,7 @@ def test_where_nothing_can_be_kept_all_is_read(repo, tmp_path) -> None:
 
 def test_what_a_killed_process_left_is_removed(repo) -> None:
     """Its folder goes with the next snapshot."""
-    left = repo / ".git" / "kept" / ".gitlineage-abcdefgh.scratch"
+    left = repo / ".git" / "kept" / f".gitlineage-{os.uname().nodename}~99999999~abcdefgh.scratch"
     left.mkdir(parents=True)
     take(repo)
     assert not left.exists()
