@@ -624,8 +624,8 @@ class _Writer:
         names: dict[str, str] = {parent: self._name(parent) for parent in above}
         parents = list(dict.fromkeys(names.values()))
         before = self._before(next(parent for parent in above if self.generation(parent) == 3))
-        stated = before.get("lineage", {})
-        manifest = {key: item for key, item in stated.get("manifest", {}).items() if key != "_evolve"}
+        stated = _object(before, "lineage")
+        manifest = {key: item for key, item in _object(stated, "manifest").items() if key != "_evolve"}
         trial = snapshot.trial
         said = self._manifest(snapshot)["gitlineage"]
         beside = [path for path in read_files(self._store.ledger.repo, snapshot.tree) if path != GRAPH]
@@ -644,11 +644,12 @@ class _Writer:
         if roles := {names[parent]: role for parent, role in snapshot.roles.items() if parent in names}:
             lineage["roles"] = roles
         nodes = {node["id"] for node in graph["nodes"]}
+        tasks = before.get("tasks")
         value = {
             "snapshot_id": name,
             "ontology_id": before.get("ontology_id", graph["ontology"]),
             "graph": graph,
-            "tasks": [task for task in before.get("tasks", []) if _bound(task) <= nodes],
+            "tasks": [task for task in (tasks if isinstance(tasks, list) else []) if _bound(task) <= nodes],
             "lineage": lineage,
             "history": [],
         }
@@ -658,10 +659,7 @@ class _Writer:
     def _before(self, oid: CommitOid) -> Mapping[str, Any]:
         """Return what the file of a generation 3 snapshot says; a stub has none, so it says nothing."""
         if oid not in self._stated:
-            origin = self._views.origins.on(oid)
-            self._stated[oid] = {}
-            if origin is not None and not origin.stub:
-                self._stated[oid] = openrange_format.parse(self._store.ledger.repo.read(origin.document))
+            self._stated[oid] = self._document(self._views.origins.on(oid))
         return self._stated[oid]
 
     def snapshot(self, snapshot: Snapshot) -> bytes:
@@ -715,14 +713,24 @@ class _Writer:
             return origin.name
         return self._worlds[oid][0] if oid in self._worlds else oid[:_NATIVE]
 
+    def _document(self, origin: Origin | None) -> Mapping[str, Any]:
+        """Return what the file of an imported snapshot says: a stub, or what is no object, says nothing."""
+        if origin is None or origin.stub:
+            return {}
+        try:
+            value = openrange_format.parse(self._store.ledger.repo.read(origin.document))
+        except Invalid:
+            return {}
+        return value if isinstance(value, dict) else {}
+
     def _asked(self, oid: CommitOid) -> dict[str, Any]:
         """Return the manifest that OpenRange needs: of the nearest first parent from there, else an empty one."""
         seen: set[str] = set()
         while oid not in seen:
             seen.add(oid)
             origin = self._views.origins.on(oid)
-            if origin is not None and not origin.stub and _generation(origin) == 2:
-                manifest = openrange_format.parse(self._store.ledger.repo.read(origin.document))["manifest"]
+            if origin is not None and _generation(origin) == 2:
+                manifest = _object(self._document(origin), "manifest")
                 if openrange_format.is_manifest(manifest):
                     return dict(manifest)
             oid = next(iter(self._parents(oid)), oid)
@@ -747,13 +755,15 @@ def _generation(origin: Origin) -> int:
     return int(number) if kind == SOURCE and number in ("1", "2", "3") else 0
 
 
+def _object(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    item = value.get(key)
+    return item if isinstance(item, dict) else {}
+
+
 def _bound(task: Any) -> set[str]:
     """Return the nodes that a generation 3 task names."""
-    return (
-        {node for key in ("entrypoints", "goal_nodes") for node in task.get(key, ())}
-        if isinstance(task, dict)
-        else set()
-    )
+    listed = [task.get(key) for key in ("entrypoints", "goal_nodes")] if isinstance(task, dict) else []
+    return {node for each in listed if isinstance(each, list) for node in each if isinstance(node, str)}
 
 
 def _written(origin: Origin, document: bytes, taken: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -823,6 +823,46 @@ def test_records_say_what_the_files_say(value: dict[str, Any]) -> None:
 
 
 @quick
+@given(
+    st.sampled_from(openrange_format.HEADS),
+    st.sampled_from(["snapshot_id", "world_id", "parent_world_id", "lineage", "parent_snapshot_id", "mutation_ops"]),
+    json_values,
+    st.integers(0, 200),
+)
+def test_any_folder_is_read_or_refused(head: str, key: str, value: Any, cut: int) -> None:
+    """Whatever a folder's files hold and wherever they end, they are a record or refused, and come out as they were."""
+    whole = json.dumps({"world_id": "w", key: value, "lineage": {key: value}}).encode()
+    for data in (whole, whole[:cut]):
+        parts = {head: data, "world.json": data, "metadata.json": b"{}"}
+        assert openrange_format.parts_of(openrange_format.parts_text(parts)) == parts
+        try:
+            assert openrange_format.read_parts("w-1", parts).id == "w-1"
+        except Invalid as error:
+            assert str(error)
+
+
+@quick
+@given(json_values, st.lists(json_values, max_size=2), st.lists(json_values, max_size=2))
+def test_any_graph_is_judged(whole: Any, nodes: list[Any], edges: list[Any]) -> None:
+    """Whatever is in the place of a graph, it has an id or a reason why OpenRange would not read it."""
+    for graph in (whole, {"ontology": "o", "nodes": nodes, "edges": edges}):
+        if openrange_format.graph_fault(graph) is None:
+            assert openrange_format.graph_id(graph).startswith("sha256:")
+
+
+def test_a_child_of_a_file_that_says_strange_things(store: LineageStore, legacy: Path, tmp_path: Path) -> None:
+    """What a parent's file has in the place of a manifest or of tasks does not stop its native child's way out."""
+    root = third(_world("a"), None) | {"tasks": [None, {"id": "t", "entrypoints": None, "goal_nodes": [{}]}]}
+    root["lineage"]["manifest"] = [1]
+    put(legacy, root["snapshot_id"], root)
+    import_openrange(store, legacy)
+    graph = {"ontology": "webapp", "edges": [], **_world("b")}
+    store.commit({"graph.json": json.dumps(graph).encode()}, [store.resolve(root["snapshot_id"])], message="child")
+    export_openrange(store, tmp_path / "out")
+    assert values(tmp_path / "out")[f"{content_hash(graph)}.json"]["lineage"]["manifest"] == {}
+
+
+@quick
 @given(files())
 def test_a_chain_spelled_node_by_node(value: dict[str, Any]) -> None:
     """Putting a file together from its nodes' texts gives the same bytes as spelling it whole."""
