@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from gitlineage.git.checkout import Written
     from gitlineage.git.folders import Taken
     from gitlineage.git.restore import Restored
-    from gitlineage.model.catalogue import CatalogEntry, ForgePhase, ForgeRecord, ImpactReport
+    from gitlineage.model.catalogue import CatalogEntry, ForgeIntent, ForgePhase, ForgeRecord, ImpactReport
     from gitlineage.model.frames import Trials
     from gitlineage.model.records import (
         AncestryNode,
@@ -119,6 +119,7 @@ __all__ = [
     "Exchange",
     "FailureLabel",
     "Finding",
+    "ForgeIntent",
     "ForgePhase",
     "ForgeRecord",
     "GitFailed",
@@ -180,7 +181,7 @@ _HOMES = {
     "store.asynchronous": ["AsyncLineageStore"],
     "query.bisect": ["Bisection"],
     "query.blame": ["Blame", "Regression"],
-    "model.catalogue": ["CatalogEntry", "ForgePhase", "ForgeRecord", "ImpactReport"],
+    "model.catalogue": ["CatalogEntry", "ForgeIntent", "ForgePhase", "ForgeRecord", "ImpactReport"],
     "git.checkout": ["Written"],
     "query.audit": ["AuditEntry", "LineageEvent"],
     "record.watcher": ["Watcher"],

@@ -10,6 +10,11 @@ def stamp(moment: datetime) -> str:
     return f"{(moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:19]}Z"
 
 
+def exact(moment: datetime) -> str:
+    """Return a moment in UTC as ISO 8601 with ``Z``, to the microsecond where it has any."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
 def parse_time(text: str) -> datetime | None:
     """Return the moment that an ISO 8601 text names, in UTC where it names no zone; ``None`` where it is none."""
     try:

@@ -11,11 +11,11 @@ from typing import Literal
 
 import msgspec
 
-from gitlineage.bridge import planning, rows
+from gitlineage.bridge import lgent, planning, rows
 from gitlineage.bridge.autoresearch_format import LoopRow
 from gitlineage.bridge.direction import flag
 from gitlineage.bridge.formats import registry
-from gitlineage.bridge.formats.found import NotTrials
+from gitlineage.bridge.formats.found import Found, Graph, NotTrials
 from gitlineage.bridge.formats.source import Source
 from gitlineage.bridge.planning import Options, Plan, PlannedRow
 from gitlineage.bridge.tsv import check_task, import_tsv
@@ -24,7 +24,9 @@ from gitlineage.model import tsv
 from gitlineage.model.records import Task
 from gitlineage.model.trial import COLUMNS
 from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
 
+_LISTED = 10
 _EXACT = 6
 """Columns of a trial log that a table has at least where it is one, and comes back byte for byte."""
 
@@ -37,11 +39,13 @@ class Planned(msgspec.Struct, kw_only=True):
         plan: the plan.
         file: the name that its trials keep of it.
         data: the file's bytes where it is a trial log of this program's own columns, to be given back as it is.
+        graph: artifacts and relations, where it holds these and no trials.
     """
 
     plan: Plan
     file: str
     data: bytes | None = None
+    graph: Graph | None = None
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +63,13 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
         plan: what was made of it.
         outcome: what was recorded.
         ranked: whether the store ranks by this file's metric.
+        graph: what was recorded of artifacts and relations, where it holds these and no trials.
     """
 
     plan: Plan
     outcome: rows.LoopOutcome
     ranked: bool = True
+    graph: lgent.GraphOutcome | None = None
 
 
 def plans(
@@ -117,9 +123,24 @@ def record(store: LineageStore, planned: Iterable[Planned], options: Options) ->
 
 def _planned(source: Source, options: Options, task: Task | None, whole: bool) -> Planned:
     table = registry.read(source, whole)
+    if table.graph is not None:
+        return Planned(plan=_graph_plan(table, table.graph, options), file=source.file, graph=table.graph)
     plan = planning.plan(table, options, task, source.beside())
     data = source.data if _is_exact(source, plan, options, whole) else None
     return Planned(plan=plan, file=source.file, data=data)
+
+
+def _graph_plan(table: Found, graph: Graph, options: Options) -> Plan:
+    """Return the plan of a file of artifacts and relations; what cannot be read is refused, or counted."""
+    if graph.bad and not options.skip_bad:
+        listed = "".join(f"\n  {where}: {reason}" for where, reason in graph.bad[:_LISTED])
+        more = f"\n  and {len(graph.bad) - _LISTED} more" if len(graph.bad) > _LISTED else ""
+        raise Invalid(
+            f"{table.source}: {table.kind}, of which {counted(len(graph.bad), 'part')} cannot be read; nothing was "
+            f"imported, and --skip-bad passes over them{listed}{more}"
+        )
+    told = [f"{counted(len(graph.bad), 'part')} cannot be read: {graph.bad[0][0]} first"] if graph.bad else []
+    return Plan(source=table.source, kind=table.kind, told=[*table.told, *told])
 
 
 def _is_exact(source: Source, plan: Plan, options: Options, whole: bool) -> bool:
@@ -151,6 +172,9 @@ def _in_order(planned: list[Planned], task: Task | None) -> list[Planned]:
 
 def _record(store: LineageStore, planned: Planned, options: Options) -> Imported:
     plan = planned.plan
+    if planned.graph is not None:
+        told = lgent.record(store, planned.graph, plan.source)
+        return Imported(plan=plan, outcome=rows.LoopOutcome(), ranked=False, graph=told)
     recorded = store.ledger.recorded_task()
     task, force, ranked = _task(recorded, plan, options)
     if planned.data is not None and ranked and task is not None:

@@ -46,6 +46,13 @@ _FORGES = (
     Column("result", cap=14),
     Column("intent"),
 )
+_INTENTS = (
+    Column("attempts", right=True),
+    Column("worked", right=True),
+    Column("last", drop=1),
+    Column("results", cap=30),
+    Column("intent"),
+)
 _STATUSES = {
     EntryStatus.ACTIVE: "green",
     EntryStatus.DEPRECATED: "yellow",
@@ -163,7 +170,7 @@ def attempt(
     with opened(ctx) as store:
         worked = result is not None and not failed
         made = store.record_forge_attempt(intent, phases, result, worked, actor=by)
-        _print_forges(store, [(1.0, made)], as_json, scored=False)
+        print_forges(store, [(1.0, made)], as_json, scored=False)
 
 
 @command(entries, "similar", "gitlineage catalog similar 'parse dates' --threshold 0.5", Listing)
@@ -176,17 +183,27 @@ def similar(
     embeddings: Embeddings = False,
     as_json: options.Json = False,
 ) -> None:
-    """Find earlier attempts at something similar"""
+    """Find what was forged, or tried to be, from something similar"""
     with opened(ctx) as store:
         forges = store.scored_forges(intent, threshold, similarity=_similarity(embeddings))
-        _print_forges(store, forges, as_json)
+        print_forges(store, forges, as_json)
 
 
 @command(entries, "attempts", "gitlineage catalog attempts 'a parser for dates'", Listing)
-def attempts(ctx: typer.Context, intent: Intent, as_json: options.Json = False) -> None:
-    """List all attempts at one intent"""
+def attempts(
+    ctx: typer.Context,
+    intent: Annotated[
+        str | None,
+        typer.Argument(metavar="[INTENT]", help="What was wanted, in words. [default: all]", show_default=False),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """List all attempts at one intent, or every intent with how many there were"""
     with opened(ctx) as store:
-        _print_forges(store, [(1.0, each) for each in store.forge_attempts(intent)], as_json, scored=False)
+        if intent is None:
+            _print_intents(store, as_json)
+            return
+        print_forges(store, [(1.0, each) for each in store.forge_attempts(intent)], as_json, scored=False)
 
 
 @command(entries, "impact", "gitlineage catalog impact 012 --replacements", Listing)
@@ -288,9 +305,30 @@ def _print_entries(store: LineageStore, entries: Sequence[CatalogEntry], as_json
     layout.table(_ENTRIES, rows)
 
 
-def _print_forges(
+def _print_intents(store: LineageStore, as_json: bool) -> None:
+    intents = store.forge_intents()
+    if as_json:
+        for each in intents:
+            output.json_line(each)
+        return
+    names = store.ledger.views().labels.names(oid for each in intents for oid in each.results)
+    rows = [
+        [
+            Cell(str(each.attempts)),
+            Cell(str(each.worked)),
+            Cell(each.last, "dim"),
+            Cell(" ".join(names[oid] for oid in each.results)),
+            Cell(each.intent, "bold"),
+        ]
+        for each in intents
+    ]
+    layout.table(_INTENTS, rows)
+
+
+def print_forges(
     store: LineageStore, forges: Sequence[tuple[float, ForgeRecord]], as_json: bool, *, scored: bool = True
 ) -> None:
+    """Print what was forged, or tried to be, with how similar it is where that was asked."""
     views = store.ledger.views()
     if as_json:
         for score, each in forges:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gitlineage.bounds import read_input
-from gitlineage.bridge import exports, openrange, tsv
+from gitlineage.bridge import exports, lgent, openrange, tsv
 from gitlineage.bridge.board import write_board
 from gitlineage.bridge.tsv import ImportOutcome, import_tsv
 from gitlineage.cli import autoresearch, bundles, listing, options, output
@@ -328,6 +328,28 @@ def import_store(
         output.json_line(outcome)
     else:
         _print_curriculum(outcome)
+
+
+@command(exporting, "lgent", "gitlineage export lgent graph.json")
+def export_lgent(
+    ctx: typer.Context,
+    file: Target,
+    events: Annotated[bool, typer.Option("--events", help="Write the log of events, an object a line.")] = False,
+    at: options.At = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Write snapshots and relations as L-gent's lineage graph
+
+    Git parents are `successor_to`. The document is what `LineageGraph.to_dict()` gives; `import` reads both.
+    """
+    if as_json and file == "-":
+        raise typer.BadParameter("standard output is for the export, or for --json", param_hint="'FILE'")
+    with opened(ctx) as store:
+        _write(store, lgent.as_events if events else lgent.as_document, file, at, as_json)
+        views = store.ledger.views(at=at) if at is not None else store.ledger.views()
+        for sentence in lgent.left_out(views, log=events):
+            output.warning(sentence)
 
 
 @command(exporting, "openrange", "gitlineage export openrange snapshots/")

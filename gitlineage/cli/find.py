@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from gitlineage.cli import listing, options, output
+from gitlineage.cli.catalogue import print_forges
 from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.model.records import TrialView
@@ -25,14 +26,18 @@ def search(
     """
     Find trials by the words of their hypotheses and notes
 
-    All words must be there, the exp id and the specialist count too; the best match comes first.
+    All words must be there, the exp id and the specialist count too; the best match comes first. Artifacts that were
+    forged from an intent with these words, and attempts at one, are listed below.
     """
     with opened(ctx) as store:
         trials = listing.shown(store.search(" ".join(words), options.one_more(count)), count)
+        forged = [(1.0, each) for each in store.search_forges(" ".join(words))[: None if count < 0 else count]]
         if as_json:
             output.json_lines(listing.trial_objects(store.ledger.views(), trials))
         else:
             listing.print_trials(trials, store.task)
+        if forged:
+            print_forges(store, forged, as_json, scored=False)
 
 
 @command(app, "tried", 'gitlineage tried -m "twice the learning rate" .')

@@ -10,8 +10,10 @@ import typer
 
 from gitlineage.bridge import columns, importing
 from gitlineage.bridge.formats import words
+from gitlineage.bridge.formats.found import Graph
 from gitlineage.bridge.formats.source import Source
 from gitlineage.bridge.importing import Imported, Planned
+from gitlineage.bridge.lgent import GraphOutcome
 from gitlineage.bridge.planning import Options, Plan
 from gitlineage.bridge.rows import LoopOutcome
 from gitlineage.cli import autoresearch, options, output
@@ -207,14 +209,48 @@ def _watch(ctx: typer.Context, paths: Sequence[str], asked: Options, interval: f
 
 def _show(planned: Sequence[Planned], as_json: bool) -> None:
     for each in planned:
-        if as_json:
+        if each.graph is not None:
+            _show_graph(each.plan, each.graph, as_json)
+        elif as_json:
             output.json_line(importing.facts(each.plan))
         else:
             _say_plan(each.plan, "would import")
+        if not as_json:
             output.note("nothing was written (--dry-run)")
 
 
+def _show_graph(plan: Plan, graph: Graph, as_json: bool) -> None:
+    begun = sum(not step.ends for step in graph.steps)
+    if as_json:
+        facts = {"source": plan.source, "kind": plan.kind, "artifacts": graph.names, "relations": begun}
+        output.json_line({**facts, "bad": dict(graph.bad), "told": plan.told})
+        return
+    output.say(output.clean(f"{plan.source}: {plan.kind}"))
+    output.say(f"would import {counted(len(graph.names), 'artifact')}, {counted(begun, 'relation')}")
+    for sentence in plan.told:
+        output.note(output.clean(sentence))
+
+
+def _print_graph(plan: Plan, done: GraphOutcome) -> None:
+    output.say(output.clean(f"{plan.source}: {plan.kind}"))
+    parts = [counted(len(done.added), "artifact"), counted(done.related, "relation")]
+    if done.ended:
+        parts.append(f"{done.ended} of them ended" if done.ended <= done.related else f"{done.ended} ended")
+    known = f"; known already: {done.known} and {done.related_before}" if done.known or done.related_before else ""
+    output.say(f"imported {', '.join(parts)}{known}")
+    if done.taken:
+        output.note(output.clean(f"taken for the trials of these names: {_some(done.taken)}"))
+    if done.repeated:
+        many = counted(done.repeated, "relation")
+        output.warning(f"{many} said again otherwise, which were not kept: the first word stands until it ends")
+    for sentence in plan.told:
+        output.note(output.clean(sentence))
+
+
 def _print(each: Imported, store: LineageStore) -> None:
+    if each.graph is not None:
+        _print_graph(each.plan, each.graph)
+        return
     outcome = each.outcome
     parts = [f"{counted(outcome.added, 'trial')}"]
     if outcome.known - outcome.repeated:
@@ -265,6 +301,10 @@ def _brief(word: str) -> str:
 
 
 def _print_json(each: Imported) -> None:
+    if each.graph is not None:
+        facts = {"source": each.plan.source, "kind": each.plan.kind, "told": each.plan.told}
+        output.json_line({**facts, **msgspec.to_builtins(each.graph)})
+        return
     done = msgspec.to_builtins(each.outcome)
     done["exp_ids"] = done.pop("trials")
     output.json_line({**importing.facts(each.plan), "ranked": each.ranked, **done})

@@ -78,6 +78,9 @@ def add(
         bool,
         typer.Option("--all-types", help="Look for cycles over all types, not the type's family only."),
     ] = False,
+    created_at: Annotated[
+        str | None, typer.Option("--created-at", metavar="TIME", help="When it came to be. [default: now]")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -89,7 +92,8 @@ def add(
     with opened(ctx) as store:
         given = {name: options.value(text) for name, text in options.pairs(context, "--context")}
         scope = "all" if all_types else "family"
-        _print(store, [store.add_relationship(source, target, kind, by, given or None, cycle_scope=scope)], as_json)
+        made = store.add_relationship(source, target, kind, by, given or None, cycle_scope=scope, created_at=created_at)
+        _print(store, [made], as_json)
 
 
 @command(relating, "end", "gitlineage relation end 015 depends_on 012 --reason 'rewritten without it'")

@@ -93,7 +93,7 @@ def _print(store: LineageStore, snapshot: Snapshot, history: list[Recorded]) -> 
             *_parents(store, snapshot),
             *_reparented(store, snapshot),
             ("children", _kin(store, ancestry.child_oids(store.ledger.views(), snapshot.oid))),
-            ("same content", _kin(store, ancestry.same_oids(store.ledger.views(), snapshot.oid))),
+            ("same content", _kin(store, _same(store, snapshot))),
             ("rewritten from", _kin(store, [each.oid for each in store.rewritten_from(snapshot.oid)])),
             ("rewritten as", _kin(store, [each.oid for each in store.rewritten_as(snapshot.oid)])),
             ("cites (inferred)", _listed([each.target for each in store.infer(snapshot.oid)])),
@@ -120,6 +120,11 @@ def _names(store: LineageStore, snapshot: Snapshot, views: list[TrialView]) -> l
         for view in views
         if store.ledger.repo.ref(ref := exp_ref(store.ledger.namespace, view.label)) == snapshot.oid
     ]
+
+
+def _same(store: LineageStore, snapshot: Snapshot) -> list[str]:
+    """Return the other snapshots of the same content; none of a stub, whose content nobody knows."""
+    return [] if snapshot.stub else ancestry.same_oids(store.ledger.views(), snapshot.oid)
 
 
 def _parents(store: LineageStore, snapshot: Snapshot) -> list[tuple[str, str]]:

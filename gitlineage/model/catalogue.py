@@ -90,12 +90,12 @@ class ForgeRecord(msgspec.Struct, frozen=True, kw_only=True):
     One attempt to forge an artifact, from its intent to its result (semantics 34).
 
     Args:
-        id: the attempt's own commit.
+        id: the attempt's own commit; where an artifact was said to be forged without an attempt, that artifact's.
         intent: what was wanted, in words.
         phases: what was done, in order.
         result_id: the commit of what came of it; ``None`` where nothing did.
         success: whether it worked out.
-        timestamp: when, UTC, ISO 8601.
+        timestamp: when, UTC, ISO 8601; empty where an artifact was said to be forged without an attempt.
         created_by: who recorded it.
     """
 
@@ -111,6 +111,25 @@ class ForgeRecord(msgspec.Struct, frozen=True, kw_only=True):
     def failed_phase(self) -> ForgePhase | None:
         """The first phase that did not work out."""
         return next((phase for phase in self.phases if not phase.success), None)
+
+
+class ForgeIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What was wanted, and what was made of it (semantics 187).
+
+    Args:
+        intent: what was wanted, in the words of the first who said it.
+        attempts: how many attempts there were.
+        worked: how many of them worked out.
+        results: commits of the artifacts that were forged, each once.
+        last: when the last attempt was, UTC, ISO 8601; empty where there was none.
+    """
+
+    intent: str
+    attempts: int = 0
+    worked: int = 0
+    results: tuple[str, ...] = ()
+    last: str = ""
 
 
 class ImpactReport(msgspec.Struct, frozen=True, kw_only=True):

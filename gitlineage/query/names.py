@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gitlineage.errors import Ambiguous, Invalid, LineageError, NotFound
 from gitlineage.index.database import is_text
 from gitlineage.journal.journal import Journal, Recorded
@@ -34,6 +36,10 @@ BEST = "best"
 
 _OF_SNAPSHOT = "SELECT oid FROM snapshots WHERE oid >= ? AND oid < ?"
 _OF_FORGE = "SELECT oid FROM forges WHERE oid >= ? AND oid < ?"
+_DESCRIBED = (
+    "SELECT n.oid FROM entries n JOIN entries v ON v.oid = n.oid AND v.field = 'version' AND v.value = ?2 "
+    "WHERE n.field = 'name' AND n.value = ?1 ORDER BY n.clock, n.writer, n.oid"
+)
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
 _FULL = re.compile(r"[0-9a-fA-F]{40}")
 _LEAST = 4
@@ -46,9 +52,9 @@ def resolve(views: Views, name: Id) -> CommitOid:
     Return the commit that a name stands for.
 
     In this order: a full oid; ``best``; a name of git's own; an exp id, ``exp_<id>``, ``<id>@<writer>``; the name of an
-    imported snapshot; the beginning of a snapshot's or forge attempt's oid or of a hexadecimal name; any other revision
-    that git knows; the beginning of an imported snapshot's name; 7 for 007 where that is the only one. What the library
-    handed out stands for its own commit.
+    imported snapshot; ``<name>@<version>`` of a catalogue entry; the beginning of a snapshot's or forge attempt's oid
+    or of a hexadecimal name; any other revision that git knows; the beginning of an imported snapshot's name; 7 for 007
+    where that is the only one. What the library handed out stands for its own commit.
 
     Raises:
         NotFound: nothing answers to it; the error carries the nearest exp ids.
@@ -68,6 +74,8 @@ def resolve(views: Views, name: Id) -> CommitOid:
         return CommitOid(oids[0])
     if named := views.origins.called(text):
         return _only(text, {origin.oid: origin.oid for origin in named})
+    if described := {str(oid): views.name(oid) for oid in versioned(views, text)}:
+        return _only(text, described)
     if _PREFIX.fullmatch(text):
         ends = text, text + "g"
         rows = views.index.rows(f"{_OF_SNAPSHOT} UNION {_OF_FORGE} LIMIT 10", *ends, *ends)
@@ -113,6 +121,15 @@ def trial_of(views: Views, name: Id) -> TrialView:
     if not here:
         raise NotFound("trial", shown, _spelled(views, shown) or views.labels.nearest(shown))
     return here[0]
+
+
+def versioned(views: Views, text: str) -> list[CommitOid]:
+    """Return the snapshots whose catalogue entry has a name and version: ``lexer@1.0`` (semantics 185)."""
+    name, at, version = text.rpartition("@")
+    if not (at and name and version and is_text(text)):
+        return []
+    rows = views.index.rows(_DESCRIBED, *(msgspec.json.encode(each).decode() for each in (name, version)))
+    return [CommitOid(oid) for (oid,) in rows]
 
 
 def claimed(views: Views, text: str) -> str:

@@ -131,7 +131,8 @@ def reaches(views: Views, start: str, goal: str, types: Sequence[RelationType]) 
     Whether a walk from child to parent leads from one snapshot to another.
 
     Where everything was recorded after what it leads to, nothing that was recorded before the goal leads there.
-    Otherwise the walk goes from both ends at once, always on the side with fewer nodes.
+    Otherwise the walk goes from both ends at once, always on the side with fewer nodes, of equals on the goal's, for
+    what is new has nothing below it.
     """
     if start == goal:
         return True
@@ -139,7 +140,7 @@ def reaches(views: Views, start: str, goal: str, types: Sequence[RelationType]) 
     above, below = {start}, {goal}
     upper, lower = _not_before(views, above, limit), [goal]
     while upper and lower:
-        if len(upper) <= len(lower):
+        if len(upper) < len(lower):
             fresh = {edge.target for edge in edges(views, upper, types, up=True)} - above
             above |= fresh
             upper = _not_before(views, fresh, limit)

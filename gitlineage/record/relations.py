@@ -35,6 +35,7 @@ def add(
     context: Mapping[str, Any] | None = None,
     *,
     cycle_scope: str = "family",
+    at: str = "",
 ) -> Relationship:
     """
     Record a relation, and return it; one that is there already is returned as it is.
@@ -46,6 +47,7 @@ def add(
         relationship_type: a `RelationType` or its name.
         context: JSON values to keep with it.
         cycle_scope: ``family`` or ``all``.
+        at: when it came to be, UTC, ISO 8601; empty for now.
 
     Raises:
         NotFound: one of the two is not recorded.
@@ -67,7 +69,7 @@ def add(
         return there
     if child == parent or relations.reaches(views, parent, child, _scope(kind, cycle_scope)):
         raise Cycle(views.name(child), views.name(parent), kind)
-    event = events.RelationAdded(target=parent, relation=kind, actor=created_by, context=said)
+    event = events.RelationAdded(target=parent, relation=kind, actor=created_by, context=said, at=at)
     events.encode(event)
     landing.add(child, event, f"Relate {views.name(child)}: {kind} {views.name(parent)}")
     known = find(views, child, parent, kind)
@@ -77,7 +79,14 @@ def add(
 
 
 def deprecate(
-    views: Views, landing: Landing, source: Id, target: Id, relationship_type: str, reason: str, actor: str
+    views: Views,
+    landing: Landing,
+    source: Id,
+    target: Id,
+    relationship_type: str,
+    reason: str,
+    actor: str,
+    at: str = "",
 ) -> bool:
     """
     Record that a relation no longer holds, and return whether it was an active one (semantics 24).
@@ -90,7 +99,7 @@ def deprecate(
     child, parent = resolve(views, source), resolve(views, target)
     if find(views, child, parent, kind) is None:
         return False
-    event = events.RelationDeprecated(target=parent, relation=kind, actor=actor, reason=reason)
+    event = events.RelationDeprecated(target=parent, relation=kind, actor=actor, reason=reason, at=at)
     events.encode(event)
     said = f"End a relation of {views.name(child)}: {kind} {views.name(parent)}"
     landing.add(child, event, f"{said}: {flattened(reason)}" if reason else said)

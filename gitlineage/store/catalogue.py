@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gitlineage.errors import Invalid, StorageError
-from gitlineage.model.catalogue import CatalogEntry, EntryStatus, ForgePhase, ForgeRecord, ImpactReport
+from gitlineage.model.catalogue import CatalogEntry, EntryStatus, ForgeIntent, ForgePhase, ForgeRecord, ImpactReport
 from gitlineage.model.similarity import Similarity, by_words
 from gitlineage.query import catalogue, impact
 from gitlineage.query.impact import Subtype
@@ -153,11 +153,28 @@ class Catalogue(Part):
         return catalogue.attempts(self._views, intent)
 
     @reading
+    def forge_intents(self) -> list[ForgeIntent]:
+        """Return every intent with its attempts and results, in the order of their first words (semantics 187)."""
+        return catalogue.intents(self._views)
+
+    @reading
+    def search_forges(self, text: str) -> list[ForgeRecord]:
+        """
+        Return what was forged, or tried to be, from an intent that has all words of a text, the latest first.
+
+        Args:
+            text: the words; one that ends in ``*`` stands for all that begin so.
+        """
+        return catalogue.holding(self._views, text)
+
+    @reading
     def find_similar_forges(
         self, intent: str, threshold: float = 0.8, *, similarity: Similarity = by_words
     ) -> list[ForgeRecord]:
         """
-        Return the attempts at something similar, the most similar first, then the latest (semantics 35).
+        Return what was forged, or tried to be, from something similar, the most similar first, then the latest.
+
+        An artifact of `record_forge` counts as an attempt that worked out (semantics 35).
 
         Args:
             intent: what is wanted.

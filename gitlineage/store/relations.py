@@ -5,6 +5,7 @@ Direction and rules are those of semantics 20-32; a git parent counts as a relat
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gitlineage.errors import Invalid
@@ -16,6 +17,7 @@ from gitlineage.record import relations as relating
 from gitlineage.render.choices import LIMIT, PARTS, known_format
 from gitlineage.render.choices import Part as Shown
 from gitlineage.store.part import Part, reading
+from gitlineage.times import exact, parse_time
 
 if TYPE_CHECKING:
     from gitlineage.record.recorder import Recorder
@@ -34,6 +36,7 @@ class Relations(Part):
         context: Mapping[str, Any] | None = None,
         *,
         cycle_scope: str = "family",
+        created_at: datetime | str | None = None,
     ) -> Relationship:
         """
         Record that one snapshot is related to another, from child to parent (semantics 20-23).
@@ -48,12 +51,14 @@ class Relations(Part):
             context: JSON values to keep with it.
             cycle_scope: look for cycles over the type's ``family``, which is successor_to, forked_from and forged_from
                 together and any other type by itself; or over ``all`` types together.
+            created_at: when it came to be, in UTC where no zone is said; by default now.
 
         Raises:
             NotFound: one of the two is not recorded.
             Cycle: the target goes back to the source already.
-            Invalid: an unknown type, a context that is no JSON or differs from the recorded one.
+            Invalid: an unknown type, a context that is no JSON or differs from the recorded one, a time that is none.
         """
+        at = _moment(created_at)
 
         def work(recorder: "Recorder") -> Relationship:
             actor = self.ledger.committer().name if created_by is None else created_by
@@ -66,6 +71,7 @@ class Relations(Part):
                 actor,
                 context,
                 cycle_scope=cycle_scope,
+                at=at,
             )
 
         return self.ledger.write(work)
@@ -261,3 +267,13 @@ class Relations(Part):
             id, part, depth=depth, relationship_types=relationship_types, limit=limit, proposed=proposed
         )
         return diagram.draw(shown, format)
+
+
+def _moment(given: datetime | str | None) -> str:
+    """Return a moment that was given as it is recorded; empty for now."""
+    if given is None:
+        return ""
+    moment = parse_time(given if isinstance(given, str) else given.isoformat())
+    if moment is None:
+        raise Invalid(f"{str(given)[:60]!r} is no time: say it as in 2026-01-31T12:00:00Z")
+    return exact(moment)

@@ -1258,6 +1258,8 @@ class LineageStore:
     record_forge_attempt = _passed("record_forge_attempt", _catalogue, Catalogue.record_forge_attempt)
     forge_record = _passed("forge_record", _catalogue, Catalogue.forge_record)
     forge_attempts = _passed("forge_attempts", _catalogue, Catalogue.forge_attempts)
+    forge_intents = _passed("forge_intents", _catalogue, Catalogue.forge_intents)
+    search_forges = _passed("search_forges", _catalogue, Catalogue.search_forges)
     find_similar_forges = _passed("find_similar_forges", _catalogue, Catalogue.find_similar_forges)
     scored_forges = _passed("scored_forges", _catalogue, Catalogue.scored_forges)
     analyze_deprecation = _passed("analyze_deprecation", _catalogue, Catalogue.analyze_deprecation)

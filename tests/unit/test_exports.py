@@ -61,7 +61,8 @@ VERBS = {
     "get_dependents get_descendants get_evolution_history get_path get_relationships lineage_diagram merge_bases "
     "record_dependency record_evolution record_fork",
     "catalogue": "analyze_deprecation entries entry find_replacement_candidates find_similar_forges flush_usage "
-    "forge_attempts forge_record record_forge record_forge_attempt scored_forges set_entry touch",
+    "forge_attempts forge_intents forge_record record_forge record_forge_attempt scored_forges search_forges set_entry "
+    "touch",
     "history": "audit bisect blame events infer",
     "remote": "attach pull push remote_status sync",
 }

@@ -6,10 +6,12 @@ place (`bridge.planning`), whatever the file looked like.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from gitlineage.errors import Invalid
+from gitlineage.model.relation import RelationType
 
 
 class FoundRow(msgspec.Struct, kw_only=True, gc=False):
@@ -41,6 +43,49 @@ class FoundRow(msgspec.Struct, kw_only=True, gc=False):
     odd: bool = False
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One word about a relation, in the order in which they were said.
+
+    Args:
+        source: what it leads from, by its name in the file.
+        target: what it leads to.
+        relation: what the source is to the target.
+        at: when, UTC, ISO 8601; empty where nobody said.
+        by: who or what said so.
+        context: what was said about it.
+        ends: whether the relation ends here, else it begins.
+        reason: why it ends.
+    """
+
+    source: str
+    target: str
+    relation: RelationType
+    at: str = ""
+    by: str = ""
+    context: Mapping[str, Any] = {}
+    ends: bool = False
+    reason: str = ""
+
+    def __hash__(self) -> int:
+        return hash((self.source, self.target, self.relation, self.at, self.ends))
+
+
+class Graph(msgspec.Struct, kw_only=True):
+    """
+    Artifacts and the relations between them, of a file that holds these and no trials.
+
+    Args:
+        names: the artifacts by the names that the file has for them, each once.
+        steps: what was said about relations.
+        bad: what cannot be read: where, and why.
+    """
+
+    names: tuple[str, ...] = ()
+    steps: list[Step] = []
+    bad: list[tuple[str, str]] = []
+
+
 class Found(msgspec.Struct, kw_only=True):
     """
     What a reader found.
@@ -64,6 +109,7 @@ class Found(msgspec.Struct, kw_only=True):
         unnamed: why they have none, where that is not for want of a header.
         tried_on: whether the commit of a row that was not kept is the one it was tried on, whose code is another.
         earlier: metrics that the same file ranked by before, so that a store that knows one of them may go on.
+        graph: artifacts and relations, where the file holds these and no trials.
     """
 
     kind: str
@@ -84,6 +130,7 @@ class Found(msgspec.Struct, kw_only=True):
     unnamed: str = ""
     tried_on: bool = False
     earlier: tuple[str, ...] = ()
+    graph: Graph | None = None
 
 
 class NotTrials(Invalid):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gitlineage.bridge.formats import aide, coral, dvc, gepa, jsonl, openevolve, runs, shinka, tables
+from gitlineage.bridge.formats import aide, coral, dvc, gepa, jsonl, lgent, openevolve, runs, shinka, tables
 from gitlineage.bridge.formats.found import Found, FoundRow, NotTrials
 from gitlineage.bridge.formats.jsonl import cells_of
 from gitlineage.bridge.formats.source import Source, mapping, sequence
@@ -83,6 +83,7 @@ FORMATS = (
     Format("gepa", gepa.recognise, gepa.read),
     Format("runs", runs.recognise, runs.read),
     Format("dvc", dvc.recognise, dvc.read),
+    Format("lgent", lgent.recognise, lgent.read),
     Format("jsonl", _is_jsonl, _read_jsonl),
     Format("json", _is_json, _read_json),
     Format("table", _is_table, _read_table),
