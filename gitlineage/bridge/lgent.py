@@ -26,6 +26,7 @@ from gitlineage.record import catalogue
 from gitlineage.record import relations as relating
 from gitlineage.record.adoption import Adopted
 from gitlineage.store.store import LineageStore
+from gitlineage.text import counted
 
 SOURCE = "lgent"
 _LISTED = 10
@@ -256,7 +257,7 @@ def left_out(views: Views, *, log: bool) -> list[str]:
     related = {value for each in _edges(views, names) for value in (each.value["source_id"], each.value["target_id"])}
     if log and (alone := len(set(names.values()) - related)):
         told.append(
-            f"left out {alone} snapshots without relations, which a log does not name; without --events they are there"
+            f"left out {counted(alone, 'snapshot')} without relations, which no log names; without --events it is there"
         )
     return told
 
