@@ -1,9 +1,9 @@
 """
 Temporary folders that go away even where the process that made them was killed: the next command removes them.
 
-Whoever makes one holds a lock on it for as long as the process lives, so that one that nobody holds is left over. A file
-system of several machines may keep each one's locks to itself, so the name says which process of which machine made it,
-and only that machine removes it, once the process is dead.
+Whoever makes one holds a lock on it for as long as the process lives, so that one that nobody holds is left over. A
+file system of several machines may keep each one's locks to itself, so the name says which process of which machine
+made it, and only that machine removes it, once the process is dead.
 """
 
 import fcntl

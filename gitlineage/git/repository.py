@@ -914,19 +914,22 @@ class GitRepo:
         """Whether git is in the middle of a rebase or of applying mails."""
         return any((self.gitdir / name).exists() for name in ("rebase-merge", "rebase-apply"))
 
-    def not_ignored(self, paths: Sequence[str]) -> list[str]:
-        """Return those of some paths in the working tree, from its top on, that git does not ignore."""
+    def untracked(self, paths: Sequence[str], rules: Iterable[str]) -> list[str]:
+        """
+        Return those of some paths in the working tree, from its top on, that are files of nobody yet.
+
+        Neither what git ignores, and folders with nothing else in them, nor repositories inside.
+
+        Args:
+            rules: further ignore rules.
+        """
         if not paths or self.workdir is None:
             return []
-        names = [os.fsencode(path) for path in paths]
-        try:
-            said = program.run(["check-ignore", "-z", "--stdin"], cwd=self.workdir, data=b"\0".join([*names, b""]))
-        except GitFailed as error:
-            if error.status != 1:  # none is ignored
-                raise
-            said = b""
-        ignored = set(said.split(b"\0"))
-        return [path for path, name in zip(paths, names, strict=True) if name not in ignored]
+        further = [f"--exclude={rule}" for rule in rules]
+        words = ["--literal-pathspecs", "ls-files", "-z", "--others", "--directory", "--no-empty-directory", *further]
+        said = program.run([*words, "--exclude-standard", "--", *paths], cwd=self.workdir)
+        listed = os.fsdecode(said).split("\0")[:-1]
+        return [path for path in listed if not os.path.lexists(self.workdir / path / ".git")]
 
     def halfway(self) -> str:
         """Return what git is in the middle of, as a rebase or a merge; empty where it is in none."""

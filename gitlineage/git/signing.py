@@ -149,16 +149,18 @@ def verifier(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None = Non
     Return what checks signatures in a repository.
 
     Args:
-        allowed_signers: the file; by default git config ``gpg.ssh.allowedSignersFile`` names it.
+        allowed_signers: the file; by default git config names it, `house.ALLOWED_SIGNERS`, else
+            ``gpg.ssh.allowedSignersFile``.
 
     Raises:
         SigningError: there is no such file.
     """
     base = Path.cwd() if allowed_signers is not None else _folder(repo)
-    name = os.fspath(allowed_signers) if allowed_signers is not None else repo.config("gpg.ssh.allowedSignersFile")
+    named = repo.config(ALLOWED_SIGNERS) or repo.config("gpg.ssh.allowedSignersFile")
+    name = os.fspath(allowed_signers) if allowed_signers is not None else named
     if not name:
         raise SigningError(
-            "nothing says whom to trust: give an allowed-signers file, or `git config gpg.ssh.allowedSignersFile FILE`"
+            f"nothing says whom to trust: give an allowed-signers file, or `git config {ALLOWED_SIGNERS} FILE`"
         )
     path = base / Path(name).expanduser()
     try:
@@ -172,17 +174,6 @@ def verifier(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None = Non
         program=repo.config("gpg.ssh.program") or "ssh-keygen",
         revoked=folder / Path(revoked).expanduser() if revoked else None,
     )
-
-
-def configured(repo: GitRepo) -> Verifier:
-    """
-    Return what checks signatures by configuration: `house.ALLOWED_SIGNERS`, else ``gpg.ssh.allowedSignersFile``.
-
-    Raises:
-        SigningError: neither is set, or there is no such file.
-    """
-    named = repo.config(ALLOWED_SIGNERS)
-    return verifier(repo, _folder(repo) / Path(named).expanduser() if named else None)
 
 
 def not_signed_by(check: Verifier, principal: str, commits: Iterable[tuple[str, bytes]]) -> Iterator[str]:

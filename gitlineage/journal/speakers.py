@@ -111,7 +111,7 @@ def from_config(repo: GitRepo) -> Speakers | None:
     task = frozenset(name for value in repo.configs("lineage.taskWriters") for name in value.split())
     people: tuple[tuple[str, ...], ...] = ()
     with suppress(SigningError, OSError):  # who needs the file to check signatures says what is wrong with it
-        people = tuple(names for names in signing.configured(repo).principals() if len(names) > 1)
+        people = tuple(names for names in signing.verifier(repo).principals() if len(names) > 1)
     return Speakers(task, people)
 
 

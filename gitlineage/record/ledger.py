@@ -662,7 +662,7 @@ class Ledger:
         tips = self.journal.tips()
         if self._rule is None:
             return tips
-        signed = trust.trusted(self.repo, self.journal, signing.configured(self.repo), tips)
+        signed = trust.trusted(self.repo, self.journal, signing.verifier(self.repo), tips)
         left = [name for name, tip in tips.items() if signed.get(name) != tip and not is_archive(name)]
         self._left_out = tuple(
             sorted(f"{name} from {signed[name][:12]} on" if name in signed else name for name in left)
@@ -685,7 +685,7 @@ class Ledger:
         counted = self.counting().get(writer)
         if counted is None or not self.journal.is_ahead(counted, here):
             return None
-        end = trust.signed_up_to(self.repo, self.journal, signing.configured(self.repo), writer, there, here)
+        end = trust.signed_up_to(self.repo, self.journal, signing.verifier(self.repo), writer, there, here)
         return None if end == there else self.journal.line(there, end)[0]
 
     def hears(self, recorded: Recorded) -> bool:

@@ -489,7 +489,7 @@ def verifier_for(repo: GitRepo, allowed_signers: str | os.PathLike[str] | None) 
         return signing.verifier(repo, allowed_signers)
     if not repo.flag(house.SIGN) and speakers.from_config(repo) is None:
         return None
-    return signing.configured(repo)
+    return signing.verifier(repo)
 
 
 def _clock(message: str) -> int | None:

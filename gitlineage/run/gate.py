@@ -25,6 +25,8 @@ def check(store: LineageStore, plan: Plan, content: str) -> None:
     """
     if plan.if_tried is not IfTried.REFUSE:
         return
+    if store.taken is not None and store.taken.elsewhere:  # a repository inside may have other code than it had then
+        return
     first = store.tried(content=content, command=shlex.join(plan.command), near=False).first
     if first is not None:
         raise AlreadyTried(first.label, _result(store, first))

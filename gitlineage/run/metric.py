@@ -22,6 +22,10 @@ _PAIR = re.compile(r"([^\s=:,;]+)\s*[=:]\s*([^\s,;]+)")
 _MARK = re.compile(rf"METRIC\s+{_PAIR.pattern}(?:[\s,;]+{_PAIR.pattern})*[\s,;]*")
 _NAMED = re.compile(r"([\w./@-]+)\s*[:=]\s*(\S+?),?\s*")
 _WORD = re.compile(r"(?<![\w./-])([\w./@-]+)\s*[:=]\s*([-+]?[\w.+-]+)")
+_BEFORE = re.compile(r"([^\W\d]\w*)\s+$")
+_OWN = frozenset({"final", "last", "the"})
+"""Words before the score's name that leave it the run's own; after any other word it may be another number."""
+
 _MOST_COLUMNS = 50
 _COLUMN = re.compile(r"\w[\w./@+-]{0,59}")
 """What may name a column: what a key of somebody's JSON says may be anything."""
@@ -30,6 +34,7 @@ _MOST = 64 * 1024 * 1024
 """Bytes of a file or of a log's end that are looked at."""
 
 _LONGEST_LINE = 4096
+_LONGEST_WORD = 40
 
 _LAST_LINES = 50
 """Lines at the output's end whose ``name: value`` become columns, too."""
@@ -111,26 +116,38 @@ def _places(
     if marked:
         yield "a METRIC line", marked
     printed: dict[str, str] = {}
+    loosely: dict[str, str] = {}
+    seen = ""
     printed_lines = text.splitlines()
     for at, line in enumerate(printed_lines):
         is_last = at >= len(printed_lines) - _LAST_LINES
         if is_last and (match := _NAMED.fullmatch(line.strip())) is not None:
             printed[match[1]] = match[2]
-        for key, value in _pairs(line):
-            if key in names:
+        for key, value, before in _placed(line):
+            if key in names and (not before or before.lower() in _OWN):
                 printed[key] = value
-    if printed:
+            elif key in names:
+                loosely[key], seen = value, f"{before} {key}"
+    if loosely and not any(key in printed for key in names):
+        yield f"the output, as {seen!r}", {**printed, **loosely}
+    elif printed:
         yield "the output", printed
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
     """Return the names and values of a line: the whole line, or ``name=value`` among other words."""
+    return ((name, value) for name, value, _ in _placed(line))
+
+
+def _placed(line: str) -> Iterator[tuple[str, str, str]]:
+    """Return the names and values of a line, each with the word right before the name, if there is one."""
     line = line[:_LONGEST_LINE].strip()
     if (match := _NAMED.fullmatch(line)) is not None:
-        yield match[1], match[2]
+        yield match[1], match[2], ""
         return
     for match in _WORD.finditer(line):
-        yield match[1], match[2]
+        before = _BEFORE.search(line, max(0, match.start() - _LONGEST_WORD), match.start())
+        yield match[1], match[2], before[1] if before else ""
 
 
 def _file(path: Path, shown: str, names: Sequence[str], since: float) -> Mapping[str, str] | str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from gitlineage.errors import Invalid
 from gitlineage.git.checkout import checkout
 from gitlineage.git.content import Content
+from gitlineage.git.droppings import PATTERNS
 from gitlineage.git.formats import FILE, LINK, PROGRAM, Entry
 from gitlineage.git.packs import object_id
 from gitlineage.run.records import Run
@@ -118,7 +119,7 @@ def left_behind(store: LineageStore, run: Run) -> tuple[list[str], list[str]]:
     """
     top, known = Path(run.folder), dict(store.ledger.repo.walk_tree(run.tree))
     changed = _changed(store, run.tree, known, top, run.began, filtered=not run.isolated)
-    return changed, [] if run.isolated else store.ledger.repo.not_ignored(_new(known, top, run.began))
+    return changed, [] if run.isolated else sorted(store.ledger.repo.untracked(_new(known, top, run.began), PATTERNS))
 
 
 def _new(known: Mapping[str, Entry], top: Path, since: float) -> list[str]:

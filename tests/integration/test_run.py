@@ -521,6 +521,34 @@ def test_a_run_whose_runner_was_killed_while_it_ended_it_is_ended_by_the_next_on
     assert shown(shell, "000")["failure"] == "interrupted"
 
 
+NAMED = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
+
+
+def test_what_the_next_snapshot_would_not_have_is_not_told_as_made(shell):
+    """A folder whose files are all ignored, what is plainly no recipe, a pipe, and a repository or worktree inside."""
+    for words in (["add", "-A"], [*NAMED, "commit", "-q", "-m", "recipe"]):
+        subprocess.run(["git", *words], cwd=shell.folder, check=True)
+    (shell.folder / ".git/info/exclude").write_text("/tool/part/\n")
+    code = (
+        "import os, subprocess; os.makedirs('tool/part'); open('tool/part/x', 'w'); open('.env', 'w'); os.mkfifo('p');"
+        "os.mkdir('__pycache__'); open('__pycache__/m.pyc', 'w'); subprocess.run(['git', 'init', '-q', 'inner']);"
+        "subprocess.run(['git', 'worktree', 'add', '-q', '--detach', 'beside']); print('loss: 1')"
+    )
+    done = process("run", "--json", "--", sys.executable, "-c", code, folder=shell.folder)
+    assert json.loads(done.stdout)["run"]["made"] == [], done.stderr
+
+
+def test_what_is_in_a_repository_inside_is_not_said_to_be_the_same(shell):
+    """What was tried is not refused where a snapshot does not tell all that runs."""
+    inner = shell.folder / "inner"
+    for words in (["init", "-q", str(inner)], ["-C", str(inner), *NAMED, "commit", "-q", "--allow-empty", "-m", "x"]):
+        subprocess.run(["git", *words], check=True)
+    words = ["run", "--", sys.executable, "-c", "print('loss: 1')"]
+    assert process(*words, folder=shell.folder).returncode == 0
+    (inner / "new.py").write_text("lr = 2")
+    assert process(*words, folder=shell.folder).returncode == 0
+
+
 def test_what_a_run_made_is_told_with_a_command_that_keeps_it_out(shell):
     """New files and folders that are not ignored; once the command was typed, the same trial is known again."""
     (shell.folder / ".git/info/exclude").write_text("*.log\n")

@@ -235,9 +235,9 @@ def test_what_cannot_sign_records_nothing(store, git, settings, said) -> None:
 def test_without_a_list_of_signers_nobody_is_trusted(store, git) -> None:
     """A missing allowed-signers file is an error that names the setting."""
     store.commit({"a": b"1"}, trial=trial())
-    with pytest.raises(SigningError, match="allowedSignersFile"):
+    with pytest.raises(SigningError, match="allowedSigners"):
         signing.verifier(store.ledger.repo)
-    git("config", "gpg.ssh.allowedSignersFile", "/nowhere/allowed")
+    git("config", "gpg.ssh.allowedSigners", "/nowhere/allowed")
     with pytest.raises(SigningError, match="cannot read the allowed-signers file"):
         signing.verifier(GitRepo(store.root))
 

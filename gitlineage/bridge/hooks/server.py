@@ -72,7 +72,7 @@ class Rules:
         self._verifier = signing.verifier(repo, listed) if wanted else None
         self._speakers = speakers.from_config(repo)
         if self._speakers is not None:
-            self._verifier = signing.configured(repo)
+            self._verifier = signing.verifier(repo)
         self._watch = Stopwatch("checking this push", bounds.MAX_CHECKING)
         self._notes: set[str] = set()
         self._came: dict[str, str] = {}

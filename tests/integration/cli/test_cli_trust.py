@@ -115,7 +115,7 @@ def test_an_unsigned_commit_below_a_signed_one_is_not_trusted(signed, git) -> No
     git("config", "lineage.sign", "true")
     with LineageStore(signed.folder, writer="mallory") as mallory:
         mallory.append(row("667", "keep", 0.1))
-    git("config", "gpg.ssh.allowedSignersFile", str(_both(signed, git)))
+    git("config", "lineage.allowedSigners", str(_both(signed, git)))
     assert json.loads(signed("best", "--trusted-only", "--json"))["id"] == "001"
 
 
@@ -129,7 +129,7 @@ def _both(shell: Shell, git) -> Path:
 def test_without_a_list_of_signers_trusted_only_is_an_error(shell, tmp_path) -> None:
     """One line that names the setting, for each command."""
     for words in (["best"], ["prompt", "s"], ["export", "board", tmp_path / "board"]):
-        assert "gpg.ssh.allowedSignersFile" in shell.fails(1, *words, "--trusted-only")
+        assert "lineage.allowedSigners" in shell.fails(1, *words, "--trusted-only")
     assert not (tmp_path / "board").exists()
 
 

@@ -63,6 +63,22 @@ def test_the_last_number_of_the_metric_counts_where_it_is_finite(tmp_path, log, 
     assert found(tmp_path, log).score == score
 
 
+@pytest.mark.parametrize(
+    ("log", "score", "where"),
+    [
+        ("val_bpb: 1.2\ntrain val_bpb: 0.1\n", "1.2", "the output"),
+        ("val_bpb: 1.2\nbest val_bpb: 0.9 at step 3\n", "1.2", "the output"),
+        ("step 3 | val_bpb: 1.3\nfinal val_bpb: 1.2\n", "1.2", "the output"),
+        ("epoch 3 val_bpb: 1.2\nlast val_bpb=1.1\n", "1.1", "the output"),
+        ("target val_bpb: 0.01\n", "0.01", "the output, as 'target val_bpb'"),
+    ],
+)
+def test_a_word_before_the_name_may_make_it_another_number(tmp_path, log, score, where):
+    """Where the name stands alone somewhere that counts; else what was taken for it is said."""
+    told = found(tmp_path, log)
+    assert (told.score, told.where) == (score, where)
+
+
 def test_a_pattern_finds_its_last_match(tmp_path):
     """Its first group is the number; a pattern without a match says so."""
     assert found(tmp_path, "loss 3\nloss 2\n", source=r"re:^loss (\S+)").score == "2"
