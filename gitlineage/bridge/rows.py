@@ -238,7 +238,7 @@ def _named(views: Views, placed: Sequence[_Placed], metric: str | None, file: st
         claim(at, texts[at], lambda trial, text=text: ours(trial) and trial.status is None and trial.hypothesis == text)  # type: ignore[misc]
         if alike != ("score", ""):
             claim(at, alike, ours)
-            claim(at, alike, lambda trial: not ours(trial), same=True, repeated=True)
+            claim(at, alike, _Again(ours, each, metric), same=True, repeated=True)
         if known_file:
             claim(at, texts[at], lambda trial, text=text: ours(trial) and trial.hypothesis == text)  # type: ignore[misc]
         if each.oid and not each.row.is_pending(metric):
@@ -260,6 +260,19 @@ class _Ours:
     def __call__(self, trial: Trial) -> bool:
         came = trial.text(SOURCE)
         return not self._file or not came or came == self._file
+
+
+class _Again:
+    """Whether another file said a row: of the same commit, or, where none is named, with all the same cells."""
+
+    def __init__(self, ours: _Ours, placed: _Placed, metric: str | None) -> None:
+        self._ours = ours
+        self._placed = placed
+        self._metric = metric
+
+    def __call__(self, trial: Trial) -> bool:
+        of_commit = bool(self._placed.oid) or self._placed.row.is_hash
+        return not self._ours(trial) and (of_commit or _says(trial, self._placed.row, self._metric))
 
 
 def _is_crashed(trial: Trial) -> bool:

@@ -480,3 +480,19 @@ def test_json_that_nests_without_end(depth: int, tmp_path: Path) -> None:
     line = put(tmp_path, "deep.jsonl", '{"a":' * depth + "1" + "}" * depth + "\n")
     with pytest.raises(LineageError):
         importing.plans([line], Options())
+
+
+def test_rows_without_a_commit_that_only_share_id_and_score_are_trials_of_their_own(tmp_path: Path) -> None:
+    """Two tables count their rows alike; what says the very same is known, whatever file it is in."""
+    tables = {
+        "a.csv": "id,acc,status,model\n1,0.5,keep,resnet\n2,0.6,keep,wide\n",
+        "b.csv": "id,acc,status,model\n1,0.5,keep,vit\n2,0.6,keep,deep\n3,0.7,keep,xl\n",
+    }
+    for name, text in tables.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "c.csv").write_text(tables["a.csv"])
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    shell = Shell(tmp_path)
+    for name in ("a.csv", "b.csv", "c.csv", "b.csv"):
+        shell("import", tmp_path / name)
+    assert sorted(each["row"]["model"] for each in shell.objects("log")) == ["deep", "resnet", "vit", "wide", "xl"]

@@ -237,7 +237,7 @@ def test_without_a_list_of_signers_nobody_is_trusted(store, git) -> None:
     store.commit({"a": b"1"}, trial=trial())
     with pytest.raises(SigningError, match="allowedSigners"):
         signing.verifier(store.ledger.repo)
-    git("config", "gpg.ssh.allowedSigners", "/nowhere/allowed")
+    git("config", "gpg.ssh.allowedSignersFile", "/nowhere/allowed")
     with pytest.raises(SigningError, match="cannot read the allowed-signers file"):
         signing.verifier(GitRepo(store.root))
 
