@@ -9,7 +9,9 @@ import math
 import msgspec
 
 from gitlineage.errors import Invalid, LineageError
+from gitlineage.model.rank import ELIGIBLE
 from gitlineage.model.records import CommitOid, TrialView
+from gitlineage.model.trial import FailureLabel
 from gitlineage.query.judge import MEASURED, SCORES, SIGMAS, Noise, grouped, pooled
 from gitlineage.query.views import Views
 
@@ -17,6 +19,9 @@ _REPLICATES = f"""
 {SCORES} AND s.tree IN (SELECT s.tree {MEASURED} GROUP BY s.tree HAVING count(*) > 1)
 ORDER BY t.clock, t.writer
 """
+
+_MEASURED = (*ELIGIBLE, FailureLabel.DISCARD)
+"""Statuses of trials whose score is what their content gives."""
 
 
 class Regression(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,8 +165,10 @@ def measured_noise(views: Views) -> Noise:
 
 
 def _scored(views: Views, view: TrialView) -> tuple[TrialView, float] | None:
-    """Return a trial with its score; where it has none, the first on the same snapshot that has one."""
+    """Return a trial with its score; where it has none that counts, the first on the same snapshot that has one."""
     for each in (view, *views.on_snapshot(view.oid)):
+        if each.trial.status not in _MEASURED:  # what a run gave before it failed ranks nothing
+            continue
         score = views.task.score(each.trial)
         if score is not None and math.isfinite(score):
             return each, score

@@ -123,7 +123,10 @@ def told(views: Views, journal: Journal, tips: Mapping[str, str], before: Standi
         own: this clone's own writer, whose words are not told.
     """
     now = standing(views)
-    said = [*_leap(views, before, now), *_task(before.task[:1], now.task[:1])]
+    said = [*_leap(views, before, now)]
+    if before.task or views.index.one("SELECT 1 FROM trials WHERE writer = ? LIMIT 1", own or "") is not None:
+        said += _task(before.task[:1], now.task[:1])  # else nothing of this clone's was ranked otherwise
+    said += _overruled(before.task, now.task, own)
     said += _rows(views, journal, tips, now.rows - before.rows)
     said += _repairs(views, now.retractions - before.retractions, now.reparents - before.reparents)
     said += _edges(views, now.relations - before.relations, now.entries - before.entries)
@@ -195,6 +198,20 @@ def _task(before: tuple[tuple[Order, Task], ...], now: tuple[tuple[Order, Task],
     way = "lower" if was.lower_is_better else "higher"
     anew = to_type("gitlineage", "init", "--metric", was.score_field, f"--{way}-is-better", "--force")
     yield Said(order.writer, what, "gitlineage reassert --task" if before else anew)
+
+
+def _overruled(
+    before: tuple[tuple[Order, Task], ...], now: tuple[tuple[Order, Task], ...], own: str | None
+) -> Iterator[Said]:
+    """Return whose task came that this clone's own word takes the place of; they see it once that is pushed."""
+    if not now or now[0][0].writer != own:
+        return
+    for order, task in [each for each in now if each not in before and each[0].writer != own][:1]:
+        if not task.same(now[0][1]):
+            way = "lower" if task.lower_is_better else "higher"
+            anew = to_type("gitlineage", "init", "--metric", task.score_field, f"--{way}-is-better", "--force")
+            what = f"{order.writer} said {_shown(task)}; this clone's own word, {_shown(now[0][1])}, takes its place"
+            yield Said(order.writer, f"{what}, for all once it is pushed", anew)
 
 
 def _shown(task: Task) -> str:

@@ -207,3 +207,22 @@ def test_a_remote_that_is_called_like_an_option(
         shell(*words)
     tip = git("rev-parse", "refs/notes/lineage/alice")
     assert git("rev-parse", "refs/notes/lineage/alice", cwd=tmp_path / "bare.git") == tip
+
+
+def test_whose_task_holds_is_said_when_it_is_pulled(tmp_path: Path, git: Git) -> None:
+    """A newcomer who said nothing hears of no change; one who said something else hears whose place that takes."""
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "hub.git")], check=True)
+    alice = campaign(tmp_path / "alice")
+    subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "hub.git")], cwd=alice.folder, check=True)
+    alice("push")
+    told = {}
+    for name, words in (("bob", []), ("zed", ["--metric", "acc", "--higher-is-better"])):
+        subprocess.run(["git", "clone", "-q", str(tmp_path / "hub.git"), str(tmp_path / name)], check=True)
+        shell = Shell(tmp_path / name)
+        shell("init", "--remote", "origin", "--writer", name, *words)
+        told[name] = shell.run("pull").stderr
+    assert "task" not in told["bob"] and "loss, lower" not in told["bob"]
+    assert (
+        "alice said loss, lower is better; this clone's own word, acc, higher is better, takes its place" in told["zed"]
+    )
+    assert "`gitlineage init --metric loss --lower-is-better --force` takes it back" in told["zed"]

@@ -56,6 +56,14 @@ class TestChain:
         store.commit({"f": b"x"}, ["000", "mate"], trial=Trial(exp_id="child", status="keep", core_metric=0.9))
         assert store.blame("child").first is None
 
+    def test_a_score_from_before_a_failure_is_none(self, store: LineageStore) -> None:
+        """What ran out of its budget was never better, so nothing is worse than it."""
+        chain(store, [1.0])
+        store.commit({"f": b"o"}, ["000"], trial=Trial(exp_id="over", status="train_budget_overrun", core_metric=0.1))
+        store.commit({"f": b"x"}, ["over"], trial=Trial(exp_id="child", status="keep", core_metric=0.9))
+        found = store.blame("child")
+        assert found.first is None and found.unknown == ("over",)
+
     def test_the_direction_is_the_tasks(self, open_store: Callable[..., LineageStore]) -> None:
         """Where higher is better, what falls is worse."""
         store = open_store(lower_is_better=False)
