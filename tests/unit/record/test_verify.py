@@ -407,7 +407,7 @@ def test_signatures_cannot_be_checked_without_a_file(store, git, tmp_path) -> No
     with pytest.raises(SigningError, match="cannot read"):
         store.verify(allowed_signers=tmp_path / "nothing")
     git("config", "lineage.sign", "true")
-    with pytest.raises(SigningError, match="allowedSignersFile"):
+    with pytest.raises(SigningError, match="allowedSigners"):
         store.verify()
 
 
