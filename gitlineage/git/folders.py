@@ -31,6 +31,9 @@ _SETTINGS = {
     "core.trustCTime": "true",
     "core.untrackedCache": "false",
 }
+_UNDECLARED = "no submodule"
+"""What is said of a repository inside that ``.gitmodules`` does not name; its commit is in the tree all the same."""
+
 _EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 """The empty file's oid: it stands for content that git is to read."""
 
@@ -93,6 +96,10 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: Mapping[str, str] = {}
     odd: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def is_whole(self) -> bool:
+        """Whether the tree tells all that runs: no repository inside has other files than the commit that it names."""
+        return all(why == _UNDECLARED for why in self.elsewhere.values())
 
     def lines(self) -> list[str]:
         """Return what a user has to be told, one line each."""
@@ -397,7 +404,7 @@ class Taker:
             if changes is None:
                 reasons[path] = "it cannot be read"
             elif path not in declared:
-                reasons[path] = "no submodule" + (", with changes" if changes else "")
+                reasons[path] = _UNDECLARED + (", with changes" if changes else "")
             elif changes:
                 reasons[path] = "a submodule with changes"
         return reasons

@@ -25,7 +25,7 @@ def check(store: LineageStore, plan: Plan, content: str) -> None:
     """
     if plan.if_tried is not IfTried.REFUSE:
         return
-    if store.taken is not None and store.taken.elsewhere:  # a repository inside may have other code than it had then
+    if store.taken is not None and not store.taken.is_whole():  # what it does not tell may be other code than it was
         return
     first = store.tried(content=content, command=shlex.join(plan.command), near=False).first
     if first is not None:

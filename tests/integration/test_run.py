@@ -545,6 +545,7 @@ def test_what_is_in_a_repository_inside_is_not_said_to_be_the_same(shell):
         subprocess.run(["git", *words], check=True)
     words = ["run", "--", sys.executable, "-c", "print('loss: 1')"]
     assert process(*words, folder=shell.folder).returncode == 0
+    assert process(*words, folder=shell.folder).returncode == 1  # its commit is in the tree, and nothing else in it
     (inner / "new.py").write_text("lr = 2")
     assert process(*words, folder=shell.folder).returncode == 0
 

@@ -76,8 +76,11 @@ def test_what_a_killed_process_left_goes_with_the_next_command(temp: Path, folde
     }
 
 
-def test_a_living_owner_keeps_its_folder(temp: Path) -> None:
-    """Another process sees that the folder is in use until its owner is dead, however that ended."""
+@pytest.mark.parametrize("locks", [True, False])
+def test_a_living_owner_keeps_its_folder(temp: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
+    """Until it is dead, however that ended, and also where locks exclude nobody, as between machines on one disk."""
+    if not locks:
+        monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     words = [sys.executable, "-c", VICTIM, str(temp), "waits"]
     with subprocess.Popen(words, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
@@ -88,23 +91,6 @@ def test_a_living_owner_keeps_its_folder(temp: Path) -> None:
         owner.wait()
         scratch.sweep(str(temp))
         assert not place.exists()
-
-
-def test_where_locks_exclude_nobody_a_living_owner_keeps_its_folder(
-    temp: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file system of many machines may keep locks to each of them; the process that the name tells of counts, too."""
-    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
-    words = [sys.executable, "-c", VICTIM, str(temp), "waits"]
-    with subprocess.Popen(words, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
-        assert owner.stdout is not None
-        place = Path(owner.stdout.readline().strip())
-        scratch.sweep(str(temp))
-        assert (place / "sub" / "file").exists()
-        owner.kill()
-        owner.wait()
-    scratch.sweep(str(temp))
-    assert not place.exists()
 
 
 def test_what_was_left_beside_an_output_goes_with_the_next_output(temp: Path, tmp_path: Path) -> None:
