@@ -68,8 +68,8 @@ _REVISION = re.compile(r"(.*?)(\^\{[^}]*\}|@\{[^}]*\}|[~^]\d*)*", re.DOTALL)
 _ALWAYS = re.compile(r"@|([A-Z]+_)*HEAD|refs/[^@]*")
 """Names that are git's whether or not they stand for anything at the moment."""
 
-_PLACES = ("refs/tags/", "refs/heads/", "refs/remotes/")
-"""Where git looks for a name, besides all refs."""
+_PLACES = ("refs/tags/", "refs/heads/", "refs/remotes/", "refs/")
+"""Where git looks for a name."""
 
 
 _LOGGED = ("refs/heads/", "refs/remotes/", "refs/notes/")
@@ -862,7 +862,7 @@ class GitRepo:
             packed = self._packed.listed(place)
             if any((os.path.isfile(f"{top}/{name}") or name in packed) and self.ref(name) for name in names):
                 return True
-        return self.ref(base if base.startswith("refs/") else f"refs/{base}") is not None
+        return base.startswith("refs/") and self.ref(base) is not None
 
     def commits_beginning(self, prefix: str) -> list[str]:
         """Return the commits whose oids begin with a prefix of at least four hex digits, sorted; refs do not count."""
