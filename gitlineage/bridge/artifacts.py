@@ -22,15 +22,12 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from gitlineage import scratch
+from gitlineage import house, scratch
 from gitlineage.errors import Invalid, LineageError, NotFound, StorageError, WouldLose
 from gitlineage.model.artifact import Artifact, artifacts_of, is_safe
 from gitlineage.model.records import TrialView
 from gitlineage.query.views import HAS_MORE
 from gitlineage.store.store import LineageStore
-
-SETTING = "lineage.artifacts"
-"""The git configuration key that names the store."""
 
 LOCAL = "local"
 _FICLONE = 0x40049409
@@ -177,7 +174,7 @@ def push(store: LineageStore, ids: Sequence[str] = ()) -> list[Artifact]:
     """
     shelf = Shelf.of(store)
     if not shelf.url:
-        raise Invalid(f"no store is configured; `git config {SETTING} URL` names one")
+        raise Invalid(f"no store is configured; `git config {house.ARTIFACTS} URL` names one")
     sent: dict[str, Artifact] = {}
     for _, each in listed(store, ids):
         if each.digest not in sent and shelf.local(each.digest).is_file() and not shelf.has_remote(each.digest):
@@ -224,7 +221,7 @@ class Shelf:
     def of(cls, store: LineageStore) -> "Shelf":
         """Return that of a repository, which its campaigns and working trees share."""
         repo = store.ledger.repo
-        return cls(repo.commondir / "lineage" / "artifacts", repo.config(SETTING) or "")
+        return cls(repo.commondir / "lineage" / "artifacts", repo.config(house.ARTIFACTS) or "")
 
     def local(self, digest: str) -> Path:
         """Return where a content is, or would be, in the folder."""
@@ -259,7 +256,7 @@ class Shelf:
                     system.get_file(path, str(aside / "new"))
                     digest = _digest(aside / "new")
                 else:
-                    where = f"in {self.url}" if self.url else f"here, and git config {SETTING} names no store"
+                    where = f"in {self.url}" if self.url else f"here, and git config {house.ARTIFACTS} names no store"
                     raise LineageError(
                         f"{artifact.path} is not {where}; `gitlineage artifact push` on its machine sends it"
                     )
@@ -308,11 +305,15 @@ class Shelf:
         try:
             from fsspec.core import url_to_fs  # an extra
         except ImportError as error:
-            raise Invalid(f"{SETTING} is {self.url}, which needs: pip install 'gitlineage[artifacts]'") from error
+            raise Invalid(
+                f"{house.ARTIFACTS} is {self.url}, which needs: pip install 'gitlineage[artifacts]'"
+            ) from error
         try:
             system, root = url_to_fs(self.url)
         except (ValueError, ImportError) as error:
-            raise Invalid(f"git config {SETTING}: {self.url} is no store that can be used here: {error}") from error
+            raise Invalid(
+                f"git config {house.ARTIFACTS}: {self.url} is no store that can be used here: {error}"
+            ) from error
         return system, f"{root.rstrip('/')}/{digest[:2]}/{digest[2:]}"
 
 

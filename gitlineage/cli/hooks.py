@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from gitlineage import house
 from gitlineage.bridge.hooks import install as hooks
 from gitlineage.cli import layout, options, output
 from gitlineage.cli.commands import Listing, command, commands
@@ -65,8 +66,8 @@ def install(
     if any(each.name in hooks.CLIENT for each in made):
         with opened(ctx, begin=True) as store:
             name = store.writer
-            if store.ledger.repo.config("lineage.writer") is None:  # the scripts look whether there is one
-                store.ledger.repo.set_config("lineage.writer", name)
+            if store.ledger.repo.config(house.WRITER) is None:  # the scripts look whether there is one
+                store.ledger.repo.set_config(house.WRITER, name)
     _print(made, as_json)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from gitlineage import house
 from gitlineage.bridge import columns, importing
 from gitlineage.bridge.formats import words
 from gitlineage.bridge.formats.found import Graph
@@ -27,9 +28,6 @@ from gitlineage.text import counted, to_type
 EXAMPLE = "gitlineage import path results.tsv --dry-run"
 PATH = "path"
 """The command that anything which is no command's name goes to."""
-
-MAPS = "lineage.importMap"
-"""The git configuration that keeps what columns mean, ``COLUMN=FIELD`` each, so that ``--watch`` need not be told."""
 
 _SHOWN = 10
 _BRIEF = 40
@@ -346,4 +344,4 @@ def _kept_map(ctx: typer.Context) -> Mapping[str, str]:
     path = place(ctx).path
     if find_repository(path) is None:
         return {}
-    return dict(options.pairs(GitRepo(path).configs(MAPS), MAPS))
+    return dict(options.pairs(GitRepo(path).configs(house.IMPORT_MAP), house.IMPORT_MAP))

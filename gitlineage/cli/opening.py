@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
+from gitlineage import house
 from gitlineage.cli import output
 from gitlineage.errors import LineageError, NotFound, RepositoryError
 from gitlineage.model.namespace import NOTES_FOLDER, campaigns_in
@@ -111,7 +112,7 @@ def opened(
     if at in (None, where.path):
         settings["environment"] = where.git
     try:
-        incomplete = incomplete or GitRepo(path).flag("lineage.incomplete")
+        incomplete = incomplete or GitRepo(path).flag(house.INCOMPLETE)
         with LineageStore(
             path, campaign=where.campaign, create=False, watcher=terminal, incomplete=incomplete, **settings
         ) as store:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from gitlineage import house
 from gitlineage.bridge import placing
 from gitlineage.bridge.artifacts import keep
 from gitlineage.bridge.placing import Place
@@ -75,7 +76,7 @@ def init(
         if writer is not None:
             store.ledger.repo.set_config(store.ledger.namespace.key("writer"), writer)
         if id_prefix is not None:
-            store.ledger.repo.set_config("lineage.idPrefix", id_prefix)
+            store.ledger.repo.set_config(house.ID_PREFIX, id_prefix)
         name = store.writer
         if remote is not None:
             store.attach(remote)
@@ -85,7 +86,7 @@ def init(
             store.ledger.journal.begin(name)
             store.ledger.carry_along()
         where = str(store.ledger.repo.workdir or store.ledger.repo.gitdir)
-        prefix = store.ledger.repo.config("lineage.idPrefix")
+        prefix = store.ledger.repo.config(house.ID_PREFIX)
         if as_json:
             output.json_line(
                 {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gitlineage import house
 from gitlineage.errors import Invalid, SigningError
 from gitlineage.git import signing
 from gitlineage.git.formats import CommitInfo
@@ -103,12 +104,12 @@ def from_config(repo: GitRepo) -> Speakers | None:
     Raises:
         Invalid: ``lineage.trust`` has a value that there is not.
     """
-    said = repo.config("lineage.trust")
+    said = repo.config(house.TRUST)
     if not said:
         return None
     if said.lower() != SIGNED:
         raise Invalid(f"git config lineage.trust is {said!r}; it takes {SIGNED}, or is not set")
-    task = frozenset(name for value in repo.configs("lineage.taskWriters") for name in value.split())
+    task = frozenset(name for value in repo.configs(house.TASK_WRITERS) for name in value.split())
     people: tuple[tuple[str, ...], ...] = ()
     with suppress(SigningError, OSError):  # who needs the file to check signatures says what is wrong with it
         people = tuple(names for names in signing.verifier(repo).principals() if len(names) > 1)

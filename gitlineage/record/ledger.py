@@ -89,7 +89,7 @@ def namespace_for(repo: GitRepo, campaign: str | None) -> Namespace:
     if campaign is not None:
         return namespace_of(campaign)
     try:
-        return namespace_of(repo.config("lineage.campaign") or ORDINARY)
+        return namespace_of(repo.config(house.CAMPAIGN) or ORDINARY)
     except Invalid as error:
         raise Invalid(f"git config lineage.campaign: {error}") from error
 
@@ -250,14 +250,14 @@ class Ledger:
 
     def _configured_writer(self, repo: GitRepo) -> str | None:
         """Return this clone's writer as git's configuration has it; a campaign may have one of its own."""
-        return repo.config(self.namespace.key("writer")) or repo.config("lineage.writer")
+        return repo.config(self.namespace.key("writer")) or repo.config(house.WRITER)
 
     def _lock_at(self, path: Path) -> WriterLock:
         return WriterLock(path, self._patience, lambda text: self.watcher.note(text), self.repo.modes)
 
     def _patience(self) -> float:
         """Return how many seconds a writer waits for another one, by git config ``lineage.lockTimeout``."""
-        said = self.repo.config("lineage.lockTimeout")
+        said = self.repo.config(house.LOCK_TIMEOUT)
         if said is None:
             return turns.LIMIT
         with suppress(ValueError):
@@ -424,7 +424,7 @@ class Ledger:
         who = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in self.committer().name.lower())
         name = "-".join(filter(None, who.split("-")))[:40] or "writer"
         writer = f"{name}-{os.urandom(3).hex()}"
-        self.repo.set_config("lineage.writer", writer)
+        self.repo.set_config(house.WRITER, writer)
         return writer
 
     def now(self) -> datetime:
@@ -1132,7 +1132,7 @@ class Ledger:
         ``none``: never; everything survives a killed process, the last seconds may not survive a power cut.
         ``batch``, the default: landings of more than one event, such as imports. ``always``: every landing.
         """
-        mode = (self.repo.config("lineage.fsync") or "batch").lower()
+        mode = (self.repo.config(house.FSYNC) or "batch").lower()
         if mode not in ("none", "batch", "always"):
             raise Invalid(f"git config lineage.fsync is {mode!r}; it takes none, batch or always")
         return mode == "always" or (mode == "batch" and len(landing.events) > 1)

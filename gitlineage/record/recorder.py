@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gitlineage import house
 from gitlineage.bounds import MAX_COLUMNS, MAX_LINE
 from gitlineage.errors import Ambiguous, BadRows, CohortMismatch, Duplicate, Invalid, InvalidTrial, TaskInUse
 from gitlineage.git.content import Content
@@ -98,7 +99,7 @@ class Recorder:
         self._trees: dict[str, str] = {}
         self._exp_ids: dict[str, str] = {}
         self._made: dict[str, CommitInfo] = {}
-        prefix = repo.config("lineage.idPrefix")
+        prefix = repo.config(house.ID_PREFIX)
         self._prefix = check_id_prefix(prefix) if prefix else ""
         self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
 

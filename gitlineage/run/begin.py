@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from gitlineage import house
 from gitlineage.bridge import placing
 from gitlineage.bridge.placing import Place
 from gitlineage.errors import Busy, Invalid
@@ -102,7 +103,7 @@ def begin(store: LineageStore, plan: Plan, gpus: Taken = NONE) -> Begun:
                 raise Busy(row.exp_id, "another process has just taken it")
             if not why and plan.of and not place.stands(store, tree):
                 why = f"the working tree is not what {row.exp_id} is of"
-            if plan.isolated or store.ledger.repo.config("lineage.run") == "isolated":
+            if plan.isolated or store.ledger.repo.config(house.RUN) == "isolated":
                 why = "as wanted"
             shutil.rmtree(files.folder, ignore_errors=True)  # of a run that was never recorded
             store.ledger.repo.modes.make_folders(files.folder)

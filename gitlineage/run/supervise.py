@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import msgspec
 
+from gitlineage import house
 from gitlineage.errors import Invalid, LineageError
 from gitlineage.run import cgroup, gpus, output, place
 from gitlineage.run.begin import Begun, noted
@@ -34,7 +35,7 @@ _LAST = 2.0
 
 def free_gpus(store: LineageStore, plan: Plan, watcher: Watcher, stop: Stop) -> gpus.Taken:
     """Return the devices that a command is to have, once they are free."""
-    setting = store.ledger.repo.config("lineage.gpus")
+    setting = store.ledger.repo.config(house.GPUS)
     return gpus.take(plan.gpus, os.environ, setting, watcher.note, lambda: bool(stop.interrupts or stop.preempted))
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 
+from gitlineage import house
 from gitlineage.errors import Conflict, CorruptEvent
 from gitlineage.journal import events
 from gitlineage.journal.journal import Append, Journal
@@ -129,7 +130,7 @@ def _go_by(ledger: Ledger, writer: str, fresh: str) -> None:
     for each in others:  # the name is in use twice in this campaign; what others record under it goes on
         if ledger.namespace.is_default and repo.ref(each.ref(writer)) and repo.config(each.key("writer")) is None:
             repo.set_config(each.key("writer"), writer)
-    if (repo.config("lineage.writer") or writer) == writer or not ledger.namespace.is_default:
+    if (repo.config(house.WRITER) or writer) == writer or not ledger.namespace.is_default:
         repo.set_config(ledger.namespace.key("writer"), fresh)
     old, new = ledger.namespace.ref(writer), ledger.namespace.ref(fresh)
     for remote in repo.remotes():

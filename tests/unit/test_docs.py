@@ -13,8 +13,10 @@ from places import ROOT
 from programs import every
 from typer.main import get_command
 
+from gitlineage import house
 from gitlineage._version import __version__
 from gitlineage.cli.app import app
+from gitlineage.cli.helping import TOPICS
 from gitlineage.journal import events as codec
 
 README = (ROOT / "README.md").read_text()
@@ -106,7 +108,23 @@ def _code():
 
 def _settings():
     """Return the names of git's configuration that the code reads."""
-    return {f"git config {key}" for key in re.findall(r"\"lineage\.(\w+)\"", _code())}
+    return {f"git config {key.removeprefix('lineage.')}" for key in _keys()}
+
+
+def _keys():
+    """Return the keys of git's configuration that the house has, whole."""
+    return {value for value in vars(house).values() if str(value).startswith("lineage.")}
+
+
+def test_every_setting_is_said_once_and_has_its_line_in_the_docs():
+    """A key is spelt out in one module; the page of settings and `help config` have each of them."""
+    spelt = set(re.findall(r"\"(lineage\.[A-Za-z]+)\"", _code()))
+    assert spelt == _keys()
+    elsewhere = [path for path in (ROOT / "gitlineage").rglob("*.py") if path.name != "house.py"]
+    assert [path for path in elsewhere if re.search(r"\"lineage\.[A-Za-z]+\"", path.read_text())] == []
+    lines = re.findall(r"^\| `(lineage\.\w+)` ", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE)
+    assert sorted(lines) == sorted(_keys())
+    assert {key for key in _keys() if key.removeprefix("lineage.") not in TOPICS["config"]} == set()
 
 
 def _variables():

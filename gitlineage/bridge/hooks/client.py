@@ -7,6 +7,7 @@ None of them fails what git was asked for: each returns what is worth saying in 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from gitlineage import house
 from gitlineage.errors import GitFailed
 from gitlineage.git import program
 from gitlineage.git.formats import NO_OID
@@ -136,7 +137,7 @@ def _announce(store: LineageStore, oid: str) -> str:
 
 
 def _is_wanted(store: LineageStore) -> bool:
-    patterns = [pattern for value in store.ledger.repo.configs("lineage.branch") for pattern in value.split()]
+    patterns = [pattern for value in store.ledger.repo.configs(house.BRANCH) for pattern in value.split()]
     name = store.ledger.repo.branch() or "HEAD"
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from gitlineage import house
 from gitlineage.errors import HookTaken, Invalid, StorageError
 from gitlineage.git import program
 from gitlineage.git.repository import GitRepo
@@ -28,8 +29,6 @@ SERVER = ("pre-receive",)
 """Hooks of a repository that others push to."""
 
 NAMES = CLIENT + SERVER
-PROGRAM = "lineage.program"
-"""The git configuration that says where the hooks find the program, for those who run git without it on their path."""
 
 _MARK = re.compile(rb"#![^\n]*\n# gitlineage hook (\d{1,9}): ")
 _FIRST = b"#!/bin/sh\n# pre-push: what this clone recorded travels with the branch that is pushed."
@@ -114,8 +113,8 @@ def install(
         aside = hook.user if chain else hook.replaced
         if aside is not None:
             raise HookTaken(hook.name, hook.path, aside)
-    if command is not None and repo.config(PROGRAM) != str(command):
-        repo.set_config(PROGRAM, str(command))
+    if command is not None and repo.config(house.PROGRAM) != str(command):
+        repo.set_config(house.PROGRAM, str(command))
     with _writing(where):
         repo.modes.make_folders(where)
         return [_put(repo, where, hook, scripts[hook.name], _USER if chain else _REPLACED) for hook in hooks]

@@ -141,7 +141,7 @@ class Rules:
         return max(clocks, default=0) + events.AHEAD
 
     def _may_go(self, space: Namespace, writer: str, tip: str) -> bool:
-        patterns = [pattern for value in self._repo.configs("lineage.allowDelete") for pattern in value.split()]
+        patterns = [pattern for value in self._repo.configs(house.ALLOW_DELETE) for pattern in value.split()]
         if any(fnmatchcase(writer, pattern) for pattern in patterns):
             return True
         archives = {**self._repo.refs(space.notes), **self._came}
