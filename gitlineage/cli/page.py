@@ -163,5 +163,11 @@ def publish(
             output.say(f"{counted(len(done.names), 'name')} of kept trials below {output.clean(done.branch)}-kept/")
         for ref in done.left:
             output.note(f"{output.clean(ref)} names another commit and stays as it is")
+        if not done.shown:
+            at, name = output.clean(remote), output.clean(branch)
+            output.note(
+                f"the HEAD of {at} names a branch that is not there, so a plain clone shows nothing; "
+                f"`git clone -b {name} URL` does, or on the remote `git symbolic-ref HEAD refs/heads/{name}`"
+            )
         if not remote and not local:
             output.note("there is no remote, so it is here alone; `git remote add origin URL`, then publish again")

@@ -74,6 +74,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
         remote: where it was pushed to; empty for nowhere.
         names: refs of kept trials, of those that were asked for, that name what they are to name.
         left: refs that name something else here or on the remote, and stay as they are.
+        shown: whether a plain ``git clone`` of the remote checks anything out.
     """
 
     branch: str
@@ -82,6 +83,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     remote: str = ""
     names: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    shown: bool = True
 
 
 class Names(StrEnum):
@@ -112,7 +114,8 @@ def publish(
     if repo.branch() == branch:
         raise Invalid(f"branch {branch!r} is checked out; --branch takes another name")
     here = repo.resolve(ref)
-    base = _fetched(repo, remote, ref) or here
+    there = _listed(repo, remote, "HEAD", ref) if remote else {}
+    base = _fetched(repo, remote, there.get(ref)) or here
     for tip in filter(None, (here, base)):
         if _MARK not in repo.commit(tip).message:
             raise Invalid(f"branch {branch!r} was not made by `gitlineage publish`; --branch takes another name")
@@ -128,8 +131,9 @@ def publish(
         program.run(["--git-dir", str(repo.commondir), "update-ref", "-m", "publish", ref, commit, *old])
     if remote:
         _push(repo, remote, [f"{ref}:{ref}"])
+    shown = not remote or "HEAD" in there or "HEAD" in _listed(repo, remote, "HEAD")  # a forge may have turned it here
     made, left = _name(store, repo, branch, remote, names)
-    return Published(branch=branch, commit=commit or "", moved=moved, remote=remote, names=made, left=left)
+    return Published(branch=branch, commit=commit or "", moved=moved, remote=remote, names=made, left=left, shown=shown)
 
 
 def _name(
@@ -162,11 +166,8 @@ def _push(repo: GitRepo, remote: str, refspecs: Sequence[str]) -> None:
         raise RemoteError(remote, error.message.strip(), "all of it is here; publish again to push it") from error
 
 
-def _fetched(repo: GitRepo, remote: str, ref: str) -> str | None:
+def _fetched(repo: GitRepo, remote: str, tip: str | None) -> str | None:
     """Return where a remote's branch is, with its objects here; ``None`` where it has none."""
-    if not remote:
-        return None
-    tip = _listed(repo, remote, ref).get(ref)
     try:
         if tip and not repo.exists(tip):
             program.run(["--git-dir", str(repo.commondir), "fetch", "--quiet", "--no-tags", remote, tip])
@@ -176,9 +177,9 @@ def _fetched(repo: GitRepo, remote: str, ref: str) -> str | None:
 
 
 def _listed(repo: GitRepo, remote: str, *patterns: str) -> dict[str, str]:
-    """Return the refs of a remote that match any of some patterns."""
+    """Return the refs of a remote that match any of some patterns; ``HEAD`` is one where what it names is there."""
     try:
-        said = program.run(["--git-dir", str(repo.commondir), "ls-remote", "--refs", remote, *patterns])
+        said = program.run(["--git-dir", str(repo.commondir), "ls-remote", remote, *patterns])
     except GitFailed as error:
         raise RemoteError(remote, error.message.strip(), "nothing was published") from error
     lines = (line.partition("\t") for line in said.decode("utf-8", "replace").splitlines())

@@ -42,6 +42,20 @@ def test_a_plain_clone_shows_it(shell: Shell, git: Callable[..., str], tmp_path:
     assert (plain / "board" / "results.tsv").exists()
 
 
+def test_a_remote_whose_head_leads_nowhere_is_told(shell: Shell, git: Callable[..., str], tmp_path: Path) -> None:
+    """A plain clone of it checks nothing out; publishing says what does, and no more once its HEAD is there."""
+    hub = tmp_path / "hub.git"
+    git("init", "--bare", "--quiet", "--initial-branch=trunk", str(hub))
+    git("remote", "add", "origin", str(hub))
+    said = process("publish", folder=shell.folder).stderr.decode()
+    assert "git clone -b lineage URL" in said and "git symbolic-ref HEAD refs/heads/lineage" in said
+    git("-C", str(hub), "symbolic-ref", "HEAD", "refs/heads/lineage")
+    git("clone", "--quiet", str(hub), str(tmp_path / "plain"))
+    assert (tmp_path / "plain" / "README.md").exists()
+    assert "git clone" not in process("publish", folder=shell.folder).stderr.decode()
+    assert shell.objects("publish")[0]["shown"] is True
+
+
 def test_it_only_moves_forward(shell: Shell, git: Callable[..., str]) -> None:
     """The same store adds nothing; a new trial adds a commit on top; HEAD and the files stay as they are."""
     head, status = git("symbolic-ref", "HEAD"), git("status", "--porcelain")
