@@ -28,11 +28,11 @@ def page() -> str:
     """Return the text of docs/commands.md."""
     from typer.main import get_command
 
-    from gitlineage.cli.app import COMMANDS, app
+    from gitlineage.cli.app import CALLED_BY_PROGRAMS, COMMANDS, app
 
     program: Any = get_command(app)
     parts = [HEAD, *_options(program), ""]
-    for panel, entries in COMMANDS.items():
+    for panel, entries in {**COMMANDS, "Called by programs": CALLED_BY_PROGRAMS}.items():
         parts += [f"## {panel}", ""]
         for name in entries:
             parts += _command(name, program.commands[name].load(), "###")

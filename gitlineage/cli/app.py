@@ -37,7 +37,6 @@ COMMANDS = {
     },
     "Put right": {
         "retract": ("repair", "Say that a trial does not count"),
-        "reassert": ("repair", "Say again what held before another writer's last word"),
         "reparent": ("repair", "Say what a snapshot was derived from in truth"),
     },
     "Look": {
@@ -51,7 +50,6 @@ COMMANDS = {
         "stats": ("numbers", "Show who gets on and who is stuck"),
         "search": ("find", "Find trials by the words of their hypotheses and notes"),
         "tried": ("find", "Say whether something was tried before, without running it"),
-        "campaigns": ("campaigns", "List the campaigns of this repository"),
     },
     "See": {
         "plot": ("numbers", "Plot the scores and the best so far"),
@@ -84,7 +82,6 @@ COMMANDS = {
     "Hand over": {
         "prompt": ("prompt", "Print the lineage prompt for the next agent"),
         "agents": ("agents", "Set up coding agents to read and record lineage"),
-        "mcp": ("mcp", "Serve the lineage to coding agents over MCP"),
         "import": ("exchange", "Bring in the results of any loop: import PATH"),
         "export": ("exchange", "Write trials or snapshots out to files"),
     },
@@ -96,16 +93,18 @@ COMMANDS = {
     },
     "Keep up": {
         "hooks": ("hooks", "Install, remove and list git hooks that keep lineage"),
-        "verify": ("trust", "Check everything there is to check and print what is wrong"),
-        "maintain": ("upkeep", "Keep a clone in order: repack it, build its index anew, archive refs"),
+        "maintain": ("upkeep", "Keep a clone in order: check it, repack it, build its index anew"),
         "demo": ("demo", "Run a small real research loop and look at it"),
         "help": ("helping", "Show what commands there are, or tell of one, or of a topic"),
     },
 }
 """Every command that people call: the panel it is shown in, its module, and the first line of its help."""
 
-CALLED_BY_HOOKS = {"hook": ("hooks", "Do what a hook of git or of an agent does; they call it")}
-"""What no help lists."""
+CALLED_BY_PROGRAMS = {
+    "hook": ("hooks", "Do what a hook of git or of an agent does; they call it"),
+    "mcp": ("mcp", "Serve the lineage to coding agents over MCP"),
+}
+"""What nobody types, and no list of commands has: `agents install` and `hooks install` write the calls."""
 
 
 class Program(Group):
@@ -118,7 +117,7 @@ class Program(Group):
         for panel, entries in COMMANDS.items():
             for name, (module, line) in entries.items():
                 self.add_command(Deferred(name, module, line, panel))
-        for name, (module, line) in CALLED_BY_HOOKS.items():
+        for name, (module, line) in CALLED_BY_PROGRAMS.items():
             self.add_command(Deferred(name, module, line, hidden=True))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

@@ -1,24 +1,17 @@
-"""The command that lists the campaigns of a repository."""
+"""The list of the campaigns of a repository, for `status --campaigns`."""
 
 import typer
 
-from gitlineage.cli import layout, listing, options, output
-from gitlineage.cli.commands import Listing, command, commands
+from gitlineage.cli import layout, listing, output
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.text import counted
 
-app = commands()
+_COLUMNS = (Column(""), Column("campaign"), Column("trials"), Column("best"), Column("task"))
 
 
-@command(app, "campaigns", "gitlineage campaigns", Listing)
-def campaigns(ctx: typer.Context, as_json: options.Json = False) -> None:
-    """
-    List the campaigns of this repository
-
-    Each has trials, ids, task and refs of its own. `gitlineage --campaign NAME init` begins one; GITLINEAGE_CAMPAIGN
-    and git config lineage.campaign (also of one worktree: git config --worktree) say in which one commands work.
-    """
+def print_campaigns(ctx: typer.Context, as_json: bool) -> None:
+    """Print every campaign with its trials, its best and its task; the one that commands work in has a star."""
     with opened(ctx, begin=True) as store, store.ledger.all_campaigns() as ledgers:
         rows = []
         for each in ledgers:
@@ -49,6 +42,3 @@ def campaigns(ctx: typer.Context, as_json: options.Json = False) -> None:
             )
     if not as_json:
         layout.table(_COLUMNS, rows)
-
-
-_COLUMNS = (Column(""), Column("campaign"), Column("trials"), Column("best"), Column("task"))

@@ -6,6 +6,7 @@ typer keeps the class that these methods take to itself.
 """
 
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any, TypeVar
 
@@ -15,6 +16,7 @@ from typer.main import get_command, get_group
 
 from gitlineage.cli import output
 from gitlineage.cli.parameters import make_plain
+from gitlineage.text import to_type
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -100,7 +102,20 @@ def _header() -> Any:
 
 
 class Group(_Ours, TyperGroup):
-    """A command that has commands."""
+    """A command that has commands; it says which where something else was typed, as the id of what is meant."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that was asked for."""
+        word = args[0] if args else ""
+        if word and word not in self.commands and not word.startswith("-") and not ctx.resilient_parsing:
+            if close := get_close_matches(word, self.commands):
+                meant = "did you mean " + ", ".join(f"'{name}'" for name in close) + "?"
+            elif "show" in self.commands:
+                meant = f"did you mean `{to_type(*ctx.command_path.split(), 'show', word)}`?"
+            else:
+                meant = f"it is one of {', '.join(self.commands)}"
+            ctx.fail(f"no such command '{word}': {meant}")
+        return super().resolve_command(ctx, args)
 
 
 class Deferred(TyperCommand):

@@ -45,7 +45,7 @@ INSTEAD = {
     "train": "`gitlineage run -m HYPOTHESIS -- COMMAND` makes a trial",
     "exec": "`gitlineage run -m HYPOTHESIS -- COMMAND` makes a trial",
     "exp": "`gitlineage run` makes a trial, `gitlineage log` lists them",
-    "experiments": "`gitlineage log` lists the trials, `gitlineage campaigns` the campaigns",
+    "experiments": "`gitlineage log` lists the trials, `gitlineage status --campaigns` the campaigns",
     "repro": "`gitlineage restore ID` brings a trial's files back, `gitlineage run` runs them again",
     "queue": "`gitlineage run --detach` leaves a run to itself, `gitlineage runs list` lists them",
     "ps": "`gitlineage runs list` lists what runs",
@@ -75,8 +75,8 @@ INSTEAD = {
     "remote": "`git remote add NAME URL`, then `gitlineage init --remote NAME`",
     "fetch": "`gitlineage pull` takes in what others pushed; so does `git fetch` after `gitlineage init --remote NAME`",
     "gc": "nothing has to be cleaned; `gitlineage maintain` repacks the repository",
-    "fsck": "`gitlineage verify` checks everything",
-    "check": "`gitlineage verify` checks the store, `gitlineage tried` whether something was tried before",
+    "fsck": "`gitlineage maintain verify` checks everything",
+    "check": "`gitlineage maintain verify` checks the store, `gitlineage tried` whether something was tried before",
     "config": "settings are git's, as `git config lineage.writer NAME`; `gitlineage help config` lists them",
     "sweep": "`gitlineage cohort new` opens a batch, `gitlineage --campaign NAME init` begins a campaign",
     "artifacts": "`gitlineage run --artifact GLOB` keeps files that a run makes",
@@ -193,7 +193,7 @@ def help(
     if old:
         output.note(f"`gitlineage {old}` is `gitlineage {new}` now")
         words = list(takewhile(lambda word: not word.startswith("-"), words))
-    if words and words[0] in TOPICS:
+    if words and words[0] in TOPICS and not old:
         output.say(TOPICS[words[0]])
         return
     for word in words:

@@ -107,6 +107,22 @@ def number(text: str, option: str) -> float:
     return finite
 
 
+def alone(ctx: typer.Context, what: str, why: str, *but: str) -> None:
+    """
+    Refuse what was typed beside something that goes with few parameters.
+
+    Args:
+        ctx: the call.
+        what: what that is, an option or an argument.
+        why: what is said before the name of the parameter that does not go with it.
+        but: the names of parameters that do.
+    """
+    for each in ctx.command.params:
+        source = ctx.get_parameter_source(str(each.name))
+        if each.name not in but and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"{why} {each.opts[0]}", param_hint=f"'{what}'")
+
+
 def at_most(count: int) -> int | None:
     """Return how many a number allows: -1, which is ``None``, allows any number."""
     return None if count == -1 else count
@@ -281,4 +297,6 @@ RankDirection = Annotated[
         show_default=False,
     ),
 ]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Pass over what cannot be read, and count it by kind.")]
+Campaign = Annotated[str | None, typer.Option("--campaign", metavar="NAME", help="Import into this campaign.")]
 Label = Annotated[str | None, typer.Option("--label", metavar="TEXT", help="Its short name in prompts.")]

@@ -12,7 +12,7 @@ from gitlineage import house
 from gitlineage.bridge import placing
 from gitlineage.bridge.artifacts import keep
 from gitlineage.bridge.placing import Place
-from gitlineage.cli import layout, listing, options, output, taking
+from gitlineage.cli import layout, listing, options, output, repair, taking
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, LineageError, RepositoryError
@@ -58,6 +58,9 @@ def init(
             "--remote", metavar="NAME", help="Have a plain git fetch and git push with this remote carry lineage."
         ),
     ] = None,
+    reassert: Annotated[
+        bool, typer.Option("--reassert", help="Record the task again as it was before another writer's last word.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -65,6 +68,10 @@ def init(
 
     What the task is gets recorded for everybody; left out, it is core_metric, lower is better.
     """
+    if reassert:
+        options.alone(ctx, "--reassert", "it excludes", "reassert", "as_json")
+        repair.reassert(ctx, None, as_json)
+        return
     with options.refused("--writer"):
         if writer is not None:
             check_writer(writer)
@@ -230,6 +237,9 @@ def record(
     replicate: Annotated[
         bool, typer.Option("--replicate", help="Record a further run of the same code, as a row of its own.")
     ] = False,
+    reassert: Annotated[
+        bool, typer.Option("--reassert", help="Record a row again as it was before another writer's last word.")
+    ] = False,
     hypothesis: options.Hypothesis = "",
     exp_id: options.ExpId = None,
     status: options.Status = None,
@@ -247,6 +257,10 @@ def record(
     A trial that waits for its result there gets it; where there is a result already, --revise or --replicate says what
     another one is. With --metric and no --status, the best so far decides what it is.
     """
+    if reassert:
+        options.alone(ctx, "--reassert", "it excludes", "reassert", "rev", "as_json")
+        repair.reassert(ctx, rev, as_json)
+        return
     row = _cells(exp_id, status, hypothesis, specialist, domain, notes, field)
     if revise and replicate:
         raise typer.BadParameter("it excludes --replicate", param_hint="'--revise'")

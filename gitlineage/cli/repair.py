@@ -1,4 +1,4 @@
-"""Commands that put right what was recorded: retract, reassert and reparent."""
+"""Commands that put right what was recorded: retract and reparent, and what `--reassert` does."""
 
 from typing import Annotated
 
@@ -52,23 +52,15 @@ def retract(
         output.say(f"The best is {output.clean(best.label)}" if best else "There is no best trial now")
 
 
-@command(app, "reassert", "gitlineage reassert 007")
-def reassert(
-    ctx: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="A trial whose row another writer changed.", show_default=False)
-    ] = None,
-    task: Annotated[bool, typer.Option("--task", help="The task, which another writer changed.")] = False,
-    as_json: options.Json = False,
-) -> None:
+def reassert(ctx: typer.Context, name: str | None, as_json: bool) -> None:
     """
-    Say again what held before another writer's last word
+    Say again what held before another writer's last word, and print it: `record --reassert` and `init --reassert`.
 
-    The row of a trial, or the task, is recorded again as it was, for everybody. Nothing is deleted. pull and status
-    tell whose word holds.
+    Args:
+        ctx: the call.
+        name: a trial whose row another writer changed; ``None`` for the task.
+        as_json: print JSON.
     """
-    if task == (name is not None):
-        raise typer.BadParameter("name a trial, or take --task", param_hint="'ID'")
     with opened(ctx) as store:
         restored = store.reassert(name)
         if isinstance(restored, Task):

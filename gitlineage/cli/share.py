@@ -167,14 +167,31 @@ def clone(
 
 
 @command(app, "status", "gitlineage status")
-def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = False) -> None:
+def status(
+    ctx: typer.Context,
+    remote: Remote = None,
+    campaigns: Annotated[
+        bool, typer.Option("--campaigns", help="List the campaigns of this repository, a line each.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
     """
     Show how the campaign stands, and what is not pushed yet
 
     Stuck are those with ten or more trials since the last one that was kept. The remote is as it was last seen; the
     network is not asked. What contradicts it is refused, which ends with 1. With --json the first object is the
     campaign and this clone; one for each ref follows.
+
+    Each campaign has trials, ids, task and refs of its own. `gitlineage --campaign NAME init` begins one;
+    GITLINEAGE_CAMPAIGN and git config lineage.campaign (also of one worktree: git config --worktree) say in which one
+    commands work.
     """
+    if campaigns:
+        from gitlineage.cli.campaigns import print_campaigns
+
+        options.alone(ctx, "--campaigns", "it excludes", "campaigns", "as_json")
+        print_campaigns(ctx, as_json)
+        return
     with opened(ctx, begin=True, incomplete=True) as store:
         exchange = store.remote_status(remote)
         writer, total = store.ledger.own_writer(), store.ledger.views().total()
@@ -197,7 +214,7 @@ def status(ctx: typer.Context, remote: Remote = None, as_json: options.Json = Fa
             layout.facts(
                 [
                     ("campaign", "" if store.ledger.namespace.is_default else store.campaign),
-                    ("best", output.clean(_best(stand, store.task.short))),
+                    ("best", output.clean(_best(store))),
                     ("trials", f"{total:,}, {stand['today']:,} today, {stand['since_keep']:,} since the last keep"),
                     ("running", output.clean(", ".join(stand["running"]))),
                     ("stuck", output.clean(", ".join(stand["stuck"]))),
@@ -227,7 +244,7 @@ def _stand(store: "LineageStore") -> dict[str, Any]:
     home = store.ledger.namespace.folder(store.ledger.repo.commondir)
     return {
         "best": best.label if best is not None else None,
-        "score": best.trial.cells().get(store.task.score_field) if best is not None else None,
+        "score": store.task.score(best.trial) if best is not None else None,
         "today": now.today,
         "since_keep": now.since_keep,
         "running": [files.id for files, is_held in unresolved(home) if is_held],
@@ -235,10 +252,13 @@ def _stand(store: "LineageStore") -> dict[str, Any]:
     }
 
 
-def _best(stand: dict[str, Any], name: str) -> str:
-    return (
-        "  ".join([stand["best"], *([f"{name} {stand['score']}"] if stand["score"] else [])]) if stand["best"] else ""
-    )
+def _best(store: "LineageStore") -> str:
+    """Return the best with its score as its row spells it."""
+    best = store.ledger.views().best(stand_in=False)
+    if best is None:
+        return ""
+    text = best.trial.text(store.task.score_field)
+    return f"{best.label}  {store.task.short} {text}" if text else best.label
 
 
 def _last_part(url: str, bare: bool) -> str:

@@ -1,4 +1,4 @@
-"""Commands that bring lineage onto the disk and onto branches: verify, checkout, restore and accept."""
+"""Commands that bring lineage onto the disk and onto branches: checkout, restore and accept."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,49 +11,10 @@ from gitlineage.cli.commands import command, commands
 from gitlineage.cli.listing import SHORT
 from gitlineage.cli.opening import opened
 from gitlineage.errors import WouldLose
-from gitlineage.model.namespace import ORDINARY
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted, some, to_type
 
 app = commands()
-
-
-@command(app, "verify", "gitlineage verify --all")
-def verify(
-    ctx: typer.Context,
-    everything: Annotated[bool, typer.Option("--all", help="Have git look at every object; takes longer.")] = False,
-    allowed_signers: Annotated[
-        Path | None,
-        typer.Option(
-            "--allowed-signers",
-            metavar="FILE",
-            help="Check signatures against this file. [default: gpg.ssh.allowedSignersFile where lineage.sign is on]",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: options.Json = False,
-) -> None:
-    """
-    Check everything there is to check and print what is wrong
-
-    Objects, refs, notes, events, clocks, trailers, signatures, the index and the derived refs; each finding is a line
-    of its writer, object and what is wrong. Exit code 1 when there are any. Nothing is mended.
-    """
-    with opened(ctx, begin=True) as store:
-        findings = store.verify(everything=everything, allowed_signers=allowed_signers)
-        for finding in findings:
-            if as_json:
-                output.json_line(finding)
-            else:
-                where = "" if finding.campaign == ORDINARY else f"{finding.campaign}/"
-                output.say(output.clean(f"{where}{finding.writer or '-'}  {finding.oid or '-'}  {finding.what}"))
-        if findings:
-            raise typer.Exit(1)
-        if not as_json:
-            with store.ledger.all_campaigns() as campaigns:
-                writers = {name for each in campaigns for name in each.journal.tips()}
-                several = f" in {counted(len(campaigns), 'campaign')}" if len(campaigns) > 1 else ""
-            output.note(f"nothing found: {counted(len(writers), 'writer')}{several} checked")
 
 
 Force = Annotated[bool, typer.Option("--force", help="Throw away what is in the working tree and recorded nowhere.")]

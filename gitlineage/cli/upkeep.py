@@ -1,5 +1,6 @@
-"""Commands that keep a clone in order: maintain, and below it reindex and consolidate."""
+"""Commands that keep a clone in order: maintain, and below it verify, reindex and consolidate."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +25,7 @@ _SHOWN = 10
 @maintaining.callback(epilog="Example: gitlineage maintain")
 def maintain(ctx: typer.Context, as_json: options.Json = False) -> None:
     """
-    Keep a clone in order: repack it, build its index anew, archive refs
+    Keep a clone in order: check it, repack it, build its index anew
 
     By itself it repacks with git and says what that saved. Small packs are rolled up in the background as they come
     (git config lineage.autoRepack = false turns that off); this does it thoroughly. Nothing is thrown away, and writers
@@ -50,6 +51,44 @@ def maintain(ctx: typer.Context, as_json: options.Json = False) -> None:
                 ("on disk", f"{saving.bytes_before:,} bytes before, {saving.bytes_after:,} now"),
             ]
         )
+
+
+@command(maintaining, "verify", "gitlineage maintain verify --all")
+def verify(
+    ctx: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Have git look at every object; takes longer.")] = False,
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option(
+            "--allowed-signers",
+            metavar="FILE",
+            help="Check signatures against this file. [default: gpg.ssh.allowedSignersFile where lineage.sign is on]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Check everything there is to check and print what is wrong
+
+    Objects, refs, notes, events, clocks, trailers, signatures, the index and the derived refs; each finding is a line
+    of its writer, object and what is wrong. Exit code 1 when there are any. Nothing is mended.
+    """
+    with opened(ctx, begin=True) as store:
+        findings = store.verify(everything=everything, allowed_signers=allowed_signers)
+        for finding in findings:
+            if as_json:
+                output.json_line(finding)
+            else:
+                where = "" if finding.campaign == ORDINARY else f"{finding.campaign}/"
+                output.say(output.clean(f"{where}{finding.writer or '-'}  {finding.oid or '-'}  {finding.what}"))
+        if findings:
+            raise typer.Exit(1)
+        if not as_json:
+            with store.ledger.all_campaigns() as campaigns:
+                writers = {name for each in campaigns for name in each.journal.tips()}
+                several = f" in {counted(len(campaigns), 'campaign')}" if len(campaigns) > 1 else ""
+            output.note(f"nothing found: {counted(len(writers), 'writer')}{several} checked")
 
 
 @command(maintaining, "reindex", "gitlineage maintain reindex")

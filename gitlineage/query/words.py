@@ -197,7 +197,7 @@ def _task(before: tuple[tuple[Order, Task], ...], now: tuple[tuple[Order, Task],
     what = f"{order.writer} changed the task from {_shown(was)}{whose} to {_shown(task)}"
     way = "lower" if was.lower_is_better else "higher"
     anew = to_type("gitlineage", "init", "--metric", was.score_field, f"--{way}-is-better", "--force")
-    yield Said(order.writer, what, "gitlineage reassert --task" if before else anew)
+    yield Said(order.writer, what, "gitlineage init --reassert" if before else anew)
 
 
 def _overruled(
@@ -230,7 +230,7 @@ def _rows(
         name = next((view.label for view in views.named_exactly(exp_id) if view.oid == oid), exp_id)
         changed = ", ".join(_cells(was.row, now.row, views.task))
         what = f"{writer} changed {name}, a row of {owner}'s: {changed}"
-        yield Said(writer, what, to_type("gitlineage", "reassert", name))
+        yield Said(writer, what, to_type("gitlineage", "record", name, "--reassert"))
 
 
 def versions(

@@ -149,7 +149,7 @@ def test_a_campaign(
     assert not _repeated(shell)
     assert shell.objects("best")[0]["row"]["hypothesis"] == "a learning rate of 0.4"
     assert {each["row"]["specialist"] for each in trials} == {"", "opt", "claude"}
-    assert shell.objects("verify") == []
+    assert shell.objects("maintain", "verify") == []
     assert git("status", "--porcelain").splitlines() == [" M recipe.json"]
 
 

@@ -119,13 +119,16 @@ def test_only_init_begins_one(folder: Path) -> None:
     assert "no campaign 'swepe'" in run(folder, "log", env={"GITLINEAGE_CAMPAIGN": "swepe"}, code=1)
     assert "nightly" in run(folder, "--campaign", "nightly", "init", "--metric", "acc", "--higher-is-better")
     assert "000" in run(folder, "--campaign", "nightly", "commit", "--root", "-m", "first", "--metric", "3")
-    listed = [json.loads(line) for line in run(folder, "--campaign", "nightly", "campaigns", "--json").splitlines()]
+    listed = [
+        json.loads(line)
+        for line in run(folder, "--campaign", "nightly", "status", "--campaigns", "--json").splitlines()
+    ]
     assert [(each["campaign"], each["trials"], each["best"], each["current"]) for each in listed] == [
         ("default", 1, "000", False),
         ("nightly", 1, "000", True),
         ("sweep", 2, "001", False),
     ]
-    text = run(folder, "campaigns")
+    text = run(folder, "status", "--campaigns")
     assert text.startswith("*  default") and "best 001" in text and "val_bpb, higher is better" in text
 
 

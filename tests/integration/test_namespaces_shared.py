@@ -278,7 +278,7 @@ def test_command_line(alice: LineageStore, tmp_path: Path) -> None:
     run(tmp_path, "--campaign", "sweep", "clone", str(tmp_path / "remote.git"), "bob")
     assert "001" in run(tmp_path / "bob", "--campaign", "sweep", "best")
     assert "indexed 3 trials" in run(tmp_path / "bob", "maintain", "reindex")
-    assert "1 writer in 2 campaigns checked" in run(tmp_path / "bob", "verify")
+    assert "1 writer in 2 campaigns checked" in run(tmp_path / "bob", "maintain", "verify")
     told = run(tmp_path / "bob", "maintain", "consolidate", "--idle", "0", "--json")
     lines = [json.loads(line) for line in told.splitlines()]
     assert [each["campaign"] for each in lines] == ["default", "sweep"]

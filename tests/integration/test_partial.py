@@ -32,7 +32,7 @@ READING = [
     ["export", "board", "out"],
     ["export", "tsv", "out.tsv"],
     ["checkout", "HEAD", "out"],
-    ["verify"],
+    ["maintain", "verify"],
     ["status"],
     ["maintain", "reindex"],
 ]

@@ -199,7 +199,7 @@ def test_two_users_record_in_turn(shared: Shared) -> None:
     shared.run(two, shared.python, "-m", "gitlineage", "maintain")
     shared.run(two, shared.python, "-m", "gitlineage", "maintain", "reindex")
     assert [shared.record(user, 2) for user in (one, two)] == [710, 713]
-    shared.run(one, shared.python, "-m", "gitlineage", "verify")
+    shared.run(one, shared.python, "-m", "gitlineage", "maintain", "verify")
     for user in USERS:
         shared.run(user, "git", "fsck", "--strict")
         assert f"u{one}-0" in shared.run(user, "git", "log", "--all", "--notes=lineage/*")

@@ -303,7 +303,7 @@ COMMANDS = (
     "descendants 000",
     "ancestors --common 000 {oid}",
     "show --same {oid}",
-    "verify",
+    "maintain verify",
     "maintain reindex",
     "export tsv -",
 )
@@ -342,7 +342,7 @@ def test_no_command_lets_control_characters_through(tmp_path) -> None:
         hostile.point(planted)
         loose = store.ledger.repo.commondir / "refs" / "notes" / "lineage" / "ev\x1b[2Jil\x9b"
         loose.write_text(planted + "\n")
-    with_writer = ["log --json", "verify", "maintain reindex", "log"]
+    with_writer = ["log --json", "maintain verify", "maintain reindex", "log"]
     for words in (*COMMANDS, *with_writer):
         result = shell.run(*words.format(oid=oid).split())
         assert result.exception is None or isinstance(result.exception, SystemExit), (words, result.exception)

@@ -108,4 +108,4 @@ def test_whatever_is_killed_each_run_is_one_trial_with_an_end(tmp_path: Path) ->
         assert began <= set(hypotheses), about
         began = set(hypotheses)
     assert began
-    assert process("verify", folder=shell.folder).returncode == 0
+    assert process("maintain", "verify", folder=shell.folder).returncode == 0

@@ -39,7 +39,7 @@ WORKS = {
     "push": ["push"],
     "pull": ["pull"],
     "import": ["import", "tsv", "{table}"],
-    "verify": ["verify"],
+    "verify": ["maintain", "verify"],
     "reindex": ["maintain", "reindex"],
     "board": ["export", "board", "{out}"],
     "bundle": ["export", "bundle", "{out}.bundle"],

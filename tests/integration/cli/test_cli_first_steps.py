@@ -106,11 +106,11 @@ def test_a_derived_ref_that_could_not_be_set(shell: Shell) -> None:
     lock.touch()
     shell.commit("--new", "--parents", "003", "-m", "better", "--metric", "0.5", "--status", "keep")
     lock.unlink()
-    said = shell.run("verify")
+    said = shell.run("maintain", "verify")
     assert said.exit_code == 1 and "refs/lineage/best should be" in said.stdout
     assert "type: gitlineage maintain reindex" in said.stdout
     shell("maintain", "reindex")
-    shell("verify")
+    shell("maintain", "verify")
 
 
 def test_a_setting_that_is_none_is_complained_about_at_once(shell: Shell) -> None:

@@ -289,7 +289,13 @@ def test_a_trailer_that_names_no_commit_here(shell: Shell, git: Callable[..., st
         ["relation", "infer"],
     ):
         shell(*words)
-    for words in (["graph", made], ["blame", made], ["events", made], ["verify"], ["checkout", made, tmp_path / "out"]):
+    for words in (
+        ["graph", made],
+        ["blame", made],
+        ["events", made],
+        ["maintain", "verify"],
+        ["checkout", made, tmp_path / "out"],
+    ):
         shell(*words)
 
 

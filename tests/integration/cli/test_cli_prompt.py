@@ -144,7 +144,10 @@ def test_what_was_not_kept_is_no_best(folder: Path, tmp_path: Path, status: str)
     assert "exp_none" in brief and "restore" not in brief and "--parents" not in brief
     assert shell.objects("prompt", "bold", "--budget", "2000")[0]["current_best"] is None
     assert "best" not in shell("status").split() and shell.objects("status")[0]["best"] is None
-    assert shell.objects("campaigns")[0]["best"] is None and "best" not in shell.objects("show", "000")[0]["names"]
+    assert (
+        shell.objects("status", "--campaigns")[0]["best"] is None
+        and "best" not in shell.objects("show", "000")[0]["names"]
+    )
     shell.commit("--new", "-m", "ran", "--status", "baseline")
     assert "best    001\n" in shell("status")
     shell.commit("--new", "-m", "ran", "--metric", "1.5")

@@ -96,7 +96,7 @@ def test_status_says_who_is_stuck(alice: Shell) -> None:
     shown = alice("status").splitlines()
     assert "stuck   bold" in shown and "trials  15, 15 today, 11 since the last keep" in shown
     (told, *_) = alice.objects("status")
-    assert (told["best"], told["score"], told["stuck"], told["running"]) == ("003", "1.10", ["bold"], [])
+    assert (told["best"], told["score"], told["stuck"], told["running"]) == ("003", 1.1, ["bold"], [])
 
 
 def test_status_without_a_remote(tmp_path: Path) -> None:

@@ -42,10 +42,10 @@ def signed(folder, git, tmp_path) -> Shell:
 
 def test_verify_says_nothing_of_a_healthy_store(shell) -> None:
     """Exit code 0, nothing on standard output, one word on standard error."""
-    for words in (["verify"], ["verify", "--all"], ["verify", "--json"]):
+    for words in (["maintain", "verify"], ["maintain", "verify", "--all"], ["maintain", "verify", "--json"]):
         result = shell.run(*words)
         assert (result.exit_code, result.stdout) == (0, "")
-    assert shell.run("verify").stderr == "note: nothing found: 1 writer checked\n"
+    assert shell.run("maintain", "verify").stderr == "note: nothing found: 1 writer checked\n"
 
 
 def test_verify_prints_findings_one_per_line(shell, git) -> None:
@@ -54,24 +54,24 @@ def test_verify_prints_findings_one_per_line(shell, git) -> None:
     git("notes", "--ref=lineage/alice", "append", "-m", "no event", oid)
     shell("log")
     git("update-ref", "refs/lineage/exp/000", git("rev-parse", "refs/lineage/best"))
-    result = shell.run("verify")
+    result = shell.run("maintain", "verify")
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith(f"alice  {oid}  not an event")
     assert lines[1].startswith("-  ") and f"refs/lineage/exp/000 should be {oid}" in lines[1]
-    found = [json.loads(line) for line in shell.run("verify", "--json").stdout.splitlines()]
+    found = [json.loads(line) for line in shell.run("maintain", "verify", "--json").stdout.splitlines()]
     assert [(each["writer"], each["oid"]) for each in found] == [("alice", oid), ("", git("rev-parse", "lineage/best"))]
 
 
 @needs_keygen
 def test_verify_checks_signatures_against_a_file(signed, tmp_path, git) -> None:
     """Only where it is asked for; a file that is not there is an error of one line."""
-    assert signed.run("verify").exit_code == 0
-    result = signed.run("verify", "--allowed-signers", tmp_path / "allowed")
+    assert signed.run("maintain", "verify").exit_code == 0
+    result = signed.run("maintain", "verify", "--allowed-signers", tmp_path / "allowed")
     assert result.exit_code == 1
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["mallory"]
-    assert "cannot read" in signed.fails(1, "verify", "--allowed-signers", tmp_path / "nothing")
+    assert "cannot read" in signed.fails(1, "maintain", "verify", "--allowed-signers", tmp_path / "nothing")
 
 
 @needs_keygen

@@ -10,7 +10,7 @@ import pytest
 from command_line import Shell, campaign, on_terminal
 
 from gitlineage.cli import output
-from gitlineage.cli.app import CALLED_BY_HOOKS, COMMANDS
+from gitlineage.cli.app import CALLED_BY_PROGRAMS, COMMANDS
 
 EVIL = "e\x1b[2J\x1b]0;t\x07\x9b31m\x85\u2028\u202e\u2066\x00\x7f\r\n\t\U000e0041vil"
 EVENTS = (
@@ -34,7 +34,6 @@ READING = {
     "diff": [("evil", "--stat"), (EVIL,)],
     "best": [(), ("--at", EVIL)],
     "leaderboard": [()],
-    "campaigns": [()],
     "parents": [("evil",), (EVIL,)],
     "children": [("000",), (EVIL,)],
     "ancestors": [("evil",), ("evil", "001", "--common"), (EVIL, "001", "--common")],
@@ -47,8 +46,7 @@ READING = {
     "relation infer": [(), ("evil",)],
     "prompt": [("bold",), (EVIL, "--workdir", EVIL, "--timestamp", EVIL, "--tree-path", EVIL)],
     "export board": [("board",), ("bad\x1b[2J",)],
-    "status": [(), ("https://localhost/\x1b[2J",)],
-    "verify": [()],
+    "status": [(), ("--campaigns",), ("https://localhost/\x1b[2J",)],
     "checkout": [(EVIL, "there")],
     "restore": [(EVIL,)],
     "cohort list": [()],
@@ -57,10 +55,9 @@ READING = {
     "catalog show": [("evil",)],
     "catalog attempts": [("evil\x1b[2J",)],
     "catalog similar": [("evil\x1b[2J",)],
-    "record": [(EVIL, "--metric", "1")],
+    "record": [(EVIL, "--metric", "1"), ("evil", "--reassert"), (EVIL, "--reassert")],
     "retract": [("evil", "--reason", EVIL), (EVIL,)],
     "reparent": [("evil", "--parents", EVIL)],
-    "reassert": [("evil",), (EVIL,)],
     "relation add": [("evil", EVIL, "001"), ("evil", EVIL)],
     "relation end": [("evil", "depends_on", EVIL)],
     "relation evolve": [("000", EVIL)],
@@ -79,6 +76,7 @@ READING = {
     "hooks": [(EVIL,)],
     "hook": [(EVIL,)],
     "maintain reindex": [()],
+    "maintain verify": [()],
     "maintain": [(EVIL,)],
     "bisect": [("--good", EVIL, "--bad", "evil", "--", "true")],
     "init": [("--metric", EVIL), ("--writer", EVIL)],
@@ -134,7 +132,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, blind_git: Path) -> Shell:
 def test_every_command_is_called(hostile: Shell) -> None:
     """No command of the program is missing above."""
     named = {words.split()[0] for words in READING}
-    assert named == {name for panel in COMMANDS.values() for name in panel} | {*CALLED_BY_HOOKS}
+    assert named == {name for panel in COMMANDS.values() for name in panel} | {*CALLED_BY_PROGRAMS}
 
 
 @pytest.mark.parametrize("command", READING)
