@@ -11,9 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from gitlineage.bridge import lgent, planning, rows
+from gitlineage.bridge import lgent, openrange, planning, rows
 from gitlineage.bridge.autoresearch_format import LoopRow
 from gitlineage.bridge.direction import flag
+from gitlineage.bridge.formats import lgent as lgent_format
 from gitlineage.bridge.formats import registry
 from gitlineage.bridge.formats.found import Found, Graph, NotTrials
 from gitlineage.bridge.formats.source import Source
@@ -302,7 +303,12 @@ def facts(plan: Plan) -> dict[str, object]:
     }
 
 
+def is_worlds(path: Path) -> bool:
+    """Whether a path is an OpenRange store: its snapshots are no trials, and `openrange` reads them."""
+    return path.is_dir() and openrange.is_store(path) and registry.recognise(Source(path)) is None
+
+
 def is_line_based(source: Source) -> bool:
     """Whether a file grows line by line."""
     known = registry.recognise(source)
-    return known is not None and known.name in registry.LINES
+    return known is not None and (known.name in registry.LINES or known.recognise(source) == lgent_format.LOG)

@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
+from gitlineage.bridge.exports import all_roles
 from gitlineage.bridge.formats import lgent
 from gitlineage.bridge.formats.found import Graph, Step
 from gitlineage.errors import Ambiguous, Cycle, Invalid
 from gitlineage.model.dag import topological
 from gitlineage.model.records import CommitOid, Snapshot
 from gitlineage.model.relation import DERIVATION, Relationship, RelationType
+from gitlineage.query import catalogue as catalogue_of
 from gitlineage.query import relations
 from gitlineage.query.names import versioned
 from gitlineage.query.views import Views
@@ -29,6 +31,9 @@ from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
 
 SOURCE = "lgent"
+_UNKNOWN = "unknown"
+"""Who says what nobody is known to have said, in L-gent's words."""
+
 _LISTED = 10
 
 
@@ -44,6 +49,7 @@ class GraphOutcome(msgspec.Struct, frozen=True, kw_only=True):
         related_before: how many were here as the file says.
         repeated: how many the file says of what is related in the same way already; the first word stands.
         ended: how many relations ended.
+        described: how many artifacts the catalogue says something new of.
     """
 
     added: tuple[str, ...] = ()
@@ -53,6 +59,7 @@ class GraphOutcome(msgspec.Struct, frozen=True, kw_only=True):
     related_before: int = 0
     repeated: int = 0
     ended: int = 0
+    described: int = 0
 
 
 # -- in ----------------------------------------------------------------------------------------------------------------
@@ -69,7 +76,8 @@ def record(store: LineageStore, graph: Graph, source: str) -> GraphOutcome:
         Ambiguous: a name that several snapshots have here.
     """
     with store.batch(f"Import {source[:200]}"):
-        places = _Places(store, _parents_first(graph))
+        places = _Places(store, _parents_first(graph), graph.entries)
+        described = sum(_describe(store, places.oids, name, said) for name, said in graph.entries.items())
         relater = _Relater(store, places.oids, source)
         for step in graph.steps:
             relater.take(step)
@@ -81,7 +89,19 @@ def record(store: LineageStore, graph: Graph, source: str) -> GraphOutcome:
         related_before=relater.counts["before"],
         repeated=relater.counts["repeated"],
         ended=relater.counts["ended"],
+        described=described,
     )
+
+
+def _describe(store: LineageStore, oids: Mapping[str, CommitOid], name: str, said: Mapping[str, Any]) -> bool:
+    """Record what a file's catalogue says of an artifact, and return whether that is new."""
+    views, landing = store.ledger.views(), store.ledger.recorder().landing
+    fields = dict(said)
+    if heir := fields.get("deprecated_in_favor_of"):
+        fields["deprecated_in_favor_of"] = oids[heir]
+    before = catalogue_of.entry(views, oids[name])
+    catalogue.set_entry(views, landing, oids[name], fields, said.get("author", SOURCE))
+    return catalogue_of.entry(store.ledger.views(), oids[name]) != before
 
 
 def _parents_first(graph: Graph) -> list[str]:
@@ -95,7 +115,7 @@ def _parents_first(graph: Graph) -> list[str]:
 class _Places:
     """The commits of a file's artifacts: those that are here, and those that are made for it."""
 
-    def __init__(self, store: LineageStore, names: list[str]) -> None:
+    def __init__(self, store: LineageStore, names: list[str], entries: Mapping[str, Any]) -> None:
         self._views = store.ledger.views()
         self.taken: list[str] = []
         self.added: list[str] = []
@@ -109,6 +129,8 @@ class _Places:
             self.oids[name] = oid
             if fresh:
                 self.added.append(name)
+                if name in entries:
+                    continue  # its own entry says its name
                 first, version = lgent.split(name)
                 fields = {"name": first, **({"version": version} if version else {})}
                 recorder = store.ledger.recorder()
@@ -174,7 +196,7 @@ class _Relater:
             return
         landing = self._store.ledger.recorder().landing
         made = relating.add(
-            self._views, landing, source, target, step.relation, step.by, dict(step.context), at=step.at
+            self._views, landing, source, target, step.relation, step.by or _UNKNOWN, dict(step.context), at=step.at
         )  # fmt: skip
         self._claimed.add(_place(made))
         self.counts["related"] += 1
@@ -208,7 +230,7 @@ def _says(relation: Relationship, step: Step) -> bool:
     """Whether a recorded relation is the one that a word begins."""
     if step.at and relation.created_at != step.at:
         return False
-    return relation.created_by == step.by and dict(relation.context) == dict(step.context)
+    return not step.by or (relation.created_by == step.by and dict(relation.context) == dict(step.context))
 
 
 # -- out ---------------------------------------------------------------------------------------------------------------
@@ -248,10 +270,20 @@ def as_events(views: Views) -> Iterator[bytes]:
             yield _event(lgent.DEPRECATED, value["deprecated_at"], edge.ended_by, ended)
 
 
-def left_out(views: Views, *, log: bool) -> list[str]:
-    """Return what an export has no place for, a sentence each."""
+def left_out(views: Views, what: str) -> list[str]:
+    """Return what an export (one of `WRITTEN`) has no place for, a sentence each."""
     names = _names(views)
     told = []
+    if what == "catalogue":
+        entries = catalogue_of.entries(views)
+        if other := sorted({each.entity_type for each in entries} - {*lgent.TYPES, ""}):
+            told.append(f"L-gent has no type {', '.join(other[:_LISTED])}: written as {lgent.TYPES[0]}")
+        if alone := len(set(names) - {each.id for each in entries}):
+            told.append(f"left out {counted(alone, 'snapshot')} that the catalogue says nothing of")
+        return told
+    if what == "forges":
+        return told
+    log = what == "events"
     if not log and (forged := sum(each.relation is RelationType.FORGED_FROM for each in _edges(views, names))):
         told.append(f"left out {forged} forged_from, a type that L-gent's graph does not read; --events has them")
     related = {value for each in _edges(views, names) for value in (each.value["source_id"], each.value["target_id"])}
@@ -260,6 +292,58 @@ def left_out(views: Views, *, log: bool) -> list[str]:
             f"left out {counted(alone, 'snapshot')} without relations, which no log names; without --events it is there"
         )
     return told
+
+
+def as_catalogue(views: Views) -> Iterator[bytes]:
+    """Return what the catalogue describes as ``Catalog.to_dict()`` gives it, relations that hold among it."""
+    names = _names(views)
+    related: dict[str, dict[str, list[str]]] = {}
+    for edge in _edges(views, names):
+        if not edge.value["deprecated"]:
+            others = related.setdefault(edge.value["source_id"], {}).setdefault(str(edge.relation), [])
+            others.append(edge.value["target_id"])
+    entries = {}
+    latest = ""
+    for entry in catalogue_of.entries(views):
+        snapshot = views.snapshot(entry.id)
+        at = entry.created_at or snapshot.time
+        latest = max(latest, at)
+        id = names[entry.id]
+        entries[id] = {
+            "id": id,
+            "entity_type": entry.entity_type if entry.entity_type in lgent.TYPES else lgent.TYPES[0],
+            "name": entry.name or id,
+            "version": entry.version,
+            "description": entry.description,
+            "keywords": list(entry.keywords),
+            "author": entry.author or snapshot.author.rpartition(" <")[0] or "unknown",
+            "created_at": _naive(at),
+            "updated_at": _naive(at),
+            "forged_by": entry.forged_by,
+            "forged_from": entry.forged_from,
+            "input_type": entry.input_type or None,
+            "output_type": entry.output_type or None,
+            "relationships": related.get(id, {}),
+            "status": str(entry.status),
+            "usage_count": entry.usage_count,
+            "last_used": _naive(entry.last_used),
+            "deprecated_in_favor_of": names.get(entry.deprecated_in_favor_of or ""),
+        }
+    document = {"entries": entries, "version": "1.0.0", "last_updated": _naive(latest or "1970-01-01T00:00:00Z")}
+    yield json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def as_forges(views: Views) -> Iterator[bytes]:
+    """Return what was forged, or tried to be, as L-gent's ``ForgeRecord``, an object a line; results by name."""
+    names = _names(views)
+    for each in catalogue_of.forges(views):
+        record = msgspec.to_builtins(each)
+        record |= {"result_id": names.get(each.result_id or ""), "timestamp": _naive(each.timestamp) or None}
+        yield json.dumps(record, ensure_ascii=False).encode() + b"\n"
+
+
+WRITTEN = {"graph": as_document, "events": as_events, "catalogue": as_catalogue, "forges": as_forges}
+"""What can be written, and how."""
 
 
 def _event(kind: str, at: str | None, actor: str, payload: dict[str, Any]) -> bytes:
@@ -271,10 +355,11 @@ def _edges(views: Views, names: Mapping[str, str]) -> Iterator[Edge]:
     """Return every relation between snapshots, git parents that nobody related otherwise first."""
     said = relations.relationships(views, include_deprecated=True)
     derived = {(each.source_id, each.target_id) for each in said if each.relationship_type in DERIVATION}
+    roles = all_roles(views)
     for snapshot in views.each_snapshot(names):
         for parent in (*snapshot.parents, *snapshot.inspirations):
             if parent in names and (snapshot.oid, parent) not in derived:
-                yield _of_parent(snapshot, parent, names)
+                yield _of_parent(snapshot, parent, names, roles.get(snapshot.oid, {}).get(parent))
     for each in said:
         if each.source_id not in names or each.target_id not in names:
             continue  # a forge attempt, which is no artifact
@@ -285,9 +370,9 @@ def _edges(views: Views, names: Mapping[str, str]) -> Iterator[Edge]:
         yield Edge(value=value, relation=each.relationship_type, ended_by=each.deprecated_by or "")
 
 
-def _of_parent(snapshot: Snapshot, parent: str, names: Mapping[str, str]) -> Edge:
+def _of_parent(snapshot: Snapshot, parent: str, names: Mapping[str, str], role: str | None) -> Edge:
     value = _edge(names[snapshot.oid], names[parent], RelationType(DERIVED), snapshot.time)
-    context = {"role": snapshot.roles.get(parent), "cohort": snapshot.cohort}
+    context = {"role": role, "cohort": snapshot.cohort}
     value |= {
         "created_by": snapshot.author.rpartition(" <")[0] or "unknown",
         "context": {name: text for name, text in context.items() if text},

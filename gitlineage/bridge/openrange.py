@@ -79,6 +79,9 @@ class CurriculumExport(msgspec.Struct, frozen=True, kw_only=True):
     left_out: tuple[tuple[str, str], ...] = ()
 
 
+_TRIED = 20
+"""Files that are no snapshots before a folder is no store."""
+
 # -- in ----------------------------------------------------------------------------------------------------------------
 
 
@@ -176,9 +179,30 @@ def _in_cohort(file: File, cohort: str) -> File:
     return msgspec.structs.replace(file, record=inside)
 
 
-def read_folder(folder: Path) -> list[File]:
+def is_store(folder: Path) -> bool:
+    """Whether a folder is an OpenRange store, by the first of its files and folders that could be a snapshot's."""
+    tried = 0
+    for path in sorted(folder.iterdir()):
+        heads = [name for name in openrange_format.HEADS if (path / name).is_file()] if path.is_dir() else []
+        if path.name[0] == "." or not (heads or (path.name.endswith(".json") and path.is_file())):
+            continue
+        try:
+            (_read_parts(path, heads) if heads else _read_file(path, {}))
+            return True
+        except (OSError, UnicodeEncodeError, Invalid, TooMuch):
+            tried += 1
+        if tried == _TRIED:
+            break
+    return False
+
+
+def read_folder(folder: Path, skipped: list[tuple[str, str]] | None = None) -> list[File]:
     """
     Return the snapshots of an OpenRange store by name: its ``*.json``, and its folders with a generation 1 snapshot.
+
+    Args:
+        folder: the store's.
+        skipped: takes what is no snapshot, with the field or path at fault, so that the others are read.
 
     Raises:
         BadFiles: every file that is no snapshot, with the field or path at fault; or files of several generations.
@@ -213,6 +237,9 @@ def read_folder(folder: Path) -> list[File]:
         for file in listed:
             first.setdefault(file.record.generation, file.name)
         bad = [(name, f"is of generation {number}; a folder holds one only") for number, name in first.items()]
+    if skipped is not None and len(generations) <= 1:
+        skipped += bad
+        bad = []
     listed, unclear = _worlds(listed)
     if bad or unclear:
         raise BadFiles(str(folder), [*bad, *unclear])
@@ -822,6 +849,7 @@ __all__ = [
     "File",
     "export_openrange",
     "import_openrange",
+    "is_store",
     "preview",
     "read_folder",
 ]

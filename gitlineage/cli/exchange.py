@@ -13,26 +13,22 @@ from gitlineage.bounds import read_input
 from gitlineage.bridge import exports, lgent, openrange, tsv
 from gitlineage.bridge.board import write_board
 from gitlineage.bridge.tsv import ImportOutcome, import_tsv
-from gitlineage.cli import autoresearch, bundles, listing, options, output
+from gitlineage.cli import autoresearch, bundles, listing, options, output, worlds
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.importing import (
     EXAMPLE,
     PATH,
-    Campaign,
     Cohort,
     Made,
     Map,
     Other,
     PathGroup,
-    SkipBad,
     Words,
     import_path,
-    into,
 )
-from gitlineage.cli.opening import opened, place
+from gitlineage.cli.opening import into, opened
 from gitlineage.errors import Invalid, StorageError
 from gitlineage.files import write_pieces, write_whole
-from gitlineage.git.repository import find_repository
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
@@ -49,6 +45,7 @@ app.add_typer(exporting, name="export")
 command(importing, PATH, EXAMPLE)(import_path)
 command(importing, "autoresearch", autoresearch.EXAMPLE)(autoresearch.import_loop)
 command(importing, "bundle", bundles.UNBUNDLE)(bundles.unbundle)
+command(importing, "openrange", worlds.EXAMPLE)(worlds.import_store)
 command(exporting, "bundle", bundles.BUNDLE)(bundles.bundle)
 
 _SHOWN = 10
@@ -78,10 +75,10 @@ def import_(
     fields: Map = None,
     status: Words = None,
     other_status: Other = None,
-    skip_bad: SkipBad = False,
+    skip_bad: options.SkipBad = False,
     cohort: Cohort = "",
     specialist: Made = "",
-    campaign: Campaign = None,
+    campaign: options.Campaign = None,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -296,59 +293,34 @@ def export_mlflow(
         output.note(f"wrote {counted(len(files), 'file')} to {output.clean(str(folder))}")
 
 
-@command(importing, "openrange", "gitlineage import openrange snapshots/")
-def import_store(
-    ctx: typer.Context,
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="The folder of an OpenRange store, with its *.json.", show_default=False),
-    ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported, and write nothing.")] = False,
-    cohort: Annotated[
-        str | None,
-        typer.Option("--cohort", metavar="NAME", help="The batch of all that have a parent and name none."),
-    ] = None,
-    campaign: Campaign = None,
-    as_json: options.Json = False,
-) -> None:
-    """
-    Import an OpenRange store, of any of its three generations
-
-    All of it or nothing; again, it adds nothing. Each snapshot is found by its own id, or the beginning of it.
-    Ancestors that have no file of their own become stubs. A variant is told by the directive that made it.
-    """
-    files = openrange.read_folder(folder)
-    into(ctx, campaign)
-    if dry_run and find_repository(place(ctx).path) is None:
-        outcome = openrange.preview(folder, files, cohort=cohort)
-    else:
-        with opened(ctx, create=True) as store:
-            outcome = openrange.import_openrange(store, folder, files, cohort=cohort, dry_run=dry_run)
-    if as_json:
-        output.json_line(outcome)
-    else:
-        _print_curriculum(outcome)
-
-
 @command(exporting, "lgent", "gitlineage export lgent graph.json")
 def export_lgent(
     ctx: typer.Context,
     file: Target,
     events: Annotated[bool, typer.Option("--events", help="Write the log of events, an object a line.")] = False,
+    catalogue: Annotated[bool, typer.Option("--catalog", help="Write the catalogue, `Catalog.to_dict()`.")] = False,
+    forges: Annotated[
+        bool, typer.Option("--forges", help="Write what was forged or tried to be, an object a line.")
+    ] = False,
     at: options.At = None,
     as_json: options.Json = False,
 ) -> None:
     """
     Write snapshots and relations as L-gent's lineage graph
 
-    Git parents are `successor_to`. The document is what `LineageGraph.to_dict()` gives; `import` reads both.
+    Git parents are `successor_to`. The document is what `LineageGraph.to_dict()` gives; `import` reads it, the log and
+    the catalogue.
     """
+    chosen = [name for name, wanted in (("events", events), ("catalogue", catalogue), ("forges", forges)) if wanted]
+    if len(chosen) > 1:
+        raise typer.BadParameter("take one of --events, --catalog and --forges", param_hint="'FILE'")
+    what = chosen[0] if chosen else "graph"
     if as_json and file == "-":
         raise typer.BadParameter("standard output is for the export, or for --json", param_hint="'FILE'")
     with opened(ctx) as store:
-        _write(store, lgent.as_events if events else lgent.as_document, file, at, as_json)
+        _write(store, lgent.WRITTEN[what], file, at, as_json)
         views = store.ledger.views(at=at) if at is not None else store.ledger.views()
-        for sentence in lgent.left_out(views, log=events):
+        for sentence in lgent.left_out(views, what):
             output.warning(sentence)
 
 
@@ -382,17 +354,6 @@ def export_store(
             f"left out {many} that OpenRange cannot hold, for they are no text, too long or beside a graph: "
             f"{path} of {name} first"
         )
-
-
-def _print_curriculum(outcome: openrange.CurriculumImport) -> None:
-    known = f", {outcome.known} known already" if outcome.known else ""
-    done = "would import" if outcome.dry_run else "imported"
-    output.say(f"{done} {counted(outcome.added, 'snapshot')} of generation {outcome.generation}{known}")
-    for word, names in (("stub", outcome.stubs), ("cohort", outcome.cohorts)):
-        if names:
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            listed = ", ".join(output.clean(name) for name in names[:_SHOWN])
-            output.say(f"{counted(len(names), word)}: {listed}{more}")
 
 
 def _print(outcome: ImportOutcome) -> None:

@@ -17,9 +17,9 @@ from gitlineage.bridge.importing import Imported, Planned
 from gitlineage.bridge.lgent import GraphOutcome
 from gitlineage.bridge.planning import Options, Plan
 from gitlineage.bridge.rows import LoopOutcome
-from gitlineage.cli import autoresearch, options, output
+from gitlineage.cli import autoresearch, options, output, worlds
 from gitlineage.cli.commands import Group
-from gitlineage.cli.opening import opened, place
+from gitlineage.cli.opening import into, opened, place
 from gitlineage.errors import Unclear
 from gitlineage.git.repository import GitRepo, find_repository
 from gitlineage.store.store import LineageStore
@@ -56,12 +56,10 @@ Other = Annotated[
     str | None,
     typer.Option("--other-status", metavar="STATUS", help="What words for a status mean that nobody knows."),
 ]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Pass over what cannot be read, and count it by kind.")]
 Cohort = Annotated[str, typer.Option("--cohort", metavar="NAME", help="The batch that all trials are members of.")]
 Made = Annotated[
     str, typer.Option("--specialist", metavar="NAME", help="Who made the trials, where no column says it.")
 ]
-Campaign = Annotated[str | None, typer.Option("--campaign", metavar="NAME", help="Import into this campaign.")]
 
 
 def import_path(
@@ -78,11 +76,11 @@ def import_path(
     fields: Map = None,
     status: Words = None,
     other_status: Other = None,
-    skip_bad: SkipBad = False,
+    skip_bad: options.SkipBad = False,
     label: options.Label = None,
     cohort: Cohort = "",
     specialist: Made = "",
-    campaign: Campaign = None,
+    campaign: options.Campaign = None,
     branch: Annotated[
         str | None, typer.Option("--branch", metavar="BRANCH", help="The branch whose commits short hashes mean.")
     ] = None,
@@ -99,6 +97,11 @@ def import_path(
     cannot be known, nothing is imported and the words that settle it are spelt out. All of it or nothing; again, it
     adds what is new. Branches, index and files stay as they are.
     """
+    if len(paths) == 1 and importing.is_worlds(Path(paths[0])):
+        why = "an OpenRange store has no trials, and so nothing for"
+        options.alone(ctx, paths[0], why, "paths", "dry_run", "skip_bad", "cohort", "campaign", "as_json")
+        worlds.import_store(ctx, Path(paths[0]), dry_run, skip_bad, cohort or None, campaign, as_json)
+        return
     asked = Options(
         metric=metric,
         lower=lower_is_better,
@@ -126,12 +129,6 @@ def import_path(
             return
         for each in importing.record(store, planned, asked):
             _print_json(each) if as_json else _print(each, store)
-
-
-def into(ctx: typer.Context, campaign: str | None) -> None:
-    """Let what follows open a campaign's store, where one is named."""
-    if campaign is not None:
-        ctx.find_root().obj = msgspec.structs.replace(place(ctx), campaign=campaign)
 
 
 def _plans(
@@ -197,7 +194,10 @@ def _watch(ctx: typer.Context, paths: Sequence[str], asked: Options, interval: f
         def look(data: bytes, whole: bool) -> LoopOutcome:
             read = Source(path, str(path), data)
             planned, _ = importing.plans([read], asked, store.ledger.recorded_task(), whole=whole)
-            return importing.record(store, planned, asked)[0].outcome
+            done = importing.record(store, planned, asked)[0]
+            if done.graph is not None and (done.graph.added or done.graph.related or done.graph.ended):
+                _print_json(done) if as_json else _print_graph(done.plan, done.graph)
+            return done.outcome
 
         autoresearch.follow(store, source, look, interval, as_json)
 
@@ -221,10 +221,11 @@ def _show_graph(plan: Plan, graph: Graph, as_json: bool) -> None:
     begun = sum(not step.ends for step in graph.steps)
     if as_json:
         facts = {"source": plan.source, "kind": plan.kind, "artifacts": graph.names, "relations": begun}
-        output.json_line({**facts, "bad": dict(graph.bad), "told": plan.told})
+        output.json_line({**facts, "entries": len(graph.entries), "bad": dict(graph.bad), "told": plan.told})
         return
     output.say(output.clean(f"{plan.source}: {plan.kind}"))
-    output.say(f"would import {counted(len(graph.names), 'artifact')}, {counted(begun, 'relation')}")
+    entries = f", {counted(len(graph.entries), 'description')}" if graph.entries else ""
+    output.say(f"would import {counted(len(graph.names), 'artifact')}, {counted(begun, 'relation')}{entries}")
     for sentence in plan.told:
         output.note(output.clean(sentence))
 
@@ -232,6 +233,8 @@ def _show_graph(plan: Plan, graph: Graph, as_json: bool) -> None:
 def _print_graph(plan: Plan, done: GraphOutcome) -> None:
     output.say(output.clean(f"{plan.source}: {plan.kind}"))
     parts = [counted(len(done.added), "artifact"), counted(done.related, "relation")]
+    if done.described:
+        parts.append(counted(done.described, "description"))
     if done.ended:
         parts.append(f"{done.ended} of them ended" if done.ended <= done.related else f"{done.ended} ended")
     known = f"; known already: {done.known} and {done.related_before}" if done.known or done.related_before else ""

@@ -63,6 +63,12 @@ def place(ctx: typer.Context) -> Place:
     return where
 
 
+def into(ctx: typer.Context, campaign: str | None) -> None:
+    """Let what follows open a campaign's store, where one is named."""
+    if campaign is not None:
+        ctx.find_root().obj = msgspec.structs.replace(place(ctx), campaign=campaign)
+
+
 @contextmanager
 def opened(
     ctx: typer.Context,

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from gitlineage.errors import Invalid
+from gitlineage.times import exact, parse_time
 
 
 class EntryStatus(StrEnum):
@@ -41,6 +42,8 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
         forged_by: who forged it.
         forged_from: the intent that it was forged from, in words.
         deprecated_in_favor_of: the commit of what replaces it.
+        author: who made it; empty where nobody said, and then its commit does.
+        created_at: when it was made, UTC, ISO 8601; empty where nobody said, and then its commit does.
     """
 
     id: str
@@ -57,6 +60,8 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
     forged_by: str | None = None
     forged_from: str | None = None
     deprecated_in_favor_of: str | None = None
+    author: str = ""
+    created_at: str = ""
 
     @property
     def text(self) -> str:
@@ -177,6 +182,11 @@ def checked_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         raise Invalid(f"this is no catalogue entry: {error}") from error
     known: dict[str, Any] = msgspec.to_builtins(entry)
+    if entry.created_at:
+        moment = parse_time(entry.created_at)
+        if moment is None:
+            raise Invalid(f"this is no catalogue entry: created_at {entry.created_at[:60]!r} is no ISO 8601 time")
+        known["created_at"] = exact(moment)
     return {name: known[name] for name in fields}
 
 

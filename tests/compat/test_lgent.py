@@ -1,6 +1,9 @@
 """L-gent's lineage graphs and event logs: in, again, out, damaged; and its names, which stand for catalogue entries."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -175,9 +178,9 @@ def test_forged_from_is_not_what_its_reader_takes(store: LineageStore, tmp_path:
     store.record_forge("B@1", "a parser for dates", "F-gent", "A@1")
     views = store.ledger.views()
     assert [each["relationship_type"] for each in written(store)["edges"]] == ["successor_to"]
-    assert "forged_from" in lgent.left_out(views, log=False)[0]
+    assert "forged_from" in lgent.left_out(views, "graph")[0]
     assert b"forged_from" in b"".join(lgent.as_events(views))
-    assert lgent.left_out(views, log=True) == []
+    assert lgent.left_out(views, "events") == []
 
 
 @pytest.mark.parametrize(
@@ -357,3 +360,136 @@ def test_what_was_forged_is_searched(shell: Shell, tmp_path: Path) -> None:
     assert told == [("Scrape the news, fast", 0, 0, 1), ("parse dates", 2, 1, 1)]
     assert "Idle@0.1" in shell("catalog", "attempts")
     assert [each["success"] for each in shell.objects("catalog", "attempts", "parse dates")] == [False, True]
+
+
+def entry(id: str, **more: Any) -> dict[str, Any]:
+    """Return an entry of a catalogue as L-gent's code writes it."""
+    said = {
+        "id": id, "entity_type": "agent", "name": id.partition("@")[0], "version": id.partition("@")[2],
+        "description": f"what {id} does", "keywords": ["news"], "embedding": None, "author": "E-gent", "created_at": AT,
+        "updated_at": AT, "forged_by": None, "forged_from": None, "input_type": None, "output_type": "str",
+        "contracts_implemented": [], "contracts_required": [], "relationships": {}, "status": "active",
+        "usage_count": 0, "success_rate": 1.0, "last_used": None, "last_error": None, "deprecation_reason": None,
+        "deprecated_in_favor_of": None,
+    }  # fmt: skip
+    return {**said, **more}
+
+
+def catalogue(*entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``Catalog.to_dict()`` of some entries."""
+    return {"entries": {each["id"]: dict(each) for each in entries}, "version": "1.0.0", "last_updated": AT}
+
+
+OLD, NEW = (
+    entry("Scraper@1.0", status="deprecated", deprecated_in_favor_of="Scraper@2.0", usage_count=1),
+    entry(
+        "Scraper@2.0", forged_by="F-gent", forged_from="scrape the news", keywords=[],
+        relationships={"successor_to": ["Scraper@1.0"], "depends_on": ["Client@1.3"]},
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("is_plain", [False, True])
+def test_a_catalogue_in_and_out(store: LineageStore, tmp_path: Path, is_plain: bool) -> None:
+    """Entries keep what they say, their author and their time; again it adds nothing; it comes back as it was."""
+    value = catalogue(OLD, NEW)
+    path = put(tmp_path, "catalog.json", value["entries"] if is_plain else value)
+    done = taken(store, path)
+    assert (len(done.added), done.described, done.related) == (3, 2, 2)
+    first = store.entry("Scraper@1.0")
+    assert (first.author, first.created_at, first.status) == ("E-gent", f"{AT}Z", "deprecated")
+    assert first.deprecated_in_favor_of == store.resolve("Scraper@2.0")
+    before = store.ledger.journal.tips()
+    again = taken(store, path)
+    assert (again.added, again.described, again.related, again.repeated) == ((), 0, 0, 0)
+    assert store.ledger.journal.tips() == before
+    views = store.ledger.views()
+    out = json.loads(b"".join(lgent.as_catalogue(views)))
+    for said in (OLD, NEW):
+        written = out["entries"][said["id"]]
+        kept = written.keys() - {"usage_count"}
+        assert {name: written[name] for name in kept} == {name: said[name] for name in kept}
+    assert lgent.left_out(views, "catalogue") == []
+    again = taken(store, put(tmp_path, "again.json", out))
+    assert (again.related, store.entry("Scraper@1.0")) == (0, first)
+
+
+def test_a_catalogue_of_what_was_recorded_here(store: LineageStore) -> None:
+    """Every entry has what L-gent's reader asks for; a type that it has not is written as one that it has, and said."""
+    store.commit({"a": b"1"}, [], trial=Trial(exp_id="001", status="baseline", core_metric=1.0))
+    store.commit({"a": b"2"}, ["001"], trial=Trial(exp_id="002", status="keep", core_metric=1.1))
+    store.set_entry("002", entity_type="lexer", description="lexes")
+    views = store.ledger.views()
+    (written,) = json.loads(b"".join(lgent.as_catalogue(views)))["entries"].values()
+    assert {"id", "entity_type", "name", "version", "description", "created_at", "updated_at"} <= written.keys()
+    assert (written["entity_type"], written["relationships"]) == ("agent", {"successor_to": ["001"]})
+    told = " ".join(lgent.left_out(views, "catalogue"))
+    assert "no type lexer" in told
+    assert "1 snapshot" in told
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (catalogue(entry("A@1", created_at="soon")), "created_at: 'soon' is no"),
+        (catalogue(entry("A@1", status="great")), "no catalogue entry"),
+        (catalogue(entry("A@1", keywords="news")), "no catalogue entry"),
+        (catalogue(entry("A@1", relationships={"likes": ["B"]})), "'likes' is none of"),
+        (catalogue(entry("A@1", relationships={"depends_on": "B"})), "no object of lists"),
+        (catalogue(entry("A@1", relationships={"depends_on": ["A@1"]})), "related to itself"),
+        (catalogue(entry("A@1", deprecated_in_favor_of="A@1")), "in favour of itself"),
+        (catalogue(entry("A@1", name="\ud800")), "not valid Unicode"),
+        ({"entries": {"B@1": entry("A@1")}}, "its id is 'A@1'"),
+    ],
+)
+def test_an_entry_that_breaks_a_rule(store: LineageStore, tmp_path: Path, value: Any, said: str) -> None:
+    """It is refused with its place, or passed over on request."""
+    path = put(tmp_path, "catalog.json", value)
+    with pytest.raises(Invalid, match=said):
+        taken(store, path)
+    assert taken(store, path, skip_bad=True).described == 0
+
+
+def test_a_catalogue_that_is_cut_off(store: LineageStore, tmp_path: Path) -> None:
+    """It is told for what it is."""
+    (tmp_path / "catalog.json").write_text(json.dumps(catalogue(OLD, NEW))[:-40])
+    with pytest.raises(LineageError, match="L-gent catalogue that is cut off or damaged"):
+        taken(store, tmp_path / "catalog.json")
+
+
+def test_the_time_of_an_entry_can_be_given(shell: Shell, tmp_path: Path) -> None:
+    """`catalog set` takes it, and what is no time is refused; the catalogue and the forges go out by commands."""
+    assert "1 description" in shell("import", put(tmp_path, "catalog.json", catalogue(NEW)), "--dry-run")
+    assert "2 relations, 1 description" in shell("import", tmp_path / "catalog.json")
+    (told,) = shell.objects("catalog", "set", "Scraper@2.0", "created_at=2025-01-01T02:00:00+02:00")
+    assert told["created_at"] == "2025-01-01T00:00:00Z"
+    assert "no ISO 8601 time" in shell.fails(2, "catalog", "set", "Scraper@2.0", "created_at=soon")
+    shell("catalog", "attempt", "parse dates", "--phase", "contract=failed")
+    forges = [json.loads(line) for line in shell("export", "lgent", "-", "--forges").splitlines()]
+    assert [(each["intent"], each["result_id"], each["success"]) for each in forges] == [
+        ("scrape the news", "Scraper@2.0", True),
+        ("parse dates", None, False),
+    ]
+    assert [each["phase_name"] for each in forges[1]["phases"]] == ["contract"]
+    assert "Scraper@2.0" in json.loads(shell("export", "lgent", "-", "--catalog"))["entries"]
+    assert "take one of" in shell.fails(2, "export", "lgent", "-", "--catalog", "--forges")
+
+
+def test_a_log_is_followed(shell: Shell, tmp_path: Path) -> None:
+    """--watch takes in what a log says as it grows; a document, which is written anew, is refused."""
+    shell("init")
+    path = put(tmp_path, "log.jsonl", [event("relationship_added", edge("B@1", "A@1"))])
+    script = f"import sys; sys.argv = ['gitlineage', '-C', {str(shell.folder)!r}, 'import', {str(path)!r}]\n"
+    script += "sys.argv += ['--watch', '--interval', '0.05', '--json']\nfrom gitlineage.cli import main; main()"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert json.loads(process.stdout.readline())["added"] == ["A@1", "B@1"]
+            with path.open("a") as file:
+                file.write(f"{json.dumps(event('relationship_added', edge('C@1', 'B@1')))}\n")
+            assert json.loads(process.stdout.readline())["added"] == ["C@1"]
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    document = put(tmp_path, "graph.json", SCRAPERS)
+    assert "does not grow line by line" in shell.fails(2, "import", document, "--watch")

@@ -1,7 +1,7 @@
 """
 DVC experiments: commits below ``refs/exps``, each with its params and metrics, on the commit it was run from.
 
-Source: iterative/dvc, ``dvc/repo/experiments/refs.py`` (looked at in November 2026): a ref is
+Source: treeverse/dvc (earlier iterative/dvc), ``dvc/repo/experiments/refs.py`` (looked at in November 2026): a ref is
 ``refs/exps/<2 digits of the baseline>/<38 digits>/<name>``; what is below stash, exec, apply, celery, queue and temp is
 DVC's own.
 """

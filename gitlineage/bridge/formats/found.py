@@ -52,7 +52,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         target: what it leads to.
         relation: what the source is to the target.
         at: when, UTC, ISO 8601; empty where nobody said.
-        by: who or what said so.
+        by: who or what said so; empty where nobody knows, and then any like it is the same.
         context: what was said about it.
         ends: whether the relation ends here, else it begins.
         reason: why it ends.
@@ -78,11 +78,14 @@ class Graph(msgspec.Struct, kw_only=True):
     Args:
         names: the artifacts by the names that the file has for them, each once.
         steps: what was said about relations.
+        entries: what a catalogue says of them by field, by the artifact's name; fields are those of a `CatalogEntry`,
+            with artifacts by name.
         bad: what cannot be read: where, and why.
     """
 
     names: tuple[str, ...] = ()
     steps: list[Step] = []
+    entries: dict[str, dict[str, Any]] = {}
     bad: list[tuple[str, str]] = []
 
 

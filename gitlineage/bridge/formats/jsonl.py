@@ -4,7 +4,7 @@ JSON, an object a line: the log of pi-autoresearch, and trials of any other maki
 A ``config`` line of pi-autoresearch opens a segment with a metric and a direction of its own: what was measured before
 is of another scale. A discarded run names the commit that it was tried on, as its own code is reset away.
 
-Source: davebcn87/pi-autoresearch, ``extensions/pi-autoresearch/jsonl.ts`` (looked at in November 2026).
+Source: davebcn87/pi-autoresearch, ``extensions/pi-autoresearch/index.ts`` (looked at in November 2026).
 """
 
 import json

@@ -1,9 +1,11 @@
 """
-The lineage of L-gent: what ``LineageGraph.to_dict()`` gives, and its log of events, an object a line.
+The lineage of L-gent: what ``LineageGraph.to_dict()`` gives, its log of events, an object a line, and its catalogue,
+what ``Catalog.to_dict()`` gives.
 
 It holds artifacts and typed relations between them, and no trials. Schema: kgang/kgents, the document in
-`impl/claude/agents/l/lineage.py`, the log, which nothing public writes so far, in its specification of lineage;
-looked at in November 2026. Times without a zone are read as UTC.
+`impl/claude/agents/l/lineage.py`, the catalogue in `impl/claude/agents/l/types.py` (a plain `dict` of entries in
+`catalog.py`), the log, which nothing public writes so far, in its specification of lineage; looked at in November 2026.
+Times without a zone are read as UTC.
 """
 
 import json
@@ -15,11 +17,13 @@ from gitlineage.bounds import MAX_LINE
 from gitlineage.bridge.formats.found import Found, Graph, NotTrials, Step
 from gitlineage.bridge.formats.source import Source, json_of, mapping
 from gitlineage.errors import Invalid
+from gitlineage.model.catalogue import checked_fields
 from gitlineage.model.relation import RelationType
 from gitlineage.times import exact, parse_time
 
 DOCUMENT = "an L-gent lineage graph"
 LOG = "an L-gent event log"
+CATALOG = "an L-gent catalogue"
 ADDED, DEPRECATED = "relationship_added", "relationship_deprecated"
 
 _KNOWN = frozenset(
@@ -28,6 +32,13 @@ _KNOWN = frozenset(
 )  # fmt: skip
 _LONGEST = 1000
 """Characters of an artifact's id at most."""
+
+_ENTRY = ("name", "version", "description", "keywords", "entity_type", "input_type", "output_type", "status",
+          "forged_by", "forged_from", "deprecated_in_favor_of", "author", "created_at")  # fmt: skip
+"""Fields of an entry that are kept."""
+
+TYPES = ("agent", "contract", "memory", "spec", "test", "template", "pattern", "tongue")
+"""What L-gent knows an artifact to be; the first where it is something else."""
 
 _LOOKED_AT = 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -41,8 +52,12 @@ def recognise(source: Source) -> str:
     value = source.json
     if isinstance(value, dict) and _is_graph(value):
         return DOCUMENT
+    if isinstance(value, dict) and _entries(value):
+        return CATALOG
     if value is None and all(f'"{name}"' in source.text for name in ("edges", "source_id", "relationship_type")):
         return DOCUMENT  # cut off or damaged: said by `read`, and never taken for a table
+    if value is None and all(f'"{name}"' in source.text for name in ("entries", "entity_type", "relationships")):
+        return CATALOG
     lines = source.text.split("\n", _LOOKED_AT)[:_LOOKED_AT]
     return LOG if any(_is_event(json_of(line)) for line in lines if line.lstrip().startswith("{")) else ""
 
@@ -61,7 +76,7 @@ def read(source: Source) -> Found:
         return _Reader(source, kind).log()
     if not isinstance(source.json, dict):
         raise NotTrials(source.name, f"{kind} that is cut off or damaged: {_fault(source.text)}")
-    return _Reader(source, kind).document()
+    return _Reader(source, kind).catalogue() if kind == CATALOG else _Reader(source, kind).document()
 
 
 def split(name: str) -> tuple[str, str]:
@@ -81,6 +96,17 @@ def _is_graph(value: Mapping[str, Any]) -> bool:
     if edges:
         return any(isinstance(each, dict) and {"source_id", "relationship_type"} <= each.keys() for each in edges)
     return set(value) == {"nodes", "edges"} and bool(nodes) and all(isinstance(each, str) for each in nodes)
+
+
+def _entries(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the entries of a catalogue by id, none where it is no catalogue."""
+    found = value.get("entries", value if "entries" not in value else None)
+    if not isinstance(found, dict) or not found:
+        return {}
+    is_one = all(
+        isinstance(each, dict) and {"entity_type", "name", "version"} <= each.keys() for each in found.values()
+    )
+    return found if is_one else {}
 
 
 def _is_event(value: Any) -> bool:
@@ -121,6 +147,52 @@ class _Reader:
                 self._bad(f"edges[{at}]", error)
         self._unread.update(dict.fromkeys(sorted(set(self._source.json) - {"nodes", "edges"})))
         return self._done()
+
+    def catalogue(self) -> Found:
+        entries = _entries(self._source.json)
+        for id, said in entries.items():
+            try:
+                self._entry(id, said)
+            except Invalid as error:
+                self._bad(f"entries[{id[:60]!r}]", error)
+        if entries is not self._source.json:
+            self._unread.update(dict.fromkeys(sorted(set(self._source.json) - {"entries", "version", "last_updated"})))
+        return self._done()
+
+    def _entry(self, id: str, said: Mapping[str, Any]) -> None:
+        """Take in what a catalogue says of an artifact, and the relations that it names."""
+        if said.get("id", id) != id:
+            raise Invalid(f"its id is {str(said['id'])[:60]!r}")
+        name = _name(id)
+        fields = {field: said[field] for field in _ENTRY if said.get(field) not in (None, "", [])}
+        if fields.get("author") == "unknown":
+            del fields["author"]
+        for field in ("created_at", "deprecated_in_favor_of"):
+            if field in fields:
+                fields[field] = _time(said, field) if field == "created_at" else _name(fields[field])
+        for text in fields.values():
+            _encodable(json.dumps(text, ensure_ascii=False))
+        if fields.get("deprecated_in_favor_of") == name:
+            raise Invalid("it cannot be deprecated in favour of itself")
+        checked_fields({**fields, **({"created_at": ""} if "created_at" in fields else {})})
+        related = said.get("relationships") or {}
+        if not isinstance(related, dict) or not all(isinstance(each, list) for each in related.values()):
+            raise Invalid("relationships: no object of lists")
+        steps = []
+        for kind, others in related.items():
+            for other in others:
+                source, target, relation = _ends({"source_id": name, "target_id": other, "relationship_type": kind})
+                if source == target:
+                    raise Invalid("it cannot be related to itself")
+                steps.append(Step(source=source, target=target, relation=relation))
+        for field in sorted(said.keys() - {*_ENTRY, "id", "updated_at", "relationships"}):
+            if said[field] not in (None, "", [], {}, 0) and (field, said[field]) != ("success_rate", 1):
+                self._unread.setdefault(field)
+        self._names.setdefault(name)
+        if heir := fields.get("deprecated_in_favor_of"):
+            self._names.setdefault(heir)
+        self._add(steps)
+        self._graph.entries[name] = fields
 
     def log(self) -> Found:
         for number, line in enumerate(self._source.text.split("\n"), 1):

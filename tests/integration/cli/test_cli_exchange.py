@@ -289,6 +289,27 @@ def test_openrange_files_that_are_refused(folder: Path, tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_an_openrange_store_by_its_path(folder: Path, tmp_path: Path) -> None:
+    """`import DIR` knows it; options about trials are refused by name, and bad files are passed over on request."""
+    made = Second(tmp_path / "in", dag=True)
+    (tmp_path / "in" / "a.json").write_text("{}")
+    folder.mkdir()
+    shell = Shell(folder)
+    said = shell.fails(2, "import", tmp_path / "in", "--metric", "loss")
+    assert "an OpenRange store has no trials, and so nothing for --metric" in said
+    assert "a.json: is no snapshot" in shell.run("import", tmp_path / "in").stderr
+    assert list(folder.iterdir()) == []
+    done = shell.run("import", tmp_path / "in", "--skip-bad", "--cohort", "all")
+    assert done.stdout.startswith("imported 4 snapshots of generation 2\n")
+    assert "passed over 1 file that are no snapshots; the first is a.json: is no snapshot" in done.stderr
+    (told,) = shell.objects("import", tmp_path / "in", "--dry-run", "--skip-bad")
+    assert (told["added"], told["known"], [name for name, _ in told["skipped"]]) == (0, 4, ["a.json"])
+    assert shell.objects("children", made.root)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.json").write_text('{"id": 1}')
+    assert "there is no result of a loop" in shell.fails(1, "import", tmp_path / "other")
+
+
 def test_reindex(folder: Path) -> None:
     """The index may be deleted or broken at any time; reindex says how much it holds."""
     shell = campaign(folder)
