@@ -9,20 +9,57 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from gitlineage._version import __version__
 from gitlineage.model import tsv
 from gitlineage.model.records import TrialView
-from gitlineage.model.trial import COLUMNS, NUMERIC, parse_number
+from gitlineage.model.trial import COLUMNS, CRASHED, NUMERIC, parse_number
+from gitlineage.query.around import roles_of, standing_in
 from gitlineage.query.views import Views
 from gitlineage.times import parse_time, stamp
+
+
+def all_roles(views: Views) -> dict[str, dict[str, str]]:
+    """Return what others were to each snapshot that says so, by their commits: parents, and what gave no content."""
+    arrived = standing_in(views.index)
+    rows = views.index.rows("SELECT oid, roles FROM snapshots WHERE roles != '{}'")
+    return {oid: {arrived.get(at, at): role for at, role in roles_of(text).items()} for oid, text in rows}
+
+
+class _Parents:
+    """
+    What trials were derived from, by label, with role and commit: of trials that count, and of other snapshots.
+
+    Args:
+        views: the store.
+    """
+
+    def __init__(self, views: Views) -> None:
+        self._roles = all_roles(views)
+        self.oids: dict[str, str] = {view.label: view.oid for view in views.each_counting()}
+        counting = set(self.oids.values())
+        alone = [oid for (oid,) in views.index.rows("SELECT oid FROM snapshots") if oid not in counting]
+        for oid, name in views.labels.names(alone).items():
+            self.oids.setdefault(name, oid)
+
+    def of(self, view: TrialView) -> list[tuple[str, str]]:
+        """Return the labels of a trial's parents and what inspired it, with their roles, the primary one first."""
+        known = self._roles.get(view.oid, {})
+        first = [(view.parent, known.get(self.oids.get(view.parent, ""), ""))] if view.parent else []
+        return [*first, *((kin.label, kin.role) for kin in view.others)]
+
 
 OWN = ("exp_id", "oid", "parents", "roles", "cohort", "retracted", "score")
 """Columns that a flat form has before the row's own: parents and roles are lists with a space between."""
 
-_SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+_SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST = 10 * 365 * 86400
+"""Seconds that nothing takes; a row that says more says something else."""
+
 _HOME = "urn:gitlineage:"
 
 
@@ -34,12 +71,13 @@ def as_csv(views: Views, *, for_spreadsheets: bool = False) -> Iterator[bytes]:
         views: the store.
         for_spreadsheets: put ``'`` before cells that a spreadsheet would run as a formula.
     """
-    used = dict.fromkeys(name for view in views.each_counting() for name in _flat(view, views))
+    parents = _Parents(views)
+    used = dict.fromkeys(name for view in views.each_counting() for name in _flat(view, views, parents))
     columns = list(dict.fromkeys([*OWN, *(name for name in COLUMNS if name in used), *used]))
     safe = tsv.for_spreadsheet if for_spreadsheets else str
     yield _csv(map(safe, columns))
     for view in views.each_counting():
-        row = _flat(view, views)
+        row = _flat(view, views, parents)
         yield _csv(safe(row.get(column, "")) for column in columns)
 
 
@@ -97,7 +135,7 @@ def as_prov(views: Views) -> Iterator[bytes]:
     def put(kind: str, name: str, value: dict[str, Any]) -> None:
         document.setdefault(kind, {})[name] = value
 
-    labels = {view.label: view.oid for view in views.each_counting()}
+    parents = _Parents(views)
     for view in views.each_counting():
         entity, activity = f"gl:snapshot/{view.oid}", f"gl:trial/{_safe(view.label)}"
         put("entity", entity, {"prov:label": view.label, "prov:type": "gl:Snapshot"})
@@ -118,10 +156,11 @@ def as_prov(views: Views) -> Iterator[bytes]:
             put("agent", agent, {"prov:label": view.trial.specialist})
             name = f"_:a{len(document.get('wasAssociatedWith', ()))}"
             put("wasAssociatedWith", name, {"prov:activity": activity, "prov:agent": agent})
-        for label, role in _parents(view):
-            if label not in labels:
-                continue
-            used = f"gl:snapshot/{labels[label]}"
+        for label, role in parents.of(view):
+            if label not in parents.oids:
+                continue  # its commit was never recorded
+            used = f"gl:snapshot/{parents.oids[label]}"
+            document["entity"].setdefault(used, {"prov:label": label, "prov:type": "gl:Snapshot"})
             value = {"prov:generatedEntity": entity, "prov:usedEntity": used, **({"gl:role": role} if role else {})}
             put("wasDerivedFrom", f"_:d{len(document.get('wasDerivedFrom', ()))}", value)
         if view.cohort:
@@ -140,41 +179,52 @@ def as_prov(views: Views) -> Iterator[bytes]:
 
 
 def as_openlineage(views: Views) -> Iterator[bytes]:
-    """Return the lineage as OpenLineage events, one a line: a trial is a run that reads snapshots and writes one."""
-    labels = {view.label: view.oid for view in views.each_counting()}
+    """
+    Return the lineage as OpenLineage events, one a line: a trial is a run that reads snapshots and writes one.
+
+    Each run has two events, as the specification asks: one that it starts and one that it ended.
+    """
+    parents = _Parents(views)
     for view in views.each_counting():
-        moment = parse_time(view.trial.timestamp) or parse_time(views.snapshot(view.oid).time)
-        ended = "FAIL" if view.trial.status is not None and "crash" in view.trial.status else "COMPLETE"
-        inputs = [{"namespace": "git", "name": labels[label]} for label, _ in _parents(view) if label in labels]
+        moment = parse_time(view.trial.timestamp) or parse_time(views.snapshot(view.oid).time) or _EPOCH
+        took = parse_number(view.trial.text("total_s")) or 0.0
         facet = {
             "_producer": _producer(),
-            "_schemaURL": f"{_HOME}trial",
-            "parents": [{"id": label, "role": role} for label, role in _parents(view)],
+            "_schemaURL": f"{_SPEC}RunFacet",
+            "parents": [{"id": label, "role": role} for label, role in parents.of(view)],
             "cohort": view.cohort,
             "row": view.trial.cells(),
         }
         event = {
-            "eventType": ended,
-            "eventTime": stamp(moment) if moment else "1970-01-01T00:00:00Z",
             "run": {
                 "runId": str(uuid5(NAMESPACE_URL, f"{_HOME}{view.oid}/{view.label}")),
                 "facets": {"gitlineage_trial": facet},
             },
             "job": {"namespace": "gitlineage", "name": view.trial.specialist or "trial"},
-            "inputs": inputs,
-            "outputs": [{"namespace": "git", "name": view.oid}],
+            "inputs": [
+                {"namespace": "git", "name": parents.oids[label]}
+                for label, _ in parents.of(view)
+                if label in parents.oids
+            ],
             "producer": _producer(),
-            "schemaURL": _SPEC,
+            "schemaURL": f"{_SPEC}RunEvent",
         }
-        yield json.dumps(event, ensure_ascii=False).encode() + b"\n"
+        began = moment - timedelta(seconds=took) if 0 < took < _LONGEST else moment
+        ended = {"eventType": "FAIL" if _failed(view) else "COMPLETE", "eventTime": stamp(moment)}
+        for said, outputs in (
+            ({"eventType": "START", "eventTime": stamp(began)}, []),
+            (ended, [{"namespace": "git", "name": view.oid}]),
+        ):
+            yield json.dumps({**said, **event, "outputs": outputs}, ensure_ascii=False).encode() + b"\n"
 
 
 def as_ro_crate(views: Views) -> Iterator[bytes]:
     """
     Return the lineage as the metadata file of an RO-Crate 1.1 that follows the profile Process Run Crate 0.5.
 
-    A trial is a ``CreateAction`` of the loop: its objects are the snapshots of its parents, its result is its own.
-    Roles, cohort and cells are property values of the action. No file of a snapshot is in the crate: git has them.
+    A trial is a ``CreateAction`` of the loop by the person of its commit: its objects are the snapshots of its parents,
+    its result is its own. Roles, cohort and cells are property values of the action. No file of a snapshot is in the
+    crate: git has them.
     """
     graph: dict[str, dict[str, Any]] = {}
 
@@ -182,16 +232,17 @@ def as_ro_crate(views: Views) -> Iterator[bytes]:
         graph.setdefault(entity, {"@id": entity, "@type": kind, **values})
         return {"@id": entity}
 
-    labels = {view.label: view.oid for view in views.all()}
-    tool = put("#gitlineage", "SoftwareApplication", name="gitlineage", softwareVersion=__version__)
-    actions = []
-    latest = None
+    parents = _Parents(views)
+    tool = put(_producer(), "SoftwareApplication", name="gitlineage", softwareVersion=__version__)
+    actions, people = [], {}
+    latest = _EPOCH
     for view in views.all():
-        moment = parse_time(view.trial.timestamp) or parse_time(views.snapshot(view.oid).time)
-        latest = max(latest, moment) if latest and moment else latest or moment
+        snapshot = views.snapshot(view.oid)
+        moment = parse_time(view.trial.timestamp) or parse_time(snapshot.time) or _EPOCH
+        latest = max(latest, moment)
         said = {
-            "parents": " ".join(label for label, _ in _parents(view)),
-            "roles": " ".join(role or "-" for _, role in _parents(view)),
+            "parents": " ".join(label for label, _ in parents.of(view)),
+            "roles": " ".join(role or "-" for _, role in parents.of(view)),
             "cohort": view.cohort or "",
             **view.trial.cells(),
         }
@@ -201,8 +252,9 @@ def as_ro_crate(views: Views) -> Iterator[bytes]:
             for name, text in said.items()
             if text
         ]
-        used = [_snapshot(put, labels[label], label) for label, _ in _parents(view) if label in labels]
-        crashed = view.trial.status is not None and "crash" in view.trial.status
+        used = [_snapshot(put, parents.oids[label], label) for label, _ in parents.of(view) if label in parents.oids]
+        name = snapshot.author.rpartition(" <")[0] or snapshot.author or "unknown"
+        people[name] = put(f"#person/{_safe(name)}", "Person", name=name)
         actions.append(
             put(
                 action,
@@ -210,24 +262,25 @@ def as_ro_crate(views: Views) -> Iterator[bytes]:
                 name=view.label,
                 description=view.trial.hypothesis or view.label,
                 instrument=tool,
-                object=used,
-                result=[_snapshot(put, view.oid, view.label)],
-                additionalProperty=values,
-                actionStatus={"@id": f"http://schema.org/{'Failed' if crashed else 'Completed'}ActionStatus"},
-                **({"endTime": stamp(moment)} if moment else {}),
-                **({"agent": _agent(put, view.trial.specialist)} if view.trial.specialist else {}),
+                agent=people[name],
+                **({"object": _one(used)} if used else {}),
+                result=_snapshot(put, view.oid, view.label),
+                **({"additionalProperty": _one(values)} if values else {}),
+                actionStatus=f"http://schema.org/{'Failed' if _failed(view) else 'Completed'}ActionStatus",
+                endTime=_zoned(moment),
             )
         )
     profile = put("https://w3id.org/ro/wfrun/process/0.5", "CreativeWork", name="Process Run Crate", version="0.5")
+    licence = put("#license", "CreativeWork", name="not stated", description="nobody said it; ask the authors")
     root = {
         "@id": "./",
         "@type": "Dataset",
         "name": "Trials of a research loop",
         "description": f"{len(actions)} trials with what each was derived from",
-        "datePublished": stamp(latest) if latest else "1970-01-01T00:00:00Z",
-        "license": "not stated",
+        "datePublished": _zoned(latest),
+        "license": licence,
         "conformsTo": profile,
-        "mentions": actions,
+        **({"author": _one([*people.values()]), "mentions": _one(actions)} if actions else {}),
     }
     about = {
         "@id": "ro-crate-metadata.json",
@@ -243,8 +296,14 @@ def _snapshot(put: Callable[..., dict[str, str]], oid: str, label: str) -> dict[
     return put(f"#snapshot/{oid}", "CreativeWork", name=label, identifier=oid)
 
 
-def _agent(put: Callable[..., dict[str, str]], name: str) -> dict[str, str]:
-    return put(f"#agent/{_safe(name)}", "SoftwareApplication", name=name)
+def _one(values: list[dict[str, str]]) -> Any:
+    """Return values as RO-Crate writes them: one alone without a list."""
+    return values[0] if len(values) == 1 else values
+
+
+def _zoned(moment: datetime) -> str:
+    """Return a moment as its readers look for it: UTC as an offset."""
+    return f"{stamp(moment).removesuffix('Z')}+00:00"
 
 
 def as_mlflow(views: Views, experiment: str) -> dict[str, bytes]:
@@ -259,6 +318,7 @@ def as_mlflow(views: Views, experiment: str) -> dict[str, bytes]:
         experiment: the experiment's name.
     """
     own = str(uuid5(NAMESPACE_URL, f"{_HOME}experiment/{experiment}").int % 10**18)
+    above = _Parents(views)
     ids = {view.label: uuid5(NAMESPACE_URL, f"{_HOME}{view.oid}/{view.label}").hex for view in views.all()}
     found: dict[str, bytes] = {}
     first = None
@@ -267,13 +327,13 @@ def as_mlflow(views: Views, experiment: str) -> dict[str, bytes]:
         at = int(moment.timestamp() * 1000) if moment else 0
         first = at if first is None else min(first, at)
         run = ids[view.label]
-        crashed = view.trial.status is not None and "crash" in view.trial.status
         found[f"{own}/{run}/meta.yaml"] = _yaml(
             artifact_uri=f"{own}/{run}/artifacts", end_time=at, entry_point_name="", experiment_id=own,
             lifecycle_stage="active", run_id=run, run_name=view.label, run_uuid=run, source_name="", source_type=4,
-            source_version="", start_time=at, status=4 if crashed else 3, tags=[], user_id=view.trial.specialist or "",
+            source_version="", start_time=at, status=4 if _failed(view) else 3, tags=[],
+            user_id=view.trial.specialist or "",
         )  # fmt: skip
-        parents = _parents(view)
+        parents = above.of(view)
         tags = {
             "mlflow.runName": view.label,
             "mlflow.parentRunId": ids.get(parents[0][0], "") if parents else "",
@@ -325,12 +385,12 @@ FORMS: dict[str, Callable[[Views], Iterator[bytes]]] = {
 
 
 def _objects(views: Views) -> Iterator[dict[str, Any]]:
-    task = views.task
+    task, parents = views.task, _Parents(views)
     for view in views.each_counting():
         yield {
             "exp_id": view.label,
             "oid": view.oid,
-            "parents": [{"id": label, "role": role} for label, role in _parents(view)],
+            "parents": [{"id": label, "role": role} for label, role in parents.of(view)],
             "cohort": view.cohort,
             "retracted": view.retracted,
             "score": task.score(view.trial),
@@ -338,8 +398,8 @@ def _objects(views: Views) -> Iterator[dict[str, Any]]:
         }
 
 
-def _flat(view: TrialView, views: Views) -> dict[str, str]:
-    parents = _parents(view)
+def _flat(view: TrialView, views: Views, all_parents: _Parents) -> dict[str, str]:
+    parents = all_parents.of(view)
     score = views.task.score(view.trial)
     own = {
         "exp_id": view.label,
@@ -353,10 +413,9 @@ def _flat(view: TrialView, views: Views) -> dict[str, str]:
     return {**{name: text for name, text in view.trial.cells().items() if name not in own}, **own}
 
 
-def _parents(view: TrialView) -> list[tuple[str, str]]:
-    """Return the labels of a trial's parents and what inspired it, with their roles, the primary one first."""
-    first = [(view.parent, "")] if view.parent else []
-    return [*first, *((kin.label, kin.role) for kin in view.others)]
+def _failed(view: TrialView) -> bool:
+    """Whether a trial ended without a score, instead of well or badly."""
+    return view.trial.status in CRASHED
 
 
 def _producer() -> str:
