@@ -204,8 +204,8 @@ def plot(
     Plot the scores and the best so far
 
     In the terminal, or with -o as a figure by matplotlib (the extra `plot`). Scores far away from nearly all others are
-    drawn at the edge and counted. With --json one object: metric, lower_is_better, total, and points and steps (at,
-    score, status, label).
+    drawn at the edge and counted. With --json one object: metric (the column), label (its short name),
+    lower_is_better, total, and points and steps (at, score, status, label).
     """
     ending = Path(file).suffix.lower().lstrip(".") if file else ""
     if file and ending not in FORMATS:
@@ -215,13 +215,9 @@ def plot(
     with opened(ctx) as store:
         shown = progress(_table(store, cohort=cohort, specialist=specialist, statuses=status or (), since=since))
         if as_json:
-            told = [
-                {
-                    **msgspec.to_builtins(shown),
-                    **{name: [each._asdict() for each in getattr(shown, name)] for name in ("points", "steps")},
-                }
-            ]
-            output.json_line(told[0])
+            named = {"metric": store.task.score_field, "label": shown.metric}
+            drawn = {name: [each._asdict() for each in getattr(shown, name)] for name in ("points", "steps")}
+            output.json_line({**msgspec.to_builtins(shown), **named, **drawn})
         elif file:
             write_file(Path(file), written(figure(shown, log=log), ending))
             output.note(f"wrote {file}")

@@ -72,15 +72,26 @@ def tip(repo: GitRepo, branch: str | None) -> tuple[str, str | None]:
         if head is None:
             raise Invalid("HEAD is on no branch; --branch NAME says which one is meant")
         return head, repo.ref(head)
+    full = full_name(repo, branch)
+    name = full.removeprefix(_HEADS)
+    if full != head and f"branch {full}" in _git(repo, "worktree", "list", "--porcelain").decode().splitlines():
+        raise Invalid(f"{name} is checked out in another working tree; accept it there")
+    return full, repo.ref(full) or repo.head()
+
+
+def full_name(repo: GitRepo, branch: str) -> str:
+    """
+    Return the full name of a branch, which need not be there.
+
+    Raises:
+        Invalid: no branch can be called so.
+    """
     name = branch.removeprefix(_HEADS)
     try:
         _git(repo, "check-ref-format", "--branch", name)
     except (GitFailed, ValueError) as error:  # the latter where it holds a NUL
         raise Invalid(f"no branch can be called {branch!r}") from error
-    full = _HEADS + name
-    if full != head and f"branch {full}" in _git(repo, "worktree", "list", "--porcelain").decode().splitlines():
-        raise Invalid(f"{name} is checked out in another working tree; accept it there")
-    return full, repo.ref(full) or repo.head()
+    return _HEADS + name
 
 
 def accept(

@@ -20,6 +20,7 @@ import msgspec
 from gitlineage.bridge.board import write_board
 from gitlineage.errors import GitFailed, Invalid, RemoteError
 from gitlineage.git import program
+from gitlineage.git.accept import full_name
 from gitlineage.git.content import Content
 from gitlineage.git.formats import TREE, Entry, Identity
 from gitlineage.git.repository import GitRepo
@@ -107,10 +108,11 @@ def publish(
         names: whether every kept trial gets a tag, a branch, or both. They are made once and never moved.
 
     Raises:
-        Invalid: the branch is checked out, or was not made by this command.
+        Invalid: no branch can be called so, or it is checked out, or was not made by this command.
         RemoteError: the remote could not be reached, or refused.
     """
-    repo, ref = store.ledger.repo, f"refs/heads/{branch}"
+    repo = store.ledger.repo
+    ref = full_name(repo, branch)
     if repo.branch() == branch:
         raise Invalid(f"branch {branch!r} is checked out; --branch takes another name")
     here = repo.resolve(ref)

@@ -57,6 +57,7 @@ def test_plot_in_a_terminal(shell: Shell) -> None:
     assert text.startswith("loss of 5 trials, lower is better; best 1.1 by 003\n") and "★" in text
     (told,) = shell.objects("plot")
     assert [step["label"] for step in told["steps"]] == ["000", "001", "003"]
+    assert (told["metric"], told["label"]) == ("loss", "loss")
     assert (told["total"], told["points"][0]) == (5, {"at": 0, "score": 1.2, "status": "baseline", "label": "000"})
     assert [point["label"] for point in shell.objects("plot", "--status", "discard")[0]["points"]] == ["002"]
 

@@ -135,6 +135,8 @@ def test_a_branch_of_the_users_is_refused(shell: Shell, git: Callable[..., str])
     assert git("rev-parse", "lineage") == before
     current = git("symbolic-ref", "--short", "HEAD")
     assert "is checked out" in shell.fails(1, "publish", "--branch", current)
+    for wrong in ("a..b", "-x", "a b"):
+        assert f"no branch can be called '{wrong}'" in shell.fails(1, "publish", f"--branch={wrong}")
     assert process("publish", "--remote", "nowhere", "--branch", "x", folder=shell.folder).returncode == 1
 
 
