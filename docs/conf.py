@@ -1,15 +1,18 @@
 """
 The site that docs/ is: `sphinx-build -W docs FOLDER`, where a broken link, anchor or docstring is an error.
 
-Sphinx with MyST, because MkDocs has had no release since 2024 and its Material theme ends in 2026, and because Sphinx
-makes the reference of the library from its docstrings.
+Sphinx with MyST, whose notebooks run while it is built, because MkDocs has had no release since 2024 and its Material
+theme ends in 2026, and because Sphinx makes the reference of the library from its docstrings.
 """
 
 from gitlineage import __version__
 
 project = "gitlineage"
 release = version = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+nb_execution_mode = "force"  # a cell that fails is an error, as a warning is
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
 exclude_patterns = ["README.md"]
 html_theme = "furo"
 html_title = "gitlineage"

@@ -55,8 +55,8 @@ def test_the_notebook(tmp_path: Path) -> None:
         "nbclient.NotebookClient(book, timeout=120, kernel_name='python3').execute()\n"
         "nbformat.write(book, 'ran.ipynb')\n"
     )
-    told = {**os.environ, "PYTHONPATH": os.pathsep.join([str(EXAMPLES.parent), *sys.path])}
-    words = [sys.executable, "-c", code, EXAMPLES / "campaign.ipynb"]
+    told = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    words = [sys.executable, "-c", code, ROOT / "docs" / "notebook.ipynb"]
     done = subprocess.run(words, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     cells = json.loads((tmp_path / "ran.ipynb").read_text())["cells"]

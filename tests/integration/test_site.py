@@ -10,7 +10,7 @@ import pytest
 from places import ROOT
 
 
-@pytest.mark.extra("sphinx", "myst_parser", "furo")
+@pytest.mark.extra("sphinx", "myst_nb", "furo")
 def test_the_site(tmp_path: Path) -> None:
     """Warnings are errors; links from page to page and their anchors exist in what was built."""
     words = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", str(tmp_path / "trees")]
@@ -27,6 +27,7 @@ def test_the_site(tmp_path: Path) -> None:
                 broken.append(f"{path.name}: {link}")
     assert not broken
     assert {path.stem for path in (ROOT / "docs").glob("*.md")} <= {path.stem for path in text}
+    assert "<th>loss</th>" in text[site / "notebook.html"], "the notebook's cells ran"
 
 
 def test_links_in_the_repository() -> None:
