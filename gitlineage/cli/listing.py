@@ -8,6 +8,8 @@ each question that it is asked, so a row must not ask it.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import msgspec
+
 from gitlineage.cli import layout, output
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.errors import LineageError
@@ -251,7 +253,8 @@ def _told(relationship: str | None) -> str:
 
 def trial_objects(views: "Views", trials: Sequence[TrialView], task: Task | None = None) -> list[dict[str, Any]]:
     """Return trials as JSON objects, each with every column of its row, scored by the store's task or by another."""
-    return list(flat.trials(views, views.numbers(trials), task))
+    told = msgspec.json.encode(list(flat.trials(views, views.numbers(trials), task)))
+    return msgspec.json.decode(told, type=list[dict[str, Any]])
 
 
 def ranked_object(trial: Trial, task: Task) -> dict[str, Any]:

@@ -31,6 +31,9 @@ _STYLES = {
 }
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _ENCODER = msgspec.json.Encoder()
+_FIRST, _TOGETHER = 20, 500
+"""JSON values that are written together: the first ones, and all that follow."""
+
 _PAINT = re.compile("(\x1b\\[[0-9;]*m)")
 
 
@@ -153,30 +156,43 @@ def flush() -> None:
 def json_line(value: Any) -> None:
     """Print one JSON value on one line, with every control character escaped."""
     try:
-        encoded = msgspec.json.encode(value).decode("utf-8")
+        encoded = _ENCODER.encode(value).decode()
     except (
         UnicodeEncodeError
     ):  # a file name that is not UTF-8; its bytes stand as lone surrogates, which JSON can escape
         encoded = json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
-    write(_UNSAFE.sub(lambda sign: json.dumps(sign[0])[1:-1], encoded) + "\n")
+    write(_escaped(encoded) + "\n")
 
 
 def json_lines(values: Iterable[Any]) -> None:
-    """Print many JSON values, each as `json_line` does; those of plain text go out as the bytes that they are."""
-    global _has_written
-    out, at_once = sys.stdout.buffer, is_terminal()
-    for value in values:
-        try:
-            line = _ENCODER.encode(value)
-        except UnicodeEncodeError:
-            line = b"\x7f"
-        if at_once or not line.isascii() or b"\x7f" in line:
+    """Print many JSON values, each as `json_line` does; the first ones, and those before an error, do not wait."""
+    most = 1 if is_terminal() else _TOGETHER
+    size, part = min(_FIRST, most), []
+    try:
+        for value in values:
+            part.append(value)
+            if len(part) == size:
+                whole, part, size = part, [], min(5 * size, most)
+                _write_lines(whole)
+    finally:
+        if part:
+            _write_lines(part)
+
+
+def _write_lines(values: list[Any]) -> None:
+    """Print JSON values; text that is all ASCII goes out as the bytes that it is."""
+    try:
+        encoded = _ENCODER.encode_lines(values)
+    except UnicodeEncodeError:
+        for value in values:
             json_line(value)
-            continue
-        if not _has_written:
-            _has_written = True
-            Progress.close_all()
-        out.write(line + b"\n")
+        return
+    write(encoded if encoded.isascii() and b"\x7f" not in encoded else _escaped(encoded.decode()))
+
+
+def _escaped(encoded: str) -> str:
+    """Return JSON with every control character escaped, besides the line ends between values."""
+    return _UNSAFE.sub(lambda sign: json.dumps(sign[0])[1:-1], encoded)
 
 
 def now() -> str:

@@ -7,13 +7,13 @@ A trial keeps the text of every cell beside its typed value, so that a TSV goes 
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from operator import attrgetter
-from sys import intern
 from typing import Any, Self
 
 import msgspec
@@ -464,6 +464,36 @@ def packed_cells(values: Sequence[Any]) -> dict[str, str]:
     return cells
 
 
+def packed_json(texts: Iterable[str]) -> list[list[msgspec.Raw]]:
+    """Return what many packed trials hold as `packed_rows` does, each value as the JSON that it is."""
+    return _RAW.decode(f"[{','.join(texts)}]")
+
+
+def json_cells(values: Sequence[msgspec.Raw]) -> msgspec.Raw:
+    """Return what `packed_cells` makes of such a row as JSON, for most rows without an object for each cell."""
+    numbers = b" ".join(values[_FIRST_NUMBER:_AFTER_NUMBERS])
+    if len(values) > len(COLUMNS) or b"e" in numbers or b"0.0000" in numbers:  # Python may write that one otherwise
+        return msgspec.Raw(msgspec.json.encode(packed_cells(msgspec.json.decode(b"[%b]" % b",".join(values)))))
+    parts = _FRAME.copy()
+    parts[1::2] = values
+    parts[_NUMBERS_IN_FRAME] = numbers.replace(b"null", b"").split(b" ")
+    if values[STATUS] == _NULL:
+        parts[2 * STATUS + 1] = b'""'
+    return msgspec.Raw(b"".join(parts))
+
+
+_RAW = msgspec.json.Decoder(list[list[msgspec.Raw]])
+_NULL = msgspec.Raw(b"null")
+_FIRST_NUMBER, _AFTER_NUMBERS = COLUMNS.index(NUMERIC[0]), COLUMNS.index(NUMERIC[-1]) + 1
+_NUMBERS_IN_FRAME = slice(2 * _FIRST_NUMBER + 1, 2 * _AFTER_NUMBERS, 2)
+_FRAME: list[Any] = [b"{"]
+"""What is around the cells of a row as a JSON object of texts, and between them their places."""
+
+for _name in COLUMNS:
+    _FRAME[-1] += b'"%b":%b' % (_name.encode(), b'"' if _name in NUMERIC else b"")
+    _FRAME += [b"", b'",' if _name in NUMERIC else b","]
+_FRAME[-1] = b"}"
+
 _BLANK = Trial()
 _Fields = msgspec.defstruct(
     "_Fields",
@@ -473,19 +503,29 @@ _Fields = msgspec.defstruct(
 )
 
 
-def packed_values(texts: Iterable[str], columns: Sequence[str] = ()) -> list[Any]:
+def packed_values(texts: Iterable[str], columns: tuple[str, ...] = ()) -> list[Any]:
     """
     Return many packed trials with their fields as attributes, unchecked; a `Trial` for each takes much longer.
 
     Args:
-        columns: the fields that are kept, the others are empty; by default all.
+        columns: the fields that are wanted; the others are not there. By default all.
     """
-    whole: list[Any] = msgspec.json.Decoder(list[_Fields]).decode(f"[{','.join(texts)}]")  # type: ignore[valid-type]
+    together = f"[{','.join(texts)}]"
     if not columns:
+        whole: list[Any] = _ALL_FIELDS.decode(together)
         return whole
-    some = attrgetter(*columns)
-    return [_Fields(**dict(zip(columns, map(_kept, some(each)), strict=True))) for each in whole]
+    decoder, values, made = _some_fields(columns)
+    return [made(*values(each)) for each in decoder.decode(together)]
 
 
-def _kept(value: Any) -> Any:
-    return intern(value) if type(value) is str else value
+_ALL_FIELDS = msgspec.json.Decoder(list[_Fields])  # type: ignore[valid-type]
+
+
+@lru_cache(maxsize=8)
+def _some_fields(columns: tuple[str, ...]) -> "tuple[msgspec.json.Decoder[Any], Callable[[Any], Any], type[Any]]":
+    """Return what decodes trials so that only some fields become objects, what takes these out, and what keeps them."""
+    kinds = [(name, Any if name in columns else msgspec.Raw, getattr(_BLANK, name)) for name in COLUMNS]
+    beside = [(name, msgspec.Raw, None) for name in ("extra", "spelled")]
+    part = msgspec.defstruct("_Part", [*kinds, *beside], gc=False, array_like=True)
+    kept = msgspec.defstruct("_Kept", [(name, Any) for name in columns], gc=False)
+    return msgspec.json.Decoder(list[part]), attrgetter(*columns), kept  # type: ignore[valid-type]

@@ -5,67 +5,132 @@ A record for each of 100,000 trials, and a text for each of its columns, would t
 the memory. Numbers and oids come first, then their rows in parts, so that the first one is there at once.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
+import msgspec
+
 from gitlineage.index.database import growing
-from gitlineage.model.rank import BY_PLACE, IS_RETRACTED
+from gitlineage.index.schema import AUTHOR
+from gitlineage.model.rank import BY_PLACE
 from gitlineage.model.records import Task
-from gitlineage.model.trial import COLUMNS, HYPOTHESIS, NUMERIC, STATUS, packed_cells, packed_rows, parse_number
+from gitlineage.model.trial import (
+    COLUMNS,
+    HYPOTHESIS,
+    NUMERIC,
+    STATUS,
+    json_cells,
+    packed_cells,
+    packed_json,
+    packed_rows,
+    parse_number,
+)
 from gitlineage.query.around import Around, roles_of, standing_in
-from gitlineage.query.views import CALLED, GIT_PARENTS, SNAPSHOTS, Views
+from gitlineage.query.views import CALLED, GIT_PARENTS, WHY, Views
 
 _TRIALS = f"""
-SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.tree, s.cohort, s.roles,
-    iif({IS_RETRACTED}, (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id
-    AND r.owner IN ('', t.writer)), NULL)
-FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.id IN ({{}})
+SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.tree, s.cohort, s.roles, {WHY},
+    l.parent, p.exp_id, g.parent, p.exp_id IS NULL AND l.parent IS NOT NULL
+FROM trials t CROSS JOIN snapshots s ON s.id = t.snapshot LEFT JOIN links l ON l.child = s.id
+LEFT JOIN trials p ON p.snapshot = l.parent LEFT JOIN git_parents g ON g.child = s.id WHERE t.id IN ({{}})
 """
+"""A single row for each trial whose snapshot has one parent with one trial, or none: nearly all are so."""
+
 _ON = f"SELECT snapshot, exp_id, writer, row FROM trials t WHERE snapshot IN ({{}}) ORDER BY t.guest, {BY_PLACE}"
 
 
-def trials(views: Views, numbers: Iterable[int], task: Task | None = None) -> Iterator[dict[str, Any]]:
+class FlatTrial(msgspec.Struct, frozen=True, gc=False):
+    """A trial with its place in the graph, as ``--json`` tells it; what is JSON in the index is JSON here."""
+
+    id: str
+    exp_id: str
+    oid: str
+    tree: str
+    parents: list[str]
+    roles: dict[str, str]
+    cohort: str | None
+    status: msgspec.Raw
+    score: msgspec.Raw | float | None
+    parent: str | None
+    dangling: str | None
+    saw: str | None
+    retracted: str | None
+    writer: str
+    clock: int
+    row: msgspec.Raw
+    """The text of every column by its name, empty ones too."""
+
+
+def trials(views: Views, numbers: Iterable[int], task: Task | None = None) -> Iterator[FlatTrial]:
     """
-    Return trials as objects, in the order given.
+    Return trials in the order given.
 
     Args:
         numbers: theirs in the index.
         task: what they are scored by; by default the store's.
     """
-    score, arrived = _scorer(task or views.task), standing_in(views.index)
+    score, arrived = _raw_scorer(task or views.task), standing_in(views.index)
     shared = None
     for part in growing(numbers):
         shared = views.shared_among(part, shared)
         rows = views.index.rows(_TRIALS.format(", ".join("?" * len(part))), *part)
-        packed = packed_rows(row[3] for row in rows)
-        by_number = {row[0]: (row, values) for row, values in zip(rows, packed, strict=True)}
-        snapshots = {row[7] for row in rows}
-        around = Around(views.index, views.labels, snapshots, {row[2] for row in rows}, shared)
+        by_number = {row[0]: row for row in rows}
+        odd = _odd(views, rows, shared)
+        snapshots, exp_ids = ({by_number[number][column] for number in odd} for column in (7, 2))
+        around = Around(views.index, views.labels, snapshots, exp_ids, shared)
         git_parents = views.index.grouped(GIT_PARENTS, snapshots)
-        for number in part:
-            row, values = by_number[number]
-            _, saw, exp_id, _, clock, writer, cell, sid, oid, tree, cohort, roles, retracted = row
-            parent = views.parent_label(around, sid, cell, writer)
-            is_dangling = cell and views.is_dangling(parent, oid, around.links.get(sid, ()))
-            parents = list(dict.fromkeys(arrived.get(above, above) for (above,) in git_parents.get(sid, ())))
-            yield {
-                "id": around.names.label(exp_id, writer, oid),
-                "exp_id": exp_id,
-                "oid": oid,
-                "tree": tree,
-                "parents": parents,
-                "roles": _roles(roles, parents, arrived)[0],
-                "cohort": cohort,
-                "status": values[STATUS],
-                "score": score(values),
-                "parent": parent,
-                "dangling": cell if is_dangling else None,
-                "saw": saw or None,
-                "retracted": retracted,
-                "writer": writer,
-                "clock": clock,
-                "row": packed_cells(values),
-            }
+        told: dict[int, FlatTrial] = {}
+        packed = packed_json(row[3] for row in by_number.values())
+        for row, values in zip(by_number.values(), packed, strict=True):
+            number, saw, exp_id, _, clock, writer, cell, sid, oid, tree, cohort, roles, why, up, parent, above, _ = row
+            label, has_parent, parents = exp_id, up is not None, [] if above is None else [arrived.get(above, above)]
+            if number in odd:
+                label, parent = around.names.label(exp_id, writer, oid), views.parent_label(around, sid, cell, writer)
+                has_parent = parent is not None if views.raw_parents else bool(around.links.get(sid))
+                parents = list(dict.fromkeys(arrived.get(each, each) for (each,) in git_parents.get(sid, ())))
+            told[number] = FlatTrial(
+                label,
+                exp_id,
+                oid,
+                tree,
+                parents,
+                _roles(roles, parents, arrived)[0] if roles != "{}" else {},
+                cohort,
+                values[STATUS],
+                score(values),
+                parent,
+                cell if cell and not has_parent and views.is_dangling(parent, oid, ()) else None,
+                saw or None,
+                why,
+                writer,
+                clock,
+                json_cells(values),
+            )
+        yield from [told[number] for number in part]
+
+
+def _odd(views: Views, rows: Sequence[Sequence[Any]], shared: frozenset[str] | None) -> set[int]:
+    """Return the numbers of trials of which one row of `_TRIALS` does not say all: more has to be asked for."""
+    if views.raw_parents:
+        return {row[0] for row in rows}
+    odd = {number for number, count in Counter(row[0] for row in rows).items() if count > 1}
+    odd.update(row[0] for row in rows if row[16])
+    if shared is None or shared:
+        names = {row[2] for row in rows} | {row[14] for row in rows} - {None}
+        known = names & shared if shared is not None else views.labels.among(names).shared()
+        odd.update(row[0] for row in rows if row[2] in known or row[14] in known)
+    return odd
+
+
+_SNAPSHOTS = f"""
+SELECT s.id, s.oid, s.tree, s.exp_id, s.subject, {AUTHOR}, s.time, s.cohort, s.roles, s.writer,
+    t.exp_id, t.writer, t.row, g.parent
+FROM snapshots s LEFT JOIN trials t ON t.snapshot = s.id LEFT JOIN git_parents g ON g.child = s.id
+WHERE s.oid IN ({{}})
+"""
+"""A single row for each snapshot with one trial and one parent, or none."""
 
 
 def snapshots(views: Views, oids: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -74,21 +139,24 @@ def snapshots(views: Views, oids: Iterable[str]) -> Iterator[dict[str, Any]]:
     has_imported = views.index.one("SELECT 1 FROM imported LIMIT 1") is not None
     for part in growing(oids):
         shared = views.shared_among(part, shared)
-        rows = {row[1]: row for row in views.index.rows(SNAPSHOTS.format(", ".join("?" * len(part))), *part)}
-        ids = [row[0] for row in rows.values()]
-        on = views.index.grouped(_ON, ids)
-        used = {first[0] for first, *_ in on.values()}
+        rows = views.index.rows(_SNAPSHOTS.format(", ".join("?" * len(part))), *part)
+        by_oid = {row[1]: row for row in rows}
+        odd = [number for number, count in Counter(row[0] for row in rows).items() if count > 1]
+        on = {row[0]: [row[10:13]] if row[10] is not None else [] for row in by_oid.values()}
+        on |= views.index.grouped(_ON, odd)
+        git_parents = {row[0]: [row[13:]] if row[13] is not None else [] for row in by_oid.values()}
+        git_parents |= views.index.grouped(GIT_PARENTS, odd)
+        used = {mine[0][0] for mine in on.values() if mine}
         names = views.labels.among(used if shared is None else used & shared)
-        git_parents = views.index.grouped(GIT_PARENTS, ids)
-        called = views.index.grouped(CALLED, ids) if has_imported else {}
-        told = iter(packed_rows(row for number in ids for _, _, row in on.get(number, ())))
-        packed = {number: [next(told) for _ in on.get(number, ())] for number in ids}
+        called = views.index.grouped(CALLED, list(on)) if has_imported else {}
+        told = iter(packed_rows(row for mine in on.values() for _, _, row in mine))
+        packed = {number: [next(told) for _ in mine] for number, mine in on.items()}
         for asked in part:
-            if asked not in rows:
+            if asked not in by_oid:
                 continue
-            number, oid, tree, exp_id, subject, author, time, cohort, roles, writer = rows[asked]
-            mine, values = on.get(number, ()), packed[number]
-            parents = list(dict.fromkeys(arrived.get(above, above) for (above,) in git_parents.get(number, ())))
+            number, oid, tree, exp_id, subject, author, time, cohort, roles, writer, *_ = by_oid[asked]
+            mine, values = on[number], packed[number]
+            parents = list(dict.fromkeys(arrived.get(above, above) for (above,) in git_parents[number]))
             known, inspirations = _roles(roles, parents, arrived)
             name, stub = called.get(number, _UNCALLED)[0]
             if subject is None:
@@ -122,6 +190,14 @@ def _roles(text: str, parents: Sequence[str], arrived: Mapping[str, str]) -> tup
     """Return what parents were to a snapshot, and what gave it no content."""
     named = {arrived.get(oid, oid): role for oid, role in roles_of(text).items()} if text != "{}" else {}
     return {oid: role for oid, role in named.items() if oid in parents}, [oid for oid in named if oid not in parents]
+
+
+def _raw_scorer(task: Task) -> Callable[[Sequence[msgspec.Raw]], msgspec.Raw | float | None]:
+    """Return what reads the score of a row whose values are JSON."""
+    if task.score_field in NUMERIC:
+        return itemgetter(COLUMNS.index(task.score_field))
+    score = _scorer(task)
+    return lambda values: score(msgspec.json.decode(b"[%b]" % b",".join(values)))
 
 
 def _scorer(task: Task) -> Callable[[Sequence[Any]], float | None]:

@@ -151,6 +151,10 @@ class Names:
             exp_id: dict(counted) for exp_id, counted in counts.items() if len(counted) > 1 or counted[0][1] > 1
         }
 
+    def shared(self) -> Collection[str]:
+        """Return the exp ids that several trials have."""
+        return self._counts.keys()
+
     def is_alone(self, exp_id: str) -> bool:
         """Whether only one trial has an exp id."""
         return exp_id not in self._counts

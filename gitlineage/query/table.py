@@ -5,7 +5,6 @@ What statistics, plots and the page are made of. Start at `table`; `chosen` cuts
 handful of queries, whatever the size, where a `TrialView` for each of 100,000 trials would take several seconds.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from operator import itemgetter
@@ -24,8 +23,11 @@ from gitlineage.query.labels import meant
 from gitlineage.query.views import Views
 from gitlineage.times import parse_time
 
-_TRIALS = "SELECT exp_id, status, rank, row, clock, writer, parent_cell, saw, snapshot, guest, id FROM trials"
-_SNAPSHOTS = "SELECT id, oid, tree, author, cohort, roles, time FROM snapshots"
+_TRIALS = """
+SELECT t.row, t.status, t.rank, t.clock, t.writer, t.parent_cell, t.saw, t.snapshot, t.guest, t.id, s.oid, s.tree,
+    s.author, s.cohort, s.roles, s.time
+FROM trials t INDEXED BY trials_by_order CROSS JOIN snapshots s ON s.id = t.snapshot ORDER BY t.clock, t.writer
+"""
 _TEXTS = "SELECT id, row FROM trials WHERE id IN ({})"
 _LINKS = "SELECT child, parent FROM links ORDER BY child, pos"
 _CONTENTS_ABOVE = f"""
@@ -126,19 +128,20 @@ def table(views: Views, *, texts: bool = True) -> Table:
             memory, and the others are empty.
     """
     with views.index.steady():
-        rows = _in_order(views, [row for part in growing(views.index.each(_TRIALS)) for row in _read(part, texts)])
-        snapshots = {row[0]: row[1:] for row in views.index.each(_SNAPSHOTS)}
+        rows = _in_order(views, list(_read(views, texts)))
         above: dict[int, tuple[int, ...]] = {}
         for child, parent in views.index.each(_LINKS):
-            above[child] = (*above.get(child, ()), parent)
+            above[child] = (*above[child], parent) if child in above else (parent,)
     contents_above = dict(views.index.rows(_CONTENTS_ABOVE))
     people: dict[int, str] = dict(views.index.rows("SELECT id, name FROM people"))
-    used = Counter(row[0] for row in rows)
+    shared = views.labels.shared()
+    linked_to = views.oids({parent for row in rows if row[14] != "{}" for parent in above.get(row[7], ())})
     first = _Firsts(rows, above)
     turn = 1 if views.task.lower_is_better else -1
     listed = []
-    for exp_id, status, rank, cells, clock, writer, cell, saw, sid, *_ in rows:
-        oid, tree, author, cohort, said, time = snapshots[sid]
+    rows.reverse()
+    while rows:  # each goes as soon as it is not needed any more, for they take as much memory as what is made of them
+        cells, status, rank, clock, writer, cell, saw, sid, _, _, oid, tree, author, cohort, said, time = rows.pop()
         linked = above.get(sid, ())
         parents = [first.on(parent, "" if at else cell, writer) for at, parent in enumerate(linked)]
         known = tuple(dict.fromkeys(parent for parent in parents if parent is not None))
@@ -146,13 +149,13 @@ def table(views: Views, *, texts: bool = True) -> Table:
         inspired: tuple[tuple[str, str], ...] = ()
         if said != "{}":
             told = msgspec.json.decode(said, type=dict[str, str])
-            oids = [snapshots[parent][0] for parent in linked]
+            oids = [linked_to[parent] for parent in linked]
             roles = tuple(told.get(oids[parents.index(at)], "") for at in known)
             inspired = tuple((named, role) for named, role in told.items() if named not in oids)
         unknown = is_unknown(tree, people[author], contents_above.get(sid))
         listed.append(
             Row(
-                label=exp_id if used[exp_id] == 1 else views.labels.label(exp_id, writer, oid),
+                label=views.labels.label(cells.exp_id, writer, oid) if cells.exp_id in shared else cells.exp_id,
                 status=status or PENDING,
                 score=None if rank is None else turn * rank,
                 cells=cells,
@@ -162,7 +165,7 @@ def table(views: Views, *, texts: bool = True) -> Table:
                 parents=known,
                 roles=roles,
                 inspired=inspired,
-                time=cells.timestamp or time,
+                time=time,
                 writer=writer,
                 clock=clock,
                 saw=saw,
@@ -171,20 +174,25 @@ def table(views: Views, *, texts: bool = True) -> Table:
     return Table(views.task, listed)
 
 
-def _read(part: Sequence[Sequence[Any]], texts: bool) -> Iterator[tuple[Any, ...]]:
-    """Return rows of `_TRIALS` with their cells in the place of the text that holds them."""
-    cells = packed_values((row[3] for row in part), () if texts else FEW)
-    return ((*row[:3], told, *row[4:]) for row, told in zip(part, cells, strict=True))
+def _read(views: Views, texts: bool) -> Iterator[tuple[Any, ...]]:
+    """Return the rows of `_TRIALS` with cells in the place of the text that holds them; equal texts are one object."""
+    once: dict[Any, Any] = {}
+    same = once.setdefault
+    for part in growing(views.index.each(_TRIALS)):
+        decoded = packed_values((row[0] for row in part), () if texts else FEW)
+        for cells, (_, status, rank, clock, writer, *middle, cohort, roles, time) in zip(decoded, part, strict=True):
+            cells.specialist, cells.domain = same(cells.specialist, cells.specialist), same(cells.domain, cells.domain)
+            status, writer, cohort, roles = (same(each, each) for each in (status, writer, cohort, roles))
+            yield cells, status, rank, clock, writer, *middle, cohort, roles, cells.timestamp or time
 
 
 def _in_order(views: Views, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return rows by `BY_PLACE`; SQLite takes twice as long to sort so wide ones."""
-    place = itemgetter(4, 5, 0)
-    rows.sort(key=place)
-    alike = [row[10] for one, other in pairwise(rows) if place(one) == place(other) for row in (one, other)]
+    """Return rows that are in the order of clock and writer by `BY_PLACE`."""
+    place = itemgetter(3, 4)
+    alike = [row[9] for one, other in pairwise(rows) if place(one) == place(other) for row in (one, other)]
     if alike:  # one writer has two such rows of one clock, written by hand
         texts = {number: text for number, ((text,),) in views.index.grouped(_TEXTS, alike).items()}
-        rows.sort(key=lambda row: (*place(row), texts.get(row[10], "")))
+        rows.sort(key=lambda row: (*place(row), row[0].exp_id, texts.get(row[9], "")))
     return rows
 
 
@@ -198,12 +206,17 @@ class _Firsts:
     """
 
     def __init__(self, rows: Sequence[Sequence[Any]], above: Mapping[int, Sequence[int]]) -> None:
-        self._rows = rows
         self._above = above
         self._there: dict[int, tuple[int, ...]] = {}
-        for at in sorted(range(len(rows)), key=lambda at: (rows[at][9], rows[at][1] == RETRACTED)):
-            snapshot = rows[at][8]
-            self._there[snapshot] = (*self._there.get(snapshot, ()), at)
+        self._named: dict[int, list[tuple[str, str]]] = {}
+        several: dict[int, list[int]] = {}
+        for at, row in enumerate(rows):
+            if self._there.setdefault(row[7], (at,)) != (at,):
+                several.setdefault(row[7], [*self._there[row[7]]]).append(at)
+        for snapshot, places in several.items():
+            places.sort(key=lambda at: (rows[at][8], rows[at][1] == RETRACTED))
+            self._there[snapshot] = tuple(places)
+            self._named[snapshot] = [(rows[at][0].exp_id, rows[at][4]) for at in places]
 
     def on(self, snapshot: int, cell: str, writer: str) -> int | None:
         """Return the place of the trial on a snapshot that a parent cell means, or on the nearest above it."""
@@ -212,7 +225,7 @@ class _Firsts:
             if there is not None and len(there) == 1:
                 return there[0]
             if there is not None:
-                names = [(self._rows[at][0], self._rows[at][5]) for at in there]
+                names = self._named[snapshot]
                 return there[names.index(meant(names, cell, writer))]
             if snapshot not in self._above:
                 break

@@ -52,12 +52,14 @@ from gitlineage.query.origins import Origins
 from gitlineage.text import counted
 from gitlineage.times import stamp
 
-_WHY = f"""
+WHY = f"""
 iif({IS_RETRACTED}, (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id
 AND r.owner IN ('', t.writer)), NULL)
 """
+"""The SQL for why a trial was retracted, by ``t`` and ``s``; ``NULL`` where it was not."""
+
 _VIEW = f"""
-SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles, {_WHY}
+SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.cohort, s.roles, {WHY}
 FROM trials t JOIN snapshots s ON s.id = t.snapshot
 """
 _AMONG = f"{_VIEW} WHERE t.id IN ({{}})"
@@ -80,7 +82,7 @@ HAS_MORE = "AND t.row LIKE '%}]'"
 """The condition for rows with further columns, and for those whose numbers are spelled in another way."""
 
 _WHOLE = (
-    f"SELECT t.id, t.row, s.oid, t.raw, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.id IN ({{}})"
+    f"SELECT t.id, t.row, s.oid, t.raw, {WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.id IN ({{}})"
 )
 _FIRST_BASELINE = f"WHERE {IS_BASELINE} ORDER BY {BY_PLACE} LIMIT 1"
 _STAND_IN = f"INDEXED BY trials_by_order WHERE {INFORMS} ORDER BY {BY_PLACE} LIMIT 1"
@@ -222,7 +224,7 @@ class Views:
         ):
             above.setdefault(child, []).append(parent)
         sql = (
-            f"SELECT t.row, s.id, s.oid, s.cohort, {_WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot "
+            f"SELECT t.row, s.id, s.oid, s.cohort, {WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot "
             f"WHERE {IS_DONE} ORDER BY {BY_PLACE}"
         )
         rows = self.index.rows(sql)

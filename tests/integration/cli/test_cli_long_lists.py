@@ -203,15 +203,15 @@ def test_a_list_is_of_one_moment(long: Path, open_store: Callable[..., LineageSt
     numbers = reader.ledger.views().listed()
     told = reader.ledger.stream(lambda views: flat.trials(views, views.listed()))
     first = next(told)
-    writer.retract(first["id"], "meanwhile")
+    writer.retract(first.id, "meanwhile")
     writer.retract("0001", "meanwhile")
     writer.append(row("one more"))
     rest = list(told)
     assert len(rest) == len(numbers) - 1
-    assert {each["retracted"] for each in rest} == {None}
-    again = {each["id"]: each["retracted"] for each in reader.ledger.stream(lambda v: flat.trials(v, v.listed()))}
+    assert {each.retracted for each in rest} == {None}
+    again = {each.id: each.retracted for each in reader.ledger.stream(lambda v: flat.trials(v, v.listed()))}
     assert (again["one more"], again["0001"]) == (None, "meanwhile")
-    for name in (first["id"], "0001"):
+    for name in (first.id, "0001"):
         writer.retract(name, "", undo=True)
     writer.retract("one more", "only a test")
 
@@ -220,10 +220,10 @@ def test_the_index_that_breaks_in_a_list(long: Path, open_store: Callable[..., L
     """Before the first answer nobody sees it; after that the list is said to have broken off, and can be had again."""
     store = open_store(long)
 
-    def breaking(after: int) -> Callable[[Views], Iterator[dict[str, Any]]]:
+    def breaking(after: int) -> Callable[[Views], Iterator[flat.FlatTrial]]:
         whole = [True]
 
-        def question(views: Views) -> Iterator[dict[str, Any]]:
+        def question(views: Views) -> Iterator[flat.FlatTrial]:
             for at, each in enumerate(flat.trials(views, views.listed())):
                 if at == after and whole:
                     whole.clear()

@@ -17,7 +17,12 @@ from gitlineage.model.trial import (
     Trial,
     check_cells,
     check_exp_id,
+    json_cells,
     pack,
+    packed_cells,
+    packed_json,
+    packed_rows,
+    packed_values,
     parse_number,
     refuse_non_finite,
     unpack,
@@ -272,3 +277,25 @@ def test_what_was_packed_is_read_as_it_is_and_all_else_is_checked():
             Trial(**wrong)
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(packed.replace('"a"', '" a"'), type=Trial)
+
+
+_odd_text = st.sampled_from(["", '"', "\\", '",', "null", "\u2028", "é"])
+_text = st.text(st.characters(exclude_categories=["Cs"])) | _odd_text
+_number = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([-0.0, 1e16, 1e-5, 0.0001])
+_status = st.none() | st.sampled_from(FailureLabel)
+_cells = dict.fromkeys(COLUMNS[1:], _text) | dict.fromkeys(NUMERIC, _number) | {"status": _status}
+_row = st.fixed_dictionaries({}, optional={**_cells, "extra": st.dictionaries(_text, _text, max_size=2)})
+
+
+@given(st.lists(_row))
+def test_a_packed_row_reads_alike_in_every_way(rows):
+    """The JSON of its cells is that of their texts, byte for byte; fields that are asked for are those of the trial."""
+    packed = [pack(Trial(exp_id="a", **cells)) for cells in rows]
+    trials = [unpack(each) for each in packed]
+    told = [{column: trial.text(column) for column in (*COLUMNS, *trial.extra)} for trial in trials]
+    assert [packed_cells(values) for values in packed_rows(packed)] == told
+    assert [bytes(json_cells(values)) for values in packed_json(packed)] == [msgspec.json.encode(each) for each in told]
+    some = ("exp_id", "domain", "train_s", "status")
+    assert [tuple(getattr(each, name) for name in some) for each in packed_values(packed, some)] == [
+        tuple(getattr(trial, name) for name in some) for trial in trials
+    ]
