@@ -156,7 +156,7 @@ def read(
             bad.append((line, f"{len(cells)} cells, so that its status is missing"))
             continue
         word = record.pop(status).strip() if status is not None else ""
-        record["status"] = meanings.get(word, word)
+        record["status"] = meanings.get(word) or meanings.get(word.casefold(), word)
         if record["status"] not in _LABELS and record["status"]:
             bad.append((line, f"status {word!r}: must be one of {', '.join(_LABELS)}"))
             hints.add("--status WORD=STATUS says what another word means")

@@ -7,6 +7,7 @@ Which column of a table is what: the id, the commit, the status, the text, the s
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -38,11 +39,27 @@ FIELDS = (
 )
 """What a column can be mapped to, beside the names of a trial's own columns."""
 
-_VALUES = ("metric_value", "value", "metric_after", "result", "score")
+_VALUES = ("metric_value", "primary_metric_value", "value", "metric_after", "result", "score")
 """Names of the column of values, where another one says which metric each row has."""
+
+_CALLED = ("metric_name", "metric", "primary_metric_name", "primary_metric")
+"""Names of the column that says which metric each row has."""
 
 _OTHERS = {"status", "guard", "verify", "gate", "solve", "valid", "physics", "ok", "stage1", "stage2"}
 """Words in names of columns that say how a check ended, not the trial."""
+
+_NUMBERED = re.compile(
+    r"(exp|experiment|run|trial|iter|iteration|attempt|candidate)[-_ ]?\d.*", re.IGNORECASE
+).fullmatch
+_OF_LOOPS = re.compile(r"experiment|autoresearch", re.IGNORECASE)
+"""What files are called that loops write."""
+
+_DECIDING = words.split_words(
+    """
+    keep kept accept accepted adopt adopted merge merged improved better best selected
+    """
+)
+"""Words in names of columns of yes and no that say what became of a trial."""
 
 _HASH = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
 _LOOSE = re.compile(r"[`\[(#*]*[0-9a-f]{7,40}\b.*", re.IGNORECASE)
@@ -71,6 +88,7 @@ class Roles(msgspec.Struct, kw_only=True):
         parent: the rows that it was derived from.
         status: how it ended.
         other_statuses: further columns that say something of that kind.
+        flags: further columns that say by yes or no whether it worked.
         metric: what the user mapped as the score.
         text: what was tried.
         time: when.
@@ -87,6 +105,7 @@ class Roles(msgspec.Struct, kw_only=True):
     parent: str = ""
     status: str = ""
     other_statuses: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     metric: str = ""
     text: str = ""
     time: str = ""
@@ -106,7 +125,7 @@ class Roles(msgspec.Struct, kw_only=True):
     def taken(self) -> set[str]:
         """Return the columns that cannot rank."""
         own = {self.id, self.commit, self.base, self.parent, self.status, self.text, self.time, self.cohort, self.scale}
-        return (own | set(self.other_statuses) | set(self.aliases)) - {""}
+        return (own | set(self.other_statuses) | set(self.flags) | set(self.aliases)) - {""}
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +165,9 @@ def judge(table: Found, options: "Mapping[str, str] | object") -> Roles:
     if not roles.status and "status" not in table.roles:
         roles.status = cells.status(taken)
     taken.add(roles.status)
+    if "status" not in table.roles:
+        roles.flags = tuple(name for name in cells.by_name(words.FLAGS) if name not in taken and cells.is_flag(name))
+    taken |= set(roles.flags)
     if not table.roles:
         roles.other_statuses = tuple(
             name
@@ -193,7 +215,7 @@ def not_trials(table: Found, roles: Roles, options: object) -> str:
     if names and names[0] in ("step", "_step") and any(" - " in name for name in names):
         return "a chart's export with a row a step, not the table of runs (export that one)"
     cells = _Cells(table)
-    judged = roles.status and cells.share(roles.status, _is_status_word) >= 0.3
+    judged = roles.status and cells.decides(roles.status) and cells.share(roles.status, _is_status_word) >= 0.3
     if judged or roles.commit or roles.base:
         return ""
     if roles.status and roles.status.casefold() in ("status", "decision", "verdict"):
@@ -201,6 +223,8 @@ def not_trials(table: Found, roles: Roles, options: object) -> str:
     loops = any(name in words.OF_LOOPS or name == "hypothesis" for name in names)
     ranked = any(words.metric_tier(name, names) >= 4 for name in table.columns)
     if loops and (ranked or roles.text):
+        return ""
+    if ranked and (_OF_LOOPS.search(Path(table.source).name) or (roles.id and cells.share(roles.id, _NUMBERED) >= 0.5)):
         return ""
     return (
         f"this does not look like trials: no ids, statuses or commits of a loop; if it is, name what ranks, as with "
@@ -222,7 +246,7 @@ def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
     Of several that may be meant, the first whose kept rows agree with its name.
     """
     cells = _Cells(table)
-    called = next((name for name in table.columns if _plain(name) in ("metric_name", "metric")), None)
+    called = next((name for name in table.columns if _plain(name) in _CALLED), None)
     if called is not None and cells.share(called, numbers.read) < 0.5:
         valued = next(
             (
@@ -264,6 +288,8 @@ def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
         return _none(table, roles, cells, statuses)
     candidates.sort(reverse=True)
     best = candidates[0][0]
+    if not table.header and (by_changes := _by_changes(table, [name for _, _, name in candidates])):
+        return Chosen(name=by_changes[0], why=f"column {by_changes[1]} holds how much it changed")
     if not table.header and len(candidates) > 1:
         names = [name for _, _, name in sorted(candidates, key=lambda each: -each[1])]
         return Chosen(problem=_ask(table, sorted(names, key=lambda name: not cells.differs(name)), True))
@@ -296,8 +322,15 @@ def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
     tiers = {each: tier for tier, _, each in candidates}
     earlier = table.columns[: table.columns.index(name)]
     before = [other for other in firsts if other in earlier and tiers[other] >= tiers[name]]
+    equal = [other for other in sound if name in sound and other != name and tiers[other] == tiers[name]]
+    if not primary and best < 4 and judged and not _shows(evidence[name], verdicts[name]) and (before or equal):
+        return Chosen(problem=_ask(table, list(dict.fromkeys([*before, name, *equal])), False))
     if not primary and best < 4 and before and not _shows(evidence[name], verdicts[name]):
         return Chosen(problem=_ask(table, [*before, name], False))
+    by_name = words.direction_of(name)
+    by_rows, _ = direction.rows_say(name, evidence[name])
+    if not primary and judged and by_name is not None and by_rows not in (None, by_name) and sound:
+        return Chosen(problem=_ask(table, [*sound, name], False))
     if not primary and judged:
         decisive = [other for other in sound if direction.decides(evidence[other], verdicts[other]) >= _DECISIVE]
         if decisive and direction.decides(evidence[name], verdicts[name]) < _LOOSELY:
@@ -313,6 +346,23 @@ def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
     if name not in top[:1] and name in sound and judged:
         why = "its kept rows agree"
     return Chosen(name=name, why=why, told=tuple(told))
+
+
+def _by_changes(table: Found, names: Sequence[str]) -> tuple[str, str] | None:
+    """
+    Return the column whose changes another one holds, and that one; ``None`` unless there is one such pair.
+
+    A change leads from a score to one that an earlier row has, which numbers do not do by chance again and again.
+    """
+    rows = [row.cells for row in table.rows if not row.odd]
+    read = {name: numbers.scores([cells.get(name, "") for cells in rows]).values for name in names}
+    pairs = [
+        (name, other)
+        for name in names
+        for other in names
+        if name != other and direction.follows(read[name], read[other]) >= _FEW
+    ]
+    return pairs[0] if len(pairs) == 1 else None
 
 
 def moment(cell: str) -> str:
@@ -473,6 +523,15 @@ class _Cells:
             re.search("[a-f]", cell[:12]) and re.search(r"\d", cell[:12]) for cell in hashes
         )
 
+    def is_flag(self, name: str) -> bool:
+        """Whether a column says by yes or no how its rows ended."""
+        return words.is_flag(name, self.of(name))
+
+    def decides(self, name: str) -> bool:
+        """Whether a column says what became of trials; ``correct`` and ``ok`` say that of answers and tests as well."""
+        said = {words.flag_of(name, cell) for cell in self.of(name)}
+        return not self.is_flag(name) or bool({"keep", "discard"} & said)
+
     def status(self, taken: set[str]) -> str:
         """Return the column that says how rows ended: the one of a likely name with most words of decisions."""
         likely = [name for name in self.by_name(words.STATUS) if name not in taken]
@@ -497,11 +556,16 @@ class _Cells:
             held = self.of(name)
             if name in taken or not held or len({words.before_prose(cell).casefold() for cell in held}) > 14:
                 continue
+            if words.is_yes_or_no(held) and not _DECIDING & set(words.parts_of(name)):
+                continue  # a switch of the recipe, for all we know
             known = [words.status_of(cell) for cell in held if not cell.isdigit()]
             is_known = sum(each is not None for each in known) * 5 >= len(held) * 4
             decides = any(each in ("keep", "discard") for each in known)
             if is_known and decides and not _OTHERS & set(words.parts_of(name)):
                 return name
+        flags = [name for name in self.by_name(words.FLAGS) if name not in taken and self.is_flag(name)]
+        if flags:
+            return flags[0]
         for name in self.columns:  # a check that some rows failed: those have no score
             held = [] if name in taken else self.of(name)
             kinds = {words.status_of(cell) for cell in held if numbers.read(cell) is None}

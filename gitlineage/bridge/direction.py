@@ -15,15 +15,31 @@ import msgspec
 from gitlineage.asking import Problem
 from gitlineage.bridge.formats import numbers, words
 from gitlineage.bridge.formats.found import Found
+from gitlineage.bridge.formats.source import json_of
 
 _TEXTS = (
     "program.md", "autoresearch.md", "task.yaml", "task.yml", "prompt.md", "agents.md", "claude.md", "goal.md",
-    "task.md", "objective.md", "program.txt", "readme.md", "autoresearch.config.json", "skill.md",
-    "experiment.md", "loop.md",
+    "task.md", "objective.md", "program.txt", "readme.md", "autoresearch.config.json", "autoresearch-state.json",
+    "skill.md", "experiment.md", "loop.md",
 )  # fmt: skip
 """Names of texts beside a table that may say what its loop is after, the likeliest first."""
 
+_OF_LOOPS = (
+    "program.md", "autoresearch.md", "task.yaml", "task.yml", "goal.md", "task.md", "objective.md", "program.txt",
+    "autoresearch.config.json", "autoresearch-state.json", "experiment.md", "loop.md",
+)  # fmt: skip
+"""Names of those that are for a loop alone, and may lie above its table."""
+
+_ABOVE = 4
+"""Folders from a table's own upwards that are looked into."""
+
+_ENDINGS = (".md", ".txt", ".yaml", ".yml", ".json")
+_METRICS = ("metric", "metric_name", "primary_metric", "metricName")
+_GENERIC = ("metric", "score", "value", "metric_value", "primary_metric", "objective")
 _LARGEST = 1 << 18
+_LEANING = 0.5
+"""Share of rows that agree with what most people mean by a name, at least, for it to be taken for that."""
+
 _STEPS = 4
 """Steps between kept rows that are enough to show a direction where one was measured otherwise."""
 _LOW = re.compile(
@@ -46,6 +62,7 @@ _SETTINGS = (
     "goal_direction",
     "best_direction",
     "objective_direction",
+    "bestDirection",
 )
 _CHANGE = words.split_words("delta diff change gain vs improvement pct percent")
 
@@ -158,6 +175,16 @@ def _before_changes(scores: Sequence[float | None], changes: Sequence[float | No
     return befores
 
 
+def follows(scores: Sequence[float | None], changes: Sequence[float | None]) -> int:
+    """Return how many changes lead from a score to that of an earlier row; 0 where as many lead nowhere."""
+    told = [
+        old is not None
+        for old, score, change in zip(_before_changes(scores, changes), scores, changes, strict=True)
+        if score is not None and change
+    ]
+    return sum(told) if sum(told) * 2 > len(told) else 0
+
+
 def judge(
     table: Found, metric: str, evidence: Sequence[Evidence], beside: Path | None, names: Sequence[str]
 ) -> Direction | Problem:
@@ -173,7 +200,8 @@ def judge(
     """
     if (told := _told(table)) is not None:
         return told
-    by_name = next((known for name in names if (known := words.direction_of(name)) is not None), None)
+    named = next((name for name in names if words.direction_of(name) is not None), metric)
+    by_name = words.direction_of(named)
     if any("↓" in name or "↑" in name for name in names) and by_name is not None:
         return Direction(lower=by_name, why="the column's name")
     shown, sentence = rows_say(metric, evidence)
@@ -187,12 +215,25 @@ def judge(
         lower_votes, higher_votes = (votes(metric, evidence, side) for side in (True, False))
         own, other = (lower_votes, higher_votes) if by_name else (higher_votes, lower_votes)
         if own.kept_for and not own.kept_against:
-            return Direction(lower=by_name, why=f"the name {metric} and all kept rows say it")
+            return Direction(lower=by_name, why=f"the name {named} and all kept rows say it")
         if not own.total or own.share >= other.share:
             says = f"{own.kept_for + own.others_for} of {own.total} rows agree" if own.total else "the rows say nothing"
-            return Direction(lower=by_name, assumed=True, why=f"the name {metric} says it; {says}")
+            return Direction(lower=by_name, assumed=True, why=f"the name {named} says it; {says}")
+    leaning = next((name for name in names if words.leaning_of(name) is not None), None)
+    if shown is None and by_name is None and leaning is not None:
+        own, other = votes(metric, evidence, False), votes(metric, evidence, True)
+        if not own.kept_against and own.share >= other.share and own.share >= _LEANING:
+            says = f"{own.kept_for + own.others_for} of {own.total} rows agree" if own.total else "the rows say nothing"
+            return Direction(lower=False, assumed=True, why=f"most people mean that by {leaning}; {says}")
     if shown is not None:
-        text = f"the name {metric} says {'lower' if by_name else 'higher'}, but {sentence}"
+        text = f"the name {named} says {'lower' if by_name else 'higher'}, but {sentence}"
+    elif by_name is not None:
+        own, other = votes(metric, evidence, by_name), votes(metric, evidence, not by_name)
+        text = (
+            f"the name {named} says {'lower' if by_name else 'higher'}, but only "
+            f"{own.kept_for + own.others_for} of {own.total} rows agree, and {other.kept_for + other.others_for} of "
+            f"{other.total} with the other way"
+        )
     else:
         scores = [each.score for each in evidence if each.score is not None]
         says = "one row shows nothing"
@@ -276,7 +317,7 @@ def votes(metric: str, evidence: Iterable[Evidence], lower: bool) -> Votes:
         if each.status == "keep":
             count.kept_for += beats
             count.kept_against += not beats and score != best
-            if beats:
+            if beats or (each.before is not None and each.scale not in bests):
                 bests[each.scale] = score
         elif score != best:
             count.others_for += not beats
@@ -299,17 +340,35 @@ def _told(table: Found) -> Direction | None:
 
 
 def _texts(folder: Path, names: Sequence[str]) -> tuple[bool, str] | None:
-    """Return what a text in a folder says of a metric's direction, and the sentence; ``None`` where none does."""
+    """
+    Return what a text in a folder says of a metric's direction, and the sentence; ``None`` where none does.
+
+    Above that folder, up to the top of its repository, only texts that are for a loop are read.
+    """
+    place = folder.absolute()
+    for above in range(_ABOVE):
+        if (said := _texts_in(place, names, _TEXTS if not above else _OF_LOOPS)) is not None:
+            return said
+        if (place / ".git").exists() or place.parent == place:
+            return None
+        place = place.parent
+        if not _is_inside(place):
+            return None
+    return None
+
+
+def _is_inside(folder: Path) -> bool:
+    """Whether a folder is in a repository or its top, near enough for its texts to be about what lies below."""
+    return any((each / ".git").exists() for each in [folder, *folder.parents][:_ABOVE])
+
+
+def _texts_in(folder: Path, names: Sequence[str], wanted: Sequence[str]) -> tuple[bool, str] | None:
     try:
-        present = {
-            path.name.casefold(): path
-            for path in folder.iterdir()
-            if path.suffix.casefold() in (".md", ".txt", ".yaml", ".yml", ".json")
-        }
+        present = {path.name.casefold(): path for path in folder.iterdir() if path.suffix.casefold() in _ENDINGS}
     except OSError:
         return None
-    for wanted in _TEXTS:
-        path = present.get(wanted)
+    for name in wanted:
+        path = present.get(name)
         if path is None:
             continue
         try:
@@ -318,8 +377,27 @@ def _texts(folder: Path, names: Sequence[str]) -> tuple[bool, str] | None:
             text = path.read_text("utf-8", "replace")
         except OSError:
             continue
+        if path.suffix.casefold() == ".json" and (told := _configured(text, names)) is not None:
+            return told[0], f"{path.name}: {told[1]}"
         if said := _says(text, names):
             return said[0], f'{path.name}: "{said[1]}"'
+    return None
+
+
+def _configured(text: str, names: Sequence[str]) -> tuple[bool, str] | None:
+    """Return the direction that a loop's settings say, where they are about one of some names or about no name."""
+    settings = json_of(text)
+    for each in (settings, *(settings.values() if isinstance(settings, dict) else ())):
+        if not isinstance(each, dict):
+            continue
+        key = next((key for key in _SETTINGS if isinstance(each.get(key), str)), None)
+        about = next((each[key] for key in _METRICS if isinstance(each.get(key), str)), "")
+        if key is None or (lower := words.direction_word(each[key])) is None:
+            continue
+        plain = {"_".join(words.parts_of(name)) for name in names}
+        if not about or plain & {"_".join(words.parts_of(about)), *_GENERIC}:
+            called = f" (metric {about})" if about else ""
+            return lower, f"{key} is {each[key]}{called}"
     return None
 
 

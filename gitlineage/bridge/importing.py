@@ -16,7 +16,7 @@ from gitlineage.bridge.autoresearch_format import LoopRow
 from gitlineage.bridge.direction import flag
 from gitlineage.bridge.formats import lgent as lgent_format
 from gitlineage.bridge.formats import registry
-from gitlineage.bridge.formats.found import Found, Graph, NotTrials
+from gitlineage.bridge.formats.found import INCOMPLETE, Found, Graph, NotTrials
 from gitlineage.bridge.formats.source import Source
 from gitlineage.bridge.planning import Options, Plan, PlannedRow
 from gitlineage.bridge.tsv import check_task, import_tsv
@@ -28,6 +28,12 @@ from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
 
 _LISTED = 10
+_OF_TRIALS = {
+    "metric": "--metric", "label": "--label", "statuses": "--status", "other_status": "--other-status",
+    "fields": "--map", "cohort": "--cohort", "specialist": "--specialist", "branch": "--branch",
+}  # fmt: skip
+"""Options that say something of trials alone, by their fields."""
+
 _EXACT = 6
 """Columns of a trial log that a table has at least where it is one, and comes back byte for byte."""
 
@@ -127,12 +133,14 @@ def _planned(source: Source, options: Options, task: Task | None, whole: bool) -
     if table.graph is not None:
         return Planned(plan=_graph_plan(table, table.graph, options), file=source.file, graph=table.graph)
     plan = planning.plan(table, options, task, source.beside())
-    data = source.data if _is_exact(source, plan, options, whole) else None
-    return Planned(plan=plan, file=source.file, data=data)
+    return Planned(plan=plan, file=source.file, data=_exact(source, plan, options, whole))
 
 
 def _graph_plan(table: Found, graph: Graph, options: Options) -> Plan:
     """Return the plan of a file of artifacts and relations; what cannot be read is refused, or counted."""
+    if said := [name for name in _OF_TRIALS if getattr(options, name)] + ["lower"] * (options.lower is not None):
+        spelt = ", ".join(_OF_TRIALS.get(name, "a direction") for name in said)
+        raise Invalid(f"{table.source}: {table.kind}, which holds no trials: {spelt} says nothing of it")
     if graph.bad and not options.skip_bad:
         listed = "".join(f"\n  {where}: {reason}" for where, reason in graph.bad[:_LISTED])
         more = f"\n  and {len(graph.bad) - _LISTED} more" if len(graph.bad) > _LISTED else ""
@@ -144,20 +152,23 @@ def _graph_plan(table: Found, graph: Graph, options: Options) -> Plan:
     return Plan(source=table.source, kind=table.kind, told=[*table.told, *told])
 
 
-def _is_exact(source: Source, plan: Plan, options: Options, whole: bool) -> bool:
-    """Whether a file is a trial log of the seventeen columns that is sound: it is kept byte for byte."""
+def _exact(source: Source, plan: Plan, options: Options, whole: bool) -> bytes | None:
+    """Return a file that is a sound trial log of the seventeen columns, which is kept byte for byte; else ``None``."""
     if source.is_folder or not whole or options.fields or options.statuses or options.cohort or options.specialist:
-        return False
+        return None
     if plan.roles.get("id") != "exp_id" or "commit" in plan.roles or plan.metric is None or plan.bests:
-        return False
+        return None
     header = source.text.split("\n", 1)[0].rstrip("\r").split("\t")
     if len(set(header) & set(COLUMNS)) < _EXACT:
-        return False
+        return None
+    data = source.data
+    if INCOMPLETE in plan.not_rows:
+        data = data[: data.rfind(b"\n") + 1]
     try:
-        tsv.read(source.data, source=source.name, metric=plan.metric)
+        tsv.read(data, source=source.name, metric=plan.metric)
     except (BadRows, Invalid):
-        return False
-    return True
+        return None
+    return data
 
 
 def _in_order(planned: list[Planned], task: Task | None) -> list[Planned]:
@@ -213,7 +224,16 @@ def _record(store: LineageStore, planned: Planned, options: Options) -> Imported
         else None,
         again=flips,
     )
-    return Imported(plan=plan, outcome=outcome, ranked=ranked)
+    return Imported(plan=_with_its_name(plan, outcome.names), outcome=outcome, ranked=ranked)
+
+
+def _with_its_name(plan: Plan, names: Sequence[str]) -> Plan:
+    """Return a plan whose best is called as its trial is, now that it is recorded."""
+    if plan.best is None:
+        return plan
+    best = planning.best_row(plan.rows, plan.direction.lower)
+    at = next(at for at, row in enumerate(plan.rows) if row is best)
+    return msgspec.structs.replace(plan, best=msgspec.structs.replace(plan.best, id=names[at]))
 
 
 def _row(row: PlannedRow, plan: Plan) -> LoopRow:

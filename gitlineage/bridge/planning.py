@@ -19,7 +19,7 @@ from gitlineage.bridge import direction as judged_direction
 from gitlineage.bridge.columns import Roles
 from gitlineage.bridge.direction import Direction
 from gitlineage.bridge.formats import numbers, words
-from gitlineage.bridge.formats.found import Found, FoundRow, NotTrials, listed
+from gitlineage.bridge.formats.found import INCOMPLETE, LOST, Found, FoundRow, NotTrials, listed
 from gitlineage.errors import Unclear
 from gitlineage.model.records import Task
 from gitlineage.model.trial import FailureLabel, parse_number
@@ -178,15 +178,31 @@ class _Planner:
         self._words: dict[str, str] = {}
         self._unknown: Counter[str] = Counter()
         self._first_line: dict[str, int] = {}
+        self._contradicted: list[int] = []
 
     def plan(self) -> Plan:
         table = self._table
         made = Plan(source=table.source, kind=table.kind, not_rows=table.skipped, earlier=table.earlier)
+        lost = {kind: lines for kind in LOST if (lines := table.skipped.get(kind))}
         if not table.rows:
-            raise NotTrials(table.source, f"{table.kind}, and no rows yet")
+            none = "and no rows yet" if not lost else f"and no row that can be read: {', '.join(lost)}"
+            raise NotTrials(table.source, f"{table.kind}, {none}")
+        if not self._options.skip_bad:
+            self._problems += [
+                Problem(
+                    kind=kind,
+                    count=len(lines),
+                    line=lines[0],
+                    text=f"{listed(lines)}; the first: {table.shown.get(kind, '')}",
+                    options=(("--skip-bad",),),
+                )
+                for kind, lines in lost.items()
+            ]
+        if table.unread:
+            self._part_with(table.unread)
         roles = judged_columns.judge(table, self._options)
         statuses = self._statuses(roles)
-        if table.header and (reason := judged_columns.not_trials(table, roles, self._options)):
+        if reason := judged_columns.not_trials(table, roles, self._options):
             raise NotTrials(table.source, reason)
         scaled = self._scales(roles, statuses)
         metric, values, texts = self._metric(made, roles, statuses, scaled)
@@ -212,11 +228,25 @@ class _Planner:
         made.told = [*filter(None, [*table.told, *self._told])]
         return made
 
+    def _part_with(self, unread: Sequence[str]) -> None:
+        """Say which parts cannot be read; nothing is imported unless the user lets them go."""
+        more = f" and {len(unread) - _SHOWN} more" if len(unread) > _SHOWN else ""
+        text = f"{', '.join(unread[:_SHOWN])}{more}"
+        if self._options.skip_bad:
+            self._told.append(f"{counted(len(unread), 'part')} that cannot be read passed over: {text}")
+            return
+        problem = Problem(
+            kind="parts that cannot be read", count=len(unread), line=0, text=text, options=(("--skip-bad",),)
+        )
+        self._problems.append(problem)
+
     # -- statuses --------------------------------------------------------------------------------------------------
 
     def _statuses(self, roles: Roles) -> list[str]:
         """Return the class of each row; unknown words are collected and stand as undecided until they are told."""
         rows = self._table.rows
+        held = (row.cells.get(roles.status, "") for row in rows)
+        self._is_flag = bool(roles.status) and words.is_flag(roles.status, held)
         given = [self._class_of(row, roles) for row in rows]
         present = {each for each in given if each}
         if words.RAN in present and "discard" in present and not present & {"keep"}:
@@ -234,9 +264,18 @@ class _Planner:
             return chosen
         if row.status:
             return row.status
+        flagged = self._flagged(row, roles)
         if not word or (numbers.is_placeholder(word) and words.status_of(word) is None):
-            return words.RAN if not roles.status else ""
+            return flagged or (words.RAN if not roles.status else "")
         meant = words.status_of(word)
+        if self._is_flag:
+            meant = words.flag_of(roles.status, word)
+        if flagged and meant == words.RAN:
+            return flagged
+        if flagged == "crash" and meant == "discard":
+            return flagged
+        if flagged and meant in ("keep", "baseline"):
+            self._contradicted.append(row.line)
         if meant is None:
             if self._options.other_status:
                 self._words[word] = self._options.other_status
@@ -256,8 +295,17 @@ class _Planner:
         if is_plain_yes and roles.id and words.normal(row.cells.get(roles.id, "")) in ("baseline", "base"):
             return "baseline"
         if word != meant:
-            self._words[word] = meant
+            self._words[word if words.status_of(word) == meant else f"{roles.status} {word}"] = meant
         return meant
+
+    def _flagged(self, row: FoundRow, roles: Roles) -> str:
+        """Return what a further yes-or-no column says went wrong with a row; empty where none does."""
+        for name in roles.flags:
+            cell = row.cells.get(name, "")
+            if (meant := words.flag_of(name, cell)) is not None and meant not in ("keep", words.RAN):
+                self._words[f"{name} {cell.strip()}"] = meant
+                return meant
+        return ""
 
     def _check_unknown(self, rows: Sequence[PlannedRow], direction: Direction) -> None:
         """Ask what words mean that nobody knows, where that could change which trial is the best."""
@@ -370,6 +418,16 @@ class _Planner:
             "" if row.odd or status in words.UNSCORED else row.cells.get(name, "")
             for row, status in zip(table.rows, statuses, strict=True)
         ]
+        unfinished = [
+            row.line for row, status in zip(table.rows, statuses, strict=True)
+            if status == words.PENDING and numbers.read(row.cells.get(name, "")) is not None
+        ]  # fmt: skip
+        if unfinished:
+            many = "a row that is" if len(unfinished) == 1 else f"{len(unfinished)} rows that are"
+            self._told.append(
+                f"{many} not over ({listed(unfinished)}): what {name} says so far is kept in {name}_text, and ranks "
+                "once the row says how it ended"
+            )
         read = numbers.scores(cells)
         self._told += [f"{name}: {sentence}" for sentence in read.told]
         if (
@@ -607,6 +665,15 @@ class _Planner:
         elif words.RAN in made.statuses and any(name == words.RAN for name in self._words.values()):
             said = ", ".join(word for word, name in self._words.items() if name == words.RAN)
             tell(f"rows say {said}, which is neither kept nor discarded: they are judged by their scores")
+        unsaid = [word for word in self._options.statuses if word not in {words.normal(each) for each in self._words}]
+        unsaid = [word for word in unsaid if word not in {each.casefold() for each in self._words}]
+        if unsaid:
+            tell(f"no row says {', '.join(unsaid[:_SHOWN])}, whose meaning was given")
+        if self._options.label and made.metric is None:
+            tell("nothing ranks, so that there is nothing for --label to name")
+        if self._contradicted:
+            verb = "says" if len(self._contradicted) == 1 else "say"
+            tell(f"{listed(self._contradicted)} {verb} kept, though {' or '.join(roles.flags)} says no: taken for kept")
         if roles.base and not roles.commit:
             tell(f"{roles.base} names where a trial started, not its own code")
         if self._tried_on:
@@ -635,11 +702,14 @@ class _Planner:
             elif kind == "continued text":
                 before = lines[0] - 1
                 tell(f"{listed(lines)} belong{'s' if len(lines) == 1 else ''} to the text of line {before}")
+            elif kind == INCOMPLETE:
+                shown = self._table.shown.get(kind, "")
+                tell(f"line {lines[0]} is incomplete, as nothing ends it ({shown}): it is left for the next import")
             elif kind not in ("config line",):
                 tell(f"{listed(lines)} {'is no row' if len(lines) == 1 else 'are no rows'}: {kind}")
 
 
-def _best(rows: Sequence[PlannedRow], lower: bool, scale: str = "") -> Best | None:
+def best_row(rows: Sequence[PlannedRow], lower: bool) -> PlannedRow | None:
     """Return the best row: kept, a baseline or judged by nobody, strictly better, the earliest of a tie."""
     best: PlannedRow | None = None
     for row in rows:
@@ -647,6 +717,12 @@ def _best(rows: Sequence[PlannedRow], lower: bool, scale: str = "") -> Best | No
             continue
         if best is None or best.score is None or (row.score < best.score if lower else row.score > best.score):
             best = row
+    return best
+
+
+def _best(rows: Sequence[PlannedRow], lower: bool, scale: str = "") -> Best | None:
+    """Return the best row's name, score and line."""
+    best = best_row(rows, lower)
     if best is None or best.score is None:
         return None
     said = "" if names_nothing(best.said) else best.said

@@ -57,6 +57,9 @@ class LoopOutcome(msgspec.Struct, frozen=True, kw_only=True):
         pending: how many of them have neither a status nor a score.
         repeated: how many rows say again what another file said: the same commit and score.
         dangling: exp ids of new trials that name a parent which nobody knows.
+        circular: exp ids of new trials that name a parent which is derived from them, or themselves.
+        lost_commits: the hashes of commits that are gone, as the rows spell them.
+        names: the exp id of each row, in file order.
     """
 
     added: int = 0
@@ -73,6 +76,9 @@ class LoopOutcome(msgspec.Struct, frozen=True, kw_only=True):
     pending: int = 0
     repeated: int = 0
     dangling: tuple[str, ...] = ()
+    circular: tuple[str, ...] = ()
+    lost_commits: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 class _Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +86,7 @@ class _Placed(msgspec.Struct, frozen=True, kw_only=True):
     A row and where it belongs.
 
     Args:
+        at: its place among the rows of the file.
         row: the row.
         stem: what its trial's name begins with.
         oid: its commit; empty where that is gone or was never named.
@@ -89,6 +96,7 @@ class _Placed(msgspec.Struct, frozen=True, kw_only=True):
         moment: the row's time, else its commit's, else that of the commit before.
     """
 
+    at: int
     row: LoopRow
     stem: str
     oid: str
@@ -127,6 +135,9 @@ class _Done(msgspec.Struct, kw_only=True):
     moved: list[str] = []
     told: list[str] = []
     dangling: list[str] = []
+    circular: list[str] = []
+    of_file: set[str] = set()
+    lost_commits: dict[str, None] = {}
     unjudged: list[Trial] = []
 
 
@@ -312,7 +323,7 @@ def _record(
     again: bool,
 ) -> LoopOutcome:
     """Record what is new and what changed, each row before the next one is judged."""
-    done = _Done()
+    done = _Done(of_file={each.row.name for each in placed if each.row.name})
     content = Content(store.ledger.repo)
     repeated = 0
     for each, name, trial in zip(placed, named, trials, strict=True):
@@ -335,7 +346,7 @@ def _record(
             mark = split(here.trial.notes)[1]
             oid, row = str(here.oid), marked(trial.replace(notes=each.row.cells.get("notes", "")), mark)
             if here.trial.status is None and row.status is not None:
-                row = merged(row, here.trial)  # what was said before it ran is not unsaid
+                row = merged(row, _without_texts(here.trial))  # what was said before it ran is not unsaid
         else:
             oid, row = _new(recorder, content, each, trial, done), trial
             done.added.append(name.exp_id)
@@ -350,6 +361,7 @@ def _record(
             done.unjudged.append(trial)
         store.ledger.watcher.advance("recording", 1, len(placed))
     note_shadowed(store.ledger, done.shadowed)
+    pairs = zip(placed, named, strict=True)
     return LoopOutcome(
         added=len(done.added),
         known=len(placed) - len(done.told),
@@ -362,7 +374,19 @@ def _record(
         pending=sum(trial.status is None for trial in done.unjudged),
         repeated=repeated,
         dangling=tuple(done.dangling),
+        circular=tuple(dict.fromkeys(done.circular)),
+        lost_commits=tuple(done.lost_commits),
+        names=tuple(each.exp_id for _, each in sorted({each.at: name for each, name in pairs}.items())),
     )
+
+
+def _without_texts(trial: Trial) -> Trial:
+    """Return a row without what an earlier state of its file said in words, which a later state says anew."""
+    cells = trial.cells()
+    if not cells.get(SOURCE):
+        return trial
+    stale = {"status_word", *(name for name in cells if name.endswith("_text"))}
+    return Trial.from_cells({name: text for name, text in cells.items() if name not in stale})
 
 
 def _new(recorder: Recorder, content: Content, each: _Placed, trial: Trial, done: _Done) -> str:
@@ -372,6 +396,7 @@ def _new(recorder: Recorder, content: Content, each: _Placed, trial: Trial, done
         return each.oid
     if row.is_hash and not row.tried_on:
         done.lost.append(trial.exp_id)
+        done.lost_commits[row.commit.lower()] = None
     elif row.names_commits:
         done.unnamed.append(trial.exp_id)
     if each.stub in done.stubs and row.files is None:
@@ -395,7 +420,7 @@ def _parents(
     for name, role in row.parents:
         oid = done.named.get(name) or next(iter(recorder.named(name)), "")
         if not oid:
-            done.dangling.append(trial.exp_id)
+            (done.circular if name in done.of_file else done.dangling).append(trial.exp_id)
             continue
         if role not in GAVE_NOTHING and oid not in parents:
             parents.append(oid)
@@ -441,6 +466,7 @@ def _placed(store: LineageStore, rows: Sequence[LoopRow], source: str, branch: s
         base = named if row.tried_on else row.base
         placed.append(
             _Placed(
+                at=at,
                 row=row,
                 stem=stem,
                 oid=oid,

@@ -1,88 +1,21 @@
-"""The command import autoresearch: a running loop's results taken in, once or for as long as it runs."""
+"""A running loop's results, looked at again and again: what `import autoresearch` and `import PATH --watch` share."""
 
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from gitlineage.bounds import read_input
-from gitlineage.bridge.autoresearch import import_autoresearch
 from gitlineage.bridge.rows import LoopOutcome
-from gitlineage.cli import listing, options, output
-from gitlineage.cli.opening import opened, place
+from gitlineage.cli import listing, output
 from gitlineage.errors import Invalid, LineageError, StorageError
 from gitlineage.model.records import Task, TrialView
-from gitlineage.model.trial import FailureLabel
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted
 
-EXAMPLE = "gitlineage import autoresearch --watch"
-_FILE = "results.tsv"
+FILE = "results.tsv"
+"""What a loop's results are called where nobody says otherwise."""
+
 _SHOWN = 10
-_INTERVAL = 2.0
-
-
-def import_loop(
-    ctx: typer.Context,
-    results: Annotated[
-        Path | None,
-        typer.Option("--results", metavar="FILE", help="The loop's results. [default: results.tsv]"),
-    ] = None,
-    branch: Annotated[
-        str | None,
-        typer.Option("--branch", metavar="BRANCH", help="The loop's branch, where it is not the one checked out."),
-    ] = None,
-    metric: options.TaskMetric = None,
-    lower_is_better: options.Direction = None,
-    label: options.Label = None,
-    status: Annotated[
-        list[str] | None,
-        typer.Option("--status", metavar="WORD=STATUS", help="What another word for a status means; repeatable."),
-    ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Mend rows with too many or too few cells instead of refusing.")
-    ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on importing while the loop runs, until Ctrl-C.")] = False,
-    interval: Annotated[
-        float, typer.Option("--interval", min=0.05, metavar="SECONDS", help="How often --watch looks at the file.")
-    ] = _INTERVAL,
-    as_json: options.Json = False,
-) -> None:
-    """
-    Import an autoresearch loop's results onto its own commits
-
-    The first column is a commit's hash. Branches, index and files stay as they are: commits get notes, lost ones a
-    stand-in. Again, it adds what is new; a changed cell becomes a new version of its row. All of it or nothing. A row
-    with a score and no status is judged by the rows before it; one with neither is pending.
-    """
-    meanings = _meanings(status)
-    with opened(ctx) as store:
-        source = Results(store, place(ctx).path, results, branch)
-
-        def look(data: bytes, whole: bool) -> LoopOutcome:
-            return import_autoresearch(
-                store,
-                data,
-                source=source.name,
-                metric=metric,
-                lower_is_better=lower_is_better,
-                label=label,
-                statuses=meanings,
-                branch=branch,
-                repair=repair,
-                whole=whole,
-            )
-
-        if watch:
-            follow(store, source, look, interval, as_json)
-            return
-        outcome = look(source.read(), True)
-        if as_json:
-            output.json_line(outcome)
-        else:
-            _print(outcome)
 
 
 class Results:
@@ -101,12 +34,12 @@ class Results:
         self._path = given
         if given is None and (branch is None or store.ledger.repo.head() == store.ledger.repo.resolve(branch)):
             self._path = self._nearest(folder)
-        self.name = str(given or _FILE)
+        self.name = str(given or FILE)
 
     def _nearest(self, folder: Path) -> Path:
         """Return the results in a folder, else those at the top of the working tree."""
         top = self._store.ledger.repo.workdir
-        return folder / _FILE if top is None or (folder / _FILE).exists() else top / _FILE
+        return folder / FILE if top is None or (folder / FILE).exists() else top / FILE
 
     def stamp(self) -> object:
         """Return what changes whenever the results do; ``None`` where there are none yet."""
@@ -139,9 +72,9 @@ class Results:
         commit = repo.resolve(branch)
         if commit is None:
             raise Invalid(f"there is no branch {branch!r}; `git branch -a` lists them")
-        entry = repo.read_tree(repo.commit(commit).tree).get(_FILE)
+        entry = repo.read_tree(repo.commit(commit).tree).get(FILE)
         if entry is None:
-            raise Invalid(f"there is no {_FILE} on {branch}; name the loop's file with --results FILE")
+            raise Invalid(f"there is no {FILE} on {branch}; name the loop's file with --results FILE")
         return repo.read(entry.oid)
 
 
@@ -208,28 +141,14 @@ def _line(view: TrialView, task: Task) -> str:
     return "  ".join(filter(None, words))
 
 
-def _print(outcome: LoopOutcome) -> None:
-    listing.print_imported(outcome, outcome.revised)
-    if outcome.moved:
-        output.say(output.clean(f"moved to their commits, which are here now: {_some(outcome.moved)}"))
-    if outcome.lost:
-        output.warning(f"their commits are not in this repository: {_some(outcome.lost)}")
-    if outcome.unnamed:
-        output.note(output.clean(f"rows that name no commit: {_some(outcome.unnamed)}"))
+def lost(outcome: LoopOutcome) -> str:
+    """Return a sentence that names the commits which are gone, and how many trials had their code there."""
+    commits, trials = len(outcome.lost_commits), counted(len(outcome.lost), "trial")
+    verb = "is" if commits == 1 else "are"
+    return f"{counted(commits, 'commit')} of {trials} {verb} not in this repository: {some(outcome.lost_commits)}"
 
 
-def _some(exp_ids: Sequence[str]) -> str:
-    more = f" and {len(exp_ids) - _SHOWN} more" if len(exp_ids) > _SHOWN else ""
-    return f"{', '.join(exp_ids[:_SHOWN])}{more}"
-
-
-def _meanings(values: list[str] | None) -> dict[str, str]:
-    """Return what words mean by ``--status WORD=STATUS``."""
-    meanings = dict(options.pairs(values, "--status"))
-    for word, meaning in meanings.items():
-        if meaning not in [label.value for label in FailureLabel]:
-            known = ", ".join(label.value for label in FailureLabel)
-            raise typer.BadParameter(
-                f"{word!r} cannot mean {meaning!r}: it is none of {known}", param_hint="'--status'"
-            )
-    return meanings
+def some(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"

@@ -13,10 +13,11 @@ from gitlineage.bounds import read_input
 from gitlineage.bridge import exports, lgent, openrange, tsv
 from gitlineage.bridge.board import write_board
 from gitlineage.bridge.tsv import ImportOutcome, import_tsv
-from gitlineage.cli import autoresearch, bundles, listing, options, output, worlds
+from gitlineage.cli import bundles, listing, options, output, worlds
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.importing import (
     EXAMPLE,
+    LOOP_EXAMPLE,
     PATH,
     Cohort,
     Made,
@@ -24,14 +25,15 @@ from gitlineage.cli.importing import (
     Other,
     PathGroup,
     Words,
+    import_loop,
     import_path,
 )
 from gitlineage.cli.opening import into, opened
-from gitlineage.errors import Invalid, StorageError
+from gitlineage.errors import BadRows, Invalid, StorageError
 from gitlineage.files import write_pieces, write_whole
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
-from gitlineage.text import counted
+from gitlineage.text import counted, to_type
 
 app = commands()
 importing = typer.Typer(
@@ -43,7 +45,7 @@ exporting = commands("Write trials or snapshots out to files")
 app.add_typer(importing, name="import")
 app.add_typer(exporting, name="export")
 command(importing, PATH, EXAMPLE)(import_path)
-command(importing, "autoresearch", autoresearch.EXAMPLE)(autoresearch.import_loop)
+command(importing, "autoresearch", LOOP_EXAMPLE)(import_loop)
 command(importing, "bundle", bundles.UNBUNDLE)(bundles.unbundle)
 command(importing, "openrange", worlds.EXAMPLE)(worlds.import_store)
 command(exporting, "bundle", bundles.BUNDLE)(bundles.bundle)
@@ -105,16 +107,22 @@ def import_(
     with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as given:
         data = read_input(given, source)
     with opened(ctx, create=True) as store:
-        outcome = import_tsv(
-            store,
-            data,
-            source=source,
-            metric=metric,
-            lower_is_better=lower_is_better,
-            label=label,
-            snapshots=snapshots,
-            repair=repair,
-        )
+        try:
+            outcome = import_tsv(
+                store,
+                data,
+                source=source,
+                metric=metric,
+                lower_is_better=lower_is_better,
+                label=label,
+                snapshots=snapshots,
+                repair=repair,
+            )
+        except BadRows as error:
+            if error.hint or error.rows[0][0] != 1:
+                raise
+            hint = f"`{to_type('gitlineage', 'import', file)}` reads tables of any kind"
+            raise BadRows(error.source, error.rows, hint) from error
         if as_json:
             output.json_line(outcome)
         else:

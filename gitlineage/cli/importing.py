@@ -10,6 +10,7 @@ import typer
 
 from gitlineage import house
 from gitlineage.bridge import columns, importing
+from gitlineage.bridge.autoresearch import import_autoresearch
 from gitlineage.bridge.formats import words
 from gitlineage.bridge.formats.found import Graph
 from gitlineage.bridge.formats.source import Source
@@ -17,19 +18,20 @@ from gitlineage.bridge.importing import Imported, Planned
 from gitlineage.bridge.lgent import GraphOutcome
 from gitlineage.bridge.planning import Options, Plan
 from gitlineage.bridge.rows import LoopOutcome
-from gitlineage.cli import autoresearch, options, output, worlds
+from gitlineage.cli import autoresearch, listing, options, output, worlds
 from gitlineage.cli.commands import Group
 from gitlineage.cli.opening import into, opened, place
 from gitlineage.errors import Unclear
 from gitlineage.git.repository import GitRepo, find_repository
+from gitlineage.model.trial import FailureLabel
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted, to_type
 
 EXAMPLE = "gitlineage import path results.tsv --dry-run"
+LOOP_EXAMPLE = "gitlineage import autoresearch --watch"
 PATH = "path"
 """The command that anything which is no command's name goes to."""
 
-_SHOWN = 10
 _BRIEF = 40
 _INTERVAL = 2.0
 
@@ -131,6 +133,89 @@ def import_path(
             _print_json(each) if as_json else _print(each, store)
 
 
+def import_loop(
+    ctx: typer.Context,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", metavar="FILE", help="The loop's results. [default: results.tsv]"),
+    ] = None,
+    branch: Annotated[
+        str | None,
+        typer.Option("--branch", metavar="BRANCH", help="The loop's branch, where it is not the one checked out."),
+    ] = None,
+    metric: options.TaskMetric = None,
+    lower_is_better: options.Direction = None,
+    label: options.Label = None,
+    status: Words = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend rows with too many or too few cells instead of refusing.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on importing while the loop runs, until Ctrl-C.")] = False,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.05, metavar="SECONDS", help="How often --watch looks at the file.")
+    ] = _INTERVAL,
+    fields: Map = None,
+    other_status: Other = None,
+    skip_bad: SkipBad = False,
+    cohort: Cohort = "",
+    specialist: Made = "",
+    campaign: Campaign = None,
+    as_json: options.Json = False,
+) -> None:
+    """
+    Import an autoresearch loop's results onto its own commits
+
+    The first column is a commit's hash. Branches, index and files stay as they are: commits get notes, lost ones a
+    stand-in. Again, it adds what is new; a changed cell becomes a new version of its row. All of it or nothing. A row
+    with a score and no status is judged by the rows before it; one with neither is pending. With options that say what
+    columns and words mean the file is read as `gitlineage import FILE` reads it.
+    """
+    if fields or other_status or skip_bad or cohort or specialist:
+        if repair:
+            raise typer.BadParameter(
+                "it is for files that are read without options for columns and words", param_hint="'--repair'"
+            )
+        import_path(
+            ctx, [str(results or autoresearch.FILE)], metric=metric, lower_is_better=lower_is_better, fields=fields,
+            status=status, other_status=other_status, skip_bad=skip_bad, label=label, cohort=cohort,
+            specialist=specialist, campaign=campaign, branch=branch, watch=watch, interval=interval, as_json=as_json,
+        )  # fmt: skip
+        return
+    meanings = _meanings(status)
+    stored = [label.value for label in FailureLabel]
+    if unknown := [word for word, meaning in meanings.items() if meaning not in stored]:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} cannot mean {meanings[unknown[0]]!r} to this command: `gitlineage import FILE` takes it",
+            param_hint="'--status'",
+        )
+    into(ctx, campaign)
+    with opened(ctx) as store:
+        source = autoresearch.Results(store, place(ctx).path, results, branch)
+
+        def look(data: bytes, whole: bool) -> LoopOutcome:
+            return import_autoresearch(
+                store,
+                data,
+                source=source.name,
+                metric=metric,
+                lower_is_better=lower_is_better,
+                label=label,
+                statuses=meanings,
+                branch=branch,
+                repair=repair,
+                whole=whole,
+            )
+
+        if watch:
+            autoresearch.follow(store, source, look, interval, as_json)
+            return
+        outcome = look(source.read(), True)
+        if as_json:
+            output.json_line({name: told for name, told in msgspec.to_builtins(outcome).items() if name != "names"})
+        else:
+            _print_loop(outcome)
+
+
 def _plans(
     given: Sequence[Path | Source], asked: Options, store: LineageStore | None, as_json: bool, dry_run: bool
 ) -> tuple[list[Planned], Options]:
@@ -178,6 +263,8 @@ def _with(asked: Options, said: list[str]) -> Options:
                 changes["statuses"] = {**asked.statuses, **_meanings([said.pop(0)])}
             case "--other-status":
                 changes["other_status"] = said.pop(0)
+            case "--skip-bad":
+                changes["skip_bad"] = True
     return msgspec.structs.replace(asked, **changes)
 
 
@@ -240,7 +327,7 @@ def _print_graph(plan: Plan, done: GraphOutcome) -> None:
     known = f"; known already: {done.known} and {done.related_before}" if done.known or done.related_before else ""
     output.say(f"imported {', '.join(parts)}{known}")
     if done.taken:
-        output.note(output.clean(f"taken for the trials of these names: {_some(done.taken)}"))
+        output.note(output.clean(f"taken for the trials of these names: {autoresearch.some(done.taken)}"))
     if done.repeated:
         many = counted(done.repeated, "relation")
         output.warning(f"{many} said again otherwise, which were not kept: the first word stands until it ends")
@@ -266,14 +353,16 @@ def _print(each: Imported, store: LineageStore) -> None:
         told = f"this store ranks by {task.short}: what is measured by {each.plan.metric} is kept and not ranked"
         output.warning(output.clean(told))
     if outcome.pending:
-        output.say(f"pending: {counted(outcome.pending, 'row')} with neither status nor score")
+        output.say(f"pending: {counted(outcome.pending, 'row')} that are not over, or have neither status nor score")
     if outcome.moved:
-        output.say(output.clean(f"moved to their commits, which are here now: {_some(outcome.moved)}"))
+        output.say(output.clean(f"moved to their commits, which are here now: {autoresearch.some(outcome.moved)}"))
     if outcome.dangling:
-        output.warning(output.clean(f"parents that no trial has: of {_some(outcome.dangling)}"))
+        output.warning(output.clean(f"parents that no trial has: of {autoresearch.some(outcome.dangling)}"))
+    if outcome.circular:
+        told = f"parents that go round in a circle, so that one is left out: of {autoresearch.some(outcome.circular)}"
+        output.warning(output.clean(told))
     if outcome.lost:
-        many = counted(len(outcome.lost), "trial")
-        output.warning(output.clean(f"the commits of {many} are not in this repository: {_some(outcome.lost)}"))
+        output.warning(output.clean(autoresearch.lost(outcome)))
 
 
 def _say_plan(plan: Plan, verb: str, told: str = "") -> None:
@@ -308,12 +397,18 @@ def _print_json(each: Imported) -> None:
         return
     done = msgspec.to_builtins(each.outcome)
     done["exp_ids"] = done.pop("trials")
+    del done["names"]
     output.json_line({**importing.facts(each.plan), "ranked": each.ranked, **done})
 
 
-def _some(exp_ids: Sequence[str]) -> str:
-    more = f" and {len(exp_ids) - _SHOWN} more" if len(exp_ids) > _SHOWN else ""
-    return f"{', '.join(exp_ids[:_SHOWN])}{more}"
+def _print_loop(outcome: LoopOutcome) -> None:
+    listing.print_imported(outcome, outcome.revised)
+    if outcome.moved:
+        output.say(output.clean(f"moved to their commits, which are here now: {autoresearch.some(outcome.moved)}"))
+    if outcome.lost:
+        output.warning(output.clean(autoresearch.lost(outcome)))
+    if outcome.unnamed:
+        output.note(output.clean(f"rows that name no commit: {autoresearch.some(outcome.unnamed)}"))
 
 
 # -- what was given ------------------------------------------------------------------------------------------------

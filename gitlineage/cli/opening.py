@@ -113,11 +113,11 @@ def opened(
     if (identity := where.identity()) is not None:
         own = GitRepo(path).identity() if not all(identity) else None
         settings["identity"] = (identity[0] or (own.name if own else ""), identity[1] or (own.mail if own else ""))
-    if not begin:
-        _check_begun(GitRepo(path), where.campaign)
     if at in (None, where.path):
         settings["environment"] = where.git
     try:
+        if not begin:
+            _check_begun(GitRepo(path), where.campaign)
         incomplete = incomplete or GitRepo(path).flag(house.INCOMPLETE)
         with LineageStore(
             path, campaign=where.campaign, create=False, watcher=terminal, incomplete=incomplete, **settings

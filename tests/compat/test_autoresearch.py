@@ -562,7 +562,7 @@ class TestCommand:
             (1, ["--branch", "nowhere"], "no branch 'nowhere'"),
             (1, ["--branch", "main"], "no results.tsv on main"),
             (2, ["--status", "kept"], "not of the form"),
-            (2, ["--status", "kept=great"], "cannot mean 'great'"),
+            (2, ["--status", "kept=great"], "'great' is none of keep"),
             (2, ["--interval", "0"], "--interval"),
         ],
     )

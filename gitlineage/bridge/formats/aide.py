@@ -24,7 +24,8 @@ def recognise(source: Source) -> str:
 def read(source: Source) -> Found:
     """Read the nodes."""
     value = mapping(source.json)
-    nodes = [each for each in sequence(value.get("nodes")) if isinstance(mapping(each).get("id"), str)]
+    told = list(map(mapping, sequence(value.get("nodes"))))
+    nodes = [each for each in told if isinstance(each.get("id"), str)]
     if not nodes:
         raise NotTrials(source.name, "an AIDE journal without a node")
     above = mapping(value.get("node2parent"))
@@ -44,6 +45,7 @@ def read(source: Source) -> Found:
         columns=tuple(dict.fromkeys(name for row in rows for name in row.cells)),
         rows=rows,
         roles={"id": "id", "text": "plan", "time": "timestamp"},
+        unread=[f"node {at} (no id)" for at, each in enumerate(told, 1) if not isinstance(each.get("id"), str)],
     )
     if named and not scored:
         table.kind = "an AI-Scientist-v2 journal"

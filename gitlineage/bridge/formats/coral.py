@@ -40,7 +40,7 @@ def read(source: Source) -> Found:
     good.sort(key=lambda each: (text_of(each.get("timestamp")), each["commit_hash"]))
     rows = [_row(each) for each in good]
     lower, why = _direction(source)
-    told = [f"{counted(len(bad), 'file')} could not be read: {', '.join(bad[:3])}"] if bad else []
+    told: list[str] = []
     if pending := sum(row.status == words.PENDING for row in rows):
         told.append(f"{counted(pending, 'attempt')} {'is' if pending == 1 else 'are'} pending")
     tuned = sum(
@@ -66,6 +66,7 @@ def read(source: Source) -> Found:
         lower=lower,
         why=why,
         told=told,
+        unread=bad,
     )
 
 

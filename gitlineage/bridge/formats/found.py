@@ -13,6 +13,14 @@ import msgspec
 from gitlineage.errors import Invalid
 from gitlineage.model.relation import RelationType
 
+SHORT, DAMAGED, CUT, INCOMPLETE = (
+    "rows with too few cells", "damaged lines", "objects that are cut or damaged", "incomplete last line",
+)  # fmt: skip
+"""Kinds of lines that hold trials which cannot be read: an `INCOMPLETE` one waits, and the others have to be let go."""
+
+LOST = (SHORT, DAMAGED, CUT)
+"""Kinds of lines that are passed over only where the user says so, as there would be fewer trials than the file has."""
+
 
 class FoundRow(msgspec.Struct, kw_only=True, gc=False):
     """
@@ -113,6 +121,8 @@ class Found(msgspec.Struct, kw_only=True):
         tried_on: whether the commit of a row that was not kept is the one it was tried on, whose code is another.
         earlier: metrics that the same file ranked by before, so that a store that knows one of them may go on.
         graph: artifacts and relations, where the file holds these and no trials.
+        shown: the text of the first line of kinds of lines that cannot be read.
+        unread: names of files or parts that hold trials and cannot be read.
     """
 
     kind: str
@@ -134,6 +144,8 @@ class Found(msgspec.Struct, kw_only=True):
     tried_on: bool = False
     earlier: tuple[str, ...] = ()
     graph: Graph | None = None
+    shown: dict[str, str] = {}
+    unread: list[str] = []
 
 
 class NotTrials(Invalid):

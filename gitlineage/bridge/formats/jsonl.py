@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitlineage.bridge.formats.found import Found, FoundRow, NotTrials, listed
+from gitlineage.bridge.formats import words
+from gitlineage.bridge.formats.found import CUT, INCOMPLETE, Found, FoundRow, NotTrials, listed
 
 CONFIG, OTHER = "config line", "objects of another kind"
 _LONGEST = 1 << 19
+_SHOWN = 60
 _DEEPEST = 3
 _MOST_COLUMNS = 600
 
@@ -48,18 +50,29 @@ def read(text: str, source: str, whole: bool = True) -> Found:
     if not whole and not text.endswith("\n"):
         text = text[: text.rfind("\n") + 1]
     skipped: dict[str, list[int]] = {}
+    shown: dict[str, str] = {}
     objects: list[tuple[int, dict[str, Any]]] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        told = line.strip()
+        if not told:
             continue
         value = _object(line) if len(line) <= _LONGEST else None
         if not isinstance(value, dict):
-            skipped.setdefault("no JSON object", []).append(number)
+            is_object = told.startswith("{")
+            kind = "no JSON object" if not is_object else INCOMPLETE if number == len(lines) else CUT
+            skipped.setdefault(kind, []).append(number)
+            if is_object:
+                long = f"{len(line):,} characters long" if len(line) > _LONGEST else told[:_SHOWN]
+                shown.setdefault(kind, long)
             continue
         objects.append((number, value))
     if any(_is_run(each) for _, each in objects) or any(each.get("type") == "config" for _, each in objects):
-        return _pi(objects, source, skipped)
-    return _any(objects, source, skipped)
+        found = _pi(objects, source, skipped)
+    else:
+        found = _any(objects, source, skipped)
+    found.shown = shown
+    return found
 
 
 def cells_of(value: Mapping[str, Any]) -> dict[str, str]:
@@ -169,7 +182,7 @@ def _pending(runs: list[tuple[int, int, dict[str, Any]]]) -> list[str]:
 
 def _any(objects: list[tuple[int, dict[str, Any]]], source: str, skipped: dict[str, list[int]]) -> Found:
     shared = _shared(objects)
-    others = {number for number, each in objects if len(shared & set(each)) * 3 < len(shared)}
+    others = {number for number, each in objects if len(shared & set(each)) * 3 < len(shared) and not _has_ended(each)}
     if others:
         skipped.setdefault(OTHER, []).extend(sorted(others))
         objects = [(number, each) for number, each in objects if number not in others]
@@ -192,6 +205,14 @@ def _shared(objects: list[tuple[int, dict[str, Any]]]) -> set[str]:
     """Return the names that most objects of a log have; none where there are too few to tell."""
     counts = Counter(name for _, each in objects for name in each)
     return {name for name, count in counts.items() if count * 5 >= len(objects) * 3} if len(objects) > 2 else set()
+
+
+def _has_ended(each: Mapping[str, Any]) -> bool:
+    """Whether an object that shares little with the others says how a trial ended, as the line of a crash does."""
+    names = {name.casefold(): name for name in each}
+    named = any(name in names for name in words.ID)
+    said = [each[names[name]] for name in words.STATUS if name in names]
+    return named and any(words.status_of(str(cell)) is not None for cell in said if cell)
 
 
 def _columns(rows: list[FoundRow]) -> tuple[str, ...]:

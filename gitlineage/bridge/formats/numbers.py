@@ -6,7 +6,8 @@ Numbers as people write them into cells: ``68.6%``, ``12.5ms``, ``113,848``, ``~
 
 import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -30,7 +31,7 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _ROUGH = re.compile(r"(?:~|≈|ca\.?|approx\.?)\s*")
 _SHARE = re.compile(r"(\d+)\s*/\s*(\d+)")
-_ARROW = re.compile(rf"{_NUMBER}\s*(?:→|->|=>)\s*({_NUMBER})(?![\d.])(.*)", re.DOTALL)
+_ARROW = re.compile(rf"{_NUMBER}\s*[A-Za-zµμ°%×/]{{0,8}}\s*(?:→|->|=>)\s*(({_NUMBER})(?![\d.]).*)", re.DOTALL)
 _TAIL = re.compile(rf"({_NUMBER})\s*(?:±|\+/-|\+-|\(|\[)(.*)", re.DOTALL)
 _UNIT = re.compile(rf"({_NUMBER})\s*([A-Za-zµμ°%×][\w/µμ°%·^-]*)((?:@|\s).*)?", re.DOTALL)
 _MULTIPLIERS = {"k": 3, "K": 3, "M": 6, "G": 9, "B": 9, "T": 12}
@@ -41,6 +42,8 @@ _FAMILIES: tuple[dict[str, float], ...] = (
      "gib": 1024.0**3, "tib": 1024.0**4},
 )  # fmt: skip
 _LONGEST, _LONGEST_UNIT = 200, 15
+_FAR = 100.0
+"""How many times what is written with a unit a number without one may be before its unit is in doubt."""
 
 
 class Number(msgspec.Struct, frozen=True, gc=False):
@@ -92,7 +95,8 @@ def read(text: str) -> Number | None:
         part, whole = int(share[1]), int(share[2])
         return Number(part / whole, SHARE, share[2]) if part <= whole and whole else None  # else two numbers
     if arrow := _ARROW.fullmatch(told):
-        return _number(arrow[1], ARROW)
+        after = read(arrow[1])
+        return _number(arrow[2], ARROW) if after is None else Number(after.value, ARROW, after.unit)
     if tail := _TAIL.fullmatch(told):
         return _number(tail[1], ROUGH)
     if match := _UNIT.fullmatch(told):
@@ -101,37 +105,99 @@ def read(text: str) -> Number | None:
 
 
 def scores(cells: Sequence[str]) -> Column:
-    """Return a column's cells as numbers that can be compared: of one unit where several were written."""
+    """
+    Return a column's cells as numbers that can be compared: of one unit where several were written.
+
+    What cannot be turned into the unit of the others has no value, and that is told: 55% never ranks above 0.52.
+    """
     read_cells = [read(cell) for cell in cells]
-    units = list(dict.fromkeys(each.unit for each in read_cells if each and each.unit and each.how is not SHARE))
+    units = [unit for unit, _ in Counter(each.unit for each in read_cells if each and _has_unit(each)).most_common()]
     family = next((each for each in _FAMILIES if len(units) > 1 and all(u.casefold() in each for u in units)), None)
+    factors, told = _one_scale(read_cells, units, family)
     values: list[float | None] = []
     texts: list[str] = []
     by_how: dict[str, list[str]] = {}
+    left_out: dict[str, list[str]] = {}
     for cell, each in zip(cells, read_cells, strict=True):
-        if each is None:
+        factor = factors(each) if each is not None else None
+        if each is None or factor is None:
             values.append(None)
             texts.append("")
+            if each is not None:
+                left_out.setdefault(each.unit, []).append(cell.strip())
             continue
-        value = each.value
-        if family is not None and each.unit:
-            value *= family[each.unit.casefold()] / family[units[0].casefold()]
+        value = each.value * factor if factor >= 1 else each.value / round(1 / factor, 9)
         plain = each.how == PLAIN
         values.append(value)
-        texts.append(cell.strip() if plain and parse_number(cell) is not None else _spelled(value))
+        texts.append(cell.strip() if plain and factor == 1 and parse_number(cell) is not None else _spelled(value))
         if not plain:
             by_how.setdefault(each.how, []).append(f"{cell.strip()} as {texts[-1]}")
-    told = []
     for how, sentence in _SENTENCES.items():
         if examples := by_how.get(how):
             told.append(f"{sentence} in {len(examples)} of the cells: {examples[-1] if how == ROUGH else examples[0]}")
-    if len(units) > 1:
-        told.append(
-            f"units differ ({', '.join(units[:6])}): all were turned into {units[0]}"
-            if family is not None
-            else f"units differ ({', '.join(units[:6])}): their numbers were read as they stand"
-        )
+    if left_out:
+        shown = [cell for cells_of in left_out.values() for cell in cells_of]
+        many = "1 cell is" if len(shown) == 1 else f"{len(shown)} cells are"
+        told.append(f"{many} of another scale than the others, and unscored: {', '.join(shown[:4])}")
+    if family is not None:
+        told.append(f"units differ ({', '.join(units[:6])}): all were turned into {units[0]}")
     return Column(values=values, texts=texts, told=told)
+
+
+def _has_unit(number: Number) -> bool:
+    return bool(number.unit) and number.how != SHARE
+
+
+def _one_scale(
+    read_cells: Sequence[Number | None], units: Sequence[str], family: dict[str, float] | None
+) -> tuple[Callable[[Number], float | None], list[str]]:
+    """
+    Return by what each number is to be multiplied so that all are of one scale, ``None`` where that is not known.
+
+    Args:
+        read_cells: the numbers of a column.
+        units: their units, the commonest first.
+        family: the sizes of these units, where they measure the same.
+    """
+    present = [each for each in read_cells if each is not None and each.value]
+    bare = [abs(each.value) for each in present if not _has_unit(each)]
+    first = units[0].casefold() if units else ""
+    with_unit = [abs(each.value) for each in present if _has_unit(each) and each.unit.casefold() == first]
+    if family is not None:
+        sizes = {unit: size / family[first] for unit, size in family.items()}
+        turned = [abs(each.value) * sizes[each.unit.casefold()] for each in present if _has_unit(each)]
+        least, most = min(turned, default=0.0) / _FAR, max(turned, default=0.0) * _FAR
+
+        def size(each: Number) -> float | None:
+            if _has_unit(each):
+                return sizes[each.unit.casefold()]
+            return 1.0 if not each.value or least <= abs(each.value) <= most else None
+
+        return size, []
+    if not units:
+        shares = sum(each.how == SHARE for each in present)
+        counts = sum(each.how != SHARE and abs(each.value) > 1 for each in present)
+        if not shares or not counts:
+            return lambda each: 1.0, []
+        return lambda each: 1.0 if (each.how == SHARE) == (shares > counts) or not each.value else None, []
+    percent = first == "%"
+    if percent and bare and max(bare) <= 1 < min(with_unit, default=0.0):
+        many = "1 of the cells" if len(with_unit) == 1 else f"{len(with_unit)} of the cells"
+        told = [f"percents among fractions were divided by a hundred in {many}"]
+        return lambda each: 1.0 if not _has_unit(each) else 0.01 if each.unit == "%" else None, told
+    ruling, units_rule = (with_unit, True) if len(with_unit) >= len(bare) else (bare, False)
+    low, high = min(ruling, default=0.0), max(ruling, default=0.0)
+
+    def factor(each: Number) -> float | None:
+        value, has_unit = abs(each.value), _has_unit(each)
+        if has_unit and each.unit.casefold() != first:
+            return None
+        if has_unit is units_rule or not value:
+            return 1.0
+        near = min(low, value) > 1 if percent else low / _FAR <= value <= high * _FAR
+        return 1.0 if near else None
+
+    return factor, []
 
 
 _SENTENCES = {

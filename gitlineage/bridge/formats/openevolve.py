@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gitlineage.bridge.formats import words
-from gitlineage.bridge.formats.found import Found, FoundRow, NotTrials
+from gitlineage.bridge.formats.found import CUT, INCOMPLETE, Found, FoundRow, NotTrials
 from gitlineage.bridge.formats.jsonl import cells_of
 from gitlineage.bridge.formats.source import Source, code_file, files_in, json_file, mapping, number_of, text_of
 from gitlineage.text import counted
@@ -75,7 +75,7 @@ def _read_checkpoint(source: Source) -> Found:
     rows = [_program(each, metric) for each in good]
     names = {each["id"] for each in good}
     evicted = [each for each in good if isinstance(each.get("parent_id"), str) and each["parent_id"] not in names]
-    told = [f"{counted(len(bad), 'file')} of programs could not be read: {', '.join(bad[:3])}"] if bad else []
+    told: list[str] = []
     if evicted:
         parents = {each["parent_id"] for each in evicted}
         verb = "is" if len(parents) == 1 else "are"
@@ -84,14 +84,10 @@ def _read_checkpoint(source: Source) -> Found:
         for row in rows:
             row.parents = tuple(parent for parent in row.parents if parent[0] in names)
     best = mapping(json_file(folder / "metadata.json")).get("best_program_id")
-    return _found(
-        "an OpenEvolve checkpoint",
-        source,
-        rows,
-        metric,
-        told,
-        f"; metadata.json names the best, {best}" if best else "",
-    )
+    more = f"; metadata.json names the best, {best}" if best else ""
+    table = _found("an OpenEvolve checkpoint", source, rows, metric, told, more)
+    table.unread = bad
+    return table
 
 
 def _program(each: dict[str, Any], metric: str) -> FoundRow:
@@ -119,8 +115,10 @@ def _read_trace(source: Source) -> Found:
     rows: list[FoundRow] = []
     seen: set[str] = set()
     skipped: dict[str, list[int]] = {}
+    shown: dict[str, str] = {}
     edges: list[tuple[int, dict[str, Any]]] = []
-    for number, line in enumerate(source.text.split("\n"), 1):
+    lines = source.text.split("\n")
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
@@ -128,7 +126,9 @@ def _read_trace(source: Source) -> Found:
         except (ValueError, RecursionError):
             each = None
         if not isinstance(each, dict) or not isinstance(each.get("child_id"), str):
-            skipped.setdefault("no step of a trace", []).append(number)
+            kind = "no step of a trace" if each is not None else INCOMPLETE if number == len(lines) else CUT
+            skipped.setdefault(kind, []).append(number)
+            shown.setdefault(kind, line.strip()[:60])
             continue
         edges.append((number, each))
     metric = _metric([mapping(each.get("child_metrics")) for _, each in edges])
@@ -148,7 +148,7 @@ def _read_trace(source: Source) -> Found:
         verb = "stands" if len(alone) == 1 else "stand"
         told.append(f"{', '.join(alone[:5])} {verb} in the trace only as a parent: a trial, too")
     table = _found("an OpenEvolve trace", source, rows, metric, told, "")
-    table.skipped = skipped
+    table.skipped, table.shown = skipped, shown
     return table
 
 

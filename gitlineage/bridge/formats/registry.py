@@ -5,6 +5,8 @@ A format is a module with two functions: ``recognise(source)`` says what it took
 ``read(source)`` gives a `Found`. To add one, write the module and name it in `FORMATS`.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,7 +63,7 @@ def _read_json(source: Source) -> Found:
 
 
 def _is_table(source: Source) -> str:
-    if source.is_folder or _is_binary(source.head):
+    if source.is_folder or _is_binary(source.head) or _is_json_text(source.head):
         return ""
     return "a table" if tables.recognise(source.text) else ""
 
@@ -69,6 +71,11 @@ def _is_table(source: Source) -> str:
 def _is_binary(head: bytes) -> bool:
     """Whether a file's beginning is no text: several bytes that texts have not, where it is not UTF-16."""
     return not head.startswith((b"\xff\xfe", b"\xfe\xff")) and sum(byte < 9 for byte in head) > max(4, len(head) // 50)
+
+
+def _is_json_text(head: bytes) -> bool:
+    """Whether a file begins as JSON does; what is none, or was cut, is no table with commas for all that."""
+    return re.match(rb'(\xef\xbb\xbf)?\s*(\{\s*["}]|\[\s*[\[{"\]])', head) is not None
 
 
 def _read_table(source: Source) -> Found:
@@ -94,6 +101,17 @@ LINES = ("jsonl", "table")
 """Formats that grow line by line, so that they can be watched."""
 
 
+def _not_json(text: str) -> str:
+    """Return why a text that begins as JSON does is none; empty where it is."""
+    try:
+        json.loads(text)
+    except RecursionError:
+        return "JSON that nests too deeply"
+    except json.JSONDecodeError as error:
+        return f"JSON that is cut or damaged (line {error.lineno}: {error.msg})"
+    return ""
+
+
 def recognise(source: Source) -> Format | None:
     """Return the format of a file or folder, ``None`` where it is of none."""
     return next((each for each in FORMATS if each.recognise(source)), None)
@@ -116,6 +134,9 @@ def read(source: Source, whole: bool = True) -> Found:
     if not source.is_folder and not source.data.strip():
         raise NotTrials(source.name, "the file is empty")
     known = recognise(source)
+    if known is None and not source.is_folder and _is_json_text(source.head):
+        reason = _not_json(source.text)
+        raise NotTrials(source.name, reason or "JSON of a kind that is not read, with no list of trials in it")
     if known is None:
         raise NotTrials(source.name, f"no format that is read ({', '.join(each.name for each in FORMATS)}, openrange)")
     return known.read(source)

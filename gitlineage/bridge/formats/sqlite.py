@@ -17,6 +17,9 @@ from gitlineage.errors import Invalid, StorageError, TooMuch
 
 MAGIC = b"SQLite format 3\x00"
 _MOST_ROWS = 1_000_000
+_MOST_BYTES = 2 * MAX_INPUT
+"""What is read of one file at most: pages that are computed may give more than the file holds."""
+
 _STEPS = 200_000_000
 """Instructions of SQLite's machine that reading one file may take: far above a million rows."""
 
@@ -33,6 +36,7 @@ class Tables:
     def __init__(self, base: sqlite3.Connection, name: str) -> None:
         self._base = base
         self._name = name
+        self._left = _MOST_BYTES
         rows = self._all("SELECT name FROM sqlite_master WHERE type = 'table'")
         self._columns: dict[str, list[str]] = {str(row[0]): [] for row in rows if isinstance(row[0], str)}
 
@@ -58,8 +62,14 @@ class Tables:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _all(self, sql: str) -> list[tuple[Any, ...]]:
+        rows = []
         try:
-            return self._base.execute(sql).fetchall()
+            for row in self._base.execute(sql):
+                self._left -= sum(len(cell) for cell in row if isinstance(cell, str | bytes))
+                if self._left < 0:
+                    raise TooMuch(self._name, _MOST_BYTES, "bytes")
+                rows.append(row)
+            return rows
         except (sqlite3.Error, OverflowError, MemoryError) as error:
             raise Invalid(f"{self._name}: cannot be read as a SQLite file: {error}") from error
 

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from gitlineage.bounds import MAX_COLUMNS
 from gitlineage.bridge.formats import words
-from gitlineage.bridge.formats.found import Found, FoundRow, listed
+from gitlineage.bridge.formats.found import DAMAGED, INCOMPLETE, SHORT, Found, FoundRow, listed
 from gitlineage.bridge.formats.numbers import is_placeholder
 from gitlineage.bridge.formats.numbers import read as read_number
 
-COMMENT, BLANK, REPEATED, PROSE, LOG, DAMAGED, CONTINUED = (
-    "comment", "blank", "repeated header", "text", "other rows", "damaged", "continued text",
+COMMENT, BLANK, REPEATED, PROSE, LOG, CONTINUED = (
+    "comment", "blank", "repeated header", "text", "other rows", "continued text",
 )  # fmt: skip
 """Kinds of lines that are no rows."""
 
@@ -35,12 +35,19 @@ _LOOKED_AT, _SOME = 400, 3
 _TOGETHER = 60
 """Lines that one row may run over at most."""
 
+_LAID = 64
+"""Columns that a row with too few cells is laid along at most."""
+
+_MOSTLY = 0.8
+"""Share of a column's cells that are numbers where it holds numbers."""
+
 
 class _Lines:
     """The lines of a text that are left, each with its number."""
 
     def __init__(self, text: str) -> None:
         self.all = [line.removesuffix("\r") for line in text.split("\n")]
+        self.open = len(self.all) - 1  # the line that nothing ends; it may be still being written
         if self.all and not self.all[-1]:
             self.all.pop()
         self.at = 0
@@ -113,11 +120,16 @@ class _Reader:
         self._joined: list[int] = []
         self._spelt: list[int] = []
         self._short: list[int] = []
+        self._unsure: list[int] = []
         self._surplus: list[int] = []
         self._odd: list[int] = []
         self._damaged = set(damaged)
         self._unnamed = ""
         self._first: Counter[str] = Counter()
+        self._shapes: set[str] = set()
+        self._numeric: set[int] = set()
+        self._absorbed: dict[str, list[int]] = {}
+        self._shown: dict[str, str] = {}
 
     def read(self) -> Found:
         header = self._header()
@@ -135,6 +147,7 @@ class _Reader:
             told=self._told,
             header=header and not self._unnamed,
             unnamed=self._unnamed,
+            shown=self._shown,
         )
 
     # -- the header ------------------------------------------------------------------------------------------------
@@ -160,6 +173,7 @@ class _Reader:
                 self._lines.at = at
                 self._columns = tuple(str(number) for number in range(1, len(cells) + 1))
                 self._status = next((i for i, cell in enumerate(cells) if _is_status(cell)), -1)
+                self._look_ahead()
                 return False
             else:
                 return self._name(cells)
@@ -183,7 +197,21 @@ class _Reader:
         self._columns = tuple(names[:MAX_COLUMNS])
         self._status = self._fitting(self._named_status())
         self._widen()
+        self._look_ahead()
         return True
+
+    def _look_ahead(self) -> None:
+        """See which columns hold numbers and what first cells look like, in the rows that have the header's width."""
+        width = len(self._columns)
+        lines = self._lines.all[self._lines.at : self._lines.at + _LOOKED_AT]
+        rows = [cells for line in lines if len(line) < _LONGEST and len(cells := _split(line, self._cut)) == width]
+        rows = [cells for cells in rows if not cells[0].lstrip().startswith("# ")]
+        self._shapes = {_shape(cells[0].strip()) for cells in rows}
+        for place in range(width):
+            held = [cells[place] for cells in rows if not is_placeholder(cells[place])]
+            numbers = sum(read_number(cell) is not None for cell in held)
+            if place != self._status and numbers and numbers >= len(held) * _MOSTLY:
+                self._numeric.add(place)
 
     def _named_status(self) -> list[int]:
         lowered = [name.casefold() for name in self._columns]
@@ -237,6 +265,8 @@ class _Reader:
         if "\0" in line or len(line) > _LONGEST:
             self._lines.at += 1
             self._skip(DAMAGED, at)
+            what = f"{len(line):,} characters long" if len(line) > _LONGEST else "it holds NUL characters"
+            self._shown.setdefault(DAMAGED, what)
             return
         if not line.strip():
             self._lines.at += 1
@@ -255,6 +285,10 @@ class _Reader:
             self._skip(BLANK, at)
         elif [cell.strip().casefold() for cell in cells] == [name.casefold() for name in self._columns]:
             self._skip(REPEATED, at)
+        elif at == self._lines.open and self._is_being_written(line, cells):
+            self._skip(INCOMPLETE, at)
+            said = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+            self._shown[INCOMPLETE] = f"{said} of {width}" if len(cells) < width else f"it ends in {cells[-1][-20:]!r}"
         elif len(cells) == width:
             self._add(number, cells)
         elif len(cells) < width:
@@ -270,7 +304,7 @@ class _Reader:
             self._told.append(f"{listed([number, *rest])} are one row".replace("line ", "lines ", 1))
             self._skipped.setdefault(CONTINUED, []).extend(rest)
             self._add(number, joined)
-        elif len(cells) == 1 and width > 1:
+        elif len(cells) == 1 and width > 1 and not (_shape(cells[0].strip()) == "hash" and "hash" in self._shapes):
             follows = bool(self._rows) and (
                 self._rows[-1].line == at
                 or (CONTINUED in self._skipped and self._skipped[CONTINUED][-1:] == [at])
@@ -280,22 +314,48 @@ class _Reader:
                 self._skipped[BLANK] = [line for line in self._skipped[BLANK] if line not in blanks]
                 self._skipped.setdefault(CONTINUED, []).extend(blanks)
             self._skip(CONTINUED if follows else PROSE, at)
-        elif self._is_like_id(cells[0]) and self._is_cut_short(cells):
+        elif self._is_row_like(cells) and self._is_cut_short(cells):
             self._short.append(number)
             self._add(number, [*cells, *[""] * (width - len(cells))])
         elif (laid := self._laid_short(cells)) is not None:
-            self._short.append(number)
-            self._add(number, laid)
-        elif self._is_like_id(cells[0]) and len(cells) > 2:
+            whole, unsure = laid
+            (self._unsure if unsure else self._short).append(number)
+            self._add(number, whole, unsure)
+        elif not self._is_row_like(cells):
+            self._skip(LOG if len(cells) > 2 else PROSE, at)
+        elif len(cells) > 2:
             self._add_odd(number, cells)
         else:
-            self._skip(LOG if len(cells) > 2 else PROSE, at)
+            self._skip(SHORT, at)
+            self._shown.setdefault(SHORT, " ".join(cells)[:_LONGEST_ID])
+
+    def _is_row_like(self, cells: Sequence[str]) -> bool:
+        """Whether a line that has not the header's width begins as rows do."""
+        shape = _shape(cells[0].strip())
+        return self._is_like_id(cells[0]) or (shape in self._shapes and (shape != "words" or len(cells) > 1))
+
+    def _is_being_written(self, line: str, cells: Sequence[str]) -> bool:
+        """Whether a last line that nothing ends is a row that is not whole yet."""
+        width, status = len(self._columns), self._status
+        if '"' in line and _quoted(line, self._cut)[1]:
+            return True
+        if len(cells) == 1 and not self._is_like_id(cells[0]):
+            return False
+        if len(cells) < width:
+            return not (status >= 0 and len(cells) > status and _is_status(cells[status]))
+        return len(cells) == width == status + 1 and bool(cells[status].strip()) and not _is_status(cells[status])
 
     def _is_cut_short(self, cells: Sequence[str]) -> bool:
-        """Whether cells are a row whose end is missing: with a word for its status, or half of a row without one."""
+        """Whether cells are a row whose end is missing: with its status there, or all its numbers."""
         if self._status < 0:
-            return len(cells) * 2 >= len(self._columns)
+            missing = set(range(len(cells), len(self._columns)))
+            return not missing & self._numeric and self._fits([*cells, *[""] * len(missing)])
         return len(cells) > self._status and _is_status(cells[self._status])
+
+    def _fits(self, cells: Sequence[str]) -> bool:
+        """Whether cells that were laid along columns have numbers where numbers stand, and a status where one does."""
+        numeric = all(is_placeholder(cells[at]) or read_number(cells[at]) is not None for at in self._numeric)
+        return numeric and (self._status < 0 or not cells[self._status].strip() or _is_status(cells[self._status]))
 
     def _blanks_before(self, at: int) -> list[int]:
         """Return the numbers of the blank lines right before a line."""
@@ -310,15 +370,50 @@ class _Reader:
         """Whether a line belongs to a text that is continued."""
         return self._skipped.get(CONTINUED, [])[-1:] == [at]
 
-    def _laid_short(self, cells: list[str]) -> list[str] | None:
-        """Return a short row with blanks before its status, where that is the only one in it and numbers fit."""
+    def _laid_short(self, cells: list[str]) -> tuple[list[str], str] | None:
+        """
+        Return a row that lacks cells before its status, laid along the columns, and what could not be laid.
+
+        Where there is more than one way, what stands before the status is left out, so that nothing ranks by it.
+        """
         if self._status < 0:
             return None
         missing = len(self._columns) - len(cells)
         place = self._status - missing
-        if 0 < place < len(cells) and _is_status(cells[place]) and sum(map(_is_status, cells)) == 1:
-            return [*cells[:place], *[""] * missing, *cells[place:]]
-        return None
+        if not 0 < place < len(cells) or not _is_status(cells[place]) or any(map(_is_status, cells[:place])):
+            return None
+        ways = self._ways(cells[:place], self._status)
+        if len(ways) == 1:
+            return [*ways[0], *cells[place:]], ""
+        return [cells[0], *[""] * (self._status - 1), *cells[place:]], "\t".join(cells[1:place])
+
+    def _ways(self, cells: Sequence[str], width: int) -> list[list[str]]:
+        """Return up to two ways to lay some first cells of a row along as many or more columns, in their order."""
+        ways: list[list[str]] = []
+        dead: set[tuple[int, int]] = set()
+
+        def lay(at: int, laid: list[str]) -> bool:
+            """Lay the rest of the cells; return whether there was a way."""
+            place = len(laid)
+            if len(ways) > 1 or width - place < len(cells) - at or (at, place) in dead:
+                return False
+            if place == width:
+                ways.append(laid)
+                return True
+            laying = False
+            if at < len(cells):
+                is_number = read_number(cells[at]) is not None
+                if not laid or is_placeholder(cells[at]) or is_number is (place in self._numeric):
+                    laying = lay(at + 1, [*laid, cells[at]])
+            if laid:
+                laying = lay(at, [*laid, ""]) or laying
+            if not laying:
+                dead.add((at, place))
+            return laying
+
+        if width <= _LAID:
+            lay(0, [])
+        return ways
 
     def _continued(self, cells: list[str]) -> list[str] | None:
         """Return a row that is broken over several lines, where the next ones complete it exactly."""
@@ -351,25 +446,39 @@ class _Reader:
             return
         extra = len(cells) - width
         place = self._status
-        if place < 0 or _is_status(cells[place]):
-            if place < 0 and not self._is_like_id(cells[0]):
-                self._skip(LOG, at)
-                return
-            if self._cut != "\t":
-                self._add(
-                    number, [*cells[: width - 1], self._cut.join(cells[width - 1 :])]
-                )  # a text that nobody quoted
-                return
+        if self._cut != "\t" and (absorbed := self._absorbing(cells, extra)) is not None:
+            self._absorbed.setdefault(self._columns[absorbed], []).append(number)
+            text = self._cut.join(cells[absorbed : absorbed + extra + 1])
+            self._add(number, [*cells[:absorbed], text, *cells[absorbed + extra + 1 :]])
+        elif place < 0 and not self._is_row_like(cells):
+            self._skip(LOG, at)
+        elif (place < 0 or _is_status(cells[place])) and self._fits(cells[:width]):
             self._surplus.append(number)
             self._add(number, cells[:width], "\t".join(cells[width:]))
-        elif place + extra < len(cells) and _is_status(cells[place + extra]):
+        elif (
+            place >= 0
+            and _is_status(cells[place + extra])
+            and self._fits(laid := [*cells[:place], *cells[place + extra :]])
+        ):
             self._surplus.append(number)
-            laid = [*cells[:place], *cells[place + extra :]]
             self._add(number, laid, "\t".join(cells[place : place + extra]))
-        elif self._is_like_id(cells[0]):
+        elif self._is_row_like(cells):
             self._add_odd(number, cells)
         else:
             self._skip(LOG, at)
+
+    def _absorbing(self, cells: Sequence[str], extra: int) -> int | None:
+        """Return the column of text that has separators in it which nobody quoted; ``None`` where that is not sure."""
+        texts = [place for place in range(len(self._columns)) if place != self._status and place not in self._numeric]
+        fits = []
+        for place in texts:
+            laid = [*cells[:place], "", *cells[place + extra + 1 :]]
+            has_status = self._status < 0 or _is_status(laid[self._status])
+            if has_status and self._fits(laid) and self._is_row_like([cells[0]]):
+                fits.append((place, [laid[at] for at in sorted(self._numeric | {max(self._status, 0)})]))
+        if not fits or any(said != fits[0][1] for _, said in fits):
+            return None
+        return fits[-1][0]
 
     def _apart(self, cells: list[str]) -> list[list[str]] | None:
         """Return the rows that were written onto one line without line ends between them; ``None`` where none were."""
@@ -484,11 +593,20 @@ class _Reader:
             tell(f"{listed(self._spelt)} had \\t spelt out")
         if self._surplus:
             verb = "has" if len(self._surplus) == 1 else "have"
-            kept = ", ".join(row.surplus.replace("\t", " ") for row in self._rows if row.line in self._surplus[:3])
+            shown = set(self._surplus[:3])
+            kept = ", ".join(row.surplus.replace("\t", " ") for row in self._rows if row.line in shown)
             tell(f"{listed(self._surplus)} {verb} more cells than the header; kept as surplus: {kept}")
         if self._short:
             verb = "has" if len(self._short) == 1 else "have"
             tell(f"{listed(self._short)} {verb} fewer cells than the header; the rest was taken for empty")
+        for column, lines in self._absorbed.items():
+            tell(f"{listed(lines)}: {_SEPARATORS[self._cut]} inside {column} were taken for part of its text")
+        if self._unsure:
+            verb = "lacks" if len(self._unsure) == 1 else "lack"
+            tell(
+                f"{listed(self._unsure)} {verb} cells before the status, and which ones is not sure: kept as surplus, "
+                "without a score"
+            )
         if self._odd:
             verb = "has" if len(self._odd) == 1 else "have"
             tell(f"{listed(self._odd)} {verb} another layout: kept as text, without score and status")

@@ -5,7 +5,7 @@ Start with `status_of` for a cell, `direction_of` for a column's name. What is n
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gitlineage.model.trial import FailureLabel
 
@@ -56,8 +56,8 @@ _STATUSES = {
         baseline base bl initial init seed reference control starting_point start original 基线 基准 初始
     """,
     RAN: """
-        ok okay success successful succeeded done finished finish complete completed pass passed passing ran valid
-        evaluated measured recorded tested good correct 完成 成功 通过
+        ok okay success successful succeeded done finished finish final complete completed pass passed passing ran valid
+        verified evaluated measured recorded tested good correct 完成 成功 通过
     """,
     PENDING: """
         pending running queued scheduled in_progress inprogress wip planned submitted waiting started todo active
@@ -90,7 +90,8 @@ _LEADING = split_words(
 
 _TRAILING = split_words(
     """
-    baseline keep kept accept accepted discard discarded reverted revert rejected reject crash crashed failed
+    baseline keep kept accept accepted discard discarded reverted revert rejected reject crash crashed failed failure
+    error timeout oom
     """
 )
 _DOUBTS = split_words("candidate or but pending tentative")
@@ -102,6 +103,62 @@ _NEGATIONS = split_words("not no non didnt did_not never without un")
 _CUT = re.compile(r"[\s:;,/|+()\[\]{}<>→=\-_–—.]+")
 _TRIM = " \t*_`'\"()[]{}.!:;,\ufe0f"
 _CJK = re.compile("[\u4e00-\u9fff]")
+
+
+_FLAGS = {
+    ("keep", "discard"): """
+        kept keep is_kept accepted accept is_accepted selected is_selected promoted is_promoted merged adopted advanced
+    """,
+    ("discard", "keep"): "discarded rejected reverted is_discarded is_rejected is_reverted rolled_back",
+    (RAN, "crash"): """
+        ok is_ok success successful succeeded is_success is_successful completed is_completed finished is_finished
+        compiled compiles ran
+    """,
+    (RAN, CHECKS_FAILED): """
+        passed is_passed pass valid is_valid correct is_correct verified is_verified tests_passed tests_pass
+        checks_passed all_passed feasible is_feasible
+    """,
+    ("crash", RAN): """
+        crashed crash is_crash failed is_failed failure errored is_error oom is_oom timeout timed_out is_timeout
+        diverged is_diverged aborted
+    """,
+    (CHECKS_FAILED, RAN): "invalid is_invalid infeasible",
+    ("disqualified", RAN): "disqualified is_disqualified cheated",
+}  # fmt: skip
+_FLAG = {name: meaning for meaning, names in _FLAGS.items() for name in names.split()}
+_YES, _NO = split_words("true yes y 1 1.0 ✓ ✅"), split_words("false no n 0 0.0 ✗ ❌")
+_DIGITS = split_words("0 1 0.0 1.0")
+FLAGS = tuple(_FLAG)
+"""Names of columns that say by yes or no how a row ended, those that decide first."""
+
+
+def is_flag(name: str, cells: Iterable[str]) -> bool:
+    """
+    Whether a column says by yes or no how its rows ended: its name does, and it holds nothing else.
+
+    Ones and zeros alone do so only where the name is no measure: ``passed`` may count.
+    """
+    if "_".join(parts_of(name)) not in _FLAG:
+        return False
+    held = list(cells)
+    return is_yes_or_no(held) and (
+        direction_of(name) is None or any(cell.strip() not in _DIGITS for cell in held if cell.strip())
+    )
+
+
+def is_yes_or_no(cells: Iterable[str]) -> bool:
+    """Whether a column holds nothing but yes and no, in whatever words, and one of them at least."""
+    held = {cell.strip().casefold() for cell in cells if cell.strip()}
+    return bool(held) and held <= _YES | _NO
+
+
+def flag_of(name: str, cell: str) -> str | None:
+    """Return the class that a cell of a yes-or-no column means, ``None`` where it says neither."""
+    meaning = _FLAG.get("_".join(parts_of(name)))
+    word = cell.strip().casefold()
+    if meaning is None or word not in _YES | _NO:
+        return None
+    return meaning[word in _NO]
 
 
 def before_prose(cell: str) -> str:
@@ -156,7 +213,7 @@ _LOWER = split_words(
     regret fid kid fvd divergence kl jsd residual residuals distance overhead ttft tpot itl p50 p90 p95 p99
     instructions instr allocs allocations penalty drawdown dd mdd brier crps logloss warnings ms us ns µs μs usec
     msec gates toffoli spacetime deviation mismatch mismatches disagreement leakage lint todos complexity loc bpp
-    aic bic chi2 hamming edit levenshtein
+    aic bic chi2 hamming edit levenshtein exploitability
     """
 )
 _HIGHER = split_words(
@@ -169,6 +226,9 @@ _HIGHER = split_words(
     bandwidth lift yield alpha
     """
 )
+_MOSTLY_HIGHER = split_words("score scores rating grade points utility fit")
+"""Words in names that most people use for what is better when it is higher, and some for the contrary."""
+
 _RATED = re.compile(r"^(tok|toks|token|tokens|req|reqs|ops|it|iter|iters|steps|samples|img|images|items)(_?p?s|_sec)$")
 _TIME_PER = re.compile(r"^(ms|us|ns|µs|s|sec|secs|seconds|time)_per_")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -204,6 +264,15 @@ def direction_of(name: str) -> bool | None:
     if lower and higher and words[-1] in _LOWER | _HIGHER:
         return words[-1] in _LOWER if words[-1] not in ("time", "ms", "s") else None
     return None
+
+
+def leaning_of(name: str) -> bool | None:
+    """
+    Return what most people mean by a name that `direction_of` does not know: ``False``, higher; ``None`` for nothing.
+
+    It is weak: rows that speak against it go before.
+    """
+    return False if direction_of(name) is None and _MOSTLY_HIGHER & set(parts_of(name)) else None
 
 
 _RATES = split_words(
@@ -295,7 +364,8 @@ _AUX = split_words(
     """
     memory mem vram ram gb mb gib mib params param parameters epoch epochs step steps seed lr rate_lr batch budget
     ctx width depth layers layer heads dim iteration iter cycle std stdev sd sem ci pvalue p n num count confidence
-    temperature temp tokens flags rank port pid threads workers gpus lines line files file prior weight version conf
+    iterations iters temperature temp tokens flags rank port pid threads workers gpus lines line files file prior
+    weight version conf
     sigma noise target threshold expected predicted timestamp hours gpu cpu lift_pct active year month day
     """
 )
@@ -319,6 +389,22 @@ def is_duration(name: str) -> bool:
     """Whether a column's name says that it holds how long a run took, which most logs say of every run."""
     words = parts_of(name)
     return bool(words) and (words[0] in _WALL or "_".join(words) in ("time_s", "time_sec", "time_min", "time"))
+
+
+def _is_total(words: Sequence[str], others: Iterable[str]) -> bool:
+    """
+    Whether a name says that it stands for others: a mean, the macro value, a total.
+
+    ``total`` is half of other names, too: ``total_return`` is one where no other return stands beside it.
+    """
+    of = {word for word in words if word not in _TOTALS}
+    if len(of) == len(set(words)):
+        return False
+    if "total" not in words:
+        return True
+    plain = "_".join(words)
+    beside = any(other != plain and of & set(other.split("_")) for other in others)
+    return not of or beside or bool(of & _CHANGES)
 
 
 def metric_tier(name: str, names: Iterable[str]) -> float:
@@ -345,8 +431,8 @@ def metric_tier(name: str, names: Iterable[str]) -> float:
     if all(word in _AFTER for word in words):
         return 2.4  # of what, nobody says: a parameter's new value as well as a score
     others = {"_".join(parts_of(other)) for other in names}
-    rest = "_".join(words[1:])
-    if words[0] == "best" and (rest in others or not rest):
+    of = set(words[1:])
+    if words[0] == "best" and (not of or any(of <= set(other.split("_")) for other in others - {plain})):
         return 0.0
     if any(word in _BEFORE for word in words) and direction_word(words[0]) is None:
         return 0.0
@@ -354,7 +440,7 @@ def metric_tier(name: str, names: Iterable[str]) -> float:
     bonus += 0.4 if any(word in _AFTER for word in words) else 0.0
     bonus += 0.3 if any(word in _SPLITS for word in words) else 0.0
     bonus -= 0.3 if words[0] in ("train", "training") else 0.0
-    bonus += 0.5 if any(word in _TOTALS for word in words) else 0.0
+    bonus += 0.5 if _is_total(words, others) else 0.0
     known = direction_of(name)
     if any(word in _HYPER for word in words) and words[-1] not in _FIRST:
         return 0.5

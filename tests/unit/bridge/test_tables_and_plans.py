@@ -339,6 +339,50 @@ class TestWords:
         assert planned(text.replace("oom", "reverted")).statuses == {"keep": 2, "discard": 1}
 
 
+class TestYesAndNo:
+    """Columns that say by yes or no how a row ended."""
+
+    @pytest.mark.parametrize(
+        ("name", "statuses"),
+        [
+            ("ok", {"ran": 2, "crash": 1}),
+            ("success", {"ran": 2, "crash": 1}),
+            ("passed", {"ran": 2, "checks_failed": 1}),
+            ("valid", {"ran": 2, "checks_failed": 1}),
+            ("is_kept", {"keep": 2, "discard": 1}),
+            ("reverted", {"discard": 2, "keep": 1}),
+            ("crashed", {"crash": 2, "ran": 1}),
+        ],
+    )
+    @pytest.mark.parametrize("words", [("true", "false"), ("True", "False"), ("yes", "no")])
+    def test_what_they_mean(self, name: str, statuses: dict[str, int], words: tuple[str, str]) -> None:
+        """The name says of what; what failed is never the best."""
+        yes, no = words
+        text = f"exp_id,val_loss,{name}\n1,0.5,{yes}\n2,0.4,{yes}\n3,0.1,{no}\n"
+        plan = planned(text)
+        assert plan.statuses == statuses
+        assert plan.best and plan.best.value == (0.1 if name in ("reverted", "crashed") else 0.4)
+
+    def test_beside_a_status(self) -> None:
+        """A column that says it failed rules over one that only says that it ran, and is told against a keep."""
+        text = "exp_id,val_loss,status,ok\n1,0.5,done,true\n2,0.1,done,false\n"
+        assert planned(text).statuses == {"ran": 1, "crash": 1}
+        plan = planned(text.replace("done", "keep"))
+        assert plan.statuses == {"keep": 2}
+        assert "line 3 says kept, though ok says no" in told(plan)
+
+    def test_a_switch_of_the_recipe(self) -> None:
+        """A column of yes and no whose name decides nothing is no status."""
+        plan = planned("exp_id,val_loss,use_ema\n1,0.5,true\n2,0.4,false\n")
+        assert plan.statuses == {"ran": 2}
+        assert "no column says what was kept" in told(plan)
+
+    def test_a_count_that_passed(self) -> None:
+        """Numbers rank, and are no yes and no."""
+        plan = planned("exp_id,passed,status\n1,0,keep\n2,1,keep\n")
+        assert plan.metric == "passed"
+
+
 class TestNames:
     """Ids, commits and parents."""
 

@@ -132,3 +132,37 @@ def test_units_of_one_kind_are_turned_into_one() -> None:
     column = numbers.scores(["900ms", "1.2s", "850"])
     assert column.values == [900, pytest.approx(1200), 850]
     assert any("units differ" in told for told in column.told)
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "said"),
+    [
+        (["0.52", "55%", "0.5"], [0.52, 0.55, 0.5], "divided by a hundred in 1 of the cells"),
+        (["0.52", "0.6%", "0.5"], [0.52, None, 0.5], "1 cell is of another scale than the others, and unscored: 0.6%"),
+        (["52", "55%", "61"], [52, 55, 61], "percent signs were read as numbers"),
+        (["55%", "54%", "0.9"], [0.55, 0.54, 0.9], "divided by a hundred in 2 of the cells"),
+        (["12ms", "11ms", "0.010"], [12, 11, None], "unscored: 0.010"),
+        (["900", "910", "1.2s"], [900, 910, None], "unscored: 1.2s"),
+        (["12 ms", "11 ms", "13"], [12, 11, 13], "units were cut off"),
+        (["10 tok/s", "11 tok/s", "5 GB"], [10, 11, None], "unscored: 5 GB"),
+        (["3/4", "1/2", "55%"], [0.75, 0.5, 0.55], "divided by a hundred"),
+        (["3/4", "12", "13"], [None, 12, 13], "unscored: 3/4"),
+        (["50% → 55%", "60%"], [55, 60], "the number after was read"),
+        (["0", "55%", "0.5"], [0, 0.55, 0.5], "divided by a hundred"),
+        (["900ms", "0", "1.2s"], [900, 0, 1200], "units differ"),
+    ],
+)
+def test_cells_of_several_scales(cells: list[str], values: list[float | None], said: str) -> None:
+    """What cannot be turned into the scale of the others has no value, and never ranks above them."""
+    column = numbers.scores(cells)
+    assert column.values == [value if value is None else pytest.approx(value) for value in values]
+    assert said in "; ".join(column.told)
+
+
+@given(st.lists(st.sampled_from(["0.5", "55%", "12", "3/4", "7ms", "2s", "5 GB", "1e308%", "-3", "0", "x", "9K"])))
+def test_a_column_of_any_scales(cells: list[str]) -> None:
+    """Every cell has a finite value or none, spelt so that it is read again as the same."""
+    column = numbers.scores(cells)
+    for value, text in zip(column.values, column.texts, strict=True):
+        assert (value is None) == (text == "")
+        assert value is None or float(text) == pytest.approx(value)
