@@ -16,7 +16,7 @@ from gitlineage.bridge.autoresearch_format import LoopRow
 from gitlineage.bridge.direction import flag
 from gitlineage.bridge.formats import lgent as lgent_format
 from gitlineage.bridge.formats import registry
-from gitlineage.bridge.formats.found import INCOMPLETE, Found, Graph, NotTrials
+from gitlineage.bridge.formats.found import INCOMPLETE, Found, Graph, NotTrials, listed
 from gitlineage.bridge.formats.source import Source
 from gitlineage.bridge.planning import Options, Plan, PlannedRow
 from gitlineage.bridge.tsv import check_task, import_tsv
@@ -92,7 +92,7 @@ def plans(
         whole: whether files are finished; if not, a last line without its line end waits.
 
     Returns:
-        What will be imported, in the order in which it is to be, and what of a folder is no result of a loop.
+        What will be imported, path by path as they were given, and what of a folder is no result of a loop.
 
     Raises:
         NotTrials: nothing of it holds trials.
@@ -103,16 +103,23 @@ def plans(
     refused: list[Refused] = []
     for path in paths:
         many = list(registry.sources(path)) if isinstance(path, Path) else [path]
+        of_path: list[tuple[Source, Planned]] = []
         for source in many:
             try:
-                planned.append(_planned(source, options, task, whole))
+                of_path.append((source, _planned(source, options, task, whole)))
             except (NotTrials, Unclear) as error:
                 if len(many) == 1:
                     raise
                 refused.append(Refused(source=source.name, reason=str(error).splitlines()[0]))
+        known = task
+        for source, each in _in_order(of_path, task):
+            if task is not known and each.graph is None:
+                each = _planned(source, options, task, whole)  # as it is judged where it comes later
+            planned.append(each)
+            task = task or _task_of(each.plan)
     if not planned:
         raise Invalid("\n".join(each.reason for each in refused))
-    return _in_order(planned, task), refused
+    return planned, refused
 
 
 def record(store: LineageStore, planned: Iterable[Planned], options: Options) -> list[Imported]:
@@ -133,7 +140,26 @@ def _planned(source: Source, options: Options, task: Task | None, whole: bool) -
     if table.graph is not None:
         return Planned(plan=_graph_plan(table, table.graph, options), file=source.file, graph=table.graph)
     plan = planning.plan(table, options, task, source.beside())
-    return Planned(plan=plan, file=source.file, data=_exact(source, plan, options, whole))
+    data = _exact(source, plan, options, whole)
+    if data is None and (above := _above_their_parents(plan)):
+        verb, whose = ("stands", "its") if len(above) == 1 else ("stand", "their")
+        plan.told.append(
+            f"{listed(above)} {verb} above {whose} parent: parents are recorded first, and what a trial is compared "
+            "with follows that order"
+        )
+    return Planned(plan=plan, file=source.file, data=data)
+
+
+def _above_their_parents(plan: Plan) -> list[int]:
+    """Return the lines of rows that stand above a row which they name as their parent."""
+    places: dict[str, int] = {}
+    for at, row in enumerate(plan.rows):
+        places.setdefault(row.name, at)
+    return [
+        row.line
+        for at, row in enumerate(plan.rows)
+        if row.line and any(places.get(name, at) > at for name, _ in row.parents)
+    ]
 
 
 def _graph_plan(table: Found, graph: Graph, options: Options) -> Plan:
@@ -142,11 +168,11 @@ def _graph_plan(table: Found, graph: Graph, options: Options) -> Plan:
         spelt = ", ".join(_OF_TRIALS.get(name, "a direction") for name in said)
         raise Invalid(f"{table.source}: {table.kind}, which holds no trials: {spelt} says nothing of it")
     if graph.bad and not options.skip_bad:
-        listed = "".join(f"\n  {where}: {reason}" for where, reason in graph.bad[:_LISTED])
+        shown = "".join(f"\n  {where}: {reason}" for where, reason in graph.bad[:_LISTED])
         more = f"\n  and {len(graph.bad) - _LISTED} more" if len(graph.bad) > _LISTED else ""
         raise Invalid(
             f"{table.source}: {table.kind}, of which {counted(len(graph.bad), 'part')} cannot be read; nothing was "
-            f"imported, and --skip-bad passes over them{listed}{more}"
+            f"imported, and --skip-bad passes over them{shown}{more}"
         )
     told = [f"{counted(len(graph.bad), 'part')} cannot be read: {graph.bad[0][0]} first"] if graph.bad else []
     return Plan(source=table.source, kind=table.kind, told=[*table.told, *told])
@@ -171,15 +197,27 @@ def _exact(source: Source, plan: Plan, options: Options, whole: bool) -> bytes |
     return data
 
 
-def _in_order(planned: list[Planned], task: Task | None) -> list[Planned]:
-    """Return plans with those first that rank by what most trials are ranked by, larger files before smaller ones."""
+def _task_of(plan: Plan) -> Task | None:
+    """Return what a store ranks by once it holds a plan; ``None`` where nothing ranks."""
+    if plan.metric is None:
+        return None
+    guess: Literal[True] | msgspec.UnsetType = True if plan.direction.assumed else msgspec.UNSET
+    return Task(score_field=plan.metric, lower_is_better=plan.direction.lower, assumed=guess)
+
+
+def _in_order(planned: list[tuple[Source, Planned]], task: Task | None) -> list[tuple[Source, Planned]]:
+    """
+    Return the plans of a folder with those first that rank by what most trials are ranked by, larger files first.
+
+    Of files that were named, the user's order counts: it gives what importing one after the other gives.
+    """
     weights: Counter[str] = Counter()
-    for each in planned:
+    for _, each in planned:
         if each.plan.metric is not None:
             weights[each.plan.metric] += len(each.plan.rows)
     if task is not None:
         weights[task.score_field] += 1 << 40
-    return sorted(planned, key=lambda each: (-weights[each.plan.metric or ""], -len(each.plan.rows)))
+    return sorted(planned, key=lambda pair: (-weights[pair[1].plan.metric or ""], -len(pair[1].plan.rows)))
 
 
 def _record(store: LineageStore, planned: Planned, options: Options) -> Imported:
@@ -200,8 +238,8 @@ def _record(store: LineageStore, planned: Planned, options: Options) -> Imported
             guess=plan.direction.lower,
         )
         outcome = rows.LoopOutcome(
-            added=done.added, known=done.known, dangling=done.dangling, judged=done.judged, pending=done.pending,
-            task=done.task, assumed=done.assumed,
+            added=done.added, known=done.known, dangling=done.dangling, circular=done.circular, judged=done.judged,
+            pending=done.pending, task=done.task, assumed=done.assumed,
         )  # fmt: skip
         return Imported(plan=plan, outcome=outcome)
     flips = bool(

@@ -28,6 +28,7 @@ class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
         known: how many were recorded already, row for row.
         repaired: the line numbers that were mended.
         dangling: exp ids of rows whose parent cell names no trial.
+        circular: exp ids of rows whose parent is derived from them, or is the row itself.
         judged: how many of those that were added have no status in the file and got the one that their score deserves.
         pending: how many of them have neither a status nor a score.
         task: what the campaign optimises, as recorded.
@@ -38,6 +39,7 @@ class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
     known: int
     repaired: tuple[int, ...] = ()
     dangling: tuple[str, ...] = ()
+    circular: tuple[str, ...] = ()
     judged: int = 0
     pending: int = 0
     task: Task = Task()
@@ -99,12 +101,16 @@ def import_tsv(
     new = [row.trial for row, is_new in zip(rows, added, strict=True) if is_new and row.trial.status is None]
     judged = sum(task.score(trial) is not None for trial in new)
     fresh = {row.trial.exp_id for row, new in zip(rows, added, strict=True) if new}
-    dangling = [view.label for view in store.log(None, dangling=True) if view.trial.exp_id in fresh] if fresh else []
+    named = {row.trial.exp_id for row in rows}
+    lacking = [view for view in store.log(None, dangling=True) if view.trial.exp_id in fresh][::-1] if fresh else []
+    dangling = [view.label for view in lacking if view.trial.parent_exp not in named]
+    circular = [view.label for view in lacking if view.trial.parent_exp in named]
     return ImportOutcome(
         added=sum(added),
         known=len(added) - sum(added),
         repaired=table.repaired,
-        dangling=tuple(reversed(dangling)),
+        dangling=tuple(dangling),
+        circular=tuple(circular),
         judged=judged,
         pending=len(new) - judged,
         task=store.task,

@@ -15,6 +15,9 @@ from gitlineage.text import counted
 FILE = "results.tsv"
 """What a loop's results are called where nobody says otherwise."""
 
+CIRCULAR = "parents that go round in a circle, so that one is left out: of "
+"""What is said before the exp ids of rows that are derived from themselves."""
+
 _SHOWN = 10
 
 

@@ -13,7 +13,7 @@ from gitlineage.bounds import read_input
 from gitlineage.bridge import exports, lgent, openrange, tsv
 from gitlineage.bridge.board import write_board
 from gitlineage.bridge.tsv import ImportOutcome, import_tsv
-from gitlineage.cli import bundles, listing, options, output, worlds
+from gitlineage.cli import autoresearch, bundles, listing, options, output, worlds
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.importing import (
     EXAMPLE,
@@ -370,3 +370,5 @@ def _print(outcome: ImportOutcome) -> None:
         more = f" and {len(outcome.dangling) - _SHOWN} more" if len(outcome.dangling) > _SHOWN else ""
         names = ", ".join(outcome.dangling[:_SHOWN])
         output.warning(f"parents that no trial has: of {names}{more}; see `gitlineage log --dangling -n -1`")
+    if outcome.circular:
+        output.warning(output.clean(f"{autoresearch.CIRCULAR}{autoresearch.some(outcome.circular)}"))

@@ -156,10 +156,10 @@ def import_loop(
     ] = _INTERVAL,
     fields: Map = None,
     other_status: Other = None,
-    skip_bad: SkipBad = False,
+    skip_bad: options.SkipBad = False,
     cohort: Cohort = "",
     specialist: Made = "",
-    campaign: Campaign = None,
+    campaign: options.Campaign = None,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -353,14 +353,13 @@ def _print(each: Imported, store: LineageStore) -> None:
         told = f"this store ranks by {task.short}: what is measured by {each.plan.metric} is kept and not ranked"
         output.warning(output.clean(told))
     if outcome.pending:
-        output.say(f"pending: {counted(outcome.pending, 'row')} that are not over, or have neither status nor score")
+        output.say(f"pending: {counted(outcome.pending, 'row')} not over, or with neither status nor score")
     if outcome.moved:
         output.say(output.clean(f"moved to their commits, which are here now: {autoresearch.some(outcome.moved)}"))
     if outcome.dangling:
         output.warning(output.clean(f"parents that no trial has: of {autoresearch.some(outcome.dangling)}"))
     if outcome.circular:
-        told = f"parents that go round in a circle, so that one is left out: of {autoresearch.some(outcome.circular)}"
-        output.warning(output.clean(told))
+        output.warning(output.clean(f"{autoresearch.CIRCULAR}{autoresearch.some(outcome.circular)}"))
     if outcome.lost:
         output.warning(output.clean(autoresearch.lost(outcome)))
 

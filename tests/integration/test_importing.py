@@ -29,6 +29,8 @@ ROWS = (
     "-\t0.0\t0\tcrash\tout of memory\n",
 )
 TABLE = HEADER + "".join(ROWS)
+EXACT = "exp_id\tparent_exp\ttimestamp\tspecialist\thypothesis\tstatus\tacc\tnotes"
+"""The header of a trial log that is kept byte for byte."""
 
 
 @pytest.fixture
@@ -496,3 +498,123 @@ def test_rows_without_a_commit_that_only_share_id_and_score_are_trials_of_their_
     for name in ("a.csv", "b.csv", "c.csv", "b.csv"):
         shell("import", tmp_path / name)
     assert sorted(each["row"]["model"] for each in shell.objects("log")) == ["deep", "resnet", "vit", "wide", "xl"]
+
+
+class TestWhatIsSaid:
+    """What the command says of trials is true of what it recorded."""
+
+    def test_the_best_is_called_as_its_trial_is(self, shell: Shell, tmp_path: Path) -> None:
+        """Where ids or commits come more than once, the summary names the trial, and `show` finds it."""
+        path = put(tmp_path, "ids.tsv", "id\tacc\tstatus\n1\t0.5\tkeep\n1\t0.7\tkeep\n2\t0.6\tdiscard\n")
+        assert "best: 1.2 with 0.7 (line 3)" in shell("import", path)
+        path = put(tmp_path, "commits.tsv", "commit\tacc\tstatus\na1b2c3d\t0.75\tkeep\na1b2c3d\t0.8\tkeep\n")
+        result = shell.run("import", path)
+        assert "best: a1b2c3d.2 with 0.8" in result.stdout
+        assert "1 commit of 2 trials is not in this repository: a1b2c3d" in result.stderr
+        assert shell.objects("import", path)[0]["lost_commits"] == []
+
+    @pytest.mark.parametrize("columns", ["exp_id\tparent\tacc\tstatus", EXACT])
+    def test_parents_that_go_round(self, shell: Shell, tmp_path: Path, columns: str) -> None:
+        """A circle is told as one, a parent that nobody has as that."""
+        names = columns.split("\t")
+        rows = [("1", "2", "0.5"), ("2", "1", "0.6"), ("3", "3", "0.7"), ("4", "zz", "0.8")]
+        text = columns + "\n"
+        for name, parent, score in rows:
+            cells = {names[0]: name, "parent": parent, "parent_exp": parent, "acc": score, "status": "keep"}
+            text += "\t".join(cells.get(column, "") for column in names) + "\n"
+        done = shell.run("import", put(tmp_path, "r.tsv", text))
+        assert "parents that no trial has: of 4" in done.stderr
+        assert "parents that go round in a circle, so that one is left out: of " in done.stderr
+        assert len(shell.objects("log")) == 4
+
+    def test_a_parent_below_its_child(self, shell: Shell, tmp_path: Path) -> None:
+        """It is recorded first, what is compared follows that order, and it is said."""
+        path = put(tmp_path, "r.tsv", "id\tparent\tacc\tstatus\n1\t\t0.5\tkeep\n3\t2\t0.7\tkeep\n2\t1\t0.6\tkeep\n")
+        done = shell.run("import", path)
+        assert "line 3 stands above its parent: parents are recorded first" in done.stderr
+        trials = {each["exp_id"]: each for each in shell.objects("log")}
+        assert list(trials) == ["3", "2", "1"]
+        assert trials["3"]["row"]["delta_vs_best"] == "+0.100000"
+
+    def test_a_row_that_is_not_over(self, shell: Shell, tmp_path: Path) -> None:
+        """Its score so far is kept as text and said to rank later; once it is over, only its result is there."""
+        text = "id\tacc\tstatus\n1\t0.5\tkeep\n2\t0.6\twip\n"
+        path = put(tmp_path, "r.tsv", text)
+        done = shell.run("import", path)
+        assert "what acc says so far is kept in acc_text, and ranks once the row says how it ended" in done.stderr
+        assert "pending: 1 row not over" in done.stdout
+        assert shell.objects("best")[0]["exp_id"] == "1"
+        put(tmp_path, "r.tsv", text.replace("0.6\twip", "0.65\tkeep"))
+        assert shell.objects("import", path)[0]["revised"] == 1
+        best = shell.objects("best")[0]["row"]
+        assert (best["exp_id"], best["acc"]) == ("2", "0.65")
+        assert "acc_text" not in best and "status_word" not in best
+
+    def test_a_line_that_is_being_written(self, shell: Shell, tmp_path: Path) -> None:
+        """It is left for the next import, which gives what the whole file gives, in a table as in a trial log."""
+        for name, header, row in (
+            ("a.tsv", "commit\tacc\tstatus\tdescription", "{}1b2c3d\t0.{}\tkeep\tx"),
+            ("b.tsv", EXACT, "{}\tp\t\ts\th\tkeep\t0.{}\tx"),
+            ("c.jsonl", "", '{{"exp_id": "j{}", "acc": 0.{}, "status": "keep", "note": "n"}}'),
+        ):
+            lines = [header] * bool(header) + [row.format(at, at) for at in (4, 5, 6)]
+            whole = "\n".join(lines) + "\n"
+            path = put(tmp_path, name, whole[: -len(row) // 2])
+            first = shell.run("import", path, "--json", "--metric", "acc", "--higher-is-better")
+            assert first.exit_code == 0, first.stderr
+            assert json.loads(first.stdout)["added"] == 2
+            put(tmp_path, name, whole)
+            again = shell.objects("import", path, "--metric", "acc", "--higher-is-better")[0]
+            assert (again["added"], again["revised"], again["known"]) == (1, 0, 2)
+
+    def test_several_files_at_once_are_as_one_after_the_other(
+        self, open_store: Callable[..., LineageStore], tmp_path: Path
+    ) -> None:
+        """What ranks, in which direction, and what rows without a status become."""
+        one = put(tmp_path, "one.tsv", "exp_id\tloss\tnote\na\t5\tx\nb\t4\ty\n")
+        two = put(tmp_path, "two.tsv", "exp_id\tloss\tgap\tnote\nc\t4.5\t1\tx\nd\t3\t2\ty\ne\t6\t3\ty\nf\t7\t4\tz\n")
+        whole, parts = open_store(tmp_path / "whole"), open_store(tmp_path / "parts")
+        taken(whole, one, two)
+        taken(parts, one)
+        taken(parts, two)
+        assert [trial.to_row() for trial in whole.all_trials()] == [trial.to_row() for trial in parts.all_trials()]
+        assert whole.task == parts.task
+
+
+class TestOptions:
+    """Options that all forms of the command have."""
+
+    def test_a_table_that_is_no_trial_log(self, shell: Shell, tmp_path: Path) -> None:
+        """`import tsv` names the command that reads it."""
+        path = put(tmp_path, "r.tsv", TABLE)
+        result = shell.run("import", "tsv", path)
+        assert result.exit_code == 1
+        assert "the header has no column 'exp_id'" in result.stderr
+        assert f"`gitlineage import {path}` reads tables of any kind" in result.stderr
+
+    def test_a_campaign_that_nobody_began(self, shell: Shell, tmp_path: Path) -> None:
+        """A slip of the pen begins none: the command that does is named, and no repository is left behind."""
+        path = put(tmp_path, "r.tsv", TABLE)
+        assert "`gitlineage --campaign new init` begins one" in shell.fails(1, "import", path, "--campaign", "new")
+        assert not (shell.folder / ".git").exists()
+        shell("--campaign", "new", "init")
+        shell("import", path, "--campaign", "new")
+        assert len(shell.objects("--campaign", "new", "log")) == 4
+
+    def test_of_a_loop(self, shell: Shell, tmp_path: Path) -> None:
+        """`import autoresearch` takes the options for columns and words, in lists and in any case."""
+        subprocess.run(["git", "init", "-q", shell.folder], check=True)
+        path = put(tmp_path, "r.tsv", TABLE.replace("kept", "KEPT").replace("REVERT", "Dropped"))
+        words = ("--status", "kept=keep,dropped=discard", "--cohort", "c1", "--specialist", "ada", "--skip-bad")
+        done = shell.objects("import", "autoresearch", "--results", path, *words)[0]
+        assert done["statuses"] == {"keep": 2, "discard": 1, "crash": 1}
+        assert {each["row"]["specialist"] for each in shell.objects("log")} == {"ada"}
+        assert "without options for columns" in shell.fails(2, "import", "autoresearch", "--repair", *words)
+
+    def test_what_an_option_cannot_be_about(self, shell: Shell, tmp_path: Path) -> None:
+        """A graph has no trials, and words that no row says are named."""
+        edge = {"source_id": "A@1", "target_id": "B@1", "relationship_type": "forked_from", "created_at": "2026-01-01"}
+        path = put(tmp_path, "graph.json", json.dumps({"nodes": ["A@1", "B@1"], "edges": [edge]}))
+        assert "--cohort says nothing of it" in shell.fails(1, "import", path, "--cohort", "x")
+        path = put(tmp_path, "r.tsv", TABLE)
+        assert "no row says nope" in shell.run("import", path, "--status", "nope=keep").stderr
