@@ -1,7 +1,8 @@
 """Commands that find trials: by the words of their texts, and by what is about to be tried."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,11 @@ from gitlineage.cli.catalogue import print_forges
 from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.opening import opened
 from gitlineage.model.records import TrialView
+from gitlineage.text import some
+
+if TYPE_CHECKING:
+    from gitlineage.query.tried import Tried
+    from gitlineage.store.store import LineageStore
 
 app = commands()
 
@@ -72,9 +78,12 @@ def tried(
     with opened(ctx) as store:
         content = folder if folder is not None else None if hypothesis else store.ledger.repo.workdir
         given = options.parents(store, parents, False)
-        known = store.tried(hypothesis, content, command=command, parents=given)
+        with store.ledger.repo.packing():  # nothing of it gets onto the disk
+            known = store.tried(hypothesis, content, command=command, parents=given)
+            if command is not None and known.tree:
+                _tell_unseen(store, known.tree, command)
         kinds: list[tuple[str, str, tuple[TrialView, ...]]] = [
-            ("same", "tried: equal content" + (", same command" if command is not None else ""), known.same),
+            ("same", _heading(known, command), known.same),
             ("going", "waited for: equal content, no result yet", known.going),
             ("other", "equal content, another command or one that is not known", known.other),
             ("edits", "not kept: the same edit, made elsewhere", known.edits),
@@ -83,6 +92,7 @@ def tried(
         if as_json:
             views = store.ledger.views()
             told: dict[str, Any] = {"tried": known.first is not None, "tree": known.tree or None}
+            told["untold"] = known.untold
             told |= {name: listing.trial_objects(views, trials) for name, _, trials in kinds}
             told["alike"] = [
                 {"likeness": round(each.likeness, 6), **trial}
@@ -96,3 +106,31 @@ def tried(
                 listing.print_trials(trials, store.task)
         if not known.is_known:
             output.say("not tried: nothing like it is known")
+
+
+def _heading(known: "Tried", command: str | None) -> str:
+    """Return what is said above the trials of equal content: what makes these the same, or leaves it open."""
+    if known.untold:
+        inside = some([f"{path} ({why})" for path, why in known.untold.items()])
+        return output.clean(f"equal content, but no snapshot tells of the code in {inside}")
+    if command is not None:
+        return "tried: equal content, same command"
+    from gitlineage.query.judge import COMMAND
+
+    commands = list(dict.fromkeys(text for view in known.same if (text := view.trial.text(COMMAND))))
+    if not commands:
+        return "tried: equal content"
+    others = f" and {len(commands) - 1} more" if len(commands) > 1 else ""
+    return output.clean(f"tried: equal content, by `{commands[0]}`{others}; another --command is another trial")
+
+
+def _tell_unseen(store: "LineageStore", tree: str, command: str) -> None:
+    """Say which files that a command names are in no snapshot."""
+    from gitlineage.run.gate import NOT_THERE, unseen
+
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return
+    if files := unseen(store.ledger.repo, tree, words, Path.cwd()):
+        output.note(output.clean(f"{NOT_THERE}: {some(files)}; whether the same was run before cannot be told"))

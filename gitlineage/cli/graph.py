@@ -66,7 +66,8 @@ def graph(
     Roots stand first, the best has a star, and what is not the usual stands in words: types, roles, statuses. Statuses
     are colours, too, cohorts are frames. Mermaid shows in Markdown on most forges. SVG needs Graphviz's dot, or
     gitlineage's extra `diagrams`. With --json it is one object: nodes (handle, id, name, status, score, hypothesis,
-    more, root, best), edges (source, target, type, role, proposed) and groups (name, members).
+    more, root: whether it is the ID that was asked for, best), edges (source, target, type, role, proposed) and groups
+    (name, members).
     """
     if sum((name is not None, everything, cohort is not None, best)) != 1:
         raise typer.BadParameter("name one snapshot, or take one of --all, --cohort and --best", param_hint="'ID'")

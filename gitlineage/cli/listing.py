@@ -193,8 +193,13 @@ def trial_cells(view: TrialView, task: Task, *, deltas: bool = True) -> list[Cel
         Cell(trial.specialist),
         Cell(view.cohort or ""),
         Cell(came_from(view)),
-        Cell(trial.hypothesis),
+        Cell(hypothesis(trial)),
     ]
+
+
+def hypothesis(trial: Trial) -> str:
+    """Return what a trial tried, after what its score may not be of: code that was changed while it ran."""
+    return f"[changed while it ran: {trial.changed}] {trial.hypothesis}".rstrip() if trial.changed else trial.hypothesis
 
 
 class Reached(NamedTuple):

@@ -152,17 +152,24 @@ def _print_comparison(store: "LineageStore", comparison: "Comparison") -> None:
             else "equal in the mean"
         )
         output.say(f"{told}; {_test_words(comparison)}")
-    shown = [
-        (f"only {output.clean(side.name)}: {output.clean(each.what)}", _names(names))
-        for each in comparison.differences
-        for side, names in ((a, each.a), (b, each.b))
-        if names
-    ]
+    for each in comparison.differences:
+        output.say(f"\n{output.paint(output.clean(_heading(comparison, each.what)), 'dim')}")
+        layout.facts(
+            (f"  {output.clean(side.name)}", _names(names) or "—") for side, names in ((a, each.a), (b, each.b))
+        )
     if comparison.changed:
-        shown.append(("files that differ", _names(comparison.changed)))
-    layout.facts(shown)
+        output.say(
+            f"\n{output.paint('files that both have, with different content', 'dim')}\n  {_names(comparison.changed)}"
+        )
     if comparison.changed or any(each.what == "files" for each in comparison.differences):
         output.note(f"`gitlineage diff {output.clean(a.name)} {output.clean(b.name)}` shows the difference")
+
+
+def _heading(comparison: "Comparison", what: str) -> str:
+    """Return what a difference is about: a cell that two trials have otherwise, or things that one side alone has."""
+    if comparison.a.kind == comparison.b.kind == "trial" and what not in ("line", "files"):
+        return what
+    return f"{'trials on its line' if what == 'line' else what} that only one has"
 
 
 def _best(side: "Side") -> str:

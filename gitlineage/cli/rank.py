@@ -7,7 +7,7 @@ import typer
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.model.rank import WHICH
+from gitlineage.model.rank import BASELINES, WHICH
 from gitlineage.model.records import Task
 from gitlineage.query.ranking import best_by, board_by, criterion
 from gitlineage.query.views import Views
@@ -78,12 +78,23 @@ def leaderboard(
         trials = views.kept(limit) if metric is None and by == views.task else board_by(views, by, limit)
         trials = list(listing.shown(trials, k))
         listing.check_parents(views, trials)
+        if by == views.task:
+            _tell_baseline(views)
         if as_json:
             for rank, each in enumerate(listing.trial_objects(views, trials, by), 1):
                 output.json_line({"rank": rank, **each, **_facts(by, views)})
         else:
             _say(by, views)
             listing.print_trials(trials, by, ranked=True, deltas=by == views.task)
+
+
+def _tell_baseline(views: Views) -> None:
+    """Say so where a baseline is the best: a leaderboard has kept trials alone."""
+    first = views.best(stand_in=False)
+    if first is not None and first.trial.status in BASELINES:
+        score = first.trial.text(views.task.score_field)
+        told = f"{output.clean(first.label)}{f' with {output.clean(score)}' if score else ''}"
+        output.note(f"the best is the baseline {told}, which no kept trial beats; this list is of kept trials")
 
 
 def _by(views: Views, metric: str | None, lower_is_better: bool | None) -> Task:

@@ -17,9 +17,10 @@ from gitlineage.cli.commands import Listing, command, commands
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened
 from gitlineage.errors import Invalid, LineageError, NotFound
+from gitlineage.model.rank import ELIGIBLE
 from gitlineage.model.records import Task
 from gitlineage.model.trial import FailureLabel
-from gitlineage.run import after, lease, metric, resume, trial
+from gitlineage.run import after, gate, lease, metric, resume, trial
 from gitlineage.run.begin import home
 from gitlineage.run.check import NAME
 from gitlineage.run.output import cleaned, follow, tail
@@ -44,6 +45,9 @@ _STRICT = {
     FailureLabel.HARNESS_ABORT: _INTERRUPTED,
 }
 """What ``--strict`` exits with."""
+
+_FAILED = tuple(each.value for each in FailureLabel if each not in (*ELIGIBLE, FailureLabel.DISCARD))
+"""Statuses that an exit code may stand for."""
 
 _SHOWN = 10
 """Lines of the log that are shown of what failed."""
@@ -73,6 +77,14 @@ def _bytes(value: str | None) -> str | None:
     if value is not None and _SIZE.fullmatch(value) is None:
         raise typer.BadParameter(f"{value!r} is no size; it takes bytes, or a number with k, m or g")
     return value
+
+
+def _exits(values: list[str] | None) -> list[str] | None:
+    for value in values or []:
+        code, _, status = value.partition("=")
+        if not (code.isdecimal() and code.isascii() and 0 < int(code) < 256 and status in _FAILED):
+            raise typer.BadParameter(f"{value!r} is no N=STATUS, with N from 1 to 255 and one of {', '.join(_FAILED)}")
+    return values
 
 
 def _pattern(value: str | None) -> str | None:
@@ -157,6 +169,16 @@ def run(
     artifact: Annotated[
         list[str] | None,
         typer.Option("--artifact", metavar="GLOB", help="Files that it makes; repeatable.", rich_help_panel=_RESULT),
+    ] = None,
+    exits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exit-code",
+            metavar="N=STATUS",
+            callback=_exits,
+            help="What an exit code of its own says, as 3=train_budget_overrun; any other is a crash. Repeatable.",
+            rich_help_panel=_RESULT,
+        ),
     ] = None,
     timeout: Annotated[str | None, _time("--timeout", "How long it may train: 90, 10m, 2h30m.")] = None,
     eval_timeout: Annotated[
@@ -284,6 +306,9 @@ def run(
             frozen=tuple(frozen or ()),
             links=tuple(link or ()),
             artifacts=tuple(artifact or ()),
+            exits={
+                int(code): FailureLabel(status) for code, _, status in (each.partition("=") for each in exits or ())
+            },
             isolated=isolated,
             name=name,
             if_tried=if_tried,
@@ -390,7 +415,12 @@ class _Live(Watcher):
 
     def began(self, run: Run, place: Place | None) -> None:
         """Say which trial it is, where its snapshot went, and where it runs."""
-        came = place.told(self._store) if place is not None else f"attempt {run.attempt + 1}"
+        if place is not None:
+            came = gate.placed(self._store, run, place)
+        elif run.state is State.RUNNING:
+            came = f"attempt {run.attempt}, which still runs, is watched on"
+        else:
+            came = f"attempt {run.attempt + 1}"
         where = f"; isolated: {run.isolated}" if run.isolated else ""
         self.note(f"run {run.id}: {came or 'recorded'}{where}")
 
@@ -511,7 +541,7 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The run, which is called 
 
 @command(listed, "list", "gitlineage runs list", Listing)
 def list_(ctx: typer.Context, count: options.Count = 20, as_json: options.Json = False) -> None:
-    """List runs of this machine, the latest first"""
+    """List runs of this machine, those that began last first"""
     with opened(ctx, running=True) as store:
         rows = []
         for each in resume.runs(store, options.at_most(count)):

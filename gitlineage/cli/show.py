@@ -206,6 +206,9 @@ def _print_row(view: TrialView) -> None:
     output.say(f"\ntrial {output.paint(output.clean(view.label), 'bold')}  {output.paint(state.text, state.style)}")
     if view.retracted is not None:
         output.say(output.paint(f"  retracted: {output.clean(view.retracted)}", "magenta"))
+    if changed := view.trial.changed:
+        told = f"{output.clean(changed)} changed while it ran: its score may be of other code than this commit has"
+        output.say(output.paint(f"  {told}", "red"))
     cells = view.trial.cells().items()
     layout.facts((f"  {output.clean(column)}", output.clean(text)) for column, text in cells if column != "exp_id")
 

@@ -1,21 +1,24 @@
 """
-Runs a recipe in a process of its own and says how that ended, for the demo's loop.
+Runs a recipe as a trial, as `gitlineage run` would in the demo's working tree, and reads why it failed.
 
-Nothing that a clock or a machine decides gets into an outcome, so the same recipe gives the same one.
+Nothing that a clock or a machine decides gets into a row, so the same recipe gives the same one.
 """
 
 import os
-import subprocess
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-import msgspec
-
-from gitlineage import scratch
 from gitlineage.demo.edits import Files
-from gitlineage.model.trial import FailureLabel
+from gitlineage.model.trial import FailureLabel, Trial
+from gitlineage.run import output
+from gitlineage.run.begin import home
+from gitlineage.run.lease import Files as RunFiles
+from gitlineage.run.records import Limits, Plan, Run, State
+from gitlineage.run.trial import run
+from gitlineage.store.store import LineageStore
 
 SCRIPT = "train.py"
 METRIC = "val_bpb"
@@ -29,20 +32,7 @@ ENDS = {
 }
 """What the recipe's own exit codes say; every other one but 0 is a crash."""
 
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    How a run ended.
-
-    Args:
-        score: the metric as it was printed; empty where the run has none.
-        failure: what stopped it; ``None`` where it came to its end.
-        notes: what else it printed, or why it stopped.
-    """
-
-    score: str = ""
-    failure: FailureLabel | None = None
-    notes: str = ""
+_PYTHON = "python3"
 
 
 def recipe() -> Files:
@@ -52,40 +42,55 @@ def recipe() -> Files:
     return dict(sorted(files.items()))
 
 
-def run(files: Files) -> Outcome:
-    """Run a recipe where it sees its own files and the standard library, and nothing else."""
-    with scratch.folder() as temporary:
-        folder = os.path.realpath(temporary)
-        for path, content in files.items():
-            Path(folder, path).write_bytes(content)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-S", "-B", SCRIPT],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Outcome(failure=FailureLabel.HARNESS_ABORT, notes=f"given up after {PATIENCE:.0f} s")
-    if done.returncode:
-        failure = ENDS.get(done.returncode, FailureLabel.CRASH)
-        return Outcome(failure=failure, notes=_reason(done, folder))
-    printed = _printed(done.stdout)
-    if METRIC not in printed:
-        return Outcome(failure=FailureLabel.CRASH, notes=f"printed no {METRIC}")
-    rest = ", ".join(f"{name} {value}" for name, value in printed.items() if name != METRIC)
-    return Outcome(score=printed[METRIC], notes=rest)
+def attempt(
+    store: LineageStore,
+    files: Files,
+    cells: Mapping[str, str],
+    parents: Sequence[str] = (),
+    *,
+    before: Files | None = None,
+    roles: Mapping[str, str] | None = None,
+    cohort: str | None = None,
+) -> Run:
+    """
+    Put files into the store's working tree, run the recipe there, and return the run once its trial is recorded.
+
+    It sees its own files and the standard library, and nothing else. Of one that failed, the last line that it printed
+    is noted, as whoever tried it would.
+
+    Args:
+        before: the files that the last attempt put there.
+
+    Raises:
+        KeyboardInterrupt: somebody stopped it.
+    """
+    for path in before or ():
+        (store.root / path).unlink(missing_ok=True)
+    for path, content in files.items():
+        (store.root / path).write_bytes(content)
+    own = os.path.dirname(sys.executable)
+    has_name = shutil.which(_PYTHON, path=own) is not None
+    plan = Plan(
+        command=(_PYTHON if has_name else sys.executable, "-I", "-S", "-B", SCRIPT),
+        folder=str(store.root),
+        cells={name: text for name, text in cells.items() if text},
+        parents=tuple(parents),
+        roles=dict(roles or {}),
+        cohort=cohort,
+        limits=Limits(timeout=PATIENCE),
+        exits=ENDS,
+        steady=True,
+        environment={"PATH": os.pathsep.join(filter(None, (own, os.environ.get("PATH"))))},
+    )
+    done = run(store, plan)
+    if done.state is not State.ENDED or done.failure == "interrupted":
+        raise KeyboardInterrupt
+    if done.facts.exit_code and (said := _last_said(store, done)):
+        store.record(done.oid, Trial(exp_id=done.id, notes=said), revise=True)
+    return done
 
 
-def _printed(text: str) -> Mapping[str, str]:
-    """Return the ``name: value`` lines of a run."""
-    return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
-
-
-def _reason(done: subprocess.CompletedProcess[str], folder: str) -> str:
-    """Return the line in which a traceback or a message ends, without the folder that it was in this time."""
-    lines = done.stderr.strip().splitlines()
-    return lines[-1].replace(folder + os.sep, "") if lines else f"exit code {done.returncode}"
+def _last_said(store: LineageStore, run: Run) -> str:
+    """Return the line in which what a run printed ends, without the folder that it was in this time."""
+    lines = output.tail(RunFiles(home(store), run.id).log, run.log_from).strip().splitlines()
+    return lines[-1].replace(str(Path(run.folder)) + os.sep, "") if lines else ""

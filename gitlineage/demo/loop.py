@@ -1,5 +1,5 @@
 """
-Drives the demo's research loop: takes the parents' files, lets an idea edit them, runs the result and records it.
+Drives the demo's research loop: takes the parents' files, lets an idea edit them, and runs the result as a trial.
 
 Keep and discard follow from what the runs print, as the store judges it. Identity and clock are fixed, so
 that one Python version gives the same commit ids every time.
@@ -7,7 +7,6 @@ that one Python version gives the same commit ids every time.
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from gitlineage.demo import edits, harness
@@ -15,7 +14,6 @@ from gitlineage.demo.trials import BEST, ROUNDS
 from gitlineage.errors import LineageError
 from gitlineage.model.namespace import ORDINARY
 from gitlineage.model.records import Snapshot, Task
-from gitlineage.model.trial import Trial
 from gitlineage.store.store import LineageStore
 
 TASK = Task(score_field=harness.METRIC, lower_is_better=True)
@@ -47,12 +45,12 @@ def run_demo(
     store: LineageStore, clock: Clock, *, report: Callable[[Snapshot], None] | None = None
 ) -> tuple[Snapshot, ...]:
     """
-    Run every trial of the script and record it; the members of a cohort run side by side.
+    Run every trial of the script in the store's working tree, one after the other, so that each is judged in its turn.
 
     Args:
         store: where to; an empty one.
         clock: the clock that the store reads.
-        report: called with each snapshot once it is recorded.
+        report: called with each snapshot once its trial has ended.
 
     Returns:
         The snapshots in recording order.
@@ -61,23 +59,27 @@ def run_demo(
         LineageError: the baseline itself does not run on this Python.
     """
     recorded: list[Snapshot] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for round_ in ROUNDS:
-            best = store.best()
-            parents = [best.exp_id if best and parent == BEST else parent for parent in round_.parents]
-            roles = dict(zip(parents, ("base", "mate"), strict=True)) if len(parents) == 2 else None
-            files = _start(store, parents)
-            contents = [edits.apply(idea.edits, files) for idea in round_.ideas]
-            if round_.cohort:
-                store.open_cohort(round_.cohort, parents, purpose=round_.purpose)
-            for idea, content, outcome in zip(round_.ideas, contents, pool.map(harness.run, contents), strict=True):
-                cells = {"exp_id": f"{len(recorded):03d}", **idea.cells(), **_ended(outcome, bool(recorded))}
-                trial = Trial.from_cells(cells)
-                snapshot = store.commit(content, parents, trial=trial, cohort=round_.cohort, roles=roles)
-                recorded.append(snapshot)
-                clock.move_on()
-                if report:
-                    report(snapshot)
+    before: edits.Files = {}
+    for round_ in ROUNDS:
+        best = store.best()
+        parents = [best.exp_id if best and parent == BEST else parent for parent in round_.parents]
+        roles = dict(zip(parents, ("base", "mate"), strict=True)) if len(parents) == 2 else None
+        files = _start(store, parents)
+        if round_.cohort:
+            store.open_cohort(round_.cohort, parents, purpose=round_.purpose)
+        for idea in round_.ideas:
+            content = edits.apply(idea.edits, files)
+            done = harness.attempt(
+                store, content, idea.cells(), parents, before=before, roles=roles, cohort=round_.cohort
+            )
+            snapshot = store.snapshot(done.oid)
+            if not recorded and done.failure:
+                raise LineageError(f"the demo's recipe does not run on this Python: {snapshot.trials[0].notes}")
+            before = content
+            recorded.append(snapshot)
+            clock.move_on()
+            if report:
+                report(snapshot)
     return tuple(recorded)
 
 
@@ -90,12 +92,3 @@ def _start(store: LineageStore, parents: Sequence[str]) -> edits.Files:
     base, mate = parents
     ancestor = store.common_ancestor(base, mate)
     return edits.crossover(store.files(ancestor.oid) if ancestor else {}, store.files(base), store.files(mate))
-
-
-def _ended(outcome: harness.Outcome, begun: bool) -> dict[str, str]:
-    """Return the cells that follow from how a run ended; the store judges its score and adds the rest."""
-    if not outcome.failure:
-        return {TASK.score_field: outcome.score, "notes": outcome.notes}
-    if not begun:
-        raise LineageError(f"the demo's recipe does not run on this Python: {outcome.notes}")
-    return {"status": outcome.failure.value, "notes": outcome.notes}

@@ -99,7 +99,11 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_whole(self) -> bool:
         """Whether the tree tells all that runs: no repository inside has other files than the commit that it names."""
-        return all(why == _UNDECLARED for why in self.elsewhere.values())
+        return not self.untold()
+
+    def untold(self) -> dict[str, str]:
+        """Return the repositories inside that have other files than the commit that the tree names, and why."""
+        return {path: why for path, why in self.elsewhere.items() if why != _UNDECLARED}
 
     def lines(self) -> list[str]:
         """Return what a user has to be told, one line each."""

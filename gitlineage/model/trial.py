@@ -65,6 +65,13 @@ CRASHED = (FailureLabel.CRASH, FailureLabel.PREFLIGHT_CRASH, FailureLabel.HARNES
 """Statuses that come without a score: what is in its cell measures something else, if anything."""
 
 
+CHANGED = "changed"
+"""The column in which a run names the files of its snapshot that were changed while its command ran."""
+
+_OF_A_RUN = ("command", "exit_code")
+"""Columns that a run fills in; without them, the one of that name may say anything."""
+
+
 class Trial(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     """
     One row of the log: the seventeen columns of fieldkit's trial log in their published order, then the rest.
@@ -214,6 +221,11 @@ class Trial(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         texts.update(self.spelled)
         texts.update(self.extra)
         return texts
+
+    @property
+    def changed(self) -> str:
+        """The files that were changed while its command ran, so that its score may be of other code; mostly empty."""
+        return self.extra.get(CHANGED, "") if all(map(self.extra.get, _OF_A_RUN)) else ""
 
     def text(self, column: str) -> str:
         """Return the text of any column's cell as it was given; empty where there is none."""

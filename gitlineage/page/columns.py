@@ -96,6 +96,39 @@ def columns(views: Views, table: Table, telling: Collection[int] = (), **told: A
     }
 
 
+def one(views: Views, row: Row, at: int, first: int) -> dict[str, Any]:
+    """
+    Return one trial as the page takes it in that has all others, with places instead of steps back.
+
+    Args:
+        views: the store.
+        row: the trial.
+        at: its place.
+        first: the place of the first trial that ran the same content.
+    """
+    moment = parse_time(row.time)
+    names = [*(name for name in COLUMNS if name not in _OWN), *(row.cells.extra or {})]
+    texts = {name: _texts([row.cells], name)[0] if name in COLUMNS else row.cells.extra[name] for name in names}
+    if row.cells.exp_id != row.label:
+        texts["exp_id"] = row.cells.exp_id
+    return {
+        "at": at,
+        "label": row.label,
+        "status": row.status,
+        "cohort": row.cohort,
+        "writer": row.writer,
+        "oid": row.oid,
+        "when": int(moment.timestamp()) if moment is not None else None,
+        "parents": row.parents,
+        "roles": row.roles if any(row.roles) else None,
+        "inspired": [(views.name(oid), role) for oid, role in row.inspired] or None,
+        "same": first if first != at else None,
+        "saw": bool(row.saw),
+        "unknown": row.content.startswith("#"),
+        "cells": {name: text for name, text in texts.items() if text},
+    }
+
+
 def halves(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     Return what the first picture of a page needs, and the rest: the two together are what `columns` returned.

@@ -5,7 +5,7 @@ Start at `contents`. Versions of one file share nearly all their lines, so a hun
 Of the trees only what differs anywhere is written: each as its difference to its parent's.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain, islice
@@ -64,6 +64,10 @@ class Texts:
         return runs
 
 
+Rows = Sequence[Row] | Mapping[int, Row]
+"""Trials by their places."""
+
+
 def _no_log(row: Row) -> str:
     return ""
 
@@ -89,19 +93,19 @@ def contents(views: Views, table: Table, limit: int, log: Callable[[Row], str] =
     """
     packer = _Packer(views.repo, Texts(limit))
     order = list(telling(table))
-    packer.take(table, order[:MOST] if limit else [])
-    packer.read(table, order if limit else [], log)
-    return packer.whole(table, limit)
+    packer.take(table.rows, order[:MOST] if limit else [])
+    packer.read(table.rows, order if limit else [], log)
+    return packer.whole(table.rows, limit)
 
 
 def contents_of(
-    views: Views, table: Table, places: Sequence[int], limit: int, log: Callable[[Row], str] = _no_log
+    views: Views, rows: Rows, places: Sequence[int], limit: int, log: Callable[[Row], str] = _no_log
 ) -> dict[str, Any]:
     """Return what `contents` does, of some trials alone."""
     packer = _Packer(views.repo, Texts(limit))
-    packer.take(table, places)
-    packer.read(table, places, log)
-    return packer.whole(table, limit)
+    packer.take(rows, places)
+    packer.read(rows, places, log)
+    return packer.whole(rows, limit)
 
 
 def telling(table: Table) -> Iterator[int]:
@@ -139,13 +143,13 @@ class _Packer:
         self._base: str | None = None
         self.read_tree = lru_cache(4096)(repo.read_tree)
 
-    def take(self, table: Table, order: Sequence[int]) -> None:
+    def take(self, rows: Rows, order: Sequence[int]) -> None:
         """Take the files of trials in this order, as many as there is room for."""
         trees: dict[int, str] = {}
         for at in order:
             try:
-                tree = self.repo.commit(table.rows[at].oid).tree
-                above = next((parent for parent in table.rows[at].parents[:1] if parent in trees), -1)
+                tree = self.repo.commit(rows[at].oid).tree
+                above = next((parent for parent in rows[at].parents[:1] if parent in trees), -1)
                 self._base = self._base or tree
                 differing = list(
                     islice(self._differing(tree, trees[above] if above >= 0 else self._base), MAX_FILES + 1)
@@ -162,7 +166,7 @@ class _Packer:
             self._touched |= base
             self.trees[at] = [above, [(self._path(path), file) for path, file in entries]]
 
-    def whole(self, table: Table, limit: int) -> dict[str, Any]:
+    def whole(self, rows: Rows, limit: int) -> dict[str, Any]:
         """Return all that was taken; see `contents`."""
         base = self.base_files()
         return {
@@ -172,7 +176,7 @@ class _Packer:
             "trees": self.trees,
             "base": base,
             **self.told,
-            "without": len(table.rows) - len(self.trees),
+            "without": len(rows) - len(self.trees),
             "limit": limit,
         }
 
@@ -180,10 +184,10 @@ class _Packer:
         """Return those files of the first tree that another one has otherwise."""
         return [(self._path(path), file) for path, file in self._touched.items() if file != -1]
 
-    def read(self, table: Table, order: Sequence[int], log: Callable[[Row], str]) -> None:
+    def read(self, rows: Rows, order: Sequence[int], log: Callable[[Row], str]) -> None:
         """Take the prompts that agents had read and the ends of logs, by the trials that they belong to."""
         for at in order:
-            saw = table.rows[at].saw
+            saw = rows[at].saw
             if not saw:
                 continue
             with suppress(LineageError):
@@ -191,7 +195,7 @@ class _Packer:
                 if file is not None and file >= 0:
                     self.told["prompts"][at] = file
         for at in order[:MOST]:
-            text = log(table.rows[at])
+            text = log(rows[at])
             runs = self.texts.add(text) if text else None
             if runs is not None:
                 self.told["logs"][at] = len(self.files)

@@ -116,7 +116,7 @@ def gathered(
 
     Args:
         edges: the edges between them.
-        root: what it is about.
+        root: the snapshot that it is drawn around.
         proposed: relations that are only inferred; those between the snapshots are drawn dashed.
     """
     wanted = list(dict.fromkeys(oids))

@@ -5,7 +5,7 @@ What statistics, plots and the page are made of. Start at `table`; `chosen` cuts
 handful of queries, whatever the size, where a `TrialView` for each of 100,000 trials would take several seconds.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -23,17 +23,23 @@ from gitlineage.query.labels import meant
 from gitlineage.query.views import Views
 from gitlineage.times import parse_time
 
-_TRIALS = """
-SELECT t.row, t.status, t.rank, t.clock, t.writer, t.parent_cell, t.saw, t.snapshot, t.guest, t.id, s.oid, s.tree,
-    s.author, s.cohort, s.roles, s.time
-FROM trials t INDEXED BY trials_by_order CROSS JOIN snapshots s ON s.id = t.snapshot ORDER BY t.clock, t.writer
+_COLUMNS = """
+t.row, t.status, t.rank, t.clock, t.writer, t.parent_cell, t.saw, t.snapshot, t.guest, t.id, s.oid, s.tree, s.author,
+    s.cohort, s.roles, s.time
 """
+_TRIALS = f"""
+SELECT {_COLUMNS} FROM trials t INDEXED BY trials_by_order CROSS JOIN snapshots s ON s.id = t.snapshot
+ORDER BY t.clock, t.writer
+"""
+_TRIALS_OF = f"SELECT t.id, {_COLUMNS} FROM trials t CROSS JOIN snapshots s ON s.id = t.snapshot WHERE t.id IN ({{}})"
 _TEXTS = "SELECT id, row FROM trials WHERE id IN ({})"
 _LINKS = "SELECT child, parent FROM links ORDER BY child, pos"
+_LINKS_OF = "SELECT child, parent, pos FROM links WHERE child IN ({})"
 _CONTENTS_ABOVE = f"""
 SELECT s.id, p.tree FROM snapshots s JOIN git_parents g ON g.child = s.id AND g.pos = 0
 JOIN snapshots p ON p.oid = g.parent WHERE s.author IN (SELECT id FROM people WHERE name LIKE '%{ROW_ONLY}')
 """
+_CONTENTS_OF = f"{_CONTENTS_ABOVE.rstrip()} AND s.id IN ({{}})"
 FEW = ("exp_id", "specialist", "domain", "timestamp", "train_s", "total_s")
 """The cells that counting and comparing need."""
 
@@ -128,57 +134,113 @@ def table(views: Views, *, texts: bool = True) -> Table:
             memory, and the others are empty.
     """
     with views.index.steady():
-        rows = _in_order(views, list(_read(views, texts)))
+        rows = _in_order(views, list(_read(views.index.each(_TRIALS), texts)))
         above: dict[int, tuple[int, ...]] = {}
         for child, parent in views.index.each(_LINKS):
             above[child] = (*above[child], parent) if child in above else (parent,)
-    contents_above = dict(views.index.rows(_CONTENTS_ABOVE))
-    people: dict[int, str] = dict(views.index.rows("SELECT id, name FROM people"))
+    known = Around(
+        above=above,
+        contents_above=dict(views.index.rows(_CONTENTS_ABOVE)),
+        people=_people(views),
+        oids=views.oids({parent for row in rows if row[14] != "{}" for parent in above.get(row[7], ())}),
+    )
     shared = views.labels.shared()
-    linked_to = views.oids({parent for row in rows if row[14] != "{}" for parent in above.get(row[7], ())})
-    first = _Firsts(rows, above)
-    turn = 1 if views.task.lower_is_better else -1
-    listed = []
+    first = Firsts((row[7] for row in rows), lambda at: _standing(rows[at]), above)
+    return Table(views.task, list(listed(views, _drained(rows), known, first, shared.__contains__)))
+
+
+def _drained(rows: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Return rows that go as soon as they are not needed any more: they take as much memory as what is made of them."""
     rows.reverse()
-    while rows:  # each goes as soon as it is not needed any more, for they take as much memory as what is made of them
-        cells, status, rank, clock, writer, cell, saw, sid, _, _, oid, tree, author, cohort, said, time = rows.pop()
-        linked = above.get(sid, ())
+    while rows:
+        yield rows.pop()
+
+
+class Around(NamedTuple):
+    """
+    What is around trials, by the index's numbers of their snapshots.
+
+    Args:
+        above: what each was derived from, the primary one first.
+        contents_above: the first git parent's tree of those that were written for a row alone.
+        people: the names of authors.
+        oids: the oids of what was derived from, where roles are told.
+    """
+
+    above: Mapping[int, Sequence[int]]
+    contents_above: Mapping[int, str]
+    people: Mapping[int, str]
+    oids: Mapping[int, str]
+
+
+def some(views: Views, numbers: Collection[int]) -> tuple[list[tuple[Any, ...]], Around]:
+    """Return some trials, by their numbers in the index, as `listed` takes them, with what is around them."""
+    index = views.index
+    rows = list(_read([row for (row,) in index.grouped(_TRIALS_OF, numbers).values()], True))
+    snapshots = {row[7] for row in rows}
+    links = index.grouped(_LINKS_OF, snapshots)
+    above = {child: tuple(parent for parent, _ in sorted(ends, key=itemgetter(1))) for child, ends in links.items()}
+    contents = {number: tree for number, ((tree,),) in index.grouped(_CONTENTS_OF, snapshots).items()}
+    oids = views.oids({parent for ends in above.values() for parent in ends})
+    return rows, Around(above=above, contents_above=contents, people=_people(views), oids=oids)
+
+
+def listed(
+    views: Views,
+    rows: Iterable[Sequence[Any]],
+    known: Around,
+    first: "Firsts",
+    is_shared: Callable[[str], bool],
+) -> Iterator[Row]:
+    """
+    Return trials as rows of a table.
+
+    Args:
+        rows: the trials as `_TRIALS` has them, with their cells in the place of the text that holds them.
+        known: what is around them.
+        first: which trial stands for a snapshot.
+        is_shared: whether several trials have an exp id.
+    """
+    turn = 1 if views.task.lower_is_better else -1
+    for cells, status, rank, clock, writer, cell, saw, sid, _, _, oid, tree, author, cohort, said, time in rows:
+        linked = known.above.get(sid, ())
         parents = [first.on(parent, "" if at else cell, writer) for at, parent in enumerate(linked)]
-        known = tuple(dict.fromkeys(parent for parent in parents if parent is not None))
+        places = tuple(dict.fromkeys(parent for parent in parents if parent is not None))
         roles: tuple[str, ...] = ()
         inspired: tuple[tuple[str, str], ...] = ()
         if said != "{}":
             told = msgspec.json.decode(said, type=dict[str, str])
-            oids = [linked_to[parent] for parent in linked]
-            roles = tuple(told.get(oids[parents.index(at)], "") for at in known)
+            oids = [known.oids[parent] for parent in linked]
+            roles = tuple(told.get(oids[parents.index(at)], "") for at in places)
             inspired = tuple((named, role) for named, role in told.items() if named not in oids)
-        unknown = is_unknown(tree, people[author], contents_above.get(sid))
-        listed.append(
-            Row(
-                label=views.labels.label(cells.exp_id, writer, oid) if cells.exp_id in shared else cells.exp_id,
-                status=status or PENDING,
-                score=None if rank is None else turn * rank,
-                cells=cells,
-                oid=oid,
-                content=f"#{sid}" if unknown else tree,
-                cohort=cohort or "",
-                parents=known,
-                roles=roles,
-                inspired=inspired,
-                time=time,
-                writer=writer,
-                clock=clock,
-                saw=saw,
-            )
+        unknown = is_unknown(tree, known.people[author], known.contents_above.get(sid))
+        yield Row(
+            label=views.labels.label(cells.exp_id, writer, oid) if is_shared(cells.exp_id) else cells.exp_id,
+            status=status or PENDING,
+            score=None if rank is None else turn * rank,
+            cells=cells,
+            oid=oid,
+            content=f"#{sid}" if unknown else tree,
+            cohort=cohort or "",
+            parents=places,
+            roles=roles,
+            inspired=inspired,
+            time=time,
+            writer=writer,
+            clock=clock,
+            saw=saw,
         )
-    return Table(views.task, listed)
 
 
-def _read(views: Views, texts: bool) -> Iterator[tuple[Any, ...]]:
+def _people(views: Views) -> dict[int, str]:
+    return dict(views.index.rows("SELECT id, name FROM people"))
+
+
+def _read(told: Iterable[Sequence[Any]], texts: bool) -> Iterator[tuple[Any, ...]]:
     """Return the rows of `_TRIALS` with cells in the place of the text that holds them; equal texts are one object."""
     once: dict[Any, Any] = {}
     same = once.setdefault
-    for part in growing(views.index.each(_TRIALS)):
+    for part in growing(told):
         decoded = packed_values((row[0] for row in part), () if texts else FEW)
         for cells, (_, status, rank, clock, writer, *middle, cohort, roles, time) in zip(decoded, part, strict=True):
             cells.specialist, cells.domain = same(cells.specialist, cells.specialist), same(cells.domain, cells.domain)
@@ -196,27 +258,52 @@ def _in_order(views: Views, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]
     return rows
 
 
-class _Firsts:
+class Standing(NamedTuple):
+    """What decides which trial stands for its snapshot, and how parent cells call it."""
+
+    guest: bool
+    retracted: bool
+    exp_id: str
+    writer: str
+
+
+def _standing(row: Sequence[Any]) -> Standing:
+    return Standing(row[8], row[1] == RETRACTED, row[0].exp_id, row[4])
+
+
+class Firsts:
     """
     Which trial stands for a snapshot, by the order of `FIRST_ON_SNAPSHOT`.
 
     Args:
-        rows: the trials as `_TRIALS` returns them, in order.
+        snapshots: the snapshot of each trial, in order.
+        standing: what decides that of the trial in a place, where a snapshot has several.
         above: the snapshots that each one was derived from.
     """
 
-    def __init__(self, rows: Sequence[Sequence[Any]], above: Mapping[int, Sequence[int]]) -> None:
+    def __init__(
+        self, snapshots: Iterable[int], standing: Callable[[int], Standing], above: Mapping[int, Sequence[int]]
+    ) -> None:
+        self._standing = standing
         self._above = above
         self._there: dict[int, tuple[int, ...]] = {}
         self._named: dict[int, list[tuple[str, str]]] = {}
         several: dict[int, list[int]] = {}
-        for at, row in enumerate(rows):
-            if self._there.setdefault(row[7], (at,)) != (at,):
-                several.setdefault(row[7], [*self._there[row[7]]]).append(at)
+        for at, snapshot in enumerate(snapshots):
+            if self._there.setdefault(snapshot, (at,)) != (at,):
+                several.setdefault(snapshot, [*self._there[snapshot]]).append(at)
         for snapshot, places in several.items():
-            places.sort(key=lambda at: (rows[at][8], rows[at][1] == RETRACTED))
-            self._there[snapshot] = tuple(places)
-            self._named[snapshot] = [(rows[at][0].exp_id, rows[at][4]) for at in places]
+            self.put(snapshot, places)
+
+    def put(self, snapshot: int, places: Iterable[int]) -> None:
+        """Take these places, in order, for those of the trials on a snapshot."""
+        told = {at: self._standing(at) for at in places}
+        self._there[snapshot] = tuple(sorted(told, key=lambda at: told[at][:2]))
+        self._named[snapshot] = [(told[at].exp_id, told[at].writer) for at in self._there[snapshot]]
+
+    def there(self, snapshot: int) -> tuple[int, ...]:
+        """Return the places of the trials on a snapshot, the one that stands for it first."""
+        return self._there.get(snapshot, ())
 
     def on(self, snapshot: int, cell: str, writer: str) -> int | None:
         """Return the place of the trial on a snapshot that a parent cell means, or on the nearest above it."""
@@ -227,7 +314,7 @@ class _Firsts:
             if there is not None:
                 names = self._named[snapshot]
                 return there[names.index(meant(names, cell, writer))]
-            if snapshot not in self._above:
+            if not self._above.get(snapshot):
                 break
             snapshot = self._above[snapshot][0]
         return None

@@ -5,7 +5,7 @@ What is exact is one question to the index. What is near is looked for among so 
 grow with the store (semantics 96): it is there to be shown, never to refuse by.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -75,6 +75,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
         other: trials on equal content under another command, or one that is not known.
         edits: trials that were not kept whose edit put in and took out the same lines.
         alike: trials with nearly the same hypothesis, the most alike first.
+        untold: folders with code in repositories of their own of which a snapshot tells too little, and why; where
+            there are any, equal content may be other code, and nothing counts as tried.
     """
 
     tree: str = ""
@@ -83,11 +85,12 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     other: tuple[TrialView, ...] = ()
     edits: tuple[TrialView, ...] = ()
     alike: tuple[Alike, ...] = ()
+    untold: Mapping[str, str] = {}
 
     @property
     def first(self) -> TrialView | None:
         """The newest trial that tried the very same; ``None`` where it was not tried."""
-        return self.same[0] if self.same else None
+        return self.same[0] if self.same and not self.untold else None
 
     @property
     def is_known(self) -> bool:

@@ -272,6 +272,7 @@ def _facts(trial: Trial, task: Task) -> list[str]:
         shown("specialist", trial.specialist),
         shown("status", trial.text("status")) or "pending",
         f"{shown('short', task.short)}={score}",
+        "code changed while it ran" if trial.changed else "",
     ]
 
 

@@ -32,7 +32,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         score: its score with the score's name.
         hypothesis: what it tried.
         more: how many further trials it has.
-        root: whether the diagram is about it.
+        root: whether the diagram is drawn around it, whatever its parents.
         best: whether it is the best.
     """
 

@@ -105,6 +105,9 @@ def begin(store: LineageStore, plan: Plan, gpus: Taken = NONE) -> Begun:
                 why = f"the working tree is not what {row.exp_id} is of"
             if plan.isolated or store.ledger.repo.config(house.RUN) == "isolated":
                 why = "as wanted"
+            if why:
+                for _ in place.submodules(store.ledger.repo, tree):
+                    pass  # one that cannot be checked out is refused here, where nothing is recorded yet
             shutil.rmtree(files.folder, ignore_errors=True)  # of a run that was never recorded
             store.ledger.repo.modes.make_folders(files.folder)
             new = Run(

@@ -47,7 +47,7 @@ def program(run: Run) -> str:
     """
     word = run.plan.command[0]
     if os.sep not in word:
-        return shutil.which(word) or ""
+        return shutil.which(word, path=run.plan.environment.get("PATH")) or ""
     places = (place.inside(run) / word, Path(run.plan.folder) / word)
     return next((str(path) for path in places if path.is_file() and os.access(path, os.X_OK)), "")
 

@@ -18,7 +18,7 @@ from gitlineage.errors import LineageError, NotFound
 from gitlineage.house import KEEP_RUNS
 from gitlineage.journal import events
 from gitlineage.model import artifact
-from gitlineage.model.trial import FailureLabel, Trial
+from gitlineage.model.trial import CHANGED, FailureLabel, Trial
 from gitlineage.query.judge import COMMAND, Verdict
 from gitlineage.run import cgroup, metric, output, place
 from gitlineage.run.begin import Begun
@@ -34,6 +34,9 @@ _LOOKED_AT = 64 * 1024 * 1024
 
 _KEPT_OUT = 20
 """Paths that a run made which the command names that keeps them out of the next snapshot."""
+
+_OF_ONE_RUN = frozenset({"train_s", "total_s", "peak_mb", "host", "gpus", "concurrency"})
+"""Columns that another run of the same fills in otherwise."""
 
 _SAID = 64 * 1024
 """Bytes of a log's end in which messages of programs without memory are looked for."""
@@ -69,6 +72,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
             check=failed,
             large=_too_large(run) if is_clean else "",
             memory=cgroup.memory(),
+            exits=run.plan.exits,
         )
     )
     was_here = bool(run.began) and Path(run.folder).is_dir()
@@ -76,7 +80,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     size, digest = output.digest(files.log)
     log = events.Log(tail=output.tail(files.log, run.log_from), size=size + facts.dropped, digest=digest)
     kept, lost = _keep(store, run, told)
-    row, verdict = _record(store, run, told, reading, changed, kept, log)
+    row, verdict = _record(store, run, told, reading, changed, kept, None if run.plan.steady else log)
     done = msgspec.structs.replace(
         run,
         state=State.ENDED,
@@ -91,7 +95,7 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     )
     files.write(done)
     begun.lease.resolve()
-    for line in (*_told(store, done, changed), *lost):
+    for line in (*_told(store, done, changed, reading), *lost):
         watcher.note(line)
     if not place.clear(store, done, [each.path for each in artifact.artifacts_of(row)]):
         watcher.note(f"what it made is in {done.folder}, for as long as the run's files stay (git config {KEEP_RUNS})")
@@ -99,7 +103,13 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
 
 
 def _record(
-    store: LineageStore, run: Run, told: Outcome, reading: Found, changed: list[str], kept: str, log: events.Log
+    store: LineageStore,
+    run: Run,
+    told: Outcome,
+    reading: Found,
+    changed: list[str],
+    kept: str,
+    log: events.Log | None,
 ) -> tuple[Trial, Verdict | None]:
     """Record a run's result on its pending trial and return the row; one that has a result already stays as it is."""
     facts, field = run.facts, store.task.score_field
@@ -116,15 +126,17 @@ def _record(
         "total_s": f"{total:.3f}" if run.began else "",
         "failure": told.failure,
         "exit_code": "" if facts.exit_code is None else str(facts.exit_code),
-        "metric_from": reading.where,
+        "metric_from": f"{reading.where} ({reading.passed})" if reading.passed and reading.where else reading.where,
         "peak_mb": f"{facts.peak_memory / 2**20:.0f}" if facts.peak_memory else "",
         "host": run.host,
         "gpus": run.gpus,
         "concurrency": str(run.concurrency),
         artifact.COLUMN: kept,
-        "changed": ", ".join(changed)[:1000],
+        CHANGED: ", ".join(changed)[:1000],
         "notes": "; ".join(filter(None, (run.plan.cells.get("notes", ""), told.words))),
     }
+    if run.plan.steady:
+        cells = {name: cell for name, cell in cells.items() if name not in _OF_ONE_RUN}
     verdict = None
     with store.batch():
         known = next((v.trial for v in store.ledger.views().on_snapshot(run.oid) if v.trial.exp_id == run.id), None)
@@ -154,12 +166,17 @@ def _keep(store: LineageStore, run: Run, told: Outcome) -> tuple[str, list[str]]
     return artifact.cell(list(dict.fromkeys(kept))), lost
 
 
-def _told(store: LineageStore, run: Run, changed: list[str]) -> Iterator[str]:
+def _told(store: LineageStore, run: Run, changed: list[str], reading: Found) -> Iterator[str]:
     """Return what a user should hear about a run that has ended, besides its result."""
+    if reading.passed and reading.where:
+        yield f"{reading.passed}, so the score was taken from {reading.where}"
+    if run.failure == "no_score" and reading.hint:
+        yield reading.hint
     if changed:
         put_back = to_type("gitlineage", "restore", run.id, "--force")
-        back = "" if run.isolated else f"; `{put_back}` has all files as they were run"
-        yield f"{counted(len(changed), 'file')} of the snapshot changed during the run: {some(changed)}{back}"
+        back = "" if run.isolated else f"; `{put_back}` has all files as they were when it began"
+        files = f"{counted(len(changed), 'file')} of the snapshot changed during the run: {some(changed)}"
+        yield f"{files}; what gave the result may be neither the code of before nor that of after{back}"
     if run.made:
         file = Path(os.path.relpath(store.ledger.repo.commondir / "info" / "exclude", run.plan.folder))
         command = to_type("printf", "%s\\n", *map(_pattern, run.made[:_KEPT_OUT]))

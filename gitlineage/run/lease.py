@@ -9,6 +9,7 @@ dies. On another machine, where that may not be seen, a lease counts as held for
 import fcntl
 import os
 import time
+from bisect import insort
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -24,6 +25,9 @@ TOUCHED = 10.0
 
 _SILENT = 120.0
 """Seconds after which the lease of another machine that nobody touched is free."""
+
+_COARSE = 1.0
+"""Seconds that a file's time may be behind the clock that it was written by."""
 
 _TRIES = 50
 _LONGEST = 200
@@ -166,14 +170,23 @@ def lost(home: Path) -> list[Run]:
 
 
 def recorded(home: Path, limit: int | None = None) -> list[Run]:
-    """Return the runs of a campaign's folder of which something became known last, the newest first."""
+    """
+    Return the runs of a campaign's folder, those whose command began last first.
+
+    One whose command was never started stands where something became known of it last. A run's file is never older than
+    its beginning, so that for the first few of very many not all are read.
+    """
     try:
         names = os.listdir(home / "runs")
     except OSError:
         return []
-    written = sorted(((_written(home / "runs" / name), name) for name in names), reverse=True)
-    runs = (_read(home / "runs" / name) for _, name in written[:limit])
-    return [run for run in runs if run is not None]
+    begun: list[tuple[float, str, Run]] = []
+    for written, name in sorted(((_written(home / "runs" / name), name) for name in names), reverse=True):
+        if limit is not None and len(begun) >= limit and begun[limit - 1][0] > written + _COARSE:
+            break
+        if (run := _read(home / "runs" / name)) is not None:
+            insort(begun, (run.began or written, name, run), key=lambda each: (-each[0], each[1]))
+    return [run for _, _, run in begun[:limit]]
 
 
 def _written(folder: Path) -> float:

@@ -2,9 +2,10 @@
 Which score a run gave, and where it was found: the first place that has it counts, and it is told which one.
 
 Nothing is guessed: a number that is not finite, or a file that is older than the run, is no score, and is said to be
-none.
+none. Where no score is found, it is told which numbers there are.
 """
 
+import ast
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +16,17 @@ from typing import Any
 from gitlineage.model.records import Task
 from gitlineage.model.trial import COLUMNS, parse_number
 from gitlineage.run import records
+from gitlineage.run.output import unescaped
 from gitlineage.run.records import Found
+from gitlineage.text import some
 
 DVCLIVE = "dvclive/metrics.json"
 _PAIR = re.compile(r"([^\s=:,;]+)\s*[=:]\s*([^\s,;]+)")
 _MARK = re.compile(rf"METRIC\s+{_PAIR.pattern}(?:[\s,;]+{_PAIR.pattern})*[\s,;]*")
-_NAMED = re.compile(r"([\w./@-]+)\s*[:=]\s*(\S+?),?\s*")
-_WORD = re.compile(r"(?<![\w./-])([\w./@-]+)\s*[:=]\s*([-+]?[\w.+-]+)")
+_NAMED = re.compile(r"([\w./@-]+)\s*[:=]\s*([^\s,;|]+),?\s*")
+_WORD = re.compile(r"(?<![\w./-])([\"']?)([\w./@-]+)\1\s*[:=]\s*[\"']?([-+]?[\w.+-]+(?:,\d[\w.]*)*)")
+"""A name and its value among others; digits after a comma belong to the value, which is then no number."""
+
 _BEFORE = re.compile(r"([^\W\d]\w*)\s+$")
 _OWN = frozenset({"final", "last", "the"})
 """Words before the score's name that leave it the run's own; after any other word it may be another number."""
@@ -54,36 +59,55 @@ def find(task: Task, *, name: str, source: str, result: Path, folder: Path, log:
         since: when it began; older files are not its own.
     """
     names = (name,) if name else tuple(dict.fromkeys((task.score_field, task.short, "score")))
-    text = log[-_MOST:].decode("utf-8", "replace").replace("\r", "\n")
+    text = unescaped(log[-_MOST:].decode("utf-8", "replace")).replace("\r", "\n")
     others: dict[str, str] = {}
-    why = ""
+    passed, is_named = "", False
     for where, given in _places(names, source, result, folder, text, since):
         if isinstance(given, str):
-            why = why or given
+            passed = passed or given
             continue
         numbers = {key: value for key, value in given.items() if parse_number(value) is not None}
-        named = next((key for key in names if key in given), None)
-        for key, value in numbers.items():
-            if key != named:
-                others.setdefault(key, value)
-        if named is None:
+        key = next((each for each in names if each in given), None)
+        for each, value in numbers.items():
+            if each != key:
+                others.setdefault(each, value)
+        if key is None:
             continue
-        if named not in numbers:
-            why = why or f"{named} is {given[named][:40]!r} in {where}, which is no finite number"
+        if key not in numbers:
+            is_named = True
+            passed = passed or f"{key} is {given[key][:40]!r} in {where}, which is no finite number"
             continue
-        where = f"{where} ({why})" if why else where  # where it was looked for first, and what is wrong there
-        return Found(score=numbers[named], where=where, others=_columns(others, (*names, task.score_field)))
-    return Found(others=_columns(others, (*names, task.score_field)), missing=why or f"it gave no {names[0]}")
+        kept = _columns(others, (*names, task.score_field))
+        return Found(score=numbers[key], where=where, others=kept, passed=passed)
+    kept = _columns(others, (*names, task.score_field))
+    hint = "" if is_named else _hint(names[0], [*others, *_seen(text)])
+    return Found(others=kept, missing=passed or f"it gave no {names[0]}", hint=hint)
 
 
 def last_shown(text: str, names: Sequence[str]) -> str:
     """Return the last number with one of some names in a piece of output; empty for none."""
+    wanted = {name.casefold() for name in names}
     shown = ""
-    for line in text.splitlines():
-        for key, value in _pairs(line):
-            if key in names and parse_number(value) is not None:
+    for line in unescaped(text).splitlines():
+        for key, value, _ in _placed(line):
+            if key.casefold() in wanted and parse_number(value) is not None:
                 shown = value
     return shown
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    """Return what makes a score known, with the names that there are, those most like the score's first."""
+    word = name.casefold()
+    known = sorted(filter(_COLUMN.fullmatch, dict.fromkeys(known)), key=lambda each: word not in each.casefold())
+    if not known:
+        return f"a line `{name}: NUMBER` is read as the score, and --metric-from says where else it is"
+    return f"it gave numbers for {some(known)}: --metric NAME takes one, --metric-from says where else the score is"
+
+
+def _seen(text: str) -> Iterator[str]:
+    """Return the names that the last lines of an output give numbers."""
+    for line in text.splitlines()[-_LAST_LINES:]:
+        yield from (key for key, value, _ in _placed(line) if parse_number(value) is not None and not key.isdigit())
 
 
 def _places(
@@ -104,9 +128,10 @@ def _places(
     with suppress(OSError):
         if live.stat().st_mtime >= since:
             yield DVCLIVE, _json(live, DVCLIVE)
+    lines = text.splitlines()
     marked: dict[str, str] = {}
     unread = 0
-    for line in (each.strip() for each in text.splitlines()):
+    for line in (each.strip() for each in lines):
         if line.startswith("METRIC ") and len(line) <= _LONGEST_LINE and _MARK.fullmatch(line) is not None:
             marked.update(_PAIR.findall(line.removeprefix("METRIC ")))
         else:
@@ -115,39 +140,74 @@ def _places(
         yield "a METRIC line", f"{unread} of the METRIC lines cannot be read; METRIC name=value is one"
     if marked:
         yield "a METRIC line", marked
-    printed: dict[str, str] = {}
-    loosely: dict[str, str] = {}
-    seen = ""
-    printed_lines = text.splitlines()
-    for at, line in enumerate(printed_lines):
-        is_last = at >= len(printed_lines) - _LAST_LINES
-        if is_last and (match := _NAMED.fullmatch(line.strip())) is not None:
-            printed[match[1]] = match[2]
+    yield from _printed(names, lines)
+
+
+def _printed(names: Sequence[str], lines: Sequence[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """
+    Return the numbers of what was printed: the score's, wherever it stands, and others of the last lines.
+
+    Of the score's names the one that stands alone as it is spelled counts, else one in other letters, else one after a
+    word that may make it another number; of each the last.
+    """
+    wanted = {name.casefold(): name for name in reversed(names)}
+    others: dict[str, str] = {}
+    found: dict[str, tuple[int, str, str]] = {}
+    for at, line in enumerate(lines):
+        if at >= len(lines) - _LAST_LINES:
+            others.update(_alone(line))
         for key, value, before in _placed(line):
-            if key in names and (not before or before.lower() in _OWN):
-                printed[key] = value
-            elif key in names:
-                loosely[key], seen = value, f"{before} {key}"
-    if loosely and not any(key in printed for key in names):
-        yield f"the output, as {seen!r}", {**printed, **loosely}
-    elif printed:
-        yield "the output", printed
+            if (name := key if key in names else wanted.get(key.casefold())) is None:
+                continue
+            rank = 2 if before and before.casefold() not in _OWN else int(key != name)
+            if name not in found or rank <= found[name][0]:
+                found[name] = rank, value, f"{before} {key}" if rank == 2 else key
+    others = {key: value for key, value in others.items() if key.casefold() not in wanted}
+    surest = min((rank for rank, _, _ in found.values()), default=0)
+    sure = {name: (value, said) for name, (rank, value, said) in found.items() if rank < 2 or surest == 2}
+    first = next((name for name in names if name in sure), None)
+    if first is not None:
+        rank, _, said = found[first]
+        numbers = {name: value for name, (value, _) in sure.items()}
+        yield f"the output, as {said!r}" if rank else "the output", {**others, **numbers}
+    elif others:
+        yield "the output", others
 
 
-def _pairs(line: str) -> Iterator[tuple[str, str]]:
-    """Return the names and values of a line: the whole line, or ``name=value`` among other words."""
-    return ((name, value) for name, value, _ in _placed(line))
+def _alone(line: str) -> Mapping[str, str]:
+    """Return the numbers of a line that says nothing else: ``name: value``, or an object."""
+    line = line[:_LONGEST_LINE].strip()
+    if (match := _NAMED.fullmatch(line)) is not None:
+        return {match[1]: match[2]}
+    return _object(line) or {}
 
 
 def _placed(line: str) -> Iterator[tuple[str, str, str]]:
-    """Return the names and values of a line, each with the word right before the name, if there is one."""
+    """
+    Return the names and values of a line, each with the word right before the name, if there is one.
+
+    They are those of the whole line, of an object that it is (of JSON, or as Python prints it), or ``name=value`` and
+    ``name: value`` among other words.
+    """
     line = line[:_LONGEST_LINE].strip()
-    if (match := _NAMED.fullmatch(line)) is not None:
-        yield match[1], match[2], ""
+    whole = {match[1]: match[2]} if (match := _NAMED.fullmatch(line)) is not None else _object(line)
+    if whole is not None:
+        yield from ((name, value, "") for name, value in whole.items())
         return
     for match in _WORD.finditer(line):
         before = _BEFORE.search(line, max(0, match.start() - _LONGEST_WORD), match.start())
-        yield match[1], match[2], before[1] if before else ""
+        yield match[2], match[3], before[1] if before else ""
+
+
+def _object(line: str) -> dict[str, str] | None:
+    """Return the numbers of a line that is an object of JSON or Python; ``None`` where it is none."""
+    if not (line.startswith("{") and line.endswith("}")):
+        return None
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            given = read(line)
+            return dict(_flat(given, "")) if isinstance(given, dict) else None
+    return None
 
 
 def _file(path: Path, shown: str, names: Sequence[str], since: float) -> Mapping[str, str] | str:
@@ -156,6 +216,8 @@ def _file(path: Path, shown: str, names: Sequence[str], since: float) -> Mapping
         if path.stat().st_mtime < since:
             return f"{shown} is older than the run"
         data = path.read_bytes()[-_MOST:]
+    except FileNotFoundError:
+        return f"there is no file {shown}"
     except OSError as error:
         return f"{shown}: {error.strerror}"
     text = data.decode("utf-8", "replace")
@@ -163,7 +225,7 @@ def _file(path: Path, shown: str, names: Sequence[str], since: float) -> Mapping
         return _json(path, shown)
     if parse_number(text) is not None:
         return {names[0]: text.strip()}
-    return {key: value for line in text.splitlines() for key, value in _pairs(line)}
+    return {key: value for line in unescaped(text).splitlines() for key, value, _ in _placed(line)}
 
 
 def _json(path: Path, shown: str) -> Mapping[str, str] | str:

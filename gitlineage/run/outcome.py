@@ -7,7 +7,7 @@ ranks nothing. Nothing of the log gets into the words.
 
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -29,6 +29,9 @@ _SIGNALLED = 128
 
 _NEARLY = 0.8
 """The part of all memory from which on a command that something killed is taken to have run out of it."""
+
+
+_NOTHING: Mapping[int, FailureLabel] = {}
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,7 @@ def outcome(
     check: str = "",
     large: str = "",
     memory: int = 0,
+    exits: Mapping[int, FailureLabel] = _NOTHING,
 ) -> Outcome:
     """
     Return what happened.
@@ -71,6 +75,7 @@ def outcome(
         check: why the result's check failed; empty where it did not.
         large: the artifact that is too large, in words; empty where none is.
         memory: bytes of memory that there are for all processes; 0 where that is not known.
+        exits: what exit codes of the command's own say.
     """
     refused = refused or facts.refused
     if refused:
@@ -80,6 +85,10 @@ def outcome(
     if facts.exit_code is None:
         words = "the command and whoever supervised it were killed together; how it would have ended is not known"
         return Outcome(status=FailureLabel.HARNESS_ABORT, failure="lost", words=words)
+    if facts.exit_code in exits:
+        status = exits[facts.exit_code]
+        words = f"it ended with exit code {facts.exit_code}, which says {status.value}"
+        return Outcome(status=status, failure="exit", words=words)
     if facts.exit_code:
         return _failed(facts, said, min(filter(None, (limits.memory, memory)), default=0))
     if limits.memory is not None and facts.peak_memory > limits.memory:

@@ -89,13 +89,18 @@ class Log:
         return True
 
 
+def unescaped(text: str) -> str:
+    """Return output without the sequences by which a terminal is coloured or moved."""
+    return _ESCAPE.sub("", text) if "\x1b" in text else text
+
+
 def cleaned(data: bytes) -> str:
     """
     Return output as text that cannot do anything to whoever shows it.
 
     Escape sequences and control characters go, a line that was written over shows what stood there last.
     """
-    text = _ESCAPE.sub("", data.decode("utf-8", "replace").replace("\0", ""))
+    text = unescaped(data.decode("utf-8", "replace").replace("\0", ""))
     return block(_OVERWRITTEN.sub("", text))
 
 

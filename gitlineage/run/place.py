@@ -13,14 +13,16 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from gitlineage.errors import Invalid
+from gitlineage.errors import Invalid, LineageError
 from gitlineage.git.checkout import checkout
 from gitlineage.git.content import Content
 from gitlineage.git.droppings import PATTERNS
-from gitlineage.git.formats import FILE, LINK, PROGRAM, Entry
+from gitlineage.git.formats import FILE, LINK, PROGRAM, SUBMODULE, Entry
 from gitlineage.git.packs import object_id
+from gitlineage.git.repository import GitRepo
 from gitlineage.run.records import Run
 from gitlineage.store.store import LineageStore
+from gitlineage.text import to_type
 
 _SLACK = 2.0
 """Seconds that a file system's clock may be behind ours."""
@@ -60,6 +62,8 @@ def check_out(store: LineageStore, run: Run) -> None:
     """
     Write a run's snapshot into its new folder outside the working tree, with links to what it is to see besides.
 
+    The files of submodules are those of the snapshot's commits, from the repositories that the working tree has.
+
     Raises:
         InvalidContent: the snapshot holds what is not safe to write.
         StorageError: the disk refused.
@@ -69,11 +73,34 @@ def check_out(store: LineageStore, run: Run) -> None:
     top.mkdir(mode=0o700)
     try:
         checkout(store.ledger.repo, run.tree, top, own=True)
+        for path, repo, tree in submodules(store.ledger.repo, run.tree):
+            checkout(repo, tree, top / path, own=True)
         for path in run.plan.links:
             _link(Path(os.path.normpath(Path(run.plan.folder) / path)), path, Path(run.workdir), top)
     except BaseException:
         shutil.rmtree(top, ignore_errors=True)
         raise
+
+
+def submodules(repo: GitRepo, tree: str, prefix: str = "") -> Iterator[tuple[str, GitRepo, str]]:
+    """
+    Return the submodules of a tree and theirs, outer ones first: path, repository and the tree of its commit.
+
+    One that the working tree has not checked out is left out there, and so here.
+
+    Raises:
+        Invalid: one has not the commit that the tree names.
+    """
+    for path, entry in repo.walk_tree(tree):
+        if entry.mode != SUBMODULE or repo.workdir is None or not os.path.lexists(repo.workdir / path / ".git"):
+            continue
+        shown, below = f"{prefix}{path}", GitRepo(repo.workdir / path)
+        if not below.exists(entry.oid):
+            how = to_type("git", "submodule", "update", "--init", "--recursive", shown)
+            raise Invalid(f"{shown} is a submodule and has not its commit {entry.oid[:8]}; `{how}` brings it")
+        at = below.commit(entry.oid).tree
+        yield shown, below, at
+        yield from submodules(below, at, f"{shown}/")
 
 
 def _link(source: Path, shown: str, workdir: Path, top: Path) -> None:
@@ -95,7 +122,10 @@ def clear(store: LineageStore, run: Run, kept: Iterable[str] = ()) -> bool:
     top = Path(run.folder)
     if not run.isolated or not top.is_dir():
         return True
-    known = {path for path, _ in _files(store, run.tree)}
+    known = {path for path, _ in _files(store.ledger.repo, run.tree)}
+    with suppress(LineageError):
+        for path, repo, tree in submodules(store.ledger.repo, run.tree):
+            known.update(f"{path}/{name}" for name, _ in _files(repo, tree))
     known |= {os.path.relpath(os.path.normpath(inside(run) / path), top) for path in (*run.plan.links, *kept)}
     for folder, names, files in os.walk(top):
         names[:] = [name for name in names if name not in _CACHES]
@@ -146,7 +176,7 @@ def _holds_files(folder: Path) -> bool:
 def stands(store: LineageStore, tree: str) -> bool:
     """Whether the working tree has all files of a snapshot as they are there; what else it has does not matter."""
     top = store.ledger.repo.workdir
-    return top is not None and not _changed(store, tree, dict(_files(store, tree)), top, 0.0, filtered=True)
+    return top is not None and not _changed(store, tree, dict(_files(store.ledger.repo, tree)), top, 0.0, filtered=True)
 
 
 def _changed(
@@ -158,13 +188,13 @@ def _changed(
     if paths and filtered:
         repo = store.ledger.repo
         with repo.packing():  # nothing of it gets onto the disk
-            now = dict(_files(store, Content(repo).from_folder(top, [tree], everything=False).tree))
+            now = dict(_files(repo, Content(repo).from_folder(top, [tree], everything=False).tree))
         paths = [path for path in paths if now.get(path) != known[path]]
     return sorted(paths)
 
 
-def _files(store: LineageStore, tree: str) -> Iterator[tuple[str, Entry]]:
-    for path, entry in store.ledger.repo.walk_tree(tree):
+def _files(repo: GitRepo, tree: str) -> Iterator[tuple[str, Entry]]:
+    for path, entry in repo.walk_tree(tree):
         if entry.mode in _FILES:
             yield path, entry
 

@@ -104,6 +104,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         frozen: paths that the command must not change.
         links: paths of the working tree that an isolated checkout sees, too.
         artifacts: patterns of the files it makes that are worth keeping.
+        exits: what exit codes of the command's own say, where they are no crash.
+        steady: whether its row and note have only what every run of the same has: neither seconds nor memory, machine
+            or log. The demo's have, which promises the same ids every time.
         isolated: whether it runs in a checkout of the snapshot.
         environment: variables that it gets besides those of whoever calls.
         name: the trial to make or to go on with; empty for a new number.
@@ -127,6 +130,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     frozen: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     artifacts: tuple[str, ...] = ()
+    exits: dict[int, FailureLabel] = {}
+    steady: bool = False
     isolated: bool = False
     environment: dict[str, str] = {}
     name: str = ""
@@ -146,12 +151,17 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         where: where the score was found, in words.
         others: other named numbers, by name.
         missing: why there is no score, in words.
+        hint: what would make one known, in words; it may name what the output names, so that no row has it. Empty where
+            there was one that is no number.
+        passed: why a place that was asked before gave none, in words; empty where none was.
     """
 
     score: str = ""
     where: str = ""
     others: dict[str, str] = {}
     missing: str = ""
+    hint: str = ""
+    passed: str = ""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -54,7 +54,7 @@ def find(store: LineageStore, id: str) -> tuple[Files, Run]:
 
 
 def runs(store: LineageStore, limit: int | None = None) -> list[Run]:
-    """Return the runs of this repository's campaign that this machine made, the latest first."""
+    """Return the runs of this repository's campaign that this machine made, those that began last first."""
     return lease.recorded(home(store), limit)
 
 

@@ -225,7 +225,7 @@ class Relations(Part):
         from gitlineage.query import diagram
 
         views, types = self._views, relation_types(relationship_types, RelationType)
-        root = None
+        root = None  # the one that is drawn around: of a line, that is the end, which has marks of its own
         if part not in PARTS:
             raise Invalid(f"{part!r} is no part of a lineage; there are {', '.join(PARTS)}")
         if part == "all":
@@ -234,10 +234,11 @@ class Relations(Part):
             raise Invalid(f"say what the diagram is about: {part} needs an id")
         elif part == "cohort":
             part_shown = diagram.cohort(views, str(id), types, limit)
+        elif part == "line":
+            part_shown = diagram.line(views, resolve(views, id), types, limit)
         else:
             root = resolve(views, id)
-            walk = diagram.line(views, root, types, limit) if part == "line" else None
-            part_shown = walk or diagram.around(views, root, types, depth, limit)
+            part_shown = diagram.around(views, root, types, depth, limit)
         return diagram.gathered(views, *part_shown, root=root, proposed=proposed)
 
     def draw(

@@ -1029,13 +1029,16 @@ class LineageStore:
 
         known = self.ledger.candidates()
         trees = [each.tree for each in known]
+        heard: list[Taken] = []
         if self.ledger.in_batch:
             tree = self.ledger.recorder().take(content, trees)
         else:
-            tree = content_tree(self._views, content_of(self.ledger.repo), content, trees)
+            tree = content_tree(self._views, content_of(self.ledger.repo, heard.append), content, trees)
         given = None if parents is None else [resolve(self._views, each) for each in parents]
         tried = exactly(self._views, tree, command)
-        if not near or tried.same:
+        if heard:
+            tried = msgspec.structs.replace(tried, untold=heard[-1].untold())
+        if not near or tried.first is not None:
             return tried
         oid = nearest(self.ledger.repo, tree, known).oid if given is None else next(iter(given), None)
         above = self._views.snapshot(oid).tree if oid is not None else ""

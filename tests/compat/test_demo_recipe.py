@@ -9,6 +9,7 @@ import pytest
 
 from gitlineage.demo import harness
 from gitlineage.demo.edits import Files, add, apply, constant, crossover, move, passage
+from gitlineage.demo.loop import Clock, open_store
 from gitlineage.demo.trials import BEST, ROUNDS
 from gitlineage.errors import GitFailed
 from gitlineage.model.trial import FailureLabel
@@ -62,16 +63,32 @@ def test_the_recipe_prints_its_metric_in_bits_per_byte(tmp_path):
         (constant("EVAL_BUDGET", "5_000"), FailureLabel.EVAL_BUDGET_OVERRUN, "more than 5000 contexts looked up"),
         (passage("guess = 1 / 256", "guess = 1 / 200"), FailureLabel.DISQUALIFIED, "add up to"),
         (constant("MODULES", '"nowhere.txt"'), FailureLabel.CRASH, "FileNotFoundError"),
-        (passage('f"val_bpb: ', 'f"bpb: '), FailureLabel.CRASH, "printed no val_bpb"),
+        (passage('f"val_bpb: ', 'f"loss: '), FailureLabel.CRASH, "it gave no val_bpb"),
     ],
 )
-def test_every_way_to_fail_has_its_own_status(edit, failure, message):
-    """Budgets, unfair guesses, exceptions and a missing metric are told apart."""
-    outcome = harness.run(apply([edit, constant("TRAIN_BYTES", "4_000")], harness.recipe()))
-    assert outcome.failure is failure
-    assert outcome.score == ""
-    assert message in outcome.notes
-    assert "/" not in outcome.notes
+def test_every_way_to_fail_has_its_own_status(edit, failure, message, tmp_path):
+    """Budgets, unfair guesses, exceptions and a missing metric are told apart, by the runner of every other trial."""
+    with open_store(tmp_path / "demo", Clock()) as store:
+        done = harness.attempt(store, apply([edit, constant("TRAIN_BYTES", "4_000")], harness.recipe()), {})
+        trial = store.trial(done.id)
+    assert trial.status is failure and done.score == ""
+    assert message in trial.notes
+    assert "/" not in trial.notes
+
+
+def test_two_attempts_of_the_same_are_the_same_to_the_last_byte(tmp_path):
+    """Neither seconds nor memory nor the machine get into what is recorded, wherever it runs; the command does."""
+    tips = []
+    for name in ("one", "another one"):
+        with open_store(tmp_path / name, Clock()) as store:
+            for lines in ("4_000", "5_000"):
+                files = apply([constant("TRAIN_BYTES", lines)], harness.recipe())
+                done = harness.attempt(store, files, {"hypothesis": lines})
+            row = store.trial(done.id)
+            tips.append((store.ledger.counting(), row))
+    assert tips[0] == tips[1]
+    assert tips[0][1].text("command") == "python3 -I -S -B train.py" and tips[0][1].text("verdict")
+    assert int(tips[0][1].text("counted")) > 0
 
 
 def test_every_scripted_edit_applies_and_changes_something():

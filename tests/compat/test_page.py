@@ -343,9 +343,7 @@ def test_very_many_trials(window: Callable[..., Seen], tmp_path: Path) -> None:
         ]  # fmt: skip
         first, rest = halves(columns(views, Table(store.task, rows), title="many", made="", live=False, without=count))
         path = tmp_path / "many.html"
-        path.write_bytes(
-            page("many", "", packed(first), packed(rest), packed(contents_of(views, Table(store.task, []), [], 0)))
-        )
+        path.write_bytes(page("many", "", packed(first), packed(rest), packed(contents_of(views, [], [], 0))))
     seen = window()
     seen.open(path)
     seen.page.wait_for_function("() => performance.getEntriesByName('whole').length")

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from command_line import Shell, environment, on_terminal, process
 
-from gitlineage import LineageStore
+from gitlineage import Invalid, LineageStore
 from gitlineage.run import trial
 from gitlineage.run.records import Limits, Plan
 
@@ -249,10 +249,62 @@ def test_an_isolated_run_sees_the_snapshot_and_what_is_linked(shell):
 
 
 def test_changed_files_of_the_snapshot_are_a_fact_of_the_trial(shell):
-    """They are told, and stay as they are."""
+    """They are told, and stay as they are; the trial is marked wherever it ranks."""
     code = "open('train.py', 'a').write('# more'); open('new.txt', 'w'); print('loss: 1')"
-    assert run(shell, code=code)["changed"] == "train.py"
+    done = process("run", "--json", "-m", "bold", "--", sys.executable, "-c", code, folder=shell.folder)
+    assert told(json.loads(done.stdout))["changed"] == "train.py"
+    assert "has all files as they were when it began" in done.stderr.decode()
     assert (shell.folder / "train.py").read_text().endswith("# more")
+    assert shell("best").rstrip().endswith("[changed while it ran: train.py] bold")
+    assert "train.py changed while it ran" in shell("show", "000")
+    assert "code changed while it ran" in shell("prompt", "--budget", "4000")
+    shell("commit", "--new", "-m", "x", "--metric", "2", "--field", "changed=everything")
+    assert "while it ran" not in shell("log", "-n", "1") + shell("show", "001")
+
+
+def test_an_isolated_run_has_the_files_of_submodules(shell, tmp_path, git):
+    """As of the commit in its snapshot; a commit that is not here is named, and nothing recorded."""
+    other = tmp_path / "other"
+    other.mkdir()
+    inside = ["git", "-c", "protocol.file.allow=always", "-c", "user.name=A", "-c", "user.email=a@b.c"]
+    subprocess.run([*inside, "init", "-q", other], check=True)
+    (other / "part.py").write_text("loss = 2.5\n")
+    subprocess.run([*inside, "add", "part.py"], cwd=other, check=True)
+    subprocess.run([*inside, "commit", "-qm", "part"], cwd=other, check=True)
+    subprocess.run([*inside, "submodule", "--quiet", "add", other, "lib"], cwd=shell.folder, check=True)
+    code = "import sys; sys.path.insert(0, 'lib'); import part; print('loss:', part.loss)"
+    done = run(shell, "--isolated", code=code)
+    assert (done["status"], done["loss"]) == ("baseline", "2.5")
+    assert not Path(done["run"]["folder"]).exists()
+    shutil.rmtree(shell.folder / "lib")
+    subprocess.run([*inside, "init", "-q", shell.folder / "lib"], check=True)
+    subprocess.run([*inside, "commit", "-qm", "else", "--allow-empty"], cwd=shell.folder / "lib", check=True)
+    plan = Plan(command=(sys.executable, "-c", code), folder=str(shell.folder), of=done["oid"], isolated=True)
+    with LineageStore(shell.folder) as store, pytest.raises(Invalid, match="lib is a submodule and has not its commit"):
+        trial.run(store, plan)
+    assert len(shell.objects("log")) == 1
+
+
+def test_an_exit_code_of_its_own_may_stand_for_a_status(shell):
+    """A program that counts its own budget says so; any other code is a crash, and a wrong option is refused."""
+    done = run(shell, "--exit-code", "3=train_budget_overrun", code="raise SystemExit(3)")
+    assert (done["status"], done["exit_code"]) == ("train_budget_overrun", "3")
+    assert "says train_budget_overrun" in done["notes"]
+    assert run(shell, "--exit-code", "3=train_budget_overrun", code="raise SystemExit(4)")["status"] == "crash"
+    for wrong in ("3=keep", "0=crash", "300=crash", "x=crash", "3"):
+        assert "N=STATUS" in shell.fails(2, "run", "--exit-code", wrong, "--", "true")
+
+
+def test_a_run_without_a_score_hears_how_to_have_one(shell):
+    """The numbers that it printed are named, and a file that is not there is told; no row has what only a log said."""
+    code = "print('mean_loss=3, acc: 0.5')"
+    none = process("run", "--", sys.executable, "-c", code, folder=shell.folder)
+    assert "note: it gave numbers for mean_loss, acc: --metric NAME takes one" in none.stderr.decode()
+    (row,) = shell.objects("log")
+    assert row["row"]["notes"] == "it ended well and has no score: it gave no loss" and "mean_loss" not in row["row"]
+    code = "print('loss: 3')"
+    there = process("run", "--metric-from", "out.json", "--", sys.executable, "-c", code, folder=shell.folder)
+    assert "there is no file out.json, so the score was taken from the output" in there.stderr.decode()
 
 
 def test_an_interrupt_is_passed_on_and_recorded(shell):
@@ -273,6 +325,7 @@ def test_a_killed_runner_is_told_and_resumed(shell):
     assert "run 000 lost its runner" in shell.run("log").stderr
     assert shell.objects("log")[0]["status"] is None
     resumed = process("runs", "resume", "000", "--json", folder=shell.folder)
+    assert "run 000: attempt 1, which still runs, is watched on" in resumed.stderr.decode()
     row = told(json.loads(resumed.stdout))
     assert (row["status"], row["loss"]) == ("baseline", "0.25")
     assert len(shell.objects("log")) == 1

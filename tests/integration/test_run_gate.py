@@ -1,6 +1,8 @@
 """The gate of a run: what was tried already is refused with its result, what is nearly the same is told."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,3 +87,54 @@ def test_the_library_raises_what_was_found(shell: Shell) -> None:
     assert (caught.value.trial, caught.value.result) == ("000", "baseline, loss 0.5")
     again = run(store, Plan(command=COMMAND, folder=str(shell.folder), if_tried=IfTried.REPEAT))
     assert again.id == "001" and again.score == "0.5"
+
+
+def test_a_script_that_git_ignores_is_never_tried(shell: Shell) -> None:
+    """No snapshot tells what it was, so the same again runs, and both `run` and `tried` say why."""
+    (shell.folder / ".gitignore").write_text("mine.py\nlocal/\n.venv/\n")
+    (shell.folder / "mine.py").write_text("print('loss: 0.7')\n")
+    (shell.folder / "local").mkdir()
+    (shell.folder / "local/part.py").write_text("print('loss: 0.6')\n")
+    (shell.folder / ".venv/bin").mkdir(parents=True)
+    (shell.folder / ".venv/pyvenv.cfg").touch()
+    (shell.folder / ".venv/bin/tool").write_text(f"#!{sys.executable}\nprint('loss: 0.6')\n")
+    (shell.folder / ".venv/bin/tool").chmod(0o755)
+    for words, named in (
+        ([sys.executable, "mine.py"], "mine.py"),
+        ([sys.executable, "-m", "local.part"], "local/part.py"),
+        (["sh", "-c", f"exec {sys.executable} mine.py"], "mine.py"),
+    ):
+        for _ in range(2):
+            done = process("run", "--", *words, folder=shell.folder)
+            assert done.returncode == 0
+            assert f"the command names what no snapshot has, because git ignores it: {named};" in done.stderr.decode()
+    told = process("tried", "--command", f"{sys.executable} mine.py", folder=shell.folder)
+    assert "git ignores it: mine.py" in told.stderr.decode()
+    assert process("run", "--", ".venv/bin/tool", folder=shell.folder).returncode == 0
+    assert process("run", "--", ".venv/bin/tool", folder=shell.folder).returncode == 1
+
+
+def test_tried_says_under_which_command_and_where_it_cannot_tell(shell: Shell) -> None:
+    """Equal content under any command is shown with that; a changed repository inside leaves it open."""
+    said = process("tried", folder=shell.folder).stdout.decode()
+    assert said.startswith("tried: equal content, by `") and "another --command is another trial" in said
+    other = process("run", "--", *COMMAND[:2], "print('loss: 0.9')", folder=shell.folder)
+    assert "another run of 000 (equal content, another command)" in other.stderr.decode()
+    again = process("run", "--if-tried", "repeat", "--", *COMMAND, folder=shell.folder)
+    assert "replicate of 000 (equal content, same command)" in again.stderr.decode()
+    inside = Shell(shell.folder / "lib")
+    inside.folder.mkdir()
+    identity = {
+        "GIT_AUTHOR_NAME": "A",
+        "GIT_AUTHOR_EMAIL": "a@b.c",
+        "GIT_COMMITTER_NAME": "A",
+        "GIT_COMMITTER_EMAIL": "a@b.c",
+    }
+    for words in (["init", "-q"], ["commit", "-qm", "first", "--allow-empty"]):
+        subprocess.run(["git", *words], cwd=inside.folder, check=True, env={**os.environ, **identity})
+    assert process("run", "--", *COMMAND, folder=shell.folder).returncode == 0
+    assert shell.objects("tried")[0]["tried"]
+    (inside.folder / "new.py").write_text("x")
+    (told,) = shell.objects("tried")
+    assert not told["tried"] and told["same"] and list(told["untold"]) == ["lib"]
+    assert "no snapshot tells of the code in lib (" in shell("tried").splitlines()[0]

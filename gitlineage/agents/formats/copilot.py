@@ -3,7 +3,8 @@ Copilot CLI. Looked up on 2026-11-30.
 
 `.github/hooks/*.json` and `~/.copilot/hooks/*.json` (version 1) hold hooks with ``bash``, in seconds;
 `.github/mcp.json` and `~/.copilot/mcp-config.json` MCP servers, whose ``tools`` have to be named. Permissions are
-options of its command alone.
+options of its command alone. `.github/copilot-instructions.md` and `.github/instructions/` are what it reads besides
+AGENTS.md. From version 1.0.11 on it takes what a hook at the start of a session says.
 """
 
 from gitlineage.agents.agent import Agent, Entry, Piece
@@ -29,12 +30,12 @@ AGENT = Agent(
     title="Copilot CLI",
     checked="2026-11-30",
     program="copilot",
-    signs=(".copilot", ".github/hooks"),
+    signs=(".copilot", ".github/hooks", ".github/copilot-instructions.md", ".github/instructions"),
     project=_pieces(".github/hooks/gitlineage.json", ".github/mcp.json"),
     user=_pieces(".copilot/hooks/gitlineage.json", ".copilot/mcp-config.json"),
     answer=("additionalContext",),
     catches={
-        "hook": "its version 1.0.8 runs the hook and drops what it says",
+        "hook": "versions before 1.0.11 run the hook and drop what it says",
         "permissions": "it takes them as options only: --allow-tool 'shell(gitlineage prompt)'",
     },
 )

@@ -6,7 +6,7 @@ import msgspec
 
 from gitlineage.model.records import Snapshot, Task, TrialView
 from gitlineage.query.tried import Tried
-from gitlineage.text import block, one_line
+from gitlineage.text import block, one_line, some
 
 PENDING = "pending"
 
@@ -164,6 +164,11 @@ def answer(tried: Tried, task: Task) -> Answer:
         status = first.trial.status
         advice = (
             f"the very same was tried as {first.label} ({status}): do something else, or say repeat to replicate it"
+        )
+    elif tried.same:
+        inside = some([f"{path} ({why})" for path, why in tried.untold.items()])
+        advice = (
+            f"{tried.same[0].label} ran equal files, but no snapshot tells of the code in {inside}: look there first"
         )
     elif tried.going:
         advice = f"{tried.going[0].label} tries the very same right now: wait for it (run_wait) or do something else"

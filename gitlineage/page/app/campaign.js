@@ -10,10 +10,21 @@ function parsed(text) {
   return Number.isFinite(value) ? value : null;
 }
 
+/** Return a moment as most rows spell it. */
+const iso = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19) + "Z";
+
+/** Return the bytes of a text in base64. */
+function decoded(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const signs = atob(text);
+  const bytes = new Uint8Array(signs.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = signs.charCodeAt(at);
+  return bytes;
+}
+
 /** Return a value from compressed JSON in base64. */
 async function unpacked(text) {
-  const bytes = Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = new Blob([decoded(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return JSON.parse(await new Response(stream).text());
 }
 
@@ -28,6 +39,9 @@ function lazily(object, name, make) {
     },
   });
 }
+
+/** Return the text of a cell of a trial that came. */
+const textOf = (row, name) => row.cells[name] ?? (name === "exp_id" ? row.label : "");
 
 class Campaign {
   constructor(raw) {
@@ -76,6 +90,66 @@ class Campaign {
   add(rest) {
     const cells = { ...this.raw.cells, ...rest.cells };
     Object.assign(this.raw, rest, { cells });
+  }
+
+  /** Return the campaign with trials that came or changed since; what this one is made of goes into it. */
+  with({ state, n, rows }) {
+    const { raw } = this;
+    const when = Array.from({ length: n }, (_, at) => (at < this.n && !Number.isNaN(this.when[at]) ? this.when[at] : null));
+    const set = (holder, name, at, text) => {
+      holder[name] = this._set(holder[name], at, text, n);
+    };
+    for (const row of rows) {
+      const { at } = row;
+      for (const name of ["label", "cohort", "writer"]) set(raw, name, at, row[name]);
+      set(raw, "status", at, row.status);
+      raw.oid[at] = row.oid.slice(0, raw.oid[0]?.length);
+      raw.parents[at] = row.parents.length === 1 ? at - row.parents[0] : row.parents.length ? row.parents.map((above) => at - above) : 0;
+      when[at] = row.when;
+      for (const [name, value] of [["roles", row.roles], ["inspired", row.inspired], ["same", row.same]]) value === null ? delete raw[name][at] : (raw[name][at] = value);
+      for (const [name, is] of [["saw", row.saw], ["unknown", row.unknown]]) raw[name] = [...raw[name].filter((each) => each !== at), ...(is ? [at] : [])];
+    }
+    let last = 0;
+    raw.when = when.map((time) => {
+      const step = time === null ? null : time - last;
+      last = time ?? last;
+      return step;
+    });
+    raw.columns = [...new Set([...raw.columns, ...rows.flatMap((row) => Object.keys(row.cells))])];
+    for (const name of raw.columns) {
+      const text = (row) => textOf(row, name);
+      const column = raw.cells[name];
+      if (typeof column === "string") {
+        if (rows.every((row) => this._told(column, row) === text(row))) continue;
+        raw.cells[name] = Array.from({ length: this.n }, (_, at) => this._of(column, at));
+      }
+      for (const row of rows) set(raw.cells, name, row.at, text(row));
+    }
+    const now = new Campaign(Object.assign(raw, { state, n }));
+    raw.best = now.best = now.steps[now.steps.length - 1] ?? -1;
+    return now;
+  }
+
+  /** Return what a column that is told by something else says of a trial that came. */
+  _told(column, row) {
+    if (column === "when") return row.when === null ? "" : iso(row.when);
+    if (column === "parent") return row.parents.length ? this._of(this.raw.label, row.parents[0]) : "";
+    return textOf(row, column.slice(1));
+  }
+
+  /** Return a column with a text in one place, as short as it was where that is possible. */
+  _set(column, at, text, n) {
+    if (column === undefined) column = new Array(n).fill("");
+    if (Array.isArray(column)) column[at] = text;
+    else if (column.of) {
+      let place = column.of.indexOf(text);
+      if (place < 0) place = column.of.push(text) - 1;
+      column.at[at] = place;
+    } else if (this._of(column, at) !== text) {
+      column = Array.from({ length: at === this.n ? at : this.n }, (_, each) => this._of(column, each));
+      column[at] = text;
+    }
+    return column;
   }
 
   /** Return a column's numbers, NaN where a cell spells none. */
@@ -147,6 +221,10 @@ class Campaign {
     const took = Number.isNaN(this.total[at]) ? this.train[at] : this.total[at];
     return Number.isNaN(took) ? null : took;
   }
+  /** Return the files that changed while a trial's command ran, so that its score may be of other code; mostly empty. */
+  changed(at) {
+    return this.cell("command", at) && this.cell("exit_code", at) ? this.cell("changed", at) : "";
+  }
   role(at, parent) {
     const roles = this.raw.roles[at];
     return roles ? roles[this.parents[at].indexOf(parent)] || "" : "";
@@ -210,7 +288,7 @@ class Campaign {
   }
   /** Return when a trial was, spelled as most rows spell it; empty where nobody knows. */
   iso(at) {
-    return Number.isNaN(this.when[at]) ? "" : new Date(this.when[at] * 1000).toISOString().slice(0, 19) + "Z";
+    return Number.isNaN(this.when[at]) ? "" : iso(this.when[at]);
   }
   time(at) {
     return this.cell("timestamp", at) || this.iso(at);

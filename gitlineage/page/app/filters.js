@@ -56,7 +56,7 @@ class Filters {
     const { of, at } = c.raw.status;
     const counts = new Array(of.length).fill(0);
     for (const place of at) counts[place]++;
-    const chips = of.map((status, place) => [status, counts[place]]).map(([status, count]) =>
+    const chips = of.map((status, place) => [status, counts[place]]).filter(([, count]) => count).map(([status, count]) =>
       h("button.chip", { type: "button", "aria-pressed": String(!this.off.has(status)), title: `show or hide ${status}`, onclick: () => this._toggle(status) }, badge(status), h("span.soft", count.toLocaleString("en"))),
     );
     const search = h("input", { type: "search", placeholder: "words in hypotheses, notes…", value: this.words, "aria-label": "filter by words", id: "words" });

@@ -11,7 +11,7 @@ const live = {
     const { c } = app;
     const key = places.map((at) => c.label[at]).join("\n");
     if (!this.known.has(key)) {
-      const query = places.map((at) => `id=${encodeURIComponent(c.label[at])}`).join("&");
+      const query = places.map((at) => `id=${encodeURIComponent(c.label[at])}&at=${at}`).join("&");
       this.known.set(key, fetch(`files?${query}`).then((answer) => answer.json()).then((raw) => new Files(raw)));
     }
     return this.known.get(key);
@@ -29,7 +29,7 @@ const live = {
     setInterval(() => this.show(true), 1000);
   },
 
-  /** Take in all trials anew; what comes while they are read is asked for after that. */
+  /** Take in the trials that came or changed; what comes while they are read is asked for after that. */
   async take() {
     this.again = true;
     if (this.asking) return;
@@ -37,9 +37,16 @@ const live = {
     try {
       while (this.again) {
         this.again = false;
-        const raw = await (await fetch("rows")).json();
-        this.known.clear();
-        app.open(raw);
+        await app.complete;
+        const { c } = app;
+        const told = await (await fetch(`rows?since=${encodeURIComponent(c.raw.state)}`)).json();
+        if (told.later) setTimeout(() => this.take(), told.later * 1000);
+        else if (!told.columns && !told.rows.length) c.raw.state = told.state;
+        else {
+          this.known.clear();
+          app.open(told.columns ? new Campaign(told) : c.with(told));
+        }
+        if (told.columns) this.again = true; // this was so some time ago
       }
     } finally {
       this.asking = false;

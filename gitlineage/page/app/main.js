@@ -25,24 +25,27 @@ const app = {
     theme(saved());
     const raw = await unpacked(block("rows"));
     if (raw.live) this.live = live;
-    this.open(raw);
+    this.open(new Campaign(raw));
+    this.complete = this.finish();
     this.live?.listen();
+    await this.complete;
+  },
+
+  /** Take in what the first picture did not need; only then trials that came meanwhile. */
+  async finish() {
     await onScreen();
     performance.mark("shown");
-    const { c } = this;
     await allRead();
-    const rest = await unpacked(block("rest"));
-    if (c !== this.c) return performance.mark("whole"); // new trials came meanwhile, and with them everything
-    c.add(rest);
+    this.c.add(await unpacked(block("rest")));
     this.filters.forget();
     if (this.at[0] !== "progress" || this.filters.words) this.render();
     performance.mark("whole");
   },
 
   /** Show a campaign, where there is another one the same view of it. */
-  open(raw) {
+  open(c) {
     const last = this.c;
-    const c = (this.c = new Campaign(raw));
+    this.c = c;
     const filters = new Filters(c, () => this.render());
     if (this.filters) for (const name of ["off", "specialist", "cohort", "words"]) filters[name] = this.filters[name];
     this.filters = filters;
@@ -57,7 +60,7 @@ const app = {
         return made;
       });
     }
-    document.title = raw.title;
+    document.title = c.raw.title;
     if (last && this.isRead(last)) this.head(this.at[0]);
     else this.render();
   },

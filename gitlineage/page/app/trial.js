@@ -13,6 +13,7 @@ function trialView(name) {
       h("div.row", h("h2", data(c.label[at])), badge(c.status[at]), at === c.best && h("span.gain", "★ the best"), score && h("span", data(c.task.label), " ", h("b", data(score))), delta && h(`span.${gain !== null && c.better(gain, 0) ? "gain" : "loss"}`, data(delta))),
       h("div.row", move(at - 1, "← before"), move(at + 1, "next →"))),
     c.cell("hypothesis", at) && h("p.lead.prose", data(c.cell("hypothesis", at))),
+    c.changed(at) && h("p.loss", data(c.changed(at)), " changed while it ran: its score may be of other code than its commit has."),
     h("div.two", h("div.panel", facts(at)), h("div.panel", around(at))),
     replicatesOf(at),
     logOf(at),

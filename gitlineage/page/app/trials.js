@@ -111,7 +111,7 @@ class Trials {
     return h(`tr${place === this.on ? ".on" : ""}`, { "aria-rowindex": place + 2, ondblclick: () => (location.hash = link("trial", this.c.label[at])) },
       this.shown.map((name) => {
         if (name === "id") return h("td", h("a", { href: link("trial", this.c.label[at]) }, data(this.c.label[at])), at === this.c.best && h("span.gain", { title: "the best" }, " ★"));
-        if (name === "status") return h("td", badge(this.c.status[at]));
+        if (name === "status") return h("td", badge(this.c.status[at]), this.c.changed(at) && h("span.loss", { title: `changed while it ran: ${this.c.changed(at)}` }, " ✎"));
         if (name === "commit") return h("td.mono", this.text(name, at).slice(0, 10));
         const text = this.text(name, at);
         return h(`td${this.isNumber(name) ? ".num" : ".text"}`, { title: text.length > 30 ? text : "" }, data(text));

@@ -1,6 +1,7 @@
 """The commands stats, compare and plot: what they print for people and as JSON, and how they refuse."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,9 @@ def test_compare(shell: Shell) -> None:
     done = process("compare", "000", "003", folder=shell.folder)
     text = done.stdout.decode()
     assert "003 is better by 0.1 in the mean; too few scores for a rank test (1 and 1)" in text
-    assert "only 003: files" in text and "b.txt" in text and "files that differ" in text
+    assert re.search(r"^files that only one has\n  000  —\n  003  b.txt$", text, re.MULTILINE)
+    assert re.search(r"^hypothesis\n  000  .+\n  003  .+$", text, re.MULTILINE)
+    assert "files that both have, with different content\n  a.txt\n" in text
     assert done.stderr.decode() == "note: `gitlineage diff 000 003` shows the difference\n"
     (told,) = shell.objects("compare", "ideas", "000")
     assert (told["a"]["kind"], told["a"]["trials"], told["b"]["kind"], told["test"]) == ("cohort", 2, "trial", None)

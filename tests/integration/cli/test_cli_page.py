@@ -63,7 +63,7 @@ def test_who_is_served(address: str) -> None:
     assert code == 200 and data.startswith(b"<!doctype html>") and b"connect-src 'self'" in data
     code, data = asked(f"{address}rows", Sec_Fetch_Site="same-origin")
     assert code == 200 and json.loads(gzip.decompress(data))["n"] == 5
-    code, data = asked(f"{address}files?id=003&id=001")
+    code, data = asked(f"{address}files?id=003&at=3&id=001&at=1")
     assert code == 200 and len(json.loads(gzip.decompress(data))["trees"]) == 2
     base = address.rsplit("/", 2)[0]
     for url, headers in (
@@ -97,6 +97,59 @@ def test_new_trials_appear(shell: Shell, address: str) -> None:
         seen.page.wait_for_selector(".diff .add")
         assert seen.page.locator(".diff .add").first.text_content() == "live"
         assert seen.said == []
+
+
+TABLE = """
+() => [...document.querySelectorAll('#table tr')].map((row) =>
+  [...row.children].map((cell) => cell.textContent).join('|')).join('\\n')
+"""
+"""What the table of trials says."""
+
+
+@pytest.mark.extra("starlette", "uvicorn", "playwright")
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+def test_what_came_by_itself_is_what_a_report_says(shell: Shell, address: str, tmp_path: Path) -> None:
+    """After trials, results, columns that nobody had and replicates, an open page says of all what a new file does."""
+    file = tmp_path / "report.html"
+    with browsing() as window:
+        seen = window(offline=False)
+        seen.page.goto(f"{address}#trials")
+        seen.page.wait_for_function("() => document.querySelectorAll('#table tbody tr').length === 5")
+        state = json.loads(gzip.decompress(asked(f"{address}rows")[1]))["state"]
+        shell.write(a="waits\n")
+        shell.commit("--parents", "003", "-m", "it waits")
+        seen.page.wait_for_selector("#table .s-pending")
+        shell("record", "005", "--metric", "0.5", "--field", "lr=3", "--notes", "a note")
+        shell("record", "003", "--metric", "1.2", "--replicate", "--field", "seed=1")
+        shell.write(a="a mate\n")
+        shell.commit("--parents", "003", "005", "--role", "005=mate", "-m", "both", "--metric", "0.4")
+        told = json.loads(gzip.decompress(asked(f"{address}rows?since={state}")[1]))
+        assert "columns" not in told and {row["at"] for row in told["rows"]} >= {5, 6, 7}
+        shell("report", file)
+        whole = window()
+        whole.open(file, "#trials")
+        done = (
+            "() => document.querySelectorAll('#table tbody tr').length === 8 && !document.querySelector('.s-pending')"
+        )
+        for each in (seen, whole):
+            each.page.wait_for_function(done)
+            each.page.get_by_role("button", name="columns").click()
+            for box in each.page.locator(".columns input").all():
+                box.check()
+        assert seen.page.evaluate(TABLE) == whole.page.evaluate(TABLE)
+        assert "lr" in seen.page.evaluate(TABLE).splitlines()[0]
+        for view, part in (
+            ("trial/007", ".two"),
+            ("stats", "#stats"),
+            ("compare/003/007", "#sides"),
+            ("progress", ".cards"),
+        ):
+            texts = []
+            for each in (seen, whole):
+                each.go(view)
+                texts.append(each.page.inner_text(part).split("Made by")[0])
+            assert texts[0] == texts[1], view
+        assert seen.said == whole.said == []
 
 
 RUNS = """

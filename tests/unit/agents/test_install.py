@@ -354,3 +354,6 @@ def test_who_is_in_use(tmp_path: Path) -> None:
     (home / ".codex").mkdir(parents=True)
     found = doors.detected(EVERY, top, home, lambda name: "/bin/x" if name == "gemini" else None)
     assert found == {"claude": ".claude", "codex": "~/.codex", "gemini": "the program gemini"}
+    (top / ".github").mkdir()
+    (top / ".github/copilot-instructions.md").touch()
+    assert doors.detected(EVERY, top, home, lambda name: None)["copilot"] == ".github/copilot-instructions.md"

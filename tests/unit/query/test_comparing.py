@@ -1,5 +1,6 @@
 """gitlineage.query.comparing: two trials or cohorts side by side, with a rank test that scipy agrees with."""
 
+import tempfile
 from collections.abc import Callable
 from itertools import combinations
 from math import comb
@@ -133,13 +134,59 @@ class TestCompare:
         with pytest.raises(NotFound, match="trial or cohort 'nobody'"):
             campaign.compare("seed", "nobody")
 
-    @pytest.mark.extra("pandas")
-    @pytest.mark.parametrize("name", ["slow", "fast"])
-    def test_pandas_counts_the_same(self, campaign: LineageStore, name: str) -> None:
-        """Mean, median, spread and best of a cohort are what pandas makes of the exported rows."""
-        frame = campaign.to_pandas()
-        scores = frame[(frame.cohort == name) & (frame.retracted == "")].core_metric.dropna()
-        side = campaign.compare(name, "seed").a
-        assert (len(side.scores), side.mean, side.median, side.spread, side.best_score) == (
-            scores.count(), pytest.approx(scores.mean()), scores.median(), pytest.approx(scores.std()), scores.min(),
-        )  # fmt: skip
+
+SIDES = st.lists(
+    st.tuples(
+        st.sampled_from(["keep", "discard", "baseline", "crash", "harness_abort", "disqualified"]),
+        st.sampled_from(["", "0.5", "1", "2", "3.25", "-4", "1e3"]) | st.integers(0, 40).map(str),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.mark.extra("pandas", "scipy")
+@settings(max_examples=25, deadline=None)
+@given(SIDES, SIDES, st.booleans())
+def test_pandas_and_scipy_compare_the_same(one: list[tuple], other: list[tuple], lower: bool) -> None:
+    """Every figure of two cohorts is what pandas makes of the exported rows, and the test is scipy's."""
+    import pandas
+    from scipy.stats import mannwhitneyu
+
+    task = Task(score_field="core_metric", lower_is_better=lower)
+    with tempfile.TemporaryDirectory() as folder, LineageStore(folder, task=task) as store:
+        with store.batch():
+            for cohort, rows in (("one", one), ("other", other)):
+                for at, (status, score, _) in enumerate(rows):
+                    trial = Trial(exp_id=f"{cohort}{at}", status=status, core_metric=score)
+                    store.commit({"at": f"{cohort} {at}".encode()}, trial=trial, cohort=cohort)
+        for cohort, rows in (("one", one), ("other", other)):
+            for at, (_, _, is_wrong) in enumerate(rows):
+                if is_wrong and at % 2:
+                    store.retract(f"{cohort}{at}", "wrong file")
+        frame = store.to_pandas()
+        found = store.compare("one", "other")
+    frame = frame[frame.retracted == ""]
+    measured = frame[~frame.status.isin(["crash", "preflight_crash", "harness_abort"])]
+    scores = []
+    for side in (found.a, found.b):
+        told = measured[measured.cohort == side.name].core_metric.dropna()
+        scores.append(told)
+        assert side.trials == int((frame.cohort == side.name).sum())
+        assert dict(side.statuses) == frame[frame.cohort == side.name].status.value_counts().to_dict()
+        assert list(side.scores) == told.tolist()
+        assert side.best_score == (None if told.empty else told.min() if lower else told.max())
+        assert side.mean == (None if told.empty else pytest.approx(told.mean()))
+        assert side.median == (None if told.empty else told.median())
+        assert side.spread == (None if len(told) < 2 else pytest.approx(told.std()))
+    a, b = scores
+    assert found.change == (None if a.empty or b.empty else pytest.approx(b.mean() - a.mean()))
+    if found.test is None:
+        assert a.empty or b.empty or 2 / comb(len(a) + len(b), len(a)) > 0.05
+        return
+    is_exact = pandas.concat(scores).is_unique and len(a) + len(b) <= EXACT
+    wanted = mannwhitneyu(-a if lower else a, -b if lower else b, method="exact" if is_exact else "asymptotic")
+    assert (found.test.u, found.test.method) == (wanted.statistic, "exact" if is_exact else "normal")
+    if pandas.concat(scores).nunique() > 1:
+        assert found.test.p == pytest.approx(wanted.pvalue, abs=1e-12)

@@ -22,6 +22,7 @@ ROWS = st.lists(
             "train_s": st.sampled_from(["", "30"]),
             "timestamp": st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-02 10:00:00", "2026-01-01"]),
             "parent": st.integers(-1, 30),
+            "cohort": st.sampled_from(["", "first", "second"]),
             "retracted": st.booleans(),
         }
     ),
@@ -31,13 +32,15 @@ ROWS = st.lists(
 
 
 def filled(store: LineageStore, rows: list[dict]) -> None:
-    """Record rows whose parents are earlier ones, and retract some."""
-    made = []
-    for at, row in enumerate(rows):
-        parent = f"{row['parent'] % at:03d}" if at and row["parent"] >= 0 else ""
-        cells = {name: cell for name, cell in row.items() if name not in ("parent", "retracted")}
-        made.append(Trial(exp_id=f"{at:03d}", parent_exp=parent, **cells))
-    store.append_many(made)
+    """Record rows whose parents are earlier ones, some of them in cohorts, and retract some."""
+    for name in ("first", "second"):
+        store.open_cohort(name, allow_mixed=True)
+    with store.batch():
+        for at, row in enumerate(rows):
+            parents = [f"{row['parent'] % at:03d}"] if at and row["parent"] >= 0 else []
+            cells = {name: cell for name, cell in row.items() if name not in ("parent", "cohort", "retracted")}
+            trial = Trial(exp_id=f"{at:03d}", **cells)
+            store.commit({"at": b"%d" % at}, parents, trial=trial, cohort=row["cohort"] or None)
     for at, row in enumerate(rows):
         if row["retracted"] and at % 3 == 0:
             store.retract(f"{at:03d}", "wrong file")
@@ -47,25 +50,27 @@ def by_pandas(store: LineageStore, by: str) -> dict[str, dict]:
     """Return the same figures from the exported frame alone."""
     frame = store.to_pandas()
     names = dict(zip(frame.oid, frame.exp_id, strict=True))
+    frame["cohort"] = frame.cohort.fillna("")
     frame["day"] = frame.timestamp.str[:10]
     frame["parent"] = [names.get(above[0], "") if above else "" for above in frame.parents]
     frame = frame[frame.retracted == ""]
     can = frame[frame.status.isin(["keep", "baseline"]) & frame.core_metric.notna()]
-    before = can.core_metric.cummin().shift()
-    frame = frame.assign(gain=(before - can.core_metric).clip(lower=0).reindex(frame.index).fillna(0.0))
+    turn = 1 if store.task.lower_is_better else -1
+    order = can.core_metric * turn
+    frame = frame.assign(gain=(order.cummin().shift() - order).clip(lower=0).reindex(frame.index).fillna(0.0))
     frame["seconds"] = frame.total_s.fillna(frame.train_s)
     found = {}
     for name, group in frame.groupby(by, sort=False):
         could = group[~group.status.isin(["baseline", "harness_abort"])]
         kept = group[group.status == "keep"]
-        best = can.loc[can.index.intersection(group.index)].core_metric
+        best = order.loc[can.index.intersection(group.index)]
         since = group if kept.empty else group.loc[kept.index[-1] :].iloc[1:]
         found[name] = {
             "trials": len(group),
             "kept": len(kept),
             "keep_rate": None if could.empty else len(kept) / len(could),
             "best": "" if best.empty else frame.exp_id[best.idxmin()],
-            "best_score": None if best.empty else best.min(),
+            "best_score": None if best.empty else turn * best.min(),
             "gain": pytest.approx(group.gain.sum()),
             "gain_per_trial": pytest.approx(group.gain.mean()),
             "hours": None if group.seconds.isna().all() else pytest.approx(group.seconds.sum() / 3600),
@@ -76,12 +81,13 @@ def by_pandas(store: LineageStore, by: str) -> dict[str, dict]:
 
 @pytest.mark.extra("pandas")
 @settings(max_examples=25, deadline=None)
-@given(ROWS)
-def test_pandas_counts_the_same(rows: list[dict]) -> None:
-    """Each figure of each group is what pandas makes of the exported rows, whatever they are."""
-    with tempfile.TemporaryDirectory() as folder, LineageStore(folder, task=Task(score_field="core_metric")) as store:
+@given(ROWS, st.booleans())
+def test_pandas_counts_the_same(rows: list[dict], lower: bool) -> None:
+    """Each figure of each group is what pandas makes of the exported rows, whatever they are, in both directions."""
+    task = Task(score_field="core_metric", lower_is_better=lower)
+    with tempfile.TemporaryDirectory() as folder, LineageStore(folder, task=task) as store:
         filled(store, rows)
-        for by in set(GROUPS) - {"cohort"}:
+        for by in GROUPS:
             wanted = by_pandas(store, by)
             found = {stat.group: stat for stat in store.stats(by)}
             assert found.keys() == wanted.keys()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from command_line import environment
 
-from gitlineage.run.lease import Files, Lease, is_held, unresolved
+from gitlineage.run.lease import Files, Lease, is_held, recorded, unresolved
+from gitlineage.run.records import Plan, Run
 
 HOLD = "import sys; from pathlib import Path; from gitlineage.run.lease import Lease; "
 HOLD += "held = Lease.take(Path(sys.argv[1])); print(held is not None, flush=True); input()"
@@ -64,3 +65,18 @@ def test_any_id_has_files_of_its_own(tmp_path):
     for folder in folders:
         assert folder.parent == tmp_path / "runs" and folder.name not in (".", "..")
         folder.mkdir(parents=True)
+
+
+def test_runs_are_in_the_order_in_which_they_began(tmp_path):
+    """Whichever ended last, and also where only the first few are asked for; what never began stands by its file."""
+    plan = Plan(command=("true",), folder="/")
+    for name, began, written in (("a", 100.0, 900.0), ("b", 300.0, 310.0), ("c", 200.0, 800.0), ("d", 0.0, 250.0)):
+        files = Files(tmp_path, name)
+        files.folder.mkdir(parents=True)
+        files.write(Run(id=name, oid="", tree="", plan=plan, cookie="", began=began))
+        os.utime(files.record, (written, written))
+    assert [[run.id for run in recorded(tmp_path, limit)] for limit in (None, 1, 2)] == [
+        list("bdca"),
+        ["b"],
+        ["b", "d"],
+    ]

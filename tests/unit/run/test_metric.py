@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitlineage.model.records import Task
-from gitlineage.run.metric import find
+from gitlineage.run.metric import find, last_shown
 from gitlineage.run.records import Found
 
 TASK = Task(score_field="val_bpb")
@@ -125,8 +125,8 @@ def test_a_place_that_was_wrong_is_named_beside_the_one_that_is_taken(tmp_path) 
     found = find(
         Task(score_field="loss"), name="", source="", result=result, folder=tmp_path, log=b"loss: 0.9\n", since=0.0
     )
-    assert found.score == "0.9"
-    assert found.where.startswith("the output (the file that GITLINEAGE_RESULT names holds no JSON")
+    assert (found.score, found.where) == ("0.9", "the output")
+    assert found.passed.startswith("the file that GITLINEAGE_RESULT names holds no JSON")
 
 
 def test_a_metric_line_may_name_several_and_one_that_cannot_be_read_is_told(tmp_path):
@@ -135,5 +135,58 @@ def test_a_metric_line_may_name_several_and_one_that_cannot_be_read_is_told(tmp_
     assert (several.score, several.where) == ("1.5", "a METRIC line")
     assert (several.others["lr"], several.others["steps"]) == ("0.1", "10")
     broken = found(tmp_path, "METRIC val_bpb = 1.5 or so\nval_bpb: 2\n")
-    assert broken.score == "2" and "1 of the METRIC lines cannot be read" in broken.where
+    assert broken.score == "2" and "1 of the METRIC lines cannot be read" in broken.passed
     assert "METRIC name=value" in found(tmp_path, "METRIC val_bpb\n").missing
+
+
+@pytest.mark.parametrize(
+    ("log", "score", "where"),
+    [
+        ("val_bpb=0.5,acc=3", "0.5", "the output"),
+        ("step 3, val_bpb=0.5,acc=3", "0.5", "the output"),
+        ("\x1b[32mval_bpb\x1b[0m: \x1b[1m0.5\x1b[0m", "0.5", "the output"),
+        ("Val_BPB: 0.5", "0.5", "the output, as 'Val_BPB'"),
+        ("val_bpb: 2\nVAL_BPB: 0.5", "2", "the output"),
+        ("Final BPB: 0.5\nscore: 7", "0.5", "the output, as 'BPB'"),
+        ('{"val_bpb": 0.5, "epoch": 3}', "0.5", "the output"),
+        ("{'val_bpb': 0.5, 'epoch': 1.0}", "0.5", "the output"),
+        ('INFO {"val_bpb": 0.5, "epoch": 3}', "0.5", "the output"),
+        ('{"val_bpb": NaN}', "", ""),
+        ('{"eval": {"val_bpb": 0.5}}', "", ""),
+        ("val_bpb: 1,234.5", "", ""),
+        ("step 3 val_bpb: 1,234.5", "", ""),
+        ("train VAL_BPB: 0.1\nval_bpb: 0.5", "0.5", "the output"),
+    ],
+)
+def test_a_score_is_read_as_people_print_it(tmp_path, log, score, where):
+    """Colours, commas, other capitals and objects keep it from nobody; what may be another number is none."""
+    told = found(tmp_path, log + "\n")
+    assert (told.score, told.where) == (score, where)
+
+
+def test_objects_of_the_last_lines_become_columns(tmp_path):
+    """A line of JSON tells of more than the score."""
+    told = found(tmp_path, '{"val_bpb": 0.5, "epoch": 3, "eval": {"acc": 0.9}, "name": "x"}')
+    assert told.others == {"epoch": "3", "eval.acc": "0.9"}
+
+
+def test_where_nothing_is_found_it_is_said_what_there_is(tmp_path):
+    """Names like the score's come first; a run that printed no number hears how to print one."""
+    assert found(tmp_path, "lr=0.1 | mean_val_bpb 3 | my_val_bpb=0.5").hint.startswith(
+        "it gave numbers for my_val_bpb, lr: "
+    )
+    assert found(tmp_path, "done\n").hint.startswith("a line `val_bpb: NUMBER`")
+    assert found(tmp_path, "done\n").missing == "it gave no val_bpb"
+
+
+def test_a_file_that_is_not_there_is_told_beside_the_score(tmp_path):
+    """It is not passed over in silence."""
+    told = found(tmp_path, "val_bpb: 1\n", source="out.json")
+    assert (told.score, told.where, told.passed) == ("1", "the output", "there is no file out.json")
+    assert found(tmp_path, "x\n", source="out.json").missing == "there is no file out.json"
+
+
+def test_the_last_score_that_was_shown_is_read_likewise():
+    """Whoever watches a run sees the number that will be found."""
+    assert last_shown("\x1b[1mLoss\x1b[0m=3,lr=1\nloss: 2.5 \n", ("loss",)) == "2.5"
+    assert last_shown("Loss=3,lr=1\n", ("loss",)) == "3"

@@ -2,8 +2,9 @@
 
 import pytest
 
+from gitlineage.model.trial import FailureLabel
 from gitlineage.run.outcome import outcome
-from gitlineage.run.records import Facts, Found, Limits
+from gitlineage.run.records import Cause, Facts, Found, Limits
 
 GB = 1 << 30
 KILLED = 128 + 9
@@ -28,3 +29,16 @@ def test_a_kill_from_outside_is_for_memory_only_where_something_says_so(facts, l
         Facts(**{"exit_code": KILLED, **facts}), Limits(memory=limit), Found(score="1"), said=said, memory=16 * GB
     )
     assert (told.status, told.failure) == ("crash", failure)
+
+
+def test_an_exit_code_of_its_own_says_what_it_stands_for():
+    """Only where it was said what; a signal and a time limit of ours come first."""
+    exits = {3: FailureLabel.TRAIN_BUDGET_OVERRUN}
+    told = outcome(Facts(exit_code=3), Limits(), Found(), exits=exits)
+    assert (told.status, told.words) == (
+        "train_budget_overrun",
+        "it ended with exit code 3, which says train_budget_overrun",
+    )
+    assert outcome(Facts(exit_code=4), Limits(), Found(), exits=exits).status == "crash"
+    stopped = outcome(Facts(exit_code=3, cause=Cause.INTERRUPT), Limits(), Found(), exits=exits)
+    assert stopped.status == "harness_abort"
