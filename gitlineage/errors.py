@@ -76,7 +76,8 @@ class NotFound(LineageError, KeyError):
         if unrecorded:
             command = to_type("gitlineage", "record", name, "--status", "STATUS")
             hint = f"; it is a commit that is not recorded, so `{command}` comes first"
-        super().__init__(f"no {kind} {name!r} in this store{hint}")
+        what = f"no {kind} {name!r} in this store" if name != "best" else "there is no best yet: no result was kept"
+        super().__init__(f"{what}{hint}")
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -11,7 +11,7 @@ from types import TracebackType
 import typer
 from typer import TyperException
 
-from gitlineage.cli import output
+from gitlineage.cli import helping, output
 from gitlineage.errors import BadFiles, BadRows, LineageError, Unclear
 
 REFUSED = 1
@@ -85,6 +85,11 @@ def wrong_usage(error: TyperException) -> int:
     said = error.format_message().rstrip(".")
     hint = f"; see `{context.command_path} --help`" if context is not None else ""
     example = getattr(getattr(context, "command", None), "epilog", None)
+    option = getattr(error, "option_name", "" if said.startswith("Got unexpected extra argument") else None)
+    if context is not None and option is not None:
+        has_count = any("-n" in each.opts for each in context.command.params)
+        if meant := helping.instead_of_option(str(context.info_name), option, has_count):
+            said = f"{said.partition(' (')[0] if option else said}: {meant}"
     if example and said.startswith("Missing argument"):
         hint = f"; for example `{example.removeprefix('Example: ')}`"
     output.error(f"{said[:1].lower()}{said[1:]}{hint}")

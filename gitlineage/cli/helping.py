@@ -100,6 +100,31 @@ INSTEAD = {
 }
 """What people type who know other tools, and what does here what they mean."""
 
+INSTEAD_OF_OPTIONS = {
+    ("log", "--oneline"): "a trial is a line already",
+    ("log", "--all"): "`gitlineage log -n -1` lists all",
+    ("log", "-p"): "`gitlineage diff ID` shows what a trial changed",
+    ("log", "--stat"): "`gitlineage diff ID --stat` shows which files a trial changed",
+    ("log", ""): "`gitlineage show ID` tells of one, `gitlineage ancestors ID` lists what it goes back to",
+    ("show", "--stat"): "`gitlineage diff ID --stat` shows which files a trial changed",
+    ("commit", "-a"): "the working tree is taken as it is, with all that git does not ignore",
+    ("commit", "--amend"): "`gitlineage record ID --revise` corrects a result",
+    ("push", "--force"): "nothing has to be forced: only this clone moves its ref",
+    ("push", "-f"): "nothing has to be forced: only this clone moves its ref",
+    ("pull", "--rebase"): "nothing is merged or rebased: everybody has a ref of their own",
+    ("run", "--name"): "`--run ID` names the trial, `-m TEXT` says what it tries",
+    ("run", "-n"): "`--run ID` names the trial, `-m TEXT` says what it tries",
+    ("run", "-S"): "change the file that has it; `--field NAME=VALUE` keeps a value in the row",
+    ("run", "--queue"): "`--detach` leaves a run to itself",
+    ("init", "--project"): "the folder is the project; `gitlineage --campaign NAME init` begins a campaign in it",
+    ("init", "--name"): "the folder is the project; `gitlineage --campaign NAME init` begins a campaign in it",
+    ("restore", "--staged"): "git's index is never touched",
+    ("status", "-s"): "`--json` is for programs",
+    ("gitlineage", "-v"): "`gitlineage --version`",
+    ("gitlineage", "-V"): "`gitlineage --version`",
+}
+"""Options of other tools that people type (an empty one: arguments), and what does here what they mean."""
+
 TOPICS = {
     "ids": """What names a snapshot, in this order: a full oid; best; a name of git's own (a ref,
 a branch); an exp id (015, exp_015, 7 where only 007 is meant), 015@writer where
@@ -167,6 +192,20 @@ def instead(word: str, names: list[str]) -> str:
     if meant is None and (close := get_close_matches(known, {*names, *TOPICS}, n=3, cutoff=0.7)):
         meant = "did you mean " + ", ".join(f"'{name}'" for name in close) + "?"
     return meant or "`gitlineage help` lists the everyday commands, `gitlineage help --all` all of them"
+
+
+def instead_of_option(command: str, option: str, has_count: bool) -> str:
+    """
+    Return what to type in place of an option that a command has not, empty where nobody knows.
+
+    Args:
+        command: the command's name.
+        option: the option, empty for an argument too many.
+        has_count: whether the command has ``-n``.
+    """
+    if has_count and option[1:].isdecimal():
+        return f"`-n {option[1:]}` is how many"
+    return INSTEAD_OF_OPTIONS.get((command, option), "")
 
 
 @command(app, "help", "gitlineage help run")

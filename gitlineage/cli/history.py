@@ -1,5 +1,6 @@
 """Commands that ask why: blame, events, bisect."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -166,6 +167,7 @@ def events(
     since: Annotated[
         str | None, typer.Option("--since", metavar="POINT", help="From this clock, or ISO 8601 time, on.")
     ] = None,
+    count: Annotated[int, typer.Option("-n", min=-1, metavar="N", help="Only the last so many; -1 for all.")] = -1,
     as_json: options.Json = False,
 ) -> None:
     """
@@ -180,6 +182,8 @@ def events(
     with opened(ctx) as store:
         with options.refused("--since"):
             happened = store.history.iter_events(name, writer=writer, types=types, since=since)
+        if count != -1:
+            happened = iter(deque(happened, count))
         oid = store.resolve(name) if name is not None else None
         if as_json and oid is None:
             output.json_lines(happened)

@@ -41,7 +41,7 @@ class PathGroup(Group):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Send what names no command to the one that takes paths."""
-        if args and args[0] not in self.commands and args[0] != "--help":
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h")):
             args = [PATH, *args]
         return super().parse_args(ctx, args)
 

@@ -13,13 +13,14 @@ import msgspec
 from gitlineage.cli import layout, output
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.errors import LineageError
+from gitlineage.model.rank import PENDING
 from gitlineage.model.records import Snapshot, Task, TrialView
 from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
 from gitlineage.query import flat
 from gitlineage.query.ancestry import originals
 from gitlineage.query.names import BEST
 from gitlineage.query.walk import DERIVED
-from gitlineage.text import counted
+from gitlineage.text import counted, to_type
 
 if TYPE_CHECKING:
     from gitlineage.bridge.rows import LoopOutcome
@@ -81,9 +82,15 @@ def check_parents(views: "Views", trials: Iterable[TrialView]) -> None:
                 views.horizon.check([each.oid])
 
 
-def no_best(views: "Views") -> LineageError:
-    """Return the error that says that there is no best trial, and what makes one."""
+def no_best(views: "Views", at: str | None = None) -> LineageError:
+    """Return the error that says that there is no best trial, or was none at a moment, and what makes one."""
     made = '`gitlineage commit -m "..." --metric NUMBER` makes one'
+    if at is not None:
+        return LineageError(
+            f"there was no trial at {at} that could be the best; `gitlineage events` says what was when"
+        )
+    if waiting := [view.label for view in views.each(views.listed(limit=1, statuses=[PENDING]))]:
+        made = f"`{to_type('gitlineage', 'record', *waiting)} --metric NUMBER` brings what one waits for"
     if not (total := views.total()):
         return LineageError(f"there is no trial with a result yet; {made}")
     none = f"none of {total:,} is" if total > 1 else "the only one is not"
@@ -160,7 +167,8 @@ def shown(rows: Sequence[T], count: int) -> Sequence[T]:
     """Return so many of what was found, and say where that leaves something out; -1 takes all."""
     if count == -1 or len(rows) <= count:
         return rows
-    output.note(f"there are more than these {count:,}; -n -1 lists all")
+    if count:
+        output.note(f"there are more than these {count:,}; -n -1 lists all")
     return rows[:count]
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 app = commands()
 
 _STATS = (
-    Column("", cap=24),
     Column("trials", right=True),
     Column("kept", right=True, drop=4),
     Column("keep rate", right=True, drop=3),
@@ -79,7 +78,7 @@ def stats(
             for each in groups:
                 output.json_line({"by": by, **msgspec.to_builtins(each)})
         else:
-            layout.table(_STATS, [_stat_cells(each, by) for each in groups])
+            layout.table((Column(by or "", cap=24), *_STATS), [_stat_cells(each, by) for each in groups])
 
 
 def _stat_cells(stat: Stat, by: str | None) -> list[Cell]:

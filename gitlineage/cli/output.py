@@ -87,6 +87,7 @@ def begin() -> None:
     """Forget what an earlier command of this process wrote."""
     global _has_written
     _has_written = False
+    say_if_nothing("")
     ask_for_headings(False)
 
 
@@ -99,10 +100,19 @@ def before_writing(opener: Callable[[], None] | None) -> None:
     _opener = opener
 
 
+_nothing = ""
+
+
+def say_if_nothing(text: str) -> None:
+    """Have `check_written` say this."""
+    global _nothing
+    _nothing = text
+
+
 def check_written() -> None:
     """Say so where nothing went to standard output, for a command that lists."""
     if not _has_written:
-        note("nothing to list")
+        note(_nothing or "nothing to list")
 
 
 def write(text: str | bytes) -> None:

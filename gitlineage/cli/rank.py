@@ -47,7 +47,7 @@ def best(
         by = _by(views, metric, lower_is_better)
         first = views.best(eligible, stand_in=False) if by == views.task else best_by(views, by, eligible)
         if first is None:
-            raise listing.no_best(views)
+            raise listing.no_best(views, at)
         listing.check_parents(views, [first])
         if as_json:
             output.json_line({**listing.trial_objects(views, [first], by)[0], **_facts(by, views)})

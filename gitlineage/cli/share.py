@@ -16,6 +16,7 @@ from gitlineage.cli.layout import Cell, Column
 from gitlineage.cli.opening import opened, place
 from gitlineage.errors import LineageError
 from gitlineage.model.namespace import ORDINARY
+from gitlineage.model.rank import PENDING
 from gitlineage.text import counted
 
 if TYPE_CHECKING:
@@ -217,6 +218,7 @@ def status(
                     ("best", output.clean(_best(store))),
                     ("trials", f"{total:,}, {stand['today']:,} today, {stand['since_keep']:,} since the last keep"),
                     ("running", output.clean(", ".join(stand["running"]))),
+                    ("waiting", output.clean(_waiting(store, stand["pending"]))),
                     ("stuck", output.clean(", ".join(stand["stuck"]))),
                     ("writer", output.clean(writer or "none yet; the first record makes one")),
                     ("task", output.clean(listing.direction(store.task))),
@@ -247,6 +249,7 @@ def _stand(store: "LineageStore") -> dict[str, Any]:
         "score": store.task.score(best.trial) if best is not None else None,
         "today": now.today,
         "since_keep": now.since_keep,
+        "pending": views.pending(),
         "running": [files.id for files, is_held in unresolved(home) if is_held],
         "stuck": now.stuck,
     }
@@ -259,6 +262,14 @@ def _best(store: "LineageStore") -> str:
         return ""
     text = best.trial.text(store.task.score_field)
     return f"{best.label}  {store.task.short} {text}" if text else best.label
+
+
+def _waiting(store: "LineageStore", pending: int) -> str:
+    """Return which trials have no result yet, the newest first."""
+    views = store.ledger.views()
+    first = [view.label for view in views.each(views.listed(limit=_TOLD, statuses=[PENDING]))] if pending else []
+    more = f" and {pending - len(first):,} more" if pending > len(first) else ""
+    return f"{', '.join(first)}{more}"
 
 
 def _last_part(url: str, bare: bool) -> str:

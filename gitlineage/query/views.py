@@ -136,6 +136,11 @@ class Views:
         """Return how many trials have a result."""
         return self.index.done
 
+    def pending(self) -> int:
+        """Return how many trials wait for their result."""
+        (count,) = self.index.one("SELECT count(*) FROM trials WHERE status IS NULL")
+        return int(count)
+
     def all(self) -> list[TrialView]:
         """
         Return every trial that has a result and counts, in recording order.

@@ -164,3 +164,27 @@ def test_a_number_without_its_zeros(shell: Shell) -> None:
     assert "no snapshot or trial '3'" in shell.fails(1, "show", "3")
     assert "no snapshot or trial '77'" in shell.fails(1, "show", "77")
     assert shell.objects("show", "003")[0]["exp_id"] == "003"
+
+
+def test_before_the_first_result(folder: Path) -> None:
+    """`best` says by every command that there is none and what brings one; an empty log says how to begin."""
+    shell = Shell(folder)
+    shell("init", "--metric", "loss", "--lower-is-better")
+    said = shell.run("log")
+    assert said.stdout == ""
+    assert said.stderr == "note: no trial is here yet: `gitlineage run -m WHY -- COMMAND` makes one\n"
+    git(folder, "remote", "add", "origin", "/nowhere")
+    assert "`gitlineage pull` brings those of a remote" in shell.run("log").stderr
+    shell.commit("-m", "waits")
+    assert "waiting  000" in shell("status")
+    assert shell.objects("status")[0]["pending"] == 1
+    for words in (["show"], ["diff"], ["restore"], ["parents"], ["blame"], ["accept"]):
+        assert "there is no best yet: no result was kept" in shell.fails(1, *words, "best"), words
+    assert "`gitlineage record 000 --metric NUMBER` brings what one waits for" in shell.fails(1, "best")
+    shell("record", "000", "--metric", "1")
+    assert "there was no trial at 2020-01-01 that could be the best" in shell.fails(1, "best", "--at", "2020-01-01")
+    assert "nonsense" in shell.fails(1, "best", "--at", "nonsense")
+    assert shell.run("log", "-n", "0").stderr == "note: nothing to list\n"
+    assert "missing argument 'PATH...'; for example" in shell.fails(2, "import")
+    assert len(shell("events", "-n", "1").splitlines()) == 1
+    assert shell.objects("events", "-n", "2") == shell.objects("events")[-2:]

@@ -120,6 +120,36 @@ def test_every_answer_names_what_there_is() -> None:
             assert name in known, answer
 
 
+@pytest.mark.parametrize(("command", "option"), helping.INSTEAD_OF_OPTIONS)
+def test_options_of_other_tools_are_answered(command: str, option: str, tmp_path: Path) -> None:
+    """One line that says what does the same here, by commands and options that there are."""
+    answer = helping.INSTEAD_OF_OPTIONS[command, option]
+    words = [*([] if command == "gitlineage" else [command]), option or "007", "x"]
+    assert answer in Shell(tmp_path).fails(2, *words)
+    known = dict(every())
+    for words in re.findall(r"`gitlineage ([a-z][^`]*)`", answer):
+        assert words.split()[0] in known, answer
+    for words in re.findall(r"`gitlineage ([a-z]+) [^`]*?(--?[a-z-]+)", answer):
+        assert any(words[1] in each.opts for each in known[words[0]].params), answer
+    for name in re.findall(r"`(--?[a-z]+)", answer):
+        assert any(name in each.opts for each in known[command].params), answer
+
+
+def test_a_number_for_an_option_is_how_many(tmp_path: Path) -> None:
+    """`log -5` is git's way to say `-n 5`, and so it is where a command has that."""
+    assert "no such option: -5: `-n 5` is how many" in Shell(tmp_path).fails(2, "log", "-5")
+    assert "how many" not in Shell(tmp_path).fails(2, "show", "-5")
+
+
+@pytest.mark.parametrize("group", ["runs", "catalog", "cohort"])
+def test_an_id_in_place_of_a_verb(group: str, tmp_path: Path) -> None:
+    """A group that can show one says so; others list what there is, and a word that is nearly a verb is that."""
+    said = Shell(tmp_path).fails(2, group, "a b")
+    assert f"no such command 'a b': did you mean `gitlineage {group} show 'a b'`?" in said
+    assert "it is one of list, get, push, verify;" in Shell(tmp_path).fails(2, "artifact", "007")
+    assert "did you mean 'list'" in Shell(tmp_path).fails(2, group, "lst")
+
+
 def test_version() -> None:
     """The version is printed and nothing else happens."""
     assert CliRunner().invoke(app, ["--version"]).stdout == f"gitlineage {__version__}\n"
