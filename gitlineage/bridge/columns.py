@@ -129,12 +129,13 @@ class Roles(msgspec.Struct, kw_only=True):
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """The column that ranks, what it is called, and why; or what has to be said first."""
+    """The column that ranks, what it is called, and why; or what has to be said first, of which columns."""
 
     name: str | None = None
     named: str = ""
     why: str = ""
     told: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
     problem: Problem | None = None
 
 
@@ -292,7 +293,7 @@ def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
         return Chosen(name=by_changes[0], why=f"column {by_changes[1]} holds how much it changed")
     if not table.header and len(candidates) > 1:
         names = [name for _, _, name in sorted(candidates, key=lambda each: -each[1])]
-        return Chosen(problem=_ask(table, sorted(names, key=lambda name: not cells.differs(name)), True))
+        return _asked(table, sorted(names, key=lambda name: not cells.differs(name)), True)
     near = [name for tier, _, name in candidates if tier >= min(best, 3.0)] or [candidates[0][2]]
     evidence = {name: direction.evidence_of(table, name, statuses, scaled) for name in near}
     verdicts = {name: direction.verdict(name, evidence[name]) for name in near}
@@ -304,7 +305,7 @@ def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
         return Chosen(told=(f"{only} (`--metric {name}` says otherwise)",))
     top = [name for tier, _, name in candidates if int(tier) == int(best)]
     if best < 4 and len(top) > 1 and not (judged and sound):
-        return Chosen(problem=_ask(table, top, False))
+        return _asked(table, top, False)
     primary = [name for name in top if words.metric_tier(name, table.columns) >= 5]
     firsts = primary or [name for name in near if name in top] or near
     agreed = [name for name in firsts if name in sound and (judged or name == firsts[0])]
@@ -324,13 +325,13 @@ def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence
     before = [other for other in firsts if other in earlier and tiers[other] >= tiers[name]]
     equal = [other for other in sound if name in sound and other != name and tiers[other] == tiers[name]]
     if not primary and best < 4 and judged and not _shows(evidence[name], verdicts[name]) and (before or equal):
-        return Chosen(problem=_ask(table, list(dict.fromkeys([*before, name, *equal])), False))
+        return _asked(table, list(dict.fromkeys([*before, name, *equal])), False)
     if not primary and best < 4 and before and not _shows(evidence[name], verdicts[name]):
-        return Chosen(problem=_ask(table, [*before, name], False))
+        return _asked(table, [*before, name], False)
     by_name = words.direction_of(name)
     by_rows, _ = direction.rows_say(name, evidence[name])
     if not primary and judged and by_name is not None and by_rows not in (None, by_name) and sound:
-        return Chosen(problem=_ask(table, [*sound, name], False))
+        return _asked(table, [*sound, name], False)
     if not primary and judged:
         decisive = [other for other in sound if direction.decides(evidence[other], verdicts[other]) >= _DECISIVE]
         if decisive and direction.decides(evidence[name], verdicts[name]) < _LOOSELY:
@@ -400,7 +401,12 @@ def _none(table: Found, roles: Roles, cells: "_Cells", statuses: Sequence[str]) 
         )
     if all(status in words.JUDGED or status in words.UNSCORED or status == words.UNDECIDED for status in statuses):
         return Chosen(told=("no column holds numbers: nothing is ranked",))
-    return Chosen(problem=_ask(table, [name for name in table.columns if name not in roles.taken()], False))
+    return _asked(table, [name for name in table.columns if name not in roles.taken()], False)
+
+
+def _asked(table: Found, names: Sequence[str], numbered: bool) -> Chosen:
+    """Return that nobody knows which of some columns ranks."""
+    return Chosen(among=tuple(names), problem=_ask(table, names, numbered))
 
 
 def _ask(table: Found, names: Sequence[str], numbered: bool) -> Problem:

@@ -6,7 +6,7 @@ guess, and is marked as one. Where rows and name contradict each other, nobody g
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,8 +48,17 @@ _LOW = re.compile(
 )  # fmt: skip
 _HIGH = re.compile(
     r"\b(higher\s+(?:[\w`]+\s+){0,3}?(?:is\s+|=\s*)?better|highest|maximi[sz]\w*|larger\s+is\s+better|bigger\s+is\s+better|"
-    r"higher_is_better|as\s+high\s+as|increas(?:e|ing)|↑)", re.IGNORECASE,
+    r"higher_is_better|as\s+high\s+as|increas(?:e|ing)|rais(?:e|ing)\s+`|↑)", re.IGNORECASE,
 )  # fmt: skip
+_AIM = re.compile(
+    r"\b(optimi[sz]e|maximi[sz]e|minimi[sz]e|raise|improve|lowest|highest|(?:primary|main|target)\s+metric|"
+    r"objective|the\s+metric|ranked?\s+by)\b", re.IGNORECASE,
+)  # fmt: skip
+"""Words after which a text names what a loop is after."""
+
+_NEAR = 60
+"""Characters after such a word in which that name has to begin."""
+
 _LATEST = 200
 """Scores that a change is looked for from."""
 
@@ -339,22 +348,53 @@ def _told(table: Found) -> Direction | None:
     return None
 
 
-def _texts(folder: Path, names: Sequence[str]) -> tuple[bool, str] | None:
+def objective(folder: Path, names: Sequence[str]) -> tuple[str, str] | None:
     """
-    Return what a text in a folder says of a metric's direction, and the sentence; ``None`` where none does.
+    Return which of some columns a text for the loop says that it is after, and the sentence; ``None`` where none does.
+
+    ``Optimize `board_exact` first`` does; a text that is after several of them says nothing.
+    """
+    wanted = {name: re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])") for name in names if len(name) > 1}
+    for path, text in _beside(folder):
+        if path.name.casefold() not in _OF_LOOPS:
+            continue
+        aims: dict[str, str] = {}
+        for sentence in _SENTENCE.split(text):
+            for aim in _AIM.finditer(sentence[:1000]):
+                after = sentence[aim.end() : aim.end() + _NEAR]
+                for name, spelt in wanted.items():
+                    if spelt.search(after):
+                        aims.setdefault(name, _shortened(sentence))
+        if len(aims) == 1:
+            ((name, sentence),) = aims.items()
+            return name, f'{path.name}: "{sentence}"'
+    return None
+
+
+def _texts(folder: Path, names: Sequence[str]) -> tuple[bool, str] | None:
+    """Return what a text in a folder says of a metric's direction, and the sentence; ``None`` where none does."""
+    for path, text in _beside(folder):
+        if path.suffix.casefold() == ".json" and (told := _configured(text, names)) is not None:
+            return told[0], f"{path.name}: {told[1]}"
+        if said := _says(text, names):
+            return said[0], f'{path.name}: "{said[1]}"'
+    return None
+
+
+def _beside(folder: Path) -> Iterator[tuple[Path, str]]:
+    """
+    Return the texts in a folder that may be about its tables, the likeliest first.
 
     Above that folder, up to the top of its repository, only texts that are for a loop are read.
     """
     place = folder.absolute()
     for above in range(_ABOVE):
-        if (said := _texts_in(place, names, _TEXTS if not above else _OF_LOOPS)) is not None:
-            return said
+        yield from _texts_in(place, _TEXTS if not above else _OF_LOOPS)
         if (place / ".git").exists() or place.parent == place:
-            return None
+            return
         place = place.parent
         if not _is_inside(place):
-            return None
-    return None
+            return
 
 
 def _is_inside(folder: Path) -> bool:
@@ -362,26 +402,17 @@ def _is_inside(folder: Path) -> bool:
     return any((each / ".git").exists() for each in [folder, *folder.parents][:_ABOVE])
 
 
-def _texts_in(folder: Path, names: Sequence[str], wanted: Sequence[str]) -> tuple[bool, str] | None:
+def _texts_in(folder: Path, wanted: Sequence[str]) -> Iterator[tuple[Path, str]]:
     try:
         present = {path.name.casefold(): path for path in folder.iterdir() if path.suffix.casefold() in _ENDINGS}
     except OSError:
-        return None
-    for name in wanted:
-        path = present.get(name)
-        if path is None:
-            continue
+        return
+    for path in filter(None, map(present.get, wanted)):
         try:
-            if not path.is_file() or path.stat().st_size > _LARGEST:
-                continue
-            text = path.read_text("utf-8", "replace")
+            if path.is_file() and path.stat().st_size <= _LARGEST:
+                yield path, path.read_text("utf-8", "replace")
         except OSError:
             continue
-        if path.suffix.casefold() == ".json" and (told := _configured(text, names)) is not None:
-            return told[0], f"{path.name}: {told[1]}"
-        if said := _says(text, names):
-            return said[0], f'{path.name}: "{said[1]}"'
-    return None
 
 
 def _configured(text: str, names: Sequence[str]) -> tuple[bool, str] | None:
@@ -410,7 +441,11 @@ def _says(text: str, names: Sequence[str]) -> tuple[bool, str] | None:
             continue
         low, high = _LOW.search(sentence), _HIGH.search(sentence)
         if bool(low) != bool(high):
-            told = " ".join(sentence.strip(" *#->|`").replace("**", "").split())
-            said.append((bool(low), told[:117] + "…" if len(told) > 118 else told))
+            said.append((bool(low), _shortened(sentence)))
     sides = {side for side, _ in said}
     return said[0] if len(sides) == 1 else None
+
+
+def _shortened(sentence: str) -> str:
+    told = " ".join(sentence.strip(" *#->|`").replace("**", "").split())
+    return told[:117] + "…" if len(told) > 118 else told

@@ -405,6 +405,9 @@ class _Planner:
             name, why = known, "this store ranks by it"
         else:
             chosen = judged_columns.metric(table, roles, statuses, scaled)
+            after = judged_direction.objective(self._beside, chosen.among) if chosen.problem and self._beside else None
+            if after is not None:
+                chosen = judged_columns.Chosen(name=after[0], why=after[1])
             if chosen.problem is not None:
                 self._problems.append(chosen.problem)
                 return nothing

@@ -91,8 +91,8 @@ FORMATS = (
     Format("runs", runs.recognise, runs.read),
     Format("dvc", dvc.recognise, dvc.read),
     Format("lgent", lgent.recognise, lgent.read),
-    Format("jsonl", _is_jsonl, _read_jsonl),
     Format("json", _is_json, _read_json),
+    Format("jsonl", _is_jsonl, _read_jsonl),
     Format("table", _is_table, _read_table),
 )
 """Every format, the one that is the most particular first."""

@@ -18,7 +18,7 @@ from gitlineage.errors import Invalid, StorageError, TooMuch
 MAGIC = b"SQLite format 3\x00"
 _MOST_ROWS = 1_000_000
 _MOST_BYTES = 2 * MAX_INPUT
-"""What is read of one file at most: pages that are computed may give more than the file holds."""
+"""What is read of one file at most: rows that share pages may give more than the file holds."""
 
 _STEPS = 200_000_000
 """Instructions of SQLite's machine that reading one file may take: far above a million rows."""
@@ -31,12 +31,13 @@ class Tables:
     Args:
         base: the connection.
         name: the file's name, for messages.
+        most: the bytes that may be read.
     """
 
-    def __init__(self, base: sqlite3.Connection, name: str) -> None:
+    def __init__(self, base: sqlite3.Connection, name: str, most: int) -> None:
         self._base = base
         self._name = name
-        self._left = _MOST_BYTES
+        self._most = self._left = most
         rows = self._all("SELECT name FROM sqlite_master WHERE type = 'table'")
         self._columns: dict[str, list[str]] = {str(row[0]): [] for row in rows if isinstance(row[0], str)}
 
@@ -67,7 +68,7 @@ class Tables:
             for row in self._base.execute(sql):
                 self._left -= sum(len(cell) for cell in row if isinstance(cell, str | bytes))
                 if self._left < 0:
-                    raise TooMuch(self._name, _MOST_BYTES, "bytes")
+                    raise TooMuch(self._name, self._most, "bytes")
                 rows.append(row)
             return rows
         except (sqlite3.Error, OverflowError, MemoryError) as error:
@@ -75,9 +76,9 @@ class Tables:
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[Tables]:
+def opened(path: Path, name: str, most: int = _MOST_BYTES) -> Iterator[Tables]:
     """
-    Read a SQLite file.
+    Read a SQLite file, and no more than so many bytes of its rows.
 
     Raises:
         Invalid: it is damaged.
@@ -110,4 +111,4 @@ def opened(path: Path, name: str) -> Iterator[Tables]:
             base.text_factory = lambda data: data.decode("utf-8", "replace")
             base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_TEXT)
             base.set_progress_handler(spend, 10_000)
-            yield Tables(base, name)
+            yield Tables(base, name, most)

@@ -205,6 +205,20 @@ class TestMetric:
         with pytest.raises(Unclear, match="net, leaks, reject_rate could each be what ranks"):
             planned(text)
 
+    def test_a_text_that_names_what_the_loop_is_after(self, tmp_path: Path) -> None:
+        """It settles what would be asked, unless it is after several of the columns; README.md is no such text."""
+        text = "id\tnet\tleaks\treject_rate\tstatus\n1\t0.9\t0\t0.07\tkeep\n2\t0.4\t0\t\tkeep\n3\t1.0\t0\t0.09\tkeep\n"
+        (tmp_path / "README.md").write_text("Optimize `net` first.\n")
+        with pytest.raises(Unclear):
+            planned(text, tmp_path)
+        (tmp_path / "program.md").write_text("Raise `net` on the small set. Secondary: leaks, reject_rate.\n")
+        plan = planned(text, tmp_path)
+        assert (plan.metric, plan.direction.lower) == ("net", False)
+        assert plan.metric_why == 'program.md: "Raise `net` on the small set."'
+        (tmp_path / "program.md").write_text("Optimize `net` first. Minimize `leaks`, too.\n")
+        with pytest.raises(Unclear, match="net, leaks, reject_rate could each be what ranks"):
+            planned(text, tmp_path)
+
     def test_how_long_it_took_is_no_score(self) -> None:
         """Where durations are the only numbers nothing ranks, and the option that says otherwise is told."""
         plan = planned("exp_id\tstatus\tduration_sec\tdescription\na\tcompleted\t60\tx\nb\tcompleted\t10\ty\n")
@@ -222,6 +236,18 @@ class TestMetric:
         """It is refused with the columns that there are."""
         with pytest.raises(Invalid, match="there is no column 'mfu'"):
             planned(FALLING, metric="mfu")
+
+    def test_no_header_and_changes(self) -> None:
+        """Without names, the column whose changes another one holds ranks; one that anybody may mean is asked."""
+        rows = [("6", "9788b69a0", "9546", "-"), ("7", "a0ffe6cd7", "9194", "-352"), ("9", "2a5d083ad", "8652", "-542")]
+        plan = planned("".join("\t".join([*row, "keep", "x"]) + "\n" for row in rows))
+        assert (plan.metric, plan.direction.lower, plan.metric_why) == ("3", True, "column 4 holds how much it changed")
+
+    def test_a_part_of_another_name(self) -> None:
+        """A total return is no sum of its neighbours; a total of several is."""
+        text = "id\tsharpe_ratio\ttotal_return\tstatus\n1\t0.5\t2\tkeep\n2\t0.4\t1\tdiscard\n"
+        assert planned(text).metric == "sharpe_ratio"
+        assert planned(text.replace("sharpe_ratio", "day_return")).metric == "total_return"
 
 
 class TestDirection:
@@ -261,6 +287,41 @@ class TestDirection:
         plan = planned(FALLING.replace("1.8\t", "2.8\t"), tmp_path)
         assert plan.direction.lower
         assert "program.md" in plan.direction.why and "against what the kept rows show" in plan.direction.why
+
+    def test_settings_of_a_loop_say_it(self, tmp_path: Path) -> None:
+        """A loop's settings in JSON say the direction of their metric; those of another metric say nothing."""
+        text = "iteration\tmetric\tstatus\n0\t5\tkeep\n1\t7\tkeep\n2\t4\tkeep\n"
+        state = tmp_path / "autoresearch-state.json"
+        state.write_text('{"config": {"direction": "lower", "metric": "findings left"}}')
+        plan = planned(text, tmp_path)
+        assert (plan.direction.lower, plan.direction.assumed) == (True, False)
+        assert plan.direction.why.startswith("autoresearch-state.json: direction is lower (metric findings left)")
+        with pytest.raises(Unclear):
+            planned(text.replace("\tmetric", "\twarmth"), tmp_path)
+
+    def test_texts_above_the_table(self, tmp_path: Path) -> None:
+        """Those for the loop count up to the top of the repository; outside of one nothing above is read."""
+        folder = tmp_path / "top" / "logs"
+        folder.mkdir(parents=True)
+        (tmp_path / "program.md").write_text("A higher gauge is better.\n")
+        (tmp_path / "top" / "program.md").write_text("A lower gauge is better.\n")
+        text = "id\tgauge\tstatus\n1\t5\tkeep\n2\t7\tkeep\n3\t4\tkeep\n"
+        with pytest.raises(Unclear):
+            planned(text, folder)
+        (tmp_path / "top" / ".git").mkdir()
+        assert planned(text, folder).direction.lower
+        (tmp_path / "top" / "program.md").unlink()
+        with pytest.raises(Unclear):
+            planned(text, folder)
+
+    def test_what_most_people_mean_by_a_name(self) -> None:
+        """A score is taken to be better when it is higher where nothing speaks against it, and that is a guess."""
+        text = "exp_id\tscore\tstatus\n1\t0.6\tdone\n2\t0.7\tdone\n"
+        plan = planned(text)
+        assert (plan.direction.lower, plan.direction.assumed) == (False, True)
+        assert "most people mean that by score" in plan.direction.why
+        with pytest.raises(Unclear, match="the rows go both ways"):
+            planned("exp_id\tscore\tstatus\n1\t0.6\tkeep\n2\t0.5\tkeep\n3\t0.7\tkeep\n")
 
     def test_a_text_that_says_both_says_nothing(self, tmp_path: Path) -> None:
         """Sentences that contradict each other are not followed."""
