@@ -182,9 +182,13 @@ class Content:
         repo = self._repo
         keeps_modes = repo.flag("core.fileMode", default=True) and repo.flag("core.symlinks", default=True)
         with scratch.folder(None if warm is None else self._kept) as aside:
+            (aside / "objects").mkdir()
+            loose = LooseObjects(aside / "objects", *([] if warm is None else [warm.objects]))
             taker = Taker(
                 place,
                 aside,
+                limit=self.limit,
+                size=lambda oid: repo.size(oid) if (size := loose.size(oid)) is None else size,
                 include=None if everything else repo.configs(INCLUDE),
                 refuses_crlf=(repo.config("core.safecrlf") or "").lower() in ("true", "yes", "on", "1"),
                 keeps_modes=keeps_modes,
@@ -199,8 +203,8 @@ class Content:
                 raise
             if not taken.tree:
                 taken = msgspec.structs.replace(taken, tree=repo.empty_tree())
-            loose = LooseObjects(taker.objects, *([] if warm is None else [warm.objects]))
-            self._take(taken.tree, near, loose, self._at_head(place))
+            else:
+                self._take("", taken.tree, near, taker.trees, loose, self._at_head(place))
             taker.keep()
         return taken
 
@@ -210,11 +214,20 @@ class Content:
         tree = self._repo.resolve_tree(rev) if place.tracked else None
         return [tree] if tree is not None and self._repo.exists(tree) else []
 
-    def _take(self, tree: str, near: Sequence[str], loose: LooseObjects, head: Sequence[str]) -> None:
+    def _take(
+        self,
+        folder: str,
+        tree: str,
+        near: Sequence[str],
+        trees: Mapping[str, bytes],
+        loose: LooseObjects,
+        head: Sequence[str],
+    ) -> None:
         """
-        Write what a tree has and no near one has at the same path, from git's scratch objects or from our own.
+        Write what a folder's tree has and no near one has at the same path, from git's scratch objects or from our own.
 
         Args:
+            trees: content of all trees by folder.
             head: the user's own tree for it, if any; what that has at the same path is written only if it is not here.
         """
         if tree in near:
@@ -222,22 +235,19 @@ class Content:
         repo = self._repo
         known = [repo.read_tree(other) for other in near]
         kept = [repo.read_tree(other) for other in head if repo.exists(other)]
-        raw = self._either(tree, loose)
-        for name, entry in parse_tree(raw).items():
+        for name, entry in parse_tree(trees[folder]).items():
             there = [at[name] for at in known if name in at]
             same = [at[name] for at in kept if name in at]
             if entry.mode == TREE:
-                self._take(entry.oid, _folders(there), loose, _folders(same))
+                below = f"{folder}/{name}" if folder else name
+                self._take(below, entry.oid, _folders(there), trees, loose, _folders(same))
             elif entry.mode == SUBMODULE or entry.oid in _oids(there):
                 continue
             elif entry.oid not in _oids(same) or not repo.exists(entry.oid):
-                repo.write_object("blob", self._either(entry.oid, loose), entry.oid)
+                data = loose.read(entry.oid)
+                repo.write_object("blob", repo.read(entry.oid) if data is None else data, entry.oid)
         if tree not in head or not repo.exists(tree):
-            repo.write_object("tree", raw, tree)
-
-    def _either(self, oid: str, loose: LooseObjects) -> bytes:
-        data = loose.read(oid)
-        return self._repo.read(oid) if data is None else data
+            repo.write_object("tree", trees[folder], tree)
 
     def _is_ignored(self, root: Path, folder: Path) -> bool:
         """Whether the rules above a folder ignore it; asked for by name, it is taken all the same."""
@@ -249,15 +259,12 @@ class Content:
         except GitFailed:
             return False
 
-    def _refuse_large(self, taker: Taker, sizes: Iterable[tuple[str, int]]) -> None:
+    def _refuse_large(self, taker: Taker, large: Mapping[str, int]) -> None:
         """Refuse an oversized file before git copies it, unless a filter such as LFS will shrink it."""
-        limit = self.limit
-        large = {path: size for path, size in sizes if size > limit}
-        if large:
-            filtered = taker.filtered(large)
-            for path, size in large.items():
-                if path not in filtered:
-                    self._check_size(path, size)
+        filtered = taker.filtered(large)
+        for path, size in large.items():
+            if path not in filtered:
+                self._check_size(path, size)
 
     def _check_tree(self, tree: str) -> None:
         for path, entry in self._repo.walk_tree(tree):

@@ -15,7 +15,8 @@ from gitlineage.text import counted
 PATTERNS = (
     # what programs make of the recipe, or fetch for it
     "__pycache__/",
-    "*.py[co]",
+    "*.pyc",
+    "*.pyo",
     "node_modules/",
     ".ipynb_checkpoints/",
     ".pytest_cache/",
@@ -40,7 +41,8 @@ PATTERNS = (
     "id_ed25519",
     # editors
     "*~",
-    "*.sw[op]",
+    "*.swo",
+    "*.swp",
     r"\#*#",
     ".#*",
     ".idea/",
@@ -60,9 +62,11 @@ ENVIRONMENT = "pyvenv.cfg"
 
 _NAMED = 4
 _SPECIAL = re.compile(r"([\\*?\[])")
-_OURS = [
-    re.compile(translate(pattern.removeprefix("\\").rstrip("/"))) for pattern in PATTERNS if not pattern.startswith("!")
-]
+_BARE = [pattern.removeprefix("\\").rstrip("/") for pattern in PATTERNS if not pattern.startswith("!")]
+_OURS = [re.compile(translate(pattern)) for pattern in _BARE]
+_WHOLE = frozenset(pattern for pattern in _BARE if "*" not in pattern)
+_BEGIN = tuple(pattern.partition("*")[0] for pattern in _BARE if "*" in pattern[1:])
+_END = tuple(pattern[1:] for pattern in _BARE if pattern.startswith("*"))
 
 
 def rules(environments: Iterable[str], include: Iterable[str]) -> str:
@@ -75,6 +79,14 @@ def rules(environments: Iterable[str], include: Iterable[str]) -> str:
     """
     folders = ["/" + _SPECIAL.sub(r"\\\1", folder) + "/" for folder in environments if "\n" not in folder]
     return "".join(f"{line}\n" for line in (*PATTERNS, *folders, *(f"!{pattern}" for pattern in include)))
+
+
+def suspects(paths: Iterable[str]) -> bool:
+    """Whether git may find something of the list among some paths, where it heeds upper and lower case."""
+    names = {name for path in paths for name in path.split("/")}
+    return any(
+        name in _WHOLE or name == ENVIRONMENT or name.startswith(_BEGIN) or name.endswith(_END) for name in names
+    )
 
 
 def environments(paths: Iterable[str]) -> list[str]:

@@ -16,8 +16,9 @@ import msgspec
 
 from gitlineage.errors import GitFailed, InvalidContent
 from gitlineage.git import droppings, program
-from gitlineage.git.formats import NO_OID, SUBMODULE
-from gitlineage.git.warm import Known, Status, Warm, digest, rules_in
+from gitlineage.git.formats import FILE, SUBMODULE, Entry, parse_index
+from gitlineage.git.packs import object_id
+from gitlineage.git.warm import Known, Status, Warm, digest, edit, rules_in, settled, size_in, status_of
 from gitlineage.text import counted, some
 
 _SETTINGS = {
@@ -39,8 +40,30 @@ _EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
 
+_TAKEN = (stat.S_IFREG, stat.S_IFLNK)
+"""The kinds of files that git takes."""
+
+_UNTOLD = 1 << 32
+"""Bytes of a file from which on an index does not tell all of them."""
+
+_FEW = 100
+"""Objects whose sizes are looked up without a process of git's."""
+
 _SYSTEM = Path("/etc/gitattributes")
 """Where the attributes of a whole machine are."""
+
+
+_HEEDED = "core.*,filter.*,i18n.*,extensions.*"
+"""The settings that turn files into content, as git's trace takes patterns of them."""
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """One line of git's trace, as far as it is of use."""
+
+    event: str
+    sid: str
+    param: str = ""
+    value: str = ""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,16 +146,18 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 class Taker:
     """
-    Writes one folder into an index and a store of objects that are thrown away afterwards.
+    Writes one folder into trees, with git's help: an index of what is new, and objects that are thrown away afterwards.
 
     Args:
-        scratch: an empty folder for the index and the objects.
+        scratch: a folder for the index, with an empty one for objects in it.
         include: patterns of paths that are wanted although they are plainly no recipe; ``None`` to take everything.
         refuses_crlf: whether git's configuration refuses what a change of line ends would lose; it is warned of
             here, because the snapshot of what ran matters more.
         keeps_modes: whether the file system keeps executable bits and links, as git's configuration has it.
         ignores_case: whether it finds a file by a name in another case, as git's configuration has it.
-        warm: an index that is kept between snapshots of the whole working tree.
+        warm: what is kept between snapshots of the whole working tree.
+        limit: how many bytes a file may have, unless a filter such as LFS makes them fewer.
+        size: tells how many bytes an object has that git wrote or found.
     """
 
     def __init__(
@@ -145,118 +170,207 @@ class Taker:
         keeps_modes: bool = True,
         ignores_case: bool = False,
         warm: Warm | None = None,
+        limit: int,
+        size: Callable[[str], int],
     ) -> None:
         self._place = place
         self._scratch = scratch
+        self._limit = limit
+        self._size = size
+        self._large: dict[str, int] = {}
         self._include = include
         self._settings = _SETTINGS | ({"core.safecrlf": "warn"} if refuses_crlf else {})
         self._keeps_modes = keeps_modes
         self._ignores_case = ignores_case
         self._warm = warm
-        self._key = ""
-        self._used: Known | None = None
         self._made: Known | None = None
+        self._sizes: dict[str, int] = {}
+        self._lengths: dict[str, int] = {}
+        self._converts = True
+        self.trees: dict[str, bytes] = {}
         self.objects = scratch / "objects"
-        self.objects.mkdir()
         self._warnings: dict[str, None] = {}
         self._real: dict[str, bool] = {"": True}
 
-    def __call__(self, check: Callable[["Taker", Iterable[tuple[str, int]]], None]) -> Taken:
+    def __call__(self, check: Callable[["Taker", Mapping[str, int]], None]) -> Taken:
         """
-        Take the folder.
+        Take the folder; its trees are in ``trees``, by folder, afterwards.
 
         Args:
-            check: is shown every file with its size before git reads one, and raises where one must not be taken.
+            check: is shown the files over the limit before git reads one, with sizes; raises where one must not be.
 
         Raises:
             InvalidContent: a repository without a commit lies in it.
             GitFailed: git could not read or write something.
         """
-        listed = self._untracked(self._place.below)
-        names = self._names() if self._place.tracked else set()
-        listed, groups = self._without_droppings(listed, names)
+        listed, names, settings = self._listed()
+        began = os.stat(self._scratch).st_mtime_ns
+        seen = self._seen(names)
+        folders = {path.rpartition("/")[0] for path in names}
+        if not (is_plain := self._is_plain(names, seen, folders)):
+            listed = self._untracked(self._place.below)
+        listed, groups = self._without_droppings(listed, names, index=is_plain)
         nested = [path.rstrip("/") for path in listed if path.endswith("/")]
         files = [path for path in listed if not path.endswith("/")]
         for path in [path for path in nested if any(name.startswith(f"{path}/") for name in names)]:
             nested.remove(path)  # what is tracked as files stays so although a repository was made there
             files += self._untracked(path, index=True)
         worktrees = [path for path in nested if self._is_worktree(path)]
+        if not is_plain:
+            there = set(files)
+            seen = {path: seen[path] for path in names if path in seen and (path in there or self._is_file(path))}
+        seen |= self._seen(path for path in files if path not in seen)
+        folders |= {path.rpartition("/")[0] for path in files}
         seeds: dict[str, tuple[int, str]] = {}
-        there = set(files)
-        known = self._tracked() if not self._keeps_modes or not names <= there else {}
+        known = self._tracked() if not (is_plain and self._keeps_modes) else {}
         for path, (mode, oid, absent) in known.items():
             if mode == SUBMODULE:
                 self._submodule(path, oid, absent, seeds, nested, worktrees)
-            elif path in there or self._is_file(path):
-                there.add(path)
+            elif path in seen:
                 if not self._keeps_modes:
                     seeds[path] = mode, _EMPTY
             elif absent and not os.path.lexists(self._place.top / path):
                 seeds[path] = mode, oid
-        wanted = sorted(there)
-        absent_files = {path for path, (mode, _) in seeds.items() if mode != SUBMODULE}
-        changing: set[str] = set()
-        began = os.stat(self._scratch).st_mtime_ns
-        if self._warm is not None and not absent_files:
-            self._key, changing = self._conversions(wanted)
-            self._used = self._warm.give(self._key, self._scratch / "index")
-        seen = self._seen(wanted)
-        check(self, ((path, status[2]) for path, status in seen.items() if stat.S_ISREG(status[4])))
+        absent_files = {path for path, (mode, oid) in seeds.items() if mode != SUBMODULE and oid != _EMPTY}
+        key, changing = "", set[str]()
+        used: Known | None = None
+        if self._warm is not None and settings and not absent_files:
+            key, changing = self._conversions(seen, folders, settings, seeds)
+            used = self._warm.give(key)
+        if large := {path: size for path, size in self._large.items() if path in seen}:
+            check(self, large)
         repositories = [path for path in nested if path not in worktrees]
         elsewhere = self._elsewhere(repositories, names)
-        lines = [f"{mode:o} {oid}\t{path}" for path, (mode, oid) in seeds.items()]
-        if (used := self._used) is not None:
-            same = used.same(seen) - changing
-            wanted = [path for path in wanted if path not in same]
-            gone = {path for path in (*used.seen, *used.repositories) if path not in seen}
-            lines = [f"0 {NO_OID}\t{path}" for path in sorted(gone.union(wanted))] + lines
-        if lines:
-            self.git("update-index", "--replace", "-z", "--index-info", data=_joined(lines))
-        self.git("update-index", "--add", "--remove", "--replace", "-z", "--stdin", data=_joined(wanted + repositories))
-        tree = self._written()
-        count, size, sizes = self._weighed(tree, {path for path in absent_files if seeds[path][1] != _EMPTY})
-        odd = {path for path in sizes if any(map(not_portable, path.split("/")))}
+        before: Mapping[str, Status] = {} if used is None else used.seen
+        wanted = sorted(path for path, status in seen.items() if before.get(path) != status or path in changing)
+        entries, settings_then = self._added(wanted, repositories, seeds)
+        changes: dict[str, Entry | None] = dict.fromkeys(wanted)
         if used is not None:
-            odd.update(path for path in used.odd if path in seen)
-        if self._key and not self._warnings:  # git warns of a file only when it reads it
-            self._made = Known(
-                key=self._key,
-                since=began,
-                seen=seen,
-                repositories=(*repositories, *(path for path in seeds if path not in repositories)),
-                tree=tree,
-                files=count,
-                size=size,
-                odd=tuple(odd),
-            )
+            changes |= dict.fromkeys((used.seen.keys() | used.repositories) - seen.keys())
+        made = self._changed(used, changes | entries, seen, absent_files)
+        if key and settings_then in (None, settings) and not self._warnings:  # git warns of a file when it reads it
+            for path in wanted:
+                if path in entries:
+                    seen[path] = settled(seen[path], began)
+                else:  # it vanished
+                    del seen[path]
+            self._made = msgspec.structs.replace(made, key=key, since=began)
         return Taken(
-            tree=tree,
-            files=count,
-            size=size,
-            sizes=sizes,
+            tree=object_id("tree", made.trees[""]) if made.trees else "",
+            files=made.files,
+            size=made.size,
+            sizes=self._sizes,
             left_out=groups,
             worktrees=tuple(sorted(worktrees)),
             elsewhere=elsewhere,
-            odd=tuple(sorted(odd)),
+            odd=tuple(sorted(made.odd)),
             warnings=tuple(self._warnings),
         )
 
+    def _added(
+        self, wanted: Sequence[str], repositories: Sequence[str], seeds: Mapping[str, tuple[int, str]]
+    ) -> tuple[dict[str, Entry], tuple[str, ...] | None]:
+        """Have git write files and look up commits, and return what it made of them, and the settings it had."""
+        reading = set(wanted)
+        first = [path for path, (_, oid) in seeds.items() if oid != _EMPTY or path in reading]
+        if first:
+            lines = [f"{seeds[path][0]:o} {seeds[path][1]}\t{path}" for path in first]
+            self.git("update-index", "--replace", "-z", "--index-info", data=_joined(lines))
+        settings = None
+        if wanted or repositories:
+            words = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
+            _, settings = self._heard(*words, data=_joined([*wanted, *repositories]))
+        try:
+            raw = (self._scratch / "index").read_bytes()
+        except FileNotFoundError:
+            return {}, settings
+        entries = {}
+        for name, entry, size in parse_index(raw):
+            path = os.fsdecode(name)
+            entries[path], self._lengths[path] = entry, size
+        return entries, settings
+
+    def _changed(
+        self,
+        used: Known | None,
+        changes: Mapping[str, Entry | None],
+        seen: Mapping[str, Status],
+        absent: Container[str],
+    ) -> Known:
+        """
+        Return what the last snapshot becomes by some changes.
+
+        Args:
+            seen: what each file was before it was read.
+            absent: files that are not counted: they need not even be in the store.
+        """
+        self.trees = {} if used is None else dict(used.trees)
+        inside = {path: self._inside(path) for path in changes}
+        before = edit(self.trees, {inside[path]: entry for path, entry in changes.items()})
+        count, size = (0, 0) if used is None else (used.files, used.size)
+        stored = {} if used is None else dict(used.stored)
+        for path in changes:
+            had = before.get(inside[path])
+            if used is not None and had is not None and had.mode != SUBMODULE:
+                count, size = count - 1, size - used.size_of(path)
+            stored.pop(path, None)
+        there = {path: each for path, each in changes.items() if each is not None and each.mode != SUBMODULE}
+        for path, new in self._weighed({path: each.oid for path, each in there.items() if path not in absent}).items():
+            self._sizes[inside[path]] = new
+            count, size = count + 1, size + new
+            if new != size_in(seen[path]):
+                stored[path] = new
+        odd = {path for path in self._sizes if any(map(not_portable, path.split("/")))}
+        if used is not None:
+            odd.update(path for path in used.odd if path in seen)
+        return Known(
+            key="",
+            since=0,
+            seen=seen,
+            repositories=tuple(
+                path for path, entry in changes.items() if entry is not None and entry.mode == SUBMODULE
+            ),
+            trees=self.trees,
+            files=count,
+            size=size,
+            stored=stored,
+            odd=tuple(odd),
+        )
+
+    def _weighed(self, oids: Mapping[str, str]) -> dict[str, int]:
+        """Return how many bytes files have as they are stored, by path; those that git read where it converts none."""
+        if not self._converts and not any(size >= _UNTOLD for size in self._large.values()):
+            return {path: self._lengths[path] for path in oids}
+        if len(oids) < _FEW:
+            return {path: self._size(oid) for path, oid in oids.items()}
+        asked = "".join(f"{oid}\n" for oid in oids.values()).encode()
+        answer = self.git("cat-file", "--buffer", "--batch-check=%(objectsize)", data=asked).split()
+        return dict(zip(oids, map(int, answer), strict=True))
+
+    def _inside(self, path: str) -> str:
+        """Return where a file of the working tree is in the folder that is taken, as names in trees are read."""
+        skip = 0 if self._place.below == "." else len(self._place.below) + 1
+        return os.fsencode(path[skip:]).decode("utf-8", "surrogateescape")
+
     def keep(self) -> None:
-        """Keep the index for the next snapshot, where there is a place for it."""
+        """Keep what the next snapshot can build on, where there is a place for it."""
         if self._warm is not None and self._made is not None:
-            self._warm.keep(self._made, self._scratch / "index", self.objects)
+            self._warm.keep(self._made, self._scratch, self.objects)
 
     def filtered(self, paths: Iterable[str]) -> set[str]:
         """Return those paths whose content a filter makes another one."""
         answer = self.git("check-attr", "-z", "--stdin", "filter", data=_joined(paths)).split(b"\0")
         return {os.fsdecode(answer[at]) for at in range(0, len(answer) - 2, 3) if answer[at + 2] != b"unspecified"}
 
-    def git(self, *words: str, data: bytes | None = None, index: bool = False) -> bytes:
+    def git(
+        self, *words: str, data: bytes | None = None, index: bool = False, more: Mapping[str, str] | None = None
+    ) -> bytes:
         """
         Run git on the folder.
 
         Args:
             index: whether it reads the user's index instead of the one that is thrown away.
+            more: further environment variables.
         """
         place = self._place
         others = [place.commondir / "objects"]
@@ -267,6 +381,7 @@ class Taker:
             "GIT_WORK_TREE": str(place.top),
             "GIT_OBJECT_DIRECTORY": str(self.objects),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(_quoted(str(path)) for path in others),
+            "GIT_INDEX_VERSION": "2",
         }
         if not index:
             variables["GIT_INDEX_FILE"] = str(self._scratch / "index")
@@ -274,16 +389,75 @@ class Taker:
         return program.run(
             ["--literal-pathspecs", *settings, *words],
             cwd=place.top,
-            variables=variables,
+            variables=variables | dict(more or {}),
             data=data,
             warned=lambda line: self._warnings.setdefault(line),
+        )
+
+    def _heard(
+        self, *words: str, data: bytes | None = None, index: bool = False
+    ) -> tuple[bytes, tuple[str, ...] | None]:
+        """
+        Run git, and have it tell by its own trace which of its settings turn files into content.
+
+        Returns:
+            What it printed, and its settings; none where it did not tell, ``None`` where they are of no use.
+        """
+        if self._warm is None:
+            return self.git(*words, data=data, index=index), None
+        trace = self._scratch / "trace"
+        trace.unlink(missing_ok=True)
+        asked = {"GIT_TRACE2_EVENT": str(trace), "GIT_TRACE2_CONFIG_PARAMS": _HEEDED}
+        output = self.git(*words, data=data, index=index, more=asked)
+        settings: list[str] = []
+        try:
+            told = [msgspec.json.decode(line, type=_Told) for line in trace.read_bytes().splitlines()]
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            return output, ()
+        for each in told:
+            if each.event == "def_param" and each.sid == told[0].sid:  # others are of programs that git started
+                settings.append(f"{each.param}\n{each.value}")
+        return output, tuple(settings)
+
+    def _listed(self) -> tuple[list[str], dict[str, bool], tuple[str, ...] | None]:
+        """
+        Return what is in the folder.
+
+        Returns:
+            What git would add, a repository inside with a slash at its end; the names that the user's index has, and
+            whether a checkout may leave each of them away; and git's settings.
+        """
+        place = self._place
+        both = ["--cached"] if place.tracked else []
+        words = ("ls-files", "-z", "-t", *both, "--others", "--exclude-standard", "--", place.below)
+        output, settings = self._heard(*words, index=place.tracked)
+        lines = _split(output)
+        listed = [line[2:] for line in lines if line[0] == "?"]
+        return self._not_own(listed), {line[2:]: line[0] == "S" for line in lines if line[0] != "?"}, settings
+
+    def _is_plain(self, names: Mapping[str, bool], seen: Mapping[str, Status], folders: Iterable[str]) -> bool:
+        """
+        Whether git, which knew the user's index, has listed what it would with an empty one, beside those names.
+
+        It takes a name in another case for the one in its index, heeds rules there that are not checked out, and looks
+        into no folder that is a submodule by its index.
+        """
+        top = f"{self._place.top}/"
+        return not (
+            self._ignores_case
+            or any(names.values())
+            or not all(map(self._is_real, folders))
+            or any(os.path.isdir(top + path) for path in names if path not in seen)
         )
 
     def _untracked(self, below: str, *rules: str, index: bool = False) -> list[str]:
         """Return what git would add to an empty index, or to the user's; a repository inside ends with a slash."""
         # rules of a file that is named first have the least to say
         words = ("ls-files", "-z", "--others", *rules, "--exclude-standard", "--", below)
-        paths = _split(self.git(*words, index=index))
+        return self._not_own(_split(self.git(*words, index=index)))
+
+    def _not_own(self, paths: list[str]) -> list[str]:
+        """Return paths without those of the repository's own files, which git would take outside of a ``.git``."""
         own = self._own_folder()
         return [path for path in paths if not path.startswith(own)] if own else paths
 
@@ -294,10 +468,6 @@ class Taker:
         except ValueError:
             return ""
         return "" if ".git" in below.split("/") else f"{below}/"
-
-    def _names(self) -> set[str]:
-        """Return the paths that the user's index has."""
-        return set(_split(self.git("ls-files", "-z", "--", self._place.below, index=True)))
 
     def _tracked(self) -> dict[str, tuple[int, str, bool]]:
         """Return mode, oid and whether it may be absent of what the user's index has, by path."""
@@ -310,15 +480,17 @@ class Taker:
                 tracked[path] = int(mode, 8), oid, tag == "S"
         return tracked
 
-    def _without_droppings(self, listed: list[str], known: Container[str]) -> tuple[list[str], dict[str, int]]:
-        """Leave out what is untracked and plainly no recipe, and count it."""
+    def _without_droppings(
+        self, listed: list[str], known: Container[str], *, index: bool
+    ) -> tuple[list[str], dict[str, int]]:
+        """Leave out what is untracked and plainly no recipe, and count it; by the user's index or an empty one."""
         untracked = [path for path in listed if path not in known]
-        if self._include is None or not untracked:
+        if self._include is None or not (self._ignores_case or droppings.suspects(untracked)):
             return listed, {}
         folders = [folder for folder in droppings.environments(untracked) if folder != self._place.below]
         rules = self._scratch / "no-recipe"
         rules.write_bytes(os.fsencode(droppings.rules(folders, self._include)))
-        kept = set(self._untracked(self._place.below, f"--exclude-from={rules}"))
+        kept = set(self._untracked(self._place.below, f"--exclude-from={rules}", index=index and self._place.tracked))
         left = [path for path in untracked if path not in kept]
         gone = set(left)
         return [path for path in listed if path not in gone], droppings.grouped(left, folders)
@@ -344,28 +516,38 @@ class Taker:
         elif folder.is_dir() or absent:
             seeds[path] = SUBMODULE, oid
 
-    def _conversions(self, wanted: Sequence[str]) -> tuple[str, set[str]]:
+    def _conversions(
+        self,
+        paths: Iterable[str],
+        folders: Iterable[str],
+        settings: tuple[str, ...],
+        seeds: Mapping[str, tuple[int, str]],
+    ) -> tuple[str, set[str]]:
         """Return a digest of all that turns files into content, and the files that a program of the user's turns."""
         place = self._place
-        listed = _split(self.git("config", "-z", "--list"))
-        settings = [each for each in listed if each.startswith(("core.", "filter.", "i18n.", "extensions."))]
-        own = dict(each.partition("\n")[::2] for each in settings).get("core.attributesfile")
+        said = dict(each.partition("\n")[::2] for each in settings)
+        own = said.get("core.attributesfile")
         home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
         others = [Path(own or f"{home}/git/attributes").expanduser(), place.commondir / "info" / "attributes", _SYSTEM]
-        rules = rules_in(place.top, wanted, others)
-        key = digest(settings, rules, self._settings, place.top, self._keeps_modes, self._ignores_case)
-        return key, self.filtered(wanted) if any(b"filter" in text for text in rules.values()) else set()
+        rules = rules_in(place.top, folders, others)
+        self._converts = bool(seeds) or any(rules.values()) or said.get("core.autocrlf", "false") != "false"
+        modes = sorted((path, mode) for path, (mode, _) in seeds.items() if mode not in (FILE, SUBMODULE))
+        key = digest(settings, rules, place.top, self._keeps_modes, self._ignores_case, modes)
+        return key, self.filtered(paths) if any(b"filter" in text for text in rules.values()) else set()
 
     def _seen(self, paths: Iterable[str]) -> dict[str, Status]:
-        """Return what each file is before git reads it; one that vanished meanwhile is not among them."""
-        top = os.fspath(self._place.top)
+        """Return what each file or link is before git reads it, of those paths that there is one at."""
+        top = f"{self._place.top}/"
         seen = {}
         for path in paths:
             try:
-                status = os.lstat(f"{top}/{path}")
+                status = os.lstat(top + path)
             except OSError:
                 continue
-            seen[path] = status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_mode
+            if (kind := stat.S_IFMT(status.st_mode)) in _TAKEN:
+                seen[path] = status_of(status)
+                if kind == stat.S_IFREG and status.st_size > self._limit:
+                    self._large[path] = status.st_size
         return seen
 
     def _is_file(self, path: str) -> bool:
@@ -429,48 +611,6 @@ class Taker:
             return program.run([*settings, *words], cwd=self._place.top / path)
         except GitFailed:
             return None
-
-    def _weighed(self, tree: str, absent: set[str]) -> tuple[int, int, dict[str, int]]:
-        """
-        Return how many files and bytes a tree has, and the size of each file that was read now.
-
-        Those that are absent are not counted: they need not even be in the store.
-        """
-        skip = 0 if self._place.below == "." else len(self._place.below) + 1
-        old: list[str] = []
-        new: dict[str, str] = {}
-        if self._used is None:
-            files = size = 0
-            for line in _split(self.git("ls-files", "-z", "-s")):
-                told, _, path = line.partition("\t")
-                mode, oid, _ = told.split(" ")
-                if path not in absent and int(mode, 8) != SUBMODULE:
-                    new[path[skip:]] = oid
-        else:
-            files, size = self._used.files, self._used.size
-            edits = _split(self.git("diff-tree", "-r", "-z", "--raw", "--no-renames", self._used.tree, tree))
-            for fields, path in zip(edits[::2], edits[1::2], strict=True):
-                before, after, here, there, _ = fields[1:].split(" ")
-                old += [here] if int(before, 8) not in (0, SUBMODULE) else []
-                if int(after, 8) not in (0, SUBMODULE):
-                    new[path] = there
-        asked = "".join(f"{oid}\n" for oid in [*old, *new.values()]).encode()
-        answer = self.git("cat-file", "--buffer", "--batch-check=%(objectsize)", data=asked) if asked else b""
-        sizes_read = [int(each) for each in answer.split()]
-        sizes = dict(zip(new, sizes_read[len(old) :], strict=True))
-        return files - len(old) + len(new), size - sum(sizes_read[: len(old)]) + sum(sizes.values()), sizes
-
-    def _written(self) -> str:
-        """Write the index, or what it has below the folder, and return the tree; empty where there is nothing."""
-        below = self._place.below
-        if below == ".":
-            return self.git("write-tree").decode().strip()
-        try:
-            return self.git("write-tree", f"--prefix={below}/").decode().strip()
-        except GitFailed as error:
-            if not error.message.rstrip().endswith(f"prefix {below}/ not found"):
-                raise
-            return ""
 
 
 def _quoted(path: str) -> str:

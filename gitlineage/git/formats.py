@@ -5,6 +5,7 @@ What is read may come from anybody: it is bounded, and what is broken says so or
 """
 
 import re
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -161,6 +162,28 @@ def _entry_head(mode: int, name: str) -> tuple[bytes, bytes]:
     """Return what a tree's entry is sorted by, and how it begins."""
     raw = name.encode("utf-8", "surrogateescape")
     return raw + b"/" if mode == TREE else raw, b"%o %b\0" % (mode, raw)
+
+
+def parse_index(raw: bytes) -> Iterator[tuple[bytes, Entry, int]]:
+    """
+    Return the paths of an index of version 2 or 3 with what it has there, and how many bytes the file had, by 32 bits.
+
+    Raises:
+        ValueError: it is another version, or broken.
+    """
+    try:
+        mark, version, count = struct.unpack_from(">4sII", raw)
+        if mark != b"DIRC" or version not in (2, 3):
+            raise ValueError(f"an index of version {version}")
+        at = 12
+        for _ in range(count):
+            mode, size, oid, flags = struct.unpack_from(">24xI8xI20sH", raw, at)
+            begin = at + (64 if flags & 0x4000 else 62)
+            end = raw.index(b"\0", begin)
+            yield raw[begin:end], Entry(mode, oid.hex()), size
+            at += (end - at + 8) & ~7  # one to eight zeros follow a path
+    except struct.error as error:
+        raise ValueError("it ends in the middle of an entry") from error
 
 
 def parse_packed_refs(packed: bytes) -> dict[bytes, bytes]:

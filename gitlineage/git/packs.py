@@ -38,6 +38,9 @@ _FLUSH = 64 * 1024 * 1024
 _PLAIN = frozenset(KINDS.values()) | {4}
 """The types of pack entries that stand for themselves: commits, trees, blobs and tags."""
 
+_BEGIN = 64
+"""Bytes of a loose object that tell its type and size."""
+
 _HEAD = 12
 """Bytes of a pack before its first entry."""
 
@@ -267,6 +270,14 @@ class LooseObjects:
         for folder in self._folders:
             with suppress(FileNotFoundError), open(f"{folder}/{oid[:2]}/{oid[2:]}", "rb", buffering=0) as file:
                 return zlib.decompress(file.read()).partition(b"\0")[2]
+        return None
+
+    def size(self, oid: str) -> int | None:
+        """Return how many bytes an object has without reading it, ``None`` where it is not there."""
+        for folder in self._folders:
+            with suppress(FileNotFoundError), open(f"{folder}/{oid[:2]}/{oid[2:]}", "rb", buffering=0) as file:
+                head = zlib.decompressobj().decompress(file.read(_BEGIN), _BEGIN)
+                return int(head.partition(b"\0")[0].partition(b" ")[2])
         return None
 
 

@@ -465,7 +465,7 @@ class GitRepo:
         The folder and the packed list are read for names only: libgit2 has no listing that skips other refs, and a
         store has many.
         """
-        if self._as_files():
+        if self._plain:
             loose = {name: plain.ref(str(self.commondir), name) for name in loose_refs(str(self.commondir), prefix)}
             if None not in loose.values():
                 here = {**self._packed.listed(prefix), **{name: oid for name, oid in loose.items() if oid}}

@@ -1,5 +1,6 @@
 """Shallow and partial clones, made by git itself: what is missing comes in bulk or is said; no answer is wrong."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -375,3 +376,66 @@ def test_a_lineage_that_begins_in_a_shallow_clone(depth: int, remote: Path, tmp_
     before = shell("ancestors", "002")
     git(root, "fetch", "--quiet", "--unshallow", "origin")
     assert shell("ancestors", "002") == before
+
+
+ASKED = [
+    ["log"],
+    ["log", "--graph"],
+    ["log", "--json", "-n", "-1"],
+    ["best"],
+    ["show", "002"],
+    ["show", "002", "--json"],
+    ["prompt", "ann", "--timestamp", "t"],
+    ["diff", "003"],
+    ["diff", "001", "004"],
+    ["graph", "--all"],
+    ["stats"],
+    ["compare", "001", "004"],
+    ["blame", "004"],
+    ["verify"],
+    ["export", "tsv", "-"],
+    ["export", "jsonl", "-"],
+]
+"""What a reader asks, with the same answer in any whole or partial clone."""
+
+
+@pytest.mark.parametrize("words", [[f"--filter={kept}"] for kept in FILTERS] + [["--filter=blob:limit=1", "--bare"]])
+def test_each_command_in_a_partial_clone(
+    words: list[str], remote: Path, cloned: Callable[..., Shell], tmp_path: Path
+) -> None:
+    """Each as the first one after the clone: the answer of a whole clone, in a few requests."""
+    whole = Shell(remote.parent / "alice")
+    fresh = cloned(*words).folder
+    for asked in ASKED:
+        copy = tmp_path / "copy"
+        shutil.copytree(fresh, copy, symlinks=True)
+        count, said = fetches(copy, *asked)
+        assert count <= 8, asked
+        assert said == whole(*asked), asked
+        shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("kept", FILTERS)
+def test_a_partial_clone_records_and_pushes(kept: str, remote: Path, cloned: Callable[..., Shell]) -> None:
+    """What is recorded there as the first thing has its parent and its verdict by all there is, and reaches others."""
+    partial, whole = cloned(f"--filter={kept}"), Shell(remote.parent / "alice")
+    git(partial.folder, "config", "lineage.writer", "bob")
+    (partial.folder / "b.txt").write_text("b of bob\n")
+    (made,) = partial.objects("commit", "-m", "from a part", "--metric", "1.0")
+    partial("push")
+    whole("pull")
+    (told,) = whole.objects("show", made["oid"])
+    assert (told["status"], told["parents"]) == ("keep", made["parents"])
+    assert whole("verify") == partial("verify")
+    assert whole("log", "--json") == partial("log", "--json")
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_each_command_in_a_shallow_clone(depth: int, cloned: Callable[..., Shell]) -> None:
+    """One line that says what to do, exit code 1, and nothing that could be taken for the answer."""
+    shallow = cloned(f"--depth={depth}")
+    git(shallow.folder, "config", "lineage.writer", "bob")
+    (shallow.folder / "b.txt").write_text("b of bob\n")
+    for asked in [*ASKED, ["commit", "-m", "from a part"], ["push"], ["sync"], ["run", "-m", "x", "--", "true"]]:
+        told = shallow.fails(1, *asked)
+        assert "`git fetch --unshallow origin`" in told, asked

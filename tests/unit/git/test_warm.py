@@ -2,16 +2,21 @@
 
 import os
 import random
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitlineage.git import warm
 from gitlineage.git.content import Content
-from gitlineage.git.folders import Taken
+from gitlineage.git.folders import Taken, Taker
+from gitlineage.git.formats import FILE, PROGRAM, Entry, parse_index
+from gitlineage.git.packs import object_id
 from gitlineage.git.repository import GitRepo
 
 QUICK = 20_000_000
@@ -166,12 +171,13 @@ def test_what_git_pruned_is_read_again(repo, git, quick, tmp_path) -> None:
     assert git("cat-file", "-p", f"{tree}:a") == "a"
 
 
-@pytest.mark.parametrize("name", ["index", "known"])
-@pytest.mark.parametrize("data", [b"", b"\x80", b"DIRC" + bytes(40)])
-def test_a_broken_one_is_made_anew(repo, quick, tmp_path, name, data) -> None:
-    """Whatever is in its place, the tree is right, and the next snapshot is spared again."""
+@pytest.mark.parametrize("data", [b"", b"\x80", b"DIRC" + bytes(40), None])
+def test_a_broken_one_is_made_anew(repo, quick, tmp_path, data) -> None:
+    """Whatever is in its place, one bit of it even, the tree is right, and the next snapshot is spared again."""
     take(repo)
-    (repo / ".git" / "kept" / name).write_bytes(data)
+    known = repo / ".git" / "kept" / "known"
+    whole = known.read_bytes()
+    known.write_bytes(whole[:-30] + bytes([whole[-30] ^ 1]) + whole[-29:] if data is None else data)
     settle(repo)
     assert take(repo).tree == fresh(repo, tmp_path / "index")
     settle(repo)
@@ -207,6 +213,107 @@ def test_many_at_once_take_the_same_tree(repo, quick, tmp_path) -> None:
     for thread in threads:
         thread.join()
     assert trees == [expected] * 20
+
+
+@pytest.fixture
+def calls(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that gets a line for each process of git."""
+    told = tmp_path / "calls"
+    told.touch()
+    real = shutil.which("git")
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "git").write_text(f'#!/bin/sh\necho "$*" >>"{told}"\nexec "{real}" "$@"\n')
+    (tmp_path / "tools" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'tools'}{os.pathsep}{os.environ['PATH']}")
+    return told
+
+
+def test_two_processes_of_git_are_enough(repo, quick, tmp_path, calls) -> None:
+    """One lists what is there, one reads what is new; where nothing is, the first is all."""
+    take(repo)
+    settle(repo)
+    take(repo)
+    settle(repo)
+    for text, count in (("another\n", 2), ("another\n", 1)):
+        if (repo / "a").read_text() != text:
+            (repo / "a").write_text(text)
+        calls.write_text("")
+        tree = take(repo).tree
+        assert len(calls.read_text().splitlines()) == count, calls.read_text()
+        settle(repo)
+        take(repo)
+        settle(repo)
+    assert tree == fresh(repo, tmp_path / "index")
+
+
+def test_a_file_system_without_modes_has_those_of_the_users_index(repo, git, quick) -> None:
+    """A bit that the user sets in the index is in the next snapshot, and nothing else is another."""
+    git("config", "core.fileMode", "false")
+    git("add", "-A")
+    for _ in range(2):
+        assert take(repo).tree == git("write-tree")
+        settle(repo)
+    git("update-index", "--chmod=+x", "a")
+    for _ in range(2):
+        assert take(repo).tree == git("write-tree")
+        settle(repo)
+
+
+def test_a_setting_that_changes_in_the_middle_is_noticed(repo, git, quick, tmp_path, monkeypatch) -> None:
+    """What git read by a setting that came and went is read anew."""
+    (repo / "z").write_bytes(b"one\r\n")
+    looked = Taker._elsewhere
+
+    def changing(taker: Taker, *words: object) -> dict[str, str]:
+        git("config", "core.autocrlf", "input")
+        return looked(taker, *words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Taker, "_elsewhere", changing)
+        converted = take(repo).tree
+    git("config", "--unset", "core.autocrlf")
+    settle(repo)
+    assert take(repo).tree == fresh(repo, tmp_path / "index") != converted
+
+
+NAMES = st.sampled_from(["a", "b", "a.b", "a-", "ä", "a/x", "a/y/z", "a/y", "b/x", "b/x.y/z", "b/x/w", "c/d/e/f"])
+BLOB, OTHER = Entry(FILE, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"), Entry(PROGRAM, "8" * 40)
+
+
+def apart(paths: dict[str, Entry]) -> dict[str, Entry]:
+    """Those of some paths that are in no other's place."""
+    return {path: entry for path, entry in paths.items() if not any(each.startswith(f"{path}/") for each in paths)}
+
+
+@given(st.lists(st.dictionaries(NAMES, st.sampled_from([BLOB, OTHER])), min_size=1, max_size=4))
+def test_trees_that_are_edited_are_those_that_are_written_at_once(states: list[dict[str, Entry]]) -> None:
+    """Whatever files come, go, and take a folder's place or give it, what is left is in the trees and no more."""
+    trees: dict[str, bytes] = {}
+    was: dict[str, Entry] = {}
+    for files in map(apart, states):
+        before = warm.edit(trees, dict.fromkeys(was, None) | files)
+        assert before == {path: entry for path, entry in was.items() if path in before}
+        assert set(before) == set(was)
+        anew: dict[str, bytes] = {}
+        warm.edit(anew, files)
+        assert trees == anew
+        was = files
+
+
+def test_trees_are_those_of_git(repo, git) -> None:
+    """Names that sort oddly, long ones, and those that are no text; what an index says is what git reads in it."""
+    for name in ("a.b", "a-b/c", "aa", "sub.d", "sub/deep.e", "x" * 200, os.fsdecode(b"odd\xff")):
+        (repo / name).parent.mkdir(exist_ok=True)
+        (repo / name).write_text(name[:3])
+    git("add", "-A")
+    told = git("ls-files", "-z", "-s", "--abbrev=40").split("\0")[:-1]
+    parsed = list(parse_index((repo / ".git" / "index").read_bytes()))
+    assert all(size == (repo / os.fsdecode(path)).stat().st_size for path, _, size in parsed)
+    listed = {path: entry for path, entry, _ in parsed}
+    assert {f"{entry.mode:o} {entry.oid} 0\t{os.fsdecode(path)}" for path, entry in listed.items()} == set(told)
+    trees: dict[str, bytes] = {}
+    warm.edit(trees, {path.decode("utf-8", "surrogateescape"): entry for path, entry in listed.items()})
+    assert object_id("tree", trees[""]) == git("write-tree")
 
 
 @pytest.fixture(autouse=True)
