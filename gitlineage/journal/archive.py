@@ -7,13 +7,11 @@ writer's ref. Of a writer of whom there is neither, as in a part of a lineage th
 it: it counts as a ref under a new name would.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from gitlineage.git.notes import NotesTrees
-from gitlineage.git.repository import GitRepo
 from gitlineage.later import later
 
 if TYPE_CHECKING:
@@ -33,25 +31,23 @@ class Kept:
     The old refs that one archive keeps alive.
 
     Args:
-        ends: their writers and where they stood.
+        ends: where they stood, by writer.
         genesis: gives a writer's first commit.
         is_sound: whether a commit is on a writer's line.
         live: gives where a writer's ref stands.
+        note: gives the note that a ref which stands somewhere has on an object.
     """
 
     def __init__(
         self,
-        repo: GitRepo,
-        ends: Iterable[tuple[str, str]],
+        ends: Mapping[str, Sequence[str]],
         genesis: Callable[[str], str],
         is_sound: Callable[[str, str], bool],
         live: Callable[[str], str | None],
+        note: Callable[[str, str], bytes],
     ) -> None:
-        self._repo = repo
-        self._trees = NotesTrees(repo)
-        self._ends: dict[str, list[str]] = {}
-        for writer, tip in dict.fromkeys(ends):
-            self._ends.setdefault(writer, []).append(tip)
+        self._ends = ends
+        self._note = note
         self._genesis = genesis
         self._is_sound = is_sound
         self._live = live
@@ -88,13 +84,10 @@ class Kept:
             live = self._live(writer)
             ends = [tip for tip in self._ends.get(writer, ()) if self._is_sound(writer, tip)]
             known = live is not None or writer in self._ends
-            self._known[writer] = set(self._read([*ends, *filter(None, [live])], oid)) if known else None
+            tips = dict.fromkeys(filter(None, [*ends, live]))
+            lines = (line for tip in tips for line in events.lines(self._note(tip, oid)))
+            self._known[writer] = {_parted(line)[1] for line in lines} if known else None
         return self._known[writer]
-
-    def _read(self, tips: Sequence[str], oid: str) -> Iterator[bytes]:
-        for tip in tips:
-            for line in events.lines(self._trees.get(self._repo.commit(tip).tree, oid)):
-                yield _parted(line)[1]
 
 
 def _parted(line: bytes) -> tuple[str | None, bytes]:

@@ -39,6 +39,9 @@ _MAX_PARENTS = 500
 _WITHOUT_CLOCK = 1000
 """Commits without a clock that a search for a ref's last clock goes past."""
 
+_KNOWN = 10_000
+"""Commits of refs whose notes trees are remembered."""
+
 _DIGITS = 20
 """Digits of a number that is no clock any more."""
 
@@ -120,6 +123,8 @@ class Journal:
         self.namespace = namespace
         self._trees = NotesTrees(repo)
         self._archived: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._notes: dict[str, str] = {}
+        self._ends: dict[str, Mapping[str, tuple[str, ...]]] = {}
         self._kept_by: tuple[str, Kept] | None = None
         self._lines: dict[tuple[str, str, str | None], bool] = {}
         self._landed: tuple[str, int, str] | None = None
@@ -259,7 +264,7 @@ class Journal:
             yield from decode_note(name, oid, note)
             return
         if self._kept_by is None or self._kept_by[0] != tip:
-            self._kept_by = tip, Kept(self._repo, self.folded(tip), self.genesis, self._is_line_of, self._live)
+            self._kept_by = tip, Kept(self.ends(tip), self.genesis, self._is_line_of, self._live, self.note)
         try:
             good, forged = self._kept_by[1].forged(self.genesis(name), oid, note)
         except RepositoryError as error:
@@ -347,8 +352,8 @@ class Journal:
         tips_of: dict[str, dict[str, None]] = {}
         for name, tip in (self.tips() if tips is None else tips).items():
             if is_archive(name):
-                for writer, old in self.folded(tip):
-                    tips_of.setdefault(writer, {})[old] = None
+                for writer, ends in self.ends(tip).items():
+                    tips_of.setdefault(writer, {}).update(dict.fromkeys(ends))
         return {writer: tuple(old) for writer, old in tips_of.items()}
 
     def folded(self, tip: str) -> tuple[tuple[str, str], ...]:
@@ -368,6 +373,15 @@ class Journal:
                 at = info.parents[0] if info.parents else None
             self._archived[tip] = tuple(reversed(folded))
         return self._archived[tip]
+
+    def ends(self, archive: str) -> Mapping[str, tuple[str, ...]]:
+        """Return what `folded` does, by writer."""
+        if archive not in self._ends:
+            ends: dict[str, dict[str, None]] = {}
+            for writer, tip in self.folded(archive):
+                ends.setdefault(writer, {})[tip] = None
+            self._ends[archive] = {writer: tuple(tips) for writer, tips in ends.items()}
+        return self._ends[archive]
 
     def _resumed(self, writer: str) -> str | None:
         """Return where a writer without a ref goes on: where an archive says that the ref ended, if it is here."""
@@ -431,7 +445,15 @@ class Journal:
 
     def note(self, tip: str, oid: str) -> bytes:
         """Return the note that a writer's ref has on an object, empty where it has none."""
-        return self._trees.get(self._repo.commit(tip).tree, oid)
+        return self._trees.get(self._notes_at(tip), oid)
+
+    def _notes_at(self, tip: str) -> str:
+        """Return the notes tree of a commit; an archive's names so many parents that it is read once."""
+        if tip not in self._notes:
+            if len(self._notes) >= _KNOWN:
+                self._notes.clear()
+            self._notes[tip] = self._repo.commit(tip).tree
+        return self._notes[tip]
 
 
 def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Problem]:
@@ -541,7 +563,7 @@ def check_writer(writer: str) -> str:
     return writer
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_KNOWN)
 def _genesis_oid(writer: str) -> str:
     return object_id("commit", _genesis(writer, object_id("tree", b"")))
 

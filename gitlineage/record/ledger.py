@@ -387,12 +387,13 @@ class Ledger:
         self._lock.forget()
         self._landing = self._trusted = None
 
-    def recorded_by(self, writer: str, tip: str) -> tuple[int, int] | None:
-        """Return how many trials and snapshots a writer recorded; ``None`` where the index stands elsewhere."""
-        if is_archive(writer) or self._index.tips().get(writer) != tip:
-            return None
-        counts = [self._index.one(f"SELECT count(*) FROM {name} WHERE writer = ?", writer) for name in _COUNTED]
-        return int(counts[0][0]), int(counts[1][0])
+    def counts(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return how many trials and snapshots each writer recorded, by writer and where the index knows its ref."""
+        trials, snapshots = (
+            dict(self._index.rows(f"SELECT writer, count(*) FROM {name} GROUP BY writer")) for name in _COUNTED
+        )
+        tips = {writer: tip for writer, tip in self._index.tips().items() if not is_archive(writer)}
+        return {(writer, tip): (trials.get(writer, 0), snapshots.get(writer, 0)) for writer, tip in tips.items()}
 
     @reading
     def standing(self) -> "Standing":

@@ -91,20 +91,20 @@ def archive_of(writer: str) -> str:
     return f"{ARCHIVE}{writer}"
 
 
-def holds(journal: Journal, archives: Iterable[str], writer: str, tip: str) -> bool:
+def holder(journal: Journal, archives: Iterable[str], writer: str, tip: str) -> str | None:
     """
-    Whether one of some archives names a writer's ref and has every event of it, so that the ref may go.
+    Return which of some archives names a writer's ref and has every event of it, so that the ref may go.
 
     An archive is what another clone says: that it names a ref is not enough.
 
     Args:
         archives: where the archives stand.
     """
-    return any(
-        journal.is_ahead(old, tip) and _has_all(journal, archive, writer, tip)
-        for archive in archives
-        for old in dict.fromkeys(old for name, old in journal.folded(archive) if name == writer)
-    )
+    for archive in archives:
+        ends = journal.ends(archive).get(writer, ())
+        if any(journal.is_ahead(old, tip) for old in ends) and _has_all(journal, archive, writer, tip):
+            return archive
+    return None
 
 
 def _has_all(journal: Journal, archive: str, writer: str, tip: str) -> bool:

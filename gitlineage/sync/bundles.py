@@ -32,7 +32,7 @@ from gitlineage.query.ancestry import ancestors as ancestors_of
 from gitlineage.query.names import moment, resolve
 from gitlineage.query.views import Views
 from gitlineage.record.ledger import Ledger
-from gitlineage.sync.archives import MAX_TIPS, holds, signed_lines
+from gitlineage.sync.archives import MAX_TIPS, holder, signed_lines
 from gitlineage.times import parse_time
 
 _SIGNATURE = re.compile(rb"# v\d git bundle\n")
@@ -445,7 +445,7 @@ def _judged(ours: Journal, theirs: Journal, heads: Mapping[str, str]) -> Iterato
         try:
             check_name(name)
             theirs.clock(tip)
-            if old is None and holds(theirs, archives, name, tip):
+            if old is None and holder(theirs, archives, name, tip):
                 outcome = "up to date"
             elif old is None:
                 outcome = "new"

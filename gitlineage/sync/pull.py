@@ -16,7 +16,7 @@ from gitlineage.journal.journal import ARCHIVE, check_name, is_archive
 from gitlineage.model.namespace import DEFAULT, NOTES, ORDINARY, everywhere, namespace_of
 from gitlineage.query.words import Standing
 from gitlineage.record.ledger import Ledger
-from gitlineage.sync.archives import holds, join_copies
+from gitlineage.sync.archives import holder, join_copies
 from gitlineage.sync.rehome import is_settled, rehome
 from gitlineage.sync.remotes import (
     Exchange,
@@ -34,6 +34,9 @@ from gitlineage.sync.remotes import (
 
 _MANY = 50
 """New refs that are put into git's packed list at once instead of a file each."""
+
+_BRINGS = ("new", "fast-forwarded", "rewritten", "rehomed")
+"""What becomes of a ref that brings something."""
 
 _TOLD = 10
 """Words of others that a pull names before it counts the rest."""
@@ -127,9 +130,11 @@ class _Puller:
         self._accepted = accepted
         self._dry = dry_run
         self._here = ledger.journal.tips()
+        both = (*self._here.items(), *there.items())
+        self._archives = tuple(dict.fromkeys(oid for name, oid in both if is_archive(name)))
         self._own = ledger.own_writer()
         self._fresh: dict[str, str] = {}
-        self._archived: dict[str, str] = {}
+        self._archived: dict[str, tuple[str, str]] = {}
         self._went_back = False
         self._moved = False
 
@@ -150,7 +155,8 @@ class _Puller:
                 self._keep_seen(each.writer)
         if before is not None and (self._moved or self._went_back or self._fresh):
             self._tell(before)
-        return [self._counted(each) for each in outcomes]
+        known = self._ledger.counts() if any(each.state in _BRINGS for each in outcomes) else {}
+        return [self._counted(each, known) for each in outcomes]
 
     def _decide(self, writer: str) -> RefOutcome:
         here, there = self._here.get(writer), self._there.get(writer)
@@ -160,7 +166,7 @@ class _Puller:
             return outcome(writer, "pull", "up to date", here, there)
         if (wrong := self._wrong(writer, there)) is not None:
             return refusal(writer, "pull", here, there, wrong)
-        if here is None and self._is_archived(writer, there):
+        if here is None and self._archive_of(writer, there):
             return outcome(writer, "pull", "up to date", there, there, "it is archived here")
         if here is None:
             self._fresh[writer] = there
@@ -224,23 +230,22 @@ class _Puller:
                 )
                 self._went_back = True
             return outcome(writer, "pull", "deleted", here, None, "as on the remote, as you asked")
-        if here is not None and self._is_archived(writer, here):
-            self._archived[writer] = here
+        if here is not None and (archive := self._archive_of(writer, here)):
+            self._archived[writer] = here, archive
             return outcome(writer, "pull", "deleted", here, None, "it is archived")
         return refusal(writer, "pull", here, None, self._tampered(writer, "was deleted"))
 
-    def _is_archived(self, writer: str, tip: str) -> bool:
-        """Whether an archive, here or on the remote, has all that a ref holds."""
-        archives = [oid for name, oid in (*self._here.items(), *self._there.items()) if is_archive(name)]
-        return not is_archive(writer) and holds(self._ledger.journal, dict.fromkeys(archives), writer, tip)
+    def _archive_of(self, writer: str, tip: str) -> str | None:
+        """Return the archive, here or on the remote, that has all that a ref holds."""
+        return None if is_archive(writer) else holder(self._ledger.journal, self._archives, writer, tip)
 
     def _remove_archived(self) -> None:
         """Delete the refs that archives hold instead, now that these are in place."""
-        archives = [oid for name, oid in self._ledger.journal.tips().items() if is_archive(name)]
+        archives = {oid for name, oid in self._ledger.journal.tips().items() if is_archive(name)}
         moves: dict[str, tuple[str | None, str | None]] = {
             self._ref(writer): (tip, None)
-            for writer, tip in self._archived.items()
-            if holds(self._ledger.journal, archives, writer, tip)
+            for writer, (tip, archive) in self._archived.items()
+            if archive in archives or holder(self._ledger.journal, archives, writer, tip)
         }
         follow = self._ledger.journal.follow({self._ledger.namespace.writer(ref): None for ref in moves})
         if moves and not self._dry and self._repo.move_refs(moves, f"lineage: pull {self._way.shown}", follow=follow):
@@ -284,10 +289,10 @@ class _Puller:
         with self._ledger.holding():
             self._ledger.tidy()
 
-    def _counted(self, each: RefOutcome) -> RefOutcome:
-        if each.state not in ("new", "fast-forwarded", "rewritten", "rehomed") or not self._repo.exists(each.new):
+    def _counted(self, each: RefOutcome, known: Mapping[tuple[str, str], tuple[int, int]]) -> RefOutcome:
+        if each.state not in _BRINGS or not self._repo.exists(each.new):
             return each
-        trials, snapshots = count(self._ledger, each.writer, each.new, each.old or None)
+        trials, snapshots = count(self._ledger, each.writer, each.new, each.old or None, known)
         return msgspec.structs.replace(each, trials=trials, snapshots=snapshots)
 
     def _tell(self, before: Standing) -> None:

@@ -7,7 +7,7 @@ it is taken into place.
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple
@@ -182,12 +182,23 @@ def fetch(ledger: Ledger, way: Way, refspecs: Sequence[str], *, prune: bool = Fa
 # -- words and numbers ---------------------------------------------------------------------------------------------
 
 
-def count(ledger: Ledger, writer: str, tip: str, since: str | None) -> tuple[int, int]:
-    """Return how many trials and snapshots a ref has that an earlier state of it has not."""
+def count(
+    ledger: Ledger,
+    writer: str,
+    tip: str,
+    since: str | None,
+    known: Mapping[tuple[str, str], tuple[int, int]] | None = None,
+) -> tuple[int, int]:
+    """
+    Return how many trials and snapshots a ref has that an earlier state of it has not.
+
+    Args:
+        known: what the index counts, where it was asked already.
+    """
     if since is not None and not ledger.repo.exists(since):
         since = None
-    if since is None and (known := ledger.recorded_by(writer, tip)) is not None:
-        return known
+    if since is None and (told := (ledger.counts() if known is None else known).get((writer, tip))) is not None:
+        return told
     trials = snapshots = 0
     for _, had, lines in ledger.journal.added(tip, since):
         old, new = list(_events(had)), list(_events(lines))

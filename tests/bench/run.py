@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import crowds
 import figures
 import growing
 import reading
@@ -65,7 +66,9 @@ def parts(stores: Stores, peers: Peers, sizes: list[int]) -> dict[str, Callable[
         "cli": lambda: starting.commands(stores, sizes),
         "run": lambda: starting.runs(stores, sizes),
         "artifacts": lambda: starting.artifacts(stores, sizes),
+        "verify": lambda: starting.verifies(stores, sizes),
         "share": lambda: sharing.shares(stores, sizes),
+        "crowd": lambda: crowds.crowds(stores, sizes),
         "bulk": lambda: writing.bulk(stores, sizes),
         "disk": lambda: writing.sizes_on_disk(stores, sizes),
         "tree": lambda: trees.snapshots(stores.scratch(), sizes),

@@ -201,6 +201,28 @@ def rebuilt(root: Path, memory: list[int], how: str = "rebuild") -> float:
     return told["seconds"]
 
 
+def verifies(stores: Stores, sizes: list[int]) -> list[Figure]:
+    """Measure the check of a whole store against git's own of the objects and one reading of all notes."""
+    rows = []
+    for size in sizes:
+        root = stores.of(size).root
+        wanted = stores.scratch()
+        git(root, "ls-tree", "-r", "--format=%(objectname)", REF, into=wanted)
+        runs, patience = (3, 60.0) if size < MILLION else (1, 0.0)
+        ours = sampled(lambda root=root: process([*program(), "verify"], root).seconds, runs, patience)
+        floor = sampled(
+            lambda root=root, wanted=wanted: (
+                git(root, "fsck").seconds + git(root, "cat-file", "--batch", stdin=wanted).seconds
+            ),
+            runs,
+            patience,
+        )
+        goal = cost(3.0) if size == BIG else None
+        rows.append(Figure("verify", "gitlineage verify", size, ours, "s", "git fsck + cat-file", floor, goal))
+        wanted.unlink()
+    return rows
+
+
 def read_by_git(root: Path, wanted: Path) -> float:
     """Return the seconds that git takes to walk all commits and to print all notes."""
     return git(root, "rev-list", "--all").seconds + git(root, "cat-file", "--batch", stdin=wanted).seconds

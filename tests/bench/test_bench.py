@@ -23,6 +23,8 @@ SECTIONS = {
     "bulk",
     "disk",
     "share",
+    "crowd",
+    "verify",
     "tree",
     "relations",
     "page",
