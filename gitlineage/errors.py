@@ -191,6 +191,9 @@ class Unclear(Invalid):
             lines.append(f"  {each.kind}: {each.text}")
             for at, said in enumerate(each.options):
                 lines.append(f"    {'or ' if at else ''}{to_type('gitlineage', 'import', source, *said)}")
+        if len(self.problems) > 1 and all(each.options for each in self.problems):
+            first = [word for each in self.problems for word in each.options[0]]
+            lines.append(f"  all of it at once, for example: {to_type('gitlineage', 'import', source, *first)}")
         lines += [f"  note: {sentence}" for sentence in told]
         many = "one thing has" if len(self.problems) == 1 else f"{len(self.problems)} things have"
         listing = "\n".join(lines)

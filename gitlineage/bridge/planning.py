@@ -672,6 +672,10 @@ class _Planner:
         unsaid = [word for word in unsaid if word not in {each.casefold() for each in self._words}]
         if unsaid:
             tell(f"no row says {', '.join(unsaid[:_SHOWN])}, whose meaning was given")
+        own = list(dict.fromkeys(row.cohort for row in rows if row.cohort != self._options.cohort))
+        if self._options.cohort and own:
+            named = ", ".join(filter(None, own[:_SHOWN]))
+            tell(f"batches of the file's own stay ({named}): --cohort is for all other trials")
         if self._options.label and made.metric is None:
             tell("nothing ranks, so that there is nothing for --label to name")
         if self._contradicted:

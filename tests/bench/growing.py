@@ -114,13 +114,14 @@ def _against(words: tuple[str, ...], size: int, ran: Ran, smaller: int, small: R
 
 def measured(words: tuple[str, ...], root: Path) -> Ran:
     """Return the middle one of a few runs of a command; of one that takes long a single run."""
-    runs = [_run(words, root)]
+    runs = [run(words, root)]
     while runs[0].seconds < _QUICK and len(runs) < min(5, Rounds.limit):
-        runs.append(_run(words, root))
+        runs.append(run(words, root))
     return Ran(*(statistics.median_low(each) for each in zip(*runs, strict=True)))
 
 
-def _run(words: tuple[str, ...], root: Path) -> Ran:
+def run(words: tuple[str, ...], root: Path) -> Ran:
+    """Run a command in a folder once."""
     start = time.perf_counter()
     child = subprocess.Popen(
         [sys.executable, "-m", "gitlineage", "-C", root, *words],

@@ -20,6 +20,7 @@ import reading
 import relating
 import sharing
 import starting
+import taking
 import trees
 import viewing
 import writing
@@ -70,6 +71,7 @@ def parts(stores: Stores, peers: Peers, sizes: list[int]) -> dict[str, Callable[
         "share": lambda: sharing.shares(stores, sizes),
         "crowd": lambda: crowds.crowds(stores, sizes),
         "bulk": lambda: writing.bulk(stores, sizes),
+        "import": lambda: taking.imports(stores, sizes),
         "disk": lambda: writing.sizes_on_disk(stores, sizes),
         "tree": lambda: trees.snapshots(stores.scratch(), sizes),
         "relations": lambda: relating.relations(stores, sizes),

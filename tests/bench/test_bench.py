@@ -21,6 +21,7 @@ SECTIONS = {
     "run",
     "artifacts",
     "bulk",
+    "import",
     "disk",
     "share",
     "crowd",

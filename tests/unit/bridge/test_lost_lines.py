@@ -147,3 +147,12 @@ def test_a_crash_that_says_little() -> None:
     rows = [{"run": at, "loss": 1 / at, "lr": 1, "depth": 2, "width": 3, "verdict": "keep"} for at in (1, 2, 3)]
     text = "".join(json.dumps(row) + "\n" for row in rows) + '{"run": 4, "status": "crash"}\n'
     assert len(logged(text).rows) == 4
+
+
+def test_several_things_to_say() -> None:
+    """The error ends with one command that says something about each."""
+    with pytest.raises(Unclear) as caught:
+        planned(TSV + "c3d4e5f\t1.9\nd4e5f60\t1.0\t1\tcontender\tx\n")
+    assert len(caught.value.problems) == 2
+    line = next(line for line in str(caught.value).splitlines() if "all of it at once" in line)
+    assert line.endswith("gitlineage import t.tsv --skip-bad --status contender=discard")
