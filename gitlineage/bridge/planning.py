@@ -684,8 +684,9 @@ class _Planner:
         if roles.base and not roles.commit:
             tell(f"{roles.base} names where a trial started, not its own code")
         if self._tried_on:
-            many = f"{counted(len(self._tried_on), 'row')} not kept name{'s' if len(self._tried_on) == 1 else ''}"
-            tell(f"{many} the commit they were tried on: their own code is gone")
+            one = len(self._tried_on) == 1
+            named = "names the commit it was tried on: its" if one else "name the commit they were tried on: their"
+            tell(f"{counted(len(self._tried_on), 'row')} not kept {named} own code is gone")
         if self._spelled:
             told = "; ".join(
                 f"{hash} from {', '.join(dict.fromkeys(cells))}" for hash, cells in list(self._spelled.items())[:_SHOWN]

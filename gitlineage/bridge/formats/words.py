@@ -64,10 +64,11 @@ _STATUSES = {
         运行中 进行中
     """,
     UNDECIDED: """
-        no_op noop pivot drift blocked search refine skip skipped diag diagnostic diagnosis candidate keep_candidate
-        verify verification inconclusive mixed unclear info informational partial hold on_hold maybe probe analysis
-        milestone marginal deferred escalate stuck plateau stop stopped setup summary meta_iteration research none
-        undecided unknown duplicate tentative iterate repair no_run not_run 跳过 待定
+        no_op noop pivot drift blocked search refine review in_review needs_review under_review skip skipped diag
+        diagnostic diagnosis candidate keep_candidate verify verification inconclusive mixed unclear info
+        informational partial hold on_hold maybe probe analysis milestone marginal deferred escalate stuck plateau
+        stop stopped setup summary meta_iteration research none undecided unknown duplicate tentative iterate repair
+        no_run not_run 跳过 待定
     """,
     "size_blocked": "size_blocked size_violation size_limit over_size oversize oversized too_large over_limit too_big",
     CHECKS_FAILED: """
@@ -222,11 +223,11 @@ _HIGHER = split_words(
     iou miou dice jaccard reward rewards return returns pnl profit sharpe sortino calmar roi throughput tok toks tps
     qps rps fps ips iops gflops tflops flops mfu speedup ops winrate elo passed pass passrate success coverage
     correct correctness hit hits hitrate psnr ssim spearman pearson kappa mcc corr correlation cindex likelihood
-    elbo ebitda utilization gbps fitness quality wins winloss resolved solved solve vmaf similarity cosine agreement
+    elbo ebitda utilization gbps quality wins winloss resolved solved solve vmaf similarity cosine agreement
     bandwidth lift yield alpha
     """
 )
-_MOSTLY_HIGHER = split_words("score scores rating grade points utility fit")
+_MOSTLY_HIGHER = split_words("score scores fitness rating grade points utility")
 """Words in names that most people use for what is better when it is higher, and some for the contrary."""
 
 _RATED = re.compile(r"^(tok|toks|token|tokens|req|reqs|ops|it|iter|iters|steps|samples|img|images|items)(_?p?s|_sec)$")
