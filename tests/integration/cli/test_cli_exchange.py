@@ -340,7 +340,7 @@ def test_reindex(folder: Path) -> None:
         (2, ["export", "openrange", "x", "--generation", "4"], "--generation"),
         (2, ["import", "openrange"], "missing argument 'DIR'"),
         (2, ["import", "tsv"], "missing argument 'FILE'"),
-        (2, ["import"], "missing command"),
+        (2, ["import"], "missing argument 'PATH...'"),
         (2, ["export", "xml", "x"], "no such command 'xml'"),
         (2, ["import", "tsv", "x", "--snapshots", "/nowhere"], "--snapshots"),
     ],
