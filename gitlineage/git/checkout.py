@@ -218,7 +218,8 @@ def _leads(repo: GitRepo, shown: str, oid: str, own: bool) -> str:
     if not leads or "\0" in leads:
         raise InvalidContent(shown, "is a link that leads to no path")
     if not own and _ABSOLUTE.match(leads):
-        raise InvalidContent(shown, "is a link to an absolute path")
+        why = "is a link to an absolute path, which may lead anywhere on this machine"
+        raise InvalidContent(shown, f"{why}; `git worktree add DIR COMMIT` writes it as git does")
     return leads
 
 

@@ -27,6 +27,14 @@ _NAMED = re.compile(r"([\w./@-]+)\s*[:=]\s*([^\s,;|]+),?\s*")
 _WORD = re.compile(r"(?<![\w./-])([\"']?)([\w./@-]+)\1\s*[:=]\s*[\"']?([-+]?[\w.+-]+(?:,\d[\w.]*)*)")
 """A name and its value among others; digits after a comma belong to the value, which is then no number."""
 
+_GOES_ON = re.compile(r"\s*(?:/\s*\d|[*x×·]\s*10\b|\^|(?:->|=>|→)\s*[-+]?[\d.])\S*")
+"""What makes another number of the one before it: a quotient, a power, a later value."""
+
+_GROUPED = re.compile(r"[ \u00a0\u202f]\d{3}(?!\d)\S*")
+_UNIT = re.compile(r"[ \u00a0\u202f]?(?:%|x|dB|[nuµm]?s|secs?|seconds|mins?|h|[kKMGT]i?B)(?:/s)?(?![\w/])")
+_MEASURED = re.compile(rf"([-+]?[\d.]+(?:[eE][-+]?\d+)?)({_UNIT.pattern})")
+"""A number with its unit; a program may print another one next time, so it is told."""
+
 _BEFORE = re.compile(r"([^\W\d]\w*)\s+$")
 _OWN = frozenset({"final", "last", "the"})
 """Words before the score's name that leave it the run's own; after any other word it may be another number."""
@@ -74,9 +82,9 @@ def find(task: Task, *, name: str, source: str, result: Path, folder: Path, log:
         if key is None:
             continue
         if key not in numbers:
-            is_named = True
-            passed = passed or f"{key} is {given[key][:40]!r} in {where}, which is no finite number"
-            continue
+            is_named = True  # whoever named the score there meant that place, so no later one is asked
+            passed = f"{key} is {given[key][:40]!r} in {where}, which is no finite number"
+            break
         kept = _columns(others, (*names, task.score_field))
         return Found(score=numbers[key], where=where, others=kept, passed=passed)
     kept = _columns(others, (*names, task.score_field))
@@ -90,8 +98,8 @@ def last_shown(text: str, names: Sequence[str]) -> str:
     shown = ""
     for line in unescaped(text).splitlines():
         for key, value, _ in _placed(line):
-            if key.casefold() in wanted and parse_number(value) is not None:
-                shown = value
+            if key.casefold() in wanted and parse_number(number := _number(value)) is not None:
+                shown = number
     return shown
 
 
@@ -161,15 +169,17 @@ def _printed(names: Sequence[str], lines: Sequence[str]) -> Iterator[tuple[str, 
                 continue
             rank = 2 if before and before.casefold() not in _OWN else int(key != name)
             if name not in found or rank <= found[name][0]:
-                found[name] = rank, value, f"{before} {key}" if rank == 2 else key
+                said = f"{before} {key}" if rank == 2 else key
+                number = _number(value)
+                found[name] = rank, number, f"{said}: {value}" if number != value else said if rank else ""
     others = {key: value for key, value in others.items() if key.casefold() not in wanted}
     surest = min((rank for rank, _, _ in found.values()), default=0)
     sure = {name: (value, said) for name, (rank, value, said) in found.items() if rank < 2 or surest == 2}
     first = next((name for name in names if name in sure), None)
     if first is not None:
-        rank, _, said = found[first]
+        said = sure[first][1]
         numbers = {name: value for name, (value, _) in sure.items()}
-        yield f"the output, as {said!r}" if rank else "the output", {**others, **numbers}
+        yield f"the output, as {said!r}" if said else "the output", {**others, **numbers}
     elif others:
         yield "the output", others
 
@@ -195,8 +205,21 @@ def _placed(line: str) -> Iterator[tuple[str, str, str]]:
         yield from ((name, value, "") for name, value in whole.items())
         return
     for match in _WORD.finditer(line):
+        value, end = match[3], match.end(3)
+        digits = value.lstrip("+-")
+        further = _GOES_ON.match(line, end) or _UNIT.match(line, end)
+        if digits.isdecimal() and len(digits) <= 3:
+            further = _GROUPED.match(line, end) or further
+        if further is not None:
+            value += further[0]
         before = _BEFORE.search(line, max(0, match.start() - _LONGEST_WORD), match.start())
-        yield match[2], match[3], before[1] if before else ""
+        yield match[2], value, before[1] if before else ""
+
+
+def _number(value: str) -> str:
+    """Return a value without its unit."""
+    measured = _MEASURED.fullmatch(value)
+    return measured[1] if measured else value
 
 
 def _object(line: str) -> dict[str, str] | None:

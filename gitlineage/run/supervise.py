@@ -92,7 +92,9 @@ def _prepared(store: LineageStore, begun: Begun) -> Begun:
         if not place.inside(now).is_dir():
             raise Invalid(f"{now.plan.folder} is not in the snapshot")
         if not program(now):
-            raise Invalid(f"{now.plan.command[0]} is no program that can be run here")
+            words = len(now.plan.command) == 1 and " " in now.plan.command[0].strip()
+            hint = "; a command's words stand without quotes, a line for a shell after `sh -c`" if words else ""
+            raise Invalid(f"{now.plan.command[0]} is no program that can be run here{hint}")
     except (LineageError, OSError) as error:
         refused = f"the command could not be started: {error}"
     begun = msgspec.structs.replace(begun, run=now)

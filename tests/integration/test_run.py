@@ -155,7 +155,8 @@ def test_a_command_that_is_no_program_could_not_start(shell):
     done = run(shell, "--", "no-such-program")
     assert (done["status"], done["failure"]) == ("preflight_crash", "could_not_start")
     assert "no-such-program" in done["notes"]
-    assert run(shell, "--", "no-such-program")["exp_id"] == "001"  # it says nothing of the recipe, so it was not tried
+    assert "`sh -c`" in run(shell, "--", "no-such-program --with options")["notes"]
+    assert run(shell, "--", "no-such-program")["exp_id"] == "002"  # it says nothing of the recipe, so it was not tried
 
 
 def test_a_score_before_a_crash_stays_in_its_column_and_ranks_nothing(shell):

@@ -129,6 +129,16 @@ def test_a_place_that_was_wrong_is_named_beside_the_one_that_is_taken(tmp_path) 
     assert found.passed.startswith("the file that GITLINEAGE_RESULT names holds no JSON")
 
 
+@pytest.mark.parametrize("given", ["NaN", "Infinity", "null", '"n/a"'])
+def test_a_place_that_says_there_is_no_score_is_heard(tmp_path, given) -> None:
+    """What diverged is not saved by a number that was printed before: the first place that names the score decides."""
+    (tmp_path / "result.json").write_text(f'{{"val_bpb": {given}}}')
+    told = found(tmp_path, "val_bpb: 0.04\n")
+    assert told.score == "" and "no finite number" in told.missing
+    diverged = found(tmp_path, f"METRIC val_bpb={given}\nval_bpb: 0.04\n")
+    assert diverged.score == "" and "no finite number" in diverged.missing
+
+
 def test_a_metric_line_may_name_several_and_one_that_cannot_be_read_is_told(tmp_path):
     """All its pairs are read; of a line that is none it is said where the score was looked for."""
     several = found(tmp_path, "METRIC val_bpb=1.5 lr=0.1, steps=10\n")
@@ -156,6 +166,19 @@ def test_a_metric_line_may_name_several_and_one_that_cannot_be_read_is_told(tmp_
         ("val_bpb: 1,234.5", "", ""),
         ("step 3 val_bpb: 1,234.5", "", ""),
         ("train VAL_BPB: 0.1\nval_bpb: 0.5", "0.5", "the output"),
+        ("val_bpb: 98.5%", "98.5", "the output, as 'val_bpb: 98.5%'"),
+        ("val_bpb: 900 ms (best 1.2 s)", "900", "the output, as 'val_bpb: 900 ms'"),
+        ("step 3 val_bpb=1.5x, lr=0.1", "1.5", "the output, as 'val_bpb: 1.5x'"),
+        ("val_bpb: 0.5 s3", "0.5", "the output"),
+        ("val_bpb: 0.5 at step 3 / 10", "0.5", "the output"),
+        ("val_bpb: 0.5 / acc: 0.9", "0.5", "the output"),
+        ("val_bpb: 0.5 ± 0.1", "0.5", "the output"),
+        ("val_bpb: 1 234.5", "", ""),
+        ("val_bpb: 5 x 10^-3", "", ""),
+        ("val_bpb: 3 / 10", "", ""),
+        ("val_bpb: 3/10", "", ""),
+        ("val_bpb: 0.5 -> 0.3", "", ""),
+        ("val_bpb: 0.5->0.3", "", ""),
     ],
 )
 def test_a_score_is_read_as_people_print_it(tmp_path, log, score, where):
