@@ -9,21 +9,21 @@ of 100,000 trials unpacks after that.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter
+from operator import attrgetter, ne
 from typing import Any
 
 from gitlineage._version import __version__
 from gitlineage.model.rank import BASELINES, KEPT, UNINFORMATIVE
 from gitlineage.model.records import Cohort
 from gitlineage.model.trial import COLUMNS, CRASHED, NUMERIC, split_number
+from gitlineage.query.stats import statistics
 from gitlineage.query.table import Row, Table, staircase
 from gitlineage.query.views import Views
-from gitlineage.times import parse_time
+from gitlineage.times import parse_time, stamp
 
 _WHOLE = 500
 """Up to so many trials commits are named by their whole oid, of more by as much as tells them apart."""
 
-_SIGNS = len("2026-01-01T00:00:00Z")
 _DIGITS = 8
 _LONG = 40
 """Signs of a cell in the mean from which on a column is one of long texts."""
@@ -34,11 +34,14 @@ MAX_TEXT = 5 << 20
 _OWN = ("exp_id", "status")
 """Columns that stand in the label and the status already; an exp id that differs from the label is kept."""
 
-_LATER = ("oid", "writer", "roles", "inspired", "saw", "unknown", "cohorts", "relations")
+_LATER = ("oid", "writer", "parents", "roles", "inspired", "saw", "unknown", "cohorts", "relations")
 """What the first picture does not need, besides most columns."""
 
-_SOON = ("specialist", "total_s", "train_s")
+_SOON = ("specialist",)
 """The columns that it needs besides the score."""
+
+_RARE = 50
+"""Of so many cells one may be otherwise than another column tells, and stands beside it."""
 
 
 def columns(views: Views, table: Table, telling: Collection[int] = (), **told: Any) -> dict[str, Any]:
@@ -53,6 +56,7 @@ def columns(views: Views, table: Table, telling: Collection[int] = (), **told: A
     """
     rows = table.rows
     best = max(staircase(rows, table.task), default=-1)
+    (stat,) = statistics(table)
     moments = [parse_time(row.time) for row in rows]
     seconds = [int(moment.timestamp()) if moment is not None else None for moment in moments]
     cells, cut = _cells(rows, moments, telling)
@@ -75,6 +79,13 @@ def columns(views: Views, table: Table, telling: Collection[int] = (), **told: A
         "left": table.left_out,
         "cut": cut,
         "best": best,
+        "figures": {
+            **{name: getattr(stat, name) for name in ("trials", "kept", "gain", "hours")},
+            "rate": stat.keep_rate,
+            "best": best,
+            "score": stat.best_score,
+            "since": stat.since_keep,
+        },
         "label": _packed([row.label for row in rows]) if rows else [],
         "status": _numbered([row.status for row in rows]),
         "cohort": _packed([row.cohort for row in rows]),
@@ -137,12 +148,17 @@ def halves(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     cells: dict[str, Any] = data["cells"]
     soon = {data["task"]["field"], *_SOON}
-    soon |= {cell[1:] for name, cell in cells.items() if name in soon and isinstance(cell, str) and cell[:1] == "="}
+    soon |= {rule[1:] for name in soon & cells.keys() if (rule := _rule(cells[name])).startswith("=")}
     first = {name: value for name, value in data.items() if name not in _LATER}
     rest = {name: data[name] for name in _LATER}
     first["cells"] = {name: cell for name, cell in cells.items() if name in soon}
     rest["cells"] = {name: cell for name, cell in cells.items() if name not in soon}
     return first, rest
+
+
+def _rule(column: Any) -> str:
+    """Return the word by which a column is told, empty where it is not."""
+    return column if isinstance(column, str) else column.get("as", "") if isinstance(column, dict) else ""
 
 
 def _cells(
@@ -151,7 +167,8 @@ def _cells(
     """
     Return the columns in which any cell holds text, the seventeen first, and in how many trials texts are cut.
 
-    A column that follows from what the page has anyway is a word: ``parent``, ``when``, or ``=`` and another column.
+    A column that follows from what the page has anyway is a word: ``parent``, ``when``, or ``=`` and another column; or
+    an object with that word and the few cells that are otherwise, by place.
 
     Args:
         rows: the trials.
@@ -168,21 +185,23 @@ def _cells(
     texts = {name: cells for name, cells in texts.items() if any(cells)}
     cut = _cut(texts, len(rows), telling)
     above = [rows[row.parents[0]].label if row.parents else "" for row in rows]
+    spelled = [stamp(moment) if moment is not None else "" for moment in moments]
     columns: dict[str, Any] = {}
     for name, cells in texts.items():
-        equal = next((each for each in columns if texts[each] == cells), None)
-        if cells == above:
-            columns[name] = "parent"
-        elif name == "timestamp" and all(map(_is_spelled, cells, moments)):
-            columns[name] = "when"
-        else:
-            columns[name] = f"={equal}" if equal else _packed(cells)
+        ways = [("parent", above), *([("when", spelled)] if name == "timestamp" else [])]
+        ways += [(f"={each}", texts[each]) for each in columns if not isinstance(columns[each], str)]
+        columns[name] = next(filter(None, (_told(cells, *way) for way in ways)), None) or _packed(cells)
     return columns, cut
 
 
-def _is_spelled(text: str, moment: datetime | None) -> bool:
-    """Whether a text spells a moment as the page does: to the second, in UTC, with a ``Z``."""
-    return len(text) == _SIGNS and moment is not None and moment.isoformat() == f"{text[:-1]}+00:00"
+def _told(cells: list[str], word: str, others: list[str]) -> Any:
+    """Return a column as a word for another one, with the few cells that are otherwise; ``None`` for more of these."""
+    if cells == others:
+        return word
+    if sum(map(ne, cells[:_RARE], others[:_RARE])) > _RARE // 2:  # at a glance
+        return None
+    but = {at: cell for at, (cell, other) in enumerate(zip(cells, others, strict=True)) if cell != other}
+    return {"as": word, "but": but} if len(but) * _RARE < len(cells) else None
 
 
 def _cut(texts: dict[str, list[str]], count: int, telling: Collection[int]) -> int:

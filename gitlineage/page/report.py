@@ -60,7 +60,9 @@ _SCRIPTS = (
 """The page's own scripts, in the order in which each uses the ones before it."""
 
 LOADER = """(async () => {
-const bytes = Uint8Array.from(atob(document.getElementById("app").textContent), (sign) => sign.charCodeAt(0));
+const signs = atob(document.getElementById("app").textContent);
+const bytes = new Uint8Array(signs.length);
+for (let at = 0; at < bytes.length; at++) bytes[at] = signs.charCodeAt(at);
 const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
 const texts = (await new Response(stream).text()).split("\\0");
 for (const name of ["style", "script"]) {

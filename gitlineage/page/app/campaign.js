@@ -119,11 +119,9 @@ class Campaign {
     for (const name of raw.columns) {
       const text = (row) => textOf(row, name);
       const column = raw.cells[name];
-      if (typeof column === "string") {
-        if (rows.every((row) => this._told(column, row) === text(row))) continue;
-        raw.cells[name] = Array.from({ length: this.n }, (_, at) => this._of(column, at));
-      }
-      for (const row of rows) set(raw.cells, name, row.at, text(row));
+      const rule = typeof column === "string" ? column : column?.as;
+      if (rule) for (const row of rows) raw.cells[name] = this._but(raw.cells[name], row.at, this._told(rule, row), text(row));
+      else for (const row of rows) set(raw.cells, name, row.at, text(row));
     }
     const now = new Campaign(Object.assign(raw, { state, n }));
     raw.best = now.best = now.steps[now.steps.length - 1] ?? -1;
@@ -135,6 +133,13 @@ class Campaign {
     if (column === "when") return row.when === null ? "" : iso(row.when);
     if (column === "parent") return row.parents.length ? this._of(this.raw.label, row.parents[0]) : "";
     return textOf(row, column.slice(1));
+  }
+
+  /** Return a column that is told by another one, with a text in one place, which may be what it is told to be. */
+  _but(column, at, told, text) {
+    if (told !== text) return { as: column.as ?? column, but: { ...column.but, [at]: text } };
+    if (column.but) delete column.but[at];
+    return column;
   }
 
   /** Return a column with a text in one place, as short as it was where that is possible. */
@@ -185,6 +190,7 @@ class Campaign {
     if (column === "when") return this.iso(at);
     if (column === "parent") return this.parents[at].length ? this._of(this.raw.label, this.parents[at][0]) : "";
     if (typeof column === "string") return this._of(this.raw.cells[column.slice(1)], at);
+    if (column.as) return column.but[at] ?? this._of(column.as, at);
     if (column.of) return column.of[column.at[at]];
     return column.prefix + String(column.first + at).padStart(column.digits, "0");
   }
@@ -193,7 +199,7 @@ class Campaign {
   cell(name, at) {
     if (name === "status") return this.status[at];
     if (name === "id") return this.label[at];
-    if (name === "cohort" || name === "writer") return this._of(this.raw[name], at);
+    if (name === "cohort" || name === "writer") return this.raw[name] ? this._of(this.raw[name], at) : "";
     if (name === "parent") return this.parents[at].length ? this.label[this.parents[at][0]] : "";
     if (name === "commit") return this.raw.oid[at];
     const column = this.raw.cells[name];

@@ -150,7 +150,7 @@ const app = {
     else if (event.key === "?") location.hash = "#keys";
     else if (event.key === "t") this.toggle();
     else if (event.key === "b" && c.best >= 0) location.hash = link("trial", c.label[c.best]);
-    else if (view === "trial" && c.place.has(parts.join("/"))) {
+    else if (view === "trial" && c.whole && c.place.has(parts.join("/"))) {
       const at = c.place.get(parts.join("/"));
       const to = { n: at + 1, p: at - 1, u: c.parents[at][0], d: c.children[at][0] }[event.key];
       if (to !== undefined && to >= 0 && to < c.n) location.hash = link("trial", c.label[to]);

@@ -37,20 +37,27 @@ class Progress {
   }
 
   /** Return the lowest and highest score to show: all steps after the first, and nearly all others. */
-  reach(scores, steps) {
-    const plain = (score) => Number.isFinite(score) && Math.abs(score) < 1e300 && (!this.log || score > 0);
-    const sorted = Float64Array.from(scores.filter(plain)).sort();
-    if (!sorted.length) return [this.log ? 0.1 : 0, 1];
-    const own = steps.slice(1).filter(plain);
-    let [low, high] = [sorted[0], sorted[sorted.length - 1]];
+  reach(places, steps) {
+    const { score } = this.c;
+    const plain = (value) => Number.isFinite(value) && Math.abs(value) < 1e300 && (!this.log || value > 0);
+    const own = steps.slice(1).map((at) => score[at]).filter(plain);
+    let [least, most] = [-Infinity, Infinity];
     if (!this.wide) {
+      const step = Math.ceil(places.length / CROWD); // of very many, some tell where half of them lie
+      const sorted = Float64Array.from(places.filter((_, i) => i % step === 0).map((at) => score[at]).filter(plain)).sort();
       const quarter = Math.floor(sorted.length / 4);
-      [low, high] = [sorted[quarter], sorted[sorted.length - 1 - quarter]];
-      const far = Math.max(4 * (high - low), own.length ? Math.max(...own) - Math.min(...own) : 0);
-      const [least, most] = [low - far, high + far];
-      const near = sorted.filter((score) => score >= least && score <= most);
-      [low, high] = [near[0], near[near.length - 1]];
+      const [first, last] = [sorted[quarter], sorted[sorted.length - 1 - quarter]];
+      const far = Math.max(4 * (last - first), own.length ? Math.max(...own) - Math.min(...own) : 0);
+      if (sorted.length) [least, most] = [first - far, last + far];
     }
+    let [low, high] = [Infinity, -Infinity];
+    for (const at of places) {
+      const value = score[at];
+      if (value < least || value > most || !plain(value)) continue;
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+    if (low > high) return this.log ? [0.1, 1] : [0, 1];
     low = own.reduce((a, b) => Math.min(a, b), low);
     high = own.reduce((a, b) => Math.max(a, b), high);
     if (low === high) return this.log ? [low / 2, high * 2] : [low - (Math.abs(low) / 10 || 1), high + (Math.abs(low) / 10 || 1)];
@@ -72,10 +79,15 @@ class Progress {
       return;
     }
     clear(this.box);
-    const ends = shown.concat(steps).map((at) => this.x(at));
-    const [left, right] = [ends.reduce((a, b) => Math.min(a, b)), ends.reduce((a, b) => Math.max(a, b))];
+    let [left, right] = [Infinity, -Infinity];
+    for (const places of [shown, steps])
+      for (const at of places) {
+        const x = this.x(at);
+        if (x < left) left = x;
+        if (x > right) right = x;
+      }
     const pad = (right - left) * 0.01 || 1;
-    const reach = this.reach(shown.map((at) => c.score[at]), steps.map((at) => c.score[at]));
+    const reach = this.reach(shown, steps);
     const xs = [...steps.map((at) => this.x(at)), right + pad];
     const ys = steps.map((at) => c.score[at]);
     ys.push(ys[ys.length - 1]);
@@ -132,7 +144,10 @@ class Progress {
     const { c, by } = this;
     const styles = new Map();
     const hues = new Map();
+    const { at: codes } = c.raw.status;
+    const known = []; // of statuses alone, by their numbers
     return (at) => {
+      if (by === "status" && known[codes[at]]) return known[codes[at]];
       const status = c.status[at];
       const value = by === "status" ? "" : c.cell(by, at);
       let those = styles.get(value);
@@ -143,6 +158,7 @@ class Progress {
         if (!hues.has(value)) hues.set(value, HUES[hues.size % HUES.length]);
         those.set(status, (style = { hue: by === "status" ? this.tint[name] : hues.get(value), shape, value, kept: c.eligible(at), places: [] }));
       }
+      if (by === "status") known[codes[at]] = style;
       return style;
     };
   }
@@ -335,7 +351,7 @@ function summary(c, at) {
 
 /** Return the figures at the head of the page. */
 function cards(c) {
-  const [all] = statistics(c, Array.from({ length: c.n }, (_, at) => at), null);
+  const [all] = c.whole ? statistics(c, Array.from({ length: c.n }, (_, at) => at), null) : c.raw.n ? [c.raw.figures] : [];
   const card = (value, text) => h("div.card", h("b", value), h("span", text));
   if (!all) return h("div.cards", card("0", "trials"));
   const better = c.task.lower ? "lower is better" : "higher is better";
