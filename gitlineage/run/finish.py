@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,11 @@ def finish(store: LineageStore, begun: Begun, watcher: Watcher, stop: Stop) -> R
     changed, made = place.left_behind(store, run) if was_here else ([], [])
     size, digest = output.digest(files.log)
     log = events.Log(tail=output.tail(files.log, run.log_from), size=size + facts.dropped, digest=digest)
+    if run.plan.steady:  # what it printed is the same wherever it ran, but for where that was
+        kept_log = log.tail.replace(f"{run.folder}{os.sep}", "").encode()
+        log = events.Log(tail=kept_log.decode(), size=len(kept_log), digest=sha256(kept_log).hexdigest())
     kept, lost = _keep(store, run, told)
-    row, verdict = _record(store, run, told, reading, changed, kept, None if run.plan.steady else log)
+    row, verdict = _record(store, run, told, reading, changed, kept, log)
     done = msgspec.structs.replace(
         run,
         state=State.ENDED,
@@ -109,7 +113,7 @@ def _record(
     reading: Found,
     changed: list[str],
     kept: str,
-    log: events.Log | None,
+    log: events.Log,
 ) -> tuple[Trial, Verdict | None]:
     """Record a run's result on its pending trial and return the row; one that has a result already stays as it is."""
     facts, field = run.facts, store.task.score_field

@@ -106,7 +106,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         artifacts: patterns of the files it makes that are worth keeping.
         exits: what exit codes of the command's own say, where they are no crash.
         steady: whether its row and note have only what every run of the same has: neither seconds nor memory, machine
-            or log. The demo's have, which promises the same ids every time.
+            or place. The demo's have, which promises the same ids every time.
         isolated: whether it runs in a checkout of the snapshot.
         environment: variables that it gets besides those of whoever calls.
         name: the trial to make or to go on with; empty for a new number.

@@ -79,7 +79,7 @@ function glyph(status) {
   return svg;
 }
 
-const badge = (status) => h(`span.badge.s-${look(status)[0]}`, glyph(status), status);
+const badge = (status) => h(`span.badge.s-${look(status)[0]}`, glyph(status), h("span", status));
 const TINTS = ["bg", "panel", "ink", "soft", "line", "accent", "keep", "baseline", "discard", "died", "abort", "dq", "pending"];
 
 /** Return the theme's colours by name. */

@@ -110,5 +110,5 @@ function only(sides) {
     for (const name of ["specialist", "domain", "parent"]) add(name, ...sides.map((side) => side.places.map((at) => c.cell(name, at))));
     add("metadata", ...sides.map((side) => Object.entries(c.raw.cohorts[side.name]?.metadata || {}).map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)));
   }
-  return rows.length > 0 && [h("h3", "What only one has"), h("div.scroll", h("table", h("thead", h("tr", h("th"), sides.map((side) => h("th", data(side.name))))), h("tbody", rows)))];
+  return rows.length > 0 && [h("h3", sides.every((side) => side.at >= 0) ? "What differs" : "What only one has"), h("div.scroll", h("table", h("thead", h("tr", h("th"), sides.map((side) => h("th", data(side.name))))), h("tbody", rows)))];
 }

@@ -67,7 +67,7 @@ class Filters {
     });
     const reset = h("button", { type: "button", onclick: () => this.set({ off: new Set(), specialist: null, cohort: null, words: "", range: null }) }, "all trials");
     const range = this.range && h("button.chip", { type: "button", "aria-pressed": "true", onclick: () => this.set({ range: null }) }, `trials ${this.range[0]}–${this.range[1]}`, " ✕");
-    return h("div.filters", chips, this._choice("specialist"), this._choice("cohort"), search, range, this.active && reset, more);
+    return h("div.filters", h("span.chips", chips), this._choice("specialist"), this._choice("cohort"), search, range, this.active && reset, more);
   }
 
   _toggle(status) {

@@ -246,6 +246,10 @@ class Lineage {
     this.paint();
   }
 
+  print() {
+    if (this.canvas?.isConnected) this.paintNow();
+  }
+
   paint() {
     if (this.asked || !this.canvas?.isConnected) return;
     this.asked = true;

@@ -208,6 +208,18 @@ addEventListener("hashchange", () => {
   scrollTo(0, 0);
 });
 addEventListener("keydown", (event) => app.c && app.key(event));
+/** On paper it is light, and a table has its first rows; what was on the screen is there again afterwards. */
+addEventListener("beforeprint", () => {
+  if (!app.c) return;
+  app.printed = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+  app.views[app.at[0]]?.print?.();
+});
+addEventListener("afterprint", () => {
+  if (!app.c) return;
+  document.documentElement.dataset.theme = app.printed;
+  app.views[app.at[0]]?.print && app.render();
+});
 let resized = 0;
 addEventListener("resize", () => {
   clearTimeout(resized);

@@ -3,6 +3,7 @@
 
 /** Of more points than this no shapes are drawn: they would lie upon one another. */
 const CROWD = 20000;
+const WHOLE_STEPS = Array.from({ length: 10 }, (_, at) => [1, 2, 5].map((step) => step * 10 ** at)).flat();
 const HUES = ["#1f77b4", "#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#a6761d", "#66a61e", "#666666"];
 
 class Progress {
@@ -61,15 +62,21 @@ class Progress {
     low = own.reduce((a, b) => Math.min(a, b), low);
     high = own.reduce((a, b) => Math.max(a, b), high);
     if (low === high) return this.log ? [low / 2, high * 2] : [low - (Math.abs(low) / 10 || 1), high + (Math.abs(low) / 10 || 1)];
-    const [under, over] = this.c.task.lower ? [0.1, 0.04] : [0.04, 0.1];
+    const [under, over] = this.c.task.lower ? [this.bare.length ? 0.15 : 0.1, 0.04] : [this.bare.length ? 0.1 : 0.04, 0.1];
     return this.log ? [low * (low / high) ** under, high * (high / low) ** over] : [low - (high - low) * under, high + (high - low) * over];
+  }
+
+  print() {
+    this.draw();
   }
 
   draw() {
     const c = this.c;
     this.plot?.destroy();
     if (!this.box?.isConnected) return;
-    const shown = this.filters.found().filter((at) => !Number.isNaN(c.measured(at)) && !Number.isNaN(this.x(at)));
+    const placed = this.filters.found().filter((at) => !Number.isNaN(this.x(at)));
+    const shown = placed.filter((at) => !Number.isNaN(c.measured(at)));
+    this.bare = placed.length - shown.length > CROWD / 10 ? [] : placed.filter((at) => Number.isNaN(c.measured(at)) && c.status[at] !== "retracted");
     const steps = c.steps.filter((at) => !Number.isNaN(this.x(at)));
     this.shown = shown;
     if (!shown.length) {
@@ -80,7 +87,7 @@ class Progress {
     }
     clear(this.box);
     let [left, right] = [Infinity, -Infinity];
-    for (const places of [shown, steps])
+    for (const places of [shown, steps, this.bare])
       for (const at of places) {
         const x = this.x(at);
         if (x < left) left = x;
@@ -104,7 +111,7 @@ class Progress {
           x: { time: this.axis === "time", range: (_, low, high) => (this.zoom ? this.zoom.x : [left - pad, right + pad]) },
           y: { distr: this.log ? 3 : 1, range: () => (this.zoom ? this.zoom.y : reach) },
         },
-        axes: [axis, { ...axis, size: 70, label: c.task.label, labelFont: "12px system-ui, sans-serif", values: (_, splits) => splits.map((value) => (value === null ? "" : figure(value))) }],
+        axes: [{ ...axis, ...(this.axis === "trial" && { incrs: WHOLE_STEPS }), label: this.axis === "time" ? "time" : "trial, in recording order", labelSize: 22, labelFont: "12px system-ui, sans-serif" }, { ...axis, size: 62, label: c.task.label, labelFont: "12px system-ui, sans-serif", values: (_, splits) => splits.map((value) => (value === null ? "" : figure(value))) }],
         series: [{}, { stroke: tint.keep, width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }],
         hooks: {
           drawAxes: [(u) => this.points(u)],
@@ -122,6 +129,7 @@ class Progress {
   tell(beyond) {
     const some = this.zoom && this.axis === "trial" ? this.inside() : null;
     clear(this.said, `${counted(this.shown.length, "score")} of ${counted(this.c.n, "trial")}, ${this.c.task.lower ? "lower" : "higher"} is better. `,
+      this.bare.length > 0 && `${counted(this.bare.length, "trial")} without one, along the lower edge. `,
       beyond > 0 && h("span", `${counted(beyond, "score")} beyond this range, drawn at its edge. `),
       some && h("a", { href: "#trials", onclick: () => this.filters.set({ range: some }) }, `The trials ${some[0]}–${some[1]} as a table`));
   }
@@ -195,6 +203,7 @@ class Progress {
     ctx.rect(box.left, box.top, box.width, box.height);
     ctx.clip();
     this.whiskers(u, ratio);
+    this.without(ctx, box, left, right, wide, size);
     if (crowd) this.specks(ctx, box, order, Math.round(2 * ratio));
     else {
       ctx.globalAlpha = shown.length > 2000 ? 0.75 : 0.9;
@@ -210,6 +219,24 @@ class Progress {
     this.nameBest(u, ratio);
     ctx.restore();
     this.tellHues(order);
+  }
+
+  /** Draw what has no score as small marks along the lower edge: failures, and what waits. */
+  without(ctx, box, left, right, wide, size) {
+    const { c } = this;
+    ctx.globalAlpha = 0.75;
+    for (const at of this.bare) {
+      const here = this.x(at);
+      if (here < left || here > right) continue;
+      const [name, shape] = look(c.status[at]);
+      [this.xs[at], this.ys[at]] = [box.left + (here - left) * wide, box.top + box.height - size * 1.4];
+      const path = new Path2D();
+      trace(path, shape, this.xs[at], this.ys[at], size * 0.8);
+      ctx.fillStyle = ctx.strokeStyle = this.tint[name];
+      ctx.lineWidth = size / 4;
+      FILLED.has(shape) ? ctx.fill(path) : ctx.stroke(path);
+    }
+    ctx.globalAlpha = 1;
   }
 
   /** Say which colour is whose, where colours are not those of the statuses above. */
@@ -304,7 +331,7 @@ class Progress {
     const [x, y] = [left * ratio + u.bbox.left, top * ratio + u.bbox.top];
     let best = -1;
     let least = (24 * ratio) ** 2;
-    for (const at of this.shown) {
+    for (const at of [...this.shown, ...this.bare]) {
       const far = (this.xs[at] - x) ** 2 + (this.ys[at] - y) ** 2;
       if (far < least) [least, best] = [far, at];
     }

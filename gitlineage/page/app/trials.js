@@ -1,8 +1,9 @@
 // Trials: a table of all columns, of as many rows as there are; only those in sight are in the page.
 
 const ROW = 32;
+const PRINTED = 1000;
 const NARROW = { id: 68, status: 118, score: 84, parent: 68, cohort: 96, specialist: 96, hypothesis: 300 };
-const WIDTHS = { id: 92, status: 190, score: 110, parent: 92, cohort: 110, specialist: 110, hypothesis: 460, notes: 320, timestamp: 190, commit: 120 };
+const WIDTHS = { id: 92, status: 190, score: 110, parent: 92, cohort: 110, specialist: 110, hypothesis: 320, notes: 320, timestamp: 190, commit: 120 };
 
 /** Return how wide a column is, on a phone less. */
 const wide = (name) => (innerWidth < 760 && NARROW[name]) || WIDTHS[name] || 120;
@@ -71,7 +72,7 @@ class Trials {
     const cells = this.shown.map((name) => {
       const cell = h(`th${this.isNumber(name) ? ".num" : ""}`, { scope: "col", "aria-sort": this.by === name ? (this.down ? "descending" : "ascending") : "none" },
         h("button", { type: "button", onclick: () => this.sort(name) }, name === "score" ? data(this.c.task.label) : data(name), sign(name)));
-      cell.style.width = `${wide(name)}px`;
+      if (name !== this.shown.at(-1)) cell.style.width = `${wide(name)}px`; // the last one has the rest of the room
       return cell;
     });
     clear(this.head, h("tr", cells));
@@ -91,6 +92,13 @@ class Trials {
     this.heading();
     this.box.scrollTop = 0;
     this.fill(true);
+  }
+
+  /** Put as many rows into the page as a person prints. */
+  print() {
+    const most = Math.min(this.found.length, PRINTED);
+    [this.from, this.to] = [0, most];
+    clear(this.body, this.found.slice(0, most).map((at, i) => this.line(at, i)));
   }
 
   /** Put the rows that are in sight into the page. */
