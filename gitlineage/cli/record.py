@@ -237,6 +237,10 @@ def record(
     replicate: Annotated[
         bool, typer.Option("--replicate", help="Record a further run of the same code, as a row of its own.")
     ] = False,
+    judge: Annotated[
+        bool,
+        typer.Option("--judge", help="With --revise: judge its score anew, by the best before it that counts now."),
+    ] = False,
     reassert: Annotated[
         bool, typer.Option("--reassert", help="Record a row again as it was before another writer's last word.")
     ] = False,
@@ -264,6 +268,8 @@ def record(
     row = _cells(exp_id, status, hypothesis, specialist, domain, notes, field)
     if revise and replicate:
         raise typer.BadParameter("it excludes --replicate", param_hint="'--revise'")
+    if judge and (status or not revise):
+        raise typer.BadParameter("it excludes --status" if status else "it needs --revise", param_hint="'--judge'")
     with opened(ctx) as store:
         row |= _kept(store, artifact)
         with store.batch():
@@ -277,8 +283,9 @@ def record(
             elif revise and trial.exp_id == AUTO_ID and len(named := _named(store.ledger.views(), rev, oid)) == 1:
                 trial = trial.replace(exp_id=named[0].trial.exp_id)
             verdict = None if revise else _verdict(store, trial, oid, store.snapshot(oid).parents)
-            recorded = store.record(oid, trial, revise=revise, replicate=replicate)
-        _print_recorded(store, listing.view_on(store.ledger.views(), oid, recorded.exp_id), verdict, as_json)
+            recorded = store.record(oid, trial, revise=revise, replicate=replicate, judge=judge)
+        view = listing.view_on(store.ledger.views(), oid, recorded.exp_id)
+        _print_recorded(store, view, verdict, as_json, again=repair.again(store, view) if revise else None)
 
 
 def _repository(current: Path, folder: Path | None, bare: bool) -> tuple[Path, bool]:
@@ -395,11 +402,13 @@ def _print_recorded(
     as_json: bool,
     place: Place | None = None,
     made: Snapshot | None = None,
+    again: repair.Again | None = None,
 ) -> None:
     judged = verdict if verdict is not None and verdict.status == view.trial.status else None
     if as_json:
         more = place.object(store) if place is not None else {}
         more |= {"content": taking.facts(store, made)} if made is not None else {}
+        more |= again.facts() if again is not None else {}
         output.json_line({**listing.trial_objects(store.ledger.views(), [view])[0], **more, "verdict": judged})
         return
     trial, task = view.trial, store.task
@@ -421,5 +430,7 @@ def _print_recorded(
         output.say(f"  {output.clean(judged.reason)}")
     if made is not None:
         taking.tell(store, made)
+    if again is not None:
+        again.tell(store)
     if trial.status is None:
         output.say(f"  record its result: gitlineage record {output.clean(view.label)} --status keep --metric NUMBER")

@@ -1,16 +1,21 @@
 """Commands that put right what was recorded: retract and reparent, and what `--reassert` does."""
 
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from gitlineage.cli import listing, options, output
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened
-from gitlineage.model.records import Reparenting, Task
+from gitlineage.model.records import Reparenting, Task, TrialView
+from gitlineage.query.outdated import is_beaten, outdated
 from gitlineage.store.store import LineageStore
+from gitlineage.text import to_type
 
 app = commands()
+
+_TOLD = 5
+"""Trials that are named in one line."""
 
 Why = Annotated[str, typer.Option("-m", "--reason", metavar="WHY", help="Why, in a line.", show_default=False)]
 
@@ -36,11 +41,13 @@ def retract(
     with opened(ctx) as store:
         view = store.retract(name, reason, undo=undo, actor=by)
         best = store.ledger.views().best(stand_in=False)
+        missed = again(store, view)
         if as_json:
             output.json_line(
                 {
                     **listing.trial_objects(store.ledger.views(), [view])[0],
                     "best": best.label if best else None,
+                    **missed.facts(),
                 }
             )
             return
@@ -50,6 +57,52 @@ def retract(
         else:
             output.say(f"{label} is retracted: {output.clean(view.retracted or '')}")
         output.say(f"The best is {output.clean(best.label)}" if best else "There is no best trial now")
+        missed.tell(store)
+
+
+class Again(NamedTuple):
+    """
+    What may be judged anew after a trial was retracted or revised (semantics 214).
+
+    Args:
+        missed: discards that would be keeps now, in recording order.
+        beaten: the trial that was revised, where it is a keep that does not beat what it was kept over any more.
+    """
+
+    missed: list[TrialView]
+    beaten: TrialView | None
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same as JSON has it."""
+        return {
+            "would_be_keeps": [view.label for view in self.missed],
+            "keep_is_beaten": self.beaten is not None,
+        }
+
+    def tell(self, store: "LineageStore") -> None:
+        """Print a line for each kind, with the command that judges anew."""
+        if self.beaten is not None:
+            label = output.clean(self.beaten.label)
+            hint = output.clean(to_type("gitlineage", "record", self.beaten.label, "--revise", "--judge"))
+            output.note(f"{label} stays a keep, though it does not beat what it was kept over; `{hint}` judges it anew")
+        if self.missed:
+            task = store.task
+            told = [f"{view.label} ({task.short} {view.trial.text(task.score_field)})" for view in self.missed[:_TOLD]]
+            if len(self.missed) > _TOLD:
+                told.append(f"{len(self.missed) - _TOLD:,} more")
+            hint = to_type("gitlineage", "record", self.missed[0].label, "--revise", "--judge")
+            output.note(
+                output.clean(
+                    f"{', '.join(told)} would be kept now: what each was held against does not count or has another "
+                    f"score; they stay discards until `{hint}`, and so for each in turn, judges them anew"
+                )
+            )
+
+
+def again(store: "LineageStore", view: TrialView) -> Again:
+    """Return what a trial that was just retracted or revised leaves to be judged anew."""
+    views = store.ledger.views()
+    return Again(outdated(views), view if is_beaten(views, view) else None)
 
 
 def reassert(ctx: typer.Context, name: str | None, as_json: bool) -> None:

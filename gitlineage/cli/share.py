@@ -17,7 +17,7 @@ from gitlineage.cli.opening import opened, place
 from gitlineage.errors import LineageError
 from gitlineage.model.namespace import ORDINARY
 from gitlineage.model.rank import PENDING
-from gitlineage.text import counted
+from gitlineage.text import counted, to_type
 
 if TYPE_CHECKING:
     from gitlineage.store.store import LineageStore
@@ -219,6 +219,7 @@ def status(
                     ("trials", f"{total:,}, {stand['today']:,} today, {stand['since_keep']:,} since the last keep"),
                     ("running", output.clean(", ".join(stand["running"]))),
                     ("waiting", output.clean(_waiting(store, stand["pending"]))),
+                    ("outdated", output.clean(_outdated(stand["would_be_keeps"]))),
                     ("stuck", output.clean(", ".join(stand["stuck"]))),
                     ("writer", output.clean(writer or "none yet; the first record makes one")),
                     ("task", output.clean(listing.direction(store.task))),
@@ -238,6 +239,7 @@ def status(
 def _stand(store: "LineageStore") -> dict[str, Any]:
     """Return how the campaign stands: the best, trials of today, what runs, and which specialists are stuck."""
     from gitlineage.model.rank import STUCK
+    from gitlineage.query.outdated import NEWEST, outdated
     from gitlineage.query.stats import stand
     from gitlineage.run.lease import unresolved
 
@@ -252,6 +254,7 @@ def _stand(store: "LineageStore") -> dict[str, Any]:
         "pending": views.pending(),
         "running": [files.id for files, is_held in unresolved(home) if is_held],
         "stuck": now.stuck,
+        "would_be_keeps": [view.label for view in outdated(views, NEWEST)],
     }
 
 
@@ -262,6 +265,15 @@ def _best(store: "LineageStore") -> str:
         return ""
     text = best.trial.text(store.task.score_field)
     return f"{best.label}  {store.task.short} {text}" if text else best.label
+
+
+def _outdated(labels: "list[str]") -> str:
+    """Return which discards would be keeps now, and what judges them anew."""
+    if not labels:
+        return ""
+    more = f" and {len(labels) - _TOLD:,} more" if len(labels) > _TOLD else ""
+    hint = to_type("gitlineage", "record", labels[0], "--revise", "--judge")
+    return f"{', '.join(labels[:_TOLD])}{more} would be kept now; `{hint}` judges anew"
 
 
 def _waiting(store: "LineageStore", pending: int) -> str:

@@ -385,6 +385,7 @@ class BriefView(PromptView, frozen=True, kw_only=True):
         failures: the newest of each kind, then the second newest of each, and so on.
         near: trials of the window that were not kept, the best score first.
         near_total: how many such trials with a score there are in the window.
+        outdated: discards of the window that would be keeps now, in recording order (semantics 214).
         open: kept trials that nothing was derived from, the best score first, without the best trial.
         open_total: how many those are.
         pending: the newest trials without a result.
@@ -400,6 +401,7 @@ class BriefView(PromptView, frozen=True, kw_only=True):
     failures: tuple[tuple[str, TrialView], ...] = ()
     near: tuple[TrialView, ...] = ()
     near_total: int = 0
+    outdated: tuple[TrialView, ...] = ()
     open: tuple[TrialView, ...] = ()
     open_total: int = 0
     pending: tuple[TrialView, ...] = ()

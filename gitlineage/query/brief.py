@@ -23,6 +23,7 @@ from gitlineage.model.rank import (
 )
 from gitlineage.model.records import BriefView, PromptOptions, Step, TrialView
 from gitlineage.model.trial import CRASHED, Trial
+from gitlineage.query.outdated import outdated
 from gitlineage.query.prompt import told
 from gitlineage.query.views import Views
 from gitlineage.render.prompt import SATURATED_AFTER, is_quiet
@@ -101,6 +102,7 @@ def brief_view(views: Views, options: PromptOptions, campaign: str = ORDINARY) -
         failures=tuple(zip((_kind(each.trial) for each in failures), _seen(views, failures), strict=True)),
         near=tuple(_seen(views, near[: options.last_m_full])),
         near_total=len(near),
+        outdated=tuple(outdated(views, WINDOW)),
         open=tuple(views.by_number(number for (number,) in open_ends)),
         open_total=_count(views, _OPEN, *but),
         pending=tuple(views.by_number(number for (number,) in views.index.rows(_PENDING, options.last_m_full))),

@@ -15,7 +15,7 @@ from gitlineage.git.packs import object_id
 from gitlineage.index.database import read_row
 from gitlineage.index.schema import AUTHOR
 from gitlineage.model.rank import BY_PLACE, IS_BASELINE, MEASURES, record, turned
-from gitlineage.model.records import Task, TrialView
+from gitlineage.model.records import Order, Task, TrialView
 from gitlineage.model.trial import FailureLabel
 from gitlineage.query.views import Views
 
@@ -88,7 +88,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     noise: Noise = Noise()
 
 
-def judge(views: Views, score: float | None, trees: Sequence[str] = (), command: str = "") -> Verdict:
+def judge(
+    views: Views, score: float | None, trees: Sequence[str] = (), command: str = "", place: Order | None = None
+) -> Verdict:
     """
     Return what a trial with this score and no status is.
 
@@ -101,14 +103,17 @@ def judge(views: Views, score: float | None, trees: Sequence[str] = (), command:
         views: the store as it is before the trial.
         trees: the trial's content, then that of its parents, as far as they are known.
         command: what was run, as its column spells it; the same content under another command is no replicate.
+        place: of a trial that is judged anew, where it was recorded: what came after it does not count as the best,
+            and its score is among those of its content already.
     """
     if score is None:
         return Verdict(status=None, reason="pending: there is no score yet")
-    task, best = views.task, views.best()
+    task, best = views.task, views.best() if place is None else views.best_before(place)
     least = record(task, best.trial) if best is not None else None
     if best is None or least is None:
         return verdict(task, score)
-    noise = _noise(views, turned(task, score), trees, command, best.oid)
+    more = turned(task, score) if place is None else None
+    noise = _noise(views, more, trees, command, best.oid)
     return verdict(task, score, best.label, least, noise, best.trial.text(task.score_field))
 
 
@@ -168,10 +173,10 @@ def verdict(
     return Verdict(status=status, reason=f"{reason}{told}", score=score, best=best, best_score=least, noise=noise)
 
 
-def _noise(views: Views, rank: float, trees: Sequence[str], command: str, best: str) -> Noise:
+def _noise(views: Views, rank: float | None, trees: Sequence[str], command: str, best: str) -> Noise:
     """Return the noise of the contents that a verdict is about, with one more score of the first of them."""
     groups = _groups(views, trees, best)
-    if trees and (trees[0], command) in groups:
+    if rank is not None and trees and (trees[0], command) in groups:
         groups[trees[0], command].append(rank)
     return pooled(groups)
 

@@ -84,6 +84,10 @@ HAS_MORE = "AND t.row LIKE '%}]'"
 _WHOLE = (
     f"SELECT t.id, t.row, s.oid, t.raw, {WHY} FROM trials t JOIN snapshots s ON s.id = t.snapshot WHERE t.id IN ({{}})"
 )
+_BEFORE = f"""
+SELECT t.id FROM trials t INDEXED BY trials_eligible
+WHERE {IS_ELIGIBLE} AND t.rank IS NOT NULL AND (t.clock, t.writer) < (?, ?) ORDER BY {BY_RANK} LIMIT 1
+"""
 _FIRST_BASELINE = f"WHERE {IS_BASELINE} ORDER BY {BY_PLACE} LIMIT 1"
 _STAND_IN = f"INDEXED BY trials_by_order WHERE {INFORMS} ORDER BY {BY_PLACE} LIMIT 1"
 _KEPT = f"INDEXED BY trials_kept WHERE {IS_KEPT} AND t.rank IS {{}} NULL ORDER BY {BY_RANK} LIMIT ?"
@@ -332,6 +336,11 @@ class Views:
         check_which(eligible)
         number = self._best("t.id", eligible, stand_in=stand_in)
         return next(iter(self.by_number([number])), None) if number is not None else None
+
+    def best_before(self, place: Order) -> TrialView | None:
+        """Return the best of the trials with a score that were recorded before a place in the history."""
+        rows = self.index.rows(_BEFORE, place.clock, place.writer)
+        return next(iter(self.by_number(number for (number,) in rows)), None)
 
     def best_row(self, eligible: str = "kept") -> Trial | None:
         """Return the best trial's row; the rule is that of `best`."""

@@ -24,7 +24,7 @@ from gitlineage.journal import events
 from gitlineage.model.dag import first_of_cycles, topological
 from gitlineage.model.message import Trailers, compose, flattened, snapshot_trailers
 from gitlineage.model.rank import against
-from gitlineage.model.records import GAVE_NOTHING, ROLES, CommitOid, Snapshot, Task, TrialView
+from gitlineage.model.records import GAVE_NOTHING, ROLES, CommitOid, Order, Snapshot, Task, TrialView
 from gitlineage.model.trial import (
     AUTO_ID,
     Trial,
@@ -168,6 +168,7 @@ class Recorder:
         *,
         replicate: bool = False,
         judged: bool = True,
+        anew: bool = False,
         log: events.Log | None = None,
     ) -> tuple[str, str]:
         """
@@ -177,6 +178,7 @@ class Recorder:
             revise: a new version of the row that is meant.
             replicate: a further row, whatever waits for its result.
             judged: whether a score without a status gets the one that it deserves.
+            anew: whether a revision is judged by the best recorded before the row, whatever its status was.
             log: what its command printed.
         """
         oid: str = resolve(self._views, rev)
@@ -213,10 +215,15 @@ class Recorder:
                 if agrees(trial, known.trial):
                     return oid, known.trial.exp_id
                 raise Duplicate(trial.exp_id, "has a row on this snapshot that differs; --revise records a new version")
-            row = merged(trial, self._without_delta(known.trial, trial))
+            row = merged(trial, self._unjudged(known.trial) if anew else self._without_delta(known.trial, trial))
             if row == known.trial:
                 return oid, row.exp_id
-            row = self._fill(row, self._repo.parents(oid), self._known_tree(oid), judged=judged)
+            if anew and self._views.task.score(row) is None:
+                raise Invalid(f"{known.label} has no score to judge; --metric gives one")
+            place = known.order if anew else None
+            row = self._fill(row, self._repo.parents(oid), self._known_tree(oid), judged=judged, place=place)
+            if row == known.trial:
+                return oid, row.exp_id
         self.check_row(row)
         self._add_trial(oid, row, saw=self._session_before(row), log=log)
         return oid, row.exp_id
@@ -246,6 +253,10 @@ class Recorder:
         if score(given) in (None, score(known)) or given.text("delta_vs_best"):
             return known
         return known.replace(delta_vs_best=None)
+
+    def _unjudged(self, known: Trial) -> Trial:
+        """Return an earlier version of a row without the verdict on it."""
+        return known.replace(status=None, baseline_exp="", delta_vs_best=None)
 
     def append(self, trial: Trial, parents: Sequence[Id] | None, root: Path) -> Snapshot:
         """
@@ -537,7 +548,15 @@ class Recorder:
             raise CohortMismatch(name, [names(oid) for oid in base.oids], [names(oid) for oid in parents])
         return base.name
 
-    def _fill(self, trial: Trial, parents: Sequence[str], tree: str | None, *, judged: bool = True) -> Trial:
+    def _fill(
+        self,
+        trial: Trial,
+        parents: Sequence[str],
+        tree: str | None,
+        *,
+        judged: bool = True,
+        place: Order | None = None,
+    ) -> Trial:
         """
         Return the row with what the store knows in its empty cells: id, time, status, parent, best and delta.
 
@@ -545,10 +564,11 @@ class Recorder:
             parents: what its snapshot was derived from.
             tree: its content, where it is known.
             judged: whether a score without a status gets the one that it deserves.
+            place: where a row was recorded that is judged anew; what came after it does not count.
         """
         cells: dict[str, str] = {}
         if trial.status is None and judged:
-            trial = self._with_status(trial, tree, parents)
+            trial = self._with_status(trial, tree, parents, place)
         if trial.exp_id == AUTO_ID:
             cells["exp_id"] = self._next_exp_id()
         if not trial.timestamp:
@@ -556,17 +576,22 @@ class Recorder:
         if not trial.parent_exp and (parent := self._parent_id(parents)):
             cells["parent_exp"] = parent
         if trial.status is not None:
-            cells |= against(self._views.task, trial, self._memory.best_in(self._views))
+            if place is None:
+                best = self._memory.best_in(self._views)
+            else:
+                earlier = self._views.best_before(place)
+                best = earlier.trial if earlier is not None else None
+            cells |= against(self._views.task, trial, best)
         return Trial.trusted({**trial.cells(), **cells}) if cells else trial
 
-    def _with_status(self, trial: Trial, tree: str | None, parents: Sequence[str]) -> Trial:
+    def _with_status(self, trial: Trial, tree: str | None, parents: Sequence[str], place: Order | None = None) -> Trial:
         """Return a row with the status that its score deserves where it has none; without a score it stays pending."""
         score = self._views.task.score(trial)
         if trial.status is not None or score is None:
             return trial
         above = (self._trees.get(parent) or self._views.tree(parent) for parent in parents)
         trees = (tree, *filter(None, above)) if tree else ()
-        return trial.replace(status=judge(self._views, score, trees, trial.text(COMMAND)).status)
+        return trial.replace(status=judge(self._views, score, trees, trial.text(COMMAND), place).status)
 
     def judged(self, trial: Trial, oid: str | None) -> Trial:
         """Return a row on a commit, or on what stands in for one, with the status that its score deserves."""

@@ -158,6 +158,15 @@ def _sections(view: BriefView, specialist: str, options: PromptOptions, call: st
         3,
     )
     yield Section(
+        "Better than the best, but discarded by one that does not count any more",
+        [_line(row, view.task) for row in view.outdated],
+        len(view.outdated),
+        "such trial",
+        "such trials",
+        f"{call} record {naming(view.outdated[0]) if view.outdated else 'ID'} --revise --judge",
+        2,
+    )
+    yield Section(
         "Open ends (kept trials that nothing was derived from)",
         [_line(row, view.task) for row in view.open],
         view.open_total,

@@ -331,7 +331,9 @@ class LineageStore:
 
         return self.ledger.write(work)
 
-    def record(self, rev: Id, trial: Given, *, revise: bool = False, replicate: bool = False) -> Trial:
+    def record(
+        self, rev: Id, trial: Given, *, revise: bool = False, replicate: bool = False, judge: bool = False
+    ) -> Trial:
         """
         Record a row on any commit, the user's own included, and return it as recorded.
 
@@ -344,9 +346,11 @@ class LineageStore:
                 version stays in history, and cells that are left empty keep what they held.
             replicate: record a further row even where a trial waits for its result; one with neither a score nor a
                 status waits, too.
+            judge: of a revision: judge its score anew, by the best that was recorded before it and counts now.
 
         Raises:
             NotFound: no such commit.
+            Invalid: there is no score to judge, or nothing that it is judged anew for.
             Duplicate: the exp id has another row; an identical one is no error and adds nothing.
             InvalidTrial: the row breaks a rule, or has neither a status nor a score.
         """
@@ -355,11 +359,15 @@ class LineageStore:
         if revise and replicate:
             raise Invalid("a row is revised or a replicate, not both")
         row = self._row(trial)
+        if judge and not revise:
+            raise Invalid("only a revision is judged anew")
+        if judge and row.status is not None:
+            raise Invalid(f"a row is judged anew, or is a {row.status}, not both")
         if not (revise or replicate):
             tables.check_ended(self.ledger, row, "a recorded row")
 
         def work(recorder: "Recorder") -> Trial:
-            oid, exp_id = recorder.record(rev, row, revise, replicate=replicate)
+            oid, exp_id = recorder.record(rev, row, revise, replicate=replicate, anew=judge)
             view = self._landed(recorder, oid, exp_id)
             if view.retracted is not None:
                 undo = f"`{to_type('gitlineage', 'retract', view.label, '--undo')}` takes that back"
