@@ -276,7 +276,9 @@ class LooseObjects:
         """Return how many bytes an object has without reading it, ``None`` where it is not there."""
         for folder in self._folders:
             with suppress(FileNotFoundError), open(f"{folder}/{oid[:2]}/{oid[2:]}", "rb", buffering=0) as file:
-                head = zlib.decompressobj().decompress(file.read(_BEGIN), _BEGIN)
+                opener, head = zlib.decompressobj(), b""
+                while b"\0" not in head and (more := file.read(_BEGIN)):  # the first may be tables alone
+                    head += opener.decompress(more, _BEGIN)
                 return int(head.partition(b"\0")[0].partition(b" ")[2])
         return None
 

@@ -270,3 +270,16 @@ def test_git_and_clones_take_a_large_landing(tmp_path, monkeypatch):
         run(*words)
         run("fsck", "--strict")
         assert LineageStore(tmp_path / "ours").all_trials() == trials
+
+
+@pytest.mark.parametrize("level", [0, 1, 9])
+def test_the_size_of_a_loose_object(repo: Path, level: int) -> None:
+    """It is told by the object's beginning, which may be tables of its compression alone."""
+    chance = random.Random(7)
+    signs = bytes(chance.choices(range(256), weights=[chance.random() ** 4 for _ in range(256)], k=9000))
+    for data in (b"", b"x", signs, signs[:70], b"x" * 100_000):
+        options = ["-c", f"core.looseCompression={level}"]
+        oid = git(repo, *options, "hash-object", "-w", "--stdin", data=data).decode().strip()
+        loose = packs.LooseObjects(repo / "nowhere", repo / "objects")
+        assert (loose.size(oid), loose.read(oid)) == (len(data), data)
+    assert packs.LooseObjects(repo / "objects").size("0" * 40) is None
