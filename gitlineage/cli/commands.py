@@ -102,7 +102,17 @@ def _header() -> Any:
 
 
 class Group(_Ours, TyperGroup):
-    """A command that has commands; it says which where something else was typed, as the id of what is meant."""
+    """A command that has commands: alone it lists; it says which there are where something else was typed."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse a call; what names no command goes to the one that lists, where there is one."""
+        is_bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        if ctx.parent is not None and is_bare and not self.invoke_without_command:
+            if "list" in self.commands:
+                args = ["list", *args]
+            elif not args:
+                ctx.fail(f"missing command: it is one of {', '.join(self.commands)}")
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that was asked for."""

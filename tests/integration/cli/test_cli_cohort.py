@@ -59,7 +59,6 @@ def test_opening_again_is_no_error(shell: Shell) -> None:
         (2, ["cohort", "new", "x", "--field", "name=3"], "own word"),
         (2, ["cohort", "new", "x", "--base"], "at least one value"),
         (2, ["cohort", "new"], "missing argument 'NAME'"),
-        (2, ["cohort"], "missing command"),
         (2, ["cohort", "frob"], "no such command"),
     ],
 )

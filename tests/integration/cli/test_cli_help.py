@@ -150,6 +150,17 @@ def test_an_id_in_place_of_a_verb(group: str, tmp_path: Path) -> None:
     assert "did you mean 'list'" in Shell(tmp_path).fails(2, group, "lst")
 
 
+@pytest.mark.parametrize("group", ["runs", "catalog", "cohort", "relation", "artifact", "hooks"])
+def test_a_noun_alone_lists(group: str, tmp_path: Path) -> None:
+    """As `git branch` does, with the options of the list; a noun without a list says what there is."""
+    shell = Shell(tmp_path)
+    shell("init")
+    for more in ([], ["--json"]):
+        bare, listed = shell.run(group, *more), shell.run(group, "list", *more)
+        assert (bare.exit_code, bare.output) == (0, listed.output)
+    assert "missing command: it is one of install, check, remove" in shell.fails(2, "agents")
+
+
 def test_version() -> None:
     """The version is printed and nothing else happens."""
     assert CliRunner().invoke(app, ["--version"]).stdout == f"gitlineage {__version__}\n"
