@@ -234,10 +234,12 @@ def not_trials(table: Found, roles: Roles, options: object) -> str:
 
 
 def _example(table: Found) -> str:
-    """Return the options that name the likeliest column to rank, and its direction where its name says that."""
+    """Return the options that name the likeliest column to rank, and its direction; both where its name says none."""
     tiers = {name: words.metric_tier(name, table.columns) for name in table.columns}
     name = max(tiers, key=lambda each: tiers[each], default="COLUMN")
-    return to_type("--metric", name, direction.flag(words.direction_of(name) is not False))
+    lower = words.direction_of(name)
+    ways = " or ".join(direction.flag(way) for way in ((True, False) if lower is None else (lower,)))
+    return f"{to_type('--metric', name)} {ways}"
 
 
 def metric(table: Found, roles: Roles, statuses: Sequence[str], scaled: Sequence[str]) -> Chosen:
@@ -582,17 +584,22 @@ class _Cells:
     def id(self, taken: set[str], has_commit: bool) -> str:
         """Return the column that names rows: short, mostly different, never a score."""
         for name in self.by_name(words.ID):
-            if name not in taken and self._is_naming(name, 0.75 if has_commit else 0.5):
+            if name in taken:
+                continue
+            # what says that it is an id stays one as the file grows, or the next import would call every row anew
+            is_id = _plain(name).split("_")[-1] == "id" and not has_commit
+            if self._is_naming(name, 0.75 if has_commit else 0.0 if is_id else 0.5, 0.0 if is_id else 0.9):
                 return name
         first = self.columns[0] if self.columns else ""
-        if has_commit or first in taken or not first or not self._is_naming(first, 0.75):
+        if has_commit or first in taken or not first or not self._is_naming(first, 0.75, 0.9):
             return ""
         is_score = any("." in cell for cell in self.of(first)) and self.share(first, numbers.read) > 0
         return "" if is_score else first
 
-    def _is_naming(self, name: str, different: float) -> bool:
+    def _is_naming(self, name: str, different: float, filled: float) -> bool:
+        """Whether a column may name rows: short texts, no times, in so many rows, so many of them different."""
         held = self.of(name)
-        if len(held) * 10 < len(self._rows) * 9 or not held:
+        if not held or len(held) < len(self._rows) * filled:
             return False
         if sum(len(cell) > 60 or len(cell.split()) > 3 for cell in held) * 5 > len(held) or any(
             "\n" in c for c in held

@@ -55,6 +55,21 @@ def taken(store: LineageStore, *paths: Path | Source, **options: Any) -> list[im
     return importing.record(store, planned, asked)
 
 
+@pytest.mark.parametrize(
+    "lines", [("1,0.5,keep", "2,0.6,keep", ",0.4,crash", "4,0.3,keep"), ("1,0.5,keep", *("2,0.6,keep",) * 4)]
+)
+def test_a_table_that_grows_names_its_rows_as_before(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    """A row without an id, or with one that was there, does not make other trials of those before it."""
+    names = []
+    for way in ("at once", "in pieces"):
+        store = LineageStore(tmp_path / way)
+        for count in (len(lines),) if way == "at once" else range(1, len(lines) + 1):
+            path = put(tmp_path / way, "runs.csv", "\n".join(("id,loss,status", *lines[:count], "")))
+            taken(store, path, lower=True, metric="loss")
+        names.append([entry.trial.exp_id for entry in store.log(limit=None)])
+    assert names[0] == names[1] and len(names[0]) == len(lines)
+
+
 class TestCommand:
     """What the command says and does."""
 
