@@ -86,8 +86,10 @@ def pointers(repo: GitRepo, tips: Iterable[str], without: Iterable[str] = ()) ->
 def is_used(repo: GitRepo, tips: Iterable[str]) -> bool:
     """Whether any ``.gitattributes`` that some commits reach names LFS; without one, no text is a pointer."""
     words = ["rev-list", "--objects", "--missing=allow-any", "--stdin"]  # by paths it would pass merged lines over
-    told = _git(repo, words, "\n".join([*tips, ""]).encode()).decode("utf-8", "replace")
-    blobs = [line.split(" ")[0] for line in told.splitlines() if line.endswith(".gitattributes")]
+    told = _git(repo, words, "\n".join([*tips, ""]).encode())
+    ends = re.finditer(rb"\.gitattributes$", told, re.MULTILINE)  # a hundred thousand trials have many more lines
+    starts = (told.rfind(b"\n", 0, each.start()) + 1 for each in ends)
+    blobs = [told[at : at + 40].decode() for at in starts]
     return any(repo.exists(blob) and b"filter=lfs" in repo.read(blob, _PIECE) for blob in dict.fromkeys(blobs))
 
 

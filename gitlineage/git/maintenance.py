@@ -9,13 +9,14 @@ import os
 import shlex
 import subprocess
 from contextlib import suppress
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import msgspec
 
-from gitlineage.errors import RepositoryError
+from gitlineage.errors import GitFailed, RepositoryError
 from gitlineage.git import program
+from gitlineage.git.refs import loose_refs
 from gitlineage.git.repository import GitRepo
 from gitlineage.house import AUTO_REPACK
 
@@ -24,6 +25,9 @@ MANY_PACKS = 80
 
 MANY_SMALL = 24
 """Packs of one size that may lie side by side before they are joined."""
+
+MANY_REFS = 200
+"""Refs that may have a file of their own before they are packed."""
 
 _EACH = 4
 """Landings of one process between two looks at the packs; the first one looks."""
@@ -99,6 +103,19 @@ def repack(repo: GitRepo) -> bool:
         finally:
             os.close(lock)
     return False
+
+
+def pack_refs(repo: GitRepo, prefix: str) -> None:
+    """
+    Have git pack the refs where many of those below a prefix have a file of their own, as its gc does.
+
+    A fetch from many writers leaves so many, and each takes 4 KB and a look at every fetch. Where another git is at
+    work on the refs, it is left for another time.
+    """
+    loose = islice(loose_refs(str(repo.commondir), prefix), MANY_REFS)
+    if sum(1 for _ in loose) == MANY_REFS and repo.flag("gc.packRefs", default=True):
+        with suppress(GitFailed):
+            program.run(["--git-dir", str(repo.commondir), "pack-refs", "--all"])
 
 
 class Saving(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ import os
 import signal
 import subprocess
 from codecs import getincrementaldecoder
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 
 from gitlineage.errors import GitFailed
@@ -91,6 +91,39 @@ def run(
             if line.startswith(_WARNING):
                 warned(line.removeprefix(_WARNING))
     return output
+
+
+@contextmanager
+def beside(arguments: Iterable[str]) -> Iterator[Callable[[], bytes]]:
+    """
+    Run git while something else is done; it is ended where nobody waits for it any more.
+
+    Yields:
+        What waits for it, and returns or raises as `run` does.
+    """
+    words = list(arguments)
+    with TemporaryFile() as output, TemporaryFile() as said:
+        try:
+            child = subprocess.Popen(
+                ["git", *words], env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=said
+            )
+        except FileNotFoundError as error:
+            raise GitFailed(words, 127, "the git program is not installed or the folder is gone") from error
+
+        def ended() -> bytes:
+            status = child.wait()
+            output.seek(0)
+            said.seek(0)
+            if status:
+                raise GitFailed(words, status, said.read().decode("utf-8", "replace"), output.read())
+            return output.read()
+
+        try:
+            yield ended
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
 
 
 def attached(

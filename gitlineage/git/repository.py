@@ -135,6 +135,10 @@ class GitRepo:
         return self._repo.odb
 
     @cached_property
+    def _key(self) -> "type[pygit2.Oid]":
+        return pygit2.Oid  # objects are read by the hundred thousand, and a module that comes late is slow to ask
+
+    @cached_property
     def _settings(self) -> "pygit2.Config":
         return self._repo.config
 
@@ -227,7 +231,7 @@ class GitRepo:
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
-        return self._near(oid) is not None or pygit2.Oid(hex=oid) in self._odb
+        return self._near(oid) is not None or self._key(hex=oid) in self._odb
 
     def read(self, oid: str, limit: int = MAX_BLOB) -> bytes:
         """
@@ -431,7 +435,7 @@ class GitRepo:
         return Stored(_NAMES[int(kind)], data)
 
     def _fetch(self, oid: str, limit: int) -> tuple[int, bytes]:
-        key = pygit2.Oid(hex=oid)
+        key = self._key(hex=oid)
         if (size := self._odb.read_header(key)[1]) > limit:
             raise RepositoryError(f"{oid} has {size:,} bytes, over the limit of {limit:,}; it is not read")
         return self._repo.read(key)

@@ -441,9 +441,9 @@ class Fold:
         known = self._known(snapshot, exp_id, owner)
         status = trial.status.value if trial.status else None
         done = status is not None
-        if snapshot < self._written:
-            self._changed.add(snapshot)
+        changes = snapshot < self._written
         if self._has_arrivals and self._is_elsewhere(oid, exp_id, owner):
+            self._changed.update([snapshot] if changes else [])
             return
         is_shared = False
         if known is None:
@@ -458,10 +458,16 @@ class Fold:
             number, was_done, was = known.id, known.is_done, Order(known.clock, known.writer)
             place = min(order, was) if done == was_done else (order if done else was)
             was_last = Order(known.last_clock, known.last_writer)
-            if (done, order) < (was_done, was_last) or (order == was_last and _comes_first(trial, known)):
-                self._trials[snapshot, exp_id, owner] = known._replace(clock=place.clock, writer=place.writer)
+            is_later = (done, order) >= (was_done, was_last)
+            if is_later and order == was_last:
+                is_later = not (_is_again(event, trial, known) or _comes_first(trial, known))
+            if not is_later:
+                if place != was:
+                    self._trials[snapshot, exp_id, owner] = known._replace(clock=place.clock, writer=place.writer)
+                    self._changed.update([snapshot] if changes else [])
                 return
             self.done += done and not was_done and counts
+        self._changed.update([snapshot] if changes else [])
         self._share_subject(oid, snapshot, trial, known)
         if (numbered := split_number(exp_id)) is not None and numbered[1] > self._numbered.get(numbered[0], -1):
             self._numbered[numbered[0]] = numbered[1]
@@ -772,6 +778,11 @@ FOLDS: dict[type[events.Event], Callable[[Fold, str, Any, Order, CommitInfo | No
     events.ForgeEvent: lambda fold, oid, event, order, made, trial: fold.facts.fold_forge(oid, event, order),
 }
 """How an event of each type becomes rows: its object, itself, its place in the order, and what its caller has of it."""
+
+
+def _is_again(event: events.TrialEvent, trial: Trial, known: TrialRow) -> bool:
+    """Whether an event is the one that a row is from, which an archive says again."""
+    return (event.raw, event.saw, pack(trial)) == (known.raw, known.saw, known.row)
 
 
 def _comes_first(trial: Trial, known: TrialRow) -> bool:

@@ -550,6 +550,7 @@ def build(
     *,
     spills: bool = False,
     advance: Callable[[int], None] | None = None,
+    hear: Callable[[str, Recorded], None] | None = None,
 ) -> Index:
     """
     Return an index in memory of all events, or of those that a rule lets through.
@@ -557,6 +558,7 @@ def build(
     Args:
         spills: whether it takes little memory, and the disk for what is more.
         advance: called with the number of events read since the last call.
+        hear: called with each event and the name of the ref that it is on.
     """
     index = Index(repo, None, speakers, spills=spills)
     count = 0
@@ -569,6 +571,8 @@ def build(
                     count += 1
                     if advance is not None and count % _TELL == 0:
                         advance(_TELL)
+                    if hear is not None and isinstance(entry, Recorded):
+                        hear(writer, entry)
                     if isinstance(entry, Problem):
                         fold.add(entry)
                     elif until is None or until(entry):

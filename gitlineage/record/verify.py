@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from hashlib import blake2b
 
 import msgspec
@@ -22,7 +23,7 @@ from gitlineage.git.repository import GitRepo
 from gitlineage.index.index import Index, build
 from gitlineage.index.schema import AUTHOR, SUBJECT
 from gitlineage.journal import events, speakers, trust
-from gitlineage.journal.journal import ARCHIVE, Journal, Problem, check_writer
+from gitlineage.journal.journal import ARCHIVE, Journal, Problem, Recorded, check_writer
 from gitlineage.journal.speakers import Speakers
 from gitlineage.model.message import trailer_lines
 from gitlineage.model.namespace import ORDINARY, Namespace
@@ -194,6 +195,8 @@ class Verification:
         self._check = check
         self._trees = NotesTrees(repo)
         self._tips = moment.refs
+        self._noted: set[str] = set()
+        """The objects that have a note on the ref whose names of notes were checked last."""
 
     def findings(self) -> list[Finding]:
         """Return all there is to say, each thing once, in the order of the checks."""
@@ -204,21 +207,41 @@ class Verification:
 
     def _findings(self) -> Iterator[Finding]:
         yield from (Finding("", "", told) for told in locks.left_locks(self._repo.commondir, self._repo.own))
-        yield from self._objects()
+        tips = [tip for tip in self._tips.values() if self._repo.exists(tip)]
+        words = ["--full"] if self._everything else ["--connectivity-only", *tips]
+        settings = ["-c", "core.commitGraph=false"]
+        fsck = ["--git-dir", str(self._repo.gitdir), *settings, "fsck", "--no-dangling", "--no-progress", *words]
+        with program.beside(fsck) if tips else nullcontext(bytes) as ended:
+            found = list(self._own())
+            yield from self._objects(ended)
+        yield from found
+
+    def _own(self) -> Iterator[Finding]:
+        """Check what git knows nothing of."""
         try:
             yield from self._content()
         except LineageError as error:
             yield Finding("", "", str(error))
+        moment = self._moment
         for writer, tip in self._tips.items():
-            for part in (self._name, self._line, self._fan_out, self._events, self._alive, self._signatures):
+            apart = [] if moment.tips.get(writer) == tip else [self._events]
+            for part in (self._name, self._line, self._fan_out, *apart, self._alive, self._signatures):
                 try:
                     yield from part(writer, tip)
                 except (LineageError, ValueError) as error:
                     yield Finding(writer, tip, str(error))
-        moment = self._moment
+        wrong: list[Finding] = []
+
         fresh = build(
-            self._repo, self._journal, moment.tips, speakers=moment.speakers, spills=True, advance=self._advance
+            self._repo,
+            self._journal,
+            moment.tips,
+            speakers=moment.speakers,
+            spills=True,
+            advance=self._advance,
+            hear=lambda ref, recorded: wrong.extend(self._event_on(ref, recorded)),
         )
+        yield from wrong
         try:
             yield from (
                 Finding(*row) for row in fresh.rows("SELECT writer, oid, reason FROM problems ORDER BY 1, 2, 3")
@@ -233,17 +256,10 @@ class Verification:
 
     # -- objects and refs ----------------------------------------------------------------------------------
 
-    def _objects(self) -> Iterator[Finding]:
-        """Have git look at the objects."""
-        tips = [tip for tip in self._tips.values() if self._repo.exists(tip)]
-        if not tips:
-            return
-        words = ["--full"] if self._everything else ["--connectivity-only", *tips]
-        settings = ["-c", "core.commitGraph=false"]
+    def _objects(self, ended: Callable[[], bytes]) -> Iterator[Finding]:
+        """Wait for git, which looks at the objects."""
         try:
-            program.run(
-                ["--git-dir", str(self._repo.gitdir), *settings, "fsck", "--no-dangling", "--no-progress", *words]
-            )
+            ended()
         except GitFailed as error:
             said = (error.output + b"\n" + error.message.encode()).decode("utf-8", "replace")
             lines = [line for line in said.splitlines() if line.strip() and not _HARMLESS.match(line)]
@@ -335,7 +351,7 @@ class Verification:
         """Check the names in a notes tree, and that each object has one note."""
         stack = [("", self._repo.commit(tip).tree)]
         met: set[str] = set()
-        noted: set[str] = set()
+        self._noted = noted = set()
         while stack:
             prefix, tree = stack.pop()
             try:
@@ -364,39 +380,40 @@ class Verification:
                     noted.add(path)
 
     def _events(self, writer: str, tip: str) -> Iterator[Finding]:
-        """Check that every line is an event, and that what it says agrees with the commit that it is on."""
-        genesis = self._journal.genesis(writer)
+        """Check the lines of a ref that does not count, so that no index is built of it."""
         for count, recorded in enumerate(self._journal.read(writer, tip)):
             if count % _TELL == _TELL - 1:
                 self._advance(_TELL)
             if isinstance(recorded, Problem):
                 yield Finding(writer, recorded.oid, recorded.reason)
-                continue
-            event = recorded.event
-            try:
-                if event.place is events.Place.GENESIS:
-                    if recorded.oid != genesis and not writer.startswith(ARCHIVE):
-                        yield Finding(
-                            writer, recorded.oid, f"a {_kind(event)} event is not on the writer's first commit"
-                        )
-                    continue
-                info = self._repo.commit(recorded.oid)
-                if isinstance(event, events.CohortEvent):
-                    said = dict(trailer_lines(info.message)).get("Cohort-Name", "")
-                    if said != event.name or info.parents != event.base:
-                        yield Finding(writer, recorded.oid, f"the cohort {event.name!r} does not match its commit")
-                elif isinstance(event, events.SessionEvent):
-                    entry = self._repo.read_tree(info.tree).get("prompt.md")
-                    if entry is None or entry.oid != event.prompt:
-                        yield Finding(writer, recorded.oid, "the session's prompt is not the one in its commit")
-            except LineageError as error:
-                yield Finding(writer, recorded.oid, str(error))
+            else:
+                yield from self._event_on(writer, recorded)
+
+    def _event_on(self, writer: str, recorded: Recorded) -> Iterator[Finding]:
+        """Check that what an event on a writer's ref says agrees with the commit that it is on."""
+        event = recorded.event
+        try:
+            if event.place is events.Place.GENESIS:
+                if recorded.oid != self._journal.genesis(writer) and not writer.startswith(ARCHIVE):
+                    yield Finding(writer, recorded.oid, f"a {_kind(event)} event is not on the writer's first commit")
+                return
+            info = self._repo.commit(recorded.oid)
+            if isinstance(event, events.CohortEvent):
+                said = dict(trailer_lines(info.message)).get("Cohort-Name", "")
+                if said != event.name or info.parents != event.base:
+                    yield Finding(writer, recorded.oid, f"the cohort {event.name!r} does not match its commit")
+            elif isinstance(event, events.SessionEvent):
+                entry = self._repo.read_tree(info.tree).get("prompt.md")
+                if entry is None or entry.oid != event.prompt:
+                    yield Finding(writer, recorded.oid, "the session's prompt is not the one in its commit")
+        except LineageError as error:
+            yield Finding(writer, recorded.oid, str(error))
 
     def _alive(self, writer: str, tip: str) -> Iterator[Finding]:
-        """Check that every commit with a note is kept alive by the ref."""
+        """Check that every commit with a note is kept alive by the ref, whose names of notes have been checked."""
         listed = program.run(["--git-dir", str(self._repo.gitdir), "rev-list", tip, "--"])
         reached = set(listed.decode().split())
-        for oid, _ in self._trees.changed(None, self._repo.commit(tip).tree, {}):
+        for oid in self._noted:
             if oid not in reached:
                 yield Finding(writer, oid, "it has a note and the writer's ref does not keep it alive")
 

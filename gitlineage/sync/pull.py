@@ -12,6 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from gitlineage.errors import Invalid, LineageError
+from gitlineage.git import maintenance
 from gitlineage.journal.journal import ARCHIVE, check_name, is_archive
 from gitlineage.model.namespace import DEFAULT, NOTES, ORDINARY, everywhere, namespace_of
 from gitlineage.query.words import Standing
@@ -106,6 +107,7 @@ def take(
         with ledger.all_campaigns() as campaigns:
             for each in campaigns:
                 each.settle()
+        maintenance.pack_refs(ledger.repo, DEFAULT.local)
     return Exchange(remote=way.shown, outcomes=tuple(outcomes), dry_run=dry_run)
 
 

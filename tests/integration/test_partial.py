@@ -392,7 +392,7 @@ ASKED = [
     ["stats"],
     ["compare", "001", "004"],
     ["blame", "004"],
-    ["verify"],
+    ["maintain", "verify"],
     ["export", "tsv", "-"],
     ["export", "jsonl", "-"],
 ]
@@ -426,7 +426,7 @@ def test_a_partial_clone_records_and_pushes(kept: str, remote: Path, cloned: Cal
     whole("pull")
     (told,) = whole.objects("show", made["oid"])
     assert (told["status"], told["parents"]) == ("keep", made["parents"])
-    assert whole("verify") == partial("verify")
+    assert whole("maintain", "verify") == partial("maintain", "verify")
     assert whole("log", "--json") == partial("log", "--json")
 
 
@@ -436,6 +436,10 @@ def test_each_command_in_a_shallow_clone(depth: int, cloned: Callable[..., Shell
     shallow = cloned(f"--depth={depth}")
     git(shallow.folder, "config", "lineage.writer", "bob")
     (shallow.folder / "b.txt").write_text("b of bob\n")
-    for asked in [*ASKED, ["commit", "-m", "from a part"], ["push"], ["sync"], ["run", "-m", "x", "--", "true"]]:
-        told = shallow.fails(1, *asked)
-        assert "`git fetch --unshallow origin`" in told, asked
+    for asked in [*ASKED, ["commit", "-m", "from a part"], ["run", "-m", "x", "--", "true"]]:
+        assert "`git fetch --unshallow origin`" in shallow.fails(1, *asked), asked
+    for asked in (["pull"], ["push"], ["sync"]):  # which do their work
+        result = shallow.run(*asked)
+        assert result.exit_code == 1, asked
+        (line,) = result.stderr.splitlines()
+        assert "`git fetch --unshallow origin`" in line

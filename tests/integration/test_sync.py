@@ -11,6 +11,7 @@ from places import ROOT
 
 from gitlineage import Exchange, Invalid, LineageStore, RemoteError, RepositoryError, Trial, Watcher
 from gitlineage.bridge.openrange import import_openrange
+from gitlineage.git import maintenance
 from gitlineage.sync.rehome import fresh_name, rehome
 
 Git = Callable[..., str]
@@ -741,3 +742,26 @@ def test_a_hook_that_pushes_lineage_does_not_loop(alice: LineageStore, remote: P
     git("push", "--quiet", "origin", "HEAD:main")
     assert git("rev-parse", f"{NOTES}alice", cwd=remote) == alice.ledger.journal.tips()["alice"]
     assert states(alice.push()) == {"push alice": "up to date"}
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_refs_of_many_writers_are_packed(
+    tmp_path: Path, remote: Path, git: Git, monkeypatch: pytest.MonkeyPatch, packs: bool
+) -> None:
+    """A pull from many leaves a few files of refs, and all of them to plain git; who wants none packed has none."""
+    monkeypatch.setattr(maintenance, "MANY_REFS", 5)
+    for number in range(8):
+        with LineageStore(tmp_path / "all", writer=f"w{number}", identity=("A", "a@example.org")) as store:
+            store.commit({"f": b"%d" % number}, trial=Trial(status="keep", core_metric=1 + number))
+            git("push", "-q", str(remote), f"{NOTES}w{number}", cwd=tmp_path / "all")
+    root = tmp_path / "reader"
+    with LineageStore(root, writer="reader", identity=("R", "r@example.org")) as store:
+        git("remote", "add", "origin", str(remote), cwd=root)
+        git("config", "gc.packRefs", str(packs).lower(), cwd=root)
+        store.pull()
+        seen = git("for-each-ref", "--format=%(refname)", "refs/lineage/remotes", cwd=root).split()
+        assert len(seen) == 8
+        files = [path for path in (root / ".git" / "refs" / "lineage").rglob("*") if path.is_file()]
+        assert (len(files) < 5) == packs
+        assert {outcome.state for outcome in store.pull().outcomes} == {"up to date"}
+        assert store.verify() == []
