@@ -15,8 +15,8 @@ import msgspec
 from gitlineage.bridge.formats.words import split_words
 from gitlineage.model.trial import parse_number
 
-PLAIN, PERCENT, UNIT, THOUSANDS, ROUGH, ARROW, SHARE = (
-    "plain", "percent", "unit", "thousands", "rough", "arrow", "share",
+PLAIN, PERCENT, UNIT, THOUSANDS, DECIMAL, ROUGH, ARROW, SHARE = (
+    "plain", "percent", "unit", "thousands", "decimal", "rough", "arrow", "share",
 )  # fmt: skip
 """How a number was written."""
 
@@ -110,7 +110,7 @@ def scores(cells: Sequence[str]) -> Column:
 
     What cannot be turned into the unit of the others has no value, and that is told: 55% never ranks above 0.52.
     """
-    read_cells = [read(cell) for cell in cells]
+    read_cells = _read_commas(cells) or [read(cell) for cell in cells]
     units = [unit for unit, _ in Counter(each.unit for each in read_cells if each and _has_unit(each)).most_common()]
     family = next((each for each in _FAMILIES if len(units) > 1 and all(u.casefold() in each for u in units)), None)
     factors, told = _one_scale(read_cells, units, family)
@@ -142,6 +142,20 @@ def scores(cells: Sequence[str]) -> Column:
     if family is not None:
         told.append(f"units differ ({', '.join(units[:6])}): all were turned into {units[0]}")
     return Column(values=values, texts=texts, told=told)
+
+
+def _read_commas(cells: Sequence[str]) -> list[Number | None] | None:
+    """
+    Return a column whose commas are decimal points, ``None`` where they are not.
+
+    ``1,234`` may be either; beside ``0,52`` it is a little more than one.
+    """
+    plain = [cell.strip() for cell in cells]
+    single = [cell for cell in plain if _COMMA.fullmatch(cell)]
+    surely = any(not _THOUSANDS.fullmatch(cell) for cell in single)
+    if not surely or any(_THOUSANDS.fullmatch(cell) and cell not in single for cell in plain):
+        return None
+    return [_number(cell.replace(",", "."), DECIMAL) if _COMMA.fullmatch(cell) else read(cell) for cell in plain]
 
 
 def _has_unit(number: Number) -> bool:
@@ -204,6 +218,7 @@ _SENTENCES = {
     PERCENT: "percent signs were read as numbers",
     UNIT: "units were cut off",
     THOUSANDS: "commas inside numbers were taken for separators",
+    DECIMAL: "commas inside numbers were read as points",
     ROUGH: "rough numbers were read",
     ARROW: "of `before → after` the number after was read",
     SHARE: "shares were read as quotients",

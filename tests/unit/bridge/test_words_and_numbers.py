@@ -149,6 +149,8 @@ def test_units_of_one_kind_are_turned_into_one() -> None:
         (["3/4", "12", "13"], [None, 12, 13], "unscored: 3/4"),
         (["50% → 55%", "60%"], [55, 60], "the number after was read"),
         (["0", "55%", "0.5"], [0, 0.55, 0.5], "divided by a hundred"),
+        (["0,52", "1,234", "2,5"], [0.52, 1.234, 2.5], "commas inside numbers were read as points"),
+        (["1,234", "113,848", "999"], [1234, 113848, 999], "commas inside numbers were taken for separators"),
         (["900ms", "0", "1.2s"], [900, 0, 1200], "units differ"),
     ],
 )
