@@ -194,6 +194,8 @@ def commit(
         with store.batch():
             trial = _trial(store, row, metric)
             given = options.parents(store, parents, root)
+            if not isinstance(source, str) and (what := store.ledger.repo.halfway()):
+                output.note(f"git is in the middle of a {what} here; the snapshot is of the files as they are now")
             where = placing.place(store, source, parents=given, trial=trial, cohort=cohort, roles=known_roles, new=new)
             verdict = _verdict(store, trial, where.content, where.parents)
             if where.replicate_of is None:

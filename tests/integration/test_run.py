@@ -645,8 +645,10 @@ def test_a_run_is_named_by_whatever_names_its_trial(shell):
 
 
 def test_a_run_in_the_middle_of_a_merge_is_warned_of(shell, git):
-    """It runs, and its trial is of the files as they are."""
+    """It runs, and its trial is of the files as they are; what is committed without a run is so, too."""
     (shell.folder / ".git/MERGE_HEAD").write_text("0" * 40 + "\n")
+    recorded = process("commit", "-m", "by hand", "--metric", "2", folder=shell.folder)
+    assert "git is in the middle of a merge here" in recorded.stderr.decode()
     done = process("run", "--", sys.executable, "-c", "print('loss: 1')", folder=shell.folder)
     assert "git is in the middle of a merge here" in done.stderr.decode()
 
