@@ -13,7 +13,8 @@ from places import ROOT
 from programs import every
 from typer.main import get_command
 
-from gitlineage import house
+import gitlineage
+from gitlineage import errors, house
 from gitlineage._version import __version__
 from gitlineage.cli.app import app
 from gitlineage.cli.helping import TOPICS
@@ -36,6 +37,16 @@ def test_the_list_of_commands_is_the_programs():
         check=True,
     ).stdout.decode()
     assert (ROOT / "docs" / "commands.md").read_text() == made, "type: .venv-test/bin/python scripts/commands.py"
+
+
+def test_the_reference_has_every_public_name():
+    """docs/api.md shows all that `gitlineage` exports, from its docstrings, and nothing else."""
+    text = (ROOT / "docs" / "api.md").read_text()
+    shown = set(re.findall(r"^\.\. auto(?:class|data):: gitlineage\.(\w+)$", text, re.MULTILINE))
+    assert "automodule:: gitlineage.errors" in text
+    assert shown | {name for name in gitlineage.__all__ if hasattr(errors, name)} == {*gitlineage.__all__} - {
+        "__version__"
+    }
 
 
 def test_one_version_everywhere():
