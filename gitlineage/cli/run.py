@@ -630,7 +630,7 @@ def log(
             if as_json:
                 output.json_line({"id": label, "size": kept.size, "digest": kept.digest, "tail": kept.tail})
                 return
-            if kept.size > len(kept.tail.encode()):
+            if kept.size > len(kept.tail.encode()) + 1:  # the last line's end is not kept
                 output.note(f"another machine has the whole log of {kept.size:,} bytes; this is its end")
             for line in kept.tail.splitlines()[-(lines or 0) :]:
                 output.say(line)

@@ -121,7 +121,7 @@ def exactly(views: Views, tree: str, command: str | None = None) -> Tried:
 
 def by_edit(views: Views, tree: str, parent: str) -> tuple[TrialView, ...]:
     """
-    Return the trials of late that were not kept and whose edit was the same, wherever it was made.
+    Return the trials of late of other content that were not kept and whose edit was the same, wherever it was made.
 
     Args:
         tree: the content.
@@ -132,8 +132,9 @@ def by_edit(views: Views, tree: str, parent: str) -> tuple[TrialView, ...]:
         return ()
     numbers = dict(views.index.rows(_NOT_KEPT))
     known = _edits(views, list(numbers))
-    equal = [number for snapshot, number in numbers.items() if known.get(snapshot) == edit]
-    return tuple(views.by_number(equal[:_SHOWN]))
+    equal = {snapshot: number for snapshot, number in numbers.items() if known.get(snapshot) == edit}
+    trees = {at: content for at, ((content, *_),) in views.index.grouped(_TREES, equal).items()}
+    return tuple(views.by_number([number for at, number in equal.items() if trees[at] != tree][:_SHOWN]))
 
 
 def by_hypothesis(views: Views, hypothesis: str, *, build: bool = True) -> tuple[Alike, ...]:

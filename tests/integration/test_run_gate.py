@@ -120,6 +120,8 @@ def test_tried_says_under_which_command_and_where_it_cannot_tell(shell: Shell) -
     assert said.startswith("tried: equal content, by `") and "another --command is another trial" in said
     other = process("run", "--", *COMMAND[:2], "print('loss: 0.9')", folder=shell.folder)
     assert "another run of 000 (equal content, another command)" in other.stderr.decode()
+    third = process("run", "--", *COMMAND[:2], "print('loss: 0.8')", folder=shell.folder)
+    assert "same edit" not in third.stderr.decode()
     again = process("run", "--if-tried", "repeat", "--", *COMMAND, folder=shell.folder)
     assert "replicate of 000 (equal content, same command)" in again.stderr.decode()
     inside = Shell(shell.folder / "lib")
