@@ -151,11 +151,19 @@ def _print_comparison(store: "LineageStore", comparison: "Comparison") -> None:
             else "equal in the mean"
         )
         output.say(f"{told}; {_test_words(comparison)}")
-    for each in comparison.differences:
-        output.say(f"\n{output.paint(output.clean(_heading(comparison, each.what)), 'dim')}")
+    cells = [each for each in comparison.differences if _is_cell(comparison, each.what)]
+    if cells:
+        heading = f"what differs, {output.clean(a.name)} → {output.clean(b.name)}"
+        output.say(f"\n{output.paint(heading, 'dim')}")
         layout.facts(
-            (f"  {output.clean(side.name)}", _names(names) or "—") for side, names in ((a, each.a), (b, each.b))
+            (f"  {output.clean(each.what)}", f"{_names(each.a) or '—'} → {_names(each.b) or '—'}") for each in cells
         )
+    for each in comparison.differences:
+        if each not in cells:
+            what = "trials on its line" if each.what == "line" else output.clean(each.what)
+            output.say(f"\n{output.paint(f'{what} that only one has', 'dim')}")
+            sides = ((a, each.a), (b, each.b))
+            layout.facts((f"  {output.clean(side.name)}", _names(names) or "—") for side, names in sides)
     if comparison.changed:
         output.say(
             f"\n{output.paint('files that both have, with different content', 'dim')}\n  {_names(comparison.changed)}"
@@ -164,11 +172,9 @@ def _print_comparison(store: "LineageStore", comparison: "Comparison") -> None:
         output.note(f"`gitlineage diff {output.clean(a.name)} {output.clean(b.name)}` shows the difference")
 
 
-def _heading(comparison: "Comparison", what: str) -> str:
-    """Return what a difference is about: a cell that two trials have otherwise, or things that one side alone has."""
-    if comparison.a.kind == comparison.b.kind == "trial" and what not in ("line", "files"):
-        return what
-    return f"{'trials on its line' if what == 'line' else what} that only one has"
+def _is_cell(comparison: "Comparison", what: str) -> bool:
+    """Whether a difference is one cell that two trials have otherwise; else it is of things that one side alone has."""
+    return comparison.a.kind == comparison.b.kind == "trial" and what not in ("line", "files")
 
 
 def _best(side: "Side") -> str:

@@ -47,7 +47,7 @@ def test_compare(shell: Shell) -> None:
     text = done.stdout.decode()
     assert "003 is better by 0.1 in the mean; too few scores for a rank test (1 and 1)" in text
     assert re.search(r"^files that only one has\n  000  —\n  003  b.txt$", text, re.MULTILINE)
-    assert re.search(r"^hypothesis\n  000  .+\n  003  .+$", text, re.MULTILINE)
+    assert re.search(r"^what differs, 000 → 003\n(  .+\n)*  hypothesis +.+ → .+$", text, re.MULTILINE)
     assert "files that both have, with different content\n  a.txt\n" in text
     assert done.stderr.decode() == "note: `gitlineage diff 000 003` shows the difference\n"
     (told,) = shell.objects("compare", "ideas", "000")
