@@ -15,7 +15,7 @@ from gitlineage.bridge.placing import Place
 from gitlineage.cli import layout, listing, options, output, repair, taking
 from gitlineage.cli.commands import command, commands
 from gitlineage.cli.opening import opened, place
-from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, LineageError, RepositoryError
+from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, LineageError, RemoteError, RepositoryError
 from gitlineage.git.repository import GitRepo, find_repository, init_repository
 from gitlineage.journal.journal import check_writer
 from gitlineage.model.artifact import COLUMN, cell
@@ -25,7 +25,7 @@ from gitlineage.query.judge import Verdict
 from gitlineage.query.views import Views
 from gitlineage.run.lease import Files, is_held
 from gitlineage.store.store import LineageStore
-from gitlineage.text import to_type
+from gitlineage.text import counted, to_type
 
 app = commands()
 
@@ -55,7 +55,9 @@ def init(
     remote: Annotated[
         str | None,
         typer.Option(
-            "--remote", metavar="NAME", help="Have a plain git fetch and git push with this remote carry lineage."
+            "--remote",
+            metavar="NAME",
+            help="Pull its lineage, and have a plain git fetch and git push with it carry lineage.",
         ),
     ] = None,
     reassert: Annotated[
@@ -66,7 +68,8 @@ def init(
     """
     Make a repository ready and say what is optimised
 
-    What the task is gets recorded for everybody; left out, it is core_metric, lower is better.
+    What the task is gets recorded for everybody; left out, it is the one that is recorded here or on the --remote,
+    whose lineage is pulled, else core_metric, lower is better.
     """
     if reassert:
         options.alone(ctx, "--reassert", "it excludes", "reassert", "as_json")
@@ -87,6 +90,7 @@ def init(
         name = store.writer
         if remote is not None:
             store.attach(remote)
+        pulled = _pulled(store, remote) if remote is not None else 0
         change = _set_task(store, metric, lower_is_better, label, force)
         store.ledger.settle()
         if store.campaign not in store.campaigns():
@@ -105,6 +109,7 @@ def init(
                     "task": store.task,
                     "changed": change or None,
                     "remote": remote,
+                    "pulled": pulled,
                 }
             )
             return
@@ -120,7 +125,7 @@ def init(
                 ("writer", name),
                 ("new ids", ids),
                 ("task", task),
-                ("remote", output.clean(remote or "")),
+                ("remote", output.clean(remote or "") + (f", {counted(pulled, 'trial')} pulled" if pulled else "")),
             ]
         )
         call = "gitlineage" if store.ledger.namespace.is_default else f"gitlineage --campaign {store.campaign}"
@@ -302,6 +307,19 @@ def _repository(current: Path, folder: Path | None, bare: bool) -> tuple[Path, b
     elif bare and GitRepo(path).workdir is not None:
         raise RepositoryError(f"there is a repository with a working tree in {path}; leave out --bare")
     return path, not own
+
+
+def _pulled(store: LineageStore, remote: str) -> int:
+    """Take what others recorded, and their task with it, and return how many trials came; say where that failed."""
+    hint = to_type("gitlineage", "pull", remote)
+    try:
+        done = store.remote.pull(remote)
+    except RemoteError as error:
+        output.note(output.clean(f"nothing was pulled: {error}; `{hint}` takes what others recorded, and their task"))
+        return 0
+    for each in done.refused:
+        output.note(output.clean(f"{each.writer} was not pulled: {each.reason}"))
+    return sum(each.trials for each in done.outcomes if each not in done.refused)
 
 
 def _set_task(

@@ -24,6 +24,9 @@ _ROWS = 1000
 """Rows of others that are looked at; the newest words are first."""
 
 
+_UNRANKED = """
+SELECT id FROM trials WHERE writer = ? AND rank IS NULL AND status IS NOT NULL ORDER BY clock DESC LIMIT ?
+"""
 _BESIDE = """
 SELECT t.exp_id, t.writer, o.writer
 FROM (SELECT snapshot, exp_id FROM trials GROUP BY snapshot, exp_id HAVING count(*) > 1 LIMIT ?) s
@@ -125,7 +128,8 @@ def told(views: Views, journal: Journal, tips: Mapping[str, str], before: Standi
     now = standing(views)
     said = [*_leap(views, before, now)]
     if before.task or views.index.one("SELECT 1 FROM trials WHERE writer = ? LIMIT 1", own or "") is not None:
-        said += _task(before.task[:1], now.task[:1])  # else nothing of this clone's was ranked otherwise
+        changed = _task(before.task[:1], now.task[:1])  # else nothing of this clone's was ranked otherwise
+        said += changed if before.task else _by_default(views, now.task[:1], own or "")
     said += _overruled(before.task, now.task, own)
     said += _rows(views, journal, tips, now.rows - before.rows)
     said += _repairs(views, now.retractions - before.retractions, now.reparents - before.reparents)
@@ -187,17 +191,32 @@ def _edges(
 
 
 def _task(before: tuple[tuple[Order, Task], ...], now: tuple[tuple[Order, Task], ...]) -> Iterator[Said]:
-    if not now or (before and before[0][1].same(now[0][1])):
+    if not before or not now or before[0][1].same(now[0][1]):
         return
-    (order, task) = now[0]
-    was = before[0][1] if before else Task()
-    if was.same(task):
-        return
-    whose = f", which {before[0][0].writer} had said," if before else ""
+    (order, task), was = now[0], before[0][1]
+    whose = f", which {before[0][0].writer} had said,"
     what = f"{order.writer} changed the task from {_shown(was)}{whose} to {_shown(task)}"
-    way = "lower" if was.lower_is_better else "higher"
-    anew = to_type("gitlineage", "init", "--metric", was.score_field, f"--{way}-is-better", "--force")
-    yield Said(order.writer, what, "gitlineage init --reassert" if before else anew)
+    yield Said(order.writer, what, "gitlineage init --reassert")
+
+
+def _by_default(views: Views, now: tuple[tuple[Order, Task], ...], own: str) -> Iterator[Said]:
+    """Return which task came to a clone that recorded by the default one, which nobody had said, and what mends it."""
+    was = Task()
+    if not now or was.same(task := now[0][1]):
+        return
+    mine = views.each(number for (number,) in views.index.rows(_UNRANKED, own, _ROWS))
+    lost = [view for view in mine if view.retracted is None and was.score(view.trial) is not None]
+    writer = now[0][0].writer
+    what = f"the task is {_shown(task)}, as {writer} said, not the default one that this clone recorded by"
+    if lost and task.score_field != was.score_field:
+        score = lost[0].trial.text(was.score_field)
+        mend = to_type("gitlineage", "record", lost[0].label, "--revise", "--metric", score, "--judge")
+        names = ", ".join(view.label for view in lost[:_NAMED])
+        more = f" and {len(lost) - _NAMED:,} more" if len(lost) > _NAMED else ""
+        what += (
+            f": {names}{more} have no {task.score_field} by which they would rank; `{mend}` says that {score} is one"
+        )
+    yield Said(writer, what)
 
 
 def _overruled(
@@ -288,9 +307,12 @@ def _best(task: Task, before: Standing, now: Standing) -> Iterator[Said]:
         return
     if now.best is None:
         yield Said("", f"the best was {_scored(before.best, task)}, and there is none now")
-    elif _place(now.best) != _place(before.best):
-        said = f"the best changed from {_scored(before.best, task)} to {_scored(now.best, task)}"
-        fresh = now.best.order.clock > before.clock  # else another word made it the best, which is told
+    elif _place(now.best) != _place(before.best) and (was := _scored(before.best, task)) != _scored(now.best, task):
+        said = f"the best changed from {was} to {_scored(now.best, task)}"
+        ranked = before.task[0][1] if before.task else Task()
+        fresh = now.best.order.clock > before.clock and ranked.same(
+            task
+        )  # else another word made it the best, see there
         undo = to_type("gitlineage", "retract", now.best.label, "-m", "WHY") if fresh else ""
         yield Said("", f"{said}, a row of {now.best.order.writer}'s", undo)
 

@@ -219,10 +219,58 @@ def test_whose_task_holds_is_said_when_it_is_pulled(tmp_path: Path, git: Git) ->
     for name, words in (("bob", []), ("zed", ["--metric", "acc", "--higher-is-better"])):
         subprocess.run(["git", "clone", "-q", str(tmp_path / "hub.git"), str(tmp_path / name)], check=True)
         shell = Shell(tmp_path / name)
-        shell("init", "--remote", "origin", "--writer", name, *words)
-        told[name] = shell.run("pull").stderr
+        shell("init", "--writer", name, *words)
+        told[name] = shell.run("init", "--remote", "origin").stderr
     assert "task" not in told["bob"] and "loss, lower" not in told["bob"]
     assert (
         "alice said loss, lower is better; this clone's own word, acc, higher is better, takes its place" in told["zed"]
     )
     assert "`gitlineage init --metric loss --lower-is-better --force` takes it back" in told["zed"]
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Shell:
+    """A plain clone of a hub on which alice has the campaign of a loss."""
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "hub.git")], check=True)
+    alice = campaign(tmp_path / "alice")
+    subprocess.run(["git", "remote", "add", "origin", str(tmp_path / "hub.git")], cwd=alice.folder, check=True)
+    alice("push")
+    subprocess.run(["git", "clone", "-q", str(tmp_path / "hub.git"), str(tmp_path / "plain")], check=True)
+    return Shell(tmp_path / "plain")
+
+
+def test_init_with_a_remote_takes_its_task(plain: Shell) -> None:
+    """The lineage of the remote is here before anything is recorded, so the campaign's task is the one that holds."""
+    shown = plain("init", "--remote", "origin", "--writer", "bob")
+    assert "task    loss, lower is better" in shown and "remote  origin, 5 trials pulled" in shown
+    plain.write(a="anew\n")
+    assert "keep  loss 0.9" in plain("commit", "-m", "x", "--metric", "0.9")
+    assert plain.objects("init", "--remote", "origin")[0]["pulled"] == 0
+
+
+def test_init_refuses_another_task_than_that_of_the_remote(plain: Shell) -> None:
+    """It would rank what others recorded by nothing, which takes --force."""
+    refused = plain.run("init", "--remote", "origin", "--metric", "acc", "--higher-is-better")
+    assert refused.exit_code == 1 and "--force" in refused.stderr
+
+
+def test_init_with_a_remote_that_is_away(plain: Shell, tmp_path: Path) -> None:
+    """The clone is made ready all the same; that nothing was pulled is said, with what does it."""
+    (tmp_path / "hub.git").rename(tmp_path / "elsewhere.git")
+    result = plain.run("init", "--remote", "origin")
+    assert result.exit_code == 0
+    assert "nothing was pulled" in result.stderr and "`gitlineage pull origin`" in result.stderr
+
+
+def test_what_was_recorded_by_the_default_task_is_mended(plain: Shell) -> None:
+    """Its trial has no score by the campaign's task; what is said then gives it one, and proposes nothing else."""
+    plain.write(a="anew\n")
+    warned = plain.run("commit", "-m", "x", "--metric", "0.9", "--exp-id", "x1")
+    assert "`gitlineage pull origin`" in warned.stderr
+    told = plain.run("sync").stderr
+    command = "gitlineage record x1 --revise --metric 0.9 --judge"
+    assert f"`{command}`" in told
+    assert "retract" not in told and "--force" not in told and "--reassert" not in told
+    assert plain.objects("best")[0]["id"] == "003"
+    plain(*command.split()[1:])
+    assert (plain.objects("best")[0]["id"], plain.objects("best")[0]["score"]) == ("x1", 0.9)
