@@ -656,9 +656,7 @@ class GitRepo:
         gone = {name.encode() for name in names}
         if gone:
             self._packed.rewrite(lambda packed: {name: line for name, line in packed.items() if name not in gone})
-        for name in names:
-            if self.has_loose_ref(name):
-                self.set_ref(name, None)
+        self.set_refs({name: None for name in names if self.has_loose_ref(name)})
 
     def has_loose_ref(self, name: str) -> bool:
         """Whether a ref has a file of its own, which hides the packed list's entry."""
