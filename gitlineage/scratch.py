@@ -1,5 +1,6 @@
 """
-Temporary folders that go away even where the process that made them was killed: the next command removes them.
+Temporary folders that go away even where the process that made them was killed: the next command that records, or
+makes such a folder, removes them.
 
 Whoever makes one holds a lock on it for as long as the process lives, so that one that nobody holds is left over. A
 file system of several machines may keep each one's locks to itself, so the name says which process of which machine
@@ -10,13 +11,20 @@ import fcntl
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_NAME = re.compile(r"\.?gitlineage-([\w.-]*)~(\d+)~\w{8}\.scratch")
+from gitlineage.later import later, pattern
+
+if TYPE_CHECKING:
+    import tempfile
+else:  # what only asks makes none
+    tempfile = later("tempfile")
+
+_NAME = pattern(r"\.?gitlineage-([\w.-]*)~(\d+)~\w{8}\.scratch")
 _SUFFIX = ".scratch"
 _swept: set[str] = set()
 """Where this process has looked already."""
@@ -30,6 +38,7 @@ def folder(within: Path | None = None) -> Iterator[Path]:
     Args:
         within: the folder that it is hidden in; by default it is where temporary files go.
     """
+    sweep_once()
     made, lock = _made(within)
     try:
         with made:
@@ -50,7 +59,12 @@ def sweep(place: str) -> None:
     """Remove the temporary folders in a folder that this user's dead processes made."""
     with suppress(OSError), os.scandir(place) as entries:
         for each in entries:
-            if (match := _NAME.fullmatch(each.name)) and match[1] == _host() and _is_dead(int(match[2])):
+            if (
+                each.name.endswith(_SUFFIX)
+                and (match := _NAME.fullmatch(each.name))
+                and match[1] == _host()
+                and _is_dead(int(match[2]))
+            ):
                 _remove(each)
 
 

@@ -7,8 +7,9 @@ really holds comes out unchanged. `cut` does both; how wide each field is, `rend
 """
 
 import re
-import shlex
 from collections.abc import Callable, Iterable, Sequence
+
+from gitlineage.later import pattern
 
 _BREAKS = "\t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _BIDI = range(0x202A, 0x202F), range(0x2066, 0x206A)
@@ -25,8 +26,8 @@ _LOOKED_AT = 8
 
 _NOT_XML = {0xFFFE: "\ufffd", 0xFFFF: "\ufffd"}
 
-_TICKS = re.compile(r"`{3,}")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$", re.MULTILINE)
+_TICKS = pattern(r"`{3,}")
+_FENCE = pattern(r"^ {0,3}(`{3,}|~{3,})(.*)$", re.MULTILINE)
 
 
 def counted(count: int, noun: str) -> str:
@@ -42,7 +43,9 @@ def some(names: Sequence[str], most: int = 5) -> str:
 
 def to_type(*words: str) -> str:
     """Return words as they are typed in a shell, for every hint that says what to type; empty ones are left out."""
-    return shlex.join(filter(None, words))
+    from shlex import join  # only what is told of an error needs it
+
+    return join(filter(None, words))
 
 
 def one_line(text: str) -> str:

@@ -14,9 +14,11 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from gitlineage._version import __version__
+from gitlineage.index.database import growing
 from gitlineage.model import tsv
 from gitlineage.model.records import TrialView
-from gitlineage.model.trial import COLUMNS, CRASHED, NUMERIC, parse_number
+from gitlineage.model.trial import CRASHED, NUMERIC, parse_number, told_cells
+from gitlineage.query import flat
 from gitlineage.query.around import roles_of, standing_in
 from gitlineage.query.views import Views
 from gitlineage.times import parse_time, stamp
@@ -52,6 +54,29 @@ class _Parents:
         return [*first, *((kin.label, kin.role) for kin in view.others)]
 
 
+class _Rows:
+    """
+    The trials that count, for forms that have them row by row.
+
+    Args:
+        views: the store.
+    """
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+        self._parents: _Parents | None = None
+
+    def __iter__(self) -> Iterator[tuple[flat.Counted, list[tuple[str, str]]]]:
+        """Return each, with its parents and what they were; few have more than a name to say of these."""
+        for each in flat.counting(self._views):
+            if each.view is None:
+                first = [(each.parent, "")] if each.parent else []
+                yield each, [*first, *((kin.label, kin.role) for kin in each.others)]
+                continue
+            self._parents = self._parents or _Parents(self._views)
+            yield each, self._parents.of(each.view)
+
+
 OWN = ("exp_id", "oid", "parents", "roles", "cohort", "retracted", "score")
 """Columns that a flat form has before the row's own: parents and roles are lists with a space between."""
 
@@ -71,25 +96,24 @@ def as_csv(views: Views, *, for_spreadsheets: bool = False) -> Iterator[bytes]:
         views: the store.
         for_spreadsheets: put ``'`` before cells that a spreadsheet would run as a formula.
     """
-    parents = _Parents(views)
-    used = dict.fromkeys(name for view in views.each_counting() for name in _flat(view, views, parents))
-    columns = list(dict.fromkeys([*OWN, *(name for name in COLUMNS if name in used), *used]))
+    columns = list(dict.fromkeys([*OWN, *flat.columns_of(views)]))
     safe = tsv.for_spreadsheet if for_spreadsheets else str
-    yield _csv(map(safe, columns))
-    for view in views.each_counting():
-        row = _flat(view, views, parents)
-        yield _csv(safe(row.get(column, "")) for column in columns)
+    yield _csv([map(safe, columns)])
+    for part in growing(_Rows(views)):
+        cells = (_flat(each, parents) for each, parents in part)
+        yield _csv([safe(row.get(column, "")) for column in columns] for row in cells)
 
 
-def _csv(cells: Iterable[str]) -> bytes:
+def _csv(rows: Iterable[Iterable[str]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(cells)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
 
 
 def as_jsonl(views: Views) -> Iterator[bytes]:
     """Return every trial with a result as a JSON object a line; parents are objects with a role each."""
-    return (json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in _objects(views))
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    return (encode(each).encode() + b"\n" for each in _objects(views))
 
 
 def as_parquet(views: Views) -> Iterator[bytes]:
@@ -385,32 +409,29 @@ FORMS: dict[str, Callable[[Views], Iterator[bytes]]] = {
 
 
 def _objects(views: Views) -> Iterator[dict[str, Any]]:
-    task, parents = views.task, _Parents(views)
-    for view in views.each_counting():
+    for each, parents in _Rows(views):
         yield {
-            "exp_id": view.label,
-            "oid": view.oid,
-            "parents": [{"id": label, "role": role} for label, role in parents.of(view)],
-            "cohort": view.cohort,
-            "retracted": view.retracted,
-            "score": task.score(view.trial),
-            "row": view.trial.cells(),
+            "exp_id": each.label,
+            "oid": each.oid,
+            "parents": [{"id": label, "role": role} for label, role in parents],
+            "cohort": each.cohort,
+            "retracted": None,
+            "score": each.score,
+            "row": told_cells(each.values),
         }
 
 
-def _flat(view: TrialView, views: Views, all_parents: _Parents) -> dict[str, str]:
-    parents = all_parents.of(view)
-    score = views.task.score(view.trial)
+def _flat(each: flat.Counted, parents: list[tuple[str, str]]) -> dict[str, str]:
     own = {
-        "exp_id": view.label,
-        "oid": view.oid,
+        "exp_id": each.label,
+        "oid": each.oid,
         "parents": " ".join(label for label, _ in parents),
         "roles": " ".join(role or "-" for _, role in parents),
-        "cohort": view.cohort or "",
-        "retracted": view.retracted or "",
-        "score": "" if score is None else repr(score),
+        "cohort": each.cohort or "",
+        "retracted": "",
+        "score": "" if each.score is None else repr(each.score),
     }
-    return {**{name: text for name, text in view.trial.cells().items() if name not in own}, **own}
+    return told_cells(each.values) | own
 
 
 def _failed(view: TrialView) -> bool:

@@ -146,8 +146,11 @@ class Deferred(TyperCommand):
 
     def load(self) -> Any:
         """Import the module and return the command itself."""
-        declared = get_group(import_module(f"gitlineage.cli.{self.module}").app)
-        return declared.commands[str(self.name)]
+        declared = import_module(f"gitlineage.cli.{self.module}").app
+        only = commands()  # to make all those of a module takes a twentieth of a start
+        only.registered_commands = [each for each in declared.registered_commands if each.name == self.name]
+        only.registered_groups = [each for each in declared.registered_groups if each.name == self.name]
+        return get_group(only).commands[str(self.name)]
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Let the command itself parse what it was called with."""

@@ -7,7 +7,6 @@ heading is there where it was asked for.
 
 import shutil
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cache
@@ -187,6 +186,8 @@ def width(text: str) -> int:
 
 @cache
 def _sign_width(sign: str) -> int:
+    import unicodedata  # most texts are all ASCII
+
     if unicodedata.combining(sign) or unicodedata.category(sign) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(sign) in "WF" else 1

@@ -17,9 +17,7 @@ from gitlineage.model.rank import PENDING
 from gitlineage.model.records import Snapshot, Task, TrialView
 from gitlineage.model.trial import COLUMNS, FailureLabel, Trial
 from gitlineage.query import flat
-from gitlineage.query.ancestry import originals
 from gitlineage.query.names import BEST
-from gitlineage.query.walk import DERIVED
 from gitlineage.text import counted, to_type
 
 if TYPE_CHECKING:
@@ -258,6 +256,8 @@ def _state(snapshot: Snapshot) -> str:
 
 def _told(relationship: str | None) -> str:
     """Return a relation's type where it is not the usual one."""
+    from gitlineage.query.walk import DERIVED  # a list of trials walks nowhere
+
     return "" if relationship in (None, DERIVED) else str(relationship)
 
 
@@ -283,7 +283,7 @@ def row_object(trial: Trial) -> dict[str, str]:
 def snapshot_object(views: "Views", snapshot: Snapshot, **more: Any) -> dict[str, Any]:
     """Return a snapshot as a JSON object, with its trials; a commit that nobody recorded, too."""
     if (recorded := next(flat.snapshots(views, [snapshot.oid]), None)) is not None:
-        return {**recorded, **more}
+        return {**msgspec.json.decode(msgspec.json.encode(recorded)), **more}
     return {
         "id": views.name(snapshot.oid),
         "exp_id": None,
@@ -309,5 +309,7 @@ def snapshot_object(views: "Views", snapshot: Snapshot, **more: Any) -> dict[str
 
 def view_on(views: "Views", oid: str, exp_id: str) -> TrialView:
     """Return the trial of an exp id on a snapshot, with its place in the graph."""
+    from gitlineage.query.ancestry import originals
+
     places = (oid, *originals(views, oid))  # a result may have gone to the commit that this one was rewritten from
     return next(view for place in places for view in views.on_snapshot(place) if view.trial.exp_id == exp_id)

@@ -1,19 +1,27 @@
 """Commands that look at trials and their edits: log and diff."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gitlineage.cli import drawing, layout, listing, options, output
+from gitlineage.cli import layout, listing, options, output
 from gitlineage.cli.commands import Listing, Paged, command, commands
 from gitlineage.cli.opening import opened
+from gitlineage.later import later
 from gitlineage.model.records import Task, TrialView
-from gitlineage.query import ancestry, flat
-from gitlineage.query.diff import diff_trees
+from gitlineage.query import flat
 from gitlineage.query.views import Views
 from gitlineage.store.store import LineageStore
 from gitlineage.text import counted, to_type
+
+if TYPE_CHECKING:
+    from gitlineage.cli import drawing
+    from gitlineage.query import ancestry
+    from gitlineage.query import diff as differing
+else:  # what a plain list has no use of
+    drawing = later("gitlineage.cli.drawing")
+    ancestry, differing = later("gitlineage.query", "ancestry", "diff")
 
 app = commands()
 _PATCH = {"+++": "bold", "---": "bold", "dif": "bold", "ind": "bold", "@@ ": "cyan", "+": "green", "-": "red"}
@@ -108,7 +116,7 @@ def diff(
             patch = edit.diff_bytes(stat=stat)
         else:
             old, new = store.snapshot(name).tree, store.snapshot(other).tree
-            patch = diff_trees(store.ledger.repo, old, new, stat=stat)
+            patch = differing.diff_trees(store.ledger.repo, old, new, stat=stat)
         if as_json:
             text = patch.decode("utf-8", "replace")
             output.json_line({"old": old, "new": new, "stat" if stat else "patch": text})

@@ -110,15 +110,16 @@ def opened(
     made = create and find_repository(path) is None
     if made:
         init_repository(path)
+    repo = GitRepo(path)
     if (identity := where.identity()) is not None:
-        own = GitRepo(path).identity() if not all(identity) else None
+        own = repo.identity() if not all(identity) else None
         settings["identity"] = (identity[0] or (own.name if own else ""), identity[1] or (own.mail if own else ""))
     if at in (None, where.path):
         settings["environment"] = where.git
     try:
         if not begin:
-            _check_begun(GitRepo(path), where.campaign)
-        incomplete = incomplete or GitRepo(path).flag(house.INCOMPLETE)
+            _check_begun(repo, where.campaign)
+        incomplete = incomplete or repo.flag(house.INCOMPLETE)
         with LineageStore(
             path, campaign=where.campaign, create=False, watcher=terminal, incomplete=incomplete, **settings
         ) as store:
@@ -153,11 +154,14 @@ def _unmake(made: Path) -> None:
 def _tell_arrived(store: "LineageStore") -> None:
     """Say that rows wait to move to commits which have arrived, after a command that records nothing."""
     from gitlineage.index.index import Damaged
-    from gitlineage.record.stand_ins import LOOKED_AT
 
     ledger = store.ledger
     with suppress(LineageError, Damaged):
-        if not ledger.is_past and (arrived := ledger.arrived(LOOKED_AT)):
+        if ledger.is_past or not ledger.has_lost():
+            return
+        from gitlineage.record.stand_ins import LOOKED_AT
+
+        if arrived := ledger.arrived(LOOKED_AT):
             output.note(
                 f"the commits of {counted(len(arrived), 'trial')} on stand-ins are here now; the next command that "
                 "records moves them there, and `gitlineage init` does nothing else"

@@ -4,9 +4,7 @@ What reaches the terminal: lines, colours, JSON, errors and progress.
 Colours are for terminals. Everything goes out as UTF-8, and text of trials without its control characters.
 """
 
-import json
 import os
-import re
 import shutil
 import sys
 import time
@@ -16,6 +14,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gitlineage.later import pattern
 from gitlineage.text import block, lines, one_line
 
 _STYLES = {
@@ -29,12 +28,12 @@ _STYLES = {
     "cyan": "36",
     "bad": "1;31",
 }
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+_UNSAFE = pattern("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _ENCODER = msgspec.json.Encoder()
 _FIRST, _TOGETHER = 20, 500
 """JSON values that are written together: the first ones, and all that follow."""
 
-_PAINT = re.compile("(\x1b\\[[0-9;]*m)")
+_PAINT = pattern("(\x1b\\[[0-9;]*m)")
 
 
 # -- where it goes -------------------------------------------------------------------------------------------------
@@ -170,7 +169,7 @@ def json_line(value: Any) -> None:
     except (
         UnicodeEncodeError
     ):  # a file name that is not UTF-8; its bytes stand as lone surrogates, which JSON can escape
-        encoded = json.dumps(msgspec.to_builtins(value), separators=(",", ":"))
+        encoded = _odd_json(msgspec.to_builtins(value), separators=(",", ":"))
     write(_escaped(encoded) + "\n")
 
 
@@ -200,9 +199,16 @@ def _write_lines(values: list[Any]) -> None:
     write(encoded if encoded.isascii() and b"\x7f" not in encoded else _escaped(encoded.decode()))
 
 
+def _odd_json(value: Any, **form: Any) -> str:
+    """Return a value as JSON in which all but ASCII is escaped."""
+    from json import dumps  # few texts need it
+
+    return dumps(value, **form)
+
+
 def _escaped(encoded: str) -> str:
     """Return JSON with every control character escaped, besides the line ends between values."""
-    return _UNSAFE.sub(lambda sign: json.dumps(sign[0])[1:-1], encoded)
+    return _UNSAFE.sub(lambda sign: _odd_json(sign[0])[1:-1], encoded)
 
 
 def now() -> str:

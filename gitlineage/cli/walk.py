@@ -1,7 +1,7 @@
 """Commands that walk the graph: parents, children, ancestors, descendants."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -155,12 +155,7 @@ def print_all(
         snapshots = store.ledger.stream(lambda views: views.each_snapshot(oids(views)))
         listing.print_snapshots(store.ledger.views(), snapshots, reached)
         return
-    objects = store.ledger.stream(lambda views: flat.snapshots(views, oids(views)))
-    output.json_lines(objects if reached is None else ({**each, **_told(reached(each["oid"]))} for each in objects))
-
-
-def _told(reached: Reached) -> dict[str, Any]:
-    return {"depth": reached.depth, "relationship": reached.type, "role": reached.role}
+    output.json_lines(store.ledger.stream(lambda views: flat.snapshots(views, oids(views), reached)))
 
 
 def print_walk(

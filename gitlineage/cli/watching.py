@@ -1,13 +1,13 @@
 """What a store tells while it works, printed on standard error."""
 
-import re
 import sys
 from collections.abc import Callable
 
 from gitlineage.cli import output
+from gitlineage.later import pattern
 from gitlineage.record.watcher import Watcher
 
-_PROGRESS = re.compile(r"[^\r\n]*:\s+\d+%[^\r\n]*[\r\n]+")
+_PROGRESS = pattern(r"[^\r\n]*:\s+\d+%[^\r\n]*[\r\n]+")
 
 
 class Terminal(Watcher):

@@ -8,11 +8,18 @@ Reading understands any fan-out, because git itself rewrites it; writing keeps a
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from gitlineage.bounds import MAX_NOTE, MAX_TREE
 from gitlineage.errors import RepositoryError
 from gitlineage.git.formats import FILE, TREE, Entry, format_tree, parse_tree
 from gitlineage.git.repository import GitRepo
+from gitlineage.later import later
+
+if TYPE_CHECKING:
+    from gitlineage.git import readahead
+else:
+    readahead = later(f"{__package__}.readahead")
 
 _LEVELS = 2
 _BRANCH = 2 + 1 + 20
@@ -182,6 +189,15 @@ class NotesTrees:
             return self._read(tree).entries() if tree else {}
         except RepositoryError:
             return {}
+
+    def together(self, tree: str, most: int) -> dict[bytes, bytes]:
+        """
+        Return the blob of every note that stands where ours do, by object, for whoever needs very many of them.
+
+        Args:
+            most: how many notes there may be; of more, none is returned, and `find` has them.
+        """
+        return readahead.read_notes(self._repo.commondir, tree, most)
 
     def find(self, tree: str, oid: str) -> list[str]:
         """Return the blobs of an object's note; more than one only where two fan-outs met."""

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from gitlineage.later import pattern
+
 _SECTION = re.compile(r'\[([A-Za-z0-9-]+)(?: +"([^"\\]*)")?\]')
 _ENTRY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)(?:[ \t]*=[ \t]*(.*))?")
 _ODD_SIGNS = re.compile(r'["\\#;\x00-\x1f\x7f]')
@@ -27,7 +29,7 @@ _OWN = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
 """Refs that each working tree has for itself."""
 
 _TARGET = re.compile(rb"([0-9a-f]{40})\s*")
-_LINK = re.compile(rb"gitdir: (/[^\n]*)\n?")
+_LINK = pattern(rb"gitdir: (/[^\n]*)\n?")
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -147,7 +149,7 @@ def ref(root: str, name: str) -> str | None:
     Returns:
         ``None`` where libgit2 is to say it: the name, or what the file holds, is none of the ordinary ones.
     """
-    if _NAME.fullmatch(name) is None or ".." in name or name.startswith(_OWN):
+    if not is_usual_name(name) or name.startswith(_OWN):
         return None
     try:
         target = _TARGET.fullmatch(_read(f"{root}/{name}"))
@@ -156,6 +158,11 @@ def ref(root: str, name: str) -> str | None:
     except OSError:
         return None
     return target[1].decode() if target is not None else None
+
+
+def is_usual_name(name: str) -> bool:
+    """Whether a name is surely one that git takes for a ref; of all others libgit2 is to say it."""
+    return _NAME.fullmatch(name) is not None and ".." not in name
 
 
 def _together(files: Iterator[str]) -> dict[str, list[str | None]] | None:

@@ -10,7 +10,6 @@ import subprocess
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from tempfile import TemporaryFile
 
 from gitlineage.errors import GitFailed
 from gitlineage.house import INSIDE
@@ -102,6 +101,8 @@ def beside(arguments: Iterable[str]) -> Iterator[Callable[[], bytes]]:
         What waits for it, and returns or raises as `run` does.
     """
     words = list(arguments)
+    from tempfile import TemporaryFile
+
     with TemporaryFile() as output, TemporaryFile() as said:
         try:
             child = subprocess.Popen(
@@ -179,6 +180,8 @@ def _overheard(
     words: list[str], cwd: str | os.PathLike[str] | None, told: Mapping[str, str], listener: Callable[[str], None]
 ) -> tuple[int, bytes, str]:
     """Run git, pass on what it says on standard error, and return its status, its output and all that it said."""
+    from tempfile import TemporaryFile  # most questions start no git
+
     decoder = getincrementaldecoder("utf-8")("replace")
     said: list[str] = []
     with TemporaryFile() as output:

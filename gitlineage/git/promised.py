@@ -4,18 +4,18 @@ What a partial clone left out: which objects below trees are missing, and the on
 Git itself fetches such an object when it is asked for it, one request each; a store has a hundred thousand.
 """
 
-import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from gitlineage.errors import GitFailed
 from gitlineage.git import program
+from gitlineage.later import pattern
 
 _ALONE = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 """Git looks at what is here and fetches nothing by itself."""
 
 _SETTINGS = ("fetch.negotiationAlgorithm=noop", "maintenance.auto=false", "gc.auto=0")
-_UNKNOWN = re.compile(r"not our ref ([0-9a-f]{40})")
+_UNKNOWN = pattern(r"not our ref ([0-9a-f]{40})")
 _TRIES = 20
 """Objects that a remote does not have and that are left out one after another, before it is believed to have none."""
 

@@ -5,12 +5,12 @@ Git unpacks on one core what is used on another. What is missing, broken or over
 get to say, is left out: who needs it reads it by itself and sees what is wrong. All content is checked against its oid.
 """
 
+import re
 import subprocess
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
 
@@ -24,17 +24,23 @@ _MANY = 50_000
 """Items whose objects one git reads."""
 
 _BUFFER = 1 << 18
+_OID = 40
 _SMALL = 1 << 16
 """Bytes of an object that are nothing to speak of; few that are read ahead have more."""
 
 _LARGE = 1 << 28
 """Bytes of larger objects that one git may unpack; anybody may have put them there to keep readers busy."""
 
-_ALONE = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+ALONE = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 """Git reads what is here and nothing in its place; older ones know no other way not to fetch what a clone left out."""
 
 _SPARING = ("core.packedGitLimit=256m", "core.packedGitWindowSize=16m")
 """How much of the packs git has in memory at once, which would otherwise be all of a large store."""
+
+_USUAL = re.compile(rb"\d+ \w+ ([0-9a-f]{40})\t([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f]{36})\n")
+"""A line that `git ls-tree` prints of a note in a fan-out of two levels."""
+
+_PATH = re.compile(rb"[^\t]*\t([0-9a-f/]+)\n")
 
 T = TypeVar("T")
 
@@ -62,6 +68,38 @@ def read_ahead(
                 yield item, {oid: stored for oid in oids if (stored := answers.take(oid)) is not None}
 
 
+def read_notes(gitdir: Path, tree: str, most: int) -> dict[bytes, bytes]:
+    """
+    Return the blob of every note that stands where notes usually do, by object; all others are to be looked for.
+
+    Args:
+        tree: the tree of notes.
+        most: how many notes it may have; of one that has more, or that git cannot read whole, none is returned.
+    """
+    words = ["git", "--git-dir", str(gitdir), "ls-tree", "-r", tree]
+    blobs: dict[bytes, bytes] = {}
+    elsewhere: set[bytes] = set()
+    with suppress(OSError), ExitStack() as end:
+        child = subprocess.Popen(
+            words, env=program.environment() | ALONE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=_BUFFER
+        )
+        end.enter_context(child)
+        end.callback(child.kill)
+        assert child.stdout is not None
+        for count, line in enumerate(child.stdout):
+            if count >= most:
+                return {}
+            if (usual := _USUAL.fullmatch(line)) is not None:
+                blobs[bytes.fromhex(b"".join(usual.groups()[1:]).decode())] = bytes.fromhex(usual[1].decode())
+            elif (path := _PATH.fullmatch(line)) is not None and len(oid := path[1].replace(b"/", b"")) == _OID:
+                elsewhere.add(bytes.fromhex(oid.decode()))
+        if child.wait() != 0:
+            return {}
+    for oid in elsewhere:
+        blobs.pop(oid, None)
+    return blobs
+
+
 class Answers:
     """
     What one `git cat-file` says of many objects.
@@ -80,6 +118,8 @@ class Answers:
             self._start(gitdir, oids)
 
     def _start(self, gitdir: Path, oids: Iterable[str]) -> None:
+        from tempfile import TemporaryFile  # most questions start no git
+
         settings = (*_SPARING, f"core.bigFileThreshold={self._limit}")
         words = ["git", "--git-dir", str(gitdir), *(word for setting in settings for word in ("-c", setting))]
         with TemporaryFile() as asked:  # a pipe may be full while git waits for its answers to be read
@@ -87,7 +127,7 @@ class Answers:
             asked.seek(0)
             child = subprocess.Popen(
                 [*words, "cat-file", "--batch", "--buffer"],
-                env=program.environment() | _ALONE,
+                env=program.environment() | ALONE,
                 stdin=asked,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

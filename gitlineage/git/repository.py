@@ -6,6 +6,7 @@ Libgit2 is spoken here and below alone: oids are ``str``, content is ``bytes``, 
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gitlineage.bounds import MAX_BLOB, MAX_COMMIT, MAX_NESTED, MAX_TREE, MAX_WALKED
 from gitlineage.errors import Ambiguous, GitFailed, Invalid, MissingObject, RepositoryError, StorageError, TooMuch
-from gitlineage.git import locks, plain, program, promised
+from gitlineage.git import locks, plain, program
 from gitlineage.git.errors import reading, writing
 from gitlineage.git.formats import (
     TREE,
@@ -35,18 +36,20 @@ from gitlineage.git.formats import (
 from gitlineage.git.locks import Locks, locking
 from gitlineage.git.modes import Modes
 from gitlineage.git.packs import PackWriter, Stored, merge, release_abandoned, sync
-from gitlineage.git.readahead import read_ahead
 from gitlineage.git.refs import PackedRefs, loose_refs, mtime
 from gitlineage.house import FOLDER, NAME
-from gitlineage.later import later
+from gitlineage.later import later, pattern
 from gitlineage.text import some
 
 if TYPE_CHECKING:
     import hashlib
 
     import pygit2
+
+    from gitlineage.git import few, promised, readahead
 else:
     hashlib, pygit2 = later("hashlib"), later("pygit2")  # libgit2 takes longer than a question to the index does
+    few, promised, readahead = later(__package__, "few", "promised", "readahead")
 
 _KINDS = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 _NAMES = {number: name for name, number in _KINDS.items()}
@@ -56,16 +59,16 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _MANY = 10_000
 """Entries of a tree after which it is found out how many there are before more of them are walked."""
 
-_PROMISOR = re.compile(r"remote\.(.+)\.promisor")
-_REMOTE = re.compile(r"remote\.(.+)\.url")
+_PROMISOR = pattern(r"remote\.(.+)\.promisor")
+_REMOTE = pattern(r"remote\.(.+)\.url")
 _TOLD = 10
-_PREFIX = re.compile(r"[0-9a-f]{4,40}")
+_PREFIX = pattern(r"[0-9a-f]{4,40}")
 """Signs that git takes for the beginning of an oid at the least."""
 
-_REVISION = re.compile(r"(.*?)(\^\{[^}]*\}|@\{[^}]*\}|[~^]\d*)*", re.DOTALL)
+_REVISION = pattern(r"(.*?)(\^\{[^}]*\}|@\{[^}]*\}|[~^]\d*)*", re.DOTALL)
 """A name, and the steps that a revision goes on from there."""
 
-_ALWAYS = re.compile(r"@|([A-Z]+_)*HEAD|refs/[^@]*")
+_ALWAYS = pattern(r"@|([A-Z]+_)*HEAD|refs/[^@]*")
 """Names that are git's whether or not they stand for anything at the moment."""
 
 _PLACES = ("refs/tags/", "refs/heads/", "refs/remotes/", "refs/")
@@ -129,6 +132,15 @@ class GitRepo:
         """The repository as libgit2 has it open, from when it is first needed on; from then on libgit2 is asked."""
         with reading(f"cannot open {self._at}"):
             return self._opened()
+
+    @cached_property
+    def _few(self) -> "few.Few":
+        return few.Few(self.commondir)
+
+    def rest(self) -> None:
+        """End what runs to read objects; whoever goes on reading need not know."""
+        if "_few" in vars(self):
+            self._few.close()
 
     @cached_property
     def _odb(self) -> "pygit2.Odb":
@@ -201,6 +213,7 @@ class GitRepo:
             self._packs_seen = mtime(self._packs)
 
     def _reopen(self) -> None:
+        self.rest()
         if "_repo" in vars(self):
             self._repo = self._opened()
             self._odb = self._repo.odb
@@ -223,7 +236,7 @@ class GitRepo:
             yield from items
             return
         try:
-            with closing(read_ahead(self.commondir, items, wanted, MAX_COMMIT)) as pairs:
+            with closing(readahead.read_ahead(self.commondir, items, wanted, MAX_COMMIT)) as pairs:
                 for item, self._ahead in pairs:
                     yield item
         finally:
@@ -420,6 +433,8 @@ class GitRepo:
             return near
         if oid == EMPTY_TREE:
             return Stored("tree", b"")
+        if (stored := self._taken(oid, limit)) is not None:
+            return stored
         try:
             kind, data = self._fetch(oid, limit)
         except (pygit2.GitError, KeyError, OSError, ValueError):
@@ -433,6 +448,12 @@ class GitRepo:
                         raise MissingObject(oid) from error
                     kind, data = self._fetch(oid, limit)
         return Stored(_NAMES[int(kind)], data)
+
+    def _taken(self, oid: str, limit: int) -> Stored | None:
+        """Return one of the first few objects that are read, without libgit2; ``None`` where that is to say it."""
+        if self._borrowed or not self._as_files() or "pygit2" in sys.modules:
+            return None
+        return self._few.take(oid, limit)
 
     def _fetch(self, oid: str, limit: int) -> tuple[int, bytes]:
         key = self._key(hex=oid)
@@ -545,7 +566,7 @@ class GitRepo:
     def _locked(self, goals: Mapping[str, str | None]) -> Iterator[Locks]:
         """Hold the lock files of refs, which say where these are to go."""
         for name in goals:
-            if not pygit2.reference_is_valid_name(name):
+            if not (plain.is_usual_name(name) or pygit2.reference_is_valid_name(name)):
                 raise StorageError(f"{name!r} cannot name a ref; nothing was recorded")
         with writing(self.commondir), locking(self.commondir, self.own, self.modes) as locks:
             marks = {new: locks.mark(f"{new}\n".encode() if new else b"") for new in dict.fromkeys(goals.values())}
@@ -569,7 +590,7 @@ class GitRepo:
     def _delete(self, names: Sequence[str]) -> None:
         """Delete refs that are locked, from git's packed list first, so that no older value comes up."""
         packed = {name.encode() for name in names}
-        if any(name in self._packed.listed(name.rpartition("/")[0] + "/") for name in names):
+        if any(map(self._packed.find, names)):
             self._packed.rewrite(lambda old: {name: line for name, line in old.items() if name not in packed})
         for name in names:
             for path in (f"{self.commondir}/{name}", f"{self.commondir}/logs/{name}"):
@@ -861,8 +882,7 @@ class GitRepo:
         top = str(self.commondir)
         for place in _PLACES:
             names = (place + base, f"{place}{base}/HEAD") if place == "refs/remotes/" else (place + base,)
-            packed = self._packed.listed(place)
-            if any((os.path.isfile(f"{top}/{name}") or name in packed) and self.ref(name) for name in names):
+            if any((os.path.isfile(f"{top}/{name}") or self._packed.find(name)) and self.ref(name) for name in names):
                 return True
         return base.startswith("refs/") and self.ref(base) is not None
 
@@ -891,6 +911,8 @@ class GitRepo:
 
     def resolve_tree(self, rev: str) -> str | None:
         """Return the tree that a revision names, directly or through a commit, or ``None``."""
+        if is_oid(rev) and (stored := self._taken(rev, MAX_COMMIT)) is not None and stored.kind == "tree":
+            return rev
         try:
             return str(self._repo.revparse_single(rev).peel(pygit2.Tree).id)
         except (KeyError, ValueError, pygit2.GitError):

@@ -26,10 +26,8 @@ from gitlineage.index.database import (
     parts,
     read_row,
 )
-from gitlineage.index.links import Links
 from gitlineage.index.schema import INDEX_NAMES, INDEXES
 from gitlineage.index.state import State, read_state
-from gitlineage.journal.archive import FORGED
 from gitlineage.journal.journal import Journal, Problem, Recorded, is_archive
 from gitlineage.later import later
 from gitlineage.model.records import Task
@@ -38,10 +36,12 @@ from gitlineage.model.trial import Trial
 if TYPE_CHECKING:
     from gitlineage.index import fold as folding
     from gitlineage.index.fold import Fold
+    from gitlineage.journal import archive
     from gitlineage.journal import events as codec
     from gitlineage.journal.speakers import Speakers
 else:  # what an index that is current does not need
-    folding, codec = later("gitlineage.index.fold"), later("gitlineage.journal.events")
+    folding = later("gitlineage.index.fold")
+    archive, codec = later("gitlineage.journal", "archive", "events")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -468,7 +468,7 @@ class Index:
     def _look_again(self, fold: "Fold", journal: Journal, tips: Mapping[str, str]) -> None:
         """Read again what archives said that no writer's ref held, now that refs have moved."""
         sql = "SELECT DISTINCT writer, oid FROM problems WHERE reason LIKE ?"
-        for name, oid in self.file.all(sql, f"{FORGED}%"):
+        for name, oid in self.file.all(sql, f"{archive.FORGED}%"):
             if name in tips and is_archive(name):
                 kept = "SELECT writer, oid, reason FROM problems WHERE (writer, oid) = (?, ?)"
                 told = set(self.file.all(kept, name, oid))
@@ -524,6 +524,8 @@ class Index:
     def nearest(self, oid: str) -> list[int]:
         """Return the numbers of the recorded snapshots that an unrecorded commit leads up to first."""
         self._write_out()
+        from gitlineage.index.links import Links  # only what nobody recorded is asked for so
+
         return Links(self.file.connection, self._repo).nearest(oid)
 
 

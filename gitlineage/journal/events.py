@@ -611,7 +611,7 @@ def _check_columns(columns: tuple[str, ...]) -> None:
     """Refuse more columns than a table may have, and names that are longer than any."""
     if len(columns) > MAX_COLUMNS:
         raise CorruptEvent(f"not an event: {len(columns):,} columns are over the limit of {MAX_COLUMNS:,}")
-    if any(len(column) > _MAX_NAME for column in columns):
+    if max(map(len, columns), default=0) > _MAX_NAME:
         raise CorruptEvent(f"not an event: a column's name is longer than {_MAX_NAME:,} characters")
 
 

@@ -6,7 +6,6 @@ its further parents the snapshots that it keeps alive. Moving the ref by compare
 A ref whose name begins with ``archive-`` holds events of several writers, each of which says whose it is.
 """
 
-import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,19 +16,20 @@ import msgspec
 
 from gitlineage.bounds import MAX_EVENTS, MAX_NOTE
 from gitlineage.errors import CorruptEvent, Invalid, LineageError, MissingObject, RepositoryError
-from gitlineage.git import signing
 from gitlineage.git.formats import Identity, format_commit
 from gitlineage.git.notes import NotesTrees
 from gitlineage.git.packs import object_id
 from gitlineage.git.repository import GitRepo
-from gitlineage.journal.archive import Kept
-from gitlineage.later import later
+from gitlineage.later import later, pattern
 from gitlineage.model.message import compose, trailer_lines
 from gitlineage.model.namespace import DEFAULT, Namespace
 
 if TYPE_CHECKING:
+    from gitlineage.git import signing
+    from gitlineage.journal import archive
     from gitlineage.journal import events as codec
 else:
+    signing, archive = later("gitlineage.git.signing"), later("gitlineage.journal.archive")
     codec = later("gitlineage.journal.events")  # all the types of events take their time
 
 ARCHIVE = "archive-"
@@ -51,8 +51,8 @@ _REPEATED = 1 << 20
 _BAD_LINES = 100
 """Lines of one note that are told apart when they are no events; the rest are counted."""
 
-_WRITER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
-_ARCHIVED = re.compile(r"(\S+) ([0-9a-f]{40})")
+_WRITER = pattern(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+_ARCHIVED = pattern(r"(\S+) ([0-9a-f]{40})")
 
 
 class Recorded(msgspec.Struct, frozen=True, gc=False):
@@ -125,7 +125,7 @@ class Journal:
         self._archived: dict[str, tuple[tuple[str, str], ...]] = {}
         self._notes: dict[str, str] = {}
         self._ends: dict[str, Mapping[str, tuple[str, ...]]] = {}
-        self._kept_by: tuple[str, Kept] | None = None
+        self._kept_by: tuple[str, archive.Kept] | None = None
         self._lines: dict[tuple[str, str, str | None], bool] = {}
         self._landed: tuple[str, int, str] | None = None
 
@@ -249,6 +249,10 @@ class Journal:
         """Return the blobs of the note that a tree of notes has on an object; none where it has none."""
         return self._trees.find(tree, oid)
 
+    def all_blobs(self, tree: str, most: int) -> dict[bytes, bytes]:
+        """Return the blob of every note of a tree that stands where ours do, by object; of more than so many, none."""
+        return self._trees.together(tree, most)
+
     def told_by(self, writer: str, tip: str, oid: str, blobs: Sequence[str]) -> Iterator[Recorded]:
         """Return the events that blobs of a ref's note on an object hold."""
         note = b"".join(self._repo.read(blob, MAX_NOTE) for blob in blobs)
@@ -264,7 +268,7 @@ class Journal:
             yield from decode_note(name, oid, note)
             return
         if self._kept_by is None or self._kept_by[0] != tip:
-            self._kept_by = tip, Kept(self.ends(tip), self.genesis, self._is_line_of, self._live, self.note)
+            self._kept_by = tip, archive.Kept(self.ends(tip), self.genesis, self._is_line_of, self._live, self.note)
         try:
             good, forged = self._kept_by[1].forged(self.genesis(name), oid, note)
         except RepositoryError as error:
@@ -459,10 +463,14 @@ class Journal:
 def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Problem]:
     """Return the events of one note; a line that is none is reported and hides nothing else."""
     archive = is_archive(writer)
-    lines, short = codec.events(note)
+    decode = codec.decode
+    lines, short = [note[:-1]], 0
+    is_single = note.startswith(b"{") and note.find(b"\n") == len(note) - 1  # as most are
+    if not is_single:
+        lines, short = codec.events(note)
     if short > _BAD_LINES:
         yield Problem(writer, oid, f"{short:,} lines are too short to be events")
-    else:
+    elif not is_single:
         lines = list(codec.lines(note))
     if (over := len(lines) - MAX_EVENTS) > 0:
         told = f"{over:,} lines of its note are over the limit of {MAX_EVENTS:,} events, so they do not count"
@@ -470,7 +478,7 @@ def decode_note(writer: str, oid: str, note: bytes) -> Iterator[Recorded | Probl
     bad = 0
     for line in lines[:MAX_EVENTS]:
         try:
-            event = codec.decode(line)
+            event = decode(line)
             event.check(oid)
             owner = _owner(writer, event.writer) if archive or event.writer else writer
             yield Recorded(owner, oid, event)

@@ -4,18 +4,18 @@ Commit messages of snapshots, cohorts and journal commits: subject, body and tra
 Design 2: the subject is the hypothesis in one line; the trailers carry what the graph alone does not say.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from gitlineage.errors import Invalid
+from gitlineage.later import pattern
 
-_TRAILER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ?(.*)")
-_PARENT = re.compile(r"([0-9a-f]{40}) role=([a-z]+)")
-_NONCE = re.compile(r"(\S+)-\d+")
+_TRAILER = pattern(r"([A-Za-z][A-Za-z0-9-]*): ?(.*)")
+_PARENT = pattern(r"([0-9a-f]{40}) role=([a-z]+)")
+_NONCE = pattern(r"(\S+)-\d+")
 _NONCES = ("Snapshot-Id", "Cohort-Id", "Session-Id", "Forge-Id")
-_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_BREAKS = pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class Trailers(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -6,17 +6,17 @@ word in common, the same on every machine.
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from gitlineage.errors import Invalid
+from gitlineage.later import pattern
 
 Similarity = Callable[[str, Sequence[str]], list[float]]
 """How alike a text is to each of others, from 0 to 1."""
 
-_WORD = re.compile(r"\w+")
+_WORD = pattern(r"\w+")
 
 
 def tokens(text: str) -> list[str]:

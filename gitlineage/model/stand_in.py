@@ -6,6 +6,7 @@ Such a trial is on a stand-in, a snapshot with the content of the latest earlier
 
 import re
 
+from gitlineage.later import pattern
 from gitlineage.model.trial import Trial
 
 CODE_LOST = "code lost"
@@ -17,8 +18,8 @@ NO_COMMIT = "no commit"
 IS_LOST = f"instr(row, '{CODE_LOST}') > 0"
 """What the index's table of trials may be searched by: every row with the first mark, and few others."""
 
-_MARKED = re.compile(rf"(?:(?P<text>.*); )?(?P<mark>{CODE_LOST}|{NO_COMMIT})", re.DOTALL)
-_HASH = re.compile(r"[0-9a-f]{4,40}")
+_MARKED = pattern(rf"(?:(?P<text>.*); )?(?P<mark>{CODE_LOST}|{NO_COMMIT})", re.DOTALL)
+_HASH = pattern(r"[0-9a-f]{4,40}")
 
 
 def split(notes: str) -> tuple[str, str]:

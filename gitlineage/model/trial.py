@@ -20,17 +20,18 @@ import msgspec
 
 from gitlineage import markup
 from gitlineage.errors import InvalidTrial
+from gitlineage.later import pattern
 from gitlineage.times import stamp
 
 AUTO_ID = "*"
 """The exp id of a trial that the store numbers when it records it."""
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_PLAIN = re.compile(r"-?\d{1,20}(\.\d{0,20})?", re.ASCII)
+_NUMBER = pattern(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_PLAIN = pattern(r"-?\d{1,20}(\.\d{0,20})?", re.ASCII)
 """Most numbers; these are finite."""
 
-_NON_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NON_FINITE = pattern(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_CONTROL = pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MAX_ID = 200
 _SHORT = 60
 """Characters of a hypothesis that a trial shows of itself."""
@@ -474,6 +475,16 @@ def packed_cells(values: Sequence[Any]) -> dict[str, str]:
     for beside in values[len(COLUMNS) :]:
         cells.update(beside)
     return cells
+
+
+def told_cells(values: Sequence[Any]) -> dict[str, str]:
+    """Return every cell of such a row that holds text, and every further column, as `Trial.cells` does."""
+    texts = {column: v if type(v) is str else str(v) for column, v in zip(COLUMNS, values, strict=False) if v}
+    if 0 in values[_FIRST_NUMBER:_AFTER_NUMBERS]:  # zero is a number too
+        texts.update((column, str(v)) for column, v in zip(COLUMNS, values, strict=False) if v == 0)
+    for beside in values[: len(COLUMNS) - 1 : -1]:
+        texts.update(beside)
+    return texts
 
 
 def packed_json(texts: Iterable[str]) -> list[list[msgspec.Raw]]:

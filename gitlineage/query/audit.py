@@ -5,6 +5,7 @@ the index's.
 Semantics 32b and 39. Events are read from the notes themselves, in the order (clock, writer).
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -28,8 +29,11 @@ UNION ALL SELECT clock, writer, at FROM twice WHERE clock >= ?1 AND writer = ?2 
 EVER = -(1 << 63)
 """Before all clocks."""
 
-_AHEAD = 5000
+_AHEAD = 20_000
 """Events whose notes one git reads ahead at most."""
+
+_MANY = 1000
+"""Events of one ref, among those that are read ahead, from which on all of its notes are listed at once."""
 
 _SEVERAL, _LONG = 8, 64
 """Events of a note that are worth being kept for the next of them, and notes that are kept so."""
@@ -123,15 +127,25 @@ def _read(
     trees = {name: views.repo.commit(tip).tree for name, tip in tips.items()}
     long: dict[tuple[str, str], Mapping[tuple[int, str], list[Recorded]]] = {}  # or each event would read all of them
 
+    listed: dict[str, Mapping[bytes, bytes]] = {}
+    most = 2 * views.index.events + _MANY
+
+    def noted(name: str, at: bytes) -> list[str]:
+        found = listed[name].get(at) if name in listed else None
+        return [found.hex()] if found is not None else journal.blobs(trees[name], at.hex())
+
     def placed(row: tuple[int, str, bytes]) -> _Place:
         clock, writer, at = row
-        oid, names = at.hex(), [writer, *archives] if writer in tips else archives
-        return _Place(clock, writer, oid, {name: journal.blobs(trees[name], oid) for name in names})
+        names = [writer, *archives] if writer in tips else archives
+        return _Place(clock, writer, at.hex(), {name: noted(name, at) for name in names})
 
     def wanted(place: _Place) -> list[str]:
         return [blob for name, blobs in place.notes.items() if (name, place.oid) not in long for blob in blobs]
 
     for part in growing(rows, largest=_AHEAD):
+        counts = Counter(writer for _, writer, _ in part) | dict.fromkeys(archives, len(part))
+        for name in (name for name, count in counts.items() if count >= _MANY and name in trees and name not in listed):
+            listed[name] = journal.all_blobs(trees[name], most)
         for place in views.repo.ahead(map(placed, part), wanted):
             for name, blobs in place.notes.items():
                 told = long.get((name, place.oid))
@@ -219,12 +233,14 @@ def on(journal: Journal, tips: Mapping[str, str], oid: str) -> Iterator[Recorded
 
 def _ordered(recorded: Iterable[Recorded], writer: str | None, rule: Rule | None) -> list[LineageEvent]:
     """Return events in their order, each once: an archive may hold what its writer's own ref has too."""
+    wanted = [each for each in recorded if (writer is None or each.writer == writer) and (rule is None or rule(each))]
+    if len(wanted) < 2:
+        return list(map(_lineage_event, wanted))
     once: dict[tuple[int, str, str, str, bytes], LineageEvent] = {}
-    for each in recorded:
-        if (writer is None or each.writer == writer) and (rule is None or rule(each)):
-            shown = _lineage_event(each)
-            line = msgspec.json.encode(shown.payload, order="sorted")
-            once[shown.clock, shown.writer, shown.oid, shown.event_type, line] = shown
+    for each in wanted:
+        shown = _lineage_event(each)
+        line = msgspec.json.encode(shown.payload, order="sorted")
+        once[shown.clock, shown.writer, shown.oid, shown.event_type, line] = shown
     return [once[key] for key in sorted(once)]
 
 

@@ -53,6 +53,12 @@ WHERE {IS_KEPT} AND t.rank IS NOT NULL AND NOT (t.clock = ? AND t.writer = ?)
 """
 
 
+_LAST_KEPT_OF_LATE = f"""
+SELECT clock, writer FROM (
+    SELECT t.clock, t.writer, t.status FROM trials t INDEXED BY trials_by_specialist WHERE t.specialist = ?
+    ORDER BY t.clock DESC, t.writer DESC LIMIT {WINDOW}) t
+WHERE {IS_KEPT} LIMIT 1
+"""
 _LAST_KEPT = f"""
 SELECT t.clock, t.writer FROM trials t INDEXED BY trials_kept
 WHERE {IS_KEPT} AND t.specialist = ? ORDER BY t.clock DESC, t.writer DESC LIMIT 1
@@ -179,7 +185,7 @@ def _stuck(views: Views, window: Sequence[_Recent]) -> list[tuple[_Recent, int]]
 
 def _since_keep(views: Views, specialist: str) -> int:
     """Return how many trials of a specialist tell something and are newer than its last keep."""
-    kept = views.index.one(_LAST_KEPT, specialist) or (-1, "")
+    kept = next(filter(None, (views.index.one(sql, specialist) for sql in (_LAST_KEPT_OF_LATE, _LAST_KEPT))), (-1, ""))
     return int(views.index.one(_NEWER, specialist, *kept)[0])
 
 

@@ -8,27 +8,26 @@ the memory. Numbers and oids come first, then their rows in parts, so that the f
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from gitlineage.index.database import growing
+from gitlineage.index.database import MANY, growing
 from gitlineage.index.schema import AUTHOR
 from gitlineage.model.rank import BY_PLACE
-from gitlineage.model.records import Task
+from gitlineage.model.records import Kin, Task, TrialView
 from gitlineage.model.trial import (
     COLUMNS,
     HYPOTHESIS,
     NUMERIC,
     STATUS,
     json_cells,
-    packed_cells,
     packed_json,
     packed_rows,
     parse_number,
 )
 from gitlineage.query.around import Around, roles_of, standing_in
-from gitlineage.query.views import CALLED, GIT_PARENTS, WHY, Views
+from gitlineage.query.views import CALLED, GIT_PARENTS, WHY, Views, beyond
 
 _TRIALS = f"""
 SELECT t.id, t.saw, t.exp_id, t.row, t.clock, t.writer, t.parent_cell, s.id, s.oid, s.tree, s.cohort, s.roles, {WHY},
@@ -124,6 +123,68 @@ def _odd(views: Views, rows: Sequence[Sequence[Any]], shared: frozenset[str] | N
     return odd
 
 
+class Counted(NamedTuple):
+    """
+    A trial that counts, as tables for other programs have it.
+
+    Args:
+        label: how to name it.
+        oid: its snapshot.
+        parent: the label of the trial that it was derived from first; ``None`` for a root.
+        cohort: the cohort of its snapshot.
+        score: its score.
+        values: what its packed row holds.
+        others: its further parents, in order, and what inspired it.
+        view: the whole of it, where its snapshot says what others were to it.
+    """
+
+    label: str
+    oid: str
+    parent: str | None
+    cohort: str | None
+    score: float | None
+    values: list[Any]
+    others: tuple[Kin, ...] = ()
+    view: TrialView | None = None
+
+
+def counting(views: Views) -> Iterator[Counted]:
+    """Return what `Views.each_counting` does, without a record for each row."""
+    score, hidden, shared = _scorer(views.task), views.above_retracted(), None
+    for part in growing(views.counted()):
+        shared = views.shared_among(part, shared)
+        rows = views.index.rows(_TRIALS.format(", ".join("?" * len(part))), *part)
+        by_number = {row[0]: row for row in rows}
+        packed = dict(zip(by_number, packed_rows(row[3] for row in by_number.values()), strict=True))
+        odd = list(_odd(views, rows, shared) | {row[0] for row in rows if row[11] != "{}"})
+        seen = dict(zip(odd, views.each(odd, MANY, shared), strict=True))
+        for number in part:
+            row, values, view = by_number[number], packed[number], seen.get(number)
+            if view is None:
+                above = beyond(row[14], hidden) if row[14] in hidden else row[14]
+                yield Counted(row[2], row[8], above, row[10], score(values), values)
+                continue
+            view = msgspec.structs.replace(view, parent=beyond(view.parent, hidden))
+            told = view if row[11] != "{}" else None
+            yield Counted(view.label, view.oid, view.parent, view.cohort, score(values), values, view.others, told)
+
+
+def columns_of(views: Views) -> dict[str, None]:
+    """Return the columns in which some trial that counts has a cell, those of every row in their order, then others."""
+    left, more = set(range(len(COLUMNS))), dict[str, None]()
+    for part in growing(views.counted()):
+        rows = views.index.rows(_PACKED.format(", ".join("?" * len(part))), *part)
+        by_number = dict(zip((number for number, _ in rows), packed_rows(row for _, row in rows), strict=True))
+        for values in map(by_number.__getitem__, part):
+            left -= {at for at in left if values[at] or values[at] == 0}
+            for beside in values[: len(COLUMNS) - 1 : -1]:
+                more |= dict.fromkeys(beside)
+    used = (column for at, column in enumerate(COLUMNS) if at not in left or column in more)
+    return dict.fromkeys([*used, *more])
+
+
+_PACKED = "SELECT id, row FROM trials WHERE id IN ({})"
+
 _SNAPSHOTS = f"""
 SELECT s.id, s.oid, s.tree, s.exp_id, s.subject, {AUTHOR}, s.time, s.cohort, s.roles, s.writer,
     t.exp_id, t.writer, t.row, g.parent
@@ -133,9 +194,42 @@ WHERE s.oid IN ({{}})
 """A single row for each snapshot with one trial and one parent, or none."""
 
 
-def snapshots(views: Views, oids: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Return those of some commits that are recorded as objects with their trials, in the order given."""
-    score, arrived, shared = _scorer(views.task), standing_in(views.index), None
+class FlatSnapshot(msgspec.Struct, frozen=True, gc=False):
+    """A snapshot with its trials, as ``--json`` tells it, and where a walk came to it how; JSON is left as it is."""
+
+    id: str
+    exp_id: str | None
+    name: str | None
+    stub: bool
+    oid: str
+    tree: str
+    parents: list[str]
+    roles: dict[str, str]
+    inspirations: list[str]
+    cohort: str | None
+    status: msgspec.Raw | None
+    score: msgspec.Raw | float | None
+    subject: msgspec.Raw | str
+    author: str
+    time: str
+    writer: str
+    recorded: bool
+    trials: list[msgspec.Raw]
+    depth: int | msgspec.UnsetType | None = msgspec.UNSET
+    relationship: str | msgspec.UnsetType | None = msgspec.UNSET
+    role: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def snapshots(
+    views: Views, oids: Iterable[str], reached: Callable[[str], Sequence[Any]] | None = None
+) -> Iterator[FlatSnapshot]:
+    """
+    Return those of some commits that are recorded with their trials, in the order given.
+
+    Args:
+        reached: returns how a walk came to each, by its oid: depth, relationship and role.
+    """
+    score, arrived, shared = _raw_scorer(views.task), standing_in(views.index), None
     has_imported = views.index.one("SELECT 1 FROM imported LIMIT 1") is not None
     for part in growing(oids):
         shared = views.shared_among(part, shared)
@@ -149,7 +243,7 @@ def snapshots(views: Views, oids: Iterable[str]) -> Iterator[dict[str, Any]]:
         used = {mine[0][0] for mine in on.values() if mine}
         names = views.labels.among(used if shared is None else used & shared)
         called = views.index.grouped(CALLED, list(on)) if has_imported else {}
-        told = iter(packed_rows(row for mine in on.values() for _, _, row in mine))
+        told = iter(packed_json(row for mine in on.values() for _, _, row in mine))
         packed = {number: [next(told) for _ in mine] for number, mine in on.items()}
         for asked in part:
             if asked not in by_oid:
@@ -157,30 +251,32 @@ def snapshots(views: Views, oids: Iterable[str]) -> Iterator[dict[str, Any]]:
             number, oid, tree, exp_id, subject, author, time, cohort, roles, writer, *_ = by_oid[asked]
             mine, values = on[number], packed[number]
             parents = list(dict.fromkeys(arrived.get(above, above) for (above,) in git_parents[number]))
-            known, inspirations = _roles(roles, parents, arrived)
+            known, inspirations = _roles(roles, parents, arrived) if roles != "{}" else ({}, [])
             name, stub = called.get(number, _UNCALLED)[0]
             if subject is None:
-                subject = next(row[HYPOTHESIS] for row in values if row[0] == exp_id)
-            yield {
-                "id": names.label(mine[0][0], mine[0][1], oid) if mine else views.labels.name_of(number),
-                "exp_id": mine[0][0] if mine else None,
-                "name": name or None,
-                "stub": bool(stub),
-                "oid": oid,
-                "tree": tree,
-                "parents": parents,
-                "roles": known,
-                "inspirations": inspirations,
-                "cohort": cohort,
-                "status": values[0][STATUS] if mine else None,
-                "score": score(values[0]) if mine else None,
-                "subject": subject,
-                "author": author,
-                "time": time,
-                "writer": writer,
-                "recorded": bool(writer),
-                "trials": [packed_cells(each) for each in values],
-            }
+                own = next(at for at, (each, _, _) in enumerate(mine) if each == exp_id)
+                subject = values[own][HYPOTHESIS]
+            yield FlatSnapshot(
+                names.label(mine[0][0], mine[0][1], oid) if mine else views.labels.name_of(number),
+                mine[0][0] if mine else None,
+                name or None,
+                bool(stub),
+                oid,
+                tree,
+                parents,
+                known,
+                inspirations,
+                cohort,
+                values[0][STATUS] if mine else None,
+                score(values[0]) if mine else None,
+                subject,
+                author,
+                time,
+                writer,
+                bool(writer),
+                [json_cells(each) for each in values],
+                *(reached(oid) if reached is not None else ()),
+            )
 
 
 _UNCALLED = (("", False),)

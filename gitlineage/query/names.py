@@ -4,7 +4,6 @@ What a text stands for: exp ids, ``best``, refs and oid prefixes to commits; mom
 One function resolves every id that a user types (design 7), and reports all matches where there are several.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import msgspec
 from gitlineage.errors import Ambiguous, Invalid, LineageError, NotFound
 from gitlineage.index.database import is_text
 from gitlineage.journal.journal import Journal, Recorded
-from gitlineage.later import later
+from gitlineage.later import later, pattern
 from gitlineage.model.records import CommitOid, Order, Snapshot, TrialView
 from gitlineage.model.trial import Trial
 from gitlineage.query.views import Views
@@ -40,8 +39,8 @@ _DESCRIBED = (
     "SELECT n.oid FROM entries n JOIN entries v ON v.oid = n.oid AND v.field = 'version' AND v.value = ?2 "
     "WHERE n.field = 'name' AND n.value = ?1 ORDER BY n.clock, n.writer, n.oid"
 )
-_PREFIX = re.compile(r"[0-9a-f]{4,40}")
-_FULL = re.compile(r"[0-9a-fA-F]{40}")
+_PREFIX = pattern(r"[0-9a-f]{4,40}")
+_FULL = pattern(r"[0-9a-fA-F]{40}")
 _LEAST = 4
 _WIDEST = 6
 _TOLD = 10

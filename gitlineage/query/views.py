@@ -10,7 +10,7 @@ snapshots and labels are reached from here, walks over the graph are in `query.w
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -20,7 +20,6 @@ from gitlineage.git.repository import GitRepo
 from gitlineage.index.database import FEW, MANY, growing, is_text, parts
 from gitlineage.index.index import Index, read_row
 from gitlineage.index.schema import AUTHOR
-from gitlineage.model.dag import first_parent_chain
 from gitlineage.model.frames import Place
 from gitlineage.model.message import Trailers, read_trailers, subject
 from gitlineage.model.rank import (
@@ -47,10 +46,12 @@ from gitlineage.query.around import Around, roles_of, standing_in
 from gitlineage.query.cohorts import Cohorts
 from gitlineage.query.horizon import Horizon
 from gitlineage.query.labels import Labels
-from gitlineage.query.lines import Line, line
 from gitlineage.query.origins import Origins
 from gitlineage.text import counted
 from gitlineage.times import stamp
+
+if TYPE_CHECKING:
+    from gitlineage.query.lines import Line
 
 WHY = f"""
 iif({IS_RETRACTED}, (SELECT r.reason FROM retractions r WHERE r.oid = s.oid AND r.exp_id = t.exp_id
@@ -160,10 +161,18 @@ class Views:
         Args:
             more: a further condition on ``t``.
         """
-        above = {view.label: view.parent for view in self._views(f"{_VIEW} WHERE {IS_RETRACTED}")}
-        for view in self.each(self._in_order(f"{COUNTS} {more}")):
+        above = self.above_retracted()
+        for view in self.each(self.counted(more)):
             is_below = view.parent in above
-            yield msgspec.structs.replace(view, parent=_beyond(view.parent, above)) if is_below else view
+            yield msgspec.structs.replace(view, parent=beyond(view.parent, above)) if is_below else view
+
+    def above_retracted(self) -> dict[str, str | None]:
+        """Return what is above each retracted trial, by labels."""
+        return {view.label: view.parent for view in self._views(f"{_VIEW} WHERE {IS_RETRACTED}")}
+
+    def counted(self, more: str = "") -> list[int]:
+        """Return the numbers in the index of the trials of `each_counting`."""
+        return self._in_order(f"{COUNTS} {more}")
 
     def retracted_among(self, numbers: Collection[int]) -> set[int]:
         """Return those of some trials, by their numbers in the index, that were retracted."""
@@ -494,6 +503,8 @@ class Views:
         """Return the primary chain to a trial, root first; a repeat, which only raw parents can make, ends it."""
         if not self.raw_parents:
             return self.by_number(self.line(view.oid, view.trial.exp_id, view.order.writer).numbers)
+        from gitlineage.model.dag import first_parent_chain
+
         views = {view.label: view}
 
         def up(label: str) -> str | None:
@@ -504,8 +515,10 @@ class Views:
 
         return [views[label] for label in first_parent_chain(view.label, up)]
 
-    def line(self, oid: str, exp_id: str, writer: str = "") -> Line:
+    def line(self, oid: str, exp_id: str, writer: str = "") -> "Line":
         """Return the primary chain to a trial on a snapshot, root first; to a writer's where several have that name."""
+        from gitlineage.query.lines import line
+
         chain = line(self.index.rows, oid, exp_id, writer)
         self.horizon.check(chain.snapshots)
         return chain
@@ -537,14 +550,16 @@ class Views:
         rows = self.index.rows(sql, *values)
         return [view for part in parts(rows) for view in self._together(part)]
 
-    def each(self, numbers: Iterable[int], first: int = FEW) -> Iterator[TrialView]:
+    def each(
+        self, numbers: Iterable[int], first: int = FEW, shared: frozenset[str] | None = None
+    ) -> Iterator[TrialView]:
         """
         Return trials by their numbers in the index, in the order given; few are in memory at once.
 
         Args:
             first: how many are read before the first is returned.
+            shared: the exp ids that several trials have, where they are known.
         """
-        shared = None
         for part in growing(numbers, first):
             shared = self.shared_among(part, shared)
             by_number = {row[0]: row for row in self.index.rows(_AMONG.format(", ".join("?" * len(part))), *part)}
@@ -730,7 +745,7 @@ def own_row(views: Iterable[TrialView], exp_id: str, writer: str) -> TrialView |
     return next((view for view in named if view.order.writer == writer), named[0] if named else None)
 
 
-def _beyond(label: str | None, above: Mapping[str, str | None]) -> str | None:
+def beyond(label: str | None, above: Mapping[str, str | None]) -> str | None:
     """Return the first label on the way up that is none of a retracted trial."""
     seen: set[str] = set()
     while label is not None and label in above and label not in seen:

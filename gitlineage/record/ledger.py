@@ -34,16 +34,16 @@ from gitlineage.errors import (
     SigningError,
     StorageError,
 )
-from gitlineage.git import locks, signing
+from gitlineage.git import locks
 from gitlineage.git.formats import Identity
 from gitlineage.git.repository import GitRepo, find_repository, init_repository
 from gitlineage.index import index
 from gitlineage.index.index import Damaged, Index
-from gitlineage.journal import trust
 from gitlineage.journal.journal import Journal, Recorded, check_writer, is_archive
 from gitlineage.later import later
 from gitlineage.model.namespace import DEFAULT, NOTES, NOTES_FOLDER, ORDINARY, Namespace, campaigns_in, namespace_of
 from gitlineage.model.records import Task
+from gitlineage.model.stand_in import IS_LOST
 from gitlineage.model.trial import Trial
 from gitlineage.query.names import moment
 from gitlineage.query.views import Views
@@ -53,9 +53,9 @@ from gitlineage.record.watcher import Watcher
 from gitlineage.text import counted, some, to_type
 
 if TYPE_CHECKING:
-    from gitlineage.git import maintenance
+    from gitlineage.git import maintenance, signing
     from gitlineage.git.folders import Taken
-    from gitlineage.journal import events, keeping, speakers
+    from gitlineage.journal import events, keeping, speakers, trust
     from gitlineage.journal.speakers import Speakers
     from gitlineage.query import nearest, words
     from gitlineage.query.nearest import Candidate
@@ -64,8 +64,8 @@ if TYPE_CHECKING:
     from gitlineage.record import recorder as recording
     from gitlineage.record.recorder import Recorder
 else:  # what a question to an index that is current does not need
-    maintenance = later("gitlineage.git.maintenance")
-    events, keeping, speakers = later("gitlineage.journal", "events", "keeping", "speakers")
+    maintenance, signing = later("gitlineage.git", "maintenance", "signing")
+    events, keeping, speakers, trust = later("gitlineage.journal", "events", "keeping", "speakers", "trust")
     nearest, words = later("gitlineage.query", "nearest", "words")
     derived, recording, stand_ins, turns = later("gitlineage.record", "derived", "recorder", "stand_ins", "turns")
 
@@ -194,7 +194,6 @@ class Ledger:
         self._lock = self._lock_at(_lock_of(self.repo, self.namespace))
         self._landing: Landing | None = None
         locks.sweep(self.repo.commondir, self.repo.own)
-        scratch.sweep_once()
         self._use(self._open_index())
         self.taken: Taken | None = None
         """What the folder that was recorded last gave, and what of it is in no snapshot."""
@@ -211,6 +210,7 @@ class Ledger:
             if self._landing is not None:
                 raise RepositoryError("a batch is open; end it before the store is closed")
             self._index.close()
+            self.repo.rest()
 
     def __enter__(self) -> Self:
         return self
@@ -693,6 +693,13 @@ class Ledger:
         """Whether an event counts; to be asked when the index is up to date."""
         return not self._index.refusal(recorded)
 
+    def hearing(self) -> Callable[[Recorded], bool]:
+        """Return what `hears` answers, as of one moment, for whoever asks of very many events."""
+        if self._rule is not None:
+            return self.hears
+        highest = self._index.events + events.AHEAD
+        return lambda recorded: recorded.event.clock <= highest
+
     def _advance(self, count: int) -> None:
         self.watcher.advance("indexing", count)
 
@@ -952,6 +959,10 @@ class Ledger:
             self.refresh()
             self._settle()
 
+    def has_lost(self) -> bool:
+        """Whether some row stands on a stand-in, as the index stands: its commit was missing when it was imported."""
+        return self._index.one(f"SELECT 1 FROM trials WHERE {IS_LOST} LIMIT 1") is not None
+
     def arrived(self, most: int | None = None) -> "list[stand_ins.Arrival]":
         """Return the trials that would move to commits which have arrived, as the index stands."""
         return stand_ins.arrived(self._views, most, self.own_writer() if self._rule is not None else None)
@@ -959,7 +970,7 @@ class Ledger:
     def _settle(self, most: int | None = None) -> bool:
         """Have rows whose commits have arrived move to them, in a landing of their own, and say so."""
         try:
-            if self._landing is not None or not (arrived := self.arrived(most)):
+            if self._landing is not None or not self.has_lost() or not (arrived := self.arrived(most)):
                 return False
             many = counted(len(arrived), "trial")
             with self._land(f"Move {many} to commits that arrived", settled=True):
@@ -1059,6 +1070,7 @@ class Ledger:
             return self._fresh_landing()
 
     def _fresh_landing(self) -> Landing:
+        scratch.sweep_once()
         if self._rule is not None and not self.repo.flag(house.SIGN):
             raise SigningError(
                 "lineage.trust is signed and lineage.sign is not on, so what is recorded here would not count; "

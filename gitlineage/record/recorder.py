@@ -7,17 +7,16 @@ Every check comes before the first event, so that a refusal leaves nothing behin
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gitlineage import house
 from gitlineage.bounds import MAX_COLUMNS, MAX_LINE
 from gitlineage.errors import Ambiguous, BadRows, CohortMismatch, Duplicate, Invalid, InvalidTrial, TaskInUse
-from gitlineage.git.content import Content
-from gitlineage.git.folders import Taken
-from gitlineage.git.formats import CommitInfo, Identity, dated
+from gitlineage.git.formats import FILE, CommitInfo, Entry, Identity, dated
 from gitlineage.git.repository import GitRepo
 from gitlineage.index.fold import Made
 from gitlineage.journal import events
@@ -39,9 +38,12 @@ from gitlineage.query.judge import COMMAND, judge
 from gitlineage.query.names import Id, resolve, taken_for
 from gitlineage.query.views import Views, own_row, snapshot_of
 from gitlineage.record.landing import Landing
-from gitlineage.record.repair import not_ones_own
 from gitlineage.record.rules import Base, Memory, agrees, check_cohort_name, content_of, content_tree, merged
 from gitlineage.times import parse_time, stamp
+
+if TYPE_CHECKING:
+    from gitlineage.git.content import Content
+    from gitlineage.git.folders import Taken
 
 _TELL = 100
 """Rows between two words about how far a table is recorded."""
@@ -85,7 +87,7 @@ class Recorder:
         landing: Landing,
         identity: Identity,
         memory: Memory,
-        hear: Callable[[Taken], None],
+        hear: "Callable[[Taken], None]",
     ) -> None:
         self._repo = repo
         self._views = views
@@ -93,7 +95,6 @@ class Recorder:
         self._identity = identity.clean()
         self._memory = memory
         self._hear = hear
-        self._content = content_of(repo, hear)
         self._taken: set[str] = set()
         self._bases: dict[str, Base] = {}
         self._trees: dict[str, str] = {}
@@ -102,6 +103,10 @@ class Recorder:
         prefix = repo.config(house.ID_PREFIX)
         self._prefix = check_id_prefix(prefix) if prefix else ""
         self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
+
+    @cached_property
+    def _content(self) -> "Content":
+        return content_of(self._repo, self._hear)
 
     # -- snapshots -----------------------------------------------------------------------------------------
 
@@ -205,6 +210,8 @@ class Recorder:
         if takes_over:
             known = None
         if known is not None and self._is_others(known) and not agrees(trial, known.trial):
+            from gitlineage.record.repair import not_ones_own
+
             raise Invalid(not_ones_own(known))
         if known is None:
             self.refuse_claimed(trial.exp_id)
@@ -472,7 +479,7 @@ class Recorder:
     def add_session(self, prompt: str, event: events.SessionEvent) -> str:
         """Write a commit that holds a prompt, record who read it, and return its oid."""
         blob = self._repo.write_blob(prompt.encode())
-        tree = self._content.from_mapping({"prompt.md": prompt.encode()})
+        tree = self._repo.write_tree({"prompt.md": Entry(FILE, blob)})
         nonce = f"{self.landing.writer}-{self.landing.clock + 1}"
         message = compose(f"Session of {flattened(event.specialist)}", [("Session-Id", nonce)])
         oid = self._repo.write_commit(tree, [], message, self._identity, self.landing.moment())
@@ -735,7 +742,7 @@ class Recorder:
         return told or self.landing.moment()
 
 
-def folder_tree(repo: GitRepo, trial: Trial, root: Path | None, hear: Callable[[Taken], None]) -> str | None:
+def folder_tree(repo: GitRepo, trial: Trial, root: Path | None, hear: "Callable[[Taken], None]") -> str | None:
     """Write the folder that a row's ``snapshot_path`` names below a root and return its tree, if it is there."""
     cell = trial.snapshot_path
     if not cell or root is None or "\0" in cell:
@@ -748,6 +755,8 @@ def folder_tree(repo: GitRepo, trial: Trial, root: Path | None, hear: Callable[[
         except (OSError, ValueError):
             continue
         if is_inside:
+            from gitlineage.git.content import Content
+
             return Content(repo, hear=hear).from_folder(folder).tree
     return None
 

@@ -11,24 +11,30 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gitlineage.errors import Invalid, StorageError
-from gitlineage.model.catalogue import CatalogEntry, EntryStatus, ForgeIntent, ForgePhase, ForgeRecord, ImpactReport
+from gitlineage.later import later
 from gitlineage.model.similarity import Similarity, by_words
-from gitlineage.query import catalogue, impact
-from gitlineage.query.impact import Subtype
 from gitlineage.query.names import Id, resolve
-from gitlineage.record import catalogue as forging
-from gitlineage.record.usage import UsageLog
 from gitlineage.store.part import Part, reading
 from gitlineage.times import stamp
 
 if TYPE_CHECKING:
+    from gitlineage.model import catalogue as told
+    from gitlineage.model.catalogue import CatalogEntry, ForgeIntent, ForgePhase, ForgeRecord, ImpactReport
+    from gitlineage.query import catalogue, impact
+    from gitlineage.query.impact import Subtype
+    from gitlineage.record import catalogue as forging
+    from gitlineage.record import usage
     from gitlineage.record.recorder import Recorder
+else:  # what most questions to a store have no use of
+    told = later("gitlineage.model.catalogue")
+    catalogue, impact = later("gitlineage.query", "catalogue", "impact")
+    forging, usage = later("gitlineage.record", "catalogue", "usage")
 
 
 class Catalogue(Part):
     """A catalogue of artifacts: their entries, their use, how they were forged, what depends on them."""
 
-    def set_entry(self, /, id: Id, *, actor: str | None = None, **fields: Any) -> CatalogEntry:
+    def set_entry(self, /, id: Id, *, actor: str | None = None, **fields: Any) -> "CatalogEntry":
         """
         Record fields of an artifact's catalogue entry, and return the entry (semantics 37).
 
@@ -50,22 +56,22 @@ class Catalogue(Part):
         return self.entry(id)
 
     @reading
-    def entry(self, id: Id) -> CatalogEntry:
+    def entry(self, id: Id) -> "CatalogEntry":
         """Return what the catalogue says about an artifact, this clone's latest uses included."""
         return self._counting()(catalogue.entry(self._views, resolve(self._views, id)))
 
     @reading
-    def entries(self, status: str | None = None) -> list[CatalogEntry]:
+    def entries(self, status: str | None = None) -> "list[CatalogEntry]":
         """
         Return every artifact that the catalogue says something about, those of one status on request, by id.
 
         Raises:
             Invalid: there is no such status.
         """
-        known = [each.value for each in EntryStatus]
+        known = [each.value for each in told.EntryStatus]
         if status is not None and status not in known:
             raise Invalid(f"no status {status!r}: it is one of {', '.join(known)}")
-        wanted = None if status is None else EntryStatus(status)
+        wanted = None if status is None else told.EntryStatus(status)
         return list(map(self._counting(), catalogue.entries(self._views, wanted)))
 
     @reading
@@ -96,7 +102,7 @@ class Catalogue(Part):
             self._usage.compact()
         return len(new)
 
-    def record_forge(self, artifact_id: Id, intent: str, forger: str, template_id: Id | None = None) -> CatalogEntry:
+    def record_forge(self, artifact_id: Id, intent: str, forger: str, template_id: Id | None = None) -> "CatalogEntry":
         """Record who forged an artifact, from which intent and template, and return its entry (semantics 33)."""
 
         def work(recorder: "Recorder") -> None:
@@ -108,12 +114,12 @@ class Catalogue(Part):
     def record_forge_attempt(
         self,
         intent: str,
-        phases: Iterable[ForgePhase | Mapping[str, Any]] = (),
+        phases: "Iterable[ForgePhase | Mapping[str, Any]]" = (),
         result: Id | None = None,
         success: bool = False,
         *,
         actor: str | None = None,
-    ) -> ForgeRecord:
+    ) -> "ForgeRecord":
         """
         Record an attempt to forge something, and link its result to it (semantics 34).
 
@@ -143,22 +149,22 @@ class Catalogue(Part):
         return records[-1]
 
     @reading
-    def forge_record(self, id: Id) -> ForgeRecord:
+    def forge_record(self, id: Id) -> "ForgeRecord":
         """Return a forge attempt by its commit."""
         return catalogue.forge(self._views, resolve(self._views, id))
 
     @reading
-    def forge_attempts(self, intent: str) -> list[ForgeRecord]:
+    def forge_attempts(self, intent: str) -> "list[ForgeRecord]":
         """Return all attempts at an intent in recording order; case and punctuation aside (semantics 35)."""
         return catalogue.attempts(self._views, intent)
 
     @reading
-    def forge_intents(self) -> list[ForgeIntent]:
+    def forge_intents(self) -> "list[ForgeIntent]":
         """Return every intent with its attempts and results, in the order of their first words (semantics 187)."""
         return catalogue.intents(self._views)
 
     @reading
-    def search_forges(self, text: str) -> list[ForgeRecord]:
+    def search_forges(self, text: str) -> "list[ForgeRecord]":
         """
         Return what was forged, or tried to be, from an intent that has all words of a text, the latest first.
 
@@ -170,7 +176,7 @@ class Catalogue(Part):
     @reading
     def find_similar_forges(
         self, intent: str, threshold: float = 0.8, *, similarity: Similarity = by_words
-    ) -> list[ForgeRecord]:
+    ) -> "list[ForgeRecord]":
         """
         Return what was forged, or tried to be, from something similar, the most similar first, then the latest.
 
@@ -186,12 +192,12 @@ class Catalogue(Part):
     @reading
     def scored_forges(
         self, intent: str, threshold: float = 0.8, *, similarity: Similarity = by_words
-    ) -> list[tuple[float, ForgeRecord]]:
+    ) -> "list[tuple[float, ForgeRecord]]":
         """Return what `find_similar_forges` does, each with how similar it is."""
         return catalogue.similar(self._views, intent, threshold, similarity)
 
     @reading
-    def analyze_deprecation(self, id: Id, *, now: datetime | None = None) -> ImpactReport:
+    def analyze_deprecation(self, id: Id, *, now: datetime | None = None) -> "ImpactReport":
         """
         Return what would break if an artifact were deprecated (semantics 36).
 
@@ -204,8 +210,8 @@ class Catalogue(Part):
 
     @reading
     def find_replacement_candidates(
-        self, id: Id, *, similarity: Similarity = by_words, is_subtype: Subtype | None = None
-    ) -> list[CatalogEntry]:
+        self, id: Id, *, similarity: Similarity = by_words, is_subtype: "Subtype | None" = None
+    ) -> "list[CatalogEntry]":
         """
         Return what could replace an artifact, best first (semantics 37).
 
@@ -219,15 +225,15 @@ class Catalogue(Part):
         return list(map(self._counting(), (entry for _, entry in candidates)))
 
     @property
-    def _usage(self) -> UsageLog:
-        return UsageLog(self.ledger.folder / "usage" / self.ledger.writer, self.ledger.repo.modes)
+    def _usage(self) -> "usage.UsageLog":
+        return usage.UsageLog(self.ledger.folder / "usage" / self.ledger.writer, self.ledger.repo.modes)
 
-    def _counting(self) -> Callable[[CatalogEntry], CatalogEntry]:
+    def _counting(self) -> "Callable[[CatalogEntry], CatalogEntry]":
         """Return what adds to an entry the uses that this clone has counted and not recorded yet."""
         writer = None if self.ledger.is_past else self.ledger.own_writer()
-        counted = UsageLog(self.ledger.folder / "usage" / writer).totals() if writer is not None else {}
+        counted = usage.UsageLog(self.ledger.folder / "usage" / writer).totals() if writer is not None else {}
 
-        def add(entry: CatalogEntry) -> CatalogEntry:
+        def add(entry: "CatalogEntry") -> "CatalogEntry":
             if entry.id not in counted:
                 return entry
             total, last = counted[entry.id]

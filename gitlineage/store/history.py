@@ -115,7 +115,8 @@ class History(Part):
         ledger = self.ledger
 
         def happened(views: Views) -> "Iterator[LineageEvent]":
-            rule = ledger.let_through(lambda each: (later is None or later(each)) and ledger.hears(each))
+            heard = ledger.hearing()
+            rule = ledger.let_through(lambda each: (later is None or later(each)) and heard(each))
             tips = ledger.counting()
             if id is None:
                 yield from chronicle.events(views, ledger.journal, tips, writer=writer, since=first, rule=rule)

@@ -9,19 +9,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gitlineage.errors import Invalid
+from gitlineage.later import later
 from gitlineage.model.records import AncestryNode, CommitOid
 from gitlineage.model.relation import EvolutionStep, Relationship, RelationType, relation_types
-from gitlineage.query import relations
 from gitlineage.query.names import Id, resolve
-from gitlineage.record import relations as relating
 from gitlineage.render.choices import LIMIT, PARTS, known_format
 from gitlineage.render.choices import Part as Shown
 from gitlineage.store.part import Part, reading
 from gitlineage.times import exact, parse_time
 
 if TYPE_CHECKING:
+    from gitlineage.query import relations
+    from gitlineage.record import relations as relating
     from gitlineage.record.recorder import Recorder
     from gitlineage.render.diagram import Diagram
+else:  # what most questions to a store have no use of
+    relations, relating = later("gitlineage.query.relations"), later("gitlineage.record.relations")
 
 
 class Relations(Part):

@@ -19,6 +19,7 @@ from gitlineage import house
 from gitlineage.bounds import MAX_CHECKOUT
 from gitlineage.errors import Invalid, WouldLose
 from gitlineage.git.formats import is_oid
+from gitlineage.later import later
 from gitlineage.model.frames import Columns, Trials, summary, typed
 from gitlineage.model.records import (
     AncestryNode,
@@ -33,7 +34,6 @@ from gitlineage.model.records import (
     TrialView,
 )
 from gitlineage.model.trial import Trial
-from gitlineage.query import ancestry
 from gitlineage.query.names import Id, Moment, claimed, moment_of, resolve, trial_of
 from gitlineage.query.ranking import best_by, board_by, criterion
 from gitlineage.query.views import Views, trials
@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # what only some commands need is imported where it is used: 
     from gitlineage.git.checkout import Written
     from gitlineage.git.folders import Taken
     from gitlineage.git.restore import Restored
+    from gitlineage.query import ancestry
     from gitlineage.query.comparing import Comparison
     from gitlineage.query.diff import RecipeEdit
     from gitlineage.query.judge import Verdict
@@ -62,6 +63,8 @@ if TYPE_CHECKING:  # what only some commands need is imported where it is used: 
     from gitlineage.record.adoption import Adopted
     from gitlineage.record.recorder import Recorder
     from gitlineage.record.verify import Finding
+else:
+    ancestry = later("gitlineage.query.ancestry")
 
 P = ParamSpec("P")
 R = TypeVar("R")

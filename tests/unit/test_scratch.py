@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command_line import campaign, environment, process
 
-from gitlineage import LineageStore, scratch
+from gitlineage import LineageStore, Trial, scratch
 from gitlineage.files import write_whole
 
 VICTIM = """
@@ -51,7 +51,7 @@ def killed(*words: object) -> Path:
 
 
 def test_what_a_killed_process_left_goes_with_the_next_command(temp: Path, folder: Path) -> None:
-    """The next process on any repository removes it, and keeps what is not ours or is in use."""
+    """The next process that records anywhere removes it, and keeps what is not ours or is in use."""
     left = killed()
     here = os.uname().nodename
     elsewhere = temp / f"gitlineage-another-{here}~99999999~abcdefgh.scratch"
@@ -110,7 +110,8 @@ def test_the_worktree_of_a_killed_bisect_is_forgotten(temp: Path, folder: Path, 
     (left / "sub").chmod(0o700)
     git("worktree", "add", "-q", "--detach", str(left / "at-x"), "refs/lineage/exp/000")
     git("worktree", "add", "-q", "--detach", str(temp / "kept"), "refs/lineage/exp/000")
-    LineageStore(folder).close()
+    with LineageStore(folder) as store:
+        store.append(Trial(status="discard", core_metric=9.0))
     assert not left.exists()
     assert [line for line in git("worktree", "list").splitlines() if "at-x" in line] == []
     assert "kept" in git("worktree", "list")

@@ -11,8 +11,6 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import msgspec
@@ -143,6 +141,9 @@ def remove(repo: GitRepo, names: Sequence[str] = ()) -> list[Change]:
 
 def script(name: str) -> bytes:
     """Return the script that ships for a hook, from a wheel or from a checkout."""
+    from importlib import resources  # a hook that runs has no use of it
+    from importlib.resources.abc import Traversable
+
     shipped: Traversable = resources.files("gitlineage") / "hooks_shipped"
     if not shipped.is_dir():
         shipped = Path(__file__).parents[3] / "hooks"

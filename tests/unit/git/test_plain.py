@@ -43,10 +43,11 @@ def test_a_question_to_the_files_loads_no_libgit2(git, folder, made):
     code = (
         "import sys\nfrom gitlineage.git.repository import GitRepo\nrepo = GitRepo(sys.argv[1])\n"
         "print(repo.refs('refs/heads/'), repo.config('core.bare'), repo.flag('core.bare'), 'pygit2' in sys.modules)\n"
-        "print(repo.commit(repo.ref('refs/heads/main')).message, 'pygit2' in sys.modules)"
+        "print(repo.commit(repo.ref('refs/heads/main')).message, 'pygit2' in sys.modules)\n"
+        "print(repo.resolve('main'), 'pygit2' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True).stdout
-    assert said == f"{{'refs/heads/main': '{made}'}} false False False\none\n True\n"
+    assert said == f"{{'refs/heads/main': '{made}'}} false False False\none\n False\n{made} True\n"
 
 
 def test_refs_are_those_that_git_lists(git, folder, made):

@@ -24,11 +24,11 @@ EVENT = '{{"clock":{clock},"row":{{"exp_id":"{name}","status":"keep","core_metri
 
 @pytest.fixture
 def calls(tmp_path, monkeypatch) -> Callable[[], int]:
-    """Put a git first on the path that notes its calls, and return how often it was asked to read objects."""
+    """Put a git first on the path that notes its calls, and return how often it was asked to read ahead."""
     log = tmp_path / "calls"
     log.touch()
     replace_git(tmp_path, monkeypatch, f'echo "$*" >> {log}\nexec {GIT} "$@"')
-    return lambda: log.read_text().count("cat-file --batch")
+    return lambda: log.read_text().count("cat-file --batch --buffer")
 
 
 def replace_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
