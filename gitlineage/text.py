@@ -113,6 +113,8 @@ def cut(text: str, width: int, escape: Callable[[str], str], mark: str = "…") 
         escape: one of the functions above.
         mark: what shows that there was more, in the place of the last three characters; empty cuts without a word.
     """
+    if escape is one_line and len(text) <= width and text.isprintable():  # as nearly all are
+        return text
     began = text[: _LOOKED_AT * width]
     line = escape(began)
     if len(line) <= width and len(began) == len(text):

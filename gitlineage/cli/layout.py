@@ -14,7 +14,7 @@ from typing import IO
 
 import msgspec
 
-from gitlineage.cli.output import clean, has_headings, is_terminal, paint, say
+from gitlineage.cli.output import clean, has_colour, has_headings, is_terminal, paint, say
 
 _LAST_SHARE = 3 / 8
 """How much of a window a table's last column is left with before others are cut or dropped."""
@@ -62,13 +62,14 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
             cells = [(clean(cell.text), cell.style) for cell in row]
             spaces = [max(space, width(text)) for space, (text, _) in zip(spaces, cells, strict=False)]
             waiting.add(cells)
+        coloured = has_colour()
         widths = {at: space for at, space in enumerate(spaces) if space or at in waiting.used}
         if has_headings() and waiting.count:
             widths = {at: max(space, width(columns[at].name)) for at, space in widths.items()}
             widths = _fitted(columns, widths) if is_terminal() else widths
-            say(_line(columns, widths, [(column.name, "dim") for column in columns]))
+            say(_line(columns, widths, [(column.name, "dim") for column in columns], coloured))
         for cells in waiting:
-            say(_line(columns, widths, cells))
+            say(_line(columns, widths, cells, coloured))
 
 
 _IN_MEMORY = 2000
@@ -134,13 +135,15 @@ def _fitted(columns: Sequence[Column], widths: dict[int, int]) -> dict[int, int]
     return {at: widths[at] for at in others} | {last: max(room(), min(wanted, 8))}
 
 
-def _line(columns: Sequence[Column], widths: dict[int, int], cells: Cells) -> str:
+def _line(columns: Sequence[Column], widths: dict[int, int], cells: Cells, coloured: bool) -> str:
     parts = []
     for at, space in widths.items():
         text, style = cells[at]
-        text = cut(text, space)
-        blank = " " * (space - width(text))
-        painted = paint(text, style)
+        if (wide := width(text)) > space:
+            text = cut(text, space)
+            wide = width(text)
+        blank = " " * (space - wide)
+        painted = paint(text, style) if coloured else text
         parts.append(blank + painted if columns[at].right else painted + blank)
     return "  ".join(parts).rstrip()
 

@@ -31,7 +31,7 @@ _STYLES = {
 _UNSAFE = pattern("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 _ENCODER = msgspec.json.Encoder()
 _FIRST, _TOGETHER = 20, 500
-"""JSON values that are written together: the first ones, and all that follow."""
+"""JSON values that are written together: the first ones, and all that follow in the end (semantics 205)."""
 
 _PAINT = pattern("(\x1b\\[[0-9;]*m)")
 

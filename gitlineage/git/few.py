@@ -1,6 +1,6 @@
 """
 The first few objects that a process reads, read by one `git cat-file`, which starts in a tenth of what libgit2 takes to
-load. Whatever it does not say, and all beyond the first few, is for libgit2 to say.
+load. Whatever it does not say, and all beyond the first few, is for libgit2 to say (semantics 206).
 """
 
 import os
