@@ -1,13 +1,17 @@
 """The board: a store's state as files in a folder, for agents and people who read files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from gitlineage.bridge.tsv import pieces
 from gitlineage.errors import StorageError
 from gitlineage.files import write_pieces
 from gitlineage.model.records import PromptOptions
+from gitlineage.model.trial import packed_text
+from gitlineage.query import flat
 from gitlineage.query.prompt import prompt_view
+from gitlineage.query.views import Views
 from gitlineage.render import board
 from gitlineage.store.store import LineageStore
 
@@ -50,7 +54,7 @@ def write_board(
         files: dict[str, Iterable[bytes]] = {
             "LEADERBOARD.md": [board.leaderboard(view, options).encode()],
             KNOWLEDGE: [board.knowledge(view, options).encode()],
-            "tree.tsv": map(str.encode, board.tree_lines(views.each_counting(), views.task)),
+            "tree.tsv": map(str.encode, board.tree_lines(_tree_rows(views), views.task)),
             "results.tsv": pieces(views),
             "best.json": [board.best_json(view).encode()],
         }
@@ -63,6 +67,13 @@ def write_board(
     except OSError as error:
         raise StorageError(f"cannot write the board to {folder}: {error.strerror or error}") from error
     return tuple(folder / name for name in files)
+
+
+def _tree_rows(views: Views) -> Iterator[board.TreeRow]:
+    return (
+        board.TreeRow(each.label, each.parent, each.dangling, partial(packed_text, each.values))
+        for each in flat.counting(views)
+    )
 
 
 def _earlier(path: Path) -> str:

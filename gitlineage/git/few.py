@@ -56,8 +56,13 @@ class Few:
     def _ask(self, oid: str, limit: int) -> Stored | None:
         if self._child is None:
             words = ["git", "--git-dir", str(self._gitdir), "cat-file", "--batch"]
-            streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self._child = subprocess.Popen(words, env=program.environment() | ALONE, **streams)
+            self._child = subprocess.Popen(
+                words,
+                env=program.environment() | ALONE,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
             finalize(self, _ended, self._child)
         asked, told = self._child.stdin, self._child.stdout
         assert asked is not None and told is not None

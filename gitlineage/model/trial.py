@@ -280,6 +280,7 @@ TEXT: tuple[str, ...] = tuple(name for name in COLUMNS if name not in NUMERIC an
 _PACKED = (*COLUMNS, "extra", "spelled")
 """What a packed trial has, in this order."""
 
+_PLACES = {column: at for at, column in enumerate(COLUMNS)}
 STATUS = COLUMNS.index("status")
 HYPOTHESIS = COLUMNS.index("hypothesis")
 
@@ -475,6 +476,14 @@ def packed_cells(values: Sequence[Any]) -> dict[str, str]:
     for beside in values[len(COLUMNS) :]:
         cells.update(beside)
     return cells
+
+
+def packed_text(values: Sequence[Any], column: str) -> str:
+    """Return the text of any column of such a row, as `Trial.text` does."""
+    if len(values) > len(COLUMNS) or column not in _PLACES:
+        return packed_cells(values).get(column, "")
+    value = values[_PLACES[column]]
+    return "" if value is None else str(value)
 
 
 def told_cells(values: Sequence[Any]) -> dict[str, str]:

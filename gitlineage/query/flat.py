@@ -135,6 +135,7 @@ class Counted(NamedTuple):
         score: its score.
         values: what its packed row holds.
         others: its further parents, in order, and what inspired it.
+        dangling: the parent cell's text where no such trial exists.
         view: the whole of it, where its snapshot says what others were to it.
     """
 
@@ -145,6 +146,7 @@ class Counted(NamedTuple):
     score: float | None
     values: list[Any]
     others: tuple[Kin, ...] = ()
+    dangling: str | None = None
     view: TrialView | None = None
 
 
@@ -162,11 +164,13 @@ def counting(views: Views) -> Iterator[Counted]:
             row, values, view = by_number[number], packed[number], seen.get(number)
             if view is None:
                 above = beyond(row[14], hidden) if row[14] in hidden else row[14]
-                yield Counted(row[2], row[8], above, row[10], score(values), values)
+                lost = row[6] if row[6] and row[13] is None and views.is_dangling(above, row[8], ()) else None
+                yield Counted(row[2], row[8], above, row[10], score(values), values, dangling=lost)
                 continue
             view = msgspec.structs.replace(view, parent=beyond(view.parent, hidden))
+            seen_as = view.label, view.oid, view.parent, view.cohort
             told = view if row[11] != "{}" else None
-            yield Counted(view.label, view.oid, view.parent, view.cohort, score(values), values, view.others, told)
+            yield Counted(*seen_as, score(values), values, view.others, view.dangling, told)
 
 
 def columns_of(views: Views) -> dict[str, None]:

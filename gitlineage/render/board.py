@@ -7,7 +7,7 @@ tools read ours; the sentences between them are our own (semantics J).
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from gitlineage.model.namespace import Namespace
@@ -137,10 +137,19 @@ def tree_tsv(rows: Iterable[TrialView], task: Task) -> str:
 
     A row whose parent is not among the rows is a root. Where parents form a cycle, its earliest row is one.
     """
-    return "".join(tree_lines(rows, task))
+    return "".join(tree_lines((TreeRow(row.label, row.parent, row.dangling, row.trial.text) for row in rows), task))
 
 
-def tree_lines(rows: Iterable[TrialView], task: Task) -> Iterator[str]:
+class TreeRow(NamedTuple):
+    """What tree.tsv is made of: a row's label, its parent's or what its cell says, and the text of any of its cells."""
+
+    label: str
+    parent: str | None
+    dangling: str | None
+    text: Callable[[str], str]
+
+
+def tree_lines(rows: Iterable[TreeRow], task: Task) -> Iterator[str]:
     """Return the lines of `tree_tsv`, each with its end; of a row only what is printed of it is kept."""
     kept = [_Leaf(row.label, row.parent, *_tree_cells(row, task)) for row in rows]
     roots: list[int] = []
@@ -333,11 +342,10 @@ def _in_file(text: str) -> str:
     return shown("name in a file", text)
 
 
-def _tree_cells(row: TrialView, task: Task) -> tuple[str, str]:
-    trial = row.trial
+def _tree_cells(row: TreeRow, task: Task) -> tuple[str, str]:
     parent = row.parent or row.dangling or ""
     columns = ("specialist", "status", task.score_field, "delta_vs_best")
-    cells = [*(_in_file(trial.text(column)) for column in columns), shown("text in a file", trial.hypothesis)]
+    cells = [*(_in_file(row.text(column)) for column in columns), shown("text in a file", row.text("hypothesis"))]
     return f"{_in_file(row.label)}\t{_in_file(parent)}", "\t".join(cells)
 
 

@@ -16,7 +16,7 @@ from gitlineage.cli import layout, output
 from gitlineage.cli.layout import Cell, Column
 from gitlineage.errors import StorageError
 from gitlineage.index.database import Damaged
-from gitlineage.model.trial import COLUMNS
+from gitlineage.model.trial import COLUMNS, packed_text, told_cells
 from gitlineage.query import flat
 from gitlineage.query.views import Views
 
@@ -154,6 +154,25 @@ class TestTheSameObjects:
         shown = Shell(folder).objects("cohort", "list")
         assert [(each["name"], each["members"]) for each in shown] == [(c.name, list(c.members)) for c in odd.cohorts()]
         assert any(each["members"] for each in shown)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_what_counts_is_told_alike(odd: LineageStore, raw: bool) -> None:
+    """Rows for other programs and for the board's tree have what the records of the same trials have."""
+    odd.append(row("below a retracted one", parent_exp="005"))
+    views = odd.ledger.views(raw_parents=raw)
+    told, seen = list(flat.counting(views)), views.all()
+    assert [(c.label, c.oid, c.parent, c.others or (), c.cohort, c.dangling, c.score) for c in told] == [
+        (v.label, v.oid, v.parent, v.others, v.cohort, v.dangling, odd.task.score(v.trial)) for v in seen
+    ]
+    cells = [list(each.trial.cells().items()) for each in seen]
+    assert [list(told_cells(each.values).items()) for each in told] == cells
+    columns = (*COLUMNS, "lr", "nowhere")
+    assert [packed_text(c.values, column) for c in told for column in columns] == [
+        v.trial.text(column) for v in seen for column in columns
+    ]
+    used = dict.fromkeys(name for each in cells for name, _ in each)
+    assert list(flat.columns_of(views)) == list(dict.fromkeys([*(c for c in COLUMNS if c in used), *used]))
 
 
 def test_subjects_are_those_of_git(odd: LineageStore, git: Callable[..., str]) -> None:
