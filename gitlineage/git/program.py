@@ -100,9 +100,9 @@ def beside(arguments: Iterable[str]) -> Iterator[Callable[[], bytes]]:
     Yields:
         What waits for it, and returns or raises as `run` does.
     """
-    words = list(arguments)
     from tempfile import TemporaryFile
 
+    words = list(arguments)
     with TemporaryFile() as output, TemporaryFile() as said:
         try:
             child = subprocess.Popen(
