@@ -67,7 +67,7 @@ def _tell_bare(views: Views) -> None:
     """Say where to look in a store whose snapshots came from a store without trials."""
     if views.index.one("SELECT 1 FROM trials LIMIT 1") is None and views.origins.has_replaced():
         output.note("no trial is here; `gitlineage descendants --leaves` lists snapshots that have none, too")
-    elif not views.total() + views.pending():
+    elif not views.total() and not views.pending():  # counting those takes a look at every trial
         brought = "; `gitlineage pull` brings those of a remote" if views.repo.remotes() else ""
         output.say_if_nothing(f"no trial is here yet: `gitlineage run -m WHY -- COMMAND` makes one{brought}")
 
