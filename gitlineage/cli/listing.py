@@ -313,3 +313,11 @@ def view_on(views: "Views", oid: str, exp_id: str) -> TrialView:
 
     places = (oid, *originals(views, oid))  # a result may have gone to the commit that this one was rewritten from
     return next(view for place in places for view in views.on_snapshot(place) if view.trial.exp_id == exp_id)
+
+
+def asked_name(store: "LineageStore", id: str, oid: str) -> str:
+    """Return what to call a snapshot that was asked for: by the trial that was meant, where it has several."""
+    views = store.ledger.views()
+    best = views.best(stand_in=False) if id == "best" else None
+    meant = [best] if best is not None else views.named(id)
+    return next((view.label for view in meant if view.oid == oid), views.name(oid))

@@ -19,8 +19,10 @@ from gitlineage.errors import Ambiguous, Invalid, InvalidTrial, LineageError, Re
 from gitlineage.git.repository import GitRepo, find_repository, init_repository
 from gitlineage.journal.journal import check_writer
 from gitlineage.model.artifact import COLUMN, cell
+from gitlineage.model.message import flattened
 from gitlineage.model.records import Snapshot, TrialView
 from gitlineage.model.trial import AUTO_ID, NUMERIC, Trial, check_id_prefix, parse_number
+from gitlineage.query.ancestry import originals
 from gitlineage.query.judge import Verdict
 from gitlineage.query.views import Views
 from gitlineage.run.lease import Files, is_held
@@ -285,7 +287,7 @@ def record(
             if not (revise or replicate):
                 if trial.status is None and store.task.score(trial) is None:
                     raise Invalid("a result needs --status, or --metric to be judged by")
-                trial = _waiting(store, rev, oid, trial)
+                trial = _waiting(store, rev, oid, _with_subject(store, oid, trial))
                 _check_is_not_run(store, trial.exp_id)
             elif revise and trial.exp_id == AUTO_ID and len(named := _named(store.ledger.views(), rev, oid)) == 1:
                 trial = trial.replace(exp_id=named[0].trial.exp_id)
@@ -406,6 +408,17 @@ def _waiting(store: LineageStore, rev: str, oid: str, trial: Trial) -> Trial:
             "another run of the same code"
         )
     return trial.replace(exp_id=waiting[0].trial.exp_id) if waiting else trial
+
+
+def _with_subject(store: LineageStore, oid: str, trial: Trial) -> Trial:
+    """Return the first row on a commit of the user's, with the commit's subject where it has no hypothesis."""
+    views, snapshot = store.ledger.views(), store.snapshot(oid)
+    before = originals(views, oid)
+    if trial.hypothesis or (snapshot.recorded and not before) or views.on_snapshot(oid):
+        return trial
+    if any(view.trial.status is None for old in before for view in views.on_snapshot(old)):
+        return trial  # the one that waits has its own
+    return trial.replace(hypothesis=flattened(snapshot.subject))
 
 
 def _named(views: Views, rev: str, oid: str) -> list[TrialView]:

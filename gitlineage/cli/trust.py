@@ -81,7 +81,7 @@ def _restore(store: LineageStore, id: str, force: bool, as_json: bool) -> None:
         output.json_line(done)
         return
     what = f"{counted(done.written, 'file')} written, {counted(done.removed, 'file')} removed"
-    name = store.ledger.views().name(done.oid)
+    name = listing.asked_name(store, id, done.oid)
     output.say(output.clean(f"the working tree is {name} now: {what}"))
     if done.left:
         output.say(output.clean(f"  still there, because git could not remove it: {some(done.left)}"))
@@ -117,7 +117,7 @@ def accept(
     """
     with opened(ctx) as store:
         listing.check_best(store, id)
-        name = store.ledger.views().name(store.resolve(id))
+        name = listing.asked_name(store, id, store.resolve(id))
         done = store.accept(id, branch)
         if as_json:
             output.json_line({"id": name, **msgspec.structs.asdict(done)})

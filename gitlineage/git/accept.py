@@ -95,7 +95,14 @@ def full_name(repo: GitRepo, branch: str) -> str:
 
 
 def accept(
-    repo: GitRepo, branch: str, was: str | None, base: str, tree: str, message: str, people: Mapping[str, str]
+    repo: GitRepo,
+    branch: str,
+    was: str | None,
+    base: str,
+    tree: str,
+    message: str,
+    people: Mapping[str, str],
+    hint: str,
 ) -> Accepted:
     """
     Commit a tree on a branch, with what the branch has changed since it and the tree went apart.
@@ -108,6 +115,7 @@ def accept(
         tree: the tree to be there.
         message: the commit's message.
         people: ``GIT_AUTHOR_…`` and ``GIT_COMMITTER_…``: who made it, and who commits it.
+        hint: what to do where the two changed the same lines.
 
     Raises:
         Invalid: the two changed the same lines, there is nothing to commit, or git is in the middle of something.
@@ -115,7 +123,7 @@ def accept(
         GitFailed: git refused otherwise, as where it cannot sign.
     """
     ours = repo.commit(was).tree if was is not None else repo.empty_tree()
-    new = tree if ours in (base, tree) else repo.merge_trees(base, ours, tree)
+    new = tree if ours in (base, tree) else repo.merge_trees(base, ours, tree, hint)
     short = branch.removeprefix(_HEADS)
     before, after = dict(repo.walk_tree(ours)), dict(repo.walk_tree(new))
     files = tuple(sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path)))

@@ -312,9 +312,15 @@ class GitRepo:
         """Return the oid of the tree without entries; libgit2 claims to have it, so it is written without asking."""
         return self.write_tree({})
 
-    def merge_trees(self, base: str, ours: str, theirs: str) -> str:
+    def merge_trees(self, base: str, ours: str, theirs: str, hint: str) -> str:
         """
         Write what two trees come to together that were changed apart, and return its oid.
+
+        Args:
+            base: the tree that both go back to.
+            ours: one of them.
+            theirs: the other.
+            hint: what to do where they cannot be joined.
 
         Raises:
             Invalid: both changed the same lines of a file.
@@ -325,7 +331,7 @@ class GitRepo:
             conflicts = {next(filter(None, entries)).path for entries in merged.conflicts or ()}
             if not conflicts:
                 return str(merged.write_tree(self._repo))
-        raise Invalid(f"both sides changed {some(sorted(conflicts))}")
+        raise Invalid(f"both sides changed {some(sorted(conflicts))}; {hint}")
 
     def merge_base(self, one: str, other: str) -> str | None:
         """Return the best commit that both of two go back to; ``None`` where there is none."""

@@ -61,7 +61,7 @@ class Standing(NamedTuple):
         best: the best trial.
         rows: the last words on rows that somebody else recorded: snapshot, exp id, owner, and the order of the word.
         retractions: the last words on whether rows count.
-        reparents: all words about the parents of snapshots.
+        reparents: all words about the parents of snapshots that somebody else recorded.
         relations: all words about relations of snapshots that somebody else recorded.
         entries: the last words of the catalogue on what somebody else recorded.
         beside: rows of one exp id on one snapshot by two writers, where only owners' words count: exp id and both.
@@ -91,7 +91,10 @@ def standing(views: Views) -> Standing:
         _ROWS,
     )
     retractions = rows("SELECT clock, writer, exp_id, oid, undone, reason FROM retractions")
-    reparents = rows("SELECT clock, writer, child, parents, reason FROM reparents")
+    reparents = rows(
+        "SELECT r.clock, r.writer, r.child, r.parents, r.reason FROM reparents r "
+        "LEFT JOIN snapshots s ON s.oid = r.child WHERE s.writer IS NOT r.writer"
+    )
     relations = rows(
         "SELECT r.clock, r.writer, r.source, r.type, r.target, r.added FROM relation_events r JOIN snapshots s "
         "ON s.oid = r.source WHERE s.writer <> r.writer ORDER BY r.clock DESC LIMIT ?",

@@ -11,6 +11,7 @@ from gitlineage.model.message import compose, flattened, subject, trailer_lines
 from gitlineage.model.records import Snapshot, Task
 from gitlineage.query import ancestry
 from gitlineage.query.views import Views
+from gitlineage.text import to_type
 
 _BACK = 1000
 """Commits of a branch in which what it has in common with a snapshot is looked for."""
@@ -41,7 +42,9 @@ def accept_snapshot(views: Views, oid: str, branch: str | None, committer: Ident
         "GIT_COMMITTER_EMAIL": committer.clean().mail,
     }
     base = _base(views, snapshot, was)
-    return accept(views.repo, full, was, base, snapshot.tree, _message(views, snapshot, views.task), people)
+    message = _message(views, snapshot, views.task)
+    hint = f"`{to_type('gitlineage', 'restore', views.name(oid))}` brings its files here, for you to join and commit"
+    return accept(views.repo, full, was, base, snapshot.tree, message, people, hint)
 
 
 def _base(views: Views, snapshot: Snapshot, was: str | None) -> str:

@@ -24,6 +24,7 @@ from gitlineage.model.dag import first_of_cycles, topological
 from gitlineage.model.message import Trailers, compose, flattened, snapshot_trailers
 from gitlineage.model.rank import against
 from gitlineage.model.records import GAVE_NOTHING, ROLES, CommitOid, Order, Snapshot, Task, TrialView
+from gitlineage.model.relation import FAMILY
 from gitlineage.model.trial import (
     AUTO_ID,
     Trial,
@@ -33,6 +34,7 @@ from gitlineage.model.trial import (
     refuse_non_finite,
     split_number,
 )
+from gitlineage.query import relations
 from gitlineage.query.ancestry import originals, rewritten_from
 from gitlineage.query.judge import COMMAND, judge
 from gitlineage.query.names import Id, resolve, taken_for
@@ -100,6 +102,7 @@ class Recorder:
         self._trees: dict[str, str] = {}
         self._exp_ids: dict[str, str] = {}
         self._made: dict[str, CommitInfo] = {}
+        self._remade: dict[str, tuple[str, ...]] = {}
         prefix = repo.config(house.ID_PREFIX)
         self._prefix = check_id_prefix(prefix) if prefix else ""
         self._has_sessions = bool(views.index.one("SELECT 1 FROM sessions LIMIT 1"))
@@ -509,11 +512,24 @@ class Recorder:
     def rewrite(self, new: str, old: str, how: str) -> None:
         """Record that a commit was made from another one, which stays alive with its trials."""
         if old not in rewritten_from(self._views, new):
+            made = how != events.ARRIVED and (new in self._remade or self._views.tree(new) is None)
             self.landing.keep.append(old)
             self._exp_ids.pop(old, None)
             self._memory.best_of = -1  # it may have been on a stand-in
             said = f"Link {new[:12]} to {old[:12]}: {flattened(how) or 'rewritten'}"
             self.landing.add(new, events.RewriteEvent(old=old, how=how), said)
+            if made and not relations.reaches(self._views, old, new, list(FAMILY)):
+                self._lead_back(new, old, how)
+
+    def _lead_back(self, new: str, old: str, how: str) -> None:
+        """Record that a commit was derived from what it was made from, before those parents that both do not share."""
+        olds = self._remade[new] = (old, *self._remade.get(new, ()))
+        above = {parent for each in olds for parent in self._repo.parents(each)}
+        parents = [each for each in dict.fromkeys((*olds, *self._repo.parents(new))) if each not in above]
+        why = f"made from {' and '.join(self._views.name(each) for each in olds)} by {flattened(how) or 'a rewrite'}"
+        event = events.ReparentEvent(parents=tuple(parents), reason=why, actor=self._identity.name)
+        self.landing.keep.extend(CommitOid(parent) for parent in parents)
+        self.landing.add(new, event, f"Reparent {new[:12]} to what it was made from")
 
     # -- the rules ------------------------------------------------------------------------------------------
 

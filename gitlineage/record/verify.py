@@ -29,6 +29,7 @@ from gitlineage.model.message import trailer_lines
 from gitlineage.model.namespace import ORDINARY, Namespace
 from gitlineage.query.views import Views
 from gitlineage.record import derived
+from gitlineage.text import to_type
 
 _OID = re.compile(r"\b[0-9a-f]{40}\b")
 _HARMLESS = re.compile(r"notice: |dangling |Checking |unreachable ")
@@ -291,10 +292,20 @@ class Verification:
         while at != genesis:
             info = self._repo.commit(at)
             if not info.parents:
-                yield Finding(writer, at, f"the ref does not go back to its writer's first commit, {genesis}")
+                yield Finding(
+                    writer,
+                    at,
+                    f"the ref does not go back to its writer's first commit, {genesis}; {self._mend(writer)}",
+                )
                 return
             yield from self._step(writer, at, info.parents[0], clocks)
             at = info.parents[0]
+
+    def _mend(self, writer: str) -> str:
+        """Return what takes a ref as a remote has it, where it was rewritten here, as by ``git filter-branch``."""
+        campaign = [] if self._journal.namespace.is_default else ["--campaign", self._journal.namespace.campaign]
+        command = to_type("gitlineage", *campaign, "sync", "--accept-rewrite", writer)
+        return f"where a remote has it as it was, `{command}` takes that"
 
     def _step(self, writer: str, oid: str, below: str, clocks: dict[int, bytes]) -> Iterator[Finding]:
         """Check one commit of a ref against the one before."""

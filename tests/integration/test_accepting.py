@@ -132,7 +132,8 @@ def test_a_branch_that_went_on_is_joined(repo: Repo) -> None:
     repo.git("reset", "-q", "--hard", repo.seed)
     (repo.folder / "train.py").write_text(SEED.replace("line 3\n", "tres\n"))
     repo.git("commit", "-qam", "Say tres")
-    assert "both sides changed train.py" in repo.shell.fails(1, "accept", "001")
+    refused = repo.shell.fails(1, "accept", "001")
+    assert "both sides changed train.py; `gitlineage restore 001`" in refused
     assert repo.status == ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Shell
 from places import ROOT
 
 from gitlineage import LineageStore, Trial
@@ -226,6 +227,55 @@ def test_a_result_after_an_amend(folder: Path, here: GitRepo, call: Git) -> None
         assert (found.exp_id, found.hypothesis) == ("002", "two")
         assert store.view("001").oid == two
         assert store.view("001").trial.status is None
+
+
+def test_lineage_goes_through_an_amend(folder: Path, here: GitRepo, call: Git) -> None:
+    """What was made on an amended commit goes back to the trial on what that was before, in every walk."""
+    change(folder, call, "one")
+    shell = Shell(folder)
+    shell("record", "HEAD", "--metric", "0.9")
+    call("commit", "--quiet", "--amend", "-m", "one, in other words")
+    amended = call("rev-parse", "HEAD").stdout.strip()
+    change(folder, call, "two")
+    shell("record", "HEAD", "--metric", "0.8")
+    with LineageStore(folder, create=False) as store:
+        assert [each.exp_id for each in store.chain_to("001")] == ["000", "001"]
+        assert store.ancestors("001")[0].id == amended
+        store.reindex()
+        assert store.view("001").parent == "000"
+    assert "exp_000" in shell("prompt").split("Current-best lineage")[1]
+    assert "among 2 trials" in shell("blame", "best")
+    assert shell.objects("record", amended, "--metric", "0.85")[0]["row"]["hypothesis"] == "one, in other words"
+
+
+def test_lineage_goes_through_a_rebase(folder: Path, here: GitRepo, call: Git) -> None:
+    """What a rebase made comes from the trial on what it was before, and from what it was put on."""
+    base = change(folder, call, "base")
+    call("checkout", "--quiet", "-b", "topic")
+    change(folder, call, "idea", name="1.txt")
+    call("checkout", "--quiet", "main")
+    change(folder, call, "meanwhile", name="other.txt")
+    call("checkout", "--quiet", "topic")
+    call("rebase", "--quiet", "main")
+    change(folder, call, "on top", name="2.txt")
+    with LineageStore(folder, create=False) as store:
+        assert [each.exp_id for each in store.chain_to("003")] == ["000", "001", "003"]
+        names = {trial.exp_id for node in store.ancestors("003") for trial in store.snapshot(node.id).trials}
+        assert names == {"000", "001", "002"}
+        assert store.snapshot("000").oid == base
+
+
+def test_an_amend_is_no_word_about_anothers_parents(folder: Path, here: GitRepo, call: Git, tmp_path: Path) -> None:
+    """A colleague who pulls is told of no reparenting: the amended commit is the writer's own."""
+    change(folder, call, "one")
+    call("init", "--quiet", "--bare", str(tmp_path / "hub.git"))
+    call("remote", "add", "origin", str(tmp_path / "hub.git"))
+    shell = Shell(folder)
+    shell("push")
+    Shell(tmp_path)("clone", str(tmp_path / "hub.git"), "colleague")
+    call("commit", "--quiet", "--amend", "-m", "uno")
+    shell("push")
+    assert "reparent" not in Shell(tmp_path / "colleague").run("pull").stderr
 
 
 def test_an_amend_of_what_nobody_recorded(folder: Path, here: GitRepo, call: Git) -> None:

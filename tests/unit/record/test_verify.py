@@ -170,7 +170,8 @@ def test_a_ref_that_begins_elsewhere_is_found(store, git, damaged) -> None:
     tree = git("rev-parse", f"{REF}^{{tree}}")
     clone = git("commit-tree", tree, "-m", "root\n\nClock: 1", "-p", store.resolve("000"))
     damaged(clone)
-    assert any("does not go back to its writer's first commit" in what for what in whats(store))
+    (said,) = [what for what in whats(store) if "does not go back to its writer's first commit" in what]
+    assert said.endswith("`gitlineage sync --accept-rewrite alice` takes that")
 
 
 def test_a_ref_of_no_writer_is_found(store, git) -> None:
