@@ -107,7 +107,7 @@ class Group(_Ours, TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse a call; what names no command goes to the one that lists, where there is one."""
         is_bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
-        if ctx.parent is not None and is_bare and not self.invoke_without_command:
+        if ctx.parent is not None and is_bare and not self.invoke_without_command and not ctx.resilient_parsing:
             if "list" in self.commands:
                 args = ["list", *args]
             elif not args:
