@@ -79,6 +79,8 @@ def restore(repo: GitRepo, oid: str, now: str, target: str, *, force: bool = Fal
     if repo.workdir is None:
         raise Invalid("a bare repository has no working tree; name a folder to write the snapshot to")
     before = dict(repo.walk_tree(now))
+    if absent := away(repo):
+        target = _with_absent(repo, target, before, absent)
     check(repo, target, before)
     after = dict(repo.walk_tree(target))
     if not force and (taken := list(_in_the_way(repo.workdir, before, after))):
@@ -104,6 +106,27 @@ def restore(repo: GitRepo, oid: str, now: str, target: str, *, force: bool = Fal
             path: entry.oid for path, entry in after.items() if entry.mode == SUBMODULE and before.get(path) != entry
         },
     )
+
+
+def away(repo: GitRepo) -> frozenset[str]:
+    """Return the paths of the files that a sparse checkout leaves away, as the user's index has them."""
+    if repo.workdir is None or not repo.flag("core.sparseCheckout"):
+        return frozenset()
+    lines = _Git(repo, Path(repo.gitdir) / "index")("ls-files", "-z", "-t").split(b"\0")
+    paths = (os.fsdecode(line[2:]) for line in lines if line.startswith(b"S "))
+    return frozenset(path for path in paths if not os.path.lexists(repo.workdir / path))
+
+
+def _with_absent(repo: GitRepo, tree: str, before: Mapping[str, Entry], absent: Collection[str]) -> str:
+    """Return a tree with the files that are left away as they are in what is there, so that none is written."""
+    none = Entry(0, "0" * 40)
+    entries = [(before.get(path, none), path) for path in sorted(absent)]
+    told = "".join(f"{entry.mode:o} {entry.oid}\t{path}\0" for entry, path in entries)
+    with scratch.folder() as aside:
+        git = _Git(repo, aside / "index")
+        git("read-tree", tree)
+        git("update-index", "-z", "--index-info", data=os.fsencode(told))
+        return git("write-tree").decode().strip()
 
 
 def changes(repo: GitRepo, old: str, new: str) -> list[str]:
@@ -160,10 +183,11 @@ class _Git:
             "GIT_INDEX_FILE": str(index),
         }
 
-    def __call__(self, *words: str, fails: bool = False) -> None:
+    def __call__(self, *words: str, fails: bool = False, data: bytes | None = None) -> bytes:
         settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
         try:
-            program.run([*settings, *words], cwd=self._top, variables=self._variables)
+            return program.run([*settings, *words], cwd=self._top, variables=self._variables, data=data)
         except GitFailed:
             if not fails:
                 raise
+            return b""

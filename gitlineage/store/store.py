@@ -1180,7 +1180,7 @@ class LineageStore:
             InvalidContent: the snapshot holds what is not safe to write; nothing was changed.
         """
         from gitlineage.git.packs import object_id
-        from gitlineage.git.restore import changes, restore
+        from gitlineage.git.restore import away, changes, restore
         from gitlineage.record.rules import content_of
 
         snapshot = self._views.snapshot(resolve(self._views, id))
@@ -1198,7 +1198,11 @@ class LineageStore:
             is_kept = self._is_kept(now, snapshot.tree)
             if not (force or is_kept):
                 trees = [each.tree for each in known] or [object_id("tree", b"")]
-                if files := min((changes(self.ledger.repo, tree, now) for tree in trees), key=len):
+                absent = away(self.ledger.repo)
+                apart = (
+                    [path for path in changes(self.ledger.repo, tree, now) if path not in absent] for tree in trees
+                )
+                if files := min(apart, key=len):
                     many = counted(len(files), "file")
                     raise WouldLose(
                         files,

@@ -260,3 +260,38 @@ def test_files_that_are_not_ignored_any_more_are_told(shell: Shell) -> None:
     (done,) = shell.objects("restore", "002")
     assert done["unignored"] == names
     assert "ignored" not in shell("restore", "001", "--force")
+
+
+def test_a_sparse_checkout_keeps_what_it_leaves_away(folder: Path, git: Callable[..., str]) -> None:
+    """Files outside of its cone are neither counted, written nor asked for; those inside come back."""
+    shell = Shell(folder)
+    shell("init", "--metric", "loss", "--lower-is-better")
+    for name in ("A", "C"):
+        (folder / name).mkdir()
+    (folder / "A" / "a").write_text("a\n")
+    for text, score in (("0\n", "1"), ("1\n", "0.9")):
+        (folder / "t.py").write_text(text)
+        shell("commit", "-m", "t", "--metric", score)
+    (folder / "C" / "c").write_text("c\n")
+    shell("commit", "-m", "with c", "--metric", "0.8")
+    (folder / "C" / "c").write_text("other\n")
+    git("add", ".")
+    git("commit", "-qm", "all")
+    git("sparse-checkout", "set", "A")
+    for name, text, written in (("000", "0\n", 1), ("001", "1\n", 1), ("002", "1\n", 0)):
+        (done,) = shell.objects("restore", name)
+        assert (done["written"], done["removed"]) == (written, 0)
+        assert (folder / "t.py").read_text() == text
+        assert not (folder / "C").exists()
+    assert git("ls-files", "-t", "C").split() == ["S", "C/c"]
+
+
+def test_the_best_is_called_by_its_name_where_it_is_a_replicate(folder: Path) -> None:
+    """Of several trials on one snapshot the one that was asked for is named."""
+    shell = Shell(folder)
+    shell("init", "--metric", "loss", "--lower-is-better")
+    (folder / "t.py").write_text("x\n")
+    shell("commit", "-m", "t", "--metric", "1")
+    shell("record", "000", "--replicate", "--metric", "0.5", "--status", "keep")
+    assert "the working tree is 001 now" in shell("restore", "best")
+    assert "the working tree is 000 now" in shell("restore", "000")
