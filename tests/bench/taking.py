@@ -56,7 +56,7 @@ def _rows(size: int) -> Iterator[dict[str, object]]:
     chance = random.Random(size)
     best = 3.0
     for at in range(size):
-        loss = best + chance.random() / 10 - (0.0005 if at else 0)
+        loss = best + (chance.random() / 10 - 0.005 if at else 0)
         keeps = loss < best or not at
         best = min(best, loss)
         status = "keep" if keeps else "crash" if at % 17 == 0 else "discard"

@@ -58,6 +58,7 @@ class TestInit:
             "changed": None,
             "remote": None,
             "campaign": "default",
+            "pulled": 0,
         }
         assert shell.objects("init") == [{**first, "made": False}]
 
