@@ -31,7 +31,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported:
 
 import ray
 
-from gitlineage import LineageStore, Task, Trial
+from gitlineage import LineageStore, Task
 from gitlineage.demo import edits, harness
 from gitlineage.run.records import IfTried, Plan
 from gitlineage.run.trial import run
@@ -52,15 +52,6 @@ def person(name: str) -> dict[str, object]:
 def clone(url: str, folder: Path, name: str) -> LineageStore:
     """Clone the campaign, and record there under a writer's name of one's own."""
     return LineageStore.clone(url, folder, **person(name))
-
-
-def outcome_cells(outcome: harness.Outcome, best: float | None) -> dict[str, str]:
-    """Return the cells that a run's end gives: a failure's name, or the score and whether it beats the best."""
-    if outcome.failure:
-        return {"status": outcome.failure.value, "notes": outcome.notes}
-    better = best is None or TASK.better(float(outcome.score), best)
-    status = "baseline" if best is None else "keep" if better else "discard"
-    return {"status": status, "notes": outcome.notes, TASK.score_field: outcome.score}
 
 
 def fingerprint(store: LineageStore) -> str:
@@ -122,9 +113,8 @@ def begin(url: str, folder: Path) -> LineageStore:
     store = clone(url, folder, "driver")
     if store.best() is None:
         store.set_task(TASK)
-        files = harness.recipe()
-        cells = {"exp_id": "000", "specialist": "baseline", "hypothesis": "The demo's recipe as it is"}
-        store.commit(files, trial=Trial.from_cells(cells | outcome_cells(harness.run(files), None)))
+        cells = {"specialist": "baseline", "hypothesis": "The demo's recipe as it is"}
+        harness.attempt(store, harness.recipe(), cells)
         store.sync()
     return store
 
