@@ -111,6 +111,8 @@ def opened(
     if made:
         init_repository(path)
     repo = GitRepo(path)
+    if create:
+        repo.wake()
     if (identity := where.identity()) is not None:
         own = repo.identity() if not all(identity) else None
         settings["identity"] = (identity[0] or (own.name if own else ""), identity[1] or (own.mail if own else ""))

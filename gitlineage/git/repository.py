@@ -455,6 +455,10 @@ class GitRepo:
                     kind, data = self._fetch(oid, limit)
         return Stored(_NAMES[int(kind)], data)
 
+    def wake(self) -> None:
+        """Load libgit2 now, for whoever records needs it anyway: no git is then started for the first few objects."""
+        _ = self._repo
+
     def _taken(self, oid: str, limit: int) -> Stored | None:
         """Return one of the first few objects that are read, without libgit2; ``None`` where that is to say it."""
         if self._borrowed or not self._as_files() or "pygit2" in sys.modules:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import Shell, campaign
+from command_line import Shell, campaign, process
 
 from gitlineage import InvalidTrial, LineageStore, Trial
 
@@ -23,6 +23,17 @@ def ready(shell: Shell) -> Shell:
     """A shell in a repository without trials."""
     shell("init", "--writer", "alice")
     return shell
+
+
+def test_a_commit_starts_two_processes_of_git(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One lists the files, one reads what is new; whatever else there is to read, this process reads itself."""
+    for number in range(3):
+        (shell.folder / "train.py").write_text(f"lr = {number}\n")
+        trace = tmp_path / f"trace-{number}"
+        monkeypatch.setenv("GIT_TRACE", str(trace))
+        done = process("commit", "-m", "another", "--metric", str(number), folder=shell.folder)
+        assert done.returncode == 0, done.stderr
+    assert trace.read_text().count("trace: built-in: git ") == 2, trace.read_text()
 
 
 class TestInit:
