@@ -8,7 +8,6 @@ Start with `app.COMMANDS`, which names the module of every command. Beside these
 """
 
 import gc
-import sys
 from importlib import import_module
 
 signal = import_module("_signal")  # `signal` itself loads `enum`, too, while Ctrl-C would still show a traceback
@@ -30,7 +29,6 @@ def main(handler: object = None) -> None:
     if is_usual:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.set_threshold(_GARBAGE, 20, 20)
-    _load_msgspec()
     from gitlineage.cli.app import main as run
 
     try:
@@ -42,21 +40,6 @@ def main(handler: object = None) -> None:
     finally:
         if is_usual:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _load_msgspec() -> None:
-    """
-    Load msgspec without `typing_extensions`, which takes as long to load as thirty of our modules.
-
-    It takes three names from there, which `typing` has too, as it knows itself.
-    """
-    modules = sys.modules
-    if "typing_extensions" not in modules:
-        modules["typing_extensions"] = None  # type: ignore[assignment]
-        try:
-            import_module("msgspec")
-        finally:
-            del modules["typing_extensions"]
 
 
 __all__ = ["main"]
